@@ -1,0 +1,67 @@
+# Everything a developer types. Needs Python 3.11, pip and make; all else goes into .venv and .local.
+
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --strip-extras --quiet
+
+.PHONY: run demo test browser interop bench lint lock clean
+
+run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
+	@$(BIN)/python -m b24app.operations.local run
+
+demo: .venv/installed ## One message all the way, without a browser
+	@$(BIN)/python -m b24app.operations.local demo
+
+test: .venv/installed ## Every test but the browser's
+	@echo "test: pytest on private stores"
+	@$(BIN)/python -m pytest -q -n logical --maxprocesses 4
+
+browser: .venv/installed ## The tests in a real Chromium, which must be installed
+	@echo "browser: pytest in Chromium"
+	@$(BIN)/python -m pytest -q -m browser tests
+
+interop: .venv/installed ## The official SDK in the sandbox portal; takes it from npm
+	@echo "interop: b24jssdk in Chromium"
+	@$(BIN)/python -m pytest -q -m interop tests/interop
+
+bench: .venv/installed ## Figures against a straightforward design; ARGS="--quick" for a first look
+	@$(BIN)/python -m bench $(ARGS)
+
+# Enough for the settings to load: nothing is reached while linting.
+lint: export SECRET_KEY = lint
+lint: export SECRETS_KEYS = lint
+lint: export ADDRESS_KEYS = lint
+lint: export B24_CLIENT_ID = lint
+lint: export B24_CLIENT_SECRET = lint
+lint: export PUBLIC_URL = https://sendline.example
+lint: export DATABASE_URL = postgresql:///none?host=/nonexistent
+lint: export REDIS_URL = unix:///nonexistent?db=0
+lint: .venv/installed ## Style, types, walls between the rooms, migrations
+	@echo "lint: ruff"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@echo "lint: mypy"
+	@$(BIN)/mypy --no-error-summary manage.py b24app providers tests
+	@echo "lint: the rooms"
+	@$(BIN)/lint-imports --no-logo
+	@echo "lint: migrations and settings"
+	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@$(BIN)/python manage.py check
+
+lock: .venv/installed ## Compile both lock files from pyproject.toml
+	@echo "lock: requirements.txt"
+	@$(BIN)/pip-compile $(LOCK) --output-file=requirements.txt pyproject.toml
+	@echo "lock: requirements-dev.txt"
+	@$(BIN)/pip-compile $(LOCK) --allow-unsafe --extra=dev --output-file=requirements-dev.txt pyproject.toml
+
+clean: .venv/installed ## Forget the data, keys and logs of `make run`, and all caches
+	@echo "clean: .local and caches"
+	@$(BIN)/python -m b24app.operations.local clean
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache staticfiles
+
+.venv/installed: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	@echo "install: .venv from requirements-dev.txt (about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
