@@ -1,0 +1,44 @@
+"""Our own addresses, signed so that a stranger is refused before anything is read from a disk or a database."""
+
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+
+from django.conf import settings
+
+
+def _mac(key: str, kind: str, parts: tuple[str, ...]) -> str:
+    digest = hmac.digest(key.encode(), json.dumps((kind, *parts)).encode(), sha256)
+    return urlsafe_b64encode(digest[:16]).decode().rstrip("=")
+
+
+def sign(kind: str, *parts: str) -> str:
+    """The signature of an address with the first key: 22 URL-safe characters."""
+    return _mac(settings.ADDRESS_KEYS[0], kind, parts)
+
+
+def is_ours(mac: str, kind: str, *parts: str) -> bool:
+    """Was this address signed by any of our keys? Compared in constant time."""
+    given = mac.encode()
+    return any(hmac.compare_digest(given, _mac(key, kind, parts).encode()) for key in settings.ADDRESS_KEYS)
+
+
+def public(path: str) -> str:
+    """The address as the outside reaches it."""
+    return str(settings.PUBLIC_URL) + path
+
+
+def handler(sender: str, generation: int) -> str:
+    """Where Bitrix24 sends the messages of one sender (uuid in hex)."""
+    return public(f"/h/{sender}/{generation}/{sign('handler', sender, str(generation))}/")
+
+
+def events(portal: str, generation: int) -> str:
+    """Where Bitrix24 sends the events of one portal (uuid in hex)."""
+    return public(f"/e/{portal}/{generation}/{sign('events', portal, str(generation))}/")
+
+
+def report(connection: str, reference: str = "-") -> str:
+    """Where a service reports, for a whole account (`-`) or for one message (our reference)."""
+    return public(f"/r/{connection}/{reference}/{sign('report', connection, reference)}/")

@@ -1,0 +1,22 @@
+"""Letting a lease go, also when the database is away for a moment: otherwise it has to run out."""
+
+from collections.abc import Callable
+
+from django.db import connection
+
+from b24app.core import stopping
+from b24app.core.outage import AWAY
+
+TRIES, PAUSE = 10, 2.0  # seconds
+
+
+def let_go(release: Callable[[], object]) -> None:
+    """Run `release`, again and again for some seconds while the database is away; then the lease runs out by itself."""
+    for _ in range(TRIES):
+        try:
+            release()
+            return
+        except AWAY:
+            connection.close()
+        if stopping.wait(PAUSE):
+            return

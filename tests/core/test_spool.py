@@ -1,0 +1,137 @@
+"""What may not be lost while the database is away lies on the node's disk, and goes its way when it is back."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import InternalError, OperationalError
+from pytest_django import Settings
+
+from b24app.core import spool
+
+
+@pytest.fixture(autouse=True)
+def folder(settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    settings.SPOOL_DIR = tmp_path / "spool"
+    spool._away_until = 0.0
+    yield settings.SPOOL_DIR
+    spool._away_until = 0.0
+
+
+def away() -> None:
+    raise OperationalError
+
+
+def test_a_write_that_works_leaves_nothing_on_disk() -> None:
+    assert spool.kept("wish", {"a": 1}, lambda: "done") == "done"
+    assert spool.waiting() == []
+
+
+def test_a_write_that_finds_no_database_is_kept_and_replayed() -> None:
+    assert spool.kept("wish", {"a": "ü"}, away) is None
+    taken: list[Any] = []
+    assert spool.replay({"wish": taken.append}) == 1
+    assert (taken, spool.waiting()) == ([{"a": "ü"}], [])
+
+
+def test_for_two_seconds_after_a_failure_the_database_is_not_even_tried() -> None:
+    spool.kept("wish", {"a": 1}, away)
+    tried: list[int] = []
+    spool.kept("wish", {"a": 2}, lambda: tried.append(1))
+    assert (tried, len(spool.waiting())) == ([], 2)
+
+
+def test_records_are_encrypted_and_nobody_elses_to_read(folder: Path) -> None:
+    spool.put("wish", {"text": "a secret text"})
+    [record] = spool.waiting()
+    assert b"secret" not in record.read_bytes()
+    assert (record.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_records_go_in_the_order_they_came() -> None:
+    for number in range(5):
+        spool.put("wish", {"number": number})
+    taken: list[Any] = []
+    spool.replay({"wish": taken.append})
+    assert [record["number"] for record in taken] == [0, 1, 2, 3, 4]
+
+
+def test_replaying_stops_while_the_database_is_still_away_and_keeps_everything() -> None:
+    for number in range(3):
+        spool.put("wish", {"number": number})
+    assert spool.replay({"wish": lambda _: away()}) == 0
+    assert len(spool.waiting()) == 3
+
+
+def test_a_poison_record_is_set_aside_and_the_rest_goes_on() -> None:
+    def take(record: Any) -> None:
+        if record["number"] == 1:
+            raise ValueError
+
+    for number in range(3):
+        spool.put("wish", {"number": number})
+    assert spool.replay({"wish": take}) == 2
+    assert (spool.waiting(), len(spool.poisoned())) == ([], 1)
+
+
+def test_a_record_of_a_kind_nobody_knows_is_set_aside() -> None:
+    spool.put("riddle", {})
+    assert spool.replay({}) == 0
+    assert len(spool.poisoned()) == 1
+
+
+def test_a_full_spool_says_so_and_keeps_what_it_has(settings: Settings) -> None:
+    spool.put("wish", {"number": 1})
+    settings.SPOOL_MAX_MB = 0
+    with pytest.raises(spool.SpoolFull):
+        spool.put("wish", {"number": 2})
+    assert len(spool.waiting()) == 1
+
+
+def test_a_record_half_written_is_not_replayed(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / ".00000000000000000001-aa.wish").write_bytes(json.dumps({}).encode())
+    assert spool.waiting() == []
+
+
+def test_records_are_kept_while_others_are_written_and_replayed() -> None:
+    taken: list[int] = []
+    with ThreadPoolExecutor(6) as pool:
+        puts = [pool.submit(spool.put, "wish", {"number": number}) for number in range(300)]
+        while not all(put.done() for put in puts):
+            spool.replay({"wish": lambda record: taken.append(record["number"])})
+    for put in puts:
+        put.result()
+    spool.replay({"wish": lambda record: taken.append(record["number"])})
+    assert sorted(taken) == list(range(300))
+
+
+def test_a_read_only_database_is_away_too() -> None:
+    def read_only() -> None:
+        raise InternalError
+
+    assert spool.kept("wish", {"a": 1}, read_only) is None
+    assert spool.replay({"wish": lambda _: read_only()}) == 0
+    assert (len(spool.waiting()), spool.poisoned()) == (1, [])
+
+
+def test_what_was_set_aside_is_tried_again_by_the_next_process() -> None:
+    spool.put("riddle", {"a": 1})
+    spool.replay({})
+    spool.try_again()
+    taken: list[Any] = []
+    assert spool.replay({"riddle": taken.append}) == 1
+    assert (taken, spool.poisoned()) == ([{"a": 1}], [])
+
+
+def test_strangers_leave_room_for_wishes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.SPOOL_MAX_MB = 1
+    monkeypatch.setattr(spool, "_room", spool._Room())
+    spool.put("unsigned", {"a": "x" * 50_000})
+    with pytest.raises(spool.SpoolFull):
+        spool.put("unsigned", {"a": "x" * 50_000})
+    spool.put("wish", {"a": "x" * 50_000})
+    assert len(spool.waiting()) == 2
