@@ -1,0 +1,92 @@
+"""The demonstration: no network, sends nothing and says so; the last two digits of the number decide what happens.
+
+API:     none
+Sandbox: this is one
+Checked: 2026-11-23 against nothing but itself
+"""
+
+import re
+import time
+from collections.abc import Sequence
+
+from providers.kit.contract import Accepted, Account, Provider, Report, Reports, Sms, Status
+from providers.kit.errors import Hint, Throttled, Uncertain, Unreachable, verdict
+from providers.kit.fields import Step
+from providers.kit.text import measure
+from providers.kit.words import _
+
+SENT_AFTER = 1
+FINAL_AFTER = 4
+"""Seconds from the acceptance to the word."""
+FORGET_AFTER = 3600.0
+_REF = re.compile(r"demo-(?P<at>[0-9]{1,11})-(?P<fate>[0-9]{2})-[0-9A-Za-z_-]{0,64}")
+
+
+class Demo(Provider):
+    """The fate is written into the ref, so nothing is remembered between acceptance and look-up."""
+
+    code = "demo"
+    title = "Demo"
+    docs = ""
+    setup = (
+        Step(_("Nothing is sent"), _("This service only pretends. No message leaves, and nothing costs money.")),
+        Step(
+            _("Choose the fate"),
+            _(
+                "The last two digits of the number decide: 00 to 79 delivered, 80 to 89 not delivered, 90 to 94 the "
+                "number is refused, 95 the person unsubscribed, 96 no money left, 97 too fast at first and delivered "
+                "the second time, 98 no answer, 99 not reachable."
+            ),
+        ),
+    )
+    reports = Reports.POLLED
+    tested = "contract"
+    pretends = True
+    hints = {
+        "number": Hint("invalid_number", _("The demo refuses numbers that end in 90 to 94.")),
+        "opt_out": Hint("opt_out", _("In the demo, people whose number ends in 95 have unsubscribed.")),
+        "balance": Hint(
+            "balance", _("The demo's account is empty for numbers that end in 96. Press Check credentials.")
+        ),
+        "absent": Hint("", _("In the demo, phones whose number ends in 80 to 89 are switched off.")),
+    }
+
+    def send(self, sms: Sms) -> Accepted:
+        digits = re.sub(r"[^0-9]", "", sms.to)[-2:].zfill(2)
+        fate = int(digits)
+        if 90 <= fate <= 96:
+            code = {95: "opt_out", 96: "balance"}.get(fate, "number")
+            raise verdict(code, "", self.hints)
+        if fate == 97:
+            self._throttle_once(sms.reference)
+        if fate == 98:
+            raise Uncertain(_("The demo gives no answer to numbers that end in 98."))
+        if fate == 99:
+            raise Unreachable(_("The demo cannot be reached for numbers that end in 99."))
+        return Accepted(ref=f"demo-{int(time.time())}-{digits}-{sms.reference}", parts=measure(sms.text).parts)
+
+    def look_up(self, refs: Sequence[str]) -> list[Report]:
+        return [_report(ref, found) for ref in refs if (found := _REF.fullmatch(ref))]
+
+    def check(self) -> Account:
+        return Account(label=_("Demo: sends nothing"))
+
+    def senders(self) -> list[str]:
+        return ["DEMO"]
+
+    def _throttle_once(self, reference: str) -> None:
+        with self.memo.lock(reference):
+            if self.memo.get(reference) is None:
+                self.memo.put(reference, "throttled", FORGET_AFTER)
+                raise Throttled(_("The demo was asked too fast, for once."), after=2.0)
+
+
+def _report(ref: str, found: re.Match[str]) -> Report:
+    age = time.time() - int(found["at"])
+    if age < SENT_AFTER:
+        return Report(ref=ref, status=Status.QUEUED, word="queued")
+    if age < FINAL_AFTER:
+        return Report(ref=ref, status=Status.SENT, word="sent")
+    if 80 <= int(found["fate"]) <= 89:
+        return Report(ref=ref, status=Status.UNDELIVERED, word="undelivered", code="absent")
+    return Report(ref=ref, status=Status.DELIVERED, word="delivered")

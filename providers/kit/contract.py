@@ -1,0 +1,259 @@
+"""The contract of a service: what the house asks of it, and the small typed things that pass between them."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import ClassVar, Protocol
+
+from providers.kit.errors import Forged, Hint, SmsError
+from providers.kit.fields import Field, Secret, Step
+from providers.kit.http import Http
+
+
+class Status(StrEnum):
+    """Bitrix24's five words for the fate of a message."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+
+
+class Reports(StrEnum):
+    """How a service tells the fate: it calls us, we ask, or never."""
+
+    PUSHED = "pushed"
+    POLLED = "polled"
+    NONE = "none"
+
+
+class Scope(StrEnum):
+    """Whether a report address goes along with every message or is set once for the account."""
+
+    MESSAGE = "message"
+    ACCOUNT = "account"
+
+
+class Unreadable(ValueError):
+    """A report call whose body is not what its content type says; the door answers 400 and keeps nothing of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sms:
+    """One text to one number. `to` is E.164 with +, `reference` is ours, 32 hex characters, the same for a repeat."""
+
+    to: str
+    text: str
+    reference: str
+    sender: str = ""
+    report_url: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A receipt. `refs` only where each part has its own id; `price` is a positive cost of the whole message."""
+
+    ref: str = ""
+    refs: tuple[str, ...] = ()
+    parts: int | None = None
+    price: Decimal | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a service said of a message, found by `ref` (its id) or `reference` (ours).
+
+    `word` is the service's own status word; `status` is None for a word we do not know.
+    `reason` is one of the kit's, where `code` is known.
+    """
+
+    ref: str = ""
+    reference: str = ""
+    recipient: str = ""
+    status: Status | None
+    word: str
+    code: str = ""
+    detail: str = ""
+    reason: str = ""
+    price: Decimal | None = None
+    currency: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """64 hex characters, the same for the same word about the same message however often it comes."""
+        told = (self.ref, self.reference, self.recipient, self.word, self.code)
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """A message a person sent to one of our numbers."""
+
+    sender: str
+    recipient: str
+    text: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What a credentials check found out; `balance` is None where the service does not tell."""
+
+    label: str = ""
+    balance: Decimal | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a service wants to read back after a report."""
+
+    status: int = 200
+    body: str = ""
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call from a service. `url` is the exact public address, query included, as the service called it."""
+
+    method: str
+    url: str
+    query: Mapping[str, Sequence[str]]
+    form: Mapping[str, Sequence[str]]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """Return a header whatever its case, `""` if absent."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
+
+    def value(self, name: str) -> str:
+        """Return the first value of that name in the form, then in the query, else `""`."""
+        for source in (self.form, self.query):
+            if source.get(name):
+                return source[name][0]
+        return ""
+
+    def json(self) -> object:
+        """Return the parsed body; raise `Unreadable`."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise Unreadable("The body is not JSON.") from None
+
+
+class Memo(Protocol):
+    """A small memory shared by all processes and encrypted at rest, for login tokens. `seconds` is the time to live."""
+
+    def get(self, key: str) -> str | None: ...
+
+    def put(self, key: str, value: str, seconds: float) -> None: ...
+
+    def lock(self, key: str) -> AbstractContextManager[None]:
+        """Hold a lock over all processes, so that only one logs in."""
+        ...
+
+
+class Provider:
+    """One service. Subclass it in `providers/<code>.py`; see providers/README.md.
+
+    The house makes one for every send as `service(account, http.hiding(number=…, text=…, address=…), memo)`,
+    so a service need not think of redaction. Methods run in threads and share nothing but `http` and `memo`.
+    """
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+    docs: ClassVar[str]
+    countries: ClassVar[tuple[str, ...]] = ()
+    """ISO codes of the countries where it is at home; empty means worldwide."""
+    fields: ClassVar[tuple[Field, ...]] = ()
+    sender_fields: ClassVar[tuple[Field, ...]] = ()
+    """Fields of a sender; their values arrive as `Sms.options`."""
+    setup: ClassVar[tuple[Step, ...]] = ()
+    reports: ClassVar[Reports]
+    report_scope: ClassVar[Scope] = Scope.MESSAGE
+    repeat_window: ClassVar[timedelta] = timedelta(0)
+    """How long the service recognises our reference, so that a repeat is not sent twice."""
+    rate: ClassVar[float] = 10.0
+    """Messages per second and account, unless the administrator says otherwise."""
+    concurrency: ClassVar[int] = 8
+    batch_limit: ClassVar[int] = 1
+    """Most messages `send_many` takes at once."""
+    known_by_reference: ClassVar[bool] = False
+    """Whether `look_up` also answers for our own reference."""
+    max_text: ClassVar[int] = 1600
+    """Most characters of a text."""
+    hints: ClassVar[Mapping[str, Hint]] = MappingProxyType({})
+    """The service's own codes, each with a sentence that tells the administrator what to do."""
+    tested: ClassVar[str]
+    """"live", "contract" (against a published specification) or "unverified"; shown in the console."""
+    pretends: ClassVar[bool] = False
+    """Sends nothing, needs no account and no network; shown only where demonstrations are wanted."""
+
+    def __init__(self, account: Mapping[str, str], http: Http, memo: Memo) -> None:
+        # A field that was added after the account was saved has its default, so a service may index freely.
+        self.account: Mapping[str, str] = {one.name: one.default for one in self.fields} | dict(account)
+        self.http = http
+        self.memo = memo
+
+    @classmethod
+    def can(cls, verb: str) -> bool:
+        """Whether this service overrides an optional verb, e.g. `can("look_up")`."""
+        return getattr(cls, verb) is not getattr(Provider, verb)
+
+    @classmethod
+    def secrets(cls, account: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the values of an account that must be struck out of everything kept (`Http(secrets=…)`)."""
+        return tuple(account[one.name] for one in cls.fields if isinstance(one, Secret) and account.get(one.name))
+
+    @classmethod
+    def recognises_for(cls, account: Mapping[str, str]) -> timedelta:  # noqa: ARG003 (an overriding service may need it)
+        """How long this very account recognises our reference; `repeat_window` unless an account can differ."""
+        return cls.repeat_window
+
+    def send(self, sms: Sms) -> Accepted:
+        """Hand a message over; raise one of `kit.errors` for any other end than acceptance."""
+        raise NotImplementedError
+
+    def verify(self, call: Call) -> None:  # noqa: ARG002 (an overriding service needs the call)
+        """Raise `Forged` unless the call surely comes from the service; refuses by default."""
+        raise Forged
+
+    def read_reports(self, call: Call) -> list[Report]:
+        """Return what a verified call says; words we do not know stay unknown. May raise `Unreadable`."""
+        raise NotImplementedError
+
+    def answer(self, call: Call) -> Answer:  # noqa: ARG002 (as above)
+        """Return what the service wants to read back."""
+        return Answer()
+
+    def send_many(self, batch: Sequence[Sms]) -> Sequence[Accepted | SmsError]:
+        """Optional: hand over at most `batch_limit` messages, verdicts in the same order; raising is one for all."""
+        raise NotImplementedError
+
+    def look_up(self, refs: Sequence[str]) -> list[Report]:
+        """Optional: ask for the fate of messages by ref; those the service does not know are left out."""
+        raise NotImplementedError
+
+    def read_inbound(self, call: Call) -> list[Inbound]:
+        """Optional: return the messages from people in a verified call."""
+        raise NotImplementedError
+
+    def check(self) -> Account:
+        """Optional: find out whether the credentials are good; raise `AccountBlocked` if not."""
+        raise NotImplementedError
+
+    def senders(self) -> list[str]:
+        """Optional: list the numbers and names this account may send from."""
+        raise NotImplementedError

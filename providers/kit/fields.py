@@ -1,0 +1,181 @@
+"""The fields of an account or a sender, declared as data: the console draws the form, the kit cleans the values."""
+
+import ipaddress
+import re
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from providers.kit.words import _
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?", re.IGNORECASE)
+
+
+class BadField(ValueError):
+    """A value that cannot be used. `template` is a text for the translators with `{names}`, `values` fill them."""
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(template.format(**values) if values else template)
+        self.template = template
+        self.values = values
+        self.words = str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value a person types in. `advanced` fields are folded away; an empty value takes `default`."""
+
+    name: str
+    label: str
+    _: KW_ONLY
+    help: str = ""
+    required: bool = True
+    placeholder: str = ""
+    default: str = ""
+    advanced: bool = False
+
+    max_length: ClassVar[int] = 500
+
+    def clean(self, value: str) -> str:
+        """Return the value to keep, `""` for an optional one left empty; raise `BadField`."""
+        value = value.strip() or self.default
+        if not value:
+            if self.required:
+                raise BadField(_("This field is required."))
+            return ""
+        if len(value) > self.max_length:
+            raise BadField(_("At most {limit} characters, please."), limit=self.max_length)
+        return self.check(value)
+
+    def check(self, value: str) -> str:
+        """Return the cleaned form of a value that is not empty; raise `BadField`. For subclasses."""
+        if _CONTROL.search(value):
+            raise BadField(_("Line breaks and control characters are not allowed here."))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Field):
+    """A line or, when `multiline`, several lines of text; `pattern` must match the whole."""
+
+    multiline: bool = False
+    pattern: str = ""
+    pattern_help: str = ""
+
+    max_length: ClassVar[int] = 5000
+
+    def check(self, value: str) -> str:
+        if self.multiline:
+            value = value.replace("\r\n", "\n").replace("\r", "\n")
+            if _CONTROL_BUT_LINES.search(value):
+                raise BadField(_("Control characters are not allowed here."))
+        else:
+            value = Field.check(
+                self, value
+            )  # no super(): a slotted dataclass is rebuilt, and super() looks for the first
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            raise BadField(self.pattern_help or _("This does not look right."))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Secret(Field):
+    """A password box, a value encrypted at rest, and a string struck out of every exchange."""
+
+    max_length: ClassVar[int] = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Field):
+    """One of several values; each choice is `(value, label)`."""
+
+    choices: tuple[tuple[str, str], ...] = ()
+
+    def check(self, value: str) -> str:
+        if value not in {known for known, _label in self.choices}:
+            raise BadField(_("Choose one of the list."))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Field):
+    """A whole number, kept as digits."""
+
+    min: int | None = None
+    max: int | None = None
+
+    def check(self, value: str) -> str:
+        if not re.fullmatch(r"-?[0-9]{1,15}", value):
+            raise BadField(_("Write a whole number."))
+        number = int(value)
+        if self.min is not None and number < self.min:
+            raise BadField(_("Write {limit} or more."), limit=self.min)
+        if self.max is not None and number > self.max:
+            raise BadField(_("Write {limit} or less."), limit=self.max)
+        return str(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Url(Field):
+    """An http or https address. Whether its host may be reached is judged at the socket, not here: names change."""
+
+    max_length: ClassVar[int] = 2000
+
+    def check(self, value: str) -> str:
+        value = Field.check(self, value)
+        if re.search(r"\s", value):
+            raise BadField(_("An address has no blanks in it."))
+        try:
+            parts = urlsplit(value)
+            host, _port = parts.hostname or "", parts.port
+        except ValueError:
+            raise BadField(_("This is not an address.")) from None
+        if parts.scheme not in {"http", "https"}:
+            raise BadField(_("The address must start with https:// or http://."))
+        if "@" in parts.netloc:
+            raise BadField(_("Leave the name and password out of the address; there are fields for them."))
+        if not _is_host(host):
+            raise BadField(_("The host name in this address is not right."))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Host(Field):
+    """A host name or IP address with an optional port, without `https://` and path."""
+
+    max_length: ClassVar[int] = 260
+
+    def check(self, value: str) -> str:
+        value = value.lower()
+        try:
+            parts = urlsplit(f"//{value}")
+            host, _port = parts.hostname or "", parts.port
+        except ValueError:
+            raise BadField(_("This is not a host name.")) from None
+        if parts.netloc != value or "@" in value or not _is_host(host):
+            raise BadField(_("Write the host name only, without https:// and without a path."))
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A set-up instruction; the console fills `{report_url}` in text and url."""
+
+    title: str
+    text: str
+    url: str = ""
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        # International names are checked in the form the wire uses.
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError:
+            return False
+        return len(host) <= 253 and _HOST_NAME.fullmatch(host) is not None
+    return True

@@ -1,0 +1,267 @@
+"""The one door to the network: timeouts, the guard at the socket, and a redacted record of every exchange."""
+
+import base64
+import copy
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.client import HTTPException
+from pathlib import Path
+from socket import gaierror
+from typing import Any, Self, TypedDict, Unpack
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from providers.kit.errors import AccountBlocked, Rejected, SmsError, Uncertain, Unreachable
+from providers.kit.guard import AddressRefused, Broken, Deadline, Guard, NotConnected, TimedOut, pool_classes
+from providers.kit.redaction import Redactor
+from providers.kit.reply import Reply
+from providers.kit.words import _
+
+__all__ = ["Exchange", "Http", "Options", "Reply"]
+
+MAX_ANSWER = 1_000_000
+"""Bytes of an answer we read."""
+MAX_KEPT = 4096
+"""Characters of a request or an answer that an exchange keeps, cut after striking."""
+POOL = 64
+_KEPT_HEADERS = frozenset(
+    {"accept", "content-length", "content-type", "date", "retry-after", "server", "user-agent",
+     "x-request-id", "request-id", "twilio-request-id"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One conversation with a service, already redacted. `status` is 0 where no answer came, `ms` the time it took."""
+
+    at: datetime
+    method: str
+    host: str
+    path: str
+    status: int
+    ms: int
+    request: str
+    response: str
+    error: str
+
+
+class Options(TypedDict, total=False):
+    """What a request may carry besides method and address.
+
+    One of `form`, `json` and `body` at most; `auth` is user and password for HTTP Basic; `timeout` is in seconds and
+    counts to the last byte of the answer; `record_bodies=False` keeps a login's bodies out of the record.
+    """
+
+    params: Mapping[str, str] | Sequence[tuple[str, str]] | None
+    form: Mapping[str, str] | Sequence[tuple[str, str]] | None
+    json: object
+    body: str | bytes | None
+    headers: Mapping[str, str] | None
+    auth: tuple[str, str] | None
+    timeout: float | None
+    record_bodies: bool
+
+
+class _GuardedAdapter(HTTPAdapter):
+    """requests' adapter over guarded pools; a proxy is the operator's own, so its address passes."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        super().__init__(pool_maxsize=POOL, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = pool_classes(self.guard)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = pool_classes(Guard(["0.0.0.0/0", "::/0"]))
+        return manager
+
+
+class Http:
+    """Talks to services. Made once per connection and shared by its threads; `hiding` gives a clone for one message.
+
+    `record` is called with every `Exchange`. One request takes at most 4 × `connect_timeout` to connect (three
+    addresses and TLS), as long again to write, and `read_timeout` to the last byte of the answer.
+    Behind an egress `proxy` the name is checked here, but the proxy resolves it again and must
+    refuse inner addresses too.
+    """
+
+    def __init__(
+        self,
+        record: Callable[[Exchange], None],
+        *,
+        secrets: Iterable[str] = (),
+        private_networks: Sequence[str] = (),
+        proxy: str = "",
+        verify: str | bool = True,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 30.0,
+    ) -> None:
+        if isinstance(verify, str) and not Path(verify).exists():
+            raise ValueError(f"There is no certificate bundle at {verify}")
+        self._record = record
+        self._redactor = Redactor({"secret": secrets})
+        self._guard = Guard(private_networks)
+        self._adapter = _GuardedAdapter(self._guard)
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._verify = verify
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+
+    def hiding(self, **values: str | Iterable[str]) -> Self:
+        """Return a clone that shares the connections and strikes these values too, each replaced by `[name]`."""
+        clone = copy.copy(self)
+        clone._redactor = self._redactor.also(
+            {name: [value] if isinstance(value, str) else value for name, value in values.items()}
+        )
+        return clone
+
+    def strike(self, text: str) -> str:
+        """Return the text without secrets and whatever else this clone hides."""
+        return self._redactor.strike(text)
+
+    def close(self) -> None:
+        """Close the pooled connections, for all clones."""
+        self._adapter.close()
+
+    def get(self, url: str, **options: Unpack[Options]) -> Reply:
+        """See `request`."""
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Unpack[Options]) -> Reply:
+        """See `request`."""
+        return self.request("POST", url, **options)
+
+    def put(self, url: str, **options: Unpack[Options]) -> Reply:
+        """See `request`."""
+        return self.request("PUT", url, **options)
+
+    def request(self, method: str, url: str, **options: Unpack[Options]) -> Reply:
+        """Ask, record, and return the answer whatever its status; redirects are answers.
+
+        Raises `Unreachable` where no connection came about, `Uncertain` where the request left and no whole answer
+        came, `AccountBlocked` where the address lies inside our walls, `Rejected` where no request can be made of this.
+        """
+        prepared = self._prepare(method, url, options)
+        parts = urlsplit(prepared.url or "")
+        host, path = self.strike(parts.netloc.rpartition("@")[2]), self.strike(parts.path)
+        where = f"{method} {host}{path}"
+        timeout = options.get("timeout") or self._read_timeout
+        at, started = datetime.now(UTC), time.monotonic()
+        status, headers, text, failure = self._attempt(prepared, timeout, where)
+        keep = options.get("record_bodies", True)
+        self._record(
+            Exchange(
+                at=at,
+                method=method,
+                host=host,
+                path=path,
+                status=status,
+                ms=round((time.monotonic() - started) * 1000),
+                request=self._kept(
+                    f"{method} {self._target(parts.path, parts.query)}", prepared.headers, prepared.body, keep=keep
+                ),
+                response=self._kept(f"HTTP {status}", headers, text, keep=keep) if status else "",
+                error=str(failure) if failure else "",
+            )
+        )
+        if failure is not None:
+            # Raised here, outside any except block: no exception of requests hangs on it, with addresses in its words.
+            raise failure
+        return Reply(status=status, headers=headers, text=text, where=where, strike=self.strike)
+
+    def _prepare(self, method: str, url: str, options: Options) -> requests.PreparedRequest:
+        headers = {"User-Agent": "Sendline", "Accept": "*/*", "Accept-Encoding": "identity"} | dict(
+            options.get("headers") or {}
+        )
+        auth = options.get("auth")
+        if auth is not None:
+            # Not left to requests: it writes Basic in Latin-1, and a password may hold any letter.
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(auth).encode()).decode()
+        body = options.get("body")
+        try:
+            data = body.encode() if isinstance(body, str) else body if body is not None else options.get("form")
+            prepared = requests.Request(
+                method, url, params=options.get("params"), data=data, json=options.get("json"), headers=headers
+            ).prepare()
+            "".join(prepared.headers.values()).encode("latin-1")  # or the wire would find out, too late to say so
+            parts = urlsplit(prepared.url or "")
+            if parts.scheme in {"http", "https"} and parts.hostname:
+                return prepared
+        except (ValueError, requests.RequestException, HTTPError):
+            pass  # all of these print the address
+        raise Rejected(_("No request can be made of these settings and this message."), reason="invalid_request")
+
+    def _attempt(
+        self, prepared: requests.PreparedRequest, timeout: float, where: str
+    ) -> tuple[int, Mapping[str, str], str, SmsError | None]:
+        """Return status, headers, text and, where there is no answer to use, the error in their place."""
+        failure: SmsError
+        try:
+            status, headers, body = self._transfer(prepared, timeout)
+        except AddressRefused:
+            failure = AccountBlocked(
+                f"{where}: {_('this address may not be reached from here.')}",
+                hint=_("The host name leads to a private or reserved address. Use the public address of the service."),
+            )
+        except NotConnected as error:
+            failure = Unreachable(f"{where}: {error}")
+        except TimedOut:
+            failure = Uncertain(f"{where}: no answer within {timeout:g} s")
+        except Broken:
+            failure = Uncertain(f"{where}: the connection broke before the answer was complete")
+        else:
+            text = body[:MAX_ANSWER].decode("utf-8", "replace")
+            if len(body) > MAX_ANSWER:
+                return status, headers, text, Uncertain(f"{where}: the answer is longer than {MAX_ANSWER} bytes")
+            return status, headers, text, None
+        return 0, {}, "", failure
+
+    def _transfer(self, prepared: requests.PreparedRequest, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
+        """Put the request on the wire; raise one of the four exceptions of `guard`. `testing.FakeHttp` replaces it."""
+        if self._proxies:
+            self._check_before_proxy(prepared.url or "")
+        with Deadline(timeout) as deadline:
+            try:
+                answer = self._adapter.send(
+                    prepared,
+                    stream=True,
+                    timeout=(self._connect_timeout, timeout),
+                    verify=self._verify,
+                    proxies=self._proxies,
+                )
+                try:
+                    body = answer.raw.read(MAX_ANSWER + 1, decode_content=True)
+                finally:
+                    answer.close()
+            except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
+                late = deadline.passed or isinstance(error, requests.Timeout | ReadTimeoutError)
+                raise (TimedOut if late else Broken) from None
+            if deadline.passed:
+                raise TimedOut
+        return answer.status_code, CaseInsensitiveDict(answer.headers), body
+
+    def _check_before_proxy(self, url: str) -> None:
+        parts = urlsplit(url)
+        try:
+            self._guard.resolve(parts.hostname or "", parts.port or 443)
+        except gaierror:
+            return  # where only the proxy has a resolver, only the proxy can judge
+
+    def _target(self, path: str, query: str) -> str:
+        return f"{path}?{query}" if query else path
+
+    def _kept(self, first: str, headers: Mapping[str, str], body: str | bytes | None, *, keep: bool) -> str:
+        if isinstance(body, bytes):
+            body = body.decode("utf-8", "replace")
+        named = [f"{name}: {value}" for name, value in headers.items() if name.lower() in _KEPT_HEADERS]
+        lines = [first, *named, "", (body or "") if keep else "[not kept]"]
+        return self.strike("\n".join(lines).rstrip("\n"))[:MAX_KEPT]

@@ -1,0 +1,98 @@
+"""Telephone numbers: what people type becomes E.164, and E.164 becomes something to show.
+
+The facts come from libphonenumber's offline metadata, which loads a country when it is first asked about.
+"""
+
+import re
+from dataclasses import dataclass
+
+from phonenumbers import phonenumberutil as metadata
+from phonenumbers.phonenumberutil import NumberParseException, PhoneNumberFormat, PhoneNumberType
+
+from providers.kit.words import _
+
+_UNLIKELY = {
+    PhoneNumberType.FIXED_LINE,
+    PhoneNumberType.TOLL_FREE,
+    PhoneNumberType.PREMIUM_RATE,
+    PhoneNumberType.SHARED_COST,
+    PhoneNumberType.UAN,
+    PhoneNumberType.VOICEMAIL,
+    PhoneNumberType.PAGER,
+}
+
+
+class BadNumber(ValueError):
+    """Not a number that could be called; `words` is a text for the translators."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A possible number. `likely` is false where it does not look like one that takes an SMS: warn, but send.
+
+    `region` is an ISO code or ""; `national` holds digits only.
+    """
+
+    e164: str
+    region: str
+    likely: bool
+    national: str
+
+
+def read_number(raw: str, region: str = "") -> Number:
+    """Read a number as people write it, in the portal's default region (ISO code); raise `BadNumber`.
+
+    Possible is required and valid is not: new ranges reach the metadata late.
+    """
+    raw = raw.strip()
+    if not raw:
+        raise BadNumber(_("There is no number."))
+    if not region and re.fullmatch(r"[1-9][0-9]{9,14}", raw):
+        raw = f"+{raw}"
+    try:
+        parsed = metadata.parse(raw, region.upper() or None)
+    except NumberParseException as error:
+        if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
+            raise BadNumber(_("The number has no known country code: start it with + and the country code.")) from None
+        raise BadNumber(_("This is not a telephone number.")) from None
+    if not metadata.is_possible_number(parsed):
+        raise BadNumber(_("No telephone number in that country has this length."))
+    likely = metadata.is_valid_number(parsed) and metadata.number_type(parsed) not in _UNLIKELY
+    return Number(
+        e164=metadata.format_number(parsed, PhoneNumberFormat.E164),
+        region=metadata.region_code_for_number(parsed) or "",
+        likely=likely,
+        national=metadata.national_significant_number(parsed),
+    )
+
+
+def national_digits(e164: str) -> str:
+    """Return the digits after the country code, "" for what is not E.164."""
+    try:
+        return metadata.national_significant_number(metadata.parse(e164))
+    except NumberParseException:
+        return ""
+
+
+def pretty(e164: str) -> str:
+    """Return the number in international writing, e.g. "+1 202-555-0147"; what is not E.164 comes back as it is."""
+    try:
+        return metadata.format_number(metadata.parse(e164), PhoneNumberFormat.INTERNATIONAL)
+    except NumberParseException:
+        return e164
+
+
+def mask(e164: str) -> str:
+    """Return the number with country code, area and the last two digits only, e.g. "+1 202 *** ** 47"."""
+    digits = re.sub(r"[^0-9]", "", e164)
+    national = national_digits(e164)
+    if len(national) < 7:
+        return f"*** {digits[-2:]}" if len(digits) > 4 else "***"
+    country = digits[: len(digits) - len(national)]
+    hidden = len(national) - 5
+    stars = " ".join("*" * min(3, hidden - start) for start in range(0, hidden, 3))
+    return f"+{country} {national[:3]} {stars} {national[-2:]}"

@@ -1,0 +1,107 @@
+"""Strikes secrets, numbers and texts out of what is kept, in every form they may take on the wire."""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+from providers.kit.phones import national_digits
+
+SHORTEST_ANYWHERE = 4
+"""Shorter values are struck only where they stand alone, or a text "1" would strike every digit."""
+_TOKENS = 0xF0000  # private use: while striking, a name cannot be struck again by a shorter value
+_MAX_TOKENS = 0xFFFD
+
+
+def _table(safe: str, blank: str, *, upper: bool) -> tuple[str, ...]:
+    kept = {ord(char) for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~" + safe}
+    table = [chr(byte) if byte in kept else f"%{byte:02X}" if upper else f"%{byte:02x}" for byte in range(256)]
+    table[0x20] = blank
+    return tuple(table)
+
+
+# The ways of percent-encoding: all, paths, forms, JavaScript's encodeURIComponent, and an address left mostly alone.
+_PERCENT = tuple(
+    _table(safe, blank, upper=upper)
+    for safe, blank in (("", "%20"), ("/", "%20"), ("", "+"), ("!*'()", "%20"), ("!#$&'()*+,/:;=?@[]", "%20"))
+    for upper in (True, False)
+)
+
+
+def _percent(value: str) -> set[str]:
+    raw = value.encode()
+    return {"".join(map(table.__getitem__, raw)) for table in _PERCENT}
+
+
+def _escaped(value: str) -> set[str]:
+    ascii_only = json.dumps(value)[1:-1]
+    readable = json.dumps(value, ensure_ascii=False)[1:-1]
+    lines = value.replace("\n", "\r\n")
+    escaped = html.escape(value)
+    found = {value, lines, ascii_only, readable, escaped, html.escape(value, quote=False)}
+    found |= {form.replace("/", "\\/") for form in (ascii_only, readable)}
+    found |= {escaped.replace("&#x27;", mark) for mark in ("&#39;", "&apos;", "'")}
+    if not value.isascii():
+        found.add(re.sub(r"\\u[0-9a-f]{4}", lambda match: "\\u" + match[0][2:].upper(), ascii_only))
+        found.add("".join(char if char.isascii() else f"&#{ord(char)};" for char in escaped))
+    return found.union(*(_percent(form) for form in {value, lines, ascii_only, readable}))
+
+
+def _base64(value: str) -> set[str]:
+    """All three alignments inside a longer whole, without the characters that its neighbours also colour."""
+    raw = value.encode()
+    forms = set()
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
+        first = (0, 2, 3)[offset]
+        whole = (offset + len(raw)) % 3 == 0
+        forms.add(encoded[first:] if whole else encoded[first:-1])
+    return forms | {form.replace("+", "-").replace("/", "_") for form in forms}
+
+
+def _hex(value: str) -> set[str]:
+    forms = {value.encode().hex(), value.encode("utf-16-be", "replace").hex()}
+    return forms | {form.upper() for form in forms}
+
+
+def forms(value: str) -> set[str]:
+    """Return every form in which a value may appear; a number in E.164 also without + and in national digits."""
+    value = value.encode("utf-8", "replace").decode()
+    found = _escaped(value)
+    if len(value) >= SHORTEST_ANYWHERE:
+        found |= _base64(value) | _hex(value)
+    if re.fullmatch(r"\+[0-9]{6,15}", value):
+        found |= {form for bare in (value[1:], national_digits(value)) if bare for form in forms(bare)}
+    return found
+
+
+class Redactor:
+    """Strikes values given as `name -> values`; what is struck reads `[name]`."""
+
+    def __init__(self, values: Mapping[str, Iterable[str]], base: "Redactor | None" = None) -> None:
+        self._names: list[str] = list(base._names) if base else []
+        replacements: dict[str, str] = dict(base._replacements) if base else {}
+        for name, several in values.items():
+            token = chr(_TOKENS + len(self._names) % _MAX_TOKENS)
+            self._names.append(name)
+            for value in several:
+                if value.strip():
+                    replacements |= {form: token for form in forms(value) if form not in replacements}
+        # Longest first: a value inside a longer one must not break the longer one up.
+        self._replacements: dict[str, str] = dict(sorted(replacements.items(), key=lambda item: -len(item[0])))
+
+    def also(self, values: Mapping[str, Iterable[str]]) -> "Redactor":
+        """Return a redactor that strikes these values too."""
+        return Redactor(values, base=self)
+
+    def strike(self, text: str) -> str:
+        """Return the text with every value replaced by its name in brackets."""
+        for form, token in self._replacements.items():
+            if len(form) >= SHORTEST_ANYWHERE:
+                text = text.replace(form, token)
+            elif form in text:
+                text = re.sub(rf"(?<![^\W_]){re.escape(form)}(?![^\W_])", token, text)
+        for index, name in enumerate(self._names):
+            text = text.replace(chr(_TOKENS + index), f"[{name}]")
+        return text

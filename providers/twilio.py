@@ -1,0 +1,290 @@
+"""Twilio Programmable Messaging, and services that speak its dialect under their own address.
+
+API:     https://www.twilio.com/docs/messaging/api/message-resource
+Sandbox: test credentials of the account, with the magic numbers +1 500 555 00xx; or Sendline's own
+Checked: 2026-11-23 against reference/services/twilio.md
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import quote, urlsplit
+
+from providers.kit.contract import (
+    Accepted,
+    Account,
+    Answer,
+    Call,
+    Inbound,
+    Provider,
+    Report,
+    Reports,
+    Scope,
+    Sms,
+    Status,
+)
+from providers.kit.errors import AccountBlocked, Forged, Hint, Reason
+from providers.kit.fields import Secret, Step, Text, Url
+from providers.kit.http import Reply
+from providers.kit.reply import dig
+from providers.kit.words import _
+
+WORDS = {
+    "accepted": Status.QUEUED,
+    "scheduled": Status.QUEUED,
+    "queued": Status.QUEUED,
+    "sending": Status.QUEUED,
+    "sent": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "read": Status.DELIVERED,
+    "partially_delivered": Status.DELIVERED,
+    "undelivered": Status.UNDELIVERED,
+    "failed": Status.FAILED,
+    "canceled": Status.FAILED,
+}
+
+_CREDENTIALS = _("Check Account SID and Auth Token (or the API key) in the Twilio console.")
+_SUSPENDED = _("The Twilio account is not active. Look at its balance and its notices in the Twilio console.")
+_TOO_FAST = _("More is sent than this sender may. It goes on by itself; lower the rate if this comes often.")
+_SENDER = _("Twilio does not accept this sender. Choose a number of this account, or set a Messaging Service.")
+_SETTING = _("Twilio does not accept a value of the request. Check the sender and the Messaging Service.")
+_NUMBER = _("The number cannot receive SMS. Check it in the CRM card; a mobile number with country code is needed.")
+
+_CODES: Mapping[str, tuple[Reason, str]] = {
+    "20429": ("throttled", _TOO_FAST),
+    "14107": ("throttled", _TOO_FAST),
+    "63018": ("throttled", _TOO_FAST),
+    "30022": ("throttled", _TOO_FAST),
+    "21611": ("throttled", _("The queue of this sender is full at Twilio. It goes on by itself.")),
+    "30410": ("uncertain", _("Twilio waited for another system in vain. Look at the message in the Twilio console.")),
+    "20003": ("auth", _CREDENTIALS),
+    "20005": ("auth", _SUSPENDED),
+    "20006": ("auth", _("This key may not do that. Use the Auth Token, or a key with all permissions.")),
+    "10001": ("auth", _SUSPENDED),
+    "30002": ("auth", _SUSPENDED),
+    "20404": ("auth", _("Twilio does not know this account. Check the Account SID and the address of the service.")),
+    "21211": ("invalid_number", _NUMBER),
+    "21214": ("invalid_number", _NUMBER),
+    "21604": ("invalid_number", _NUMBER),
+    "21612": ("invalid_number", _("Twilio cannot reach this number from this sender. Try another sender.")),
+    "21614": ("invalid_number", _("This is not a mobile number.")),
+    "63024": ("invalid_number", _NUMBER),
+    "21610": ("opt_out", _("The person replied STOP to this sender. Only they can allow messages again, with START.")),
+    "21408": ("blocked", _("Allow this country in the Twilio console: Messaging, Settings, Geo permissions.")),
+    "21608": ("blocked", _("A trial account sends to verified numbers only. Verify the number, or upgrade.")),
+    "30004": ("blocked", _("The phone or its operator blocks messages from this sender.")),
+    "30007": ("blocked", _("The operator took the message for spam. Change the text, or register the sender.")),
+    "30023": ("blocked", _("The daily limit of this brand is used up. It opens again tomorrow.")),
+    "30027": ("blocked", _("The daily limit at the operator is used up. It opens again tomorrow.")),
+    "30032": ("blocked", _("This toll-free number is not verified yet. Verify it in the Twilio console.")),
+    "21212": ("invalid_request", _SENDER),
+    "21603": ("invalid_request", _("There is no sender. Choose one, or set a Messaging Service.")),
+    "21606": ("invalid_request", _SENDER),
+    "21703": ("invalid_request", _("The Messaging Service has no sender. Add one in the Twilio console.")),
+    "21704": ("invalid_request", _("The Messaging Service has no sender for this country. Add one.")),
+    "21705": ("invalid_request", _("There is no such Messaging Service. Check its SID.")),
+    "21602": ("invalid_request", _("The text is empty.")),
+    "21617": ("invalid_request", _("The text is longer than 1600 characters.")),
+    "21609": ("invalid_request", _("Twilio does not accept our report address. Tell whoever runs this application.")),
+    "21620": ("invalid_request", _SETTING),
+    "30010": ("rejected", _("The message costs more than the limit that is set.")),
+    # Only in reports: they explain an end, and ask nothing of the house.
+    "30001": ("", _("The message waited too long in Twilio's queue. Lower the rate, or add senders.")),
+    "30003": ("", _("The phone is switched off or out of reach.")),
+    "30005": ("invalid_number", _("The number is not in use any more.")),
+    "30006": ("invalid_number", _("This is a landline, or its operator cannot be reached.")),
+    "30008": ("", _("The operator gave no reason. Try again later.")),
+}
+
+
+class Twilio(Provider):
+    """One call per message; our reference travels in the callback's path, so reports carry the sid only."""
+
+    code = "twilio"
+    title = "Twilio"
+    docs = "https://www.twilio.com/docs/messaging"
+    fields = (
+        Text("account_sid", "Account SID", help=_("On the first page of the Twilio console; starts with AC.")),
+        Secret("auth_token", "Auth Token", help=_("Beside the Account SID. Delivery reports are signed with it.")),
+        Text(
+            "messaging_service_sid",
+            "Messaging Service SID",
+            help=_("If Twilio is to choose the sender: Messaging, Services; starts with MG."),
+            required=False,
+        ),
+        Text(
+            "api_key_sid",
+            "API Key SID",
+            help=_("If you would rather send with a key: Account, API keys; starts with SK."),
+            required=False,
+            advanced=True,
+        ),
+        Secret("api_key_secret", "API Key Secret", required=False, advanced=True),
+        Url(
+            "base_url",
+            _("Address of the service"),
+            help=_("Another region, or another service that speaks Twilio's dialect."),
+            default="https://api.twilio.com",
+            advanced=True,
+        ),
+    )
+    setup = (
+        Step(
+            _("Copy the credentials"),
+            _("Open the Twilio console and copy Account SID and Auth Token into the form."),
+            "https://console.twilio.com/",
+        ),
+        Step(
+            _("Allow your countries"),
+            _("Allow the countries you write to under Messaging, Settings, Geo permissions."),
+            "https://console.twilio.com/us1/develop/sms/settings/geo-permissions",
+        ),
+        Step(_("Delivery reports"), _("Nothing to do: our address goes along with every message.")),
+    )
+    reports = Reports.PUSHED
+    report_scope = Scope.MESSAGE
+    hints = {
+        code: Hint(reason, text, f"https://www.twilio.com/docs/api/errors/{code}")
+        for code, (reason, text) in _CODES.items()
+    }
+    tested = "contract"
+
+    def send(self, sms: Sms) -> Accepted:
+        wanted = {
+            "To": sms.to,
+            "From": sms.sender,
+            "MessagingServiceSid": self.account["messaging_service_sid"],
+            "Body": sms.text,
+            "StatusCallback": sms.report_url,
+        }
+        # Twilio reads an empty field as a wrong one, and tells better than we could when both senders are missing.
+        form = {name: value for name, value in wanted.items() if value}
+        reply = self.http.post(self._url("Messages.json"), auth=self._auth(), form=form)
+        self._expect(reply)
+        parts = reply.find("num_segments")
+        price = reply.number("price")
+        return Accepted(
+            ref=reply.need("sid"),
+            # With a Messaging Service the sender, and so the count, is not known yet: Twilio says "0".
+            parts=int(parts) if parts.isdecimal() and int(parts) else None,
+            price=abs(price) if price is not None else None,  # Twilio's prices are negative
+            currency=reply.find("price_unit").upper() if price is not None else "",
+        )
+
+    def verify(self, call: Call) -> None:
+        """By the SDK's `request_validator.py`: HMAC-SHA1 of the address and the sorted form, with the Auth Token."""
+        body_digest = (call.query.get("bodySHA256") or [""])[0].lower().encode()
+        if body_digest and not call.form:
+            fields = ""  # the address is signed alone, and the body through its digest in the address
+            whole = hmac.compare_digest(hashlib.sha256(call.body).hexdigest().encode(), body_digest)
+        else:
+            fields = "".join(name + value for name in sorted(call.form) for value in sorted(set(call.form[name])))
+            whole = True
+        given = call.header("X-Twilio-Signature").encode("utf-8", "replace")
+        # All are computed and compared, so that time tells nothing.
+        matches = [
+            hmac.compare_digest(self._signature(url + fields), given) for url in _with_and_without_port(call.url)
+        ]
+        if not (whole and any(matches)):
+            raise Forged
+
+    def read_reports(self, call: Call) -> list[Report]:
+        ref = call.value("MessageSid") or call.value("SmsSid")
+        word = call.value("MessageStatus") or call.value("SmsStatus")
+        if not ref or not word:
+            return []
+        return [_report(ref, call.value("To"), word, call.value("ErrorCode"))]
+
+    def answer(self, call: Call) -> Answer:  # noqa: ARG002 (the same for every call)
+        return Answer(body="<Response/>", content_type="text/xml")
+
+    def look_up(self, refs: Sequence[str]) -> list[Report]:
+        found = []
+        for ref in refs:
+            reply = self.http.get(self._url(f"Messages/{quote(ref, safe='')}.json"), auth=self._auth())
+            if reply.status == 404:
+                continue
+            self._expect(reply)
+            price = reply.number("price")
+            report = _report(reply.need("sid"), reply.find("to"), reply.need("status"), reply.find("error_code"))
+            found.append(
+                replace(
+                    report,
+                    detail=reply.strike(reply.find("error_message")),
+                    price=None if price is None else abs(price),
+                    currency="" if price is None else reply.find("price_unit").upper(),
+                )
+            )
+        return found
+
+    def read_inbound(self, call: Call) -> list[Inbound]:
+        ref = call.value("MessageSid") or call.value("SmsSid")
+        if not ref or not call.value("From"):
+            return []
+        return [Inbound(sender=call.value("From"), recipient=call.value("To"), text=call.value("Body"), ref=ref)]
+
+    def check(self) -> Account:
+        sid = quote(self.account["account_sid"], safe="")
+        account = self._expect(self.http.get(f"{self._base()}/{sid}.json", auth=self._auth()))
+        found = account.need("sid")
+        if account.find("status") in {"suspended", "closed"}:
+            raise AccountBlocked(code="30002", hint=_SUSPENDED)
+        balance = self._expect(self.http.get(self._url("Balance.json"), auth=self._auth()))
+        return Account(
+            label=account.find("friendly_name") or found,
+            balance=balance.number("balance"),
+            currency=balance.find("currency").upper(),
+        )
+
+    def senders(self) -> list[str]:
+        numbers = self._list("IncomingPhoneNumbers.json", "incoming_phone_numbers")
+        codes = self._list("SMS/ShortCodes.json", "short_codes")
+        return [
+            *(str(one["phone_number"]) for one in numbers if dig(one, "capabilities.sms") and one.get("phone_number")),
+            *(str(one["short_code"]) for one in codes if one.get("short_code")),
+        ]
+
+    def _list(self, path: str, name: str) -> list[dict[str, object]]:
+        reply = self._expect(self.http.get(self._url(path), auth=self._auth(), params={"PageSize": "1000"}))
+        rows = dig(reply.json(), name)
+        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+    def _base(self) -> str:
+        return f"{self.account['base_url'].rstrip('/')}/2010-04-01/Accounts"
+
+    def _url(self, path: str) -> str:
+        return f"{self._base()}/{quote(self.account['account_sid'], safe='')}/{path}"
+
+    def _auth(self) -> tuple[str, str]:
+        key = (self.account["api_key_sid"], self.account["api_key_secret"])
+        return key if all(key) else (self.account["account_sid"], self.account["auth_token"])
+
+    def _expect(self, reply: Reply) -> Reply:
+        return reply.expect(self.hints, code="code", words="message")
+
+    def _signature(self, signed: str) -> bytes:
+        key = self.account["auth_token"].encode()
+        return base64.b64encode(hmac.new(key, signed.encode("utf-8", "replace"), hashlib.sha1).digest())
+
+
+def _report(ref: str, recipient: str, word: str, code: str) -> Report:
+    hint = Twilio.hints.get(code)
+    word = word.lower()
+    return Report(
+        ref=ref,
+        recipient=recipient,
+        status=WORDS.get(word),
+        word=word,
+        code=code,
+        reason=hint.reason if hint else "",
+    )
+
+
+def _with_and_without_port(url: str) -> list[str]:
+    """Twilio signs with the port or without it, so both are tried; the address itself stays as it was called."""
+    parts = urlsplit(url)
+    bare = parts.netloc.removesuffix(f":{parts.port}")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return [url.replace(parts.netloc, netloc, 1) for netloc in (parts.netloc, bare, f"{bare}:{port}")]

@@ -1,0 +1,68 @@
+"""Fields clean what people type."""
+
+import pytest
+
+from providers.kit.fields import BadField, Choice, Field, Host, Number, Secret, Text, Url
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "kept"),
+    [
+        (Text("a", "A"), "  x y ", "x y"),
+        (Text("a", "A", required=False), "  ", ""),
+        (Text("a", "A", default="d"), "", "d"),
+        (Text("a", "A", multiline=True), "x\r\ny\rz", "x\ny\nz"),
+        (Text("a", "A", pattern="[0-9]+"), "42", "42"),
+        (Secret("a", "A"), "s3 cret", "s3 cret"),
+        (Choice("a", "A", choices=(("x", "X"),)), "x", "x"),
+        (Number("a", "A", min=1, max=9), "007", "7"),
+        (Url("a", "A"), "https://gw.example.com:8443/send?x={to}", "https://gw.example.com:8443/send?x={to}"),
+        (Url("a", "A"), "http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        (Url("a", "A"), "https://шлюз.example/", "https://шлюз.example/"),
+        (Host("a", "A"), "Gw.Example.com:2775", "gw.example.com:2775"),
+        (Host("a", "A"), "[::1]:2775", "[::1]:2775"),
+    ],
+)
+def test_a_good_value_is_kept(field: Field, typed: str, kept: str) -> None:
+    assert field.clean(typed) == kept
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        (Text("a", "A"), " "),
+        (Text("a", "A"), "x\ny"),
+        (Text("a", "A", multiline=True), "x\x00y"),
+        (Text("a", "A", pattern="[0-9]+"), "4x"),
+        (Secret("a", "A"), "x\r\nHost: evil"),
+        (Choice("a", "A", choices=(("x", "X"),)), "y"),
+        (Number("a", "A", min=1), "0"),
+        (Number("a", "A", max=9), "10"),
+        (Number("a", "A"), "ten"),
+        (Url("a", "A"), "ftp://gw.example.com"),
+        (Url("a", "A"), "gw.example.com"),
+        (Url("a", "A"), "https://user:pass@gw.example.com"),
+        (Url("a", "A"), "https://{to}.example.com"),
+        (Url("a", "A"), "https://gw.example.com/a b"),
+        (Url("a", "A"), "https://[::1"),
+        (Url("a", "A"), "https://gw.example.com:99999"),
+        (Url("a", "A"), "https://"),
+        (Url("a", "A"), "https://" + "a" * 64 + ".example"),
+        (Host("a", "A"), "https://gw.example.com"),
+        (Host("a", "A"), "gw.example.com/path"),
+        (Host("a", "A"), "user@gw.example.com"),
+        (Text("a", "A"), "x" * 5001),
+    ],
+)
+def test_a_bad_value_is_refused_with_words(field: Field, typed: str) -> None:
+    with pytest.raises(BadField) as refused:
+        field.clean(typed)
+
+    assert refused.value.words == str(refused.value) != ""
+
+
+def test_the_words_can_be_translated_and_filled() -> None:
+    with pytest.raises(BadField) as refused:
+        Number("a", "A", max=9).clean("10")
+
+    assert refused.value.template.format(**refused.value.values) == "Write 9 or less."

@@ -1,0 +1,299 @@
+"""One test over the whole shelf: what every service must do, without a line of its own."""
+
+import base64
+import json
+import re
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from providers.kit import registry
+from providers.kit.contract import Accepted, Call, Provider, Reports, Sms
+from providers.kit.errors import AccountBlocked, Forged, SmsError, Throttled, Uncertain, Unreachable
+from providers.kit.fields import Host, Secret, Url
+from providers.kit.http import Exchange, Http
+from providers.kit.testing import (
+    FakeHttp,
+    MemoryMemo,
+    Script,
+    make_account,
+    not_allowed,
+    read_timeout,
+    refused,
+    reply,
+    reset,
+)
+from tests.providers.kit.loopback import answer, listening, says
+
+SMS = Sms(
+    to="+12025550147",
+    text="Sentinel «текст» & more",
+    reference="0123456789abcdef0123456789abcdef",
+    sender="+12025550100",
+    report_url="https://app.example.com/r/sentinel-address/0123?x=1",
+)
+STRANGER = Call(
+    method="POST",
+    url="https://app.example.com/r/1",
+    query={},
+    form={"MessageSid": ["SM1"], "MessageStatus": ["delivered"], "id": ["1"], "status": ["delivered"]},
+    headers={"Content-Type": "application/x-www-form-urlencoded"},
+    body=b"MessageSid=SM1&MessageStatus=delivered&id=1&status=delivered",
+)
+# Values that make a service's answers matter where its defaults leave them alone.
+GIVEN: dict[str, dict[str, str]] = {
+    "http": {"success_text": "", "id_from": "json", "id_path": "id", "report_status": ""}
+}
+VERBS: dict[str, Callable[[Provider], object]] = {
+    "send": lambda service: service.send(SMS),
+    "send_many": lambda service: service.send_many([SMS]),
+    "look_up": lambda service: service.look_up(["SM1"]),
+    "check": lambda service: service.check(),
+    "senders": lambda service: service.senders(),
+}
+
+everybody = pytest.mark.parametrize("service", registry.services().values(), ids=registry.services().keys())
+networked = [service for service in registry.services().values() if not service.pretends]
+every_networked = pytest.mark.parametrize("service", networked, ids=[service.code for service in networked])
+every_verb = pytest.mark.parametrize(
+    ("service", "verb"),
+    [(service, verb) for service in networked for verb in VERBS if service.can(verb)],
+    ids=lambda value: value if isinstance(value, str) else value.code,
+)
+
+
+def account_of(service: type[Provider], **given: str) -> dict[str, str]:
+    return make_account(service, **(GIVEN.get(service.code, {}) | given))
+
+
+def attempt(service: type[Provider], verb: str, *replies: Script) -> tuple[object, FakeHttp]:
+    """Return what a verb gave or raised, and the network it used, as the house would call it."""
+    account = account_of(service)
+    http = FakeHttp(*replies, secrets=service.secrets(account))
+    hiding = http.hiding(number=SMS.to, text=SMS.text, address=SMS.report_url)
+    try:
+        return VERBS[verb](service(account, hiding, MemoryMemo())), http
+    except SmsError as error:
+        return error, http
+
+
+@everybody
+def test_it_declares_itself(service: type[Provider]) -> None:
+    header = sys.modules[service.__module__].__doc__ or ""
+
+    assert registry.get(service.code) is service
+    assert re.search(r"^API: .+\nSandbox: .+\nChecked: \d{4}-\d\d-\d\d .+$", re.sub(" +", " ", header), re.MULTILINE)
+    assert service.title
+    assert service.pretends or service.docs.startswith("https://")
+    assert service.tested in {"live", "contract", "unverified"}
+    assert all(re.fullmatch("[A-Z]{2}", country) for country in service.countries)
+    assert service.rate > 0
+    assert service.concurrency >= 1
+    assert service.can("send") or service.can("send_many")
+    assert (service.batch_limit > 1) == service.can("send_many")
+
+
+@everybody
+def test_its_fields_can_be_filled_in(service: type[Provider]) -> None:
+    for field in (*service.fields, *service.sender_fields):
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", field.name)
+        assert field.label
+        assert field.help or field.default or field.placeholder or not field.required, field.name
+    assert service.pretends or any(isinstance(field, Secret) for field in service.fields)
+    assert all(hint.text for hint in service.hints.values())
+    assert set(account_of(service)) == {field.name for field in service.fields}
+
+
+@everybody
+def test_its_reports_match_its_verbs(service: type[Provider]) -> None:
+    assert (service.reports is Reports.PUSHED) == service.can("read_reports")
+    assert service.can("verify") == service.can("read_reports")
+    assert service.can("look_up") or service.reports is not Reports.POLLED
+
+
+@everybody
+@pytest.mark.parametrize(
+    "call",
+    [
+        STRANGER,
+        replace(STRANGER, form={}, body=b""),
+        replace(STRANGER, form={}, body=b"{}", query={"bodySHA256": ["ü"]}),
+        replace(STRANGER, headers={"X-Twilio-Signature": "\udcffü", "Authorization": "Bearer x"}),
+    ],
+)
+def test_strangers_are_forgers(service: type[Provider], call: Call) -> None:
+    with pytest.raises(Forged):
+        service(account_of(service), FakeHttp(), MemoryMemo()).verify(call)
+
+
+@every_verb
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        (reply(401, text="who are you?"), AccountBlocked),
+        (reply(401, json={"message": "who are you?"}), AccountBlocked),
+        (reply(302, headers={"Location": "https://elsewhere.example.com"}), Uncertain),
+        (reply(500, text="oh"), Uncertain),
+        (reply(502, text="<html>"), Uncertain),
+        (reply(503, json={"message": "later"}), Uncertain),
+        (reply(200, text="<html>sign in to the guest network</html>"), Uncertain),
+        (not_allowed(), AccountBlocked),
+        (refused(), Unreachable),
+        (read_timeout(), Uncertain),
+        (reset(), Uncertain),
+    ],
+)
+def test_it_tells_troubles_apart(service: type[Provider], verb: str, script: Script, kind: type[SmsError]) -> None:
+    outcome, http = attempt(service, verb, script)
+
+    assert type(outcome) is kind
+    http.done()
+
+
+@every_networked
+@pytest.mark.parametrize("text", ["", "[]", "{}", '"ok"', "null", "[1]", '{"sid": null, "id": {}}', "\ufeff{"])
+def test_a_success_without_a_receipt_is_uncertain(service: type[Provider], text: str) -> None:
+    assert type(attempt(service, "send", reply(200, text=text))[0]) is Uncertain
+
+
+@every_verb
+def test_it_waits_as_long_as_it_is_told(service: type[Provider], verb: str) -> None:
+    outcome, _http = attempt(service, verb, reply(429, text="slow down", headers={"retry-after": "7"}))
+
+    assert type(outcome) is Throttled
+    assert outcome.after == 7.0
+
+
+def writings(value: str) -> set[str]:
+    """A value in the writings that leak most often."""
+    written = {
+        value,
+        quote(value),
+        quote(value, safe=""),
+        quote_plus(value),
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        value.encode().hex(),
+    }
+    return written | {base64.b64encode(b"x" * offset + value.encode()).decode()[4:-4] for offset in range(3)}
+
+
+@every_verb
+@pytest.mark.parametrize("status", [200, 201, 302, 400, 401, 404, 429, 500])
+def test_no_secret_number_or_text_is_kept(service: type[Provider], verb: str, status: int) -> None:
+    account = account_of(service)
+    needles = [*service.secrets(account), SMS.to, SMS.to[1:], SMS.text, SMS.report_url, "2025550147"]
+    echo = {"code": 99, "message": " ".join(needles), "id": "1", "sid": "SM1", "status": "sent", "error": needles}
+    scripts: list[list[Script]] = [
+        [reply(status, json=echo)] * 3,
+        [reply(status, text=" ".join(needles))] * 3,
+        [refused()],
+        [read_timeout()],
+        [reset()],
+    ]
+    for script in scripts:
+        outcome, http = attempt(service, verb, *script)
+        kept = repr(http.exchanges)
+        if isinstance(outcome, SmsError):
+            kept += "".join(traceback.format_exception(outcome)) + repr(vars(outcome)) + repr(outcome.__context__)
+        assert http.exchanges
+        for needle in needles:
+            for written in writings(needle):
+                assert written not in kept
+
+
+ADDRESS_FIELDS = [
+    (service, field) for service in networked for field in service.fields if isinstance(field, Url | Host)
+]
+every_address = pytest.mark.parametrize(
+    ("service", "field"), ADDRESS_FIELDS, ids=[f"{service.code}-{field.name}" for service, field in ADDRESS_FIELDS]
+)
+
+
+def with_address(
+    service: type[Provider], field: Url | Host, host: str, record: Callable[[Exchange], None], **options: Any
+) -> Provider:
+    value = host if isinstance(field, Host) else f"http://{host}/sms"
+    http = Http(record, connect_timeout=1.0, read_timeout=1.0, **options)
+    return service(account_of(service, **{field.name: value}), http, MemoryMemo())
+
+
+@every_address
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "127.1",
+        "2130706433",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "[fe80::1]",
+        "[fd00::1]",
+        "10.0.0.1",
+        "192.168.0.1",
+        "169.254.169.254",
+        "rebinding.example.com",
+    ],
+)
+def test_no_address_leads_inside(
+    service: type[Provider], field: Url | Host, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, answers = socket.getaddrinfo, iter(["93.184.216.34"])
+
+    def resolve(name: str, port: int, *args: Any, **options: Any) -> Any:
+        # Whoever looked first was told a public address; whoever connects is told another.
+        return real(next(answers, "127.0.0.1") if name == "rebinding.example.com" else name, port, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    exchanges: list[Exchange] = []
+    with listening(says(answer(b'{"id": 1, "sid": "SM1"}'))) as inner:
+        socket.getaddrinfo("rebinding.example.com", inner.port)
+        provider = with_address(service, field, f"{host}:{inner.port}", exchanges.append)
+        with pytest.raises(AccountBlocked) as raised:
+            provider.send(SMS)
+        assert inner.connections == 0
+
+    assert raised.value.hint
+    assert [exchange.status for exchange in exchanges] == [0]
+    provider.http.close()
+
+
+@every_address
+def test_no_redirect_leads_inside(service: type[Provider], field: Url | Host) -> None:
+    exchanges: list[Exchange] = []
+    with listening(says(answer(b'{"id": 1, "sid": "SM1"}')), "127.0.0.2") as inner:
+        moved = answer(b"", "307 Temporary Redirect", f"Location: http://127.0.0.2:{inner.port}/\r\n")
+        with listening(says(moved)) as gate:
+            provider = with_address(
+                service, field, f"127.0.0.1:{gate.port}", exchanges.append, private_networks=["127.0.0.1/32"]
+            )
+            with pytest.raises(Uncertain):
+                provider.send(SMS)
+            assert gate.connections == 1
+        assert inner.connections == 0
+
+    provider.http.close()
+
+
+@every_address
+def test_an_allowed_address_is_reached(service: type[Provider], field: Url | Host) -> None:
+    exchanges: list[Exchange] = []
+    with listening(says(answer(b'{"id": 1, "sid": "SM1"}'))) as gate:
+        provider = with_address(
+            service, field, f"127.0.0.1:{gate.port}", exchanges.append, private_networks=["127.0.0.0/8"]
+        )
+        accepted = provider.send(SMS)
+
+    assert isinstance(accepted, Accepted)
+    assert accepted.ref in {"1", "SM1"}
+    assert len(gate.requests) == len(exchanges) == 1
+    provider.http.close()
