@@ -1,0 +1,53 @@
+"""The one statement in which statuses change; `Message.objects.advance` is its only caller."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+
+from b24app.messaging.statuses import Change, Climb, Count
+
+RANK = "array_position(ARRAY['queued', 'sent', 'failed', 'delivered'], replace({}, 'undelivered', 'failed'))"
+
+# Rows are locked in id order, so that two of these never wait for each other in a circle.
+ADVANCE = f"""
+WITH change AS (
+    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[],
+                         %s::numeric[], %s::text[], %s::timestamptz[])
+           AS c(id, status, reason, code, detail, ref, parts, price, currency, poll_at)
+), old AS (
+    SELECT m.id, m.status, m.reason, m.parts, m.price, m.currency
+    FROM messaging_message m WHERE m.id IN (SELECT id FROM change) ORDER BY m.id FOR UPDATE
+)
+UPDATE messaging_message m SET
+    status = c.status, phase = 'done', wait = '', due_at = NULL, lease_until = NULL, reason = c.reason,
+    service_code = left(c.code, 60), detail = left(c.detail, 300), ref = coalesce(nullif(c.ref, ''), m.ref),
+    parts = coalesce(c.parts, m.parts), price = coalesce(c.price, m.price),
+    currency = coalesce(nullif(c.currency, ''), m.currency),
+    sent_at = CASE WHEN c.status = 'failed' THEN m.sent_at ELSE coalesce(m.sent_at, %s) END,
+    final_at = CASE WHEN c.status <> 'sent' THEN %s::timestamptz END,
+    poll_at = CASE WHEN c.status = 'sent' THEN c.poll_at END,
+    push_tries = 0,
+    push_at = CASE WHEN m.message_id IS NULL THEN NULL
+                   WHEN c.status <> 'sent' THEN greatest(%s, m.received_at + interval '5 seconds')
+                   WHEN m.pushed = 'queued' THEN %s END
+FROM change c JOIN old ON old.id = c.id
+WHERE m.id = c.id AND {RANK.format("old.status")} < {RANK.format("c.status")}
+RETURNING m.id, m.portal_id, m.connection_id, m.sender_id, m.day,
+          old.status, old.reason, old.parts, old.price, old.currency, m.status, m.reason, m.parts, m.price, m.currency
+"""  # noqa: S608 - made of constants
+
+
+def advance(cursor: Any, changes: Sequence[Change]) -> list[Climb]:
+    """Apply the changes that climb; at most one per message."""
+    ordered = sorted(changes, key=lambda change: change.pk)
+    columns = ("pk", "status", "reason", "code", "detail", "ref", "parts", "price", "currency", "poll_at")
+    now = timezone.now()
+    values = [[getattr(change, column) for change in ordered] for column in columns]
+    cursor.execute(ADVANCE, [*values, now, now, now, now])
+    return [_climb(*row) for row in cursor.fetchall()]
+
+
+def _climb(pk: int, portal: int, connection: int, sender: int, day: date, *counts: Any) -> Climb:
+    return Climb(pk, portal, connection, sender, day, before=Count(*counts[:5]), after=Count(*counts[5:]))

@@ -1,0 +1,98 @@
+"""The bell: says that something is due. A ring that is lost costs seconds, never a message: the sweep sees the rows.
+
+Rings come from doors, screens and tasks, after the rows are committed; steps never ring.
+"""
+
+import time
+from datetime import datetime
+
+import redis
+import structlog
+from celery import current_app
+from django.utils import timezone
+from kombu.exceptions import KombuError, OperationalError
+
+from b24app.core.redis import client
+
+log = structlog.get_logger(__name__)
+
+FORGOTTEN_AFTER = 20  # seconds after which a ring nobody heard may be repeated
+FARTHEST = 60.0  # seconds ahead; later work is the sweep's
+SWEEP_EVERY = 10
+SWEEPING, SWEPT_AT = "sweep:lock", "sweep:at"
+AWAY = (redis.RedisError, KombuError, OperationalError, OSError)
+
+
+def drain(connection_id: int, *, slow: bool = False, at: datetime | None = None) -> None:
+    """Something may be sent on a connection."""
+    _ring("drain", connection_id, queue="slow" if slow else "dispatch", at=at)
+
+
+def settle(connection_id: int, *, at: datetime | None = None) -> None:
+    """A service reported."""
+    _ring("settle", connection_id, queue="dispatch", at=at)
+
+
+def poll(connection_id: int, *, slow: bool = False, at: datetime | None = None) -> None:
+    """A service wants to be asked."""
+    _ring("poll", connection_id, queue="slow" if slow else "care", at=at)
+
+
+def push(portal_id: int, *, at: datetime | None = None) -> None:
+    """A portal wants to be told."""
+    _ring("push", portal_id, queue="push", at=at)
+
+
+def reconcile(portal_id: int) -> None:
+    """The portal's senders want to be compared with ours."""
+    _ring("reconcile", portal_id, queue="care")
+
+
+def heard(kind: str, pk: int, *, later: bool) -> None:
+    """A task begins: from here on a new ring is not dropped, so nothing that comes during it is missed."""
+    try:
+        client().delete(_key(kind, pk, later=later))
+    except redis.RedisError:
+        log.warning("bell_away", kind=kind)
+
+
+def _ring(kind: str, pk: int, *, queue: str, at: datetime | None = None) -> None:
+    seconds = max(0.0, (at - timezone.now()).total_seconds()) if at else 0.0
+    if seconds > FARTHEST:
+        return
+    later = seconds > 0.05
+    alone = False
+    try:
+        alone = bool(client().set(_key(kind, pk, later=later), b"1", nx=True, ex=int(seconds) + FORGOTTEN_AFTER))
+        if alone:
+            current_app.send_task(
+                f"b24app.messaging.tasks.{kind}", [pk, later], queue=queue, countdown=seconds if later else None
+            )
+    except AWAY:
+        log.warning("bell_away", kind=kind)
+        if alone:
+            heard(kind, pk, later=later)  # or the next ring would be dropped for one that nobody can hear
+
+
+def _key(kind: str, pk: int, *, later: bool) -> str:
+    return f"bell:{kind}:{pk}:{'later' if later else 'now'}"
+
+
+def begin_sweep() -> bool:
+    """Whether it is time for a round; two beats and any number of workers may ask, one gets to do it."""
+    try:
+        mine = client().set(SWEEPING, b"1", nx=True, ex=SWEEP_EVERY - 1)
+        if mine:
+            client().set(SWEPT_AT, str(time.time()))
+        return bool(mine)
+    except redis.RedisError:
+        return False
+
+
+def seconds_since_sweep() -> float:
+    """How long nobody has swept; very long when Redis has forgotten, 0 when it cannot be asked."""
+    try:
+        at = client().get(SWEPT_AT)
+    except redis.RedisError:
+        return 0.0
+    return time.time() - float(at) if isinstance(at, bytes) else float("inf")

@@ -1,0 +1,171 @@
+"""An account with a service: checked, connected, given new credentials, paused, disconnected."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import DateTimeField, F, Value
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from b24app.core import addresses
+from b24app.core.deadlock import repeated_on_deadlock
+from b24app.journal.recording import Recorder
+from b24app.messaging.memo import SharedMemo
+from b24app.messaging.models import Connection, ConnectionState, Message
+from b24app.messaging.statuses import Phase, Status, Wait
+from b24app.portals.models import Portal
+from providers.kit import contract, registry
+from providers.kit.http import Exchange, Http
+
+HELD = {ConnectionState.PAUSED: Wait.PAUSED, ConnectionState.BLOCKED: Wait.BLOCKED}
+SETTLED_AFTER = timedelta(seconds=40)  # before, the portal may write its own `sent` over our word
+STUCK = (Wait.PAUSED, Wait.BLOCKED, Wait.UNAVAILABLE)
+
+
+def services() -> list[type[contract.Provider]]:
+    """The services that this installation offers, by title."""
+    shelf = registry.services().values()
+    return sorted((one for one in shelf if settings.DEMO or not one.pretends), key=lambda one: one.title.lower())
+
+
+def http_for(service: type[contract.Provider], account: Mapping[str, str], record: Callable[[Exchange], None]) -> Http:
+    """The door to the network for one account; the caller closes it."""
+    return Http(
+        record,
+        secrets=service.secrets(account),
+        private_networks=settings.ALLOWED_PRIVATE_NETWORKS,
+        proxy=settings.EGRESS_PROXY,
+    )
+
+
+def check(service: str, account: Mapping[str, str], portal: Portal) -> contract.Account:
+    """Ask the service whether the credentials are good; what it does not offer is an empty Account.
+
+    Raises the kit's SmsError, or Unavailable when the service's file does not load.
+    """
+    kind = registry.get(service)
+    if not kind.can("check"):
+        return contract.Account()
+    with Recorder(portal.pk, service) as record:
+        http = http_for(kind, account, record)
+        try:
+            return kind(account, http, SharedMemo(f"check-{portal.uuid}")).check()
+        finally:
+            http.close()
+
+
+def senders_at(service: str, account: Mapping[str, str], portal: Portal) -> list[str]:
+    """The numbers and names that the account may send from; empty where the service does not tell. Raises SmsError."""
+    kind = registry.get(service)
+    if not kind.can("senders"):
+        return []
+    with Recorder(portal.pk, service) as record:
+        http = http_for(kind, account, record)
+        try:
+            return kind(account, http, SharedMemo(f"check-{portal.uuid}")).senders()
+        finally:
+            http.close()
+
+
+def connect(
+    portal: Portal, service: str, title: str, account: Mapping[str, str], found: contract.Account
+) -> Connection:
+    """Keep a checked account."""
+    return Connection.objects.create(
+        portal=portal,
+        service=service,
+        title=title or found.label or registry.get(service).title,
+        account=dict(account),
+        label=found.label,
+        balance=found.balance,
+        currency=found.currency,
+        checked_at=timezone.now(),
+    )
+
+
+def rotate(connection: Connection, account: Mapping[str, str], found: contract.Account) -> None:
+    """Keep new, checked credentials; what waited for them goes on."""
+    connection.account = dict(account)
+    connection.label = found.label or connection.label
+    connection.balance, connection.currency = found.balance, found.currency
+    connection.checked_at = timezone.now()
+    connection.save(update_fields=["account", "label", "balance", "currency", "checked_at"])
+    connection.refresh_from_db(fields=["state"])  # the check took a while
+    if connection.state == ConnectionState.BLOCKED:
+        resume(connection)
+
+
+def pause(connection: Connection) -> int:
+    """Stop sending until somebody resumes; answers how many messages wait now."""
+    _set_state(connection, ConnectionState.PAUSED)
+    return hold(connection)
+
+
+def block(connection: Connection, reason: str, code: str, words: str) -> None:
+    """The service refuses the account: nothing goes until a person acts, unless there are new credentials already."""
+    now = timezone.now()
+    refused = Connection.objects.filter(pk=connection.pk, checked_at=connection.checked_at)
+    changed = refused.filter(state=ConnectionState.ACTIVE).update(
+        state=ConnectionState.BLOCKED,
+        blocked_reason=reason,
+        blocked_since=now,
+        error_code=code[:60],
+        error_words=words[:300],
+        error_at=now,
+    )
+    if changed:
+        hold(connection)
+
+
+def resume(connection: Connection) -> int:
+    """Send again; answers how many messages were waiting for that."""
+    _set_state(connection, ConnectionState.ACTIVE)
+    Connection.objects.filter(pk=connection.pk).update(
+        blocked_reason="", blocked_since=None, troubles_in_a_row=0, breaker_until=None, throttled_until=None
+    )
+    return release(connection)
+
+
+def disconnect(connection: Connection) -> None:
+    """Forget the credentials; what still waits is failed by the next drain as `sender removed`."""
+    connection.account = {}
+    connection.save(update_fields=["account"])
+    _set_state(connection, ConnectionState.REMOVED)
+    release(connection)
+
+
+@repeated_on_deadlock
+def hold(connection: Connection) -> int:
+    """Let the messages of a connection that does not send wait until they expire; the portal hears that they do.
+
+    Its row is locked, so that nobody turns it on between the look and the hold. Answers how many are held now.
+    """
+    with transaction.atomic():
+        row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
+        wait = HELD.get(ConnectionState(row.state))
+        if wait is None:
+            return 0
+        waiting = Message.objects.filter(connection=connection, phase=Phase.WAITING)
+        waiting = waiting.exclude(wait=wait, due_at=F("expires_at"))
+        told = waiting.filter(message_id__isnull=False, pushed=Status.SENT, push_at=None)
+        told.update(push_at=Greatest(Value(timezone.now(), DateTimeField()), F("received_at") + SETTLED_AFTER))
+        return waiting.update(wait=wait, due_at=F("expires_at"))
+
+
+@repeated_on_deadlock
+def release(connection: Connection) -> int:
+    """Let the held messages of a connection go on."""
+    held = Message.objects.filter(connection=connection, phase=Phase.WAITING, wait__in=STUCK)
+    return held.update(wait=Wait.NONE, due_at=timezone.now())
+
+
+def report_address(connection: Connection) -> str:
+    """The address to paste at a service that reports for the whole account; it is a secret of the account."""
+    return addresses.report(connection.uuid.hex)
+
+
+def _set_state(connection: Connection, state: ConnectionState) -> None:
+    connection.state = state
+    connection.save(update_fields=["state"])

@@ -1,0 +1,32 @@
+"""A portal that left with "delete settings and data" ticked is forgotten, in small pieces."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from b24app.journal.models import Exchange
+from b24app.messaging.models import Connection, DayTally, Message, Sender
+from b24app.portals.models import Portal
+
+AT_ONCE = 2000
+
+
+def erase_due() -> None:
+    """Go on forgetting the portals whose time has come; a portal that came back meanwhile is left alone."""
+    for portal in Portal.objects.filter(erase_at__lte=timezone.now(), uninstalled_at__isnull=False)[:10]:
+        _erase_some(portal)
+
+
+def _erase_some(portal: Portal) -> None:
+    """At most so many rows; the portal's own row goes last."""
+    messages = Message.objects.filter(portal=portal).order_by("-id").values("pk")[:AT_ONCE]
+    exchanges = Exchange.objects.filter(portal_id=portal.pk).order_by("-id").values("pk")[:AT_ONCE]
+    gone, _ = Message.objects.filter(pk__in=list(messages.values_list("pk", flat=True))).delete()
+    gone += Exchange.objects.filter(pk__in=list(exchanges.values_list("pk", flat=True))).delete()[0]
+    if gone:
+        return
+    with transaction.atomic():
+        if Portal.objects.select_for_update().filter(pk=portal.pk, erase_at__isnull=False).exists():
+            DayTally.objects.filter(portal=portal).delete()
+            Sender.objects.filter(portal=portal).delete()
+            Connection.objects.filter(portal=portal).delete()
+            portal.delete()

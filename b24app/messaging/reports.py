@@ -1,0 +1,232 @@
+"""Step 3: the service's word changes the row. Reports are committed before they are understood."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from b24app.core import storable
+from b24app.core.deadlock import repeated_on_deadlock
+from b24app.journal.recording import Recorder
+from b24app.messaging import connections
+from b24app.messaging.memo import SharedMemo
+from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart
+from b24app.messaging.statuses import FINAL, Change, Phase, Reason, Status
+from b24app.messaging.verdicts import ASK_POLLED, ASK_PUSHED
+from providers.kit import contract, registry
+from providers.kit.errors import SmsError
+
+SETTLE_AT_ONCE = 500
+ASK_AT_ONCE = 100
+LOOK_FOR_MESSAGE_AFTER = (60, 600, 3600, 21_600, 86_400)  # seconds; then it belongs to somebody else
+PARTS_MAY_TAKE = timedelta(hours=1)
+DEFAULT_REASONS = {Status.UNDELIVERED: Reason.UNREACHED, Status.FAILED: Reason.REJECTED}
+
+
+class NoSuchConnection(LookupError):
+    """The address was signed by us, but the connection is not in our database."""
+
+
+def take(connection_uuid: str, reference: str, call: contract.Call) -> tuple[int, contract.Answer]:
+    """Verify a service's call and keep its reports; answers the connection to settle and what the service wants back.
+
+    `reference` is the message the address was made for, `-` for an account's address. Raises Forged, Unreadable,
+    Unavailable, NoSuchConnection.
+    """
+    connection = Connection.objects.filter(uuid=uuid.UUID(connection_uuid)).first()
+    if connection is None:
+        raise NoSuchConnection
+    kind = registry.get(connection.service)
+    with Recorder(connection.portal_id, connection.service, connection.pk) as record:
+        http = connections.http_for(kind, connection.account, record)
+        service = kind(connection.account, http, SharedMemo(connection.uuid.hex))
+        service.verify(call)
+        keep(connection.pk, service.read_reports(call), reference)
+        answer = service.answer(call)
+        http.close()
+    Connection.objects.filter(pk=connection.pk).update(last_report_at=timezone.now())
+    return connection.pk, answer
+
+
+def keep(connection_id: int, told: Iterable[contract.Report], reference: str = "-") -> None:
+    """Write reports down, each once however often it comes."""
+    ours = None if reference == "-" else uuid.UUID(reference)
+    DeliveryReport.objects.bulk_create(
+        [_row(connection_id, report, ours) for report in told], ignore_conflicts=True, batch_size=500
+    )
+
+
+def _row(connection_id: int, report: contract.Report, ours: uuid.UUID | None) -> DeliveryReport:
+    if ours:
+        report = replace(report, reference=ours.hex)  # some reports name nothing: their address says whose they are
+    return DeliveryReport(
+        connection_id=connection_id,
+        fingerprint=report.fingerprint,
+        ref=storable.text(report.ref)[:128],
+        reference=_reference(report.reference),
+        recipient=storable.text(report.recipient)[:30],
+        status=report.status.value if report.status else "",
+        word=storable.text(report.word)[:60],
+        code=storable.text(report.code)[:60],
+        detail=storable.text(report.detail)[:300],
+        reason=report.reason if report.reason in Reason.values else Reason.NONE,
+        price=storable.price(report.price),
+        currency=storable.text(report.currency)[:3],
+    )
+
+
+def _reference(told: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(told)
+    except ValueError:
+        return None
+
+
+def settle(connection_id: int) -> datetime | None:
+    """Apply the reports of a connection that are due; answers when the next one is."""
+    while _settle_some(connection_id) == SETTLE_AT_ONCE:
+        pass
+    waiting = DeliveryReport.objects.filter(connection_id=connection_id, due_at__isnull=False)
+    return waiting.order_by("due_at").values_list("due_at", flat=True).first()
+
+
+@repeated_on_deadlock
+def _settle_some(connection_id: int) -> int:
+    due = DeliveryReport.objects.filter(connection_id=connection_id, due_at__lte=timezone.now())
+    with transaction.atomic():
+        batch = list(due.order_by("id").select_for_update(skip_locked=True)[:SETTLE_AT_ONCE])
+        _apply(connection_id, batch)
+    return len(batch)
+
+
+def _apply(connection_id: int, batch: Sequence[DeliveryReport]) -> None:
+    by_reference, by_ref, by_part = _find(connection_id, batch)
+    changes: list[Change] = []
+    for report in batch:
+        part = by_part.get(report.ref)
+        message = (
+            (by_reference.get(report.reference) if report.reference else None)
+            or by_ref.get(report.ref)
+            or (part.message if part else None)
+        )
+        if message is None:
+            _look_again_later(report)
+            continue
+        report.message, report.due_at = message, None
+        if part is not None:
+            change = _of_part(report, part, message)
+        else:
+            change = _change(message, _climbs_to(message, Status(report.status)), report) if report.status else None
+        if change is not None and change.status != Status.QUEUED:
+            changes.append(change)
+    Message.objects.advance(changes)
+    DeliveryReport.objects.bulk_update(batch, ["message", "due_at", "tries"])
+
+
+def _find(
+    connection_id: int, batch: Sequence[DeliveryReport]
+) -> tuple[Mapping[uuid.UUID, Message], Mapping[str, Message], Mapping[str, MessagePart]]:
+    """The messages that reports speak of, only within the connection of the address."""
+    references = {report.reference for report in batch if report.reference}
+    refs = {report.ref for report in batch if report.ref}
+    of_connection = Message.objects.filter(connection_id=connection_id)
+    parts = MessagePart.objects.filter(connection_id=connection_id, ref__in=refs).select_related("message")
+    return (
+        {one.reference: one for one in of_connection.filter(reference__in=references)},
+        {one.ref: one for one in of_connection.filter(ref__in=refs)},
+        {one.ref: one for one in parts},
+    )
+
+
+def _look_again_later(report: DeliveryReport) -> None:
+    """It may have come before our own record of the send."""
+    report.tries += 1
+    if report.tries > len(LOOK_FOR_MESSAGE_AFTER):
+        report.due_at = None
+    else:
+        report.due_at = timezone.now() + timedelta(seconds=LOOK_FOR_MESSAGE_AFTER[report.tries - 1])
+
+
+def _climbs_to(message: Message, told: Status) -> Status:
+    """A service that has the message queued has taken it: that much is known then of an unknown outcome."""
+    return Status.SENT if told == Status.QUEUED and message.phase == Phase.UNKNOWN else told
+
+
+def _change(message: Message, status: Status, report: DeliveryReport) -> Change:
+    reason = Reason(report.reason) if report.reason else DEFAULT_REASONS.get(status, Reason.NONE)
+    return Change(
+        pk=message.pk,
+        status=status,
+        reason=Reason.NONE if status in (Status.DELIVERED, Status.SENT) else reason,
+        code="" if status == Status.DELIVERED else report.code,
+        detail="" if status == Status.DELIVERED else report.detail,
+        ref=report.ref if not message.ref else "",
+        price=report.price,
+        currency=report.currency,
+        poll_at=message.poll_at,
+    )
+
+
+def _of_part(report: DeliveryReport, part: MessagePart, message: Message) -> Change | None:
+    """One of several parts: the worst counts once all are in, or what is known after an hour."""
+    if report.status and Status(report.status).rank > Status(part.status).rank:
+        part.status = Status(report.status)
+        part.save(update_fields=["status"])
+    statuses = [Status(one) for one in MessagePart.objects.filter(message=message).values_list("status", flat=True)]
+    final = [status for status in statuses if status in FINAL]
+    if len(final) < len(statuses):
+        if report.received_at + PARTS_MAY_TAKE > timezone.now():
+            report.due_at = report.received_at + PARTS_MAY_TAKE
+            return None
+        if not final:
+            return None
+    worst = next(status for status in (Status.FAILED, Status.UNDELIVERED, Status.DELIVERED) if status in final)
+    return _change(message, worst, report)
+
+
+def poll(connection_id: int) -> datetime | None:
+    """Ask the service about messages that wait for its word; answers when to ask next. One request a visit."""
+    connection = Connection.objects.select_related("portal").get(pk=connection_id)
+    if connection.portal.uninstalled_at is not None or connection.state == ConnectionState.REMOVED:
+        return None
+    kind = registry.services().get(connection.service)
+    if kind is None:
+        return None  # its file does not load here
+    asked = _claim_questions(connection_id, kind)
+    if asked:
+        with Recorder(connection.portal_id, connection.service, connection_id) as record:
+            http = connections.http_for(kind, connection.account, record)
+            # A service that tells of a message may quote it.
+            http = http.hiding(number=[one.to for one in asked], text=[one.text for one in asked])
+            try:
+                refs = [one.ref or one.reference.hex for one in asked]
+                keep(connection_id, kind(connection.account, http, SharedMemo(connection.uuid.hex)).look_up(refs))
+            except SmsError:
+                pass  # recorded; the next question is already on the row
+            finally:
+                http.close()
+    later = Message.objects.filter(connection_id=connection_id, poll_at__isnull=False)
+    return later.order_by("poll_at").values_list("poll_at", flat=True).first()
+
+
+def _claim_questions(connection_id: int, kind: type[contract.Provider]) -> list[Message]:
+    """Take messages whose question is due, and write down when the next would be, before anything is asked."""
+    now = timezone.now()
+    due = Message.objects.filter(connection_id=connection_id, poll_at__lte=now)
+    with transaction.atomic():
+        batch = list(due.order_by("poll_at").select_for_update(skip_locked=True)[:ASK_AT_ONCE])
+        for message in batch:
+            message.polls += 1
+            message.poll_at = _next_question(message, kind)
+        Message.objects.bulk_update(batch, ["polls", "poll_at"])
+    return [one for one in batch if one.ref or kind.known_by_reference]
+
+
+def _next_question(message: Message, kind: type[contract.Provider]) -> datetime | None:
+    steps = ASK_POLLED if kind.reports == contract.Reports.POLLED or message.phase == Phase.UNKNOWN else ASK_PUSHED
+    if message.polls >= len(steps):
+        return None
+    return (message.sent_at or timezone.now()) + timedelta(seconds=steps[message.polls])

@@ -1,0 +1,74 @@
+"""What the rows show is due, found by EXISTS over partial indexes: the answer costs the same on any number of rows."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from b24app.messaging.models import Connection, DeliveryReport, Message
+from b24app.messaging.statuses import Phase, Status
+from b24app.portals.models import Portal
+
+AT_ONCE = 500
+LONG_WAIT = timedelta(minutes=15)  # after it the portal is told that a message is still queued
+
+
+def to_drain() -> Sequence[tuple[int, bool]]:
+    """Connections with something to send, to fail or to recover: id and whether its service is slow."""
+    now = timezone.now()
+    mine = Message.objects.filter(connection=OuterRef("pk"))
+    due = Exists(mine.filter(phase=Phase.WAITING, due_at__lte=now))
+    lost = Exists(mine.filter(phase=Phase.ON_WIRE, lease_until__lt=now))
+    held = Q(lease_until__gt=now) | Q(throttled_until__gt=now) | Q(breaker_until__gt=now)
+    rows = Connection.objects.filter(due | lost, portal__uninstalled_at=None).exclude(held)
+    return list(rows.values_list("pk", "slow")[:AT_ONCE])
+
+
+def to_settle() -> Sequence[int]:
+    """Connections with reports to apply."""
+    due = DeliveryReport.objects.filter(connection=OuterRef("pk"), due_at__lte=timezone.now())
+    return list(Connection.objects.filter(Exists(due)).values_list("pk", flat=True)[:AT_ONCE])
+
+
+def to_poll() -> Sequence[tuple[int, bool]]:
+    """Connections whose service wants to be asked."""
+    due = Message.objects.filter(connection=OuterRef("pk"), poll_at__lte=timezone.now())
+    rows = Connection.objects.filter(Exists(due), portal__uninstalled_at=None)
+    return list(rows.values_list("pk", "slow")[:AT_ONCE])
+
+
+def to_push() -> Sequence[int]:
+    """Portals that want to be told."""
+    now = timezone.now()
+    due = Message.objects.filter(portal=OuterRef("pk"), push_at__lte=now)
+    rows = Portal.objects.installed().filter(Exists(due))
+    rows = rows.exclude(Q(push_lease_until__gt=now) | Q(rest_after__gt=now) | Q(suspended_until__gt=now))
+    return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:AT_ONCE])
+
+
+def to_visit() -> Sequence[int]:
+    """Portals whose senders were not looked at for a day while a token is live, or for 30 days at all.
+
+    A few at a time, so that portals installed together are not visited together.
+    """
+    now = timezone.now()
+    live = Exists(Portal.objects.filter(pk=OuterRef("pk"), tokens__dead_reason="", tokens__expires_at__gt=now))
+    day_old = Q(senders_checked_at__lt=now - timedelta(days=1)) & live
+    month_old = Q(senders_checked_at__lt=now - timedelta(days=30))
+    rows = Portal.objects.installed().filter(no_token_since=None, suspension="").filter(day_old | month_old)
+    return list(rows.values_list("pk", flat=True)[:50])
+
+
+def tell_long_waits() -> int:
+    """Let the portals know of messages that have waited for long; answers of how many."""
+    waiting = Message.objects.filter(
+        phase=Phase.WAITING,
+        message_id__isnull=False,
+        pushed=Status.SENT,
+        push_at=None,
+        received_at__lt=timezone.now() - LONG_WAIT,
+    )
+    # In the order of its index: without it the planner would rather read the whole table.
+    oldest = waiting.order_by("received_at").values_list("pk", flat=True)[:AT_ONCE]
+    return Message.objects.filter(pk__in=list(oldest)).update(push_at=timezone.now())

@@ -1,0 +1,48 @@
+"""A portal that asked to be forgotten is forgotten, and nobody else is."""
+
+import pytest
+from django.utils import timezone
+
+from b24app.journal.models import Exchange
+from b24app.messaging import dispatch, erasing
+from b24app.messaging.models import Connection, DayTally, Message, Sender
+from b24app.portals.models import Portal
+from tests.messaging.conftest import a_portal, wish
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def left(sender: Sender) -> Portal:
+    wish(sender)
+    dispatch.drain(sender.connection_id)
+    Portal.objects.update(uninstalled_at=timezone.now(), erase_at=timezone.now())
+    return Portal.objects.get()
+
+
+def test_everything_of_the_portal_goes(left: Portal) -> None:
+    for _ in range(3):
+        erasing.erase_due()
+    for model in (Portal, Connection, Sender, Message, DayTally, Exchange):
+        assert not model.objects.exists(), model
+
+
+def test_another_portal_keeps_everything(left: Portal) -> None:
+    charlie = a_portal()
+    Exchange.objects.create(portal_id=charlie.pk, at=timezone.now(), peer="bitrix24", method="POST", host="h", path="/")
+    for _ in range(3):
+        erasing.erase_due()
+    assert list(Portal.objects.all()) == [charlie]
+    assert Exchange.objects.count() == 1
+
+
+def test_a_portal_that_came_back_is_left_alone(left: Portal) -> None:
+    Portal.objects.update(uninstalled_at=None)
+    erasing.erase_due()
+    assert Message.objects.count() == 1
+
+
+def test_without_the_tick_nothing_is_forgotten(left: Portal) -> None:
+    Portal.objects.update(erase_at=None)
+    erasing.erase_due()
+    assert Message.objects.count() == 1

@@ -1,0 +1,328 @@
+"""Step 4: the portal is told, over real HTTPS against the sandbox portal."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.utils import timezone
+
+from b24app.messaging import intake, push
+from b24app.messaging.models import Connection, Message, Sender, SenderState
+from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status
+from b24app.portals.models import Portal
+from b24app.portals.rest import Answer
+from b24app.sandbox import MethodError
+from b24app.sandbox import Portal as SandboxPortal
+from b24app.sandbox.state import Message as StateMessage
+
+UPDATE = "messageservice.message.status.update"
+
+
+@pytest.fixture
+def sender(live: Portal, connection: Connection) -> Sender:
+    return Sender.objects.create(
+        portal=live, connection=connection, code="sendline-1", names={"en": "Acme"}, state=SenderState.REGISTERED
+    )
+
+
+def told(alpha: SandboxPortal, sender: Sender, *, seconds_ago: float = 60.0, status: str = "delivered") -> Message:
+    """A message that the portal handed over and that has come to its end."""
+    return many_told(alpha, sender, 1, seconds_ago=seconds_ago, status=status)[0]
+
+
+def many_told(
+    alpha: SandboxPortal, sender: Sender, count: int, *, seconds_ago: float = 60.0, status: str = "delivered"
+) -> list[Message]:
+    received = timezone.now() - timedelta(seconds=seconds_ago)
+    messages = [
+        Message(
+            portal=sender.portal,
+            connection=sender.connection,
+            sender=sender,
+            message_id=uuid.uuid4().hex,
+            to="+12025550100",
+            text="Hi",
+            day=received.date(),
+            received_at=received,
+            expires_at=received + timedelta(hours=24),
+            due_at=received,
+        )
+        for _ in range(count)
+    ]
+    alpha.messages.extend(there(message, sender) for message in messages)
+    Message.objects.bulk_create(messages)
+    Message.objects.advance(Change(pk=message.pk, status=Status(status)) for message in messages)
+    Message.objects.exclude(push_at=None).update(push_at=timezone.now())
+    for message in messages if count == 1 else ():
+        message.refresh_from_db()
+    return messages
+
+
+def there(message: Message, sender: Sender) -> StateMessage:
+    """The same message as the portal has it."""
+    return StateMessage(
+        id=0,
+        message_id=message.message_id or "",
+        code=sender.code,
+        to=message.to,
+        text=message.text,
+        author=1,
+        module="crm",
+        created=0.0,
+        row_at=0.0,
+        status="sent",
+    )
+
+
+def batches(alpha: SandboxPortal) -> int:
+    return sum(call.method == "batch" for call in alpha.rest_log)
+
+
+def test_a_final_word_is_told_and_acknowledged(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    message = told(alpha, sender)
+    push.drain(live.pk)
+    message.refresh_from_db()
+    assert alpha.messages[-1].status == "delivered"
+    assert (message.pushed, message.push_at) == (Status.DELIVERED, None)
+
+
+def test_an_early_word_is_confirmed_once_forty_seconds_after_receipt(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    message = told(alpha, sender, seconds_ago=6)
+    push.drain(live.pk)
+    assert Message.objects.get().push_at == message.received_at + timedelta(seconds=40)
+    alpha.messages[-1].status = "sent"  # the portal overwrote it
+    Message.objects.update(received_at=timezone.now() - timedelta(seconds=41), push_at=timezone.now())
+    push.drain(live.pk)
+    message.refresh_from_db()
+    assert (alpha.messages[-1].status, message.push_at) == ("delivered", None)
+
+
+def test_sent_is_what_the_portal_shows_anyway_so_it_is_not_told(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    message = told(alpha, sender, status="sent")
+    assert message.push_at is None
+    push.drain(live.pk)
+    assert batches(alpha) == 0
+
+
+def test_a_long_wait_is_told_as_queued_and_its_end_as_sent(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    message = told(alpha, sender, status="sent")
+    Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now(), push_at=timezone.now())
+    push.drain(live.pk)
+    assert alpha.messages[-1].status == "queued"
+    Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
+    push.drain(live.pk)
+    message.refresh_from_db()
+    assert (alpha.messages[-1].status, message.pushed, message.push_at) == ("sent", Status.SENT, None)
+
+
+def test_an_unknown_outcome_is_never_told_as_queued(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    told(alpha, sender, status="sent")
+    Message.objects.update(status=Status.QUEUED, phase=Phase.UNKNOWN, push_at=timezone.now())
+    push.drain(live.pk)
+    assert batches(alpha) == 0
+    assert Message.objects.get().push_at is None
+
+
+def test_a_thousand_final_words_cost_twenty_calls(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    many_told(alpha, sender, 1000)
+    push.drain(live.pk)
+    assert batches(alpha) == 20
+    assert {message.status for message in alpha.messages} == {"delivered"}
+    assert not Message.objects.exclude(push_at=None).exists()
+    assert "QUERY_LIMIT_EXCEEDED" not in {call.outcome for call in alpha.rest_log}
+
+
+def test_confirming_a_thousand_early_words_costs_twenty_more(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    many_told(alpha, sender, 1000, seconds_ago=6)
+    push.drain(live.pk)
+    assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (20, 1000)
+    Message.objects.update(received_at=timezone.now() - timedelta(seconds=41), push_at=timezone.now())
+    push.drain(live.pk)
+    assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (40, 0)
+    assert "QUERY_LIMIT_EXCEEDED" not in {call.outcome for call in alpha.rest_log}
+
+
+def test_a_row_that_appears_late_is_told_again_a_moment_later(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    message = told(alpha, sender, seconds_ago=10)
+    alpha.messages[-1].row_at = float("inf")
+    push.drain(live.pk)
+    message.refresh_from_db()
+    assert (message.push_tries, message.pushed) == (1, Status.SENT)
+    assert message.push_at is not None
+    assert message.push_at > timezone.now()
+
+
+def test_a_row_the_portal_has_forgotten_is_given_up(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    message = told(alpha, sender, seconds_ago=3600)
+    alpha.messages.clear()
+    push.drain(live.pk)
+    message.refresh_from_db()
+    assert (message.push_at, message.push_error) == (None, "ERROR_MESSAGE_NOT_FOUND")
+
+
+def test_a_batch_without_an_answer_is_in_doubt_and_said_again_after_a_minute(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    message = told(alpha, sender)
+    alpha.switches.down = True
+    again = push.drain(live.pk)
+    message.refresh_from_db()
+    assert message.pushed == Status.SENT
+    assert message.push_at is not None
+    assert again is not None
+    assert timedelta(seconds=40) < message.push_at - timezone.now() < timedelta(seconds=80)
+
+
+@pytest.mark.parametrize("code", ["QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "OVERLOAD_LIMIT", "PAYMENT_REQUIRED"])
+def test_a_limit_acknowledges_nothing_and_stops_the_portal(
+    alpha: SandboxPortal, live: Portal, sender: Sender, code: str
+) -> None:
+    message = told(alpha, sender)
+    alpha.switches.method_errors = [MethodError("batch", code, status=503)]
+    push.drain(live.pk)
+    push.drain(live.pk)
+    message.refresh_from_db()
+    live.refresh_from_db()
+    assert message.pushed == Status.SENT
+    assert not live.may_be_called(timezone.now())
+    assert sum(call.outcome == code or call.method == "batch" for call in alpha.rest_log) <= 1
+
+
+def test_a_status_the_portal_calls_incorrect_is_not_repeated(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    message = told(alpha, sender)
+    alpha.switches.method_errors = [MethodError(UPDATE, "ERROR_MESSAGE_STATUS_INCORRECT")]
+    push.drain(live.pk)
+    message.refresh_from_db()
+    assert (message.push_at, message.push_error) == (None, "ERROR_MESSAGE_STATUS_INCORRECT")
+
+
+def test_a_resends_delivery_is_told_under_the_originals_id_and_the_original_stays_silent(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    original = told(alpha, sender, status="failed")
+    again = Message.objects.create(
+        portal=live,
+        connection=sender.connection,
+        sender=sender,
+        origin=Origin.RESEND,
+        resend_of=original,
+        message_id=original.message_id,
+        to=original.to,
+        text="Hi",
+        day=original.day,
+        received_at=original.received_at,
+        expires_at=original.expires_at,
+        due_at=original.received_at,
+    )
+    Message.objects.advance([Change(pk=again.pk, status=Status.DELIVERED)])
+    push.drain(live.pk)
+    original.refresh_from_db()
+    assert alpha.messages[-1].status == "delivered"
+    assert (original.status, original.push_at) == (Status.FAILED, None)
+
+
+def test_an_uninstalled_portal_is_not_called(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    told(alpha, sender)
+    live.uninstalled_at = timezone.now()
+    live.save()
+    assert push.drain(live.pk) is None
+    assert batches(alpha) == 0
+
+
+def test_charlies_portal_is_not_told_of_alices_messages(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    told(alpha, sender)
+    other = Portal.objects.create(member_id="f" * 32, domain="b.example", client_endpoint="https://b.example/rest/")
+    push.drain(other.pk)
+    assert batches(alpha) == 0
+    assert Message.objects.get().reason == Reason.NONE
+
+
+def test_a_command_that_broke_in_the_portal_waits_a_minute(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    message = told(alpha, sender)
+    alpha.switches.method_errors = [MethodError(UPDATE, "INTERNAL_SERVER_ERROR", status=500)]
+    push.drain(live.pk)
+    message.refresh_from_db()
+    assert (message.pushed, message.push_error) == (Status.SENT, "")
+    assert message.push_at is not None
+    assert message.push_at > timezone.now() + timedelta(seconds=40)
+
+
+def test_words_no_living_token_may_tell_wait_for_one_that_may(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    mine, another = many_told(alpha, sender, 2)
+    alpha.set_user(1, active=True, admin=False)
+    alpha.messages[-1].author = 2
+    push.drain(live.pk)
+    for message in (mine, another):
+        message.refresh_from_db()
+    assert (mine.pushed, mine.push_at) == (Status.DELIVERED, None)
+    assert (another.pushed, another.push_error) == (Status.SENT, "")
+    assert another.push_at is not None
+
+
+def test_queued_that_may_have_arrived_is_taken_back_when_the_message_is_sent(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    message = told(alpha, sender, status="sent")
+    Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now(), push_at=timezone.now())
+    alpha.switches.down = True
+    push.drain(live.pk)
+    Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
+    message.refresh_from_db()
+    assert message.push_at is not None
+
+
+def test_a_visit_that_lost_its_lease_says_nothing_more(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    many_told(alpha, sender, 2 * push.BATCH)
+
+    def taken_over(execute: Any, sql: str, *rest: Any) -> Any:
+        found = execute(sql, *rest)
+        if 'UPDATE "messaging_message" SET "pushed"' in sql:
+            Portal.objects.update(push_lease_until=timezone.now() + timedelta(seconds=300))
+        return found
+
+    with database.execute_wrapper(taken_over):
+        push.drain(live.pk)
+    live.refresh_from_db()
+    assert batches(alpha) == 1
+    assert live.push_lease_until is not None
+
+
+def test_a_resend_that_fails_does_not_speak_over_an_original_that_arrived_after_all(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    original = told(alpha, sender)
+    push.drain(live.pk)
+    again = intake.resend(original, author_id=1)
+    Message.objects.filter(pk=again.pk).update(received_at=original.received_at)
+    Message.objects.advance([Change(pk=again.pk, status=Status.FAILED)])
+    Message.objects.filter(pk=again.pk).update(push_at=timezone.now())
+    push.drain(live.pk)
+    assert alpha.messages[-1].status == "delivered"
+    assert Message.objects.get(pk=again.pk).push_at is None
+
+
+def test_a_message_sent_while_queued_was_being_told_is_told_as_sent(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    message = told(alpha, sender, status="sent")
+    Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now())
+    stale = Message.objects.get()
+    Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
+    push._acknowledge(stale, Answer(True))
+    message.refresh_from_db()
+    assert message.pushed == Status.QUEUED
+    assert message.push_at is not None
