@@ -1,0 +1,63 @@
+"""PHP's bracketed form fields, `auth[user_id]=7`, as nested values; nothing a stranger writes can hurt."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+MAX_FIELDS = 10_000
+MAX_DEPTH = 8  # keys nested deeper are cut here
+_KEYS = re.compile(r"\[([^\[\]]*)\]")
+
+
+def pairs(body: bytes) -> Iterator[tuple[str, str]]:
+    """Name and value of each field of a urlencoded body; what is not UTF-8 becomes the replacement character."""
+    for item in body.split(b"&", MAX_FIELDS)[:MAX_FIELDS]:
+        name, _, value = item.partition(b"=")
+        yield _text(name), _text(value)
+
+
+def parse(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Nest flat pairs; never raises. Dictionaries keyed 0…n-1 become lists, `a[]` takes the next number.
+
+    Of duplicates the last wins, also where one is a value and the other an array. Fields after the ten thousandth
+    are left out, and so are fields without a name.
+    """
+    root: dict[str, Any] = {}
+    for name, value in islice(pairs, MAX_FIELDS):
+        head, bracket, rest = name.partition("[")
+        if head:
+            _put(root, [head, *_keys(bracket + rest)], value)
+    return {key: _listed(value) for key, value in root.items()}
+
+
+def _text(quoted: bytes) -> str:
+    return unquote_to_bytes(quoted.replace(b"+", b" ")).decode("utf-8", "replace")
+
+
+def _keys(brackets: str) -> list[str]:
+    return [found[1] for found in islice(_KEYS.finditer(brackets), MAX_DEPTH - 1)]
+
+
+def _put(node: dict[str, Any], path: list[str], value: str) -> None:
+    for key in path[:-1]:
+        child = node.get(key) if key else None
+        if not isinstance(child, dict):
+            child = {}
+            node[key or str(len(node))] = child
+        node = child
+    node[path[-1] or str(len(node))] = value
+
+
+def _listed(value: Any) -> Any:
+    """The depth is bounded, so recursion is."""
+    if not isinstance(value, dict):
+        return value
+    if all(key == str(index) for index, key in enumerate(sorted(value, key=_order))):
+        return [_listed(value[key]) for key in sorted(value, key=_order)]
+    return {key: _listed(inner) for key, inner in value.items()}
+
+
+def _order(key: str) -> int:
+    return int(key) if key.isascii() and key.isdecimal() and len(key) < 6 else MAX_FIELDS

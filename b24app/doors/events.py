@@ -1,0 +1,109 @@
+"""Where Bitrix24 tells what happens to the application: at the signed address of a portal, and at the installer's.
+
+Bitrix24 does not repeat an event, so whatever is ours is answered 200: acted upon, or noted without effect.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from b24app.core import addresses, spool
+from b24app.doors import brackets
+from b24app.messaging import bell
+from b24app.portals import exchanges, installation
+from b24app.portals.errors import PortalError
+from b24app.portals.models import Portal
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY = 256 * 1024
+
+
+@csrf_exempt
+def event(request: HttpRequest, portal: str, generation: int, mac: str) -> HttpResponse:
+    """An event of the portal with this uuid (hex): 200, or 403, 405, 413, 400 for what cannot be one."""
+    if not addresses.is_ours(mac, "events", portal, str(generation)):
+        return HttpResponse(status=403)
+    if request.method != "POST":
+        return HttpResponse(status=405)
+    return _keep(request, {"portal": portal, "generation": generation})
+
+
+def is_event(request: HttpRequest) -> bool:
+    """Is this POST to the installer's address an event from server to server, and no page (platform.md A.4)?"""
+    if request.method != "POST" or _length(request) > MAX_BODY:
+        return False
+    fields = _fields(request)
+    return "event" in fields and "AUTH_ID" not in fields
+
+
+def take(request: HttpRequest, portal: Portal | None = None) -> HttpResponse:
+    """Answer an event at the installer's address; which portal it is about is found out where it is not known."""
+    return _keep(request, {"portal": portal.uuid.hex if portal else "", "generation": None})
+
+
+def take_kept(record: Mapping[str, Any]) -> None:
+    """Act on an event and ring; also what the spool replays. Safe to run twice."""
+    payload, name = record["payload"], record["payload"]["event"]
+    try:
+        portal = _portal(record["portal"], payload)
+    except PortalError as error:
+        exchanges.keep_event(None, name, str(error))
+        return
+    if portal is None:
+        log.warning("event_of_no_portal")
+    elif record["generation"] is not None and record["generation"] != portal.generation:
+        exchanges.keep_event(portal, name, "of an earlier installation")
+    elif installation.handle_event(portal, name, payload).wants_reconcile:
+        bell.reconcile(portal.pk)
+
+
+def _keep(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:
+    if _length(request) > MAX_BODY:
+        return HttpResponse(status=413)
+    payload = _fields(request)
+    if not (isinstance(payload.get("event"), str) and payload["event"]):
+        return HttpResponse(status=400)
+    record = {**address, "payload": payload}
+    # What comes to the installer's address is unsigned: it must not take the room of what may not be lost.
+    kind = "event" if record["portal"] else "unsigned"
+    try:
+        _act(kind, record)
+    except (spool.SpoolFull, OSError) as full:
+        log.critical("event_lost", error=type(full).__name__)
+        return HttpResponse(status=503)
+    return HttpResponse()
+
+
+def _act(kind: str, record: Mapping[str, Any]) -> None:
+    try:
+        spool.kept(kind, record, lambda: take_kept(record))
+    except (spool.SpoolFull, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the portal its event: it waits on disk
+        log.error("event_not_understood", error=type(error).__name__)
+        if kind == "event":
+            spool.put(kind, record)
+
+
+def _portal(key: str, payload: Mapping[str, Any]) -> Portal | None:
+    return Portal.objects.filter(uuid=uuid.UUID(key)).first() if key else installation.portal_of(payload)
+
+
+def _length(request: HttpRequest) -> int:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return int(length) if str(length).isdecimal() else 0
+
+
+def _fields(request: HttpRequest) -> dict[str, Any]:
+    """The nested fields; of a body that is no urlencoded form, or cannot be read, none."""
+    try:
+        body = request.body
+    except (UnreadablePostError, RequestDataTooBig):
+        return {}
+    return brackets.parse(brackets.pairs(body))

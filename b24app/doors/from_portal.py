@@ -1,0 +1,133 @@
+"""Where Bitrix24 hands messages over. It never repeats a call, so what is ours is stored and answered 200."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.db import Error
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.views.decorators.csrf import csrf_exempt
+
+from b24app.core import addresses, spool
+from b24app.doors import brackets
+from b24app.doors.bodies import length
+from b24app.messaging import bell, intake
+from b24app.portals import tokens
+from b24app.portals.models import Portal
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY = 4 * 1024 * 1024
+DEPTH, WIDTH = 4, 100
+AUTH = ("user_id", "access_token", "expires")
+KNOWN = ("message_id", "message_to", "message_body", "module_id", "ts", "properties", "auth", *intake.LINKS)
+
+
+@csrf_exempt
+def handler(request: HttpRequest, sender: str, generation: int, mac: str) -> HttpResponse:
+    """200 once the wish is safe, in the database or on this node's disk; 403, 413 and 400 for what is not a wish."""
+    if not addresses.is_ours(mac, "handler", sender, str(generation)):
+        return HttpResponse(status=403)
+    if request.method != "POST":
+        return HttpResponse(status=405)
+    try:
+        payload = read(request)
+    except RequestDataTooBig:
+        return _refuse(sender, 413)
+    except (UnreadablePostError, MultiPartParserError, SuspiciousOperation, BadRequest):
+        return _refuse(sender, 400)
+    if not payload["message_id"]:
+        return _refuse(sender, 400)
+    return _keep({"sender": sender, "payload": payload, "received_at": datetime.now(UTC).isoformat()})
+
+
+def _keep(record: Mapping[str, Any]) -> HttpResponse:
+    try:
+        _store(record)
+    except (spool.SpoolFull, OSError) as full:
+        log.critical("wish_lost", error=type(full).__name__)
+        return HttpResponse(status=503)
+    return HttpResponse()
+
+
+def _store(record: Mapping[str, Any]) -> None:
+    try:
+        spool.kept("wish", record, lambda: take(record))
+    except (spool.SpoolFull, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the portal its message: it waits on disk
+        log.error("wish_not_understood", error=type(error).__name__)
+        spool.put("wish", record)
+
+
+def take(record: Mapping[str, Any]) -> None:
+    """Store a wish and ring; also what the spool replays."""
+    taken = intake.accept(record["sender"], record["payload"], datetime.fromisoformat(record["received_at"]))
+    if taken is None:
+        log.warning("wish_for_no_sender")  # nothing of its address: that is a secret
+        return
+    if taken.failed:
+        bell.push(taken.portal.pk)
+    else:
+        bell.drain(taken.connection.pk, slow=taken.connection.slow)
+    if taken.portal.no_token_since is not None:
+        _keep_authors_token(taken.portal, record["payload"]["auth"])
+
+
+def _keep_authors_token(portal: Portal, auth: Mapping[str, str]) -> None:
+    """No administrator's token lives: the author's own, good for an hour, can tell the portal of its messages."""
+    user, access, expires = (auth.get(name, "") for name in AUTH)
+    if access and user.isdecimal() and expires.isdecimal() and len(expires) < 12:
+        tokens.keep_author(portal, int(user), access, datetime.fromtimestamp(int(expires), UTC))
+
+
+def read(request: HttpRequest) -> dict[str, Any]:
+    """What we use of a call, whatever it is encoded as. Raises RequestDataTooBig and Django's parse errors."""
+    fields = _fields(request)
+    known = {name: _bounded(fields[name], DEPTH) for name in KNOWN if name in fields}
+    known["message_id"] = known["message_id"] if isinstance(known.get("message_id"), str) else ""
+    auth = known.get("auth")
+    known["auth"] = {name: str(auth.get(name, "")) for name in AUTH} if isinstance(auth, dict) else {}
+    return known
+
+
+def _fields(request: HttpRequest) -> dict[str, Any]:
+    if length(request) > MAX_BODY:
+        raise RequestDataTooBig
+    if request.content_type == "multipart/form-data":
+        return brackets.parse((key, values[-1]) for key, values in request.POST.lists() if values)
+    body = request.body
+    if request.content_type == "application/json":
+        return _from_json(body)
+    return brackets.parse(brackets.pairs(body))
+
+
+def _from_json(body: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _bounded(value: Any, depth: int) -> Any:
+    """Texts in lists and objects, no deeper and no longer than a portal sends them."""
+    if isinstance(value, dict) and depth:
+        return {str(key): _bounded(value[key], depth - 1) for key in list(value)[:WIDTH]}
+    if isinstance(value, list) and depth:
+        return [_bounded(one, depth - 1) for one in value[:WIDTH]]
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _refuse(sender: str, status: int) -> HttpResponse:
+    """Count it for the portal's page; nothing could be stored."""
+    try:
+        Portal.objects.filter(senders__uuid=sender).update(refused_calls=F("refused_calls") + 1)
+    except Error:
+        log.warning("refused_call_not_counted", status=status)
+    return HttpResponse(status=status)

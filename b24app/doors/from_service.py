@@ -1,0 +1,94 @@
+"""Where services report. What is ours by its address is verified by the service's own file, kept and answered."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import structlog
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from b24app.core import addresses, spool
+from b24app.doors.bodies import length
+from b24app.messaging import bell, reports
+from providers.kit.contract import Answer, Call, Unreadable
+from providers.kit.errors import Forged
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY = 1024 * 1024
+KEPT_HEADERS = 60
+
+
+REFUSALS: Mapping[type[Exception], int] = {
+    Forged: 403,
+    Unreadable: 400,
+    UnreadablePostError: 400,
+    reports.NoSuchConnection: 404,
+    RequestDataTooBig: 413,
+    spool.SpoolFull: 503,
+    OSError: 503,
+}
+
+
+@csrf_exempt
+def report(request: HttpRequest, connection: str, reference: str, mac: str) -> HttpResponse:
+    """200 and what the service wants back; 403 for strangers, 400 for what cannot be read, 413 for too much."""
+    if not addresses.is_ours(mac, "report", connection, reference):
+        return HttpResponse(status=403)
+    try:
+        answer = _keep(_record(request, connection, reference))
+    except tuple(REFUSALS) as refusal:
+        status = next(status for kind, status in REFUSALS.items() if isinstance(refusal, kind))
+        log.warning("report_refused", status=status)
+        return HttpResponse(status=status)
+    return HttpResponse(answer.body, status=answer.status, content_type=answer.content_type)
+
+
+def _keep(record: Mapping[str, Any]) -> Answer:
+    try:
+        return spool.kept("report", record, lambda: take(record)) or Answer()
+    except tuple(REFUSALS):
+        raise
+    except Exception as error:  # noqa: BLE001 - a file that does not load or breaks: its service's word waits on disk
+        log.error("report_not_understood", error=type(error).__name__)
+        spool.put("report", record)
+        return Answer()
+
+
+def take(record: Mapping[str, Any]) -> Answer:
+    """Verify, keep and ring; also what the spool replays."""
+    pk, answer = reports.take(record["connection"], record["reference"], _call(record))
+    bell.settle(pk)
+    return answer
+
+
+def _record(request: HttpRequest, connection: str, reference: str) -> dict[str, Any]:
+    if length(request) > MAX_BODY:
+        raise RequestDataTooBig
+    return {
+        "connection": connection,
+        "reference": reference,
+        "method": request.method,
+        "url": addresses.public(request.get_full_path()),
+        "query": request.META.get("QUERY_STRING", ""),
+        "headers": dict(list(request.headers.items())[:KEPT_HEADERS]),
+        "body": base64.b64encode(request.body).decode(),
+    }
+
+
+def _call(record: Mapping[str, Any]) -> Call:
+    body = base64.b64decode(record["body"])
+    form = {}
+    if "form-urlencoded" in record["headers"].get("Content-Type", ""):
+        form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    return Call(
+        method=record["method"],
+        url=record["url"],
+        query=parse_qs(record["query"], keep_blank_values=True),
+        form=form,
+        headers=record["headers"],
+        body=body,
+    )

@@ -1,0 +1,49 @@
+"""What waited on this node's disk goes its usual way as soon as the database is back; every process looks for it."""
+
+import threading
+from collections.abc import Mapping
+
+import structlog
+from django.db import connections
+
+from b24app.core import spool, stopping
+from b24app.doors import events, from_portal, from_service
+from b24app.messaging import sending
+from b24app.portals import tokens
+
+log = structlog.get_logger(__name__)
+
+EVERY = 2.0  # seconds
+
+HANDLERS: Mapping[str, spool.Handler] = {
+    "tokens": tokens.take_kept,  # first in meaning: a lost refresh token needs a person
+    "wish": from_portal.take,
+    "report": from_service.take,
+    "event": events.take_kept,
+    "unsigned": events.take_kept,
+    "verdicts": sending.take_verdicts,
+    "claim": sending.take_claim,
+}
+
+
+def replay() -> int:
+    """Replay what waits now; answers how many records went."""
+    return spool.replay(HANDLERS) if spool.waiting() else 0
+
+
+def keep_replaying() -> None:
+    """Start the process's replaying thread; what was set aside before is tried once more."""
+    spool.try_again()
+    threading.Thread(target=_forever, name="spool-replay", daemon=True).start()
+
+
+def _forever() -> None:
+    while not stopping.wait(EVERY):
+        try:
+            taken = replay()
+            if taken:
+                log.info("spool_replayed", records=taken)
+        except Exception as error:  # noqa: BLE001 - this thread must outlive whatever happens
+            log.error("spool_not_replayed", error=type(error).__name__)
+        finally:
+            connections.close_all()

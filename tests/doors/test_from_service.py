@@ -1,0 +1,115 @@
+"""Where services report: verified by the service's own rules, kept once, answered as the service wants."""
+
+import base64
+import hashlib
+import hmac
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from b24app.core import addresses, spool
+from b24app.doors.replay import replay
+from b24app.messaging import reports
+from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
+from b24app.messaging.statuses import Status
+from tests.messaging.conftest import a_portal
+
+pytestmark = pytest.mark.django_db
+TOKEN = "a-token-of-alices"
+
+
+@pytest.fixture
+def message() -> Message:
+    portal = a_portal()
+    account = {"account_sid": "AC1", "auth_token": TOKEN}
+    connection = Connection.objects.create(portal=portal, service="twilio", title="T", account=account)
+    sender = Sender.objects.create(portal=portal, connection=connection, code="s1", names={"en": "A"})
+    now = timezone.now()
+    message = Message.objects.create(
+        portal=portal, connection=connection, sender=sender, day=now.date(), expires_at=now + timedelta(days=1)
+    )
+    Message.objects.filter(pk=message.pk).update(status=Status.SENT, phase="done", ref="SM1")
+    return message
+
+
+def signature(url: str, fields: dict[str, str], token: str = TOKEN) -> str:
+    text = url + "".join(name + fields[name] for name in sorted(fields))
+    return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
+
+
+def report(message: Message, token: str = TOKEN, **changed: str) -> int:
+    fields = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+12025550147", **changed}
+    url = addresses.report(message.connection.uuid.hex, message.reference.hex)
+    headers = {"X-Twilio-Signature": signature(url, fields, token)}
+    data, form = urlencode(fields), "application/x-www-form-urlencoded"
+    return Client().post(urlsplit(url).path, data, content_type=form, headers=headers).status_code
+
+
+def test_a_signed_report_is_kept_and_answered_as_the_service_wants(message: Message) -> None:
+    assert report(message) == 200
+    kept = DeliveryReport.objects.get()
+    assert (kept.ref, kept.status, kept.word, kept.reference) == ("SM1", "delivered", "delivered", message.reference)
+    reports.settle(message.connection_id)
+    message.refresh_from_db()
+    assert message.status == Status.DELIVERED
+    assert Connection.objects.get().last_report_at is not None
+
+
+def test_a_strangers_report_is_refused_and_not_kept(message: Message) -> None:
+    assert report(message, token="guessed") == 403
+    assert not DeliveryReport.objects.exists()
+
+
+def test_a_foreign_address_is_refused_before_any_query(
+    message: Message, django_assert_num_queries: pytest.FixtureRequest
+) -> None:
+    with django_assert_num_queries(0):  # type: ignore[operator]
+        answer = Client().post(f"/r/{message.connection.uuid.hex}/-/AAAAAAAAAAAAAAAAAAAAAA/", {})
+    assert answer.status_code == 403
+
+
+def test_the_address_of_one_message_does_not_serve_another(message: Message) -> None:
+    url = addresses.report(message.connection.uuid.hex, message.reference.hex)
+    moved = urlsplit(url).path.replace(message.reference.hex, uuid.uuid4().hex)
+    assert Client().post(moved, {}).status_code == 403
+
+
+def test_an_address_whose_connection_is_gone_is_not_found(db: None) -> None:
+    url = addresses.report(uuid.uuid4().hex)
+    assert Client().post(urlsplit(url).path, {}).status_code == 404
+
+
+def test_a_report_over_a_megabyte_is_refused(message: Message) -> None:
+    assert report(message, MessageStatus="x" * 1_100_000) == 413
+    assert not DeliveryReport.objects.exists()
+
+
+def test_a_repeated_report_is_kept_once(message: Message) -> None:
+    assert [report(message) for _ in range(3)] == [200, 200, 200]
+    assert DeliveryReport.objects.count() == 1
+
+
+def test_charlies_signature_does_not_open_alices_address(message: Message) -> None:
+    assert report(message, token="the-token-of-charlie") == 403
+    reports.settle(message.connection_id)
+    message.refresh_from_db()
+    assert message.status == Status.SENT
+
+
+def test_a_report_of_a_service_that_does_not_load_waits_on_disk(
+    message: Message, settings: Settings, tmp_path: Path
+) -> None:
+    settings.SPOOL_DIR = tmp_path
+    Connection.objects.update(service="missing")
+    assert report(message, MessageStatus="delivered") == 200
+    replay()
+    Connection.objects.update(service="twilio")
+    spool.try_again()
+    assert replay() == 1
+    assert DeliveryReport.objects.get().status == Status.DELIVERED
