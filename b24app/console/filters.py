@@ -1,0 +1,140 @@
+"""The filters of the journal: read from the address, applied to messages, written back into addresses."""
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from b24app.messaging.models import Message
+from b24app.messaging.statuses import Origin, Phase, Reason, Status
+from providers.kit.phones import BadNumber, read_number
+
+WINDOW = timedelta(days=30)
+EXACT_FROM = 10  # digits; fewer are looked for at the end of the number
+
+STATUSES: Mapping[str, tuple[str | Promise, Q]] = {
+    "waiting": (_("Waiting"), Q(phase__in=[Phase.WAITING, Phase.ON_WIRE])),
+    "unknown": (_("Outcome unknown"), Q(phase=Phase.UNKNOWN)),
+    "sent": (_("Sent"), Q(status=Status.SENT)),
+    "delivered": (_("Delivered"), Q(status=Status.DELIVERED)),
+    "undelivered": (_("Undelivered"), Q(status=Status.UNDELIVERED)),
+    "failed": (_("Failed"), Q(status=Status.FAILED)),
+}
+_FROM_PORTAL = Q(origin=Origin.PORTAL)
+_KNOWN_MODULES = ("crm", "bizproc", "sender")
+SOURCES: Mapping[str, tuple[str | Promise, Q]] = {
+    "crm": (_("CRM card"), _FROM_PORTAL & Q(module="crm")),
+    "automation": (_("Automation"), _FROM_PORTAL & Q(module="bizproc")),
+    "campaign": (_("Campaign"), _FROM_PORTAL & Q(module="sender")),
+    "other": (_("Elsewhere in the portal"), _FROM_PORTAL & ~Q(module__in=_KNOWN_MODULES)),
+    "card": (_("Sendline on a CRM card"), Q(origin=Origin.CARD)),
+    "test": (_("Test message"), Q(origin=Origin.TEST)),
+    "resend": (_("Sent again by hand"), Q(origin=Origin.RESEND)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a list is narrowed to. Empty text means all; without dates the last 30 days count."""
+
+    status: str = ""
+    sender: str = ""
+    source: str = ""
+    error: str = ""
+    phone: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> Self:
+        """Read an address; what makes no sense there is left out."""
+        return cls(
+            status=_known(query.get("status", ""), STATUSES),
+            sender=_uuid(query.get("sender", "")),
+            source=_known(query.get("source", ""), SOURCES),
+            error=_known(query.get("error", ""), Reason.values),
+            phone=query.get("phone", "").strip()[:40],
+            since=_first_day(query.get("since", "")),
+            until=_date(query.get("until", "")),
+        )
+
+    def written(self, **changes: Any) -> str:
+        """The query of an address with these filters, changed."""
+        values = {name: getattr(self, name) for name in self.__slots__} | changes
+        return urlencode({name: str(value) for name, value in values.items() if value})
+
+    def __bool__(self) -> bool:
+        return bool(self.written())
+
+    @property
+    def first_day(self) -> date:
+        return self.since or timezone.localdate() - WINDOW
+
+    @property
+    def is_over(self) -> bool:
+        """Does the window end before today, so that nothing new can come?"""
+        return self.until is not None and self.until < timezone.localdate()
+
+    def apply(self, messages: "QuerySet[Message]", country: str) -> "QuerySet[Message]":
+        """Narrow messages down; `country` reads numbers without a country code."""
+        messages = messages.filter(received_at__gte=_midnight(self.first_day))
+        if self.until:
+            messages = messages.filter(received_at__lt=_midnight(self.until + timedelta(days=1)))
+        if self.status:
+            messages = messages.filter(STATUSES[self.status][1])
+        if self.source:
+            messages = messages.filter(SOURCES[self.source][1])
+        if self.sender:
+            messages = messages.filter(sender__uuid=uuid.UUID(self.sender))
+        if self.error:
+            messages = messages.filter(reason=self.error)
+        return messages.filter(_number(self.phone, country)) if self.phone else messages
+
+
+def _number(typed: str, country: str) -> Q:
+    """The whole number when enough of it was typed, else its last digits."""
+    digits = re.sub(r"[^0-9]", "", typed)
+    if not digits:
+        return Q(pk=None)
+    if typed.startswith("+") or len(digits) >= EXACT_FROM:
+        try:
+            return Q(to=read_number(typed, country).e164)
+        except BadNumber:
+            pass
+    return Q(to__endswith=digits)
+
+
+def _known(value: str, values: Iterable[str]) -> str:
+    return value if value and value in values else ""
+
+
+def _uuid(value: str) -> str:
+    try:
+        return uuid.UUID(value).hex
+    except ValueError:
+        return ""
+
+
+def _date(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def _first_day(value: str) -> date | None:
+    """The usual window is not written down, so that it goes on moving with the days."""
+    day = _date(value)
+    return None if day == timezone.localdate() - WINDOW else day
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

@@ -1,0 +1,250 @@
+"""Forms drawn from the fields that a service declares; a value is cleaned by its own declaration."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
+
+from providers.kit import fields as kit
+from providers.kit.contract import Provider
+
+# The first is the portal's default: what somebody sees whose language has no name of its own (platform.md D.1).
+NAME_LANGUAGES = (("en", gettext_lazy("English")), ("ru", gettext_lazy("Russian")))
+LONG_FORM = 6  # fields; from here on the errors are summed up above
+MOST_RADIOS = 8
+SHOWS_END_FROM = 12  # characters; of a shorter secret four would be too much
+
+_BOXES: Mapping[type[kit.Field], dict[str, str]] = {
+    kit.Secret: {"class": "input--code", "autocomplete": "new-password", "spellcheck": "false", "dir": "ltr"},
+    kit.Url: {"class": "input--code", "autocomplete": "off", "spellcheck": "false", "dir": "ltr"},
+    kit.Host: {"class": "input--code", "autocomplete": "off", "spellcheck": "false", "dir": "ltr"},
+    kit.Number: {"class": "input--short", "autocomplete": "off", "inputmode": "numeric", "dir": "ltr"},
+}
+_PLAIN_BOX = {"autocomplete": "off"}
+
+
+class DeclaredField(forms.CharField):
+    """A box for one declared field. `kept` is the saved value of a secret: blank then means unchanged."""
+
+    def __init__(self, declared: kit.Field, kept: str = "") -> None:
+        self.declared = declared
+        self.kept = kept
+        super().__init__(
+            label=gettext(declared.label),
+            help_text=gettext(declared.help) if declared.help else "",
+            required=declared.required and not kept,
+            widget=_widget(declared),
+        )
+
+    @property
+    def kept_end(self) -> str:
+        """The last four characters of a saved secret, for the owner to recognise it; empty for a short one."""
+        return self.kept[-4:] if len(self.kept) >= SHOWS_END_FROM else ""
+
+    def clean(self, value: Any) -> str:
+        typed = str(value or "")
+        if self.kept and not typed.strip():
+            return self.kept
+        try:
+            return self.declared.clean(typed)
+        except kit.BadField as error:
+            raise forms.ValidationError(gettext(error.template).format(**error.values)) from None
+
+
+def _widget(declared: kit.Field) -> forms.Widget:
+    attributes = _BOXES.get(type(declared), _PLAIN_BOX) | ({"aria-required": "true"} if declared.required else {})
+    if declared.placeholder:
+        attributes |= {"placeholder": gettext(declared.placeholder)}
+    match declared:
+        case kit.Choice():
+            choices = [(value, gettext(label)) for value, label in declared.choices]
+            if not declared.required and not declared.default:
+                choices.insert(0, ("", gettext("Not chosen")))
+            return forms.Select(attributes, choices=choices)
+        case kit.Secret():
+            # A wrong check leaves the typed secret in the page, and nowhere else (see interface.md 4.4).
+            return forms.PasswordInput(attributes | {"hx-preserve": "true"}, render_value=False)
+        case kit.Text(multiline=True):
+            return forms.Textarea(attributes | {"class": "input--code", "rows": "4", "spellcheck": "false"})
+        case _:
+            return forms.TextInput(attributes)
+
+
+class DeclaredForm(forms.Form):
+    """A form that also holds declared fields; the subclass adds its own."""
+
+    use_required_attribute = False  # our words at the field, not the browser's bubble
+
+    def declare(self, declared: Sequence[kit.Field], kept: Mapping[str, str]) -> None:
+        """Draw the fields, filled with what is kept (secrets never are)."""
+        self.declared = tuple(declared)
+        for one in declared:
+            secret = isinstance(one, kit.Secret)
+            self.fields[one.name] = DeclaredField(one, kept.get(one.name, "") if secret else "")
+            self.initial.setdefault(one.name, "" if secret else kept.get(one.name, one.default))
+
+    def values(self) -> dict[str, str]:
+        """The cleaned declared fields, as a service gets them."""
+        return {one.name: str(self.cleaned_data[one.name]) for one in self.declared}
+
+    def typed(self) -> dict[str, str]:
+        """What stands in the boxes of a half-filled form, cleaned where that works already."""
+        self.full_clean()
+        return {one.name: str(self.cleaned_data.get(one.name, self[one.name].data or "")) for one in self.declared}
+
+    def mistyped(self) -> str:
+        """The first thing wrong with what was typed so far; an empty box is not wrong yet."""
+        return next((str(bound.errors[0]) for bound in self.wrong() if bound.data), "")
+
+    def usual(self) -> list[forms.BoundField]:
+        return [self[one.name] for one in self.declared if not one.advanced]
+
+    def advanced(self) -> list[forms.BoundField]:
+        return [self[one.name] for one in self.declared if one.advanced]
+
+    def advanced_open(self) -> bool:
+        """Are the folded fields worth showing: one is wrong or was filled in?"""
+        return any(
+            self[one.name].errors or str(self[one.name].value() or "") != one.default
+            for one in self.declared
+            if one.advanced
+        )
+
+    def wrong(self) -> list[forms.BoundField]:
+        """The fields with errors, in the order of the page."""
+        return [bound for bound in self if bound.errors]
+
+    def summed_up(self) -> bool:
+        """Is the form long enough for a list of its errors on top?"""
+        return len(self.fields) >= LONG_FORM and bool(self.wrong())
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        for bound in self.wrong():
+            bound.field.widget.attrs.pop("hx-preserve", None)  # what is wrong must be typed anew
+
+
+class AccountForm(DeclaredForm):
+    """The account at a service: its declared fields and a name for the connection."""
+
+    title = forms.CharField(
+        max_length=100,
+        required=False,
+        label=gettext_lazy("Name of this connection"),
+        help_text=gettext_lazy("Helps to tell accounts apart. Only administrators see it."),
+        widget=forms.TextInput(_PLAIN_BOX),
+    )
+
+    prefix = "account"
+
+    def __init__(
+        self, service: type[Provider], data: Any = None, *, kept: Mapping[str, str] | None = None, title: str = ""
+    ) -> None:
+        super().__init__(data, initial={"title": title})
+        self.declare(service.fields, kept or {})
+
+
+class SenderForm(DeclaredForm):
+    """A sender: how its messages are signed, its name and hint in each language, and the service's own fields."""
+
+    signature = forms.CharField(
+        max_length=60,
+        required=False,
+        label=gettext_lazy("Messages are signed with"),
+        widget=forms.TextInput(_PLAIN_BOX | {"dir": "ltr", "spellcheck": "false"}),
+    )
+    bulk = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("For campaigns"),
+        help_text=gettext_lazy("Its messages let those of other senders of this account go first."),
+    )
+
+    prefix = "sender"
+
+    def __init__(
+        self,
+        service: type[Provider],
+        data: Any = None,
+        *,
+        offered: Sequence[str] = (),
+        initial: Mapping[str, Any] | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(data, initial=dict(initial or {}))
+        self.offered = list(offered)
+        self.fields["signature"].help_text = gettext(
+            "A number or a name that {service} has approved. Leave it empty if {service} is to choose."
+        ).format(service=gettext(service.title))
+        if self.offered:
+            self._offer()
+        for code, language in NAME_LANGUAGES:
+            self.fields[f"name_{code}"] = _line(code, language, 100)
+            self.fields[f"description_{code}"] = _line(code, language, 250)
+        self.declare(service.sender_fields, options or {})
+
+    def _offer(self) -> None:
+        chosen = self.initial.get("signature", "")
+        self.initial["offer"] = chosen if chosen in self.offered else self.offered[0]
+        if chosen and chosen not in self.offered:
+            self.initial["offer"] = ""
+        choices = [(one, one) for one in self.offered] + [("", pgettext_lazy("signature", "Another"))]
+        many = len(self.offered) > MOST_RADIOS
+        widget = forms.Select({"dir": "ltr"}, choices) if many else forms.RadioSelect(choices=choices)
+        label = gettext("Messages are signed with")
+        self.fields["offer"] = forms.CharField(required=False, max_length=60, label=label, widget=widget)
+        self.fields["signature"].label = gettext("Another name or number")
+        self.fields["signature"].help_text = gettext("What you write here is used instead of the choice above.")
+        if chosen in self.offered:
+            self.initial["signature"] = ""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        # The first offer is chosen from the start; what somebody wrote is what they mean.
+        cleaned["signature"] = cleaned.get("signature") or cleaned.get("offer", "")
+        if not any(cleaned.get(f"name_{code}") for code, _language in NAME_LANGUAGES):
+            first = f"name_{NAME_LANGUAGES[0][0]}"
+            if first not in self.errors:
+                self.add_error(first, gettext("Employees choose the sender by its name: write at least one."))
+        return cleaned
+
+    def names(self) -> dict[str, str]:
+        """Language -> name, the portal's default first."""
+        return self._by_language("name")
+
+    def descriptions(self) -> dict[str, str]:
+        return self._by_language("description")
+
+    def _by_language(self, what: str) -> dict[str, str]:
+        texts = {code: str(self.cleaned_data[f"{what}_{code}"]) for code, _language in NAME_LANGUAGES}
+        return {code: text for code, text in texts.items() if text}
+
+    def name_rows(self) -> list[forms.BoundField]:
+        return [self[f"name_{code}"] for code, _language in NAME_LANGUAGES]
+
+    def description_rows(self) -> list[forms.BoundField]:
+        return [self[f"description_{code}"] for code, _language in NAME_LANGUAGES]
+
+
+def _line(code: str, language: Any, limit: int) -> forms.CharField:
+    widget = forms.TextInput({"class": "input input--sm", "autocomplete": "off", "lang": code})
+    return forms.CharField(max_length=limit, required=False, label=language, widget=widget)
+
+
+class MessageForm(forms.Form):
+    """A test message."""
+
+    use_required_attribute = False
+
+    to = forms.CharField(
+        max_length=40,
+        label=gettext_lazy("To"),
+        widget=forms.TextInput({"inputmode": "tel", "dir": "ltr", "autocomplete": "tel"}),
+        error_messages={"required": gettext_lazy("Write the number it shall go to.")},
+    )
+    text = forms.CharField(
+        max_length=5000,
+        label=gettext_lazy("Text"),
+        widget=forms.Textarea({"rows": "3"}),
+        error_messages={"required": gettext_lazy("Write a text.")},
+    )

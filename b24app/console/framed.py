@@ -1,0 +1,78 @@
+"""What every screen is written with: the request as the middleware leaves it, and the answers a screen may give."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django_htmx.http import HttpResponseLocation, trigger_client_event
+from django_htmx.middleware import HtmxDetails
+
+from b24app.console.models import Preference
+from b24app.portals.models import Portal
+from b24app.portals.tickets import Visitor
+
+Arguments = ParamSpec("Arguments")
+
+FRAME = "app"  # id of the element that holds bar, screen and foot; asked for as a whole when a page begins
+SCREEN = "content"  # id of the element that holds the screen alone
+
+
+class FramedRequest(HttpRequest):
+    """A request below `/p/<key>/` whose ticket is good; querysets start from `portal`."""
+
+    portal: Portal
+    visitor: Visitor
+    preference: Preference
+    htmx: HtmxDetails
+
+
+def show(
+    request: FramedRequest, template: str, context: Mapping[str, Any] | None = None, *, toast: str = ""
+) -> HttpResponse:
+    """A screen: with its frame when the page asks for it as a whole, alone when one screen follows another.
+
+    The template says `{% extends layout %}` and fills the blocks `title` and `content`.
+    """
+    layout = "console/frame.html" if request.htmx.target == FRAME else "console/screen.html"
+    response = render(request, template, {**(context or {}), "layout": layout})
+    return with_toast(response, toast) if toast else response
+
+
+def go(request: FramedRequest, name: str, *, toast: str = "", whole: bool = False, **arguments: Any) -> HttpResponse:
+    """Send the page to another screen after a POST, with a short notice if there is one to give.
+
+    `whole` renews the frame too, for when its language or look may be another.
+    """
+    response: HttpResponse = HttpResponseLocation(
+        address(request.portal, name, **arguments), target=f"#{FRAME if whole else SCREEN}", swap="innerHTML"
+    )
+    return with_toast(response, toast) if toast else response
+
+
+def with_toast(response: HttpResponse, words: str) -> HttpResponse:
+    """Add a notice of what a click did; it shows for a few seconds and is read aloud."""
+    return trigger_client_event(response, "toast", {"words": str(words)})
+
+
+def address(portal: Portal, name: str, **arguments: Any) -> str:
+    """The path of a screen within a portal's frame."""
+    return reverse(name, kwargs={"key": portal.uuid.hex, **arguments})
+
+
+def admin_only(
+    view: Callable[Concatenate[FramedRequest, Arguments], HttpResponse],
+) -> Callable[Concatenate[FramedRequest, Arguments], HttpResponse]:
+    """Let only administrators of the portal through; others read why, and nothing happens."""
+
+    @wraps(view)
+    def guarded(request: FramedRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
+        if request.visitor.is_admin:
+            return view(request, *args, **kwargs)
+        response = show(request, "console/admins_only.html")
+        response.status_code = 403
+        return response
+
+    return guarded

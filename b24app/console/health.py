@@ -1,0 +1,143 @@
+"""How well things go, from the day tallies and the states of connections and senders; reads no single message."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Sum
+from django.utils import timezone
+
+from b24app.console.explanations import service_title
+from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
+from b24app.messaging.statuses import FINAL, Phase, Reason, Status
+from b24app.portals.models import Portal
+
+ENOUGH = 20  # from so many messages on a rate means something
+MOST_COUNTED = 10_000  # what waits is counted live, and a flood must not slow the screen
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Delivered out of those with a final word; cancelled ones are nobody's failure and do not count."""
+
+    delivered: int = 0
+    ended: int = 0
+
+    @property
+    def is_telling(self) -> bool:
+        return self.ended >= ENOUGH
+
+    def __add__(self, other: "Rate") -> "Rate":
+        return Rate(self.delivered + other.delivered, self.ended + other.ended)
+
+
+@dataclass(frozen=True, slots=True)
+class SenderHealth:
+    """One row of the table; `state` is a key of the badges, `trouble` the service's own words."""
+
+    sender: Sender
+    service: str
+    state: str
+    recent: Rate  # today and yesterday: a day tally knows no hours
+    week: Rate
+    trouble: str = ""
+
+
+@dataclass(slots=True)
+class Figures:
+    """The four figures of a portal's day."""
+
+    today: int = 0
+    yesterday: int = 0
+    recent: Rate = field(default_factory=Rate)
+    waiting: int = 0
+    has_more_waiting: bool = False
+    spent: list[tuple[str, Decimal]] = field(default_factory=list)  # currencies are never added up
+
+
+def figures(portal: Portal) -> Figures:
+    """Count the portal's day, in its own time zone."""
+    today = timezone.localdate(timezone=portal.zone)
+    yesterday = today - timedelta(days=1)
+    found = Figures()
+    money: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for tally in DayTally.objects.filter(portal=portal, day__gte=yesterday):
+        if tally.day == today:
+            found.today += tally.messages
+            money[tally.currency] += tally.money
+        else:
+            found.yesterday += tally.messages
+        found.recent += _rate(tally.status, tally.reason, tally.messages)
+    found.spent = sorted((currency, sum_) for currency, sum_ in money.items() if currency and sum_)
+    accounts = list(Connection.objects.filter(portal=portal).values_list("pk", flat=True))
+    waiting = Message.objects.filter(connection__in=accounts, phase=Phase.WAITING)
+    found.waiting = waiting[: MOST_COUNTED + 1].count()
+    found.has_more_waiting = found.waiting > MOST_COUNTED
+    return found
+
+
+def of_senders(portal: Portal) -> list[SenderHealth]:
+    """The health of every sender the portal has or should have, those in trouble first."""
+    senders = (
+        Sender.objects.filter(portal=portal)
+        .exclude(state__in=[SenderState.DRAFT, SenderState.REMOVED])
+        .select_related("connection")
+        .order_by("pk")
+    )
+    today = timezone.localdate(timezone=portal.zone)
+    rates = _rates(portal, today)
+    rows = [_row(sender, rates[sender.pk], today) for sender in senders]
+    return sorted(rows, key=lambda row: row.state != "attention")
+
+
+def _rates(portal: Portal, today: date) -> defaultdict[int, list[tuple[date, Rate]]]:
+    week = DayTally.objects.filter(portal=portal, day__gt=today - timedelta(days=7), status__in=FINAL)
+    sums = week.values_list("sender_id", "day", "status", "reason").annotate(Sum("messages"))
+    rates: defaultdict[int, list[tuple[date, Rate]]] = defaultdict(list)
+    for sender_id, day, status, reason, messages in sums:
+        rates[sender_id].append((day, _rate(status, reason, messages)))
+    return rates
+
+
+def _rate(status: str, reason: str, messages: int) -> Rate:
+    if status not in FINAL or reason == Reason.CANCELLED:
+        return Rate()
+    return Rate(messages if status == Status.DELIVERED else 0, messages)
+
+
+def _row(sender: Sender, days: Sequence[tuple[date, Rate]], today: date) -> SenderHealth:
+    week = _sum(rate for _day, rate in days)
+    connection = sender.connection
+    return SenderHealth(
+        sender=sender,
+        service=service_title(connection.service),
+        state=_state(sender, week, timezone.now()),
+        recent=_sum(rate for day, rate in days if day >= today - timedelta(days=1)),
+        week=week,
+        trouble=connection.error_words if _is_latest(connection) else "",
+    )
+
+
+def _state(sender: Sender, week: Rate, now: datetime) -> str:
+    connection = sender.connection
+    is_broken = connection.breaker_until is not None and connection.breaker_until > now
+    if sender.state == SenderState.REFUSED or connection.state == ConnectionState.BLOCKED or is_broken:
+        return "attention"
+    if sender.paused_at or connection.state in {ConnectionState.PAUSED, ConnectionState.REMOVED}:
+        return "off"
+    if sender.state != SenderState.REGISTERED:
+        return str(sender.state)
+    return "working" if sender.tested_at or week.delivered else "untested"
+
+
+def _is_latest(connection: Connection) -> bool:
+    """Has nothing gone well since the error?"""
+    if connection.error_at is None:
+        return False
+    return connection.last_accepted_at is None or connection.last_accepted_at < connection.error_at
+
+
+def _sum(rates: Iterable[Rate]) -> Rate:
+    return sum(rates, start=Rate())

@@ -1,0 +1,205 @@
+"""The life line of a message: what happened to it so far and what comes next, read from its rows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from b24app.console.explanations import of_end, of_wait, service_title
+from b24app.journal.models import Exchange
+from b24app.messaging.models import DeliveryReport, Message
+from b24app.messaging.statuses import Origin, Phase, Reason, Status
+from providers.kit import registry
+from providers.kit.contract import Reports
+
+Words = str | Promise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line: `mark` is ok, warn, bad, info, wait or spin; `ahead` has not happened yet."""
+
+    at: datetime | None
+    mark: str
+    icon: str
+    title: Words
+    text: Words = ""
+    code: str = ""
+    ahead: bool = False
+
+
+def life(message: Message, exchanges: Iterable[Exchange], reports: Iterable[DeliveryReport]) -> list[Step]:
+    """All steps, oldest first, what lies ahead last."""
+    reports = list(reports)
+    past = [*_tries(message, exchanges), *(_reported(message, one) for one in reports), *_ending(message, reports)]
+    # The sort is stable: steps of one moment stay in the order of the road. The clocks of our machines may differ, so
+    # what surely came first stands first.
+    past.sort(key=lambda step: step.at or message.received_at)
+    return [_taken(message), *past, *_resends(message), *_told(message), *_ahead(message)]
+
+
+def source(message: Message) -> str:
+    """Where a message came from, for people."""
+    if message.origin != Origin.PORTAL:
+        return str(_ORIGINS[Origin(message.origin)])
+    if message.module in _MODULES:
+        return str(_MODULES[message.module])
+    return gettext("From the portal ({module})").format(module=message.module) if message.module else gettext("Portal")
+
+
+_ORIGINS = {
+    Origin.TEST: _("Test message"),
+    Origin.CARD: _("Sendline on a CRM card"),
+    Origin.RESEND: _("Sent again by hand"),
+}
+_MODULES = {
+    "crm": _("CRM card"),
+    "bizproc": _("Automation rule or workflow"),
+    "sender": _("Marketing campaign"),
+}
+
+
+def _taken(message: Message) -> Step:
+    titles = {Origin.PORTAL: _("Taken from the portal"), Origin.RESEND: _("Sent again by hand")}
+    title = titles.get(Origin(message.origin), _("Taken by Sendline"))
+    text = source(message) if message.origin == Origin.PORTAL else ""
+    return Step(at=message.received_at, mark="ok", icon="check", title=title, text=text)
+
+
+def _tries(message: Message, exchanges: Iterable[Exchange]) -> list[Step]:
+    """One step per conversation with the service; where none is kept, what the row remembers."""
+    service = service_title(message.connection.service)
+    spoken = [one for one in exchanges if one.peer == message.connection.service]
+    until = message.sent_at or message.final_at
+    tries = [one for one in spoken if until is None or one.at <= until]
+    accepted = message.sent_at is not None
+    steps = [_failed_try(one, place, service) for place, one in enumerate(tries[:-1] if accepted else tries, 1)]
+    if accepted:
+        answer = tries[-1] if tries else None
+        steps.append(_accepted(message, service, answer))
+    elif not tries and message.first_attempt_at:
+        title = ngettext("Handed to {service}", "Handed to {service}, {count} tries", message.attempts)
+        title = title.format(service=service, count=message.attempts)
+        steps.append(Step(at=message.first_attempt_at, mark="info", icon="sent", title=title))
+    asked = [one for one in spoken if until is not None and one.at > until]
+    return steps + [_asked(one, service) for one in asked]
+
+
+def _failed_try(one: Exchange, place: int, service: str) -> Step:
+    if one.status == 0:
+        title = gettext("Try {place}: no answer from {service}").format(place=place, service=service)
+        return Step(at=one.at, mark="warn", icon="retry", title=title, text=one.error)
+    title = gettext("Try {place}: {service} did not take it").format(place=place, service=service)
+    text = gettext("Answered {status} in {ms} ms").format(status=one.status, ms=one.ms)
+    return Step(at=one.at, mark="warn", icon="retry", title=title, text=text)
+
+
+def _accepted(message: Message, service: str, answer: Exchange | None) -> Step:
+    title = gettext("Taken by {service}").format(service=service)
+    told = []
+    if message.ref:
+        told.append(gettext("Its id there: {ref}").format(ref=message.ref))
+    if answer is not None and answer.status:
+        told.append(gettext("answered in {ms} ms").format(ms=answer.ms))
+    return Step(at=message.sent_at, mark="ok", icon="check", title=title, text=", ".join(told))
+
+
+def _asked(one: Exchange, service: str) -> Step:
+    title = gettext("Asked {service} what became of it").format(service=service)
+    text = gettext("Answered {status} in {ms} ms").format(status=one.status, ms=one.ms) if one.status else one.error
+    return Step(at=one.at, mark="info", icon="search", title=title, text=text)
+
+
+_REPORTED = {
+    Status.QUEUED: ("info", "queued", _("{service} has it in its queue")),
+    Status.SENT: ("info", "sent", _("{service} passed it on")),
+    Status.DELIVERED: ("ok", "delivered", _("Delivered")),
+    Status.UNDELIVERED: ("warn", "undelivered", _("Not delivered")),
+    Status.FAILED: ("bad", "failed", _("Failed")),
+}
+
+
+def _reported(message: Message, report: DeliveryReport) -> Step:
+    service = service_title(message.connection.service)
+    told = gettext("{service} reported “{word}”").format(service=service, word=report.word)
+    if report.status not in Status.values:
+        return Step(at=report.received_at, mark="wait", icon="info", title=told, code=report.code)
+    mark, icon, title = _REPORTED[Status(report.status)]
+    text = f"{told}: {report.detail}" if report.detail else told
+    return Step(
+        at=report.received_at, mark=mark, icon=icon, title=title.format(service=service), text=text, code=report.code
+    )
+
+
+def _ending(message: Message, reports: list[DeliveryReport]) -> list[Step]:
+    """The end, unless a report has already told it."""
+    if message.final_at is None or any(one.status == message.status for one in reports):
+        return []
+    mark, icon, title = _REPORTED[Status(message.status)]
+    if message.reason == Reason.CANCELLED:
+        title = _("Stopped before it was sent")
+    why = of_end(message)
+    text = f"{why.what} {why.words}".strip() if why else ""
+    return [Step(at=message.final_at, mark=mark, icon=icon, title=title, text=text, code=message.service_code)]
+
+
+def _resends(message: Message) -> list[Step]:
+    return [
+        Step(at=again.received_at, mark="info", icon="retry", title=_("Sent again by hand"))
+        for again in message.resends.order_by("pk")
+    ]
+
+
+def _told(message: Message) -> list[Step]:
+    """What the portal knows; there is nothing to tell about tests and messages from our own screens."""
+    if message.message_id is None or message.phase != Phase.DONE:
+        return []
+    if message.push_at is None:
+        words = gettext("The portal shows “{status}”").format(status=message.pushed)
+        return [Step(at=None, mark="info", icon="portal", title=words)]
+    if message.push_error:
+        title = gettext("The portal did not take “{status}”").format(status=message.status)
+        return [Step(at=message.push_at, mark="warn", icon="portal", title=title, code=message.push_error, ahead=True)]
+    title = gettext("The portal is told “{status}”").format(status=message.status)
+    return [Step(at=message.push_at, mark="wait", icon="portal", title=title, ahead=True)]
+
+
+def _ahead(message: Message) -> list[Step]:
+    service = service_title(message.connection.service)
+    if message.phase == Phase.ON_WIRE:
+        title = gettext("On its way to {service}").format(service=service)
+        return [Step(at=None, mark="spin", icon="", title=title)]
+    if message.phase == Phase.UNKNOWN:
+        why = of_end(message)
+        text = why.what if why else ""
+        title = gettext("Outcome unknown")
+        return [Step(at=None, mark="warn", icon="unknown", title=title, text=text, code=message.service_code)]
+    if message.phase == Phase.WAITING:
+        return [_next_try(message)]
+    if message.status != Status.SENT:
+        return []
+    if _says_nothing(message.connection.service):
+        title = gettext("{service} does not tell whether it arrives").format(service=service)
+        return [Step(at=None, mark="wait", icon="info", title=title)]
+    return [Step(at=None, mark="spin", icon="", title=_("Waiting for the phone"))]
+
+
+def _next_try(message: Message) -> Step:
+    why = of_wait(message)
+    text = why.what if why else ""
+    if message.wait in ("paused", "blocked", "unavailable"):
+        return Step(
+            at=message.due_at, mark="wait", icon="pause", title=_("Waits, at most until"), text=text, ahead=True
+        )
+    title = _("Next try") if message.attempts else _("First try")
+    return Step(at=message.due_at, mark="wait", icon="queued", title=title, text=text, ahead=True)
+
+
+def _says_nothing(service: str) -> bool:
+    try:
+        return registry.get(service).reports == Reports.NONE
+    except registry.Unavailable:
+        return False

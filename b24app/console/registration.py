@@ -1,0 +1,41 @@
+"""Saving a sender and asking the portal to have it, with everything that can go wrong explained."""
+
+import time
+
+from django.utils import timezone
+
+from b24app.console.explanations import Explained
+from b24app.console.refusals import of_portal, of_refusal
+from b24app.messaging import bell, senders
+from b24app.messaging.models import Sender, SenderState
+from b24app.portals.errors import NotNow, PortalError
+
+PATIENCE = 4.0  # seconds
+
+
+def save_and_register(sender: Sender) -> Explained | None:
+    """Commit the sender, then ask the portal; None when the portal has it now."""
+    senders.save(sender)
+    return register(sender)
+
+
+def register(sender: Sender) -> Explained | None:
+    """Ask the portal once more for a sender that is already saved."""
+    try:
+        _ask(sender)
+    except PortalError as error:
+        bell.reconcile(sender.portal_id)
+        return of_portal(error)
+    return of_refusal(sender) if sender.state == SenderState.REFUSED else None
+
+
+def _ask(sender: Sender) -> None:
+    """A person waits: where the portal's rate limit asks for a second or two, they go by here."""
+    try:
+        senders.register(sender)
+    except NotNow as limit:
+        seconds = (limit.until - timezone.now()).total_seconds() if limit.until else PATIENCE
+        if seconds >= PATIENCE:
+            raise
+        time.sleep(max(0.0, seconds))
+        senders.register(sender)

@@ -1,0 +1,117 @@
+"""A connected account: new credentials, pause, resume, disconnect."""
+
+import uuid
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from b24app.console.explanations import of_block, of_check
+from b24app.console.forms import AccountForm
+from b24app.console.framed import FramedRequest, admin_only, go, show, with_toast
+from b24app.console.offers import Offer, set_up
+from b24app.console.refusals import of_portal
+from b24app.messaging import bell, connections, senders
+from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
+from b24app.messaging.statuses import Phase
+from b24app.portals.errors import PortalError
+from providers.kit import registry
+from providers.kit.errors import SmsError
+
+
+def account_or_404(request: FramedRequest, connection: uuid.UUID) -> Connection:
+    mine = Connection.objects.exclude(state=ConnectionState.REMOVED)
+    found: Connection = get_object_or_404(mine, portal=request.portal, uuid=connection)
+    return found
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
+    """Enter other credentials. They are checked before they replace the saved ones; blank secrets stay as they are."""
+    found = account_or_404(request, connection)
+    try:
+        service = registry.get(found.service)
+    except registry.Unavailable:
+        raise Http404 from None
+    data = request.POST if request.method == "POST" else None
+    form = AccountForm(service, data, kept=found.account, title=found.title)
+    context: dict[str, object] = {"service": Offer.of(service), "connection": found, "form": form}
+    if found.state == ConnectionState.BLOCKED:
+        context["blocked"] = of_block(found)
+    report_address = connections.report_address(found) if service.report_scope == "account" else ""
+    context |= {"steps": set_up(service.setup, report_address), "report_address": report_address}
+    if data is not None and form.is_valid():
+        try:
+            checked = connections.check(found.service, form.values(), request.portal)
+        except SmsError as error:
+            context["trouble"] = of_check(error, service.title)
+        else:
+            found.title = str(form.cleaned_data["title"]) or found.title
+            found.save(update_fields=["title"])
+            connections.rotate(found, form.values(), checked)
+            bell.drain(found.pk)
+            return go(request, "senders", toast=_("The new credentials work and are saved."))
+    return show(request, "console/senders/account.html", context)
+
+
+@admin_only
+@require_POST
+def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
+    """Stop sending; what comes meanwhile waits."""
+    found = account_or_404(request, connection)
+    waiting = connections.pause(found)
+    bell.push(request.portal.pk)
+    words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
+    return go(request, "senders", toast=words.format(count=waiting))
+
+
+@admin_only
+@require_POST
+def resume(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
+    """Send again, first what has been waiting."""
+    found = account_or_404(request, connection)
+    waited = connections.resume(found)
+    bell.drain(found.pk)
+    words = ngettext(
+        "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited
+    )
+    return go(request, "senders", toast=words.format(count=waited))
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
+    """Ask in place, then take its senders out of the portal and forget the credentials."""
+    found = account_or_404(request, connection)
+    registered = found.senders.exclude(state__in=[SenderState.REMOVED, SenderState.DRAFT])
+    if request.method != "POST":
+        waiting = Message.objects.filter(connection=found, phase=Phase.WAITING).count()
+        context = {"connection": found, "senders": registered, "waiting": waiting}
+        return render(request, "console/senders/remove_account.html", context)
+    for sender in registered:
+        sender.portal = request.portal
+        try:
+            senders.remove(sender)
+        except PortalError as error:
+            trouble = of_portal(error)
+            bell.reconcile(request.portal.pk)
+            return with_toast(
+                HttpResponse(status=204), f"{trouble.what} {_('Nothing was forgotten; try again later.')}"
+            )
+    connections.disconnect(found)
+    bell.drain(found.pk)
+    return go(
+        request, "senders", toast=_("“{name}” is disconnected, its credentials are forgotten.").format(name=found.title)
+    )
+
+
+urlpatterns = [
+    path("senders/accounts/<uuid:connection>/", account, name="connection"),
+    path("senders/accounts/<uuid:connection>/pause/", pause, name="connection-pause"),
+    path("senders/accounts/<uuid:connection>/resume/", resume, name="connection-resume"),
+    path("senders/accounts/<uuid:connection>/remove/", remove, name="connection-remove"),
+]

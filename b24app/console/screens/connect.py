@@ -1,0 +1,171 @@
+"""The road to a first message: choose a service, enter its credentials, see where the sender shows up."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from babel.core import Locale
+from django.db.models import Count, QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from b24app.console.explanations import of_check
+from b24app.console.forms import AccountForm
+from b24app.console.framed import FramedRequest, admin_only, go, show
+from b24app.console.offers import Offer, needs_address, set_up
+from b24app.journal.models import Exchange
+from b24app.messaging import connections
+from b24app.messaging.models import Connection, ConnectionState, Sender
+from providers.kit import registry
+from providers.kit.contract import Provider, Sms
+from providers.kit.errors import SmsError
+from providers.kit.fields import BadField
+
+SAMPLE = Sms(
+    to="+12025550147",
+    text="Hello from Sendline",
+    reference="0123456789abcdef0123456789abcdef",
+    sender="SENDER",
+    report_url="https://sendline.example/r/…/",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    title: str
+    services: Sequence[Offer]
+
+
+@admin_only
+@require_safe
+def catalogue(request: FramedRequest) -> HttpResponse:
+    """All services by country, and the connections that were begun and not finished."""
+    everything = [Offer.of(one) for one in connections.services()]
+    offered = [one for one in everything if not one.pretends]
+    country = request.GET.get("country", request.portal.country).upper()
+    query = request.GET.get("q", "").strip()
+    found = [one for one in offered if query.casefold() in f"{one.title} {one.code}".casefold()]
+    context = {
+        "query": query,
+        "country": country,
+        "countries": _countries(offered),
+        "shelves": _shelves(found, country),
+        "practice": next((one for one in everything if one.pretends), None),
+        "unavailable": registry.unavailable(),
+        "unfinished": unfinished(request),
+    }
+    if request.htmx.target == "shelves":
+        return render(request, "console/connect/shelves.html", context)
+    return show(request, "console/connect/catalogue.html", context)
+
+
+def unfinished(request: FramedRequest) -> QuerySet[Connection]:
+    """Checked accounts that have no sender yet."""
+    mine = Connection.objects.filter(portal=request.portal).exclude(state=ConnectionState.REMOVED)
+    return mine.annotate(count=Count("senders")).filter(count=0).order_by("-pk")
+
+
+def _shelves(services: Iterable[Offer], country: str) -> list[Shelf]:
+    at_home: list[Offer] = []
+    worldwide: list[Offer] = []
+    elsewhere: list[Offer] = []
+    for one in services:
+        here = at_home if country in one.countries else elsewhere
+        (here if one.countries else worldwide).append(one)
+    name = _territories().get(country, country)
+    shelves = [
+        Shelf(_("At home in {country}").format(country=name), at_home),
+        Shelf(_("Worldwide"), worldwide),
+        Shelf(_("In other countries"), elsewhere),
+    ]
+    return [shelf for shelf in shelves if shelf.services]
+
+
+def _countries(services: Iterable[Offer]) -> list[tuple[str, str]]:
+    names = _territories()
+    codes = {code for one in services for code in one.countries}
+    return sorted(((code, names.get(code, code)) for code in codes), key=lambda pair: pair[1])
+
+
+def _territories() -> dict[str, str]:
+    locale = Locale.parse(translation.to_locale(translation.get_language() or "en"))
+    return {str(code): str(name) for code, name in locale.territories.items()}
+
+
+def offered_service(code: str) -> type[Provider]:
+    """A service of the catalogue, or 404."""
+    service = next((one for one in connections.services() if one.code == code), None)
+    if service is None:
+        raise Http404
+    return service
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def credentials(request: FramedRequest, service: str) -> HttpResponse:
+    """Enter and check the credentials; the connection exists from the good check on, and nothing is kept before."""
+    kind = offered_service(service)
+    form = AccountForm(kind, request.POST if request.method == "POST" else None)
+    context = {
+        "service": Offer.of(kind),
+        "form": form,
+        "steps": set_up(step for step in kind.setup if not needs_address(kind, step)),
+    }
+    if request.method == "POST" and form.is_valid():
+        started = timezone.now()
+        try:
+            found = connections.check(kind.code, form.values(), request.portal)
+        except SmsError as error:
+            context |= {"trouble": of_check(error, kind.title), "exchange": _last_exchange(request, kind, started)}
+        else:
+            title = str(form.cleaned_data["title"])
+            connection = connections.connect(request.portal, kind.code, title, form.values(), found)
+            return go(request, "sender-new", connection=connection.uuid)
+    return show(request, "console/connect/credentials.html", context)
+
+
+def _last_exchange(request: FramedRequest, service: type[Provider], started: object) -> Exchange | None:
+    mine = Exchange.objects.filter(portal_id=request.portal.pk, peer=service.code, connection_id=None, at__gte=started)
+    return mine.order_by("-pk").first()
+
+
+@admin_only
+@require_POST
+def preview(request: FramedRequest, service: str) -> HttpResponse:
+    """The request that the half-typed form would make, secrets as dots."""
+    kind = offered_service(service)
+    draw = getattr(kind, "preview", None)
+    if draw is None:
+        raise Http404
+    form = AccountForm(kind, request.POST)
+    account = form.typed()
+    context: dict[str, object] = {"trouble": form.mistyped()}
+    if context["trouble"]:
+        return render(request, "console/connect/preview.html", context)
+    try:
+        context["preview"] = draw(account, SAMPLE)
+    except BadField as bad:
+        context["trouble"] = _(bad.template).format(**bad.values)
+    except SmsError as error:
+        context["trouble"] = error.words
+    return render(request, "console/connect/preview.html", context)
+
+
+@admin_only
+@require_safe
+def ready(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """The end of the road: where the new sender shows up, and a first test."""
+    found = get_object_or_404(Sender.objects.select_related("connection"), portal=request.portal, uuid=sender)
+    return show(request, "console/connect/ready.html", {"sender": found})
+
+
+urlpatterns = [
+    path("senders/connect/", catalogue, name="connect"),
+    path("senders/connect/<slug:service>/", credentials, name="connect-service"),
+    path("senders/connect/<slug:service>/preview/", preview, name="connect-preview"),
+    path("senders/<uuid:sender>/ready/", ready, name="sender-ready"),
+]

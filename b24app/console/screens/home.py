@@ -1,0 +1,32 @@
+"""What to do next, the figures of the day, and the health of every sender."""
+
+from django.http import HttpResponse
+from django.urls import path
+
+from b24app.console import health
+from b24app.console.duties import duties
+from b24app.console.framed import FramedRequest, show
+from b24app.messaging.models import Connection, ConnectionState, SenderState
+from b24app.portals.models import Portal
+
+
+def home(request: FramedRequest) -> HttpResponse:
+    """Employees read what they may do; a portal without an account is shown the way to its first message."""
+    if not request.visitor.is_admin:
+        return show(request, "console/home_employee.html")
+    portal = request.portal
+    accounts = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED)
+    context: dict[str, object] = {"duties": duties(portal), "portal_state": _portal_state(portal)}
+    if not accounts.exists():
+        return show(request, "console/home_empty.html", context)
+    senders = health.of_senders(portal)
+    context |= {"figures": health.figures(portal), "senders": senders, "enough": health.ENOUGH, "portal": portal}
+    context |= {"in_menu": sum(row.sender.state == SenderState.REGISTERED for row in senders)}
+    return show(request, "console/home.html", context)
+
+
+def _portal_state(portal: Portal) -> str:
+    return "attention" if portal.no_token_since or portal.suspension else "working"
+
+
+urlpatterns = [path("", home, name="home")]

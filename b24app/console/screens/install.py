@@ -1,0 +1,75 @@
+"""The installer: what the portal needs from us, done step by step before the portal is told that all is ready."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+from django.urls import path
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from b24app.console.framed import FramedRequest, admin_only, show
+from b24app.console.refusals import of_portal
+from b24app.messaging import senders
+from b24app.portals import installation, place
+from b24app.portals.errors import PortalError, Refused
+from b24app.portals.models import Portal
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    title: object
+    do: Callable[[Portal], None] | None  # None: already done by the launch
+
+
+def _bind_events(portal: Portal) -> None:
+    refused = installation.bind_events(portal)
+    if refused:
+        raise Refused("EVENTS", ", ".join(refused))
+
+
+def _reconcile(portal: Portal) -> None:
+    senders.reconcile(portal)
+
+
+STEPS = (
+    Step(_("Bitrix24 has confirmed who you are"), None),
+    Step(_("Access to the portal is kept, encrypted"), None),
+    Step(_("The portal tells us when the application is updated or removed"), _bind_events),
+    Step(_("Country and time zone are taken from your profile"), place.learn),
+    Step(_("Senders you had before are in the menu again"), _reconcile),
+)
+
+
+def install(request: FramedRequest) -> HttpResponse:
+    """The list of steps, which begins by itself; for others than administrators a kind word."""
+    if not request.visitor.is_admin:
+        return show(request, "console/install_not_admin.html")
+    steps = [{"title": step.title, "state": "done" if step.do is None else "now"} for step in STEPS]
+    return show(request, "console/install.html", {"steps": steps, "is_running": True})
+
+
+@require_POST
+@admin_only
+def run(request: FramedRequest) -> HttpResponse:
+    """Do the steps in order; the first that fails ends the row, and all can be done again: they do no harm twice."""
+    outcome: list[dict[str, object]] = []
+    failure: PortalError | None = None
+    for step in STEPS:
+        state = "ahead" if failure else "done"
+        if step.do is not None and failure is None:
+            try:
+                step.do(request.portal)
+            except PortalError as error:
+                failure, state = error, "failed"
+        outcome.append({"title": step.title, "state": state})
+    if failure is None:
+        installation.finished(request.portal)
+    context = {"steps": outcome, "why": of_portal(failure) if failure else None, "is_done": failure is None}
+    return show(request, "console/install.html", context)
+
+
+urlpatterns = [
+    path("install/", install, name="install"),
+    path("install/run/", run, name="install-run"),
+]

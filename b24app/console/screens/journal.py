@@ -1,0 +1,172 @@
+"""All messages of the portal, newest first; employees who are not administrators see their own."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.urls import path
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from django_htmx.http import HttpResponseStopPolling
+
+from b24app.console import explanations
+from b24app.console.filters import SOURCES, STATUSES, Filters
+from b24app.console.framed import FramedRequest, show
+from b24app.console.life import source
+from b24app.messaging.models import Message, Sender
+from b24app.messaging.statuses import Phase
+from providers.kit.text import measure
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    message: Message
+    service: str
+    source: str
+    parts: int
+    why: str
+    new_day: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of messages; `older` and `newer` are the references to go on from, "" where nothing more is."""
+
+    messages: Sequence[Message]
+    older: str
+    newer: str
+
+
+def visible(request: FramedRequest) -> "QuerySet[Message]":
+    """What this visitor may see of the portal's messages."""
+    messages = Message.objects.filter(portal=request.portal)
+    if not request.visitor.is_admin:
+        messages = messages.filter(author_id=request.visitor.user_id)
+    return messages.select_related("sender", "connection")
+
+
+@require_safe
+def journal(request: FramedRequest) -> HttpResponse:
+    """A page of the journal. A poll with `seen` is answered only if the page has changed, and ends when it cannot."""
+    filters = Filters.read(request.GET.dict())
+    is_live = not filters.is_over and "before" not in request.GET and "after" not in request.GET
+    if "seen" in request.GET and not is_live:
+        return HttpResponseStopPolling()
+    page = _page(request, filters)
+    seen = _digest(page.messages)
+    if request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    senders = Sender.objects.filter(portal=request.portal).order_by("pk") if request.visitor.is_admin else None
+    context = {
+        "filters": filters,
+        "rows": _rows(page.messages),
+        "page": page,
+        "seen": seen,
+        "is_live": is_live,
+        "senders": senders,
+        "chips": _chips(filters, {one.uuid.hex: one.name for one in senders or ()}),
+        "statuses": {code: words for code, (words, _query) in STATUSES.items()},
+        "sources": {code: words for code, (words, _query) in SOURCES.items()},
+        "errors": explanations.REASON_NAMES,
+        "masked": not request.visitor.is_admin,
+        "today": timezone.localdate(),
+    }
+    return show(request, "console/journal/journal.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter that is set; `without` is the query that clears it."""
+
+    name: str
+    value: str
+    without: str
+
+
+def _chips(filters: Filters, senders: Mapping[str, str]) -> list[Chip]:
+    days = [date_format(day, "DATE_FORMAT") if day else "…" for day in (filters.since, filters.until)]
+    chips = [
+        Chip(_("Phone"), filters.phone, filters.written(phone="")),
+        Chip(_("Status"), _name(STATUSES, filters.status), filters.written(status="")),
+        Chip(_("Sender"), senders.get(filters.sender, ""), filters.written(sender="")),
+        Chip(_("Source"), _name(SOURCES, filters.source), filters.written(source="")),
+        Chip(_("Error"), explanations.in_short(filters.error), filters.written(error="")),
+    ]
+    if filters.since or filters.until:
+        chips.append(Chip(_("Date"), " – ".join(days), filters.written(since=None, until=None)))
+    return [chip for chip in chips if chip.value]
+
+
+def _name(known: Mapping[str, tuple[object, object]], code: str) -> str:
+    return str(known[code][0]) if code else ""
+
+
+def _page(request: FramedRequest, filters: Filters) -> Page:
+    """Keyset paging: a page starts where another ended, so the deepest is as quick as the first."""
+    messages = filters.apply(visible(request), request.portal.country)
+    after, before = (_pk(request, request.GET.get(name, "")) for name in ("after", "before"))
+    if after is not None:
+        found = list(messages.filter(pk__gt=after).order_by("pk")[: PAGE + 1])
+        more_newer, found = len(found) > PAGE, found[:PAGE][::-1]
+        return Page(found, _cursor(found, -1), _cursor(found, 0) if more_newer else "")
+    if before is not None:
+        messages = messages.filter(pk__lt=before)
+    found = list(messages.order_by("-pk")[: PAGE + 1])
+    more_older, found = len(found) > PAGE, found[:PAGE]
+    return Page(found, _cursor(found, -1) if more_older else "", _cursor(found, 0) if before is not None else "")
+
+
+def _pk(request: FramedRequest, reference: str) -> int | None:
+    """The place of a message in the order; its reference stands in addresses, its id only in logs."""
+    try:
+        found = visible(request).filter(reference=uuid.UUID(reference))
+    except ValueError:
+        return None
+    return found.values_list("pk", flat=True).first()
+
+
+def _cursor(messages: Sequence[Message], place: int) -> str:
+    return messages[place].reference.hex if messages else ""
+
+
+def _digest(messages: Sequence[Message]) -> str:
+    shown = [(one.pk, one.status, one.phase, one.wait, one.due_at, one.parts, one.price) for one in messages]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+
+def _rows(messages: Sequence[Message]) -> list[Row]:
+    rows: list[Row] = []
+    day = None
+    for message in messages:
+        local = timezone.localtime(message.received_at).date()
+        rows.append(
+            Row(
+                message=message,
+                service=explanations.service_title(message.connection.service),
+                source=source(message),
+                parts=message.parts or measure(message.text).parts,
+                why=_why(message),
+                new_day=local != day,
+            )
+        )
+        day = local
+    return rows
+
+
+def _why(message: Message) -> str:
+    """The circumstance under the status: the reason of an end or of a long wait, in a few words."""
+    if message.phase == Phase.WAITING:
+        return explanations.waiting_in_short(message.wait)
+    if message.phase == Phase.UNKNOWN or message.status in ("failed", "undelivered"):
+        return explanations.in_short(message.reason)
+    return ""
+
+
+urlpatterns = [path("journal/", journal, name="journal")]

@@ -1,0 +1,137 @@
+"""One message: its life line, why it stands where it stands, what was said, and what a person can do."""
+
+import hashlib
+import uuid
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from b24app.console.crm import crm_links
+from b24app.console.explanations import of_end, of_wait, service_title
+from b24app.console.framed import FramedRequest, admin_only, go, show
+from b24app.console.life import life, source
+from b24app.console.screens.journal import visible
+from b24app.journal.models import Exchange
+from b24app.messaging import bell, intake
+from b24app.messaging.models import Message
+from b24app.messaging.statuses import Phase, Status
+from providers.kit.text import measure
+
+MOST_EXCHANGES = 50
+
+
+def message_or_404(request: FramedRequest, reference: uuid.UUID) -> Message:
+    """A message this visitor may see."""
+    found: Message = get_object_or_404(visible(request).select_related("resend_of"), reference=reference)
+    return found
+
+
+def exchanges_of(message: Message) -> "QuerySet[Exchange]":
+    """What was said about a message; exchanges know their portal by number only, so it is asked for here."""
+    return Exchange.objects.filter(portal_id=message.portal_id, message_id=message.pk)
+
+
+@require_safe
+def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
+    """The whole screen; a poll with `seen` is answered only if something has changed."""
+    found = message_or_404(request, reference)
+    exchanges = list(exchanges_of(found).order_by("at", "pk")[:MOST_EXCHANGES])
+    reports = list(found.reports.order_by("received_at", "pk"))
+    seen = _digest(found, len(exchanges), len(reports))
+    if request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    context = {
+        "message": found,
+        "service": service_title(found.connection.service),
+        "source": source(found),
+        "steps": life(found, exchanges, reports),
+        "exchanges": exchanges if request.visitor.is_admin else [],
+        "links": crm_links(found.links),
+        "measure": measure(found.text),
+        "end": of_end(found),
+        "wait": of_wait(found),
+        "masked": not request.visitor.is_admin,
+        "may": _may(request, found),
+        "is_live": _is_live(found),
+        "seen": seen,
+    }
+    return show(request, "console/message/message.html", context)
+
+
+def _is_live(found: Message) -> bool:
+    """Is there still something to come: an end, or the portal's word that it knows?"""
+    return not Status(found.status).is_final or found.push_at is not None
+
+
+def _may(request: FramedRequest, found: Message) -> dict[str, bool]:
+    """What an administrator can do now."""
+    is_unknown = found.phase == Phase.UNKNOWN
+    is_lost = found.status in (Status.FAILED, Status.UNDELIVERED)
+    can = {
+        "resend": (is_unknown or is_lost) and bool(found.to and found.text) and not _is_resent(found),
+        "mark_sent": is_unknown,
+        "cancel": found.phase == Phase.WAITING,
+    }
+    return {what: request.visitor.is_admin and may for what, may in can.items()}
+
+
+def _is_resent(found: Message) -> bool:
+    """Is a repeat under way, or did one arrive?"""
+    return found.resends.exclude(status__in=[Status.FAILED, Status.UNDELIVERED]).exclude(phase=Phase.UNKNOWN).exists()
+
+
+def _digest(found: Message, *counts: int) -> str:
+    told = (found.status, found.phase, found.wait, found.due_at, found.attempts, found.pushed, found.push_at)
+    return hashlib.sha256(repr((told, found.push_error, found.price, counts)).encode()).hexdigest()[:16]
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def resend(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
+    """Ask in place, naming the risk, then send the same text again as a new message."""
+    found = message_or_404(request, reference)
+    if not _may(request, found)["resend"]:
+        return go(request, "message", reference=found.reference, toast=_("It is not to be sent again any more."))
+    if request.method != "POST":
+        return render(request, "console/message/resend.html", {"message": found})
+    again = intake.resend(found, request.visitor.user_id)
+    bell.drain(again.connection_id)
+    return go(request, "message", reference=again.reference, toast=_("On its way again."))
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def mark_sent(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
+    """Ask in place, then believe the person that the message was sent."""
+    found = message_or_404(request, reference)
+    if request.method != "POST":
+        return render(request, "console/message/mark_sent.html", {"message": found})
+    done = intake.mark_sent(found)
+    if done:
+        bell.push(request.portal.pk)
+    words = _("Marked as sent.") if done else _("Its outcome is known by now.")
+    return go(request, "message", reference=found.reference, toast=words)
+
+
+@admin_only
+@require_POST
+def cancel(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
+    """Do not send what still waits."""
+    found = message_or_404(request, reference)
+    done = intake.cancel(found)
+    if done:
+        bell.push(request.portal.pk)
+    words = _("It will not be sent.") if done else _("Too late: it has left already.")
+    return go(request, "message", reference=found.reference, toast=words)
+
+
+urlpatterns = [
+    path("journal/<uuid:reference>/", message, name="message"),
+    path("journal/<uuid:reference>/resend/", resend, name="message-resend"),
+    path("journal/<uuid:reference>/mark-sent/", mark_sent, name="message-mark-sent"),
+    path("journal/<uuid:reference>/cancel/", cancel, name="message-cancel"),
+]

@@ -1,0 +1,16 @@
+"""Reconnect: an administrator lets us in again, in a window of the portal's own."""
+
+from django.http import HttpResponse
+from django.urls import path
+
+from b24app.console.framed import FramedRequest, admin_only, show
+from b24app.portals import installation
+
+
+@admin_only
+def reconnect(request: FramedRequest) -> HttpResponse:
+    """Show the way out; the link in it works once and for ten minutes, so it is made when somebody looks."""
+    return show(request, "console/reconnect.html", {"href": installation.authorize_url(request.portal)})
+
+
+urlpatterns = [path("reconnect/", reconnect, name="reconnect")]

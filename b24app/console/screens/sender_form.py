@@ -1,0 +1,119 @@
+"""A sender's form: new on a connection, or changed."""
+
+import uuid
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from b24app.console.explanations import Explained
+from b24app.console.forms import NAME_LANGUAGES, SenderForm
+from b24app.console.framed import FramedRequest, address, admin_only, go, show
+from b24app.console.offers import Offer, needs_address, set_up
+from b24app.console.registration import save_and_register
+from b24app.messaging import connections
+from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
+from providers.kit import registry
+from providers.kit.contract import Provider
+from providers.kit.errors import SmsError
+
+MOST_OFFERED = 200
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
+    """Another sender of an account; the first one ends the road to a first message."""
+    mine = Connection.objects.exclude(state=ConnectionState.REMOVED)
+    account = get_object_or_404(mine, portal=request.portal, uuid=connection)
+    return _page(request, Sender(portal=request.portal, connection=account))
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Rename a sender or sign its messages otherwise; its code never changes."""
+    mine = Sender.objects.select_related("connection").exclude(state=SenderState.REMOVED)
+    found = get_object_or_404(mine, portal=request.portal, uuid=sender)
+    found.portal = request.portal
+    return _page(request, found)
+
+
+def _page(request: FramedRequest, sender: Sender) -> HttpResponse:
+    try:
+        service = registry.get(sender.connection.service)
+    except registry.Unavailable:
+        raise Http404 from None
+    if request.method != "POST":
+        form = _form(service, sender, offered=_offered(sender.connection))
+        return show(request, "console/senders/form.html", _context(service, sender, form))
+    form = _form(service, sender, request.POST, offered=request.POST.getlist("offered")[:MOST_OFFERED])
+    if not form.is_valid():
+        return show(request, "console/senders/form.html", _context(service, sender, form))
+    return _save(request, service, sender, form)
+
+
+def _save(request: FramedRequest, service: type[Provider], sender: Sender, form: SenderForm) -> HttpResponse:
+    is_first_time = not sender.registered_as
+    _fill(sender, form)
+    trouble = save_and_register(sender)
+    if trouble is None:
+        if is_first_time:
+            return go(request, "sender-ready", sender=sender.uuid)
+        return go(request, "senders", toast=_("“{name}” is changed in the portal too.").format(name=sender.name))
+    if trouble.field in form.fields:
+        form.add_error(trouble.field, f"{trouble.what} {trouble.todo}")
+    response = show(request, "console/senders/form.html", _context(service, sender, form, trouble))
+    # From now on it is a saved sender: sending the form again must not make another one.
+    response["HX-Replace-Url"] = address(request.portal, "sender", sender=sender.uuid)
+    return response
+
+
+def _fill(sender: Sender, form: SenderForm) -> None:
+    sender.names, sender.descriptions = form.names(), form.descriptions()
+    sender.signature = str(form.cleaned_data["signature"])
+    sender.options = form.values()
+    sender.bulk = bool(form.cleaned_data["bulk"])
+
+
+def _form(service: type[Provider], sender: Sender, data: Any = None, *, offered: list[str]) -> SenderForm:
+    texts = {f"name_{code}": sender.names.get(code, "") for code, _language in NAME_LANGUAGES}
+    texts |= {f"description_{code}": sender.descriptions.get(code, "") for code, _language in NAME_LANGUAGES}
+    initial = texts | {"signature": sender.signature, "bulk": sender.bulk}
+    if sender._state.adding and not data:
+        initial["name_en"] = sender.connection.title
+    return SenderForm(service, data, offered=offered, initial=initial, options=sender.options)
+
+
+def _offered(connection: Connection) -> list[str]:
+    """What the account may send from; a service that cannot be asked now leaves a plain box."""
+    try:
+        return connections.senders_at(connection.service, connection.account, connection.portal)[:MOST_OFFERED]
+    except SmsError:
+        return []
+
+
+def _context(
+    service: type[Provider], sender: Sender, form: SenderForm, trouble: Explained | None = None
+) -> dict[str, Any]:
+    report_address = connections.report_address(sender.connection)
+    steps = set_up((step for step in service.setup if needs_address(service, step)), report_address)
+    return {
+        "service": Offer.of(service),
+        "connection": sender.connection,
+        "sender": None if sender._state.adding else sender,
+        "wizard": not sender.registered_as,
+        "form": form,
+        "trouble": trouble,
+        "steps": steps,
+        "report_address": report_address if steps else "",
+    }
+
+
+urlpatterns = [
+    path("senders/accounts/<uuid:connection>/new/", new, name="sender-new"),
+    path("senders/<uuid:sender>/", edit, name="sender"),
+]

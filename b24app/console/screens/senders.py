@@ -1,0 +1,137 @@
+"""All accounts and their senders, and what the portal says of each."""
+
+import uuid
+from dataclasses import dataclass
+
+from django.db.models import Sum
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from b24app.console import registration
+from b24app.console.explanations import Explained, of_block, service_title
+from b24app.console.filters import WINDOW
+from b24app.console.framed import FramedRequest, admin_only, go, show, with_toast
+from b24app.console.refusals import of_portal, of_refusal
+from b24app.console.screens import accounts, sender_form
+from b24app.messaging import bell, senders
+from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
+from b24app.messaging.statuses import Phase
+from b24app.portals.errors import PortalError
+from providers.kit import registry
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    sender: Sender
+    trouble: Explained | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    connection: Connection
+    service: str
+    available: bool
+    lines: list[Line]
+    removed: list[Sender]
+    block: Explained | None
+    waiting: int
+
+
+@admin_only
+@require_safe
+def overview(request: FramedRequest) -> HttpResponse:
+    """Each account with its senders, the newest account first."""
+    mine = request.portal.connections.exclude(state=ConnectionState.REMOVED)
+    found = [_account(one) for one in mine.prefetch_related("senders").order_by("-pk")]
+    return show(request, "console/senders/overview.html", {"accounts": found})
+
+
+def _account(connection: Connection) -> Account:
+    rows = sorted(connection.senders.all(), key=lambda sender: sender.pk)
+    stopped = connection.state != ConnectionState.ACTIVE
+    return Account(
+        connection=connection,
+        service=service_title(connection.service),
+        available=connection.service in registry.services(),
+        lines=[Line(one, _trouble(one)) for one in rows if one.state != SenderState.REMOVED],
+        removed=[one for one in rows if one.state == SenderState.REMOVED],
+        block=of_block(connection) if connection.state == ConnectionState.BLOCKED else None,
+        waiting=Message.objects.filter(connection=connection, phase=Phase.WAITING).count() if stopped else 0,
+    )
+
+
+def _trouble(sender: Sender) -> Explained | None:
+    if sender.state == SenderState.REFUSED:
+        return of_refusal(sender)
+    return None
+
+
+def _sender_or_404(request: FramedRequest, sender: uuid.UUID) -> Sender:
+    mine = Sender.objects.select_related("connection").exclude(connection__state=ConnectionState.REMOVED)
+    found: Sender = get_object_or_404(mine, portal=request.portal, uuid=sender)
+    found.portal = request.portal
+    return found
+
+
+@admin_only
+@require_POST
+def register(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Ask the portal once more, also for a removed sender: it comes back under its old code."""
+    found = _sender_or_404(request, sender)
+    trouble = registration.save_and_register(found)
+    if trouble is None:
+        return go(request, "senders", toast=_("“{name}” is in the “Send SMS” menu.").format(name=found.name))
+    return go(request, "senders", toast=f"{trouble.what} {trouble.todo}")
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Ask in place, then take the sender out of the portal's menu."""
+    found = _sender_or_404(request, sender)
+    if request.method != "POST":
+        return render(request, "console/senders/remove.html", {"sender": found, "used": _used(found)})
+    try:
+        senders.remove(found)
+    except PortalError as error:
+        bell.reconcile(request.portal.pk)
+        trouble = of_portal(error)
+        return go(request, "senders", toast=f"{trouble.what} {_('It is removed as soon as the portal answers.')}")
+    return go(
+        request, "senders", toast=_("“{name}” is out of the menu. It can be added again.").format(name=found.name)
+    )
+
+
+def _used(sender: Sender) -> int:
+    """Messages of the last 30 days."""
+    month = DayTally.objects.filter(portal=sender.portal, sender=sender, day__gte=timezone.localdate() - WINDOW)
+    return int(month.aggregate(total=Sum("messages"))["total"] or 0)
+
+
+@admin_only
+@require_POST
+def compare(request: FramedRequest) -> HttpResponse:
+    """Make the portal's list equal to ours now."""
+    try:
+        added = senders.reconcile(request.portal)
+    except PortalError as error:
+        trouble = of_portal(error)
+        return with_toast(HttpResponse(status=204), f"{trouble.what} {trouble.todo}")
+    words = _("The portal has the same senders.")
+    if added:
+        words = _("Senders added again because the portal had lost them: {count}.").format(count=added)
+    return go(request, "senders", toast=words)
+
+
+urlpatterns = [
+    path("senders/", overview, name="senders"),
+    path("senders/compare/", compare, name="senders-compare"),
+    path("senders/<uuid:sender>/register/", register, name="sender-register"),
+    path("senders/<uuid:sender>/remove/", remove, name="sender-remove"),
+    *sender_form.urlpatterns,
+    *accounts.urlpatterns,
+]

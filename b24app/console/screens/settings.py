@@ -1,0 +1,122 @@
+"""The portal's settings and what a visitor chose for their own eyes."""
+
+from datetime import datetime
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+import phonenumbers
+from babel.core import Locale
+from django import forms
+from django.conf import settings as installation_settings
+from django.http import HttpResponse
+from django.urls import path
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+from django.views.decorators.http import require_POST
+
+from b24app.console.framed import FramedRequest, admin_only, go, show
+from b24app.console.models import Preference, Theme
+from b24app.portals.models import Portal
+
+AREAS = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+
+
+class SettingsForm(forms.Form):
+    """Two fields of the portal, then two of the visitor."""
+
+    country = forms.ChoiceField(
+        label=gettext_lazy("Default country"),
+        help_text=gettext_lazy("For numbers written without a country code."),
+        required=False,
+    )
+    time_zone = forms.ChoiceField(
+        label=gettext_lazy("Time zone"),
+        help_text=gettext_lazy("For times on these screens, and for where a day begins in the figures."),
+    )
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language"),
+        help_text=gettext_lazy("Applies to you only. Sendline follows your portal unless you choose one."),
+        required=False,
+    )
+    theme = forms.ChoiceField(label=gettext_lazy("Look"), help_text=gettext_lazy("Applies to you only."))
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # handed on as they came
+        choices = {
+            "country": _countries(),
+            "time_zone": _zones(timezone.now()),
+            "language": [("", _("As in the portal")), *installation_settings.LANGUAGES],
+            "theme": [
+                (Theme.LIGHT, _("Light")),
+                (Theme.DARK, _("Dark")),
+                (Theme.SYSTEM, pgettext("theme", "As the device has it")),
+            ],
+        }
+        for name, known in choices.items():
+            field = self.fields[name]
+            field.widget = forms.Select(attrs={"class": "input--sm"})
+            field.choices = known  # type: ignore[attr-defined]  # every field here is a ChoiceField
+
+    def save(self, portal: Portal, preference: Preference) -> None:
+        """Keep both; messages already counted stay on the day they were counted for."""
+        portal.country, portal.time_zone = self.cleaned_data["country"], self.cleaned_data["time_zone"]
+        portal.save(update_fields=["country", "time_zone"])
+        preference.language, preference.theme = self.cleaned_data["language"], self.cleaned_data["theme"]
+        preference.save()
+
+
+def _countries() -> list[tuple[str, str]]:
+    names = Locale.parse(translation.to_locale(translation.get_language())).territories
+    known = [
+        (region, f"{names.get(region, region)} (+{phonenumbers.country_code_for_region(region)})")
+        for region in phonenumbers.SUPPORTED_REGIONS
+    ]
+    return [("", _("None: such numbers are refused")), *sorted(known, key=lambda choice: choice[1])]
+
+
+@cache
+def _zone_names() -> tuple[str, ...]:
+    return ("UTC", *sorted(name for name in available_timezones() if name.startswith(AREAS)))
+
+
+def _zones(now: datetime) -> list[tuple[str, str]]:
+    known = []
+    for name in _zone_names():
+        offset = now.astimezone(ZoneInfo(name)).strftime("%z")
+        known.append((name, f"{name.replace('_', ' ')} (UTC{offset[:3]}:{offset[3:]})"))
+    return known
+
+
+@admin_only
+def settings(request: FramedRequest) -> HttpResponse:
+    """Show the form, or save it and show the frame anew: its language and zone may be others now."""
+    portal, preference = request.portal, request.preference
+    saved = {
+        "country": portal.country,
+        "time_zone": portal.time_zone,
+        "language": preference.language,
+        "theme": preference.theme,
+    }
+    form = SettingsForm(request.POST if request.method == "POST" else None, initial=saved)
+    if form.is_bound and form.is_valid():
+        form.save(portal, preference)
+        return go(request, "settings", toast=_("The settings are saved"), whole=True)
+    return show(request, "console/settings.html", {"form": form, "portal": portal})
+
+
+@require_POST
+def theme(request: FramedRequest) -> HttpResponse:
+    """Remember the look; the page has already put it on."""
+    chosen = request.POST.get("theme")
+    if chosen in Theme.values:
+        Preference.objects.update_or_create(
+            portal=request.portal, user_id=request.visitor.user_id, defaults={"theme": chosen}
+        )
+    return HttpResponse(status=204)
+
+
+urlpatterns = [
+    path("settings/", settings, name="settings"),
+    path("theme/", theme, name="theme"),
+]

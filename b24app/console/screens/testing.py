@@ -1,0 +1,120 @@
+"""Send a test message and watch it go."""
+
+import uuid
+from datetime import timedelta
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from b24app.console.explanations import of_end, of_wait, service_title
+from b24app.console.forms import MessageForm
+from b24app.console.framed import FramedRequest, admin_only, show
+from b24app.console.life import life
+from b24app.console.screens.message import exchanges_of, message_or_404
+from b24app.messaging import bell, intake
+from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
+from b24app.messaging.statuses import Origin, Status
+from providers.kit import registry
+from providers.kit.phones import BadNumber
+from providers.kit.text import measure
+
+PATIENCE = timedelta(seconds=60)
+
+
+def _sender_or_404(request: FramedRequest, sender: uuid.UUID) -> Sender:
+    mine = Sender.objects.select_related("connection", "portal")
+    mine = mine.exclude(state=SenderState.REMOVED).exclude(connection__state=ConnectionState.REMOVED)
+    found: Sender = get_object_or_404(mine, portal=request.portal, uuid=sender)
+    return found
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def test(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """A number and a text; after sending, the same page with a life line that moves."""
+    found = _sender_or_404(request, sender)
+    form = MessageForm(request.POST) if request.method == "POST" else MessageForm(initial=_suggested(request))
+    context = {
+        "sender": found,
+        "service": service_title(found.connection.service),
+        "free": _is_free(found.connection.service),
+        "form": form,
+        "measure": measure(str(form["text"].value() or "")),
+    }
+    if request.method == "POST" and form.is_valid():
+        message = _send(request, found, form)
+        if message is not None:
+            context |= _progress(message)
+    return show(request, "console/test/test.html", context)
+
+
+def _suggested(request: FramedRequest) -> dict[str, str]:
+    """The number this visitor tested with last, and a text."""
+    mine = Message.objects.filter(portal=request.portal, origin=Origin.TEST, author_id=request.visitor.user_id)
+    last = mine.order_by("-pk").values_list("to", flat=True).first()
+    return {"to": last or "", "text": _("Hello. This is a test of Sendline.")}
+
+
+def _is_free(service: str) -> bool:
+    try:
+        return registry.get(service).pretends
+    except registry.Unavailable:
+        return False
+
+
+def _send(request: FramedRequest, sender: Sender, form: MessageForm) -> Message | None:
+    """Store the message and ring; None when number or text cannot be used, which is said at the field."""
+    to, text = str(form.cleaned_data["to"]), str(form.cleaned_data["text"])
+    try:
+        message = intake.compose(
+            request.portal, sender, to, text, origin=Origin.TEST, author_id=request.visitor.user_id
+        )
+    except BadNumber as bad:
+        form.add_error("to", _(bad.words))
+        return None
+    except intake.BadText:
+        form.add_error("text", _("The text is longer than this service takes."))
+        return None
+    sender.tested_at = timezone.now()
+    sender.save(update_fields=["tested_at"])
+    bell.drain(sender.connection_id)
+    return message
+
+
+def _progress(message: Message) -> dict[str, object]:
+    """What the life line needs, and whether to go on asking."""
+    exchanges = list(exchanges_of(message).order_by("at", "pk"))
+    is_over = Status(message.status).is_final or message.phase == "unknown"
+    return {
+        "message": message,
+        "steps": life(message, exchanges, message.reports.order_by("received_at", "pk")),
+        "end": of_end(message),
+        "wait": of_wait(message),
+        "is_over": is_over,
+        "is_late": not is_over and timezone.now() - message.received_at > PATIENCE,
+    }
+
+
+@admin_only
+@require_safe
+def progress(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
+    """The life line of a test as it stands now; asked every second, for a minute."""
+    return render(request, "console/test/progress.html", _progress(message_or_404(request, reference)))
+
+
+@admin_only
+@require_safe
+def count(request: FramedRequest) -> HttpResponse:
+    """How many segments the text makes, while it is typed."""
+    return render(request, "console/test/count.html", {"measure": measure(request.GET.get("text", "")[:20_000])})
+
+
+urlpatterns = [
+    path("senders/<uuid:sender>/test/", test, name="test"),
+    path("senders/tests/<uuid:reference>/", progress, name="test-progress"),
+    path("senders/segments/", count, name="segments"),
+]

@@ -1,0 +1,24 @@
+"""The places of the console, in the order of the bar."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """An entry of the bar. `name` is of its first screen's URL; `title` is translated when it is shown."""
+
+    name: str
+    title: object
+    icon: str
+    for_employees: bool = False
+
+
+SECTIONS = (
+    Section("home", pgettext_lazy("place", "Home"), "home", for_employees=True),
+    Section("journal", _("Journal"), "journal", for_employees=True),
+    Section("senders", _("Senders"), "sender"),
+    Section("settings", _("Settings"), "settings"),
+)

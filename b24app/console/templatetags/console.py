@@ -1,0 +1,226 @@
+"""Template tags of the console: small marks that look and read the same on every screen."""
+
+import zlib
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import phonenumbers
+from babel.core import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.numbers import format_decimal
+from django import template
+from django.forms import BoundField
+from django.template.context import RequestContext
+from django.templatetags.static import static
+from django.utils import timezone, translation
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
+from b24app.console.framed import address
+from b24app.console.sections import SECTIONS
+from b24app.messaging.models import Message
+from b24app.messaging.statuses import Phase, Status
+
+register = template.Library()
+
+STATUS_WORDS = {
+    Status.QUEUED: gettext_lazy("Queued"),
+    Status.SENT: gettext_lazy("Sent"),
+    Status.DELIVERED: gettext_lazy("Delivered"),
+    Status.UNDELIVERED: gettext_lazy("Undelivered"),
+    Status.FAILED: gettext_lazy("Failed"),
+}
+
+# The condition of a sender, an account or the portal: class of the mark and word.
+BADGES = {
+    "working": ("ok", gettext_lazy("Working")),
+    "attention": ("bad", gettext_lazy("Needs attention")),
+    "off": ("off", gettext_lazy("Off")),
+    "untested": ("", gettext_lazy("Not tested")),
+    "active": ("ok", gettext_lazy("Working")),
+    "paused": ("off", gettext_lazy("Paused")),
+    "blocked": ("bad", gettext_lazy("Blocked by the service")),
+    "draft": ("", gettext_lazy("Draft")),
+    "registering": ("info", gettext_lazy("Being added")),
+    "registered": ("ok", gettext_lazy("In the menu")),
+    "refused": ("bad", gettext_lazy("Refused by the portal")),
+    "removing": ("info", gettext_lazy("Being removed")),
+    "removed": ("off", gettext_lazy("Removed")),
+}
+
+TILES = ("blue", "green", "amber", "violet", "rose", "teal", "rust", "slate")
+
+
+def _locale() -> Locale:
+    try:
+        return Locale.parse(translation.to_locale(translation.get_language() or "en"))
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
+
+
+@register.simple_tag
+def icon(name: str, classes: str = "") -> SafeString:
+    """A mark of the sprite; decoration, so always beside words."""
+    return format_html(
+        '<svg class="{}" aria-hidden="true"><use href="{}#i-{}"/></svg>',
+        f"icon {classes}".strip(),
+        static("console/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def status(message: Message, classes: str = "") -> SafeString:
+    """A message's fate: mark, word, colour. An unknown outcome is a question, not a sixth status."""
+    if message.phase == Phase.UNKNOWN:
+        kind, word = "unknown", _("Outcome unknown")
+    else:
+        kind, word = message.status, str(STATUS_WORDS[Status(message.status)])
+    return format_html('<span class="{}">{}{}</span>', f"status status--{kind} {classes}".strip(), icon(kind), word)
+
+
+@register.simple_tag
+def badge(state: str) -> SafeString:
+    """The condition of a sender, an account or the portal; `state` is a key of BADGES."""
+    kind, word = BADGES[state]
+    return format_html('<span class="{}">{}</span>', f"badge badge--{kind}" if kind else "badge", word)
+
+
+@register.simple_tag
+def tile(title: str, classes: str = "") -> SafeString:
+    """Two letters in a colour of their own, where another would put a logo."""
+    colour = TILES[zlib.crc32(title.encode()) % len(TILES)]
+    return format_html(
+        '<span class="{}" aria-hidden="true">{}</span>', f"tile tile--{colour} {classes}".strip(), title[:2].title()
+    )
+
+
+@register.simple_tag
+def number(value: float | Decimal | None) -> str:
+    """A number as the reader writes it; a dash where there is none."""
+    return "–" if value is None else format_decimal(value, locale=_locale())
+
+
+@register.simple_tag
+def percent(part: int, whole: int) -> str:
+    """A rate with one decimal, "100%" only when it is true."""
+    tenths = part * 1000 // whole
+    return format_decimal(Decimal(tenths) / 1000, format="0.#%", locale=_locale())
+
+
+@register.simple_tag
+def money(amount: Decimal | None, currency: str = "") -> SafeString:
+    """Currency before the amount, at least two decimals; a dash where nothing is known."""
+    if amount is None:
+        return format_html("–")
+    figures = format_decimal(amount, format="#,##0.00###", locale=_locale())
+    return format_html('<bdi dir="ltr" class="nowrap">{}</bdi>', f"{currency}\u00a0{figures}" if currency else figures)
+
+
+@register.simple_tag
+def phone(e164: str, masked: bool = False) -> SafeString:  # noqa: FBT001, FBT002 - a template calls it by name
+    """A number in the international form, left to right; masked: the country code and the last two digits only."""
+    try:
+        shown = phonenumbers.format_number(phonenumbers.parse(e164), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    except phonenumbers.NumberParseException:
+        shown = e164
+    if masked:
+        country, space, rest = shown.partition(" ")
+        hidden = [sign if not sign.isdigit() or place >= len(rest) - 2 else "•" for place, sign in enumerate(rest)]
+        shown = country + space + "".join(hidden) if space else "•" * len(shown)
+    return format_html('<bdi dir="ltr" class="nowrap">{}</bdi>', shown)
+
+
+@register.simple_tag
+def moment(value: datetime | None, form: str = "short") -> SafeString:
+    """A time in the portal's zone: `short` 18 Nov, 14:36; `clock` 14:36:07; `exact` with milliseconds."""
+    if value is None:
+        return format_html('<span class="muted">{}</span>', pgettext("time", "never"))
+    local = timezone.localtime(value)
+    match form:
+        case "clock":
+            shown = format_time(local, "HH:mm:ss", locale=_locale())
+        case "exact":
+            shown = format_datetime(local, "HH:mm:ss.SSS", locale=_locale())
+        case _:
+            shown = f"{_day(local)}, {format_time(local, 'short', locale=_locale())}"
+    return _time(value, shown)
+
+
+@register.simple_tag
+def ago(value: datetime | None) -> SafeString:
+    """How long ago, for what is younger than twelve hours; a day and a time beyond."""
+    if value is None:
+        return format_html('<span class="muted">{}</span>', pgettext("time", "never"))
+    age = timezone.now() - value
+    if age > timedelta(hours=12):
+        return moment(value)
+    if age < timedelta(seconds=2):
+        return _time(value, _("just now"))
+    return _time(value, format_timedelta(-age, add_direction=True, format="short", locale=_locale(), threshold=1.5))
+
+
+def _day(local: datetime) -> str:
+    days = (timezone.localdate() - local.date()).days
+    if days == 0:
+        return _("today")
+    if days == 1:
+        return _("yesterday")
+    return format_date(local, "d MMM" if days < 300 else "d MMM y", locale=_locale())
+
+
+def _time(value: datetime, shown: str) -> SafeString:
+    local = timezone.localtime(value)
+    full = f"{format_datetime(local, 'd MMMM y, HH:mm:ss', locale=_locale())} {local.tzname()}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', value.astimezone(UTC).isoformat(), full, shown)
+
+
+@register.inclusion_tag("console/parts/field.html")
+def field(bound: BoundField) -> dict[str, Any]:
+    """A form field with its label, hint and error; a hint on the label row comes from the widget's `data-note`."""
+    return _dressed(bound)
+
+
+@register.inclusion_tag("console/parts/control.html")
+def control(bound: BoundField) -> dict[str, Any]:
+    """The control of a form field and its error alone, for a row that has its words elsewhere."""
+    return _dressed(bound)
+
+
+def _dressed(bound: BoundField) -> dict[str, Any]:
+    attrs = bound.field.widget.attrs
+    kind = bound.field.widget.__class__.__name__
+    is_box = kind not in {"CheckboxInput", "RadioSelect", "CheckboxSelectMultiple"}
+    control = bound.as_widget(attrs={"class": f"input {attrs.get('class', '')}".strip()} if is_box else {})
+    return {"field": bound, "control": control, "kind": kind, "note": attrs.get("data-note", "")}
+
+
+@register.inclusion_tag("console/parts/copy.html")
+def copy(value: str, label: str) -> dict[str, str]:
+    """A value to be pasted elsewhere, with a button that copies it; `label` says what it is to a screen reader."""
+    return {"value": value, "label": label}
+
+
+@register.inclusion_tag("console/parts/nav.html", takes_context=True)
+def bar(context: RequestContext, *, out_of_band: bool = False) -> dict[str, Any]:
+    """The places of the console; `out_of_band` when it comes along with a screen."""
+    request = context["request"]
+    entries = [
+        {"section": section, "href": address(request.portal, section.name)}
+        for section in SECTIONS
+        if section.for_employees or request.visitor.is_admin
+    ]
+    home = address(request.portal, "home")
+    for entry in entries:
+        href = entry["href"]
+        entry["is_current"] = request.path == href or (href != home and request.path.startswith(str(href)))
+    return {"entries": entries, "out_of_band": out_of_band}
+
+
+@register.simple_tag(takes_context=True)
+def screen(context: RequestContext, name: str, **arguments: Any) -> str:
+    """The path of a screen in this portal's frame."""
+    return address(context["request"].portal, name, **arguments)

@@ -1,0 +1,23 @@
+"""The console's addresses: the ways in, and the screens in the portal's frame."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from b24app.console import launch
+from b24app.console.screens import connect, home, install, journal, message, reconnect, senders, settings, testing
+
+SCREENS: list[URLPattern | URLResolver] = [
+    *home.urlpatterns,
+    *install.urlpatterns,
+    *connect.urlpatterns,
+    *senders.urlpatterns,
+    *testing.urlpatterns,
+    *journal.urlpatterns,
+    *message.urlpatterns,
+    *settings.urlpatterns,
+    *reconnect.urlpatterns,
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *launch.urlpatterns,
+    path("p/<str:key>/", include(SCREENS)),
+]

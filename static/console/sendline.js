@@ -1,0 +1,213 @@
+/* Sendline inside the portal's frame: the bridge to the portal, the page ticket, and manners after every swap.
+   No cookies and no web storage: third-party frames are denied both. The ticket lives in this closure alone. */
+(() => {
+  "use strict";
+
+  const meta = (name) => document.querySelector(`meta[name="sendline-${name}"]`);
+  const portal = meta("portal").content;
+  const words = document.getElementById("words").dataset;
+  const frame = document.getElementById("app");
+
+  /* The bridge. A denied or unknown command gets no answer at all, so every call has its patience. */
+
+  const sid = window.name.split("|")[2] ?? "";
+  const waiting = new Map();
+  let calls = 0;
+
+  function ask(command, parameters, patience = 8000) {
+    if (!sid || window.parent === window) return Promise.reject(new Error("not inside a portal"));
+    const id = `sendline${++calls}`;
+    const parts = [command, parameters && JSON.stringify(parameters), id, sid];
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => { waiting.delete(id); reject(new Error(`${command} was not answered`)); }, patience);
+      waiting.set(id, (answer) => { clearTimeout(timer); waiting.delete(id); resolve(answer); });
+      window.parent.postMessage(parts.filter(Boolean).join(":"), portal);
+    });
+  }
+
+  window.addEventListener("message", ({ origin, source, data }) => {
+    if (origin !== portal || source !== window.parent || typeof data !== "string") return;
+    const colon = data.indexOf(":");
+    const json = data.slice(colon + 1);
+    waiting.get(data.slice(0, colon))?.(json ? JSON.parse(json) : null);
+  });
+
+  /* The ticket. Renewed a minute ahead, so that the server hardly ever has to refuse one. */
+
+  let ticket = "";
+  let staleAt = 0;
+  let renewal = null;
+
+  function keep(fresh, seconds) {
+    ticket = fresh;
+    staleAt = Date.now() + (seconds - 60) * 1000;
+  }
+
+  function renew() {
+    renewal ??= askForTicket().finally(() => { renewal = null; });
+    return renewal;
+  }
+
+  async function askForTicket() {
+    const data = await ask("getInitData");
+    if (await admit(data)) return;
+    if (!(await admit({ ...data, ...(await ask("refreshAuth", {}, 10000)) }))) throw new Error("not admitted");
+  }
+
+  async function admit({ AUTH_ID, AUTH_EXPIRES, MEMBER_ID, DOMAIN, PROTOCOL, LANG }) {
+    const body = new URLSearchParams({ AUTH_ID, AUTH_EXPIRES, member_id: MEMBER_ID, DOMAIN, PROTOCOL, LANG });
+    const answer = await fetch(meta("session").content, { method: "POST", body, credentials: "omit" });
+    const { ticket: fresh, seconds } = answer.ok ? await answer.json() : {};
+    if (fresh) keep(fresh, seconds);
+    return Boolean(fresh);
+  }
+
+  const given = meta("ticket");
+  if (given) {
+    keep(given.content, Number(given.dataset.seconds));
+    given.remove();
+  }
+
+  /* Requests: each carries the ticket; one that is refused all the same is repeated once, with the form as it was. */
+
+  const hiddenPolls = new WeakMap();
+
+  function isIdlePoll({ elt, triggeringEvent }) {
+    if (!document.hidden || triggeringEvent || !elt.getAttribute("hx-trigger")?.includes("every")) return false;
+    if (Date.now() - (hiddenPolls.get(elt) ?? 0) < 30000) return true;
+    hiddenPolls.set(elt, Date.now());
+    return false;
+  }
+
+  document.addEventListener("htmx:confirm", (event) => {
+    const isStale = !ticket || Date.now() > staleAt;
+    const isIdle = isIdlePoll(event.detail);
+    if (isStale || isIdle) event.preventDefault();
+    if (isStale && !isIdle) renew().then(() => event.detail.issueRequest(true), () => toast(words.ended));
+  });
+
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    detail.headers.Authorization = `Bearer ${ticket}`;
+  });
+
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const { xhr, requestConfig, target } = event.detail;
+    if (xhr.status !== 401) return;
+    event.preventDefault();
+    if ("Sendline-Again" in requestConfig.headers) return toast(words.ended);
+    const { verb, path, elt, triggeringEvent } = requestConfig;
+    const again = { source: elt, event: triggeringEvent, target, headers: { "Sendline-Again": "1" } };
+    renew().then(() => htmx.ajax(verb, path, again), () => toast(words.ended));
+  });
+
+  for (const name of ["htmx:sendError", "htmx:responseError"]) {
+    document.addEventListener(name, () => toast(words.lost));
+  }
+
+  // A second click while the first is under way must not do things twice.
+  for (const [name, busy] of [["htmx:beforeRequest", true], ["htmx:afterRequest", false]]) {
+    document.addEventListener(name, ({ detail: { elt } }) => {
+      if (!elt.matches("form[method=post], form[hx-post]")) return;
+      for (const button of elt.querySelectorAll("[type=submit]")) button.disabled = busy;
+    });
+  }
+
+  // What htmx would fetch without a ticket when the reader goes back.
+  document.addEventListener("htmx:historyCacheMiss", (event) => {
+    event.preventDefault();
+    htmx.ajax("GET", event.detail.path, "#content");
+  });
+  // The launch was a POST: going back or reloading must find a screen, not a form to be sent again.
+  history.replaceState({ htmx: true }, "", frame.getAttribute("hx-get"));
+
+  /* After a swap: tell the screen's name, move the focus to where reading goes on. */
+
+  let title = document.title;
+
+  document.addEventListener("htmx:afterSettle", ({ detail: { target } }) => {
+    if (target.id !== "content" && target !== frame) return;
+    frame.removeAttribute("aria-busy");
+    const heading = document.querySelector("#content h1");
+    const wrong = document.querySelector("#content [aria-invalid=true]");
+    if (target !== frame) {
+      window.scrollTo(0, 0);
+      (wrong ?? heading)?.focus({ preventScroll: !wrong });
+    }
+    if (title === document.title) return;
+    title = document.title;
+    document.getElementById("announce").textContent = title;
+    ask("setTitle", { title }).catch(() => {});
+  });
+
+  const toasts = document.getElementById("toasts");
+  let lastY = 0;
+  document.addEventListener("click", ({ pageY }) => { lastY = pageY; }, true);
+
+  function toast(text) {
+    const box = document.createElement("div");
+    box.className = "toast";
+    box.textContent = text;
+    // In a frame as tall as its content "the bottom of the window" may be far away from the reader's eyes.
+    toasts.style.insetBlockStart = document.documentElement.classList.contains("is-page") ? `${lastY + 24}px` : "";
+    toasts.replaceChildren(box);
+    setTimeout(() => box.remove(), 6000);
+  }
+
+  document.addEventListener("toast", ({ detail }) => toast(detail.words));
+
+  /* Buttons that need a script: copying, and asking the portal to open or close something. */
+
+  document.addEventListener("click", ({ target }) => {
+    const copy = target.closest("[data-copy]");
+    if (copy) {
+      const field = copy.parentElement.querySelector("input, textarea");
+      field.select();
+      // The clipboard interface is closed to frames; this old way is not.
+      if (document.execCommand("copy")) toast(words.copied);
+    }
+    const opener = target.closest("[data-portal]");
+    if (opener) {
+      const parameters = JSON.parse(opener.dataset.with ?? "null");
+      ask(opener.dataset.portal, parameters, 2 ** 31 - 1).then((answer) => {
+        if (answer?.result === "error") toast(words.closed);
+      }, () => toast(words.closed));
+    }
+  });
+
+  /* The installer: once, and last, when the server has said that all is saved. The portal then reloads the frame. */
+
+  let finishing = false;
+
+  document.addEventListener("htmx:afterSettle", () => {
+    const done = document.querySelector("[data-install-finish]");
+    if (!done || finishing) return;
+    finishing = true;
+    ask("getInitData")
+      .then(({ INSTALL }) => INSTALL && ask("setInstallFinish", {}, 5000))
+      .catch(() => {})
+      .then(() => htmx.ajax("GET", done.dataset.installFinish, { target: "#app", swap: "innerHTML" }));
+  });
+
+  /* Height: as a page the frame grows with what is in it; in a slider the portal denies that and the frame scrolls. */
+
+  let told = 0;
+  let isDue = false;
+
+  function fit() {
+    isDue = false;
+    // The body's box: the document's scroll height never shrinks again.
+    const height = Math.ceil(document.body.getBoundingClientRect().height);
+    if (height === told) return;
+    told = height;
+    ask("resizeWindow", { width: "100%", height }, 2000).then(
+      () => document.documentElement.classList.add("is-page"),
+      () => { if (!document.documentElement.classList.contains("is-page")) watcher.disconnect(); },
+    );
+  }
+
+  const watcher = new ResizeObserver(() => {
+    if (!isDue) setTimeout(fit, 100);
+    isDue = true;
+  });
+  watcher.observe(document.body);
+})();

@@ -1,0 +1,129 @@
+// A CRM card: the contact or deal, the Send SMS box, the live list of messages, and the application's widgets.
+
+import { api, clock, el, live, open, senderTitle } from "/static/sandbox/shell.js";
+import { openFrame } from "/static/sandbox/frame.js";
+
+const { state, user, main } = await open();
+const [, , kind, , id] = location.pathname.split("/");
+const entity = kind.toUpperCase();
+const OWNERS = { contact: 3, deal: 2 };
+const phone = "+12025550142";
+
+const sender = el("select", { id: "sender", name: "code" });
+const to = el("input", { id: "to", name: "to", value: phone });
+const text = el("textarea", { id: "text", name: "text", placeholder: "Your message" });
+const problem = el("p", { class: "problem hidden", id: "problem" });
+const list = el("div", { id: "messages" });
+const notes = el("div", {});
+
+async function send(author, module) {
+  const answer = await api("send", { to: to.value, text: text.value, code: sender.value, author, module });
+  problem.classList.toggle("hidden", !answer.error);
+  problem.textContent = answer.error || "";
+  text.value = "";
+  await draw();
+}
+
+async function campaign() {
+  const numbers = [0, 1, 2, 3, 4].map((number) => `+1202555015${number}`);
+  await api("campaign", { to: numbers, text: text.value || "Our news", code: sender.value });
+  await draw();
+}
+
+function sendBox() {
+  if (state.senders.length === 0) {
+    return el("p", { class: "empty", id: "no-senders" }, "No SMS service is connected. Install the application and save a sender in it.");
+  }
+  for (const item of state.senders) sender.append(el("option", { value: item.code }, senderTitle(state, item, user.language)));
+  const form = el(
+    "form", { id: "send" },
+    el("label", { class: "field" }, el("span", {}, "From"), sender),
+    el("label", { class: "field" }, el("span", {}, "To"), to),
+    el("label", { class: "field" }, el("span", {}, "Text"), text),
+    problem,
+    el(
+      "div", { class: "row" },
+      el("button", { id: "send-button" }, "Send SMS"),
+      el("button", { type: "button", class: "plain", id: "robot", onclick: () => send(0, "bizproc") }, "As a robot, without an author"),
+      el("button", { type: "button", class: "plain", id: "campaign", onclick: campaign }, "As a campaign to five"),
+    ),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send(user.id, "crm");
+  });
+  return form;
+}
+
+function row(message, registered) {
+  const outcome = message.calls.length === 0
+    ? "not handed over yet"
+    : `handler answered ${message.handler_status ?? message.calls.at(-1).error}${message.calls.length > 1 ? `, called ${message.calls.length} times` : ""}`;
+  const history = message.words.map((word) => `${clock(word.at)} ${word.status}${word.by === "rest" ? "" : " (portal)"}`).join(" → ");
+  return el(
+    "div", { class: "message", "data-id": message.message_id, "data-status": message.status },
+    el("div", { class: "row" }, el("strong", {}, message.to), el("span", { class: `tag ${message.status}` }, message.word)),
+    el("p", {}, message.text),
+    el("div", { class: "muted" }, message.note || `${outcome}. ${history}`),
+    registered && !message.note
+      ? el("button", { class: "plain small", onclick: () => api("repeat", { message_id: message.message_id }) }, "Call the handler again")
+      : null,
+  );
+}
+
+let shown = "";
+
+async function draw() {
+  const fresh = await api("state");
+  const content = JSON.stringify([fresh.messages, fresh.timeline]);
+  if (content === shown) return;
+  shown = content;
+  const codes = fresh.senders.map((item) => item.code);
+  const rows = fresh.messages.slice(-30).reverse().map((item) => row(item, codes.includes(item.code)));
+  list.replaceChildren(...(rows.length ? rows : [el("p", { class: "empty" }, "No messages yet.")]));
+  const mine = fresh.timeline.filter((note) => note.entity_type_id === OWNERS[kind] && note.entity_id === Number(id));
+  notes.replaceChildren(...mine.map((note) => el("div", { class: "message" }, el("strong", {}, note.title), el("p", {}, note.text))));
+}
+
+const general = el(
+  "div", { class: "columns" },
+  el(
+    "section", { class: "card" },
+    el("h2", {}, kind === "deal" ? "About the deal" : "About the contact"),
+    el(
+      "dl", {},
+      el("dt", {}, "Name"), el("dd", {}, "Emma Evans"),
+      el("dt", {}, "Phone"), el("dd", {}, phone),
+      el("dt", {}, "Responsible"), el("dd", {}, `${state.users[0].name} ${state.users[0].last_name}`),
+    ),
+    notes,
+  ),
+  el(
+    "div", {},
+    el("section", { class: "card" }, el("h2", {}, "Send SMS"), sendBox()),
+    el("section", { class: "card" }, el("h2", {}, "Messages"), list),
+  ),
+);
+const place = el("div", {});
+const tabs = el("div", { class: "tabs", role: "tablist" });
+
+function tab(title, show) {
+  const button = el("button", { role: "tab", type: "button", "aria-selected": "false" }, title);
+  button.addEventListener("click", () => {
+    for (const other of tabs.children) other.setAttribute("aria-selected", String(other === button));
+    show();
+  });
+  tabs.append(button);
+  return button;
+}
+
+const first = tab("General", () => place.replaceChildren(general));
+for (const bound of state.app.installed ? state.placements.filter((item) => item.placement === `CRM_${entity}_DETAIL_TAB`) : []) {
+  const titles = bound.lang_all[user.language] || bound.lang_all.en || {};
+  tab(titles.TITLE || bound.title || state.app.title, () => openFrame(place, {
+    user, state, placement: bound.placement, options: { ID: id, URI: location.pathname + location.search },
+  }));
+}
+main.replaceChildren(el("h1", {}, kind === "deal" ? `Deal #${id}: Website order` : "Emma Evans"), tabs, place);
+first.click();
+await live(draw);

@@ -1,0 +1,19 @@
+// System notifications to the person at the keyboard.
+
+import { api, clock, el, live, open } from "/static/sandbox/shell.js";
+
+const { user, main } = await open();
+const list = el("section", { class: "card", id: "notifications" });
+main.replaceChildren(el("h1", {}, "Notifications"), list);
+
+/** Bitrix24's BB codes without their brackets. */
+const plain = (text) => text.replace(/\[br\]/gi, "\n").replace(/\[\/?[a-z]+(=[^\]]*)?\]/gi, "");
+
+await live(async () => {
+  const state = await api("state");
+  const own = state.notifications.filter((item) => item.user_id === user.id).reverse();
+  const rows = own.map((item) => el(
+    "div", { class: "message" }, el("p", {}, plain(item.message)), el("span", { class: "muted" }, clock(item.at), " ", item.tag),
+  ));
+  list.replaceChildren(...(rows.length ? rows : [el("p", { class: "empty" }, "Nothing yet.")]));
+});

@@ -1,0 +1,49 @@
+"""The sandbox's portal alpha, in which Alice has installed the application, and the SMS service beside it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from b24app.core.redis import client as redis_client
+from b24app.portals import identity
+from b24app.portals.models import Portal
+from b24app.sandbox import Portal as There
+from b24app.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the sandbox keeps its certificates, so that they are made once."""
+    return tmp_path_factory.mktemp("sandbox")
+
+
+@pytest.fixture
+def box(authority: Path, settings: Settings) -> Iterator[Sandbox]:
+    for state in authority.glob("*.json"):
+        state.unlink()
+    sandbox = Sandbox(authority, "https://sendline.example", settings.B24_CLIENT_ID, settings.B24_CLIENT_SECRET)
+    sandbox.start()
+    settings.B24_OAUTH_HOSTS = [sandbox.world.oauth_host]
+    settings.EXTRA_CA_FILE = sandbox.ca_file
+    settings.ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+    redis_client().flushdb()
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def there(box: Sandbox) -> There:
+    """The portal's own side."""
+    portal = box.portal("alpha")
+    portal.install()
+    return portal
+
+
+@pytest.fixture
+def alpha(db: None, there: There) -> Portal:
+    """Our side of it, after Alice has opened the application."""
+    frame = there.frame(1)
+    return identity.verify_launch(dict(parse_qsl(urlsplit(frame["action"]).query)), dict(frame["fields"])).portal

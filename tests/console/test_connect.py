@@ -1,0 +1,279 @@
+"""The road to a first message, against the sandbox's SMS service and portal over real HTTP."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from b24app.journal.models import Exchange
+from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
+from b24app.portals.models import Portal
+from b24app.sandbox import MethodError, Sandbox
+from b24app.sandbox import Portal as There
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "sentinel-auth-token"
+
+
+@pytest.fixture
+def alice(alpha: Portal) -> Client:
+    return factories.visitor(alpha)
+
+
+def credentials(box: Sandbox, **changes: str) -> dict[str, str]:
+    account = {"account_sid": "AC" + "1" * 32, "auth_token": SECRET, "base_url": box.sms_url, **changes}
+    return {f"account-{name}": value for name, value in account.items()}
+
+
+def words(**changes: str) -> dict[str, str]:
+    sender = {"name_en": "Front desk", "name_ru": "Приёмная", "signature": "+12025550142", **changes}
+    return {f"sender-{name}": value for name, value in sender.items()}
+
+
+def text(response: Any) -> str:
+    """What a reader sees: without tags, blanks as one."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def went_to(response: Any) -> str:
+    """Where the page is sent."""
+    assert response.status_code == 200
+    return str(re.findall(r'"path": "([^"]+)"', response["HX-Location"])[0])
+
+
+def at(portal: Portal, path: str) -> str:
+    return f"/p/{portal.uuid.hex}/senders/{path}"
+
+
+@pytest.fixture
+def account(alpha: Portal, box: Sandbox) -> Connection:
+    given = {"account_sid": "AC" + "1" * 32, "auth_token": SECRET, "base_url": box.sms_url}
+    return factories.connection(alpha, "twilio", title="Alice's account", account=given, label="Sandbox account")
+
+
+# -- the catalogue
+
+
+def test_the_catalogue_shows_the_shelf_and_the_practice_service_apart(alice: Client, alpha: Portal) -> None:
+    page = text(alice.get(at(alpha, "connect/")))
+    assert "Worldwide 2" in page
+    assert "Twilio Tells whether a message arrived Tested to its specification" in page
+    assert "Just looking around?" in page
+
+
+def test_the_practice_service_is_hidden_where_no_demonstration_is_wanted(
+    alice: Client, alpha: Portal, settings: Any
+) -> None:
+    settings.DEMO = False
+    assert "Just looking around?" not in text(alice.get(at(alpha, "connect/")))
+    assert alice.get(at(alpha, "connect/demo/")).status_code == 404
+
+
+def test_a_search_changes_the_shelves_alone(alice: Client, alpha: Portal) -> None:
+    shelves = alice.get(at(alpha, "connect/"), {"q": "twil"}, headers={"HX-Target": "shelves"})
+    assert "Twilio" in text(shelves)
+    assert "Your own gateway" not in text(shelves)
+    assert "<h1" not in shelves.content.decode()
+
+
+def test_a_search_without_a_hit_points_to_the_own_gateway(alice: Client, alpha: Portal) -> None:
+    page = text(alice.get(at(alpha, "connect/"), {"q": "<b>nobody"}))
+    assert "No service fits" in page
+    assert "“&lt;b&gt;nobody”" in page
+
+
+def test_an_unfinished_connection_can_be_continued_or_discarded(alice: Client, alpha: Portal) -> None:
+    begun = factories.connection(alpha, title="Begun")
+    finished = factories.connection(alpha, title="Finished")
+    factories.sender(finished)
+    page = alice.get(at(alpha, "connect/"))
+    assert "You have an unfinished connection: Begun" in text(page)
+    assert "Finished" not in text(page)
+    assert at(alpha, f"accounts/{begun.uuid}/new/") in page.content.decode()
+    went_to(alice.post(at(alpha, f"accounts/{begun.uuid}/remove/")))
+    begun.refresh_from_db()
+    assert begun.state == ConnectionState.REMOVED
+    assert begun.account == {}
+
+
+# -- credentials
+
+
+def test_good_credentials_are_kept_and_lead_to_the_sender(alice: Client, alpha: Portal, box: Sandbox) -> None:
+    response = alice.post(at(alpha, "connect/twilio/"), credentials(box))
+    made = Connection.objects.get()
+    assert went_to(response) == at(alpha, f"accounts/{made.uuid}/new/")
+    assert (made.portal, made.service, made.title) == (alpha, "twilio", "Sandbox account")
+    assert (str(made.balance), made.currency) == ("42.1000", "EUR")
+    assert made.account["auth_token"] == SECRET
+    page = alice.get(went_to(response))
+    assert "Connected: Sandbox account. Balance EUR 42.10" in text(page)
+    assert SECRET not in page.content.decode()
+
+
+def test_wrong_credentials_are_explained_and_nothing_is_kept(alice: Client, alpha: Portal, box: Sandbox) -> None:
+    response = alice.post(at(alpha, "connect/twilio/"), credentials(box, auth_token="sentinel-wrong-token"))
+    page = text(response)
+    assert response.status_code == 200
+    assert "Twilio does not accept these credentials. Nothing was saved and nothing was sent." in page
+    assert "Check Account SID and Auth Token (or the API key) in the Twilio console." in page
+    assert "code 20003" in page
+    assert "Authenticate" in page
+    assert "sentinel" not in response.content.decode()
+    assert not Connection.objects.exists()
+    assert "sentinel" not in str(list(Exchange.objects.values()))
+
+
+def test_an_unreachable_service_is_not_the_fault_of_the_credentials(alice: Client, alpha: Portal, box: Sandbox) -> None:
+    page = text(alice.post(at(alpha, "connect/twilio/"), credentials(box, base_url="http://127.0.0.1:9")))
+    assert "Twilio could not be reached. Nothing was saved and nothing was sent." in page
+    assert not Connection.objects.exists()
+
+
+def test_a_missing_field_is_said_at_the_field_without_asking_the_service(
+    alice: Client, alpha: Portal, box: Sandbox
+) -> None:
+    response = alice.post(at(alpha, "connect/twilio/"), credentials(box, account_sid=""))
+    html = response.content.decode()
+    assert response.status_code == 200
+    assert 'href="#id_account-account_sid"' in html
+    assert 'aria-invalid="true"' in html
+    assert not Exchange.objects.filter(peer="twilio").exists()
+    assert not Connection.objects.exists()
+
+
+def test_an_unknown_service_is_not_found(alice: Client, alpha: Portal) -> None:
+    assert alice.get(at(alpha, "connect/nobody/")).status_code == 404
+
+
+# -- the preview of the own gateway
+
+
+def test_the_request_of_the_own_gateway_is_drawn_while_typing(alice: Client, alpha: Portal) -> None:
+    typed = {
+        "account-method": "GET",
+        "account-url": "https://gateway.example.com/send?to={to_digits}&key={password}",
+        "account-password": "sentinel-password",
+    }
+    response = alice.post(at(alpha, "connect/http/preview/"), typed)
+    assert "GET https://gateway.example.com/send?to=12025550147&amp;key=••••••" in response.content.decode()
+    assert "sentinel" not in response.content.decode()
+
+
+def test_a_wrong_template_is_explained_in_the_preview(alice: Client, alpha: Portal) -> None:
+    typed = {"account-url": "https://gateway.example.com/send?to={number}"}
+    assert "There is no {number} here." in text(alice.post(at(alpha, "connect/http/preview/"), typed))
+
+
+def test_only_a_service_that_can_be_drawn_has_a_preview(alice: Client, alpha: Portal) -> None:
+    assert alice.post(at(alpha, "connect/twilio/preview/"), {}).status_code == 404
+
+
+# -- the sender
+
+
+def test_the_sender_is_registered_in_both_languages(
+    alice: Client, alpha: Portal, there: There, account: Connection
+) -> None:
+    response = alice.post(at(alpha, f"accounts/{account.uuid}/new/"), words(description_en="For orders"))
+    made = Sender.objects.get()
+    assert went_to(response) == at(alpha, f"{made.uuid}/ready/")
+    assert (made.state, made.signature, made.names) == (
+        SenderState.REGISTERED,
+        "+12025550142",
+        {"en": "Front desk", "ru": "Приёмная"},
+    )
+    registered = there.senders[made.code]
+    assert registered.names == {"**": "Front desk", "en": "Front desk", "ru": "Приёмная"}
+    assert "Where it shows up now" in text(alice.get(went_to(response)))
+
+
+def test_the_account_s_own_numbers_are_offered(alice: Client, alpha: Portal, account: Connection) -> None:
+    html = alice.get(at(alpha, f"accounts/{account.uuid}/new/")).content.decode()
+    assert re.findall(r'name="offered" value="([^"]*)"', html) == ["+12025550100", "+442079460000", "55501"]
+
+
+def test_an_offered_number_is_chosen(alice: Client, alpha: Portal, account: Connection) -> None:
+    chosen = {**words(offer="+442079460000", signature=""), "offered": ["+12025550100", "+442079460000"]}
+    went_to(alice.post(at(alpha, f"accounts/{account.uuid}/new/"), chosen))
+    assert Sender.objects.get().signature == "+442079460000"
+
+
+VALIDATION = "ERROR_SENDER_VALIDATION_FAILURE"
+
+
+@pytest.mark.parametrize(
+    ("code", "told", "status", "shown"),
+    [
+        ("ACCESS_DENIED", "Access denied! Application context required", 403, "access to the portal"),
+        (VALIDATION, "Empty data!", 400, "The portal got an empty request."),
+        (VALIDATION, "Empty sender code!", 400, "The portal did not get the code of the sender."),
+        (VALIDATION, "Wrong sender code!", 400, "The portal does not accept the code of the sender."),
+        ("ERROR_WRONG_HANDLER_URL", "Wrong handler URL", 400, "The portal cannot call the address of this Sendline."),
+        ("ERROR_UNSUPPORTED_PROTOCOL", "Unsupported handler protocol", 400, "only http and https addresses"),
+        ("ERROR_HANDLER_URL_MATCH", "Handler URL host doesn't match application url", 400, "on the same host"),
+        (VALIDATION, "Empty sender NAME!", 400, "The portal wants a name for the sender. Write at least one."),
+        (VALIDATION, "Empty sender message TYPE!", 400, "The portal did not get the kind of the sender."),
+        (VALIDATION, "Unknown sender message TYPE!", 400, "The portal does not know the kind of the sender."),
+        ("ERROR_SENDER_ADD_FAILURE", "Sender save error!", 400, "The portal could not save the sender."),
+        ("ERROR_METHOD_NOT_FOUND", "Method not found!", 404, "does not know how to register senders"),
+        ("insufficient_scope", "Insufficient scope", 403, "may not register senders"),
+        ("INTERNAL_SERVER_ERROR", "Internal", 500, "The portal has not answered."),
+    ],
+)
+def test_every_refusal_is_explained_where_it_can_be_mended_and_mended_there(
+    alice: Client, there: There, account: Connection, code: str, told: str, status: int, shown: str
+) -> None:
+    alpha = account.portal
+    there.switches.method_errors = [MethodError("messageservice.sender.add", code, told, status)]
+    response = alice.post(at(alpha, f"accounts/{account.uuid}/new/"), words())
+    assert response.status_code == 200
+    assert shown in text(response)
+    made = Sender.objects.get()
+    assert made.state in (SenderState.REFUSED, SenderState.REGISTERING)
+    assert there.senders == {}
+    # The form now belongs to the saved sender: sending it again mends that one and makes no second.
+    again = at(alpha, f"{made.uuid}/")
+    assert response["HX-Replace-Url"] == again
+    assert f'hx-post="{again}"' in response.content.decode()
+    there.switches.method_errors = []
+    alpha.rest_after = None
+    alpha.save(update_fields=["rest_after"])
+    assert went_to(alice.post(again, words(name_en="Mended"))) == at(alpha, f"{made.uuid}/ready/")
+    made.refresh_from_db()
+    assert (made.state, made.name) == (SenderState.REGISTERED, "Mended")
+    assert list(there.senders) == [made.code]
+
+
+@pytest.mark.parametrize(("told", "field"), [("Empty sender NAME!", "name_en")])
+def test_what_a_field_can_mend_is_said_at_the_field(
+    alice: Client, alpha: Portal, there: There, account: Connection, told: str, field: str
+) -> None:
+    there.switches.method_errors = [MethodError("messageservice.sender.add", VALIDATION, told)]
+    html = alice.post(at(alpha, f"accounts/{account.uuid}/new/"), words()).content.decode()
+    assert f'id="id_sender-{field}_error"' in html
+
+
+def test_a_nameless_sender_is_not_saved(alice: Client, alpha: Portal, account: Connection) -> None:
+    response = alice.post(at(alpha, f"accounts/{account.uuid}/new/"), words(name_en="", name_ru=""))
+    assert "Employees choose the sender by its name: write at least one." in text(response)
+    assert not Sender.objects.exists()
+
+
+def test_an_account_of_charlie_s_takes_no_sender_of_alice_s(alice: Client, alpha: Portal) -> None:
+    charlies = factories.connection(factories.portal("charlie"))
+    assert alice.post(at(alpha, f"accounts/{charlies.uuid}/new/"), words()).status_code == 404
+    assert not Sender.objects.exists()
+
+
+def test_bob_reads_that_this_is_for_administrators(alpha: Portal, box: Sandbox, account: Connection) -> None:
+    bob = factories.visitor(alpha, factories.BOB, is_admin=False)
+    for path in ("connect/", "connect/twilio/", f"accounts/{account.uuid}/new/"):
+        response = bob.get(at(alpha, path))
+        assert response.status_code == 403
+        assert "This is up to the administrators" in text(response)
+    assert bob.post(at(alpha, "connect/twilio/"), credentials(box)).status_code == 403
+    assert Connection.objects.count() == 1

@@ -1,0 +1,157 @@
+"""Home: what to do next, the figures and every sender's health."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from b24app.console.framed import address
+from b24app.console.health import Rate, figures, of_senders
+from b24app.messaging.models import ConnectionState, DayTally, Sender, SenderState
+from b24app.messaging.statuses import Phase, Reason, Status
+from b24app.portals.models import Portal, Suspension
+from tests import factories
+from tests.factories import BOB
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def portal() -> Portal:
+    return factories.portal()
+
+
+def tally(sender: Sender, status: Status, messages: int, *, days: int = 0, **fields: object) -> DayTally:
+    return DayTally.objects.create(
+        portal=sender.portal,
+        day=timezone.localdate(timezone=sender.portal.zone) - timedelta(days=days),
+        connection=sender.connection,
+        sender=sender,
+        status=status,
+        messages=messages,
+        **fields,
+    )
+
+
+def home(portal: Portal) -> str:
+    answer = factories.visitor(portal).get(f"/p/{portal.uuid.hex}/")
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def test_the_first_visit_offers_one_step(portal: Portal) -> None:
+    page = home(portal)
+    assert "Messages from your CRM, through the service you choose" in page
+    assert page.count("btn--filled") == 1
+    assert f'href="{address(portal, "connect")}"' in page
+
+
+def test_an_employee_reads_what_they_may_do(portal: Portal) -> None:
+    factories.sender(factories.connection(portal, title="Account of Alice"))
+    answer = factories.visitor(portal, BOB, is_admin=False).get(f"/p/{portal.uuid.hex}/")
+    page = answer.content.decode()
+    assert "You send, the administrators set up" in page
+    assert "/settings/" not in page
+    assert "Account of Alice" not in page
+
+
+def test_nothing_to_do_is_said(portal: Portal) -> None:
+    factories.sender(factories.connection(portal), tested_at=timezone.now())
+    page = home(portal)
+    assert "All is well. Nothing needs you." in page
+    assert "What to do next" not in page
+
+
+def test_everything_that_waits_for_an_administrator_is_listed(portal: Portal) -> None:
+    blocked = factories.connection(
+        portal, title="Old account", state=ConnectionState.BLOCKED, blocked_reason="auth", blocked_since=timezone.now()
+    )
+    sender = factories.sender(blocked, names={"en": "Warehouse"}, state=SenderState.REFUSED, error_code="ERROR")
+    factories.message(sender, phase=Phase.UNKNOWN, due_at=None)
+    silent = factories.connection(portal, title="Silent", breaker_until=timezone.now() + timedelta(minutes=5))
+    Portal.objects.filter(pk=portal.pk).update(no_token_since=timezone.now())
+
+    page = home(portal)
+    assert "5 things need you." in page
+    assert "The portal does not let us in any more" in page
+    assert "does not accept the credentials any more" in page
+    assert "Messages of “Silent” wait and are tried again by themselves." in page
+    assert "The portal has refused the sender “Warehouse”" in page
+    assert "1 message waits for your decision" in page
+    assert page.count("btn btn--filled") == 1
+    for there in (
+        address(portal, "reconnect"),
+        address(portal, "connection", connection=blocked.uuid),
+        address(portal, "connection", connection=silent.uuid),
+        address(portal, "sender", sender=sender.uuid),
+        f"{address(portal, 'journal')}?status=unknown",
+    ):
+        assert f'href="{there}"' in page
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Suspension if kind])
+def test_a_suspended_portal_is_explained(portal: Portal, kind: Suspension) -> None:
+    factories.sender(factories.connection(portal), tested_at=timezone.now())
+    Portal.objects.filter(pk=portal.pk).update(suspension=kind)
+    page = home(portal)
+    assert "One thing needs you." in page
+    assert "badge--bad" in page
+
+
+def test_the_figures_count_the_portals_own_day(portal: Portal) -> None:
+    Portal.objects.filter(pk=portal.pk).update(time_zone="Asia/Almaty")
+    portal.refresh_from_db()
+    sender = factories.sender(factories.connection(portal))
+    tally(sender, Status.DELIVERED, 30, money=Decimal("1.5"), currency="USD")
+    tally(sender, Status.SENT, 5, money=Decimal("0.25"), currency="USD")
+    tally(sender, Status.FAILED, 9, reason=Reason.CANCELLED)
+    tally(sender, Status.UNDELIVERED, 2, money=Decimal(40), currency="KZT")
+    tally(sender, Status.DELIVERED, 8, days=1, money=Decimal(9), currency="USD")
+    tally(sender, Status.DELIVERED, 1000, days=2)
+    factories.message(sender)
+    other = factories.sender(factories.connection(factories.portal("charlie")))
+    tally(other, Status.DELIVERED, 77)
+    factories.message(other)
+
+    found = figures(portal)
+    assert (found.today, found.yesterday, found.waiting) == (46, 8, 1)
+    assert found.recent == Rate(delivered=38, ended=40)
+    assert found.spent == [("KZT", Decimal(40)), ("USD", Decimal("1.75"))]
+
+
+def test_no_rate_from_fewer_than_twenty(portal: Portal) -> None:
+    sender = factories.sender(factories.connection(portal), tested_at=timezone.now())
+    tally(sender, Status.DELIVERED, 19)
+    page = home(portal)
+    assert "too few" in page
+    assert "100%" not in page
+    tally(sender, Status.FAILED, 1)
+    assert "95%" in home(portal)
+
+
+def test_a_senders_state_is_its_gravest_trouble(portal: Portal) -> None:
+    now = timezone.now()
+    working = factories.connection(portal)
+    states = {
+        "working": factories.sender(working, tested_at=now),
+        "untested": factories.sender(working),
+        "registering": factories.sender(working, state=SenderState.REGISTERING),
+        "off": factories.sender(working, paused_at=now),
+        "attention": factories.sender(working, state=SenderState.REFUSED, paused_at=now),
+    }
+    factories.sender(working, state=SenderState.DRAFT)
+    factories.sender(working, state=SenderState.REMOVED)
+    rows = of_senders(portal)
+    assert {row.sender: row.state for row in rows} == {sender: state for state, sender in states.items()}
+    assert rows[0].state == "attention"
+
+
+def test_an_error_is_shown_until_something_goes_well(portal: Portal) -> None:
+    now = timezone.now()
+    account = factories.connection(portal, error_at=now, error_words="Out of funds")
+    factories.sender(account, tested_at=now)
+    assert "Out of funds" in home(portal)
+    account.last_accepted_at = now + timedelta(seconds=1)
+    account.save()
+    assert "Out of funds" not in home(portal)

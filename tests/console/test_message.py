@@ -1,0 +1,330 @@
+"""One message: its life line, the explanations, and what a person can do about it."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from b24app.console.crm import crm_links
+from b24app.console.life import Step, life
+from b24app.journal.models import Exchange
+from b24app.messaging.models import DeliveryReport, Message, Sender
+from b24app.messaging.statuses import Origin, Phase, Reason, Status, Wait
+from b24app.portals.models import Portal
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sender() -> Sender:
+    return factories.sender(factories.connection(factories.portal("alice"), "twilio", title="Main"))
+
+
+@pytest.fixture
+def alice(sender: Sender) -> Client:
+    return factories.visitor(sender.portal)
+
+
+def at(message: Message, path: str = "") -> str:
+    return f"/p/{message.portal.uuid.hex}/journal/{message.reference}/{path}"
+
+
+def words(response: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def exchange(message: Message, **fields: Any) -> Exchange:
+    values = {"at": timezone.now(), "portal_id": message.portal_id, "message_id": message.pk, "peer": "twilio"}
+    spoken = {"method": "POST", "host": "api.twilio.com", "path": "/Messages.json", "status": 201, "ms": 312}
+    return Exchange.objects.create(**{**values, **spoken, **fields})
+
+
+def report(message: Message, word: str, **fields: Any) -> DeliveryReport:
+    values = {"connection": message.connection, "fingerprint": word, "message": message, "word": word}
+    return DeliveryReport.objects.create(**{**values, "status": word, **fields})
+
+
+def line(message: Message) -> list[tuple[str, str]]:
+    """Mark and title of each step."""
+    exchanges = Exchange.objects.filter(message_id=message.pk).order_by("at")
+    steps: list[Step] = life(message, exchanges, message.reports.order_by("received_at"))
+    return [(step.mark, str(step.title)) for step in steps]
+
+
+# -- the life line
+
+
+def test_a_message_that_arrived(sender: Sender) -> None:
+    start = timezone.now() - timedelta(minutes=1)
+    message = factories.message(
+        sender,
+        now=start,
+        status=Status.DELIVERED,
+        attempts=1,
+        sent_at=start + timedelta(seconds=2),
+        final_at=start + timedelta(seconds=9),
+        ref="SM1",
+        pushed=Status.DELIVERED,
+    )
+    exchange(message, at=start + timedelta(seconds=1))
+    report(message, "sent", received_at=start + timedelta(seconds=5))
+    report(message, "delivered", received_at=start + timedelta(seconds=9))
+    assert line(message) == [
+        ("ok", "Taken from the portal"),
+        ("ok", "Taken by Twilio"),
+        ("info", "Twilio passed it on"),
+        ("ok", "Delivered"),
+        ("info", "The portal shows “delivered”"),
+    ]
+
+
+def test_tries_that_failed_stand_before_the_one_that_worked(sender: Sender) -> None:
+    start = timezone.now() - timedelta(minutes=1)
+    message = factories.message(
+        sender, now=start, status=Status.SENT, attempts=3, sent_at=start + timedelta(seconds=30), message_id=None
+    )
+    exchange(message, at=start + timedelta(seconds=1), status=0, error="no connection within 5 s")
+    exchange(message, at=start + timedelta(seconds=9), status=429, ms=96)
+    exchange(message, at=start + timedelta(seconds=29))
+    exchange(message, at=start + timedelta(seconds=50), method="GET", status=200)
+    assert line(message) == [
+        ("ok", "Taken from the portal"),
+        ("warn", "Try 1: no answer from Twilio"),
+        ("warn", "Try 2: Twilio did not take it"),
+        ("ok", "Taken by Twilio"),
+        ("info", "Asked Twilio what became of it"),
+        ("spin", "Waiting for the phone"),
+    ]
+
+
+def test_a_message_that_waits_shows_its_next_try(sender: Sender) -> None:
+    message = factories.message(sender, wait=Wait.RETRY, attempts=1, first_attempt_at=timezone.now())
+    assert line(message)[-1] == ("wait", "Next try")
+
+
+def test_a_message_that_is_held_shows_how_long_at_most(sender: Sender) -> None:
+    message = factories.message(sender, wait=Wait.PAUSED)
+    assert line(message) == [("ok", "Taken from the portal"), ("wait", "Waits, at most until")]
+
+
+def test_a_message_on_the_wire_and_one_of_unknown_outcome(sender: Sender) -> None:
+    on_wire = factories.message(sender, phase=Phase.ON_WIRE, due_at=None, first_attempt_at=timezone.now(), attempts=1)
+    assert line(on_wire)[-1] == ("spin", "On its way to Twilio")
+    unknown = factories.message(sender, phase=Phase.UNKNOWN, due_at=None, reason=Reason.TIMED_OUT)
+    assert line(unknown)[-1] == ("warn", "Outcome unknown")
+
+
+def test_a_word_we_do_not_know_is_shown_and_not_guessed(sender: Sender) -> None:
+    message = factories.message(sender, status=Status.SENT, sent_at=timezone.now())
+    report(message, "teleported", status="")
+    assert ("wait", "Twilio reported “teleported”") in line(message)
+
+
+def test_what_the_portal_did_not_take_is_shown_with_its_code(sender: Sender) -> None:
+    message = factories.message(
+        sender,
+        status=Status.FAILED,
+        final_at=timezone.now(),
+        reason=Reason.REJECTED,
+        push_at=timezone.now(),
+        push_error="ERROR_MESSAGE_NOT_FOUND",
+    )
+    assert line(message)[-1] == ("warn", "The portal did not take “failed”")
+
+
+def test_a_test_message_has_nothing_to_tell_the_portal(sender: Sender) -> None:
+    message = factories.message(
+        sender, origin=Origin.TEST, message_id=None, status=Status.DELIVERED, final_at=timezone.now()
+    )
+    assert line(message) == [("ok", "Taken by Sendline"), ("ok", "Delivered")]
+
+
+# -- the page
+
+
+def test_a_failure_is_explained_with_the_service_s_code_and_a_link(alice: Client, sender: Sender) -> None:
+    message = factories.message(
+        sender,
+        status=Status.FAILED,
+        reason=Reason.INVALID_NUMBER,
+        service_code="21614",
+        detail="'To' number is not a valid mobile number",
+        final_at=timezone.now(),
+    )
+    response = alice.get(at(message))
+    assert "This number cannot receive messages. This is not a mobile number." in words(response)
+    assert "code 21614" in words(response)
+    assert "is not a valid mobile number" in words(response)
+    assert "https://www.twilio.com/docs/api/errors/21614" in response.content.decode()
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason])
+def test_every_reason_has_its_words(alice: Client, sender: Sender, reason: Reason) -> None:
+    message = factories.message(sender, status=Status.FAILED, reason=reason, final_at=timezone.now())
+    page = words(alice.get(at(message)))
+    assert "gave no reason" not in page
+    assert "{" not in page
+
+
+@pytest.mark.parametrize("wait", [wait for wait in Wait if wait])
+def test_every_wait_has_its_words(alice: Client, sender: Sender, wait: Wait) -> None:
+    page = words(alice.get(at(factories.message(sender, wait=wait))))
+    assert "We give up:" in page
+    assert "{" not in page
+
+
+def test_facts_segments_price_and_links(alice: Client, sender: Sender) -> None:
+    message = factories.message(
+        sender,
+        text="Привет",
+        status=Status.DELIVERED,
+        final_at=timezone.now(),
+        price=Decimal("0.0079"),
+        currency="USD",
+        parts=1,
+        links={"bindings": [{"OWNER_TYPE_ID": "2", "OWNER_ID": "1184"}]},
+    )
+    response = alice.get(at(message))
+    assert "1 segment, room for 64 more characters, any alphabet (UCS-2)" in words(response)
+    assert "0.0079" in words(response)
+    assert """data-portal="openPath" data-with='{"path": "/crm/deal/details/1184/"}'>Deal 1184<""" in (
+        response.content.decode()
+    )
+
+
+def test_conversations_are_for_administrators_and_escaped(alice: Client, sender: Sender) -> None:
+    message = factories.message(sender, author_id=factories.BOB)
+    exchange(message, request="<b>To=•••</b>", status=500)
+    assert "&lt;b&gt;To=•••&lt;/b&gt;" in alice.get(at(message)).content.decode()
+    bob = factories.visitor(sender.portal, factories.BOB, is_admin=False)
+    page = bob.get(at(message))
+    assert page.status_code == 200
+    assert "To=•••" not in page.content.decode()
+    assert "2025550147" not in page.content.decode()
+    assert "202-555-0147" not in page.content.decode()
+    assert "Resend" not in words(page)
+
+
+def test_the_poll_is_told_nothing_until_something_changes_and_ends_with_the_message(
+    alice: Client, sender: Sender
+) -> None:
+    message = factories.message(sender)
+    token = re.findall(r'"seen": "([0-9a-f]+)"', alice.get(at(message)).content.decode())[0]
+    assert alice.get(at(message), {"seen": token}).status_code == 204
+    Message.objects.filter(pk=message.pk).update(
+        status=Status.DELIVERED, phase=Phase.DONE, due_at=None, final_at=timezone.now()
+    )
+    changed = alice.get(at(message), {"seen": token})
+    assert changed.status_code == 200
+    assert "every 2s" not in changed.content.decode()
+
+
+# -- what a person can do
+
+
+@pytest.fixture
+def unknown(sender: Sender) -> Message:
+    return factories.message(sender, phase=Phase.UNKNOWN, due_at=None, reason=Reason.TIMED_OUT, attempts=1)
+
+
+def test_resending_asks_first_and_names_the_risk(alice: Client, unknown: Message) -> None:
+    question = words(alice.get(at(unknown, "resend/")))
+    assert "It may have been sent already: then the person reads it twice, and it costs twice." in question
+    assert Message.objects.count() == 1
+
+
+def test_a_resend_is_a_new_message_and_the_original_stays(alice: Client, unknown: Message) -> None:
+    response = alice.post(at(unknown, "resend/"))
+    again = Message.objects.get(resend_of=unknown)
+    assert at(again) in response["HX-Location"]
+    assert (again.to, again.text, again.status, again.origin) == (unknown.to, unknown.text, "queued", "resend")
+    unknown.refresh_from_db()
+    assert unknown.phase == Phase.UNKNOWN
+    assert ("info", "Sent again by hand") in line(unknown)
+
+
+def test_a_message_is_not_resent_twice_while_its_repeat_is_under_way(alice: Client, unknown: Message) -> None:
+    alice.post(at(unknown, "resend/"))
+    alice.post(at(unknown, "resend/"))
+    assert Message.objects.filter(resend_of=unknown).count() == 1
+    assert "Resend" not in words(alice.get(at(unknown))).replace("Resend it", "")
+
+
+@pytest.mark.parametrize("status", [Status.SENT, Status.DELIVERED])
+def test_what_is_well_cannot_be_resent(alice: Client, sender: Sender, status: Status) -> None:
+    message = factories.message(sender, status=status)
+    alice.post(at(message, "resend/"))
+    assert Message.objects.count() == 1
+
+
+def test_marking_as_sent_settles_an_unknown_outcome(alice: Client, unknown: Message) -> None:
+    assert "Mark it as sent?" in words(alice.get(at(unknown, "mark-sent/")))
+    alice.post(at(unknown, "mark-sent/"))
+    unknown.refresh_from_db()
+    assert (unknown.status, unknown.phase) == (Status.SENT, Phase.DONE)
+    assert "Its outcome is known by now." in str(alice.post(at(unknown, "mark-sent/"))["HX-Trigger"])
+
+
+def test_what_waits_can_be_stopped_and_what_has_left_cannot(alice: Client, sender: Sender) -> None:
+    waiting, gone = factories.message(sender), factories.message(sender, phase=Phase.ON_WIRE, due_at=None)
+    alice.post(at(waiting, "cancel/"))
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.reason) == (Status.FAILED, Reason.CANCELLED)
+    assert "Too late" in str(alice.post(at(gone, "cancel/"))["HX-Trigger"])
+    gone.refresh_from_db()
+    assert gone.status == Status.QUEUED
+
+
+@pytest.mark.parametrize("path", ["", "resend/", "mark-sent/", "cancel/"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_charlie_finds_nothing_of_alice_s(unknown: Message, path: str, method: str) -> None:
+    charlies = factories.portal("charlie")
+    address = at(unknown, path).replace(unknown.portal.uuid.hex, charlies.uuid.hex)
+    assert getattr(factories.visitor(charlies), method)(address).status_code in (404, 405)
+    assert Message.objects.get().phase == Phase.UNKNOWN
+
+
+@pytest.mark.parametrize("path", ["resend/", "mark-sent/", "cancel/"])
+def test_bob_can_do_nothing_even_with_his_own(sender: Sender, path: str) -> None:
+    own = factories.message(sender, phase=Phase.UNKNOWN, due_at=None, author_id=factories.BOB)
+    bob = factories.visitor(sender.portal, factories.BOB, is_admin=False)
+    assert bob.post(at(own, path)).status_code == 403
+    assert Message.objects.get().phase == Phase.UNKNOWN
+
+
+def test_bob_does_not_find_alice_s_message(unknown: Message) -> None:
+    bob = factories.visitor(unknown.portal, factories.BOB, is_admin=False)
+    assert bob.get(at(unknown)).status_code == 404
+
+
+# -- links into the CRM
+
+
+@pytest.mark.parametrize(
+    ("links", "paths"),
+    [
+        ({"bindings": [{"OWNER_TYPE_ID": "3", "OWNER_ID": "42"}]}, ["/crm/contact/details/42/"]),
+        ({"bindings": {"0": {"OWNER_TYPE_ID": "1", "OWNER_ID": "7"}}}, ["/crm/lead/details/7/"]),
+        ({"bindings": [{"OWNER_TYPE_ID": "180", "OWNER_ID": "5"}]}, ["/crm/type/180/details/5/"]),
+        ({"document_id": ["crm", "CCrmDocumentDeal", "DEAL_123"]}, ["/crm/deal/details/123/"]),
+        ({"bindings": [{"OWNER_TYPE_ID": "2", "OWNER_ID": "../../admin"}]}, []),
+        ({"bindings": [{"OWNER_TYPE_ID": "14", "OWNER_ID": "9"}]}, []),
+        ({"bindings": "nonsense", "document_id": {"0": "crm"}}, []),
+        ({"bindings": ["nonsense", 5, None]}, []),
+        ({}, []),
+    ],
+)
+def test_only_links_that_the_portal_opens_are_offered(links: dict[str, Any], paths: list[str]) -> None:
+    assert [link.path for link in crm_links(links)] == paths
+
+
+def test_the_portal_is_named_in_no_exchange_of_others(alice: Client, sender: Sender) -> None:
+    foreign: Portal = factories.portal("charlie")
+    message = factories.message(sender)
+    exchange(message, portal_id=foreign.pk, request="foreign words")
+    assert "foreign words" not in alice.get(at(message)).content.decode()

@@ -1,0 +1,290 @@
+"""Accounts and their senders: what the portal says, and what an administrator can do about it."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
+from b24app.messaging.statuses import Wait
+from b24app.portals.models import Portal
+from b24app.sandbox import MethodError, Sandbox
+from b24app.sandbox import Portal as There
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alice(alpha: Portal) -> Client:
+    return factories.visitor(alpha)
+
+
+@pytest.fixture
+def account(alpha: Portal, box: Sandbox) -> Connection:
+    given = {"account_sid": "AC" + "1" * 32, "auth_token": "sentinel-token-4f2a", "base_url": box.sms_url}
+    return factories.connection(alpha, "twilio", title="Alice's account", account=given)
+
+
+@pytest.fixture
+def sender(alice: Client, alpha: Portal, account: Connection) -> Sender:
+    """A sender that the sandbox's portal really has."""
+    typed = {"sender-name_en": "Front desk", "sender-signature": "+12025550142"}
+    assert alice.post(at(alpha, f"accounts/{account.uuid}/new/"), typed).status_code == 200
+    return Sender.objects.get()
+
+
+def text(response: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def at(portal: Portal, path: str = "") -> str:
+    return f"/p/{portal.uuid.hex}/senders/{path}"
+
+
+def toast(response: Any) -> str:
+    """The notice that comes with an answer."""
+    return str(response["HX-Trigger"])
+
+
+def test_without_an_account_the_page_offers_one_step(alice: Client, alpha: Portal) -> None:
+    page = alice.get(at(alpha))
+    assert "Until you connect a service, “Send SMS” in the portal offers nothing from Sendline." in text(page)
+    assert at(alpha, "connect/") in page.content.decode()
+
+
+def test_accounts_show_their_senders_and_nobody_else_s(alice: Client, alpha: Portal) -> None:
+    factories.sender(factories.connection(alpha, title="Alice's"), names={"en": "Hers"})
+    factories.sender(factories.connection(factories.portal("charlie"), title="Charlie's"), names={"en": "His"})
+    page = text(alice.get(at(alpha)))
+    assert "Alice's" in page.replace("&#x27;", "'")
+    assert "Hers" in page
+    assert "Charlie" not in page
+    assert "His" not in page
+
+
+def test_a_refusal_is_explained_and_can_be_tried_again(
+    alice: Client, alpha: Portal, there: There, account: Connection
+) -> None:
+    refused = factories.sender(
+        account,
+        state=SenderState.REFUSED,
+        registered_as="",
+        error_code="ERROR_WRONG_HANDLER_URL",
+        error_words="Wrong handler URL",
+    )
+    page = text(alice.get(at(alpha)))
+    assert "Refused by the portal" in page
+    assert "The portal cannot call the address of this Sendline." in page
+    assert "“Wrong handler URL”" in page
+    response = alice.post(at(alpha, f"{refused.uuid}/register/"))
+    refused.refresh_from_db()
+    assert refused.state == SenderState.REGISTERED
+    assert list(there.senders) == [refused.code]
+    assert "is in the" in toast(response)
+
+
+def test_renaming_updates_the_portal_and_keeps_the_code(
+    alice: Client, alpha: Portal, there: There, sender: Sender
+) -> None:
+    code = sender.code
+    alice.post(at(alpha, f"{sender.uuid}/"), {"sender-name_en": "Reception", "sender-name_ru": "Приёмная"})
+    sender.refresh_from_db()
+    assert (sender.code, sender.name, sender.state) == (code, "Reception", SenderState.REGISTERED)
+    assert there.senders[code].names == {"**": "Reception", "en": "Reception", "ru": "Приёмная"}
+
+
+def test_a_refused_update_is_explained_and_the_portal_keeps_the_old_name(
+    alice: Client, alpha: Portal, there: There, sender: Sender
+) -> None:
+    told = MethodError("messageservice.sender.update", "ERROR_SENDER_UPDATE_FAILURE", "Sender update error!")
+    there.switches.method_errors = [told]
+    response = alice.post(at(alpha, f"{sender.uuid}/"), {"sender-name_en": "Reception"})
+    assert "The portal could not save the change. Shorten the name and description, then try again." in text(response)
+    assert there.senders[sender.code].names["en"] == "Front desk"
+
+
+def test_removing_asks_first_and_names_what_breaks(alice: Client, alpha: Portal, there: There, sender: Sender) -> None:
+    today = timezone.localdate()
+    DayTally.objects.create(
+        portal=alpha, day=today, connection=sender.connection, sender=sender, status="delivered", messages=812
+    )
+    question = text(alice.get(at(alpha, f"{sender.uuid}/remove/")))
+    assert "Remove “Front desk” from the portal?" in question
+    assert "Automation rules and campaigns that send with it will stop sending." in question
+    assert "It carried 812 messages in the last 30 days." in question
+    assert list(there.senders) == [sender.code]
+
+
+def test_a_removed_sender_comes_back_under_its_code(alice: Client, alpha: Portal, there: There, sender: Sender) -> None:
+    code = sender.code
+    alice.post(at(alpha, f"{sender.uuid}/remove/"))
+    sender.refresh_from_db()
+    assert sender.state == SenderState.REMOVED
+    assert there.senders == {}
+    assert "Bring “Front desk” back" in text(alice.get(at(alpha)))
+    alice.post(at(alpha, f"{sender.uuid}/register/"))
+    sender.refresh_from_db()
+    assert (sender.state, sender.code) == (SenderState.REGISTERED, code)
+    assert list(there.senders) == [code]
+
+
+def test_a_portal_that_does_not_answer_leaves_the_removal_for_later(
+    alice: Client, alpha: Portal, there: There, sender: Sender
+) -> None:
+    there.switches.method_errors = [MethodError("messageservice.sender.delete", "INTERNAL_SERVER_ERROR", "", 500)]
+    response = alice.post(at(alpha, f"{sender.uuid}/remove/"))
+    sender.refresh_from_db()
+    assert sender.state == SenderState.REMOVING
+    assert "It is removed as soon as the portal answers." in toast(response)
+
+
+def test_comparing_adds_again_what_the_portal_has_lost(
+    alice: Client, alpha: Portal, there: There, sender: Sender
+) -> None:
+    there.senders.clear()
+    response = alice.post(at(alpha, "compare/"))
+    assert list(there.senders) == [sender.code]
+    assert "lost them: 1." in toast(response)
+
+
+def test_pausing_holds_what_waits_and_turning_on_lets_it_go(alice: Client, alpha: Portal, sender: Sender) -> None:
+    message = factories.message(sender)
+    assert "Paused; 1 message waits." in toast(alice.post(at(alpha, f"accounts/{sender.connection.uuid}/pause/")))
+    message.refresh_from_db()
+    assert message.wait == Wait.PAUSED
+    assert "Paused. 1 message waits." in text(alice.get(at(alpha)))
+    assert "1 message is on its way" in toast(alice.post(at(alpha, f"accounts/{sender.connection.uuid}/resume/")))
+    message.refresh_from_db()
+    assert message.wait == Wait.NONE
+
+
+def test_a_blocked_account_says_why_and_since_when(alice: Client, alpha: Portal) -> None:
+    blocked = factories.connection(
+        alpha,
+        "twilio",
+        state=ConnectionState.BLOCKED,
+        blocked_reason="auth",
+        blocked_since=timezone.now(),
+        error_code="20003",
+        error_words="Authenticate",
+    )
+    factories.message(factories.sender(blocked), wait=Wait.BLOCKED)
+    page = text(alice.get(at(alpha)))
+    assert "Twilio does not accept the credentials any more." in page
+    assert "Check Account SID and Auth Token" in page
+    assert "1 message waits and goes out by itself then." in page
+    assert "Enter new credentials" in page
+
+
+def test_new_credentials_are_checked_before_they_replace_the_old(
+    alice: Client, alpha: Portal, account: Connection, box: Sandbox
+) -> None:
+    Connection.objects.filter(pk=account.pk).update(state=ConnectionState.BLOCKED, blocked_reason="auth")
+    typed = {"account-account_sid": "AC" + "2" * 32, "account-base_url": box.sms_url}
+    here = at(alpha, f"accounts/{account.uuid}/")
+    refused = alice.post(here, {**typed, "account-auth_token": "sentinel-wrong"})
+    assert "The saved credentials stay as they were." in text(refused)
+    account.refresh_from_db()
+    assert (account.account["account_sid"], account.state) == ("AC" + "1" * 32, ConnectionState.BLOCKED)
+    accepted = alice.post(here, {**typed, "account-auth_token": "sentinel-new", "account-title": "Renamed"})
+    assert "The new credentials work and are saved." in toast(accepted)
+    account.refresh_from_db()
+    assert account.account["auth_token"] == "sentinel-new"
+    assert (account.title, account.state) == ("Renamed", ConnectionState.ACTIVE)
+
+
+def test_a_blank_secret_stays_and_is_shown_by_its_end_only(
+    alice: Client, alpha: Portal, account: Connection, box: Sandbox
+) -> None:
+    here = at(alpha, f"accounts/{account.uuid}/")
+    page = alice.get(here)
+    assert "Saved, ends with 4f2a" in text(page)
+    assert "sentinel" not in page.content.decode()
+    alice.post(
+        here, {"account-account_sid": "AC" + "3" * 32, "account-auth_token": "", "account-base_url": box.sms_url}
+    )
+    account.refresh_from_db()
+    assert account.account == {
+        "account_sid": "AC" + "3" * 32,
+        "auth_token": "sentinel-token-4f2a",
+        "messaging_service_sid": "",
+        "api_key_sid": "",
+        "api_key_secret": "",
+        "base_url": box.sms_url,
+    }
+
+
+def test_disconnecting_names_what_breaks_then_forgets_the_credentials(
+    alice: Client, alpha: Portal, there: There, sender: Sender
+) -> None:
+    factories.message(sender)
+    here = at(alpha, f"accounts/{sender.connection.uuid}/remove/")
+    question = text(alice.get(here))
+    assert "“Front desk”" in question
+    assert "1 waiting message will not be sent." in question
+    alice.post(here)
+    gone = Connection.objects.get()
+    assert (gone.state, gone.account) == (ConnectionState.REMOVED, {})
+    assert Sender.objects.get().state == SenderState.REMOVED
+    assert there.senders == {}
+    assert "No senders" in text(alice.get(at(alpha)))
+    assert Message.objects.count() == 1
+
+
+def test_nothing_is_forgotten_while_the_portal_does_not_answer(
+    alice: Client, alpha: Portal, there: There, sender: Sender
+) -> None:
+    there.switches.method_errors = [MethodError("messageservice.sender.delete", "INTERNAL_SERVER_ERROR", "", 500)]
+    response = alice.post(at(alpha, f"accounts/{sender.connection.uuid}/remove/"))
+    assert response.status_code == 204
+    assert "Nothing was forgotten; try again later." in toast(response)
+    kept = Connection.objects.get()
+    assert (kept.state, kept.account["auth_token"]) == (ConnectionState.ACTIVE, "sentinel-token-4f2a")
+
+
+ACTIONS = ["{sender}/", "{sender}/ready/", "{sender}/register/", "{sender}/remove/", "{sender}/test/"]
+ACCOUNT_ACTIONS = ["accounts/{account}/", "accounts/{account}/new/", "accounts/{account}/remove/"]
+POSTS = ["{sender}/register/", "{sender}/remove/", "accounts/{account}/pause/", "accounts/{account}/resume/"]
+
+
+@pytest.mark.parametrize("path", [*ACTIONS, *ACCOUNT_ACTIONS, *POSTS])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_charlie_finds_nothing_of_alice_s(path: str, method: str) -> None:
+    sender = factories.sender(factories.connection(factories.portal("alice")))
+    charlies = factories.portal("charlie")
+    address = at(charlies, path.format(sender=sender.uuid, account=sender.connection.uuid))
+    response = getattr(factories.visitor(charlies), method)(address)
+    assert response.status_code in (404, 405)
+    sender.refresh_from_db()
+    sender.connection.refresh_from_db()
+    assert (sender.state, sender.connection.state) == (SenderState.REGISTERED, ConnectionState.ACTIVE)
+
+
+@pytest.mark.parametrize("path", ["", "compare/", *ACTIONS, *ACCOUNT_ACTIONS, *POSTS])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_bob_can_change_nothing(path: str, method: str) -> None:
+    sender = factories.sender(factories.connection(factories.portal("alice"), title="Secret title"))
+    bob = factories.visitor(sender.portal, factories.BOB, is_admin=False)
+    address = at(sender.portal, path.format(sender=sender.uuid, account=sender.connection.uuid))
+    response = getattr(bob, method)(address)
+    assert response.status_code == 403
+    assert "Secret title" not in response.content.decode()
+    sender.refresh_from_db()
+    sender.connection.refresh_from_db()
+    assert (sender.state, sender.connection.state) == (SenderState.REGISTERED, ConnectionState.ACTIVE)
+
+
+def test_a_full_bucket_of_the_portal_costs_a_second_and_no_error(
+    alice: Client, alpha: Portal, account: Connection, box: Sandbox
+) -> None:
+    there = box.portal("alpha")
+    there.switches.method_errors = [
+        MethodError("messageservice.sender.add", "QUERY_LIMIT_EXCEEDED", "Too many requests", 503, times=1)
+    ]
+    typed = {"sender-name_en": "Back office", "sender-signature": "+12025550142"}
+    alice.post(at(alpha, f"accounts/{account.uuid}/new/"), typed)
+    assert Sender.objects.get().state == SenderState.REGISTERED
+    assert there.senders[Sender.objects.get().code].names["**"] == "Back office"

@@ -1,0 +1,69 @@
+"""Settings: the portal's, and each visitor's own."""
+
+import json
+
+import pytest
+
+from b24app.console.models import Preference
+from b24app.portals.models import Portal
+from tests import factories
+from tests.factories import ALICE, BOB
+
+pytestmark = pytest.mark.django_db
+
+GOOD = {"country": "KZ", "time_zone": "Asia/Almaty", "language": "ru", "theme": "dark"}
+
+
+@pytest.fixture
+def portal() -> Portal:
+    return factories.portal(country="US")
+
+
+def test_what_is_saved_shows_and_the_frame_is_renewed(portal: Portal) -> None:
+    alice = factories.visitor(portal)
+    url = f"/p/{portal.uuid.hex}/settings/"
+    answer = alice.post(url, GOOD)
+    portal.refresh_from_db()
+    assert answer.status_code == 200
+    assert json.loads(answer["HX-Location"]) == {"path": url, "target": "#app", "swap": "innerHTML"}
+    assert "toast" in json.loads(answer["HX-Trigger"])
+    assert (portal.country, portal.time_zone) == ("KZ", "Asia/Almaty")
+    mine = Preference.objects.get()
+    assert (mine.user_id, mine.language, mine.theme) == (ALICE, "ru", "dark")
+
+    page = alice.get(url).content.decode()
+    for chosen in ("KZ", "Asia/Almaty", "ru", "dark"):
+        assert f'<option value="{chosen}" selected>' in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("country", "XX"), ("time_zone", "Mars/Olympus"), ("time_zone", ""), ("language", "tlh"), ("theme", "loud")],
+)
+def test_a_wrong_value_is_said_beside_its_field_and_nothing_is_saved(portal: Portal, field: str, value: str) -> None:
+    answer = factories.visitor(portal).post(f"/p/{portal.uuid.hex}/settings/", GOOD | {field: value})
+    page = answer.content.decode()
+    portal.refresh_from_db()
+    assert answer.status_code == 200
+    assert f'id="id_{field}_error"' in page
+    assert 'aria-invalid="true"' in page
+    assert "HX-Location" not in answer
+    assert (portal.country, portal.time_zone) == ("US", "UTC")
+    assert not Preference.objects.exists()
+
+
+def test_an_employee_may_only_choose_the_look(portal: Portal) -> None:
+    bob = factories.visitor(portal, BOB, is_admin=False)
+    assert bob.post(f"/p/{portal.uuid.hex}/settings/", GOOD).status_code == 403
+    assert bob.post(f"/p/{portal.uuid.hex}/theme/", {"theme": "system"}).status_code == 204
+    assert bob.post(f"/p/{portal.uuid.hex}/theme/", {"theme": "loud"}).status_code == 204
+    portal.refresh_from_db()
+    assert portal.country == "US"
+    assert Preference.objects.get(portal=portal, user_id=BOB).theme == "system"
+
+
+def test_times_are_in_the_portals_zone(portal: Portal) -> None:
+    Portal.objects.filter(pk=portal.pk).update(time_zone="Asia/Almaty")
+    ticket = factories.visitor(portal)
+    page = ticket.get(f"/p/{portal.uuid.hex}/", headers={"HX-Target": "app"}).content.decode()
+    assert "Times in Asia/Almaty" in page

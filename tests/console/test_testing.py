@@ -1,0 +1,166 @@
+"""Sending a test message and watching it go."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from b24app.core.redis import client as redis_client
+from b24app.messaging import dispatch
+from b24app.messaging.models import Message, Sender, SenderState
+from b24app.messaging.statuses import Origin, Phase, Status
+from b24app.portals.models import Portal
+from b24app.sandbox import Sandbox
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sender() -> Sender:
+    redis_client().flushdb()
+    return factories.sender(factories.connection(factories.portal("alice"), "demo"))
+
+
+@pytest.fixture
+def alice(sender: Sender) -> Client:
+    return factories.visitor(sender.portal)
+
+
+def at(portal: Portal, path: str) -> str:
+    return f"/p/{portal.uuid.hex}/senders/{path}"
+
+
+def words(response: Any) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def send(client: Client, sender: Sender, to: str = "+1 202 555 0147", text: str = "Hello") -> Any:
+    return client.post(at(sender.portal, f"{sender.uuid}/test/"), {"to": to, "text": text})
+
+
+def test_a_test_is_stored_and_its_life_line_moves(alice: Client, sender: Sender) -> None:
+    response = send(alice, sender)
+    message = Message.objects.get()
+    assert (message.origin, message.to, message.text, message.author_id) == (
+        Origin.TEST,
+        "+12025550147",
+        "Hello",
+        factories.ALICE,
+    )
+    assert message.message_id is None
+    assert "Taken by Sendline" in words(response)
+    assert at(sender.portal, f"tests/{message.reference}/") in response.content.decode()
+    sender.refresh_from_db()
+    assert sender.tested_at is not None
+
+
+def test_the_line_ends_with_the_message(alice: Client, sender: Sender) -> None:
+    send(alice, sender)
+    message = Message.objects.get()
+    progress = at(sender.portal, f"tests/{message.reference}/")
+    assert "every 1s" in alice.get(progress).content.decode()
+    now = timezone.now()
+    Message.objects.filter(pk=message.pk).update(
+        status=Status.DELIVERED, phase=Phase.DONE, due_at=None, sent_at=now, final_at=now, ref="demo-1", attempts=1
+    )
+    end = alice.get(progress)
+    assert "Taken by Demo Its id there: demo-1" in words(end)
+    assert "Delivered" in words(end)
+    assert "every 1s" not in end.content.decode()
+
+
+def test_after_a_minute_the_page_may_be_closed(alice: Client, sender: Sender) -> None:
+    send(alice, sender)
+    Message.objects.update(received_at=timezone.now() - timedelta(seconds=61))
+    late = alice.get(at(sender.portal, f"tests/{Message.objects.get().reference}/"))
+    assert "Still waiting. You may close this page: the journal will show the end." in words(late)
+    assert "every 1s" not in late.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_test_goes_all_the_way_to_the_service(box: Sandbox) -> None:
+    given = {"account_sid": "AC" + "1" * 32, "auth_token": "sentinel-token", "base_url": box.sms_url}
+    sender = factories.sender(factories.connection(factories.portal("alice"), "twilio", account=given))
+    alice = factories.visitor(sender.portal)
+    send(alice, sender)
+    dispatch.drain(sender.connection_id)
+    message = Message.objects.get()
+    assert message.status == Status.SENT
+    line = words(alice.get(at(sender.portal, f"tests/{message.reference}/")))
+    assert f"Taken by Twilio Its id there: {message.ref}, answered in " in line
+    assert "Waiting for the phone" in line
+    page = alice.get(f"/p/{sender.portal.uuid.hex}/journal/{message.reference}/").content.decode()
+    assert "sentinel" not in page
+    assert "POST 127.0.0.1" in page
+
+
+@pytest.mark.parametrize(
+    ("to", "text", "told"),
+    [
+        ("", "Hello", "Write the number it shall go to."),
+        ("not a number", "Hello", "This is not a telephone number."),
+        ("+1 202", "Hello", "No telephone number in that country has this length."),
+        ("+12025550147", " ", "Write a text."),
+        ("+12025550147", "x" * 1601, "The text is longer than this service takes."),
+    ],
+)
+def test_what_cannot_be_sent_is_said_at_the_field_and_nothing_is_stored(
+    alice: Client, sender: Sender, to: str, text: str, told: str
+) -> None:
+    response = send(alice, sender, to, text)
+    assert response.status_code == 200
+    assert told in words(response)
+    assert 'aria-invalid="true"' in response.content.decode()
+    assert not Message.objects.exists()
+
+
+def test_the_last_number_is_suggested_but_not_somebody_else_s(alice: Client, sender: Sender) -> None:
+    factories.message(sender, origin=Origin.TEST, author_id=99, to="+12025550199", message_id=None)
+    assert "2025550199" not in alice.get(at(sender.portal, f"{sender.uuid}/test/")).content.decode()
+    send(alice, sender)
+    assert 'value="+12025550147"' in alice.get(at(sender.portal, f"{sender.uuid}/test/")).content.decode()
+
+
+def test_it_says_whether_it_costs(alice: Client, sender: Sender) -> None:
+    assert "nothing is sent and nothing costs" in words(alice.get(at(sender.portal, f"{sender.uuid}/test/")))
+    real = factories.sender(factories.connection(sender.portal, "twilio"))
+    page = words(alice.get(at(sender.portal, f"{real.uuid}/test/")))
+    assert "It is a real message, and Twilio charges for it." in page
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Hello", "1 segment, room for 155 more characters, plain alphabet (GSM-7)"),
+        ("x" * 161, "2 segments, room for 145 more characters, plain alphabet (GSM-7)"),
+        ("Привет", "1 segment, room for 64 more characters, any alphabet (UCS-2)"),
+    ],
+)
+def test_segments_are_counted_while_typing(alice: Client, sender: Sender, text: str, told: str) -> None:
+    assert words(alice.get(at(sender.portal, "segments/"), {"text": text})).strip() == told
+
+
+def test_a_removed_sender_sends_no_test(alice: Client, sender: Sender) -> None:
+    Sender.objects.update(state=SenderState.REMOVED)
+    assert send(alice, sender).status_code == 404
+    assert not Message.objects.exists()
+
+
+def test_charlie_sends_nothing_through_alice_s_sender(sender: Sender) -> None:
+    charlies = factories.portal("charlie")
+    stranger = factories.visitor(charlies)
+    address = at(charlies, f"{sender.uuid}/test/")
+    assert stranger.post(address, {"to": "+12025550147", "text": "Hello"}).status_code == 404
+    assert not Message.objects.exists()
+    message = factories.message(sender)
+    assert stranger.get(at(charlies, f"tests/{message.reference}/")).status_code == 404
+
+
+def test_bob_sends_no_tests(sender: Sender) -> None:
+    bob = factories.visitor(sender.portal, factories.BOB, is_admin=False)
+    assert send(bob, sender).status_code == 403
+    assert not Message.objects.exists()
