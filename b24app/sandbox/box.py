@@ -1,0 +1,126 @@
+"""The sandbox as one object: start it, hold its portals and its SMS service, stop it."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from b24app.sandbox import certificates, sites
+from b24app.sandbox.portal import Portal
+from b24app.sandbox.sms import site
+from b24app.sandbox.sms.state import Ledger
+from b24app.sandbox.store import Keeper
+from b24app.sandbox.web import Server
+from b24app.sandbox.world import World
+
+
+class Sandbox:
+    """Bitrix24 portals and an SMS service on this machine.
+
+    `state` is a folder that is kept between two starts, None for one that is forgotten; a port 0 is any free port.
+    """
+
+    def __init__(
+        self,
+        state: Path | None = None,
+        app_url: str = "http://127.0.0.1:8000",
+        client_id: str = "sandbox.app",
+        client_secret: str = "sandbox-secret",  # noqa: S107 - no secret, everybody knows it
+        ports: tuple[int, int, int] = (0, 0, 0),
+    ) -> None:
+        self.world = World(app_url, client_id, client_secret)
+        self.sms = Ledger()
+        self._exit = ExitStack()
+        self._state = state
+        self._ports = ports
+        self._servers: list[Server] = []
+
+    def start(self) -> None:
+        """Open the three ports (portal pages, TLS, SMS) and answer; raises OSError when a port is taken."""
+        folder = self._state or Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        ca_file, context = certificates.prepare(folder)
+        self.world.ca_file = self.sms.ca_file = str(ca_file)
+        apps = (partial(sites.plain, self.world), partial(sites.secure, self.world), partial(site.serve, self.sms))
+        for port, app, tls in zip(self._ports, apps, (None, context, None), strict=True):
+            server = Server(port, app, tls)
+            self._exit.callback(server.stop)
+            self._servers.append(server)
+        self.world.http_port, self.world.tls_port = self._servers[0].port, self._servers[1].port
+        self.world.sms_url = f"http://127.0.0.1:{self._servers[2].port}"
+        if self._state:
+            self._keep(folder)
+        for background in (self.world.background, self.sms.background):
+            background.start()
+            self._exit.callback(background.stop)
+        for server in self._servers:
+            server.start()
+
+    def stop(self) -> None:
+        """Close the ports, write the state."""
+        self._exit.close()
+        self._servers.clear()
+
+    def portal(self, key: str) -> Portal:
+        """One of the portals; raises KeyError."""
+        return Portal(self.world, self.world.portals[key])
+
+    def wait_until(self, happened: Callable[[], object], timeout: float = 10.0) -> bool:
+        """Wait until `happened()` is true of a portal or of the SMS service; False after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while not happened():
+            if time.monotonic() >= end:
+                return False
+            with self.world.changed:
+                self.world.changed.wait(0.02)
+        return True
+
+    @property
+    def app_url(self) -> str:
+        """Where the application answers; may be set after the start."""
+        return self.world.app_url
+
+    @app_url.setter
+    def app_url(self, value: str) -> None:
+        self.world.app_url = value.rstrip("/")
+
+    @property
+    def ca_file(self) -> str:
+        """PEM file of the authority behind the TLS port."""
+        return self.world.ca_file
+
+    @property
+    def http_url(self) -> str:
+        """The first portal's pages."""
+        return f"http://localhost:{self.world.http_port}"
+
+    @property
+    def tls_url(self) -> str:
+        """The first portal's REST host."""
+        return f"https://localhost:{self.world.tls_port}"
+
+    @property
+    def oauth_url(self) -> str:
+        """The OAuth server."""
+        return f"https://{self.world.oauth_host}"
+
+    @property
+    def sms_url(self) -> str:
+        """The SMS service."""
+        return self.world.sms_url
+
+    def _keep(self, folder: Path) -> None:
+        world_keeper = Keeper(folder / "portals.json", self.world.snapshot)
+        sms_keeper = Keeper(folder / "sms.json", self.sms.snapshot)
+        kept = world_keeper.read()
+        if kept:
+            self.world.restore(kept)
+        kept = sms_keeper.read()
+        if kept:
+            self.sms.restore(kept)
+        self.world.on_change, self.sms.on_change = world_keeper.touch, sms_keeper.touch
+        for keeper in (world_keeper, sms_keeper):
+            keeper.start()
+            self._exit.callback(keeper.stop)

@@ -1,0 +1,155 @@
+"""A portal sends a text: the handler call and the statuses the portal sets by itself (platform.md D.8, E)."""
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass, field
+from functools import partial
+
+from b24app.sandbox import phpform, tokens
+from b24app.sandbox.outward import post_form
+from b24app.sandbox.state import Message, PortalState, Sender
+from b24app.sandbox.world import World
+
+_KEPT_MESSAGES = 20_000
+
+
+@dataclass
+class Wish:
+    """What an employee, a robot or a campaign wants sent.
+
+    `author` 0 is nobody, `module` is the origin (crm, bizproc, sender, None). `overrides` replaces top-level fields of
+    the handler call: None removes a field, a mapping is merged into one.
+    """
+
+    to: str
+    text: str
+    code: str
+    author: int = 1
+    module: str | None = "crm"
+    overrides: dict[str, object] = field(default_factory=dict)
+
+
+def send(world: World, portal: PortalState, wish: Wish) -> Message:
+    """Take in a text and hand it over in the background."""
+    with world.lock:
+        message = _row(portal, wish)
+        portal.messages.append(message)
+        del portal.messages[:-_KEPT_MESSAGES]
+        sender = portal.senders.get(wish.code)
+        if not portal.app.present or sender is None:
+            message.note = "Message sending application is not registered or was uninstalled"
+        elif portal.switches.payment_required:
+            message.note = "App was not paid"
+        if message.note:
+            message.become("error", "portal", message.created)
+    world.touch()
+    if sender and not message.note:
+        world.background.soon(partial(_first_hand_over, world, portal, message, sender))
+    return message
+
+
+def hand_over(world: World, portal: PortalState, message: Message) -> None:
+    """Call the handler once more with the same message_id (platform.md D.8 point 5); KeyError without a sender."""
+    world.background.soon(partial(_hand_over, world, portal, message, portal.senders[message.code]))
+
+
+def payload(world: World, portal: PortalState, message: Message) -> dict[str, object]:
+    """The fields of the handler call before bracketing (platform.md E.2 to E.4)."""
+    fields: dict[str, object] = {
+        **_origin(message),
+        "properties": {"phone_number": message.to, "message_text": message.text},
+        "type": "SMS",
+        "code": message.code,
+        "message_id": message.message_id,
+        "message_to": message.to,
+        "message_body": message.text,
+        "ts": int(time.time()),
+        "auth": _auth(world, portal, message.author),
+    }
+    return _merge(fields, message.overrides)
+
+
+def _row(portal: PortalState, wish: Wish) -> Message:
+    now, number = time.time(), portal.next_id()
+    fresh = hashlib.md5(f"{number}|{secrets.token_hex(8)}".encode(), usedforsecurity=False).hexdigest()
+    return Message(
+        id=number,
+        message_id=str(wish.overrides.get("message_id") or fresh),
+        code=wish.code,
+        to=wish.to,
+        text=wish.text,
+        author=0 if portal.switches.no_author else wish.author,
+        module=wish.module,
+        created=now,
+        row_at=now + (portal.switches.row_after if wish.module == "sender" else 0),
+        overrides=wish.overrides,
+    )
+
+
+def _first_hand_over(world: World, portal: PortalState, message: Message, sender: Sender) -> None:
+    _hand_over(world, portal, message, sender)
+    # A campaign's row is inserted as SENT; a queue's row is overwritten with SENT whatever was pushed meanwhile.
+    wait = portal.switches.row_after if message.module == "sender" else portal.switches.sent_after
+    world.background.later(wait, partial(_mark_sent, world, message))
+
+
+def _hand_over(world: World, portal: PortalState, message: Message, sender: Sender) -> None:
+    body = phpform.encode(payload(world, portal, message))
+    outcome = post_form(sender.handler, body, world.ca_file)
+    with world.lock:
+        message.calls.append(outcome)
+    world.touch()
+
+
+def _mark_sent(world: World, message: Message) -> None:
+    with world.lock:
+        message.become("sent", "portal", time.time())
+    world.touch()
+
+
+def _origin(message: Message) -> dict[str, object]:
+    if message.module == "crm":
+        bindings = [{"OWNER_TYPE_ID": 3, "OWNER_ID": 1}, {"OWNER_TYPE_ID": 2, "OWNER_ID": 1}]
+        return {"module_id": "crm", "bindings": bindings}
+    if message.module == "bizproc":
+        return {
+            "module_id": "bizproc",
+            "workflow_id": f"5f3c{message.id:012x}.00000000",
+            "document_id": ["crm", "CCrmDocumentDeal", "DEAL_1"],
+            "document_type": ["crm", "CCrmDocumentDeal", "DEAL"],
+        }
+    return {"module_id": message.module}
+
+
+def _auth(world: World, portal: PortalState, author: int) -> dict[str, object]:
+    """Absent without an author; base keys only when the author's token cannot be issued."""
+    if author == 0:
+        return {}
+    base: dict[str, object] = {
+        "domain": world.domain(portal),
+        "server_endpoint": world.server_endpoint,
+        "client_endpoint": world.client_endpoint(portal),
+        "member_id": portal.member_id,
+        "application_token": portal.app.token,
+    }
+    user = portal.users.get(author)
+    if user is None or not user.active:
+        return base
+    token = tokens.author_token(world, portal, author)
+    return base | {
+        "access_token": token.access,
+        "expires": int(token.expires),
+        "expires_in": round(token.expires - time.time()),
+        "scope": ",".join(portal.app.scope),
+        "status": portal.app.status,
+        "user_id": author,
+    }
+
+
+def _merge(fields: dict[str, object], overrides: dict[str, object]) -> dict[str, object]:
+    merged = dict(fields)
+    for key, value in overrides.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
+    return merged

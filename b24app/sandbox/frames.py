@@ -1,0 +1,122 @@
+"""What a portal page posts into the application's frame (platform.md A.3, A.4; interface.md 3.1)."""
+
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from b24app.sandbox import lifecycle, tokens
+from b24app.sandbox.state import PortalState, Token
+from b24app.sandbox.world import World
+
+
+class Refused(Exception):
+    """The portal shows its own page instead of the frame; the text is what the person reads."""
+
+
+@dataclass
+class Opening:
+    """Who opens what: `install` True or False forces the installer or the main page, None lets the portal choose."""
+
+    user_id: int
+    placement: str = "DEFAULT"
+    options: dict[str, Any] | None = None
+    install: bool | None = None
+
+
+def open_frame(world: World, portal: PortalState, opening: Opening) -> dict[str, Any]:
+    """`{action, fields, name, sid, init, portal_origin}` of a frame; an administrator's first opening installs.
+
+    `action` carries the query, `init` is what getInitData answers. Raises Refused.
+    """
+    user = portal.users.get(opening.user_id)
+    if user is None or not user.active:
+        raise Refused("There is no such employee.")
+    if not portal.app.present:
+        if not user.admin:
+            raise Refused("The application is not installed.")
+        lifecycle.install(world, portal)
+    installing = opening.install if opening.install is not None else not portal.app.installed
+    if installing and not user.admin:
+        raise Refused("The application is not fully installed yet. Please ask an administrator.")
+    token = tokens.issue(world, portal, user.id)
+    if portal.switches.expire_next:
+        token.expires = time.time() - 1
+        portal.switches.expire_next = False
+    sid = secrets.token_hex(16)
+    query = {"DOMAIN": world.domain(portal), "PROTOCOL": 0, "LANG": user.language, "APP_SID": sid}
+    url = _address(world, portal, opening.placement, installing=installing)
+    return {
+        "action": f"{url}{'&' if '?' in url else '?'}{urlencode(query)}",
+        "fields": _fields(world, portal, token, opening),
+        "name": f"{world.domain(portal)}|0|{sid}",
+        "sid": sid,
+        "portal_origin": f"http://{world.domain(portal)}",
+        "init": _init_data(world, portal, token, opening, installing=installing),
+    }
+
+
+def renew(world: World, portal: PortalState, user_id: int) -> dict[str, Any]:
+    """What refreshAuth answers."""
+    return _auth(tokens.issue(world, portal, user_id))
+
+
+def _address(world: World, portal: PortalState, placement: str, *, installing: bool) -> str:
+    if installing:
+        return f"{world.app_url}/install/"
+    if placement == "DEFAULT":
+        return f"{world.app_url}/app/"
+    bound = next((item for item in portal.placements if item.placement == placement), None)
+    if bound is None:
+        raise Refused("The application has no widget here.")
+    return bound.handler
+
+
+def _fields(world: World, portal: PortalState, token: Token, opening: Opening) -> dict[str, str]:
+    fields = {
+        "AUTH_ID": token.access,
+        "AUTH_EXPIRES": str(max(0, round(token.expires - time.time()))),
+        "REFRESH_ID": token.refresh,
+        "member_id": portal.member_id,
+        "status": portal.app.status,
+        "PLACEMENT": opening.placement,
+        "PLACEMENT_OPTIONS": json.dumps(opening.options or []),
+    }
+    if portal.switches.modern:
+        fields |= {
+            "SERVER_ENDPOINT": world.server_endpoint,
+            "APPLICATION_TOKEN": portal.app.token,
+            "APPLICATION_SCOPE": ",".join(portal.app.scope),
+        }
+    return fields
+
+
+def _auth(token: Token) -> dict[str, Any]:
+    return {"AUTH_ID": token.access, "AUTH_EXPIRES": 3600, "REFRESH_ID": token.refresh}
+
+
+def _init_data(
+    world: World, portal: PortalState, token: Token, opening: Opening, *, installing: bool
+) -> dict[str, Any]:
+    user = portal.users[opening.user_id]
+    return _auth(token) | {
+        "LANG": user.language,
+        "DOMAIN": world.domain(portal),
+        "PROTOCOL": "0",
+        "PATH": "/rest",
+        "MEMBER_ID": portal.member_id,
+        "FIRST_RUN": f"{user.id}:{portal.app.version}" not in portal.first_runs,
+        "IS_ADMIN": user.admin,
+        "INSTALL": installing,
+        "USER_OPTIONS": _options(portal, user.id),
+        "APP_OPTIONS": dict(portal.app_options),
+        "PLACEMENT": opening.placement,
+        "PLACEMENT_OPTIONS": opening.options or {},
+    }
+
+
+def _options(portal: PortalState, user_id: int) -> dict[str, str]:
+    own = f"{user_id}:"
+    return {name.removeprefix(own): value for name, value in portal.user_options.items() if name.startswith(own)}

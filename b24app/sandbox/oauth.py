@@ -1,0 +1,153 @@
+"""The OAuth server: authorization codes, tokens that rotate, and its own app.info (platform.md A.5, B.1, B.2)."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Request, Response
+
+from b24app.sandbox import tokens
+from b24app.sandbox.state import PortalState, Token
+from b24app.sandbox.web import answer, json_body
+from b24app.sandbox.world import World
+
+
+class OAuthError(Exception):
+    """One line of the table B.2."""
+
+    def __init__(self, code: str, text: str, status: int = 400) -> None:
+        super().__init__(code)
+        self.code = code
+        self.text = text
+        self.status = status
+
+
+def authorize(world: World, portal: PortalState, request: Request) -> Response:
+    """Send the browser back to the application with a code; `user` chooses who agrees, an administrator by default."""
+    wanted = request.args.get("user", type=int)
+    user_id = wanted or next(user.id for user in portal.users.values() if user.admin and user.active)
+    target = request.args.get("redirect_uri", "")
+    if not target.startswith(world.app_url + "/"):
+        target = f"{world.app_url}/app/"
+    query = {
+        "code": tokens.issue_code(world, portal, user_id),
+        "state": request.args.get("state", ""),
+        "domain": world.domain(portal),
+        "member_id": portal.member_id,
+        "scope": ",".join(portal.app.scope),
+        "server_domain": world.oauth_host,
+    }
+    return redirect(f"{target}{'&' if '?' in target else '?'}{urlencode(query)}")
+
+
+def token(world: World, request: Request) -> Response:
+    """`/oauth/token/`, by GET or POST."""
+    try:
+        return answer(_grant(world, request.values.to_dict()))
+    except OAuthError as error:
+        return answer({"error": error.code, "error_description": error.text}, error.status)
+
+
+def app_info(world: World, request: Request) -> Response:
+    """The OAuth server's `app.info`: who a token belongs to (platform.md A.5)."""
+    access = request.values.get("auth") or request.values.get("access_token") or json_body(request).get("auth", "")
+    found = tokens.find_access(world, str(access))
+    if not access:
+        return answer({"error": "NO_AUTH_FOUND", "error_description": "Wrong authorization data"}, 401)
+    if found is None or not found[0].app.present:
+        return answer({"error": "invalid_client", "error_description": "Invalid client"}, 400)
+    if found[1].expires <= time.time():
+        return answer({"error": "expired_token", "error_description": "The access token provided has expired"}, 401)
+    return answer({"result": _owner(world, *found)})
+
+
+def _owner(world: World, portal: PortalState, held: Token) -> dict[str, Any]:
+    return {
+        "client_id": held.client_id,
+        "scope": ",".join(portal.app.scope),
+        "expires": datetime.fromtimestamp(held.expires, UTC).isoformat(timespec="seconds"),
+        "user_id": held.user_id,
+        "install": {
+            "installed": portal.app.installed,
+            "version": portal.app.version,
+            "status": portal.app.status,
+            "scope": ",".join(portal.app.scope),
+            "domain": world.domain(portal),
+            "uri": f"http://{world.domain(portal)}",
+            "client_endpoint": world.client_endpoint(portal),
+            "member_id": portal.member_id,
+            "member_type": "user",
+        },
+    }
+
+
+def _grant(world: World, asked: dict[str, str]) -> dict[str, Any]:
+    if not (asked.get("client_id") and asked.get("client_secret")):
+        raise OAuthError("invalid_request", "Required parameters are missing")
+    if asked["client_id"] != world.client_id:
+        raise OAuthError("wrong_client", "Wrong client", 200)
+    if asked["client_secret"] != world.client_secret:
+        raise OAuthError("invalid_client", "Invalid client")
+    if asked.get("grant_type") == "refresh_token":
+        return _refreshed(world, asked.get("refresh_token", ""), asked.get("scope", ""))
+    if asked.get("grant_type") == "authorization_code":
+        return _redeemed(world, asked.get("code", ""), asked.get("scope", ""))
+    raise OAuthError("invalid_request", "Invalid grant_type parameter or parameter missing")
+
+
+def _refreshed(world: World, refresh: str, scope: str) -> dict[str, Any]:
+    if not refresh:
+        raise OAuthError("invalid_request", "Missing parameter: refresh_token")
+    with world.lock:
+        found = tokens.find_refresh(world, refresh)
+        if found is None or found[1].refresh_expires <= time.time():
+            raise OAuthError("invalid_grant", "Invalid refresh token")
+        portal, held = found
+        _check_portal(portal, scope)
+        held.refresh = ""
+        fresh = tokens.issue(world, portal, held.user_id, client_id=held.client_id)
+    return _pair(world, portal, fresh)
+
+
+def _redeemed(world: World, code: str, scope: str) -> dict[str, Any]:
+    if not code:
+        raise OAuthError("invalid_request", "Missing parameter: code")
+    with world.lock:
+        portal = next((item for item in world.portals.values() if code in item.codes), None)
+        if portal is None or portal.codes[code].expires <= time.time():
+            raise OAuthError("invalid_grant", "Authorization code is invalid or has expired")
+        _check_portal(portal, scope)
+        user_id = portal.codes.pop(code).user_id
+        fresh = tokens.issue(world, portal, user_id)
+    return _pair(world, portal, fresh)
+
+
+def _check_portal(portal: PortalState, scope: str) -> None:
+    forced = portal.switches.forced_error("oauth.token")
+    if forced:
+        raise OAuthError(forced.error, forced.description, forced.status)
+    if portal.switches.not_installed or not portal.app.present:
+        raise OAuthError("NOT_INSTALLED", "Application not installed", 401)
+    if portal.switches.payment_required:
+        raise OAuthError("PAYMENT_REQUIRED", "Subscription has been ended", 401)
+    if not set(filter(None, scope.split(","))) <= set(portal.app.scope):
+        raise OAuthError("invalid_scope", "Requested scope exceeds the scope of the application", 403)
+
+
+def _pair(world: World, portal: PortalState, fresh: Token) -> dict[str, Any]:
+    # `domain` is the OAuth server's own here, not the portal's (trap 14).
+    return {
+        "access_token": fresh.access,
+        "refresh_token": fresh.refresh,
+        "expires": int(fresh.expires),
+        "expires_in": round(fresh.expires - time.time()),
+        "client_endpoint": world.client_endpoint(portal),
+        "server_endpoint": world.server_endpoint,
+        "domain": world.oauth_host,
+        "member_id": portal.member_id,
+        "scope": ",".join(portal.app.scope),
+        "status": portal.app.status,
+        "user_id": fresh.user_id,
+    }

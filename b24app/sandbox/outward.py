@@ -1,0 +1,54 @@
+"""The sandbox's own calls: form posts to the application's addresses, without redirects, repeats or a proxy."""
+
+import http.client
+import ssl
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+TIMEOUT_SECONDS = 5.0
+
+
+@dataclass
+class Outcome:
+    """What became of one call: when (unix seconds), the HTTP status or None with the error's name, how long it took."""
+
+    at: float
+    status: int | None
+    error: str
+    seconds: float
+
+
+def post(url: str, body: bytes, headers: dict[str, str], ca_file: str, timeout: float = TIMEOUT_SECONDS) -> Outcome:
+    """POST once; never raises for what the network does. `ca_file` is the authority trusted for https."""
+    started = time.time()
+    try:
+        status = _post(url, body, headers, ca_file, timeout)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return Outcome(started, None, type(error).__name__, time.time() - started)
+    return Outcome(started, status, "", time.time() - started)
+
+
+def post_form(url: str, body: str, ca_file: str) -> Outcome:
+    """POST a form body the way Bitrix24's queue servers do (platform.md E.1)."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8", "User-Agent": "Bitrix24 Sandbox"}
+    return post(url, body.encode(), headers, ca_file)
+
+
+def _post(url: str, body: bytes, headers: dict[str, str], ca_file: str, timeout: float) -> int:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context(cafile=ca_file)
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=context)
+    else:
+        connection = http.client.HTTPConnection(host, parts.port, timeout=timeout)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request("POST", target, body, headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status
+    finally:
+        connection.close()

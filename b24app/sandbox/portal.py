@@ -1,0 +1,194 @@
+"""A portal as tests and the control addresses hold it: its state, and what one can do to it."""
+
+import time
+from typing import Any
+
+from b24app.sandbox import delivery, frames, lifecycle, tokens
+from b24app.sandbox.delivery import Wish
+from b24app.sandbox.frames import Opening
+from b24app.sandbox.state import (
+    EventHandler,
+    Message,
+    Notification,
+    Placement,
+    PortalState,
+    RestCall,
+    Sender,
+    Token,
+    User,
+)
+from b24app.sandbox.switches import Switches
+from b24app.sandbox.world import World
+
+
+class Portal:
+    """A handle on one portal; everything it shows is the living state; read it under `world.lock` when it matters."""
+
+    def __init__(self, world: World, state: PortalState) -> None:
+        self.world = world
+        self.state = state
+
+    # -- what it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def member_id(self) -> str:
+        """32 hex digits."""
+        return self.state.member_id
+
+    @property
+    def domain(self) -> str:
+        """Host and port of the portal's pages."""
+        return self.world.domain(self.state)
+
+    @property
+    def client_endpoint(self) -> str:
+        """The REST address, ending in `/rest/`."""
+        return self.world.client_endpoint(self.state)
+
+    @property
+    def switches(self) -> Switches:
+        """Its lasting switches."""
+        return self.state.switches
+
+    @property
+    def users(self) -> dict[int, User]:
+        """Employees by id."""
+        return self.state.users
+
+    @property
+    def senders(self) -> dict[str, Sender]:
+        """Registered senders by code."""
+        return self.state.senders
+
+    @property
+    def messages(self) -> list[Message]:
+        """Messages, oldest first."""
+        return self.state.messages
+
+    @property
+    def handlers(self) -> list[EventHandler]:
+        """Bound events."""
+        return self.state.handlers
+
+    @property
+    def placements(self) -> list[Placement]:
+        """Bound widgets."""
+        return self.state.placements
+
+    @property
+    def notifications(self) -> list[Notification]:
+        """System notifications, oldest first."""
+        return self.state.notifications
+
+    @property
+    def tokens(self) -> dict[str, Token]:
+        """Tokens by access token."""
+        return self.state.tokens
+
+    @property
+    def rest_log(self) -> list[RestCall]:
+        """REST calls and batch commands since the start, oldest first."""
+        with self.world.lock:
+            return list(self.world.running[self.state.key].rest_log)
+
+    @property
+    def bucket_level(self) -> float:
+        """How full the leaky bucket was at the last call."""
+        return self.world.running[self.state.key].bucket.level
+
+    # -- messages --------------------------------------------------------------------------------------------------
+
+    def send_sms(
+        self, to: str, text: str, code: str, author: int = 1, module: str | None = "crm", **overrides: object
+    ) -> Message:
+        """Send a text through a sender; see `delivery.Wish` for the meaning of all."""
+        return delivery.send(self.world, self.state, Wish(to, text, code, author, module, overrides))
+
+    def deliver(self, message: Message) -> None:
+        """Call the handler once more with the same message_id, in the background."""
+        delivery.hand_over(self.world, self.state, message)
+
+    def message(self, message_id: str) -> Message | None:
+        """The latest message with that id."""
+        return self.state.find_message(message_id, float("inf"))
+
+    # -- the application's life ------------------------------------------------------------------------------------
+
+    def install(self) -> None:
+        """Press Install."""
+        lifecycle.install(self.world, self.state)
+
+    def install_finish(self, user_id: int = 1) -> None:
+        """What the frame's setInstallFinish does."""
+        lifecycle.finish(self.world, self.state, user_id)
+
+    def update(self) -> None:
+        """Press Update."""
+        lifecycle.update(self.world, self.state)
+
+    def uninstall(self, *, clean: bool = False) -> None:
+        """Press Uninstall; `clean` is the tick "delete application settings and data"."""
+        lifecycle.uninstall(self.world, self.state, clean=clean)
+
+    def reinstall(self) -> None:
+        """Remove and install again at once: new tokens, the same client_id."""
+        self.uninstall()
+        self.install()
+
+    def fire(self, event: str, data: dict[str, object] | None = None, user_id: int = 0) -> int:
+        """Send an event to its handlers; how many there were."""
+        return lifecycle.fire(self.world, self.state, event, data or {}, user_id)
+
+    def frame(
+        self,
+        user: int = 1,
+        placement: str = "DEFAULT",
+        options: dict[str, Any] | None = None,
+        *,
+        install: bool | None = None,
+    ) -> dict[str, Any]:
+        """What the portal page would post into the frame; see `frames.open_frame`."""
+        return frames.open_frame(self.world, self.state, Opening(user, placement, options, install))
+
+    # -- tokens and people -----------------------------------------------------------------------------------------
+
+    def issue_code(self, user_id: int = 1) -> str:
+        """An authorization code."""
+        return tokens.issue_code(self.world, self.state, user_id)
+
+    def issue_token(self, user_id: int = 1, client_id: str = "") -> Token:
+        """A token; `client_id` of another application, or "webhook" for one without application context."""
+        return tokens.issue(self.world, self.state, user_id, client_id=client_id)
+
+    def expire_tokens(self) -> None:
+        """All access tokens run out now; refresh tokens live on."""
+        with self.world.lock:
+            for token in self.state.tokens.values():
+                token.expires = time.time() - 1
+        self.world.touch()
+
+    def revoke_refresh(self) -> None:
+        """All refresh tokens are dead (invalid_grant)."""
+        with self.world.lock:
+            for token in self.state.tokens.values():
+                token.refresh = ""
+        self.world.touch()
+
+    def set_user(self, user_id: int, **changes: Any) -> None:
+        """Fire (`active=False`), demote (`admin=False`) or give another `language`."""
+        with self.world.lock:
+            for name, value in changes.items():
+                setattr(self.state.users[user_id], name, value)
+        self.world.touch()
+
+    def rename(self, host: str) -> None:
+        """Move to another of the hosts 127.0.0.2 to 127.0.0.20; the old one answers 302."""
+        with self.world.lock:
+            self.state.former_hosts = [old for old in [*self.state.former_hosts, self.state.host] if old != host]
+            self.state.host = host
+        self.world.touch()
+
+    def empty_bucket(self) -> None:
+        """As if nobody had called for a while."""
+        with self.world.lock:
+            self.world.running[self.state.key].bucket.level = 0.0

@@ -1,0 +1,109 @@
+"""Who and what the portal is, and small services beside messages: im.notify, crm.timeline (platform.md I)."""
+
+import time
+from datetime import UTC, datetime
+
+from b24app.sandbox.rest.call import Call, Method
+from b24app.sandbox.rest.errors import RestError, access_denied
+from b24app.sandbox.state import Notification, TimelineNote, User
+
+
+def app_info(call: Call) -> object:
+    """The portal's own app.info, which differs from the OAuth server's."""
+    app = call.portal.app
+    return {
+        "ID": 1,
+        "CODE": call.world.client_id,
+        "VERSION": app.version,
+        "STATUS": app.status,
+        "INSTALLED": app.installed,
+        "PAYMENT_EXPIRED": "Y" if call.portal.switches.payment_required else "N",
+        "DAYS": None,
+        "LANGUAGE_ID": call.user.language,
+        "LICENSE": "en_enterprise" if call.portal.switches.enterprise else "en_std",
+        "LICENSE_TYPE": "enterprise" if call.portal.switches.enterprise else "std",
+        "LICENSE_FAMILY": "enterprise" if call.portal.switches.enterprise else "std",
+    }
+
+
+def profile(call: Call) -> object:
+    """profile."""
+    return _person(call.user) | {"ADMIN": call.user.admin, "TIME_ZONE": call.user.time_zone, "PERSONAL_GENDER": ""}
+
+
+def user_admin(call: Call) -> object:
+    """user.admin."""
+    return call.user.admin
+
+
+def user_current(call: Call) -> object:
+    """user.current."""
+    return _person(call.user) | {"ACTIVE": call.user.active, "USER_TYPE": "employee"}
+
+
+def scope(call: Call) -> object:
+    """scope: what the application was granted."""
+    return list(call.portal.app.scope)
+
+
+def server_time(_call: Call) -> object:
+    """server.time."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def notify_system(call: Call) -> object:
+    """im.notify.system.add; a later notification with the same TAG replaces the earlier one."""
+    if call.number("USER_ID") not in call.portal.users:
+        raise RestError("USER_ID_EMPTY", "User ID can't be empty")
+    if not call.text("MESSAGE"):
+        raise RestError("MESSAGE_EMPTY", "Message can't be empty")
+    item = Notification(
+        call.portal.next_id(),
+        call.number("USER_ID"),
+        call.text("MESSAGE"),
+        call.text("TAG"),
+        call.text("SUB_TAG"),
+        time.time(),
+    )
+    kept = [
+        old for old in call.portal.notifications if not item.tag or (old.tag, old.user_id) != (item.tag, item.user_id)
+    ]
+    call.portal.notifications = [*kept, item]
+    return item.id
+
+
+def add_log_message(call: Call) -> object:
+    """crm.timeline.logmessage.add with its `fields`."""
+    given = call.params.get("FIELDS")
+    fields = {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
+    missing = [name for name in ("entityTypeId", "entityId", "title", "text") if not fields.get(name)]
+    if missing:
+        raise RestError("100", f"Could not find value for parameter {{{missing[0]}}}")
+    if not (fields["entityTypeId"].isdecimal() and fields["entityId"].isdecimal()):
+        raise access_denied()
+    note = TimelineNote(
+        call.portal.next_id(),
+        int(fields["entityTypeId"]),
+        int(fields["entityId"]),
+        fields["title"],
+        fields["text"],
+        time.time(),
+    )
+    call.portal.timeline.append(note)
+    return {"logMessage": {"id": note.id, "title": note.title, "text": note.text}}
+
+
+def _person(user: User) -> dict[str, object]:
+    return {"ID": str(user.id), "NAME": user.name, "LAST_NAME": user.last_name}
+
+
+METHODS = {
+    "app.info": Method("", app_info),
+    "profile": Method("", profile),
+    "user.admin": Method("", user_admin),
+    "user.current": Method("user_brief", user_current),
+    "scope": Method("", scope),
+    "server.time": Method("", server_time),
+    "im.notify.system.add": Method("im", notify_system),
+    "crm.timeline.logmessage.add": Method("crm", add_log_message),
+}

@@ -1,0 +1,25 @@
+"""How a REST method says no."""
+
+
+class RestError(Exception):
+    """An error code, its text and its HTTP status; RestException's default status is 400 (platform.md C.3)."""
+
+    def __init__(self, code: str, text: str, status: int = 400) -> None:
+        super().__init__(code)
+        self.code = code
+        self.text = text
+        self.status = status
+
+    def body(self) -> dict[str, str]:
+        """As it stands in an answer."""
+        return {"error": self.code, "error_description": self.text}
+
+
+def access_denied(detail: str = "") -> RestError:
+    """AccessException: its text is "Access denied!" plus the detail."""
+    return RestError("ACCESS_DENIED", f"Access denied! {detail}".strip(), 403)
+
+
+def method_not_found() -> RestError:
+    """No such method on this portal."""
+    return RestError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)

@@ -1,0 +1,68 @@
+"""event.bind, event.unbind, event.get and events (platform.md F.3)."""
+
+from b24app.sandbox.rest.call import Call, Method, check_handler
+from b24app.sandbox.rest.errors import RestError, access_denied
+from b24app.sandbox.state import EventHandler
+
+EVENTS = (
+    "ONAPPINSTALL",
+    "ONAPPUNINSTALL",
+    "ONAPPUPDATE",
+    "ONAPPPAYMENT",
+    "ONAPPTEST",
+    "ONAPPMETHODCONFIRM",
+    "ONSUBSCRIPTIONRENEW",
+    "ONOFFLINEEVENT",
+    "ONUSERADD",
+    "ONCRMCONTACTADD",
+    "ONCRMCONTACTUPDATE",
+    "ONIMCONNECTORMESSAGEADD",
+)
+
+
+def bind(call: Call) -> object:
+    """event.bind, online events only; any user may, a foreign `auth_type` needs an administrator."""
+    call.need_application()
+    event, handler = call.text("EVENT").upper(), call.text("HANDLER")
+    if event not in EVENTS:
+        raise RestError("ERROR_EVENT_NOT_FOUND", "Event not found")
+    check_handler(handler)
+    user_id = call.number("AUTH_TYPE")
+    if user_id not in {0, call.user.id} and not call.user.admin:
+        raise access_denied("AUTH_TYPE")
+    if any((item.event, item.handler, item.auth_type) == (event, handler, user_id) for item in call.portal.handlers):
+        raise RestError("ERROR_CORE", "Unable to set event handler: Handler already binded")
+    call.portal.handlers.append(EventHandler(call.portal.next_id(), event, handler, user_id))
+    return True
+
+
+def unbind(call: Call) -> object:
+    """event.unbind: how many handlers are gone."""
+    call.need_application()
+    event, handler = call.text("EVENT").upper(), call.text("HANDLER")
+    kept = [item for item in call.portal.handlers if (item.event, item.handler) != (event, handler)]
+    count = len(call.portal.handlers) - len(kept)
+    call.portal.handlers = kept
+    return {"count": count}
+
+
+def get(call: Call) -> object:
+    """event.get."""
+    call.need_application()
+    return [
+        {"event": item.event, "handler": item.handler, "auth_type": item.auth_type, "offline": 0}
+        for item in call.portal.handlers
+    ]
+
+
+def names(_call: Call) -> object:
+    """events."""
+    return list(EVENTS)
+
+
+METHODS = {
+    "event.bind": Method("", bind),
+    "event.unbind": Method("", unbind),
+    "event.get": Method("", get),
+    "events": Method("", names),
+}

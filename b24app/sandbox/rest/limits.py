@@ -1,0 +1,59 @@
+"""The leaky bucket and the operating time of a portal (platform.md C.4)."""
+
+from dataclasses import dataclass
+
+from b24app.sandbox.rest.errors import RestError
+from b24app.sandbox.state import PortalState
+from b24app.sandbox.world import Running
+
+_WINDOW_MINUTES = 10
+
+
+@dataclass(frozen=True)
+class Operating:
+    """What the `time` block says: seconds used by the method in the window, and when the oldest leave it."""
+
+    seconds: float
+    reset_at: int
+
+
+def pour(portal: PortalState, running: Running, now: float) -> None:
+    """Count one HTTP request; raises QUERY_LIMIT_EXCEEDED when the bucket is full."""
+    if portal.switches.unavailable:
+        raise _too_many()
+    if not portal.switches.bucket:
+        return
+    size, leak = (250, 5) if portal.switches.enterprise else (50, 2)
+    bucket = running.bucket
+    bucket.level = max(0.0, bucket.level - (now - bucket.at) * leak)
+    bucket.at = now
+    if bucket.level + 1 > size:
+        raise _too_many()
+    bucket.level += 1
+
+
+def check_operating(portal: PortalState, running: Running, method: str, now: float) -> None:
+    """Raises OPERATION_TIME_LIMIT when this method has used up its time; others go on."""
+    used = measure(running, method, now).seconds
+    if portal.switches.operation_limit or used >= portal.switches.operating_limit:
+        raise RestError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
+
+
+def spend(portal: PortalState, running: Running, method: str, now: float, seconds: float) -> None:
+    """Add the seconds a method took, and the portal's `operating_cost`."""
+    minutes = running.operating.setdefault(method, {})
+    minute = int(now // 60)
+    minutes[minute] = minutes.get(minute, 0.0) + seconds + portal.switches.operating_cost
+
+
+def measure(running: Running, method: str, now: float) -> Operating:
+    """What a method has used in the last ten minutes."""
+    oldest = int(now // 60) - _WINDOW_MINUTES
+    minutes = {minute: used for minute, used in running.operating.get(method, {}).items() if minute > oldest}
+    running.operating[method] = minutes
+    first = min(minutes, default=int(now // 60))
+    return Operating(sum(minutes.values()), (first + _WINDOW_MINUTES) * 60)
+
+
+def _too_many() -> RestError:
+    return RestError("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)

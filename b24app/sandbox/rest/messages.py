@@ -1,0 +1,30 @@
+"""messageservice.message.status.update, in the order of the portal's source (platform.md D.5)."""
+
+import time
+
+from b24app.sandbox.rest.call import Call, Method, empty
+from b24app.sandbox.rest.errors import RestError
+from b24app.sandbox.rest.senders import checked_code
+
+STATUSES = ("queued", "sent", "delivered", "undelivered", "failed")
+
+
+def update_status(call: Call) -> object:
+    """`true` even when nothing changed; the author's own token is enough for the author's messages."""
+    call.need_application()
+    checked_code(call)
+    message_id, status = call.text("MESSAGE_ID"), call.params.get("STATUS")
+    if empty(message_id):
+        raise RestError("ERROR_MESSAGE_NOT_FOUND", "Message not found!")
+    if status not in STATUSES:
+        raise RestError("ERROR_MESSAGE_STATUS_INCORRECT", "Message status incorrect!")
+    message = call.portal.find_message(message_id, time.time())
+    if message is None:
+        raise RestError("ERROR_MESSAGE_NOT_FOUND", "Message not found!")
+    if message.author != call.user.id:
+        call.need_admin()
+    message.become(str(status), "rest", time.time())
+    return True
+
+
+METHODS = {"messageservice.message.status.update": Method("messageservice", update_status)}

@@ -1,0 +1,90 @@
+"""placement.bind, placement.unbind, placement.get and placement.list (platform.md I)."""
+
+from b24app.sandbox.rest.call import Call, Method, check_handler
+from b24app.sandbox.rest.errors import RestError
+from b24app.sandbox.state import Placement
+
+_ENTITIES = ("LEAD", "DEAL", "CONTACT", "COMPANY")
+_PLACES = ("DETAIL_TAB", "DETAIL_ACTIVITY", "ACTIVITY_TIMELINE_MENU", "LIST_MENU", "LIST_TOOLBAR", "DETAIL_TOOLBAR")
+PLACEMENTS = (
+    "DEFAULT",
+    "REST_APP_URI",
+    "LEFT_MENU",
+    "CONTACT_CENTER",
+    "PAGE_BACKGROUND_WORKER",
+    *(f"CRM_{entity}_{place}" for entity in _ENTITIES for place in _PLACES),
+)
+_ONCE = ("REST_APP_URI", "PAGE_BACKGROUND_WORKER")
+
+
+def bind(call: Call) -> object:
+    """placement.bind; several of its errors come with HTTP 200."""
+    call.need_application()
+    call.need_admin()
+    place, handler = call.text("PLACEMENT").upper(), call.text("HANDLER")
+    if place not in PLACEMENTS:
+        raise RestError("ERROR_PLACEMENT_NOT_FOUND", "Placement not found")
+    if not handler:
+        raise RestError("EMPTY_ERROR_HANDLER_URL", "Handler URL is empty", 200)
+    check_handler(handler)
+    bound = [item for item in call.portal.placements if item.placement == place]
+    if any(item.handler == handler for item in bound):
+        raise RestError("ERROR_CORE", "Unable to set placement handler: Handler already binded")
+    if bound and place in _ONCE:
+        raise RestError("ERROR_PLACEMENT_MAX_COUNT", "Placement max count", 200)
+    call.portal.placements.append(
+        Placement(
+            place,
+            handler,
+            call.text("TITLE"),
+            call.text("DESCRIPTION"),
+            _mapping(call.params.get("OPTIONS")),
+            _mapping(call.params.get("LANG_ALL")),
+        )
+    )
+    return True
+
+
+def unbind(call: Call) -> object:
+    """placement.unbind: how many are gone; without HANDLER all of that place."""
+    call.need_application()
+    call.need_admin()
+    place, handler = call.text("PLACEMENT").upper(), call.text("HANDLER")
+    kept = [p for p in call.portal.placements if p.placement != place or (handler and p.handler != handler)]
+    count = len(call.portal.placements) - len(kept)
+    call.portal.placements = kept
+    return {"count": count}
+
+
+def get(call: Call) -> object:
+    """placement.get."""
+    call.need_application()
+    return [
+        {
+            "placement": item.placement,
+            "userId": 0,
+            "handler": item.handler,
+            "options": item.options or [],
+            "title": item.title,
+            "description": item.description,
+            "langAll": item.lang_all or [],
+        }
+        for item in call.portal.placements
+    ]
+
+
+def names(_call: Call) -> object:
+    """placement.list."""
+    return list(PLACEMENTS)
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {}
+
+
+METHODS = {
+    "placement.bind": Method("placement", bind),
+    "placement.unbind": Method("placement", unbind),
+    "placement.get": Method("placement", get),
+    "placement.list": Method("placement", names),
+}

@@ -1,0 +1,152 @@
+"""Running methods: one by one, or up to fifty in a batch (platform.md C.2, C.5)."""
+
+import re
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from b24app.sandbox import phpform
+from b24app.sandbox.rest import limits, table
+from b24app.sandbox.rest.call import Call
+from b24app.sandbox.rest.errors import RestError
+from b24app.sandbox.state import PortalState, RestCall, Token, User
+from b24app.sandbox.world import World
+
+_BATCH_LENGTH = 50
+_RESERVED = {"auth", "access_token", "start", "state"}
+_NOT_IN_BATCH = {"batch"}
+_MACRO = re.compile(r"\$result((?:\[[^\]]*\])+)")
+
+
+class Runner:
+    """Runs the methods one request asks for, as one user of one portal, and writes the REST log."""
+
+    def __init__(self, world: World, portal: PortalState, token: Token, user: User) -> None:
+        self._world = world
+        self._portal = portal
+        self._running = world.running[portal.key]
+        self._token = token
+        self._user = user
+
+    def single(self, name: str, params: dict[str, object], *, inner: bool = False) -> dict[str, Any]:
+        """`{"result": …, "time": …}` of one method; raises RestError."""
+        started = time.time()
+        try:
+            with self._world.lock:
+                result = self._call(name, params, started)
+        except RestError as error:
+            self._note(name, params, started, error, inner=inner)
+            raise
+        self._note(name, params, started, None, inner=inner)
+        with self._world.lock:
+            operating = limits.measure(self._running, name, started)
+        return {"result": result, "time": time_block(started, operating)}
+
+    def batch(self, params: dict[str, object]) -> dict[str, Any]:
+        """The answer of `batch`: always 200, errors per command; empty arrays are PHP's `[]`."""
+        started = time.time()
+        with self._world.lock:
+            forced = self._portal.switches.forced_error("batch")
+        if forced:
+            raise RestError(forced.error, forced.description, forced.status)
+        cmd = params.get("cmd", {})
+        commands = cmd.items() if isinstance(cmd, dict) else ((str(i), item) for i, item in enumerate(_items(cmd)))
+        halt = str(params.get("halt", 0)) not in {"0", "", "False", "false"}
+        results, errors, times = self._commands(list(commands), halt=halt)
+        self._note("batch", {"cmd": len(times) + len(errors), "halt": halt}, started, None, inner=False)
+        parts = {"result": results, "result_error": errors, "result_total": {}, "result_next": {}, "result_time": times}
+        result = {key: phpform.listed(value) for key, value in parts.items()}
+        return {"result": result, "time": time_block(started, None)}
+
+    def _commands(
+        self, commands: list[tuple[str, object]], *, halt: bool
+    ) -> tuple[dict[str, object], dict[str, object], dict[str, object]]:
+        results: dict[str, object] = {}
+        errors: dict[str, object] = {}
+        times: dict[str, object] = {}
+        for position, (key, command) in enumerate(commands):
+            try:
+                if position >= _BATCH_LENGTH:
+                    raise RestError("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")
+                answer = self._command(str(command), results)
+            except RestError as error:
+                errors[key] = error.body()
+                if halt:
+                    break
+            else:
+                results[key], times[key] = answer["result"], answer["time"]
+        return results, errors, times
+
+    def _command(self, command: str, results: dict[str, object]) -> dict[str, Any]:
+        name, _, query = command.partition("?")
+        name = name.lower().removesuffix(".json")
+        if name in _NOT_IN_BATCH:
+            raise RestError("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405)
+        params = {key: _insert(value, results) for key, value in phpform.decode(query).items()}
+        return self.single(name, params, inner=True)
+
+    def _call(self, name: str, params: dict[str, object], now: float) -> object:
+        forced = self._portal.switches.forced_error(name)
+        if forced:
+            raise RestError(forced.error, forced.description, forced.status)
+        method = table.find(self._portal, name)
+        if not table.granted(self._portal, method):
+            text = "The request requires higher privileges than provided by the access token"
+            raise RestError("insufficient_scope", text, 403)
+        limits.check_operating(self._portal, self._running, name, now)
+        upper = {key.upper(): value for key, value in params.items() if key.lower() not in _RESERVED}
+        try:
+            return method.function(Call(self._world, self._portal, self._token, self._user, upper))
+        finally:
+            limits.spend(self._portal, self._running, name, now, time.time() - now)
+
+    def _note(
+        self, name: str, params: dict[str, object], started: float, error: RestError | None, *, inner: bool
+    ) -> None:
+        shown = {key: value for key, value in params.items() if key.lower() not in {"auth", "access_token"}}
+        outcome, status = (error.code, error.status) if error else ("ok", 200)
+        self._running.rest_log.append(
+            RestCall(started, name, shown, outcome, status, self._user.id, time.time() - started, inner)
+        )
+        self._world.touch()
+
+
+def time_block(started: float, operating: limits.Operating | None) -> dict[str, object]:
+    """The `time` of an answer; the outer batch has no operating time."""
+    finished = time.time()
+    block: dict[str, object] = {
+        "start": started,
+        "finish": finished,
+        "duration": finished - started,
+        "processing": finished - started,
+        "date_start": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "date_finish": datetime.fromtimestamp(finished, UTC).isoformat(timespec="seconds"),
+    }
+    if operating:
+        block |= {"operating_reset_at": operating.reset_at, "operating": operating.seconds}
+    return block
+
+
+def _items(value: object) -> Iterable[object]:
+    return value if isinstance(value, list) else []
+
+
+def _insert(value: object, results: dict[str, object]) -> object:
+    """Replace `$result[key][field]` by what an earlier command gave: why user text has no place in a batch."""
+    if isinstance(value, dict):
+        return {key: _insert(item, results) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_insert(item, results) for item in value]
+    return _MACRO.sub(lambda match: _dig(results, re.findall(r"\[([^\]]*)\]", match[1])), str(value))
+
+
+def _dig(node: object, path: list[str]) -> str:
+    for step in path:
+        if isinstance(node, dict):
+            node = node.get(step)
+        elif isinstance(node, list) and step.isdecimal() and int(step) < len(node):
+            node = node[int(step)]
+        else:
+            return ""
+    return "" if node is None or isinstance(node, dict | list) else str(node)

@@ -1,0 +1,106 @@
+"""The REST door of a portal: host, limits, token, then the method (platform.md B.3, B.4, C)."""
+
+import time
+from typing import Any
+
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Request, Response
+
+from b24app.sandbox import phpform
+from b24app.sandbox.rest import limits
+from b24app.sandbox.rest.errors import RestError, access_denied
+from b24app.sandbox.rest.run import Runner
+from b24app.sandbox.state import PortalState, RestCall, Token, User
+from b24app.sandbox.web import Dropped, answer
+from b24app.sandbox.world import World
+
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "origin, content-type, accept, authorization",
+}
+_AUTH_NAMES = ("auth", "access_token")
+
+
+def serve(world: World, portal: PortalState, request: Request, path: str) -> Response:
+    """Answer `/rest/<path>` of a portal."""
+    if request.method == "OPTIONS":
+        return Response(status=200, headers=_CORS)
+    if request.host.rpartition(":")[0] in portal.former_hosts:
+        return redirect(f"https://{portal.host}:{world.tls_port}{request.full_path.rstrip('?')}", 302)
+    switches = portal.switches
+    time.sleep(switches.slow)
+    if switches.down:
+        raise Dropped
+    if switches.non_json:
+        return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, content_type="text/html")
+    method = path.strip("/").lower().removesuffix(".json")
+    try:
+        return answer(_run(world, portal, request, method), 200, _CORS)
+    except RestError as error:
+        return answer(error.body(), error.status, _CORS)
+
+
+def _run(world: World, portal: PortalState, request: Request, method: str) -> dict[str, Any]:
+    params = _params(request)
+    with world.lock:
+        try:
+            _check_portal(world, portal)
+            token, user = _authorise(portal, request, params)
+        except RestError as error:
+            call = RestCall(time.time(), method, {}, error.code, error.status, 0, 0.0)
+            world.running[portal.key].rest_log.append(call)
+            world.touch()
+            raise
+        if "token" in params:
+            raise access_denied("Link check failed")
+    runner = Runner(world, portal, token, user)
+    return runner.batch(params) if method == "batch" else runner.single(method, params)
+
+
+def _params(request: Request) -> dict[str, object]:
+    """Query and form; a JSON body only under its own content type and when no form fields came."""
+    pairs = [*request.args.items(multi=True), *request.form.items(multi=True)]
+    params = phpform.nest(pairs)
+    if request.mimetype == "application/json" and not request.form:
+        body = request.get_json(silent=True)
+        params |= body if isinstance(body, dict) else {}
+    return params
+
+
+def _check_portal(world: World, portal: PortalState) -> None:
+    if portal.switches.deleted:
+        raise RestError("PORTAL_DELETED", "Portal was deleted", 403)
+    if portal.switches.overload:
+        raise RestError("OVERLOAD_LIMIT", "REST API is blocked due to overload.", 503)
+    limits.pour(portal, world.running[portal.key], time.time())
+
+
+def _authorise(portal: PortalState, request: Request, params: dict[str, object]) -> tuple[Token, User]:
+    access = next((str(params[name]) for name in _AUTH_NAMES if params.get(name)), "")
+    header = request.headers.get("Authorization", "")
+    access = access or (header.removeprefix("Bearer ") if header.startswith("Bearer ") else "")
+    if not access:
+        raise RestError("NO_AUTH_FOUND", "Wrong authorization data", 401)
+    token = portal.tokens.get(access)
+    if token is None:
+        raise RestError("invalid_token", "Unable to get application by token", 401)
+    if token.expires <= time.time():
+        raise RestError("expired_token", "The access token provided has expired", 401)
+    _check_application(portal)
+    user = portal.users.get(token.user_id)
+    if user is None or not user.active:
+        raise RestError("authorization_error", "Unable to authorize user", 401)
+    return token, user
+
+
+def _check_application(portal: PortalState) -> None:
+    if portal.switches.not_installed:
+        raise RestError("ERROR_OAUTH", "Application not installed", 401)
+    if not portal.app.present:
+        raise RestError("APPLICATION_NOT_FOUND", "Application not found", 401)
+    if portal.switches.payment_required:
+        raise RestError("PAYMENT_REQUIRED", "Subscription has been ended", 401)
+    if portal.switches.lapsed_plan:
+        raise RestError("ACCESS_DENIED", "REST is available only on commercial plans.", 403)
+    if portal.switches.user_access_error:
+        raise RestError("user_access_error", "The user does not have access to the application.", 403)

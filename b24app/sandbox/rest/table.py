@@ -1,0 +1,44 @@
+"""The table of all methods a portal has, and the methods that speak about it."""
+
+from b24app.sandbox.rest import basics, events, messages, placements, senders
+from b24app.sandbox.rest.call import Call, Method
+from b24app.sandbox.rest.errors import method_not_found
+from b24app.sandbox.state import PortalState
+
+
+def find(portal: PortalState, name: str) -> Method:
+    """The method of that name; raises ERROR_METHOD_NOT_FOUND."""
+    method = METHODS.get(name)
+    if method is None or (portal.switches.update_missing and name == "messageservice.sender.update"):
+        raise method_not_found()
+    return method
+
+
+def granted(portal: PortalState, method: Method) -> bool:
+    """Whether the application's scope covers the method."""
+    return not method.scope or (method.scope in portal.app.scope and not portal.switches.insufficient_scope)
+
+
+def _method_get(call: Call) -> object:
+    name = call.text("NAME").lower()
+    method = METHODS.get(name)
+    missing = method is None or (call.portal.switches.update_missing and name == "messageservice.sender.update")
+    return {
+        "isExisting": not missing,
+        "isAvailable": not missing and method is not None and granted(call.portal, method),
+    }
+
+
+def _methods(call: Call) -> object:
+    return [name for name, method in METHODS.items() if granted(call.portal, method)]
+
+
+METHODS: dict[str, Method] = {
+    **basics.METHODS,
+    **events.METHODS,
+    **messages.METHODS,
+    **placements.METHODS,
+    **senders.METHODS,
+    "method.get": Method("", _method_get),
+    "methods": Method("", _methods),
+}

@@ -1,0 +1,81 @@
+"""Which answers which address: pages and control on the plain port, REST and OAuth on the TLS port."""
+
+from pathlib import Path
+
+from werkzeug.security import safe_join
+from werkzeug.utils import redirect, send_file
+from werkzeug.wrappers import Request, Response
+
+from b24app.sandbox import control, oauth
+from b24app.sandbox.rest import service
+from b24app.sandbox.web import answer
+from b24app.sandbox.world import World
+
+STATIC = Path(__file__).resolve().parents[2] / "static" / "sandbox"
+_PAGES = {
+    "/": "home.html",
+    "/market/": "market.html",
+    "/app/": "app.html",
+    "/switches/": "switches.html",
+    "/notifications/": "notifications.html",
+}
+_CARDS = ("/crm/contact/details/", "/crm/deal/details/")
+
+
+def plain(world: World, request: Request) -> Response:
+    """The portal's pages and `/_/…`, over http."""
+    path = request.path
+    if path.startswith("/_/"):
+        return control.serve(world, request, path.removeprefix("/_/").strip("/"))
+    if path.startswith("/static/sandbox/"):
+        return static_file(request, path.removeprefix("/static/sandbox/"))
+    if path.startswith("/rest/"):
+        return answer({"error": "INVALID_REQUEST", "error_description": "Https required"}, 400)
+    return _page(world, request)
+
+
+def _page(world: World, request: Request) -> Response:
+    path = request.path
+    host, _, port = request.host.rpartition(":")
+    portal = world.by_host(host)
+    if portal is None:
+        return redirect(f"http://localhost:{port}/")
+    if host != portal.host:
+        return redirect(f"http://{portal.host}:{port}{request.full_path.rstrip('?')}")
+    if path == "/oauth/authorize/":
+        return oauth.authorize(world, portal, request)
+    page = "card.html" if path.startswith(_CARDS) else _PAGES.get(path)
+    return static_file(request, page) if page else Response("There is no such page.", 404)
+
+
+def secure(world: World, request: Request) -> Response:
+    """The OAuth server on 127.0.0.1 and the REST of every portal on its own host, over https."""
+    path = request.path
+    if request.host == world.oauth_host:
+        return _authority(world, request)
+    portal = world.by_host(request.host.rpartition(":")[0])
+    if portal and path.startswith("/rest/"):
+        return service.serve(world, portal, request, path.removeprefix("/rest/"))
+    if portal and path == "/oauth/authorize/":
+        return oauth.authorize(world, portal, request)
+    return answer({"error": "NOT_FOUND", "error_description": "Not found"}, 404)
+
+
+def static_file(request: Request, name: str) -> Response:
+    """A file of static/sandbox/."""
+    found = safe_join(str(STATIC), name)
+    if found is None or not Path(found).is_file():
+        return Response("There is no such file.", 404)
+    return send_file(found, request.environ, max_age=0)
+
+
+def _authority(world: World, request: Request) -> Response:
+    path = request.path.rstrip("/")
+    if path == "/oauth/token":
+        return oauth.token(world, request)
+    if path in {"/rest/app.info", "/rest/app.info.json"}:
+        return oauth.app_info(world, request)
+    if path == "/oauth/authorize":
+        named = world.by_host(request.args.get("domain", "").rpartition(":")[0])
+        return oauth.authorize(world, named or next(iter(world.portals.values())), request)
+    return answer({"error": "NOT_FOUND", "error_description": "Not found"}, 404)

@@ -1,0 +1,92 @@
+"""What becomes of a text: the documented number endings, and the reports about it, in order or not."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from functools import partial
+from urllib.parse import urlencode
+
+from b24app.sandbox.outward import post
+from b24app.sandbox.sms.state import Ledger, Sms
+
+# Number ending: code of a refusal at once.
+REFUSED = {"99": 21211, "96": 21610}
+# Number ending: final status and code; "" is no report at all.
+FATES: dict[str, tuple[str, int | None]] = {"98": ("undelivered", 30003), "97": ("failed", 30005), "95": ("", None)}
+
+_FIRST_SHARE = 0.3
+
+Build = Callable[[Sms, str, int | None], tuple[bytes, dict[str, str]]]
+
+
+def refusal(ledger: Ledger, to: str) -> int | None:
+    """The code this number is refused with, by switch or by ending."""
+    rules = ledger.switches.reject
+    return rules.get(to) or rules.get("*") or REFUSED.get(to[-2:])
+
+
+def schedule(ledger: Ledger, sms: Sms, build: Build) -> None:
+    """Plan `sent` and the final word within `delay` seconds; `build` makes body and headers of a report."""
+    final, code = FATES.get(sms.to[-2:], ("delivered", None))
+    steps: list[tuple[str, int | None]] = [("sent", None), (final, code)] if final else []
+    if ledger.switches.reorder_reports:
+        steps.reverse()
+    for share, (status, error) in zip((_FIRST_SHARE, 1.0), steps, strict=False):
+        ledger.background.later(ledger.switches.delay * share, partial(_report, ledger, sms, status, error, build))
+
+
+def sign(secret: str, url: str, fields: dict[str, str]) -> str:
+    """X-Twilio-Signature: base64 of HMAC-SHA1 over the URL and all fields sorted by name (services/twilio.md)."""
+    text = url + "".join(name + fields[name] for name in sorted(fields))
+    return base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()).decode()
+
+
+def twilio_report(ledger: Ledger) -> Build:
+    """Builds Twilio's status callback."""
+
+    def build(sms: Sms, status: str, code: int | None) -> tuple[bytes, dict[str, str]]:
+        fields = {
+            "MessageSid": sms.sid,
+            "SmsSid": sms.sid,
+            "MessageStatus": status,
+            "SmsStatus": status,
+            "To": sms.to,
+            "From": sms.sender,
+            "AccountSid": sms.account,
+            "ApiVersion": "2010-04-01",
+        }
+        if code:
+            fields["ErrorCode"] = str(code)
+        secret = "somebody else's" if ledger.switches.wrong_signature else sms.secret
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+            "X-Twilio-Signature": sign(secret, sms.callback, fields),
+        }
+        return urlencode(fields).encode(), headers
+
+    return build
+
+
+def gateway_report(sms: Sms, status: str, code: int | None) -> tuple[bytes, dict[str, str]]:
+    """Builds the plain gateway's report: JSON, unsigned."""
+    report = {"id": sms.sid, "reference": sms.reference, "to": sms.to, "status": status, "error": code or 0}
+    return json.dumps(report).encode(), {"Content-Type": "application/json"}
+
+
+def _report(ledger: Ledger, sms: Sms, status: str, code: int | None, build: Build) -> None:
+    with ledger.lock:
+        # A late "sent" of a reordered pair is told, but does not undo the final word.
+        if sms.status in {"queued", "sent"}:
+            sms.status, sms.error_code = status, code
+        switches = ledger.switches
+    ledger.touch()
+    if switches.drop_reports or not sms.callback:
+        return
+    body, headers = build(sms, status, code)
+    for _ in range(2 if switches.repeat_reports else 1):
+        outcome = post(sms.callback, body, headers, ledger.ca_file)
+        with ledger.lock:
+            sms.reports.append(outcome)
+        ledger.touch()

@@ -1,0 +1,153 @@
+"""What the SMS service remembers: texts it accepted (the ledger), accounts it met, and its switches."""
+
+import dataclasses
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from b24app.sandbox.background import Background
+from b24app.sandbox.outward import Outcome
+from b24app.sandbox.store import revive
+
+_KEPT = 50_000
+_SAVED = 2_000
+
+
+@dataclass
+class SmsSwitches:
+    """How the service behaves. Counters are "the next n sends", -1 is always; seconds are seconds."""
+
+    delay: float = 1.0
+    throttle: int = 0
+    reject: dict[str, int] = field(default_factory=dict)
+    hold: int = 0
+    hold_seconds: float = 30.0
+    close: int = 0
+    server_error: int = 0
+    server_error_after: int = 0
+    nonsense: int = 0
+    repeat_reports: bool = False
+    reorder_reports: bool = False
+    drop_reports: bool = False
+    wrong_signature: bool = False
+    idempotent: bool = True
+    balance: str = "42.10"
+
+    def use(self, name: str) -> bool:
+        """Whether the counter `name` applies to this send; uses up one of its times."""
+        left = getattr(self, name)
+        if left > 0:
+            setattr(self, name, left - 1)
+        return bool(left)
+
+    def set(self, name: str, value: object) -> None:
+        """Set one switch from its JSON value; raises TypeError for a wrong name or value."""
+        old = getattr(self, name, None)
+        if old is None or not isinstance(value, (int, float) if isinstance(old, float) else type(old)):
+            raise TypeError(name)
+        setattr(self, name, float(value) if isinstance(old, float) and isinstance(value, int) else value)
+
+
+@dataclass
+class Sms:
+    """One acceptance; `reference` is the caller's own id (Twilio: the StatusCallback), `secret` signs the reports.
+
+    `asked` counts how often the same text was asked for under this sid (more than once only where idempotent).
+    """
+
+    sid: str
+    path: str
+    account: str
+    to: str
+    sender: str
+    body: str
+    reference: str
+    callback: str
+    secret: str
+    segments: int
+    at: float = field(default_factory=time.time)
+    status: str = "queued"
+    error_code: int | None = None
+    asked: int = 1
+    reports: list[Outcome] = field(default_factory=list)
+
+
+class Ledger:
+    """All acceptances, newest last; every method locks by itself."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.background = Background()
+        self.switches = SmsSwitches()
+        self.accounts: dict[str, str] = {}
+        self.ca_file = ""
+        self.on_change: Callable[[], None] | None = None
+        self._texts: OrderedDict[str, Sms] = OrderedDict()
+        self._references: Counter[tuple[str, str]] = Counter()
+
+    def accept(self, sms: Sms) -> None:
+        """Take a text in."""
+        with self.lock:
+            self._texts[sms.sid] = sms
+            self._references[sms.account, sms.reference or sms.sid] += 1
+            while len(self._texts) > _KEPT:
+                _, old = self._texts.popitem(last=False)
+                self._references.pop((old.account, old.reference or old.sid), None)
+        self.touch()
+
+    def find(self, sid: str) -> Sms | None:
+        """The text of that sid."""
+        with self.lock:
+            return self._texts.get(sid)
+
+    def find_reference(self, account: str, reference: str) -> Sms | None:
+        """The latest text under that reference."""
+        with self.lock:
+            if not self._references[account, reference]:
+                return None
+            texts = reversed(self._texts.values())
+            return next(t for t in texts if (t.account, t.reference) == (account, reference))
+
+    def entries(self, last: int = 0) -> list[dict[str, Any]]:
+        """The ledger (or its `last` entries) as JSON; `accepted` = acceptances of the same account and reference."""
+        with self.lock:
+            return [
+                {key: value for key, value in dataclasses.asdict(sms).items() if key != "secret"}
+                | {"accepted": self._references[sms.account, sms.reference or sms.sid]}
+                for sms in list(self._texts.values())[-last:]
+            ]
+
+    def clear(self) -> None:
+        """Forget all texts."""
+        with self.lock:
+            self._texts.clear()
+            self._references.clear()
+        self.touch()
+
+    def touch(self) -> None:
+        """Wake whoever waits for a change, and have it written."""
+        with self.lock:
+            self.changed.notify_all()
+        if self.on_change:
+            self.on_change()
+
+    def snapshot(self) -> dict[str, Any]:
+        """What is kept between two starts."""
+        with self.lock:
+            texts = list(self._texts.values())[-_SAVED:]
+            return {
+                "texts": [dataclasses.asdict(sms) for sms in texts],
+                "accounts": dict(self.accounts),
+                "switches": dataclasses.asdict(self.switches),
+            }
+
+    def restore(self, data: Any) -> None:
+        """Go on from a snapshot; reports that were due at the stop are not sent any more."""
+        self.accounts = dict(data["accounts"])
+        self.switches = revive(SmsSwitches, data["switches"])
+        for item in data["texts"]:
+            self.accept(revive(Sms, item))

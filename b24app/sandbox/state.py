@@ -1,0 +1,231 @@
+"""What a sandbox portal remembers, as plain dataclasses; times are unix seconds, statuses Bitrix24's words."""
+
+import secrets
+from dataclasses import dataclass, field
+
+from b24app.sandbox.outward import Outcome
+from b24app.sandbox.switches import Switches
+
+SCOPES = ["messageservice", "placement", "crm", "im", "user_brief", "bizproc", "contact_center", "imopenlines"]
+ACCESS_SECONDS = 3600
+REFRESH_SECONDS = 180 * 86400
+
+
+@dataclass
+class User:
+    """An employee, or the application's system user."""
+
+    id: int
+    name: str
+    last_name: str
+    admin: bool = False
+    active: bool = True
+    language: str = "en"
+    system: bool = False
+    time_zone: str = ""
+
+
+@dataclass
+class Token:
+    """One access token and the refresh token that came with it (empty where none was handed out, or it was used)."""
+
+    access: str
+    refresh: str
+    user_id: int
+    client_id: str
+    expires: float
+    refresh_expires: float
+
+
+@dataclass
+class Code:
+    """An authorization code: one time, 30 seconds (platform.md B.1)."""
+
+    user_id: int
+    expires: float
+
+
+@dataclass
+class Application:
+    """The application's row in a portal: `present` after Install, `installed` after installFinish."""
+
+    present: bool = False
+    installed: bool = False
+    version: int = 1
+    status: str = "F"
+    token: str = ""
+    scope: list[str] = field(default_factory=lambda: list(SCOPES))
+    title: str = "Sendline"
+
+
+@dataclass
+class Sender:
+    """A registered sender; names and descriptions by language, `**` is the universal one."""
+
+    code: str
+    type: str
+    handler: str
+    names: dict[str, str]
+    descriptions: dict[str, str]
+
+    def name(self, language: str, default: str) -> str:
+        """What a user reads: own language, the portal's, then the universal one."""
+        return self.names.get(language) or self.names.get(default) or self.names.get("**", "")
+
+
+@dataclass
+class StatusWord:
+    """One change of a message's status; `by` is `portal` or `rest`."""
+
+    at: float
+    status: str
+    by: str
+
+
+@dataclass
+class Message:
+    """A text a portal sends; `message_id` is what the application is told, `row_at` when the portal can find it."""
+
+    id: int
+    message_id: str
+    code: str
+    to: str
+    text: str
+    author: int
+    module: str | None
+    created: float
+    row_at: float
+    status: str = "pending"
+    note: str = ""
+    words: list[StatusWord] = field(default_factory=list)
+    calls: list[Outcome] = field(default_factory=list)
+    overrides: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def handler_status(self) -> int | None:
+        """The HTTP status of the latest handler call; None before it and where no answer came."""
+        return self.calls[-1].status if self.calls else None
+
+    def become(self, status: str, by: str, at: float) -> None:
+        """Set the status as Bitrix24 does: no transition is refused (platform.md D.7)."""
+        if self.status != status:
+            self.status = status
+            self.words.append(StatusWord(at, status, by))
+
+
+@dataclass
+class EventHandler:
+    """A bound event; `auth_type` is the user whose token it carries, 0 for whoever caused it."""
+
+    id: int
+    event: str
+    handler: str
+    auth_type: int = 0
+    calls: list[Outcome] = field(default_factory=list)
+
+
+@dataclass
+class Placement:
+    """A bound widget place."""
+
+    placement: str
+    handler: str
+    title: str = ""
+    description: str = ""
+    options: dict[str, object] = field(default_factory=dict)
+    lang_all: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass
+class Notification:
+    """A system notification to one user; a later one with the same tag replaces it."""
+
+    id: int
+    user_id: int
+    message: str
+    tag: str
+    sub_tag: str
+    at: float
+
+
+@dataclass
+class TimelineNote:
+    """What crm.timeline.logmessage.add wrote."""
+
+    id: int
+    entity_type_id: int
+    entity_id: int
+    title: str
+    text: str
+    at: float
+
+
+@dataclass
+class RestCall:
+    """One REST call or one command of a batch (`inner`): parameters without the token, `ok` or the error code."""
+
+    at: float
+    method: str
+    params: dict[str, object]
+    outcome: str
+    status: int
+    user_id: int
+    seconds: float
+    inner: bool = False
+
+
+@dataclass
+class Bucket:
+    """The leaky bucket of platform.md C.4."""
+
+    level: float = 0.0
+    at: float = 0.0
+
+
+@dataclass
+class PortalState:
+    """Everything one portal remembers between two starts."""
+
+    key: str
+    title: str
+    host: str
+    language: str
+    users: dict[int, User]
+    member_id: str = field(default_factory=lambda: secrets.token_hex(16))
+    former_hosts: list[str] = field(default_factory=list)
+    app: Application = field(default_factory=Application)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    codes: dict[str, Code] = field(default_factory=dict)
+    senders: dict[str, Sender] = field(default_factory=dict)
+    messages: list[Message] = field(default_factory=list)
+    handlers: list[EventHandler] = field(default_factory=list)
+    placements: list[Placement] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
+    timeline: list[TimelineNote] = field(default_factory=list)
+    app_options: dict[str, str] = field(default_factory=dict)
+    user_options: dict[str, str] = field(default_factory=dict)
+    first_runs: list[str] = field(default_factory=list)
+    switches: Switches = field(default_factory=Switches)
+    last_id: int = 0
+
+    def next_id(self) -> int:
+        """A number nothing else in this portal has."""
+        self.last_id += 1
+        return self.last_id
+
+    def find_message(self, message_id: str, at: float) -> Message | None:
+        """The latest message of that id whose row exists at that time; the sender's code plays no part (D.5)."""
+        return next((m for m in reversed(self.messages) if m.message_id == message_id and m.row_at <= at), None)
+
+
+def starting_portals() -> list[PortalState]:
+    """The two portals every sandbox begins with."""
+    alpha = {
+        1: User(1, "Alice", "Adams", admin=True, time_zone="America/New_York"),
+        2: User(2, "Dana", "Dolan", admin=True, language="ru"),
+        7: User(7, "Bob", "Brown", language="de"),
+    }
+    return [
+        PortalState("alpha", "Alpha Trading", "localhost", "en", alpha),
+        PortalState("beta", "Beta Works", "127.0.0.2", "en", {1: User(1, "Charlie", "Clark", admin=True)}),
+    ]

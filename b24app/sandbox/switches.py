@@ -1,0 +1,70 @@
+"""What can be made to go wrong on a portal; the table in README.md explains each for people."""
+
+from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
+
+
+@dataclass
+class MethodError:
+    """An answer forced on REST methods matching `method` (shell pattern), `times` times; -1 is always."""
+
+    method: str
+    error: str
+    description: str = ""
+    status: int = 400
+    times: int = -1
+
+
+@dataclass
+class Switches:
+    """One portal's lasting switches. Seconds are seconds, everything else is on or off."""
+
+    method_errors: list[MethodError] = field(default_factory=list)
+    lapsed_plan: bool = False
+    payment_required: bool = False
+    not_installed: bool = False
+    user_access_error: bool = False
+    insufficient_scope: bool = False
+    deleted: bool = False
+    unavailable: bool = False
+    operation_limit: bool = False
+    overload: bool = False
+    slow: float = 0.0
+    down: bool = False
+    non_json: bool = False
+    bucket: bool = True
+    enterprise: bool = False
+    operating_cost: float = 0.02
+    operating_limit: float = 480.0
+    update_missing: bool = False
+    update_wipes: bool = False
+    update_silent: bool = False
+    no_author: bool = False
+    sent_after: float = 3.0
+    row_after: float = 3.0
+    modern: bool = True
+    system_user: bool = False
+    expire_next: bool = False
+
+    def forced_error(self, method: str) -> MethodError | None:
+        """The error this call must get, if any; uses up one of its times."""
+        for item in self.method_errors:
+            if item.times != 0 and fnmatchcase(method, item.method.lower()):
+                item.times -= item.times > 0
+                return item
+        return None
+
+    def set(self, name: str, value: object) -> None:
+        """Set one switch from its JSON value; KeyError for a wrong name, TypeError for a wrong value."""
+        if name == "method_errors":
+            if not isinstance(value, list):
+                raise TypeError(name)
+            self.method_errors = [MethodError(**item) for item in value]
+            return
+        kinds = {item.name: type(getattr(self, item.name)) for item in fields(self)}
+        if kinds[name] is float and isinstance(value, int | float):
+            setattr(self, name, float(value))
+        elif kinds[name] is bool and isinstance(value, bool):
+            setattr(self, name, value)
+        else:
+            raise TypeError(name)

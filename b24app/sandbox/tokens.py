@@ -1,0 +1,63 @@
+"""Tokens of portal users: issued to pages, events, handler calls and the OAuth server's clients."""
+
+import secrets
+import time
+
+from b24app.sandbox.state import ACCESS_SECONDS, REFRESH_SECONDS, Code, PortalState, Token
+from b24app.sandbox.world import World
+
+_KEPT_TOKENS = 2000
+_CODE_SECONDS = 30
+_STILL_FRESH_SECONDS = 3000
+
+
+def issue(world: World, portal: PortalState, user_id: int, *, client_id: str = "", with_refresh: bool = True) -> Token:
+    """A new token of this user for our application, or for another `client_id`."""
+    now = time.time()
+    refresh = secrets.token_hex(35) if with_refresh else ""
+    token = Token(
+        secrets.token_hex(35),
+        refresh,
+        user_id,
+        client_id or world.client_id,
+        now + ACCESS_SECONDS,
+        now + REFRESH_SECONDS,
+    )
+    with world.lock:
+        portal.tokens[token.access] = token
+        while len(portal.tokens) > _KEPT_TOKENS:
+            del portal.tokens[next(iter(portal.tokens))]
+    world.touch()
+    return token
+
+
+def author_token(world: World, portal: PortalState, user_id: int) -> Token:
+    """The token a handler call carries: the author's, without a refresh token; a fresh one is used again."""
+    edge = time.time() + _STILL_FRESH_SECONDS
+    with world.lock:
+        for token in reversed(portal.tokens.values()):
+            if token.user_id == user_id and not token.refresh and token.expires > edge:
+                return token
+    return issue(world, portal, user_id, with_refresh=False)
+
+
+def issue_code(world: World, portal: PortalState, user_id: int) -> str:
+    """An authorization code for this user."""
+    code = secrets.token_hex(35)
+    with world.lock:
+        portal.codes[code] = Code(user_id, time.time() + _CODE_SECONDS)
+    world.touch()
+    return code
+
+
+def find_access(world: World, access: str) -> tuple[PortalState, Token] | None:
+    """Whose access token this is, in any portal."""
+    with world.lock:
+        return next(((p, p.tokens[access]) for p in world.portals.values() if access in p.tokens), None)
+
+
+def find_refresh(world: World, refresh: str) -> tuple[PortalState, Token] | None:
+    """Whose living refresh token this is, in any portal."""
+    with world.lock:
+        pairs = ((p, token) for p in world.portals.values() for token in p.tokens.values())
+        return next((pair for pair in pairs if refresh and pair[1].refresh == refresh), None)

@@ -1,0 +1,67 @@
+"""What the control addresses and the pages show of a portal, as plain JSON values."""
+
+import dataclasses
+from typing import Any
+
+from b24app.sandbox.portal import Portal
+from b24app.sandbox.state import Message, PortalState
+from b24app.sandbox.world import World
+
+_SHOWN_MESSAGES = 200
+
+# How a CRM card words a status (platform.md D.7).
+WORDS = {
+    "pending": "Waiting",
+    "error": "Sending error",
+    "queued": "Sending",
+    "sent": "Sent",
+    "delivered": "Delivered",
+    "undelivered": "Not delivered",
+    "failed": "Delivery error",
+}
+
+
+def message(item: Message) -> dict[str, Any]:
+    """A message with its status, the word for it, and the outcome of the latest handler call."""
+    return dataclasses.asdict(item) | {"word": WORDS[item.status], "handler_status": item.handler_status}
+
+
+def portal(world: World, state: PortalState) -> dict[str, Any]:
+    """Who a portal is and how far the application is installed."""
+    return {
+        "key": state.key,
+        "title": state.title,
+        "member_id": state.member_id,
+        "domain": world.domain(state),
+        "url": f"http://{world.domain(state)}",
+        "client_endpoint": world.client_endpoint(state),
+        "app": dataclasses.asdict(state.app),
+    }
+
+
+def portals(world: World) -> dict[str, Any]:
+    """All portals."""
+    with world.lock:
+        return {"portals": [portal(world, state) for state in world.portals.values()]}
+
+
+def full(handle: Portal) -> dict[str, Any]:
+    """All a page or a test may want to know; messages are the latest 200, newest last."""
+    state, world = handle.state, handle.world
+    with world.lock:
+        return portal(world, state) | {
+            "app_url": world.app_url,
+            "sms_url": world.sms_url,
+            "host": state.host,
+            "language": state.language,
+            "users": [dataclasses.asdict(user) for user in state.users.values()],
+            "senders": [dataclasses.asdict(sender) for sender in state.senders.values()],
+            "messages": [message(item) for item in state.messages[-_SHOWN_MESSAGES:]],
+            "handlers": [dataclasses.asdict(item) for item in state.handlers],
+            "placements": [dataclasses.asdict(item) for item in state.placements],
+            "notifications": [dataclasses.asdict(item) for item in state.notifications],
+            "timeline": [dataclasses.asdict(item) for item in state.timeline],
+            "tokens": [dataclasses.asdict(item) for item in state.tokens.values()],
+            "switches": dataclasses.asdict(state.switches),
+            "bucket": handle.bucket_level,
+        }

@@ -1,0 +1,90 @@
+"""What all parts of the sandbox share: the portals, the one lock, the addresses, the clock and the background."""
+
+import dataclasses
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from b24app.sandbox.background import Background
+from b24app.sandbox.state import Bucket, PortalState, RestCall, starting_portals
+from b24app.sandbox.store import revive
+
+LOG_LENGTH = 5000
+KEPT_MESSAGES = 500
+
+
+@dataclass
+class Running:
+    """What a portal forgets at a stop: its REST log, bucket and operating time by method and minute."""
+
+    rest_log: deque[RestCall] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+    bucket: Bucket = field(default_factory=Bucket)
+    operating: dict[str, dict[int, float]] = field(default_factory=dict)
+
+
+class World:
+    """Holds the portals. Read and change them only under `lock`; call `touch` after a change."""
+
+    def __init__(self, app_url: str, client_id: str, client_secret: str) -> None:
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.background = Background()
+        self.app_url = app_url.rstrip("/")
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.http_port = 0
+        self.tls_port = 0
+        self.ca_file = ""
+        self.sms_url = ""
+        self.portals: dict[str, PortalState] = {portal.key: portal for portal in starting_portals()}
+        self.running: dict[str, Running] = {key: Running() for key in self.portals}
+        self.on_change: Callable[[], None] | None = None
+
+    def touch(self) -> None:
+        """Wake whoever waits for a change, and have it written."""
+        with self.lock:
+            self.changed.notify_all()
+        if self.on_change:
+            self.on_change()
+
+    def add(self, portal: PortalState) -> None:
+        """Take in one more portal."""
+        with self.lock:
+            self.portals[portal.key] = portal
+            self.running[portal.key] = Running()
+        self.touch()
+
+    def by_host(self, host: str) -> PortalState | None:
+        """The portal that answers at this host (without port), under its name of today or a former one."""
+        return next((p for p in self.portals.values() if host == p.host or host in p.former_hosts), None)
+
+    @property
+    def oauth_host(self) -> str:
+        """Host and port of the OAuth server; no portal lives on 127.0.0.1."""
+        return f"127.0.0.1:{self.tls_port}"
+
+    @property
+    def server_endpoint(self) -> str:
+        """What the portal calls `server_endpoint`."""
+        return f"https://{self.oauth_host}/rest/"
+
+    def domain(self, portal: PortalState) -> str:
+        """What the portal posts as DOMAIN."""
+        return f"{portal.host}:{self.http_port}"
+
+    def client_endpoint(self, portal: PortalState) -> str:
+        """The REST address of the portal, ending in `/rest/`."""
+        return f"https://{portal.host}:{self.tls_port}/rest/"
+
+    def snapshot(self) -> dict[str, Any]:
+        """What is kept between two starts."""
+        with self.lock:
+            kept = [dataclasses.replace(p, messages=p.messages[-KEPT_MESSAGES:]) for p in self.portals.values()]
+            return {"portals": [dataclasses.asdict(portal) for portal in kept]}
+
+    def restore(self, data: Any) -> None:
+        """Go on from a snapshot."""
+        for item in data["portals"]:
+            self.add(revive(PortalState, item))

@@ -1,0 +1,262 @@
+"""REST conventions: tokens, envelopes, batch, limits, a renamed portal (platform.md B.3, B.4, C)."""
+
+import pytest
+import requests
+
+from b24app.sandbox import MethodError, Portal, Sandbox
+from tests.sandbox.conftest import Rest
+
+
+def test_an_answer_has_result_and_time(rest: Rest) -> None:
+    status, body = rest("user.admin")
+
+    assert (status, body["result"]) == (200, True)
+    times = {
+        "start",
+        "finish",
+        "duration",
+        "processing",
+        "date_start",
+        "date_finish",
+        "operating_reset_at",
+        "operating",
+    }
+    assert set(body["time"]) == times
+
+
+def test_the_token_travels_as_parameter_or_header(rest: Rest, alpha: Portal) -> None:
+    url = f"{alpha.client_endpoint}profile.json"
+    answers = [
+        rest.session.get(url, params={"access_token": rest.token}),
+        rest.session.post(url, data={"auth": rest.token}),
+        rest.session.post(url, headers={"Authorization": f"Bearer {rest.token}"}),
+    ]
+
+    assert [answer.json()["result"]["NAME"] for answer in answers] == ["Alice"] * 3
+    assert [answer.headers["Access-Control-Allow-Origin"] for answer in answers] == ["*"] * 3
+
+
+def test_rest_is_https_only(alpha: Portal, session: requests.Session) -> None:
+    answer = session.post(f"http://{alpha.domain}/rest/profile")
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize(
+    ("switch", "status", "code"),
+    [
+        ("deleted", 403, "PORTAL_DELETED"),
+        ("overload", 503, "OVERLOAD_LIMIT"),
+        ("unavailable", 503, "QUERY_LIMIT_EXCEEDED"),
+        ("not_installed", 401, "ERROR_OAUTH"),
+        ("payment_required", 401, "PAYMENT_REQUIRED"),
+        ("lapsed_plan", 403, "ACCESS_DENIED"),
+        ("user_access_error", 403, "user_access_error"),
+        ("insufficient_scope", 403, "insufficient_scope"),
+        ("operation_limit", 429, "OPERATION_TIME_LIMIT"),
+    ],
+)
+def test_a_switch_answers_its_error(rest: Rest, alpha: Portal, switch: str, status: int, code: str) -> None:
+    alpha.switches.set(switch, value=True)
+
+    assert rest.error("messageservice.sender.list")[:2] == (status, code)
+    alpha.switches.set(switch, value=False)
+    assert rest("messageservice.sender.list")[0] == 200
+
+
+def test_what_is_wrong_with_a_token(rest: Rest, alpha: Portal) -> None:
+    seen = [Rest(alpha, rest.session, token).error("profile")[:2] for token in ("", "unknown")]
+    alpha.set_user(1, active=False)
+    seen.append(rest.error("profile")[:2])
+    alpha.set_user(1, active=True)
+    alpha.expire_tokens()
+    seen.append(rest.error("profile")[:2])
+    rest.token = alpha.issue_token(1).access
+    alpha.uninstall()
+    seen.append(rest.error("profile")[:2])
+    alpha.install()
+    seen.append(rest.error("profile")[:2])
+
+    assert seen == [
+        (401, "NO_AUTH_FOUND"),
+        (401, "invalid_token"),
+        (401, "authorization_error"),
+        (401, "expired_token"),
+        (401, "APPLICATION_NOT_FOUND"),
+        (401, "invalid_token"),
+    ]
+
+
+def test_an_unknown_method_is_not_found(rest: Rest) -> None:
+    assert rest.error("nothing.here") == (404, "ERROR_METHOD_NOT_FOUND", "Method not found!")
+
+
+def test_a_parameter_named_token_breaks_the_call(rest: Rest) -> None:
+    assert rest.error("profile", token="x")[:2] == (403, "ACCESS_DENIED")
+
+
+def test_a_method_error_is_used_up(rest: Rest, alpha: Portal) -> None:
+    alpha.switches.method_errors = [MethodError("messageservice.*", "INTERNAL_SERVER_ERROR", "x", 500, times=2)]
+    statuses = [rest(name)[0] for name in ("messageservice.sender.list", "profile", "messageservice.sender.list")]
+
+    assert statuses == [500, 200, 500]
+    assert rest("messageservice.sender.list")[0] == 200
+
+
+def test_down_closes_the_connection_and_non_json_is_html(rest: Rest, alpha: Portal) -> None:
+    alpha.switches.down = True
+    with pytest.raises(requests.ConnectionError):
+        rest("profile")
+    alpha.switches.down = False
+    alpha.switches.non_json = True
+    answer = rest.session.post(f"{alpha.client_endpoint}profile", json={"auth": rest.token})
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (502, "text/html")
+
+
+def test_the_bucket_holds_fifty(rest: Rest, alpha: Portal) -> None:
+    codes = [rest("profile")[0] for _ in range(60)]
+    full = codes.index(503)
+
+    assert codes[:50] == [200] * 50
+    assert rest.error("profile")[1] == "QUERY_LIMIT_EXCEEDED" or full > 50
+    alpha.switches.enterprise = True
+    assert rest("profile")[0] == 200
+
+
+def test_the_operating_limit_blocks_one_method(rest: Rest, alpha: Portal) -> None:
+    alpha.switches.operating_cost, alpha.switches.operating_limit = 5.0, 8.0
+    used = [rest("user.admin")[1]["time"]["operating"] for _ in range(2)]
+
+    assert [round(seconds) for seconds in used] == [5, 10]
+    assert rest.error("user.admin")[:2] == (429, "OPERATION_TIME_LIMIT")
+    assert rest("profile")[0] == 200
+
+
+def test_a_renamed_portal_redirects_from_its_old_host(rest: Rest, alpha: Portal) -> None:
+    old = alpha.client_endpoint
+    alpha.rename("127.0.0.9")
+    answer = rest.session.post(f"{old}profile", json={"auth": rest.token}, allow_redirects=False)
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == f"{alpha.client_endpoint}profile"
+    assert "127.0.0.9" in alpha.client_endpoint
+    assert rest("profile")[0] == 200
+
+
+def test_portals_do_not_know_each_others_tokens(box: Sandbox, rest: Rest) -> None:
+    beta = box.portal("beta")
+    beta.install()
+
+    assert Rest(beta, rest.session, rest.token).error("profile")[:2] == (401, "invalid_token")
+
+
+def test_batch_answers_by_key(rest: Rest) -> None:
+    cmd = {
+        "me": "profile",
+        "bad": "nothing",
+        "nested": "batch?cmd[a]=profile",
+        "add": "messageservice.sender.add?CODE=%21",
+    }
+    status, body = rest("batch", cmd=cmd)
+    result = body["result"]
+
+    assert status == 200
+    assert result["result"]["me"]["NAME"] == "Alice"
+    assert {key: error["error"] for key, error in result["result_error"].items()} == {
+        "bad": "ERROR_METHOD_NOT_FOUND",
+        "nested": "ERROR_BATCH_METHOD_NOT_ALLOWED",
+        "add": "ERROR_SENDER_VALIDATION_FAILURE",
+    }
+    assert set(result["result_time"]) == {"me"}
+    assert "operating" in result["result_time"]["me"]
+    assert "operating" not in body["time"]
+
+
+def test_empty_parts_of_a_batch_are_php_arrays(rest: Rest) -> None:
+    assert rest("batch", cmd={})[1]["result"] == {
+        "result": [],
+        "result_error": [],
+        "result_total": [],
+        "result_next": [],
+        "result_time": [],
+    }
+
+
+def test_a_batch_of_a_list_answers_with_a_list(rest: Rest) -> None:
+    result = rest("batch", cmd=["user.admin", "scope"])[1]["result"]
+
+    assert result["result"][0] is True
+    assert "messageservice" in result["result"][1]
+    assert result["result_error"] == []
+
+
+def test_a_batch_may_be_a_form(rest: Rest, alpha: Portal) -> None:
+    form = {"auth": rest.token, "halt": "0", "cmd[a]": "user.admin", "cmd[b]": "method.get?name=profile"}
+    result = rest.session.post(f"{alpha.client_endpoint}batch", data=form).json()["result"]["result"]
+
+    assert result == {"a": True, "b": {"isExisting": True, "isAvailable": True}}
+
+
+def test_halt_leaves_the_later_commands_out(rest: Rest) -> None:
+    result = rest("batch", halt=1, cmd={"a": "user.admin", "b": "nothing", "c": "user.admin"})[1]["result"]
+
+    assert result["result"] == {"a": True}
+    assert set(result["result_error"]) == {"b"}
+
+
+def test_the_fifty_first_command_is_too_many(rest: Rest) -> None:
+    result = rest("batch", cmd={f"c{number}": "user.admin" for number in range(52)})[1]["result"]
+
+    assert len(result["result"]) == 50
+    assert {key: error["error"] for key, error in result["result_error"].items()} == {
+        "c50": "ERROR_BATCH_LENGTH_EXCEEDED",
+        "c51": "ERROR_BATCH_LENGTH_EXCEEDED",
+    }
+
+
+def test_macros_insert_earlier_results(rest: Rest) -> None:
+    cmd = {"me": "profile", "note": "im.notify.system.add?USER_ID=$result[me][ID]&MESSAGE=Hello"}
+    rest("batch", cmd=cmd)
+
+    assert [(item.user_id, item.message) for item in rest.portal.notifications] == [(1, "Hello")]
+
+
+def test_a_batch_is_one_request_for_the_bucket(rest: Rest, alpha: Portal) -> None:
+    rest("batch", cmd={f"c{number}": "user.admin" for number in range(50)})
+
+    assert alpha.bucket_level == 1.0
+
+
+def test_the_log_keeps_calls_without_tokens(rest: Rest, alpha: Portal) -> None:
+    rest("method.get", name="profile")
+    rest("batch", cmd={"a": "nothing?x=1"})
+
+    assert [(call.method, call.params, call.outcome, call.inner) for call in alpha.rest_log] == [
+        ("method.get", {"name": "profile"}, "ok", False),
+        ("nothing", {"x": "1"}, "ERROR_METHOD_NOT_FOUND", True),
+        ("batch", {"cmd": 1, "halt": False}, "ok", False),
+    ]
+
+
+def test_a_tag_replaces_the_earlier_notification(rest: Rest, alpha: Portal) -> None:
+    for text in ("first", "second"):
+        rest("im.notify.system.add", USER_ID=1, MESSAGE=text, TAG="sendline")
+    rest("im.notify.system.add", USER_ID=2, MESSAGE="other person", TAG="sendline")
+
+    assert [item.message for item in alpha.notifications] == ["second", "other person"]
+
+
+def test_events_and_placements_are_bound_once(rest: Rest, bob: Rest, alpha: Portal) -> None:
+    event = {"event": "OnAppUpdate", "handler": "https://a.example/e/"}
+    place = {"PLACEMENT": "CRM_CONTACT_DETAIL_TAB", "HANDLER": "https://a.example/p/", "TITLE": "SMS"}
+
+    assert rest("event.bind", **event)[1]["result"] is True
+    again = (400, "ERROR_CORE", "Unable to set event handler: Handler already binded")
+    assert rest.error("event.bind", **event) == again
+    assert rest.error("event.bind", event="ONNOTHING", handler="x")[1] == "ERROR_EVENT_NOT_FOUND"
+    assert rest("event.unbind", **event)[1]["result"] == {"count": 1}
+    assert bob.error("placement.bind", **place)[1] == "ACCESS_DENIED"
+    assert rest("placement.bind", **place)[1]["result"] is True
+    assert rest.error("placement.bind", PLACEMENT="DEFAULT")[:2] == (200, "EMPTY_ERROR_HANDLER_URL")
+    assert [item["placement"] for item in rest("placement.get")[1]["result"]] == ["CRM_CONTACT_DETAIL_TAB"]
