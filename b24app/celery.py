@@ -1,0 +1,23 @@
+"""The queue. It is only a bell: the rows in the database are the truth."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "b24app.settings")
+
+app = Celery("b24app")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["b24app.messaging"])
+app.autodiscover_tasks(["b24app.operations"], related_name="worker")
+app.conf.beat_schedule = {
+    "sweep": {"task": "b24app.messaging.tasks.sweep", "schedule": 10.0, "options": {"expires": 10.0}},
+    "care": {"task": "b24app.messaging.tasks.care", "schedule": 300.0, "options": {"expires": 300.0}},
+}
+
+
+@setup_logging.connect
+def leave_logging_as_the_settings_have_it(**_: Any) -> None:
+    """With a receiver, even this one, Celery sets no level, no handler of its own, and turns no output into lines."""

@@ -1,0 +1,87 @@
+"""Writing exchanges down as they happen outside of any message: checks, log-ins, look-ups."""
+
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol
+
+from django.db import DatabaseError
+from structlog import get_logger
+
+from b24app.core import storable
+from b24app.journal.models import Exchange as Row
+
+log = get_logger(__name__)
+
+
+class Spoken(Protocol):
+    """An exchange as the kit's network or the portal's gives it, already redacted."""
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def ms(self) -> int: ...
+
+    @property
+    def request(self) -> str: ...
+
+    @property
+    def response(self) -> str: ...
+
+    @property
+    def error(self) -> str: ...
+
+
+def row(
+    spoken: Spoken, peer: str, *, portal: int | None = None, connection: int | None = None, message: int | None = None
+) -> Row:
+    """The unsaved row of an exchange."""
+    return Row(
+        at=spoken.at,
+        portal_id=portal,
+        connection_id=connection,
+        message_id=message,
+        peer=peer,
+        method=spoken.method,
+        host=spoken.host[:255],
+        path=storable.text(spoken.path)[:500],
+        status=spoken.status,
+        ms=spoken.ms,
+        request=storable.text(spoken.request),
+        response=storable.text(spoken.response),
+        error=storable.text(spoken.error)[:300],
+    )
+
+
+class Recorder:
+    """Collects exchanges and writes them at the end of the block; a database that is away only costs the record."""
+
+    def __init__(self, portal: int, peer: str, connection: int | None = None) -> None:
+        self._portal, self._peer, self._connection = portal, peer, connection
+        self._rows: list[Row] = []
+
+    def __call__(self, spoken: Spoken) -> None:
+        self._rows.append(row(spoken, self._peer, portal=self._portal, connection=self._connection))
+
+    def __enter__(self) -> "Recorder":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            Row.objects.bulk_create(self._rows)
+        except DatabaseError:
+            log.warning("exchanges_not_recorded", count=len(self._rows))

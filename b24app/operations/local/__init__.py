@@ -1,0 +1,1 @@
+"""The whole application on one machine, with private stores and the sandbox: `make run` and `make demo`."""

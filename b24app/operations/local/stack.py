@@ -1,0 +1,124 @@
+"""The whole application and its sandbox, started in order: stores, database, sandbox, web, worker, beat."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from b24app.operations.local import environment
+from b24app.operations.local.embedded import stores
+from b24app.operations.local.supervisor import Supervisor, free_port
+
+ROOT = Path(__file__).resolve().parents[3]
+LOCALE = ROOT / "b24app" / "locale"
+QUEUES = "dispatch,slow,push,care"
+CELERY = ("-m", "celery", "-A", "b24app")
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of the application and of the sandbox's portal pages, REST and OAuth (TLS), and SMS service."""
+
+    app: int = 8000
+    portal: int = 8001
+    tls: int = 8444
+    sms: int = 8002
+
+    def free(self) -> "Ports":
+        """The same ports, each replaced where somebody else holds it."""
+        return Ports(free_port(self.app), free_port(self.portal), free_port(self.tls), free_port(self.sms))
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running application: its addresses and the supervisor of its processes."""
+
+    app: str
+    portal: str
+    sms: str
+    supervisor: Supervisor
+
+
+@contextmanager
+def running(local: Path, ports: Ports, *, durable: bool, say: Callable[[str], None]) -> Iterator[Stack]:
+    """Start everything with its data, keys and logs in `local`, which is made; stop it all at the end.
+
+    Raises processes.NotReady or embedded.Busy; `say` is told each step in a few words. Taken ports are replaced.
+    """
+    local.mkdir(mode=0o711, parents=True, exist_ok=True)
+    (local / "sandbox").mkdir(exist_ok=True)
+    say("starting PostgreSQL and Redis")
+    with stores(local, durable=durable) as urls:
+        ports = ports.free()
+        env = environment.development(local, urls=urls, app_port=ports.app, oauth_port=ports.tls)
+        supervisor = Supervisor(logs=local / "logs", cwd=ROOT, env=env)
+        try:
+            _prepare(supervisor, say)
+            _serve(supervisor, local, ports, say)
+            yield Stack(
+                app=env["PUBLIC_URL"],
+                portal=f"http://localhost:{ports.portal}",
+                sms=f"http://127.0.0.1:{ports.sms}",
+                supervisor=supervisor,
+            )
+        finally:
+            supervisor.stop()
+
+
+def _prepare(supervisor: Supervisor, say: Callable[[str], None]) -> None:
+    say("bringing the database up to date")
+    supervisor.run("migrate", ["manage.py", "migrate", "--noinput", "--verbosity", "1"])
+    if _translations_are_stale():
+        say("compiling translations")
+        supervisor.run("translations", ["-m", "babel.messages.frontend", "compile", "-d", str(LOCALE), "-D", "django"])
+
+
+def _translations_are_stale() -> bool:
+    for source in LOCALE.glob("*/LC_MESSAGES/django.po"):
+        compiled = source.with_suffix(".mo")
+        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
+            return True
+    return False
+
+
+def _serve(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str], None]) -> None:
+    app = f"http://127.0.0.1:{ports.app}"
+    sandbox = ["-m", "b24app.sandbox", "--http", str(ports.portal), "--tls", str(ports.tls), "--sms", str(ports.sms)]
+    web = ["-m", "gunicorn", "b24app.wsgi", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+    binding = ["--bind", f"127.0.0.1:{ports.app}", "--graceful-timeout", "5", "--no-control-socket"]
+    say("starting the sandbox portal and SMS service")
+    supervisor.start(
+        "sandbox",
+        [*sandbox, "--state", local / "sandbox", "--app", app],
+        ready=lambda: _says_ready(supervisor.log("sandbox")),
+    )
+    say("starting the application: web, worker, beat")
+    start_worker(supervisor)
+    start_beat(supervisor, local)
+    supervisor.start("web", [*web, *binding], ready=lambda: _answers(ports.app))
+
+
+def start_worker(supervisor: Supervisor) -> None:
+    """Start a worker for all queues."""
+    supervisor.start("worker", [*CELERY, "worker", "-P", "threads", "-c", "16", "-Q", QUEUES])
+
+
+def start_beat(supervisor: Supervisor, local: Path) -> None:
+    """Start a beat; its schedule is kept in `local`."""
+    supervisor.start("beat", [*CELERY, "beat", "--schedule", local / "beat", "--pidfile", ""])
+
+
+def _says_ready(log: Path) -> bool:
+    return log.exists() and any(line.startswith("ready") for line in log.read_text(errors="replace").splitlines())
+
+
+def _answers(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/app/")
+        return connection.getresponse().status < 500
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,103 @@
+"""Starts the parts of the application, watches them and stops them all; their output goes to one log file each."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from b24app.operations.local import processes
+
+START_SECONDS = 45
+STOP_SECONDS = 8
+
+
+class Supervisor:
+    """Children by name, all in `cwd` with `env`; `logs` is the folder of `<name>.log`."""
+
+    def __init__(self, *, logs: Path, cwd: Path, env: Mapping[str, str]) -> None:
+        self._logs = logs
+        self._cwd = cwd
+        self._env = env
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def log(self, name: str) -> Path:
+        """The log file of the child `name`."""
+        return self._logs / f"{name}.log"
+
+    def start(self, name: str, arguments: Sequence[str | Path], *, ready: Callable[[], bool] | None = None) -> None:
+        """Start `python <arguments>` and wait until `ready`; raises processes.NotReady."""
+        self.log(name).unlink(missing_ok=True)
+        self._children[name] = self._spawn(name, arguments)
+        if ready is not None:
+            processes.wait_until(ready, self._children[name], name=name, log=self.log(name), seconds=START_SECONDS)
+
+    def run(self, name: str, arguments: Sequence[str | Path], *, seconds: float = 120) -> None:
+        """Run `python <arguments>` to its end; raises processes.NotReady when that is not a good one."""
+        self.log(name).unlink(missing_ok=True)
+        child = self._children[name] = self._spawn(name, arguments)
+        processes.wait_until(lambda: child.poll() == 0, child, name=name, log=self.log(name), seconds=seconds)
+        del self._children[name]
+
+    def crash(self, name: str) -> None:
+        """Kill the child `name` and its whole group, as a power cut would; `start` brings it back."""
+        child = self._children.pop(name)
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+    def watch(self) -> str:
+        """Wait until a child ends by itself and return its name."""
+        while True:
+            for name, child in self._children.items():
+                if child.poll() is not None:
+                    return name
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """Ask all children at once, wait up to STOP_SECONDS together, then kill; nothing is left running."""
+        for child in self._children.values():
+            processes.ask(child)
+        deadline = time.monotonic() + STOP_SECONDS
+        for child in self._children.values():
+            processes.finish(child, seconds=deadline - time.monotonic())
+        self._children.clear()
+
+    def _spawn(self, name: str, arguments: Sequence[str | Path]) -> subprocess.Popen[bytes]:
+        return processes.spawn([sys.executable, *arguments], log=self.log(name), env=self._env, cwd=self._cwd)
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt in the block, like Ctrl-C; later ones change nothing."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for one in signals:
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {one: signal.signal(one, interrupt) for one in signals}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def free_port(wanted: int) -> int:
+    """`wanted` when nothing holds it on 127.0.0.1, otherwise one that is free; 0 asks for any."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    if wanted not in {0, port}:
+        print(f"Port {wanted} is taken; using {port} instead.", flush=True)
+    return port

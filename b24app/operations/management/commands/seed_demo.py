@@ -1,0 +1,62 @@
+"""`manage.py seed_demo`: a little demonstration data, so that the screens of a fresh portal have something to show."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from b24app.console import registration
+from b24app.messaging import connections
+from b24app.messaging.models import Connection, Sender
+from b24app.operations.management import demo_past
+from b24app.operations.management.demo_plan import DAYS
+from b24app.portals.models import Portal
+
+SERVICE = "demo"
+NAMES = {"en": "Marlow & Finch", "ru": "Марлоу и Финч"}  # a shop for furniture that does not exist
+
+
+class Command(BaseCommand):
+    """Only for development: it gives every installed portal without an account a demo one, a sender and a past."""
+
+    help = __doc__
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError("Demonstration data is for development (DEBUG); nothing was done.")
+        for portal in Portal.objects.installed().order_by("pk"):
+            if portal.connections.exists():
+                self.stdout.write(f"{portal} has an account already and stays as it is.")
+            else:
+                self._furnish(portal)
+
+    def _furnish(self, portal: Portal) -> None:
+        sender = _sender(_account(portal))
+        trouble = registration.save_and_register(sender)
+        if trouble is not None:
+            self.stderr.write(f"{portal}: {trouble.what} {trouble.todo}")
+        with transaction.atomic():
+            count = demo_past.tell(sender)
+        self.stdout.write(f"{portal} has a demo account, a sender and {count} messages of the last {DAYS} days.")
+
+
+def _account(portal: Portal) -> Connection:
+    found = connections.check(SERVICE, {}, portal)
+    connection = connections.connect(portal, SERVICE, "", {}, found)
+    connection.created_at = timezone.now() - timedelta(days=DAYS)
+    connection.save(update_fields=["created_at"])
+    return connection
+
+
+def _sender(connection: Connection) -> Sender:
+    signature = connections.senders_at(connection.service, connection.account, connection.portal)[0]
+    return Sender(
+        portal=connection.portal,
+        connection=connection,
+        names=NAMES,
+        signature=signature,
+        created_at=connection.created_at,
+    )

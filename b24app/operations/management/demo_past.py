@@ -1,0 +1,138 @@
+"""Messages that look back on two weeks: they take the road at once, and then their times are moved into the past.
+
+The road's own steps decide what becomes of each and count it; only the waiting between them is left out.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+
+from django.db.models import OuterRef, Subquery
+from django.utils import timezone
+
+from b24app.messaging import connections, intake, reports, verdicts
+from b24app.messaging.memo import SharedMemo
+from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
+from b24app.messaging.statuses import Phase
+from b24app.operations.management.demo_plan import Planned, plan
+from providers.kit import contract, errors, registry
+from providers.kit.http import Exchange
+
+SEED = 20_120_412  # any number, but always this one
+PRICE, CURRENCY = Decimal("0.0079"), "USD"  # of one part, invented
+Pair = tuple[Planned, Message]
+
+
+def tell(sender: Sender) -> int:
+    """Store the planned messages of a new sender of the demo service, and their fates; answers how many.
+
+    Call it in a transaction: half-way the messages are due, and a worker would send them.
+    """
+    random = Random(SEED)  # noqa: S311 - a story, not a secret
+    planned = plan(random, timezone.now(), sender.portal.zone)
+    for one in planned:
+        _take_in(random, sender, one)
+    due = [pair for pair in _pairs(planned, sender) if pair[1].phase == Phase.WAITING]
+    _hand_over(random, sender.connection, due)
+    _report(sender.connection, _pairs(planned, sender))
+    _move_into_the_past(random, sender)
+    return len(planned)
+
+
+def _pairs(planned: Sequence[Planned], sender: Sender) -> list[Pair]:
+    return list(zip(planned, Message.objects.filter(sender=sender).order_by("pk"), strict=True))
+
+
+def _take_in(random: Random, sender: Sender, one: Planned) -> None:
+    """As the portal calls: people write from cards, robots and campaigns have no author."""
+    author = sender.portal.tokens.values_list("user_id", flat=True).first() if one.module == "crm" else None
+    payload = {
+        "message_id": f"{random.getrandbits(128):032x}",
+        "message_to": one.to,
+        "message_body": one.text,
+        "module_id": one.module,
+        "ts": str(int((one.received_at - one.fate.late).timestamp())),
+        "auth": {"user_id": str(author or 0)},
+    }
+    intake.accept(sender.uuid.hex, payload, one.received_at)
+    if one.fate.is_cancelled:
+        intake.cancel(Message.objects.get(sender=sender, message_id=payload["message_id"]))
+
+
+def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> None:
+    """What the drain does, but for its threads, its rate and its repeats."""
+    for one, message in due:
+        message.phase, message.attempts = Phase.ON_WIRE, one.fate.tries
+        message.first_attempt_at = one.received_at + timedelta(seconds=random.uniform(0.1, 0.9))
+    Message.objects.bulk_update([message for _one, message in due], ["phase", "attempts", "first_attempt_at"])
+    kind = registry.get(connection.service)
+    http = connections.http_for(kind, connection.account, lambda _exchange: None)
+    service = kind(connection.account, http, SharedMemo(connection.uuid.hex))
+    verdicts.record(connection, kind, [_verdict(random, service, message) for _one, message in due])
+    http.close()
+
+
+def _verdict(random: Random, service: contract.Provider, message: Message) -> verdicts.Verdict:
+    said: contract.Accepted | errors.SmsError
+    try:
+        receipt = service.send(contract.Sms(to=message.to, text=message.text, reference=message.reference.hex))
+        said = replace(receipt, price=PRICE * (receipt.parts or 1), currency=CURRENCY)
+    except errors.SmsError as error:
+        said = error
+    return verdicts.Verdict.of(message, said, _exchanges(random, message, said))
+
+
+def _exchanges(random: Random, message: Message, said: contract.Accepted | errors.SmsError) -> list[Exchange]:
+    """The conversations that the demo service does not have, one for each try."""
+    began = message.first_attempt_at or message.received_at
+    pause = (timezone.now() - began) / message.attempts
+    return [_exchange(random, began + pause * place, said) for place in range(message.attempts)]
+
+
+def _exchange(random: Random, at: datetime, said: contract.Accepted | errors.SmsError) -> Exchange:
+    silent = isinstance(said, errors.Unreachable | errors.Uncertain)
+    answer = {"id": said.ref, "status": "accepted"} if isinstance(said, contract.Accepted) else {"error": said.code}
+    return Exchange(
+        at=at,
+        method="POST",
+        host="sms.example",
+        path="/messages",
+        status=0 if silent else 202 if isinstance(said, contract.Accepted) else 400,
+        ms=random.randint(60, 900),
+        request="",
+        response="" if silent else json.dumps(answer),
+        error=type(said).__name__ if silent else "",
+    )
+
+
+def _report(connection: Connection, pairs: Iterable[Pair]) -> None:
+    """What the service says later of those it took."""
+    told = [
+        contract.Report(ref=message.ref, status=status, word=status.value, code=one.fate.code)
+        for one, message in pairs
+        if message.ref and (status := one.fate.reported)
+    ]
+    reports.keep(connection.pk, told)
+    reports.settle(connection.pk)
+
+
+def _move_into_the_past(random: Random, sender: Sender) -> None:
+    """Every message ended soon after it came, and the portal knows; nothing is asked or told any more."""
+    messages = list(Message.objects.filter(sender=sender).order_by("pk"))
+    for message in messages:
+        asked = message.first_attempt_at or message.received_at
+        answered = asked + timedelta(seconds=random.uniform(0.1, 0.9))
+        if message.sent_at:
+            message.sent_at = answered
+            answered += timedelta(seconds=random.uniform(2, 90))
+        if message.final_at:
+            message.final_at = answered if message.attempts else message.received_at
+        if message.phase != Phase.UNKNOWN:  # of which the portal is told nothing
+            message.pushed = message.status
+        message.poll_at = message.push_at = None
+    Message.objects.bulk_update(messages, ["sent_at", "final_at", "pushed", "poll_at", "push_at"])
+    ends = Message.objects.filter(pk=OuterRef("message")).values("final_at")
+    DeliveryReport.objects.filter(connection=sender.connection).update(received_at=Subquery(ends))

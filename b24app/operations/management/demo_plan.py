@@ -1,0 +1,125 @@
+"""Two weeks of an invented shop's messages, planned: who is written to, what, when, and what shall become of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from providers.kit.contract import Status
+
+DAYS = 14
+OPENS, CLOSES = time(8, 30), time(19, 30)
+JUST_NOW = timedelta(minutes=10)  # nothing is younger, so that all that followed is in the past too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """`count` messages with one end. `endings` are last digits of the number: by them the demo service decides."""
+
+    count: int
+    endings: range = range(80)
+    within: timedelta = timedelta(days=DAYS)  # ago, at most
+    reported: Status | None = None  # what the service said later of a message that it took
+    code: str = ""  # and its own word for the cause
+    tries: int = 1
+    is_cancelled: bool = False
+    is_readable: bool = True  # the number, as the portal wrote it
+    late: timedelta = timedelta(0)  # the portal handed it over so long after it was written
+
+
+FATES = (
+    Fate(count=66, reported=Status.DELIVERED),
+    Fate(count=20, reported=Status.DELIVERED, within=timedelta(hours=30)),
+    Fate(count=6, reported=Status.DELIVERED, within=timedelta(hours=3)),
+    Fate(count=8, reported=Status.UNDELIVERED, code="absent", endings=range(80, 90)),
+    Fate(count=4, endings=range(90, 95)),
+    Fate(count=3, endings=range(95, 96)),
+    Fate(count=3, within=timedelta(hours=2)),
+    Fate(count=2, endings=range(98, 99), within=timedelta(hours=20)),
+    Fate(count=2, endings=range(99, 100), tries=6, within=timedelta(hours=5)),
+    Fate(count=3, is_readable=False),
+    Fate(count=2, is_cancelled=True),
+    Fate(count=1, late=timedelta(hours=26)),
+)
+
+MODULES = {"crm": 5, "bizproc": 4, "sender": 2}  # weights
+UNREADABLE = ("call Olivia back", "555-01", "none")
+
+ENGLISH_NAMES = ("Olivia", "Marcus", "Priya", "Tom", "Hannah", "Kwame", "Ingrid", "Leo", "Sofia", "Ben", "Yuki", "Nora")
+RUSSIAN_NAMES = ("Анна", "Тимур", "Вера", "Игорь", "Дина", "Павел")
+ENGLISH_TEXTS = {
+    "crm": (
+        "Hello {name}, this is Clara of Marlow & Finch. The armchair you asked about is back in stock.",
+        "{name}, thank you for your visit. The offer for the oak table is in your mailbox; it holds until Friday.",
+        "Hi {name}, our fitter Joe will be with you on Thursday between 10 and 12. Is that all right?",
+        "{name}, we have found the fabric you were looking for. Come and feel it, we keep it for a week.",
+    ),
+    "bizproc": (
+        "Marlow & Finch: order {number} is packed and leaves our workshop today.",
+        "Marlow & Finch: {name}, your delivery {number} comes tomorrow between 9:00 and 13:00.",
+        "Marlow & Finch: we have received your payment for order {number}. Thank you!",
+        "Marlow & Finch: order {number} is ready to be collected at 12 Lantern Lane, daily until 19:00.",
+    ),
+    "sender": (
+        "{name}, garden days at Marlow & Finch: 15% off everything made of teak until Sunday. Reply STOP to stop.",
+        "{name}, an evening on reading lamps: Friday at seven, 12 Lantern Lane. Bring a friend. Reply STOP to stop.",
+    ),
+}
+RUSSIAN_TEXTS = {
+    "crm": (
+        "{name}, добрый день! Это Клара из «Марлоу и Финч». Кресло, о котором вы спрашивали, снова есть.",
+        "{name}, спасибо за визит! Предложение по дубовому столу отправили на почту, оно действует до пятницы.",
+    ),
+    "bizproc": (
+        "«Марлоу и Финч»: заказ {number} собран и сегодня уедет из мастерской.",
+        "«Марлоу и Финч»: {name}, доставка {number} завтра с 9:00 до 13:00.",
+    ),
+    "sender": ("{name}, дни сада в «Марлоу и Финч»: скидка 15% на всё из тика до воскресенья.",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One message as the portal would hand it over."""
+
+    fate: Fate
+    received_at: datetime
+    module: str
+    to: str
+    text: str
+
+
+def plan(random: Random, now: datetime, zone: ZoneInfo) -> list[Planned]:
+    """Everything, oldest first; the same for the same `random` but for the moments, which lie before `now`."""
+    clock = Random(random.random())  # noqa: S311 - apart, for how often it is asked depends on the hour
+    fates = [fate for fate in FATES for _ in range(fate.count)]
+    planned = [_planned(random, fate, _moment(clock, fate, now, zone)) for fate in fates]
+    return sorted(planned, key=lambda one: one.received_at)
+
+
+def _planned(random: Random, fate: Fate, moment: datetime) -> Planned:
+    module = random.choices(list(MODULES), list(MODULES.values()))[0]
+    is_russian = random.random() < 0.2
+    names, texts = (RUSSIAN_NAMES, RUSSIAN_TEXTS) if is_russian else (ENGLISH_NAMES, ENGLISH_TEXTS)
+    text = random.choice(texts[module]).format(name=random.choice(names), number=random.randint(4100, 4990))
+    to = _number(random, fate, is_russian=is_russian) if fate.is_readable else random.choice(UNREADABLE)
+    return Planned(fate, moment, module, to, text)
+
+
+def _number(random: Random, fate: Fate, *, is_russian: bool) -> str:
+    """Nobody's: kept for fiction or, where a country has no such range, obviously invented."""
+    ending = random.choice(fate.endings)
+    if is_russian:
+        return f"+79990000{ending:03}"
+    return random.choice((f"+120255501{ending:02}", f"+447700900{random.randint(0, 9)}{ending:02}"))
+
+
+def _moment(random: Random, fate: Fate, now: datetime, zone: ZoneInfo) -> datetime:
+    """Within opening hours, where the time allows it."""
+    newest = now - JUST_NOW
+    moment = newest
+    for _ in range(20):
+        moment = newest - random.random() * (fate.within - JUST_NOW)
+        if OPENS <= moment.astimezone(zone).time() < CLOSES:
+            break
+    return moment

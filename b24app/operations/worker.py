@@ -1,0 +1,39 @@
+"""What every worker process does besides its tasks: replays the spool, sweeps when nobody else does, stops cleanly."""
+
+import threading
+from typing import Any
+
+import structlog
+from celery.signals import worker_ready, worker_shutting_down
+from django.db import connections
+
+from b24app.core import stopping
+from b24app.doors import replay
+from b24app.messaging import bell, tasks
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 15.0  # seconds
+NOBODY_SWEEPS = 60.0
+
+
+@worker_ready.connect
+def begin(**_: Any) -> None:
+    replay.keep_replaying()
+    threading.Thread(target=_sweep_when_nobody_does, name="sweep-when-nobody-does", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def end(**_: Any) -> None:
+    stopping.ask()
+
+
+def _sweep_when_nobody_does() -> None:
+    while not stopping.wait(LOOK_EVERY):
+        try:
+            if bell.seconds_since_sweep() > NOBODY_SWEEPS:
+                tasks.look_round()
+        except Exception as error:  # noqa: BLE001 - this thread must outlive whatever happens
+            log.warning("sweep_failed", error=type(error).__name__)
+        finally:
+            connections.close_all()

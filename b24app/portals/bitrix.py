@@ -1,0 +1,277 @@
+"""The only file that imports b24pysdk: our words in, our errors out, one try per call, and nothing done by itself.
+
+The SDK's exceptions print addresses and answers with tokens in them, so none of them leaves this file, not even as the
+context of another. Facts about the wire are in platform.md sections B and C.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import certifi
+import requests
+from b24pysdk.api.requesters import BitrixAPIRequester, BitrixOAuthRequester
+from b24pysdk.credentials import BitrixApp, BitrixToken
+from b24pysdk.errors import (
+    BitrixBaseAPIError,
+    BitrixRequestError,
+    BitrixRequestTimeout,
+    BitrixResponseError,
+    BitrixResponseJSONDecodeError,
+)
+from django.conf import settings
+from django.utils import timezone
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+
+from b24app.journal.models import Exchange
+from b24app.portals.answers import (
+    ErrorAnswer,
+    Moved,
+    NoAnswer,
+    Owner,
+    Pair,
+    Reply,
+    complete,
+    entry,
+    error_of,
+    line_of,
+    mapping,
+    outline,
+    owner_of,
+    pair_of,
+    reset_at,
+    unreadable,
+)
+from providers.kit.guard import AddressRefused, Deadline, Guard, NotConnected, pool_classes
+
+CONNECT_SECONDS, READ_SECONDS = 3, 20
+MAX_ANSWER = 8_000_000  # bytes
+
+# What an exchange keeps of a method's parameters; addresses, names and texts stay out of it.
+KEPT_PARAMS = frozenset({"CODE", "STATUS", "MESSAGE_ID", "TYPE", "EVENT", "PLACEMENT"})
+
+Record = Callable[[Exchange], None]
+Command = tuple[str, Mapping[str, Any]]
+T = TypeVar("T")
+
+
+def call(host: str, access: str, method: str, params: Mapping[str, Any], record: Record) -> Reply:
+    """Call one REST method of the portal at `host`; raises ErrorAnswer, NoAnswer, Moved."""
+    wire = _Token(host, access)
+    notes = {key: str(value)[:128] for key, value in params.items() if key.upper() in KEPT_PARAMS}
+    talk = _Talk("bitrix24", "POST", host, f"/rest/{method}.json", notes, record, (access,))
+    answer = talk.hold(wire, lambda: complete(wire.call_method(method, dict(params))))
+    return Reply(answer["result"], reset_at(answer.get("time")))
+
+
+def batch(host: str, access: str, commands: Sequence[Command], record: Record) -> list[Reply | ErrorAnswer | None]:
+    """Call at most 50 methods in one request that does not halt; None stands for an entry the portal left out."""
+    wire = _Token(host, access)
+    methods = sorted({method for method, _ in commands})
+    notes = {method: sum(name == method for name, _ in commands) for method in methods}
+    talk = _Talk("bitrix24", "POST", host, "/rest/batch.json", {"commands": len(commands), **notes}, record, (access,))
+    # Keys that are no numbers: PHP would turn 0…n-1 into a list, and some of them into an object.
+    keyed = {f"c{index}": (method, dict(params)) for index, (method, params) in enumerate(commands)}
+    answer = talk.hold(wire, lambda: complete(wire.call_batch(keyed)))
+    parts = mapping(answer.get("result"))
+    results, errors, times = (mapping(parts.get(name)) for name in ("result", "result_error", "result_time"))
+    return [entry(key, results, errors, times, access) for key in keyed]
+
+
+def app_info(host: str, access: str, record: Record) -> Owner:
+    """Ask the OAuth server at `host` who a token belongs to; raises ErrorAnswer, NoAnswer, Moved."""
+    app = _App(host)
+    talk = _Talk("oauth", "GET", host, "/rest/app.info/", {}, record, (access,))
+    return talk.hold(app, lambda: owner_of(app.wire.get_app_info(access)))
+
+
+def refresh(host: str, token: str, record: Record) -> Pair:
+    """Exchange a refresh token for a new pair; the old one is spent. Raises ErrorAnswer, NoAnswer, Moved."""
+    app = _App(host)
+    talk = _Talk("oauth", "GET", host, "/oauth/token/", {"grant_type": "refresh_token"}, record, (token,))
+    return talk.hold(app, lambda: pair_of(app.wire.refresh_oauth_token(token)))
+
+
+def redeem(host: str, code: str, record: Record) -> Pair:
+    """Exchange an authorization code (30 s, one time) for a pair; raises ErrorAnswer, NoAnswer, Moved."""
+    app = _App(host)
+    talk = _Talk("oauth", "GET", host, "/oauth/token/", {"grant_type": "authorization_code"}, record, (code,))
+    return talk.hold(app, lambda: pair_of(app.wire.get_oauth_token(code)))
+
+
+# -- the SDK, tamed ----------------------------------------------------------------------------------------------------
+
+
+class _Adapter(HTTPAdapter):
+    """Connects only where the guard allows, and trusts certifi's authorities and those in EXTRA_CA_FILE."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options, ssl_context=_trust(settings.EXTRA_CA_FILE))
+        self.poolmanager.pool_classes_by_scheme = pool_classes(Guard(settings.ALLOWED_PRIVATE_NETWORKS))
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        return super().proxy_manager_for(*args, **options, ssl_context=_trust(settings.EXTRA_CA_FILE))
+
+    def cert_verify(self, conn: Any, *_: Any) -> None:
+        # requests would load the whole bundle again for each connection: forty milliseconds of CPU.
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+@cache
+def _trust(extra: str) -> ssl.SSLContext:
+    """Made once per process, and not a combined file in /tmp, which cleaners remove under a long-lived worker."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    if extra:
+        context.load_verify_locations(extra)
+    return context
+
+
+def _send(method: str, url: str, **options: Any) -> requests.Response:
+    """One request on one connection, without redirects; the environment's proxies, CA files and .netrc play no part."""
+    with requests.Session() as session, Deadline(READ_SECONDS) as deadline:
+        session.trust_env = False
+        session.mount("https://", _Adapter(max_retries=0))
+        if settings.EGRESS_PROXY:
+            session.proxies = {"https": settings.EGRESS_PROXY}
+        timeout = (CONNECT_SECONDS, READ_SECONDS)
+        response = session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **options)
+        try:
+            body = response.raw.read(MAX_ANSWER + 1, decode_content=True)
+        except HTTPError:
+            raise requests.Timeout if deadline.passed else requests.ConnectionError from None
+        if deadline.passed or len(body) > MAX_ANSWER:
+            raise requests.Timeout if deadline.passed else requests.ConnectionError
+        response._content = body
+    return response
+
+
+class _Restful(BitrixAPIRequester):  # type: ignore[misc]  # the SDK has no types
+    status = 0
+
+    def _request(self) -> requests.Response:
+        response = _send("POST", self._url, json=self._params, headers=self._headers)
+        self.status = response.status_code
+        return response
+
+    @classmethod
+    def _parse_response(cls, response: requests.Response) -> Any:
+        return _parsed(super()._parse_response, response)
+
+
+class _Authority(BitrixOAuthRequester):  # type: ignore[misc]  # the SDK has no types
+    host = ""
+    status = 0
+
+    def _request(self, url: str, params: Mapping[str, Any]) -> requests.Response:
+        # The SDK writes its one host into class attributes; the path is right.
+        address = f"https://{self.host}{urlsplit(url).path}"
+        response = _send("GET", address, params=params, headers=self._headers)
+        self.status = response.status_code
+        return response
+
+    @classmethod
+    def _parse_response(cls, response: requests.Response) -> Any:
+        return _parsed(super()._parse_response, response)
+
+
+def _parsed(parse: Callable[[requests.Response], Any], response: requests.Response) -> Any:
+    """The SDK stumbles over JSON that is no object; that is an answer nobody can read."""
+    try:
+        answer = parse(response)
+    except (AttributeError, TypeError, KeyError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise BitrixResponseJSONDecodeError(response)
+    return answer
+
+
+class _Token(BitrixToken):  # type: ignore[misc]  # the SDK has no types
+    """A token that neither refreshes itself nor follows a renamed portal: both are decided in `rest.py`."""
+
+    _AUTO_REFRESH_EXPIRED_TOKEN = False
+    _AUTO_CHANGED_DOMAIN = False
+
+    def __init__(self, host: str, access: str) -> None:
+        super().__init__(domain=host, auth_token=access, bitrix_app=_App(""))
+        self.status = 0
+
+    def call_method(self, api_method: str, params: Mapping[str, Any] | None = None, **_: Any) -> Any:
+        """See the SDK; through our own requester."""
+        body = {**(params or {}), "auth": self.auth_token}
+        wire = _Restful(f"https://{self.domain}/rest/{api_method}.json", params=body, max_retries=1)
+        try:
+            return self._execute_with_retries(wire.call)
+        finally:
+            self.status = wire.status
+
+
+class _App(BitrixApp):  # type: ignore[misc]  # the SDK has no types
+    """Our application at one OAuth server."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(client_id=settings.B24_CLIENT_ID, client_secret=settings.B24_CLIENT_SECRET)
+        self.wire = _Authority(self, max_retries=1)
+        self.wire.host = host
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the latest answer, 0 before it."""
+        return int(self.wire.status)
+
+
+@dataclass(slots=True)
+class _Talk:
+    """One conversation: held once, recorded whatever comes of it."""
+
+    peer: str
+    method: str
+    host: str
+    path: str
+    notes: Mapping[str, Any]
+    record: Record
+    secrets: tuple[str, ...]
+
+    def hold(self, wire: _Token | _App, ask: Callable[[], T]) -> T:
+        at, started = timezone.now(), time.monotonic()
+        answer, failure = self._attempt(ask)
+        exchange = Exchange(
+            at=at,
+            peer=self.peer,
+            method=self.method,
+            host=self.host[:255],
+            path=self.path[:500],
+            status=wire.status,
+            ms=round((time.monotonic() - started) * 1000),
+            request=" ".join(f"{key}={value}" for key, value in self.notes.items()),
+            response="" if failure else outline(answer),
+            error=line_of(failure),
+        )
+        self.record(exchange)
+        if failure:
+            raise failure  # out here, so that no exception of the SDK hangs on it
+        return answer  # type: ignore[return-value]  # there is one where there is no failure
+
+    def _attempt(self, ask: Callable[[], T]) -> tuple[T | None, ErrorAnswer | NoAnswer | Moved | None]:
+        failure: ErrorAnswer | NoAnswer | Moved
+        try:
+            return ask(), None
+        except BitrixBaseAPIError as error:
+            failure = error_of(error.json_response, (*self.secrets, settings.B24_CLIENT_SECRET))
+        except BitrixResponseError as error:
+            failure = unreadable(error.response.status_code, error.response.headers.get("Location", ""))
+        except BitrixRequestTimeout:
+            failure = NoAnswer(f"no answer within {READ_SECONDS} s")
+        except BitrixRequestError:
+            failure = NoAnswer("the connection broke")
+        except NotConnected as error:
+            failure = NoAnswer(str(error), reached=False)
+        except AddressRefused:
+            failure = NoAnswer("the address lies in a network that may not be reached", reached=False)
+        except (KeyError, ValueError, TypeError):
+            failure = NoAnswer("the answer lacks what it must have")
+        return None, failure

@@ -1,0 +1,245 @@
+"""Is this caller truly that portal, that user? Only the OAuth server can tell, so it is asked (platform.md A.5)."""
+
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from b24app.portals import bitrix, exchanges, reactions, tokens
+from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer, Owner, Pair, https_host
+from b24app.portals.errors import BadTicket, InDoubt, NotOurs, PortalError
+from b24app.portals.models import Portal, PortalToken
+from b24app.portals.tickets import Visitor, mint, read
+
+__all__ = ["BadTicket", "Launch", "NotOurs", "Visitor", "mint", "read", "verify_launch"]
+
+log = structlog.get_logger(__name__)
+
+ADMIN_ONLY = "messageservice.sender.list"
+ACCESS_LIFETIME = 3600  # seconds
+MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A verified opening of our page: who, where, with what. `first_time`: not yet installed to the end.
+
+    `version` is the application's version as the OAuth server knows it.
+    """
+
+    portal: Portal
+    user_id: int
+    is_admin: bool
+    language: str
+    placement: str
+    placement_options: Mapping[str, Any]
+    first_time: bool
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a page or an event says about itself, before anything of it is believed."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    expires_in: str
+    member_id: str
+    server_endpoint: str
+    application_token: str = field(repr=False)
+
+
+def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
+    """Find out who opened our page with this query and form (platform.md A.3), and keep an administrator's tokens.
+
+    Raises NotOurs for a forged, foreign or unsupported caller, InDoubt when the OAuth server or, at the first opening,
+    the portal does not answer, and what the portal's own refusal means otherwise. Nothing is stored on NotOurs.
+    """
+    claim = Claim(
+        access=form.get("AUTH_ID", ""),
+        refresh=form.get("REFRESH_ID", ""),
+        expires_in=form.get("AUTH_EXPIRES", ""),
+        member_id=form.get("member_id", ""),
+        server_endpoint=form.get("SERVER_ENDPOINT", ""),
+        application_token=form.get("APPLICATION_TOKEN", ""),
+    )
+    if not claim.access:
+        raise NotOurs("NO_TOKEN", _("Please open the application from the menu of your Bitrix24."))
+    owner, host = confirm(claim)
+    if not _same_host(query.get("DOMAIN", ""), owner):
+        raise _foreign(None, "domain")
+    secure = query["PROTOCOL"] != "0" if "PROTOCOL" in query else None
+    portal = remember(owner, host, secure=secure, language=query.get("LANG", ""))
+    is_admin = take_tokens(portal, owner, claim)
+    return Launch(
+        portal=portal,
+        user_id=owner.user_id,
+        is_admin=is_admin,
+        language=query.get("LANG", "")[:8] or portal.language,
+        placement=form.get("PLACEMENT", "")[:100] or "DEFAULT",
+        placement_options=_options(form.get("PLACEMENT_OPTIONS", "")),
+        first_time=portal.installed_at is None or portal.uninstalled_at is not None,
+        version=owner.version,
+    )
+
+
+def confirm(claim: Claim) -> tuple[Owner, str]:
+    """Ask the OAuth server whose token this is; return what it says and its host.
+
+    Raises NotOurs where it is not a token of our application at the claimed portal, InDoubt where nobody answers.
+    """
+    if not MEMBER_ID.fullmatch(claim.member_id):
+        raise _foreign(None, "member_id")
+    portal = Portal.objects.filter(member_id=claim.member_id).first()
+    owner, host = _ask(claim, portal)
+    if owner.client_id != settings.B24_CLIENT_ID:
+        raise _foreign(portal, "client_id")
+    if owner.member_id != claim.member_id:
+        raise _foreign(portal, "member_id")
+    if not can_be_served(owner.client_endpoint):
+        raise NotOurs(
+            "BOX_NOT_SUPPORTED", _("The REST interface of this Bitrix24 must be reachable at https://…/rest/.")
+        )
+    return owner, host
+
+
+def is_of(portal: Portal, owner: Owner) -> bool:
+    """Is this a token of our application at this very portal?"""
+    return owner.client_id == settings.B24_CLIENT_ID and owner.member_id == portal.member_id
+
+
+def can_be_served(endpoint: str) -> bool:
+    """Is this REST address https with the path /rest/? The SDK speaks no other (design.md 7)."""
+    parts = urlsplit(endpoint)
+    return bool(https_host(endpoint)) and parts.path == "/rest/" and not parts.query and not parts.fragment
+
+
+def is_its_token(portal: Portal, application_token: str) -> bool:
+    """Is this the application_token we know of the portal? Compared in constant time."""
+    known = portal.application_token
+    return bool(known) and hmac.compare_digest(known.encode(), application_token.encode())
+
+
+def remember(owner: Owner, host: str, *, secure: bool | None = None, language: str = "") -> Portal:
+    """The row of a portal the OAuth server confirmed, made or brought up to date.
+
+    `secure` is whether its pages are https, None where the caller did not say; `language` counts at the first time.
+    """
+    facts: dict[str, Any] = {
+        "domain": owner.domain[:255],
+        "client_endpoint": owner.client_endpoint,
+        "oauth_host": host,
+        "scope": owner.scope[:500],
+        "licence": owner.status[:10],
+    }
+    if secure is not None:
+        facts["secure"] = secure
+    first = facts | {"language": language[:8] or "en"}
+    portal, _is_new = Portal.objects.get_or_create(member_id=owner.member_id, defaults=first)
+    changed = {name: value for name, value in facts.items() if getattr(portal, name) != value}
+    if changed:
+        reactions.change(portal, **changed)
+    return portal
+
+
+def take_tokens(portal: Portal, owner: Owner, claim: Claim, *, is_system: bool = False) -> bool:
+    """Keep the confirmed tokens if they are an administrator's, and adopt the application_token then; was it one?
+
+    An employee's tokens are not kept: nothing is done with them.
+    """
+    if not keep_if_admin(portal, _pair(owner, claim), is_system=is_system):
+        return False
+    if claim.application_token and not is_its_token(portal, claim.application_token):
+        reactions.change(portal, application_token=claim.application_token)
+    return True
+
+
+def keep_if_admin(portal: Portal, pair: Pair, *, is_system: bool = False) -> bool:
+    """Keep a confirmed pair of this portal if its user is an administrator; answers whether that is so."""
+    if not _is_admin(portal, pair.user_id, pair.access):
+        return False
+    if pair.refresh:
+        tokens.store(portal, pair, is_system=is_system)
+    return True
+
+
+def _ask(claim: Claim, portal: Portal | None) -> tuple[Owner, str]:
+    failure: PortalError = NotOurs("INVALID_TOKEN", _("Bitrix24 does not know this session. Please open it again."))
+    for host in _hosts(claim.server_endpoint, portal):
+        try:
+            return bitrix.app_info(host, claim.access, exchanges.keeper(portal)), host
+        except (NoAnswer, Moved):
+            failure = InDoubt("OAUTH_SILENT", _("The authorisation server of Bitrix24 does not answer."))
+        except ErrorAnswer as answer:
+            log.info("token_not_confirmed", portal=portal.pk if portal else None, code=answer.code)
+    raise failure
+
+
+def _hosts(server_endpoint: str, portal: Portal | None) -> list[str]:
+    """The allowed OAuth servers, the likeliest first; a posted one is asked only where it is on the list."""
+    allowed = list(settings.B24_OAUTH_HOSTS)
+    likely = [https_host(server_endpoint), portal.oauth_host if portal else ""]
+    return list(dict.fromkeys([host for host in likely if host in allowed] + allowed))
+
+
+def _is_admin(portal: Portal, user_id: int, access: str) -> bool:
+    """The portal's own answer to an administrator-only call; what we knew before, where it cannot answer now."""
+    try:
+        bitrix.call(portal.rest_host, access, ADMIN_ONLY, {}, exchanges.keeper(portal))
+    except (NoAnswer, Moved):
+        failure: PortalError = InDoubt("PORTAL_SILENT", _("Your Bitrix24 does not answer. Please try again."))
+    except ErrorAnswer as answer:
+        if answer.code in {"ACCESS_DENIED", "USER_ACCESS_ERROR"} and not reactions.plan_has_lapsed(answer):
+            return False
+        failure = reactions.react(portal, answer)
+    else:
+        return True
+    known = PortalToken.objects.filter(portal=portal, user_id=user_id).first()
+    if known is None and portal.installed_at is None:
+        raise failure
+    return known is not None and known.is_admin
+
+
+def _pair(owner: Owner, claim: Claim) -> Pair:
+    return Pair(
+        access=claim.access,
+        refresh=claim.refresh,
+        expires_at=_expiry(claim.expires_in),
+        member_id=owner.member_id,
+        user_id=owner.user_id,
+        client_endpoint=owner.client_endpoint,
+    )
+
+
+def _expiry(seconds: str) -> datetime:
+    lifetime = int(seconds) if seconds.isdecimal() and len(seconds) < 6 else ACCESS_LIFETIME
+    return timezone.now() + timedelta(seconds=min(lifetime, ACCESS_LIFETIME))
+
+
+def _same_host(posted: str, owner: Owner) -> bool:
+    """Is the posted DOMAIN the portal's? Right after a renaming the new name may be known only as REST's."""
+    names = {owner.domain, https_host(owner.client_endpoint)}
+    posted = posted.lower()
+    return posted in names or posted.partition(":")[0] in {name for name in names if ":" not in name}
+
+
+def _options(text: str) -> Mapping[str, Any]:
+    try:
+        options = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return options if isinstance(options, dict) else {}
+
+
+def _foreign(portal: Portal | None, what: str) -> NotOurs:
+    log.warning("foreign_launch", portal=portal.pk if portal else None, differs=what)
+    return NotOurs("FOREIGN", _("This call does not belong to the application or to the portal it names."))

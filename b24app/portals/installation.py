@@ -1,0 +1,288 @@
+"""The life of a portal with us: opened, installed, updated, removed and come back; and what its events say about it.
+
+Nothing here rings a bell: what happened is returned as a `Change`, and the caller rings.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from b24app.core import addresses
+from b24app.portals import exchanges, identity, reactions, rest
+from b24app.portals.answers import mapping
+from b24app.portals.errors import NoToken, PortalError, PortalGone, Refused
+from b24app.portals.identity import Claim, Launch
+from b24app.portals.models import Portal, PortalToken, Suspension
+from b24app.portals.reconnecting import authorize_url, reconnected
+
+__all__ = [
+    "Change",
+    "authorize_url",
+    "bind_events",
+    "finished",
+    "handle_event",
+    "opened",
+    "portal_of",
+    "reconnected",
+    "uninstall",
+]
+
+log = structlog.get_logger(__name__)
+
+EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPUNINSTALL")
+CLOCKS_DIFFER = 2.0  # seconds between the portal's clock and ours that do not count
+
+Fields = Mapping[str, Any]
+
+
+class Change(StrEnum):
+    """What an opening or an event changed about a portal."""
+
+    NOTHING = "nothing"
+    INSTALLED = "installed"
+    UPDATED = "updated"
+    RESUMED = "resumed"
+    UNINSTALLED = "uninstalled"
+
+    @property
+    def wants_reconcile(self) -> bool:
+        """Should the portal's senders be made equal to ours now?"""
+        return self in {Change.INSTALLED, Change.UPDATED, Change.RESUMED}
+
+
+def opened(launch: Launch, *, at_installer: bool = False) -> Change:
+    """Somebody opened our page: lift what that proves to be over, and notice a reinstallation or an update.
+
+    The portal shows the installer's address after an installation and after each update (platform.md A.2, A.6), so
+    `at_installer` means that events have to be bound and the installation finished (again).
+    """
+    portal = launch.portal
+    changes: dict[str, object] = {}
+    change = Change.NOTHING
+    if portal.suspension:
+        changes |= {"suspension": Suspension.NONE, "suspended_until": None, "trouble": "", "rest_after": None}
+        change = Change.RESUMED
+    if launch.version != portal.version or (at_installer and portal.installed_at is not None):
+        changes |= {"version": launch.version[:20], "events_bound_at": None, "trouble": ""}
+        change = Change.UPDATED if portal.installed_at else Change.INSTALLED
+    if at_installer:
+        changes |= {"installed_at": None, "events_bound_at": None}
+    if portal.uninstalled_at is not None:
+        changes |= _new_beginning(portal)
+        change = Change.INSTALLED
+    if changes:
+        reactions.change(portal, **changes)
+    return change
+
+
+def _new_beginning(portal: Portal) -> dict[str, object]:
+    """Installed again. Addresses of the installation before this one are told by their generation."""
+    return {
+        "generation": portal.generation + 1,
+        "uninstalled_at": None,
+        "installed_at": None,
+        "events_bound_at": None,
+        "senders_checked_at": None,
+        "erase_at": None,
+    }
+
+
+def finished(portal: Portal) -> bool:
+    """installFinish is about to be called; True for the first to say so, who is to call it (exactly once)."""
+    now = timezone.now()
+    first = Portal.objects.filter(pk=portal.pk, installed_at=None).update(installed_at=now) == 1
+    if first:
+        portal.installed_at = now
+    return first
+
+
+def bind_events(portal: Portal) -> list[str]:
+    """Bind the events of our life in one call; "already bound" is success, and so is an event an old box lacks.
+
+    Answers the names of those that were refused (tried again by the next call); raises what `rest.batch` raises.
+    """
+    handler = addresses.events(portal.uuid.hex, portal.generation)
+    commands = [rest.Command("event.bind", {"EVENT": event, "HANDLER": handler}) for event in EVENTS]
+    answers = dict(zip(EVENTS, rest.batch(portal, commands), strict=True))
+    refused = [event for event, answer in answers.items() if not _is_bound(answer.error)]
+    if not refused:
+        reactions.change(portal, events_bound_at=timezone.now())
+    return refused
+
+
+def uninstall(portal: Portal, *, clean: bool) -> None:
+    """Forget how to speak to the portal, at once; with `clean` its data are marked for erasure."""
+    now = timezone.now()
+    with transaction.atomic():
+        PortalToken.objects.filter(portal=portal).delete()
+        reactions.change(
+            portal,
+            uninstalled_at=now,
+            installed_at=None,
+            events_bound_at=None,
+            application_token="",
+            reconnect_nonce="",
+            no_token_since=None,
+            erase_at=now if clean else portal.erase_at,
+        )
+    log.info("portal_uninstalled", portal=portal.pk, clean=clean)
+
+
+def portal_of(payload: Fields) -> Portal | None:
+    """The portal an event at the installer's address is about; one we do not know yet is confirmed and made.
+
+    Raises NotOurs and InDoubt.
+    """
+    for part in ("auth", "data"):
+        claim = _claim(mapping(payload.get(part)))
+        if not identity.MEMBER_ID.fullmatch(claim.member_id):
+            continue
+        known = Portal.objects.filter(member_id=claim.member_id).first()
+        if known is not None:
+            return known
+        if claim.access:
+            return identity.remember(*identity.confirm(claim))
+    return None
+
+
+def handle_event(portal: Portal, event: str, payload: Fields) -> Change:
+    """Act on an event of this portal, if it is truly the portal's; what cannot be verified is noted and has no effect.
+
+    Safe to run twice. Never raises PortalError.
+    """
+    auth, name = mapping(payload.get("auth")), event.upper()
+    action = _ACTIONS.get(name)
+    if action is None or _text(auth, "member_id") != portal.member_id:
+        exchanges.keep_event(portal, name, "another portal's" if action else "not one of ours")
+        return Change.NOTHING
+    try:
+        change, note = action(portal, payload, auth)
+    except PortalError as error:
+        change, note = Change.NOTHING, str(error)
+    exchanges.keep_event(portal, name, note)
+    if note:
+        log.warning("event_without_effect", portal=portal.pk, event_name=name)
+    return change
+
+
+# -- the events --------------------------------------------------------------------------------------------------------
+
+Outcome = tuple[Change, str]  # what changed, and why nothing did
+UNVERIFIED: Outcome = (Change.NOTHING, "not verified")
+
+
+def _installed(portal: Portal, _payload: Fields, auth: Fields) -> Outcome:
+    if not _vouched(portal, auth):
+        return UNVERIFIED
+    if portal.uninstalled_at is not None:
+        reactions.change(portal, **_new_beginning(portal))
+    return Change.INSTALLED, ""
+
+
+def _updated(portal: Portal, payload: Fields, auth: Fields) -> Outcome:
+    if not _vouched(portal, auth):
+        return UNVERIFIED
+    version = _text(mapping(payload.get("data")), "VERSION")[:20]
+    reactions.change(portal, version=version or portal.version, installed_at=None, events_bound_at=None)
+    return Change.UPDATED, ""
+
+
+def _paid(portal: Portal, payload: Fields, auth: Fields) -> Outcome:
+    if not _vouched(portal, auth):
+        return UNVERIFIED
+    data = mapping(payload.get("data"))
+    reactions.change(portal, licence=_text(data, "STATUS")[:10] or portal.licence)
+    if _text(data, "PAYMENT_EXPIRED") == "Y" or portal.suspension not in {Suspension.PAYMENT, Suspension.PLAN}:
+        return Change.NOTHING, ""
+    reactions.change(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
+    return Change.RESUMED, ""
+
+
+def _user_ready(portal: Portal, payload: Fields, auth: Fields) -> Outcome:
+    """`data` are the system user's tokens, `auth` those of the employee who installed (platform.md F.7)."""
+    data = mapping(payload.get("data"))
+    if not _take(portal, data, is_system=True):
+        return UNVERIFIED
+    _vouched(portal, auth)
+    return Change.INSTALLED, ""
+
+
+def _uninstalled(portal: Portal, payload: Fields, auth: Fields) -> Outcome:
+    if not identity.is_its_token(portal, _text(auth, "application_token")):
+        return UNVERIFIED
+    if _came_back_since(portal, _text(payload, "ts")):
+        return Change.NOTHING, "older than the installation"
+    uninstall(portal, clean=_text(mapping(payload.get("data")), "CLEAN") in {"1", "Y"})
+    return Change.UNINSTALLED, ""
+
+
+_ACTIONS: Mapping[str, Callable[[Portal, Fields, Fields], Outcome]] = {
+    "ONAPPINSTALL": _installed,
+    "ONAPPUPDATE": _updated,
+    "ONAPPPAYMENT": _paid,
+    "ONAPPUSERREADY": _user_ready,
+    "ONAPPUNINSTALL": _uninstalled,
+}
+
+
+def _vouched(portal: Portal, auth: Fields) -> bool:
+    """Does the application_token or the accompanying token prove who sent this? Renewable tokens are kept."""
+    known = identity.is_its_token(portal, _text(auth, "application_token"))
+    if known and not _text(auth, "refresh_token"):
+        return True
+    return _take(portal, auth) or known
+
+
+def _take(portal: Portal, fields: Fields, *, is_system: bool = False) -> bool:
+    """Were these tokens confirmed as this portal's? An administrator's are kept."""
+    claim = _claim(fields)
+    if not claim.access or claim.member_id != portal.member_id:
+        return False
+    try:
+        owner, _ = identity.confirm(claim)
+        identity.take_tokens(portal, owner, claim, is_system=is_system)
+    except PortalError as error:
+        log.info("event_tokens_not_taken", portal=portal.pk, code=error.code)
+        return False
+    return True
+
+
+def _came_back_since(portal: Portal, ts: str) -> bool:
+    """Was the application installed after this moment? Where it may have been, the portal's own answer decides."""
+    seen = PortalToken.objects.filter(portal=portal).order_by("-refreshed_at").values_list("refreshed_at", flat=True)
+    latest = seen.first()
+    if latest is None or not ts.isdecimal() or int(ts[:12]) + CLOCKS_DIFFER >= latest.timestamp():
+        return False
+    try:
+        rest.call(portal, "app.info")
+    except (PortalGone, NoToken):
+        return False
+    except PortalError:
+        return True
+    return True
+
+
+def _claim(fields: Fields) -> Claim:
+    return Claim(
+        access=_text(fields, "access_token"),
+        refresh=_text(fields, "refresh_token"),
+        expires_in=_text(fields, "expires_in"),
+        member_id=_text(fields, "member_id"),
+        server_endpoint=_text(fields, "server_endpoint"),
+        application_token=_text(fields, "application_token"),
+    )
+
+
+def _text(fields: Fields, name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _is_bound(error: Refused | None) -> bool:
+    if error is None or error.code == "ERROR_EVENT_NOT_FOUND":
+        return True
+    return "already binded" in error.words.lower()  # Bitrix24's own spelling (platform.md F.3)

@@ -1,0 +1,118 @@
+"""Who: the portals that installed us and the tokens with which we may speak to them."""
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from b24app.core.sealing import SealedText
+
+
+class Suspension(models.TextChoices):
+    """Why we may not call a portal for now."""
+
+    NONE = "", ""
+    PLAN = "plan", "plan"  # REST is only for commercial plans
+    PAYMENT = "payment", "payment"
+    GONE = "gone", "gone"  # the application seems to be uninstalled
+    DELETED = "deleted", "deleted"
+    OVERLOAD = "overload", "overload"  # blocked by Bitrix24 by hand
+
+
+class PortalQuerySet(models.QuerySet["Portal"]):
+    def installed(self) -> "PortalQuerySet":
+        """Portals that have us now."""
+        return self.filter(uninstalled_at=None)
+
+
+class Portal(models.Model):
+    """A Bitrix24 that installed us; `member_id` stays when its domain changes."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    member_id = models.CharField(max_length=64, unique=True)
+    domain = models.CharField(max_length=255)  # host[:port], for display and for frame-ancestors
+    secure = models.BooleanField(default=True)  # are the portal's pages https
+    client_endpoint = models.CharField(max_length=300)  # https://host[:port]/rest/, as the OAuth server says
+    oauth_host = models.CharField(max_length=255)
+    application_token = SealedText(default="", blank=True)
+    scope = models.CharField(max_length=500, default="", blank=True)
+    licence = models.CharField(max_length=10, default="", blank=True)  # F D T P L S, for information only
+    version = models.CharField(max_length=20, default="", blank=True)
+
+    language = models.CharField(max_length=8, default="en")
+    country = models.CharField(max_length=2, default="", blank=True)  # for numbers without a country code
+    time_zone = models.CharField(max_length=64, default="UTC")
+
+    generation = models.IntegerField(default=1)  # counts installations
+    created_at = models.DateTimeField(default=timezone.now)
+    installed_at = models.DateTimeField(null=True, blank=True)  # installFinish was called
+    uninstalled_at = models.DateTimeField(null=True, blank=True)
+    events_bound_at = models.DateTimeField(null=True, blank=True)
+    erase_at = models.DateTimeField(null=True, blank=True)  # uninstalled with "delete settings and data" ticked
+    reconnect_nonce = models.CharField(max_length=32, default="", blank=True)  # of the one pending Reconnect
+
+    suspension = models.CharField(max_length=10, choices=Suspension, default=Suspension.NONE, blank=True)
+    suspended_until = models.DateTimeField(null=True, blank=True)  # then we probe once
+    no_token_since = models.DateTimeField(null=True, blank=True)  # an administrator must reconnect
+    trouble = models.CharField(max_length=300, default="", blank=True)  # the portal's own words
+
+    rest_after = models.DateTimeField(null=True, blank=True)  # the leaky bucket or the operating limit says wait
+    push_lease_until = models.DateTimeField(null=True, blank=True)
+    push_failures = models.SmallIntegerField(default=0)
+    senders_checked_at = models.DateTimeField(null=True, blank=True)
+    refused_calls = models.IntegerField(default=0)  # handler calls that could not be stored: too large, without an id
+
+    objects: ClassVar = PortalQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["senders_checked_at"], name="portal_by_visit")]
+
+    def __str__(self) -> str:
+        return self.domain
+
+    @property
+    def origin(self) -> str:
+        """The origin of the portal's pages, for frame-ancestors and postMessage."""
+        return f"{'https' if self.secure else 'http'}://{self.domain}"
+
+    @property
+    def rest_host(self) -> str:
+        """host[:port] of REST, which may differ from the pages' on a box."""
+        return self.client_endpoint.removeprefix("https://").split("/", 1)[0]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def may_be_called(self, now: datetime) -> bool:
+        """Is REST open: installed, not suspended (or due for a probe), not told to wait?"""
+        if self.uninstalled_at is not None or (self.rest_after and self.rest_after > now):
+            return False
+        return not self.suspension or self.suspended_until is None or self.suspended_until <= now
+
+
+class PortalToken(models.Model):
+    """One portal user's OAuth tokens."""
+
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="tokens")
+    user_id = models.BigIntegerField()
+    access = SealedText(default="", blank=True)
+    refresh = SealedText(default="", blank=True)  # empty: lives an hour and dies (an author's token)
+    expires_at = models.DateTimeField()
+    is_admin = models.BooleanField(default=False)  # by the portal's own answer to an administrator-only call
+    is_system = models.BooleanField(default=False)
+    generation = models.IntegerField(default=0)  # counts refreshes; a write-back must match
+    lease_until = models.DateTimeField(null=True, blank=True)  # somebody is refreshing it
+    refreshed_at = models.DateTimeField(default=timezone.now)
+    dead_reason = models.CharField(max_length=60, default="", blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["portal", "user_id"], name="one_token_per_user")]
+        indexes = [models.Index(fields=["refreshed_at"], name="token_by_age", condition=Q(dead_reason=""))]
+
+    def __str__(self) -> str:
+        return f"user {self.user_id} of portal {self.portal_id}"

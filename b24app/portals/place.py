@@ -1,0 +1,34 @@
+"""Where a portal is: its time zone and country, from an administrator's profile, else from the portal's language.
+
+Both can be changed in the settings; what somebody has chosen there is never overwritten.
+"""
+
+from collections.abc import Mapping
+from zoneinfo import available_timezones
+
+from babel.core import get_global
+
+from b24app.portals import reactions, rest
+from b24app.portals.answers import mapping
+from b24app.portals.models import Portal
+
+# Bitrix24's language codes (platform.md G.7) that point to one country; "la" and "ar" are spoken in many.
+COUNTRIES: Mapping[str, str] = {
+    "br": "BR", "de": "DE", "fr": "FR", "id": "ID", "in": "IN", "it": "IT", "ja": "JP", "kz": "KZ", "ms": "MY",
+    "pl": "PL", "ru": "RU", "sc": "CN", "tc": "TW", "th": "TH", "tr": "TR", "ua": "UA", "vn": "VN",
+}  # fmt: skip
+
+
+def learn(portal: Portal) -> None:
+    """Fill in what is not known yet; raises what `rest.call` raises."""
+    if portal.country and portal.time_zone != "UTC":
+        return
+    zone = str(mapping(rest.call(portal, "profile")).get("TIME_ZONE") or "")
+    changes: dict[str, object] = {}
+    if portal.time_zone == "UTC" and zone in available_timezones():
+        changes["time_zone"] = zone
+    country = str(get_global("zone_territories").get(zone, "")) or COUNTRIES.get(portal.language, "")
+    if not portal.country and len(country) == 2:
+        changes["country"] = country
+    if changes:
+        reactions.change(portal, **changes)

@@ -1,0 +1,67 @@
+"""Reconnect: an administrator gives us tokens again by the authorization-code flow (platform.md B.1)."""
+
+import secrets
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core import signing
+from django.utils.translation import gettext as _
+
+from b24app.core import addresses
+from b24app.portals import bitrix, exchanges, identity, reactions
+from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer
+from b24app.portals.errors import InDoubt, NotOurs
+from b24app.portals.models import Portal, Suspension
+
+SALT = "b24app.portals.reconnect"
+STATE_SECONDS = 600
+CALLBACK = "/oauth/"
+
+
+def authorize_url(portal: Portal) -> str:
+    """Where an administrator goes to reconnect; the signed `state` in it works once, for ten minutes."""
+    if not portal.reconnect_nonce:  # pages show the link again and again: an earlier one stays good until one is used
+        reactions.change(portal, reconnect_nonce=secrets.token_hex(16))
+    query = {
+        "client_id": settings.B24_CLIENT_ID,
+        "response_type": "code",
+        "state": signing.dumps([portal.uuid.hex, portal.reconnect_nonce], salt=SALT),
+        "redirect_uri": addresses.public(CALLBACK),
+    }
+    return f"{portal.origin}/oauth/authorize/?{urlencode(query)}"
+
+
+def reconnected(code: str, state: str) -> Portal:
+    """Finish a reconnection with what the callback brought, and keep the administrator's tokens.
+
+    Raises NotOurs (an old or foreign state, a foreign portal, not an administrator), InDoubt and what the portal's
+    own refusal means.
+    """
+    portal = _spend(state)
+    try:
+        pair = bitrix.redeem(portal.oauth_host, code, exchanges.keeper(portal))
+    except ErrorAnswer as answer:
+        raise NotOurs(answer.code, _("Bitrix24 did not confirm the connection. Please try again.")) from None
+    except (NoAnswer, Moved):
+        raise InDoubt("OAUTH_SILENT", _("The authorisation server of Bitrix24 does not answer.")) from None
+    if pair.member_id != portal.member_id:
+        raise NotOurs("FOREIGN", _("This is another Bitrix24 than the one that asked."))
+    if portal.suspension:
+        reactions.change(portal, suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=None)
+    if not identity.keep_if_admin(portal, pair):
+        raise NotOurs("NOT_ADMIN", _("Only an administrator of the portal can connect it."))
+    return portal
+
+
+def _spend(state: str) -> Portal:
+    """The portal of a state that was not used before; it is used now."""
+    try:
+        portal, nonce = signing.loads(state, salt=SALT, max_age=STATE_SECONDS)
+    except (signing.BadSignature, ValueError, TypeError):
+        portal, nonce = "", ""
+    spent = nonce and Portal.objects.filter(uuid=portal, reconnect_nonce=nonce, uninstalled_at=None).update(
+        reconnect_nonce=""
+    )
+    if not spent:
+        raise NotOurs("STATE", _("This link was used before or is too old. Please start again."))
+    return Portal.objects.get(uuid=portal)

@@ -1,0 +1,230 @@
+"""Whose token is used next, and how it is renewed: one refresh at a time per token, however many processes want it.
+
+A refresh token can be used once (platform.md B.1): a pair that is lost costs a human. So the lease is taken and
+committed, then the OAuth server is asked, then the new pair is committed alone and before anything else.
+"""
+
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from b24app.core import spool
+from b24app.journal.models import Exchange
+from b24app.portals import bitrix, exchanges, reactions
+from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer, Pair
+from b24app.portals.errors import InDoubt, PortalError, PortalGone
+from b24app.portals.models import Portal, PortalToken
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(seconds=60)  # longer than connecting and the whole answer may take
+WAIT_SECONDS = 30.0  # a loser waits so long for the winner
+LOOK_SECONDS = 0.1
+NEARLY = timedelta(seconds=5)
+KEEP_ALIVE_AFTER = timedelta(days=120)  # a refresh token lives 180 days
+SPOOL_KIND = "tokens"
+
+
+class Dead(Exception):
+    """This token will not work again; its row says why."""
+
+
+def living(portal: Portal) -> QuerySet[PortalToken]:
+    """Tokens with which one may try: not dead, and either renewable or not yet expired."""
+    return PortalToken.objects.filter(portal=portal, dead_reason="").filter(
+        ~Q(refresh="") | Q(expires_at__gt=timezone.now())
+    )
+
+
+def choose(portal: Portal, tried: Collection[int] = ()) -> PortalToken | None:
+    """The next token to try: administrators', freshest first, the system user's, then anybody's; None after the last.
+
+    Notes on the portal's row since when it has no administrator's.
+    """
+    tokens = living(portal).exclude(pk__in=tried)
+    best = tokens.filter(is_admin=True).order_by("is_system", "-expires_at").first()
+    if best is None and not tried:
+        missing(portal)
+    return best or tokens.order_by("-expires_at").first()
+
+
+def missing(portal: Portal) -> None:
+    """Note since when the portal has no administrator's token that works."""
+    if portal.no_token_since is None:
+        reactions.change(portal, no_token_since=timezone.now())
+        log.warning("portal_without_token", portal=portal.pk)
+
+
+def store(portal: Portal, pair: Pair, *, is_system: bool = False) -> PortalToken:
+    """Keep an administrator's (or the system user's) verified pair in that user's own row, and touch no other's."""
+    values = {
+        "access": pair.access,
+        "refresh": pair.refresh,
+        "expires_at": pair.expires_at,
+        "is_admin": True,
+        "is_system": is_system,
+        "lease_until": None,
+        "refreshed_at": timezone.now(),
+        "dead_reason": "",
+    }
+    rows = PortalToken.objects.filter(portal=portal, user_id=pair.user_id)
+    # The generation moves on, so that a refresh of the old pair that is under way does not overwrite this one.
+    if not rows.update(**values, generation=F("generation") + 1):
+        PortalToken.objects.bulk_create(
+            [PortalToken(portal=portal, user_id=pair.user_id, **values)], ignore_conflicts=True
+        )
+    if portal.no_token_since is not None:
+        reactions.change(portal, no_token_since=None)
+    return rows.get()
+
+
+def keep_author(portal: Portal, user_id: int, access: str, expires: datetime) -> None:
+    """Keep the token of a message's author, which lives an hour, only while no administrator's token lives.
+
+    Call it with what a handler call brought; it never replaces a token that can be renewed.
+    """
+    if living(portal).filter(is_admin=True).exists():
+        return
+    values = {"access": access, "expires_at": expires, "refresh": "", "dead_reason": "", "lease_until": None}
+    replaceable = PortalToken.objects.filter(portal=portal, user_id=user_id).filter(Q(refresh="") | ~Q(dead_reason=""))
+    if not replaceable.update(**values, is_admin=False, generation=F("generation") + 1):
+        PortalToken.objects.bulk_create([PortalToken(portal=portal, user_id=user_id, **values)], ignore_conflicts=True)
+
+
+def kill(token: PortalToken, reason: str) -> None:
+    """Never try this pair again; a newer pair of the same user is left alone."""
+    alike = PortalToken.objects.filter(pk=token.pk, generation=token.generation)
+    if alike.update(dead_reason=reason[:60], lease_until=None):
+        log.warning("token_dead", portal=token.portal_id, user=token.user_id, reason=reason)
+
+
+def demote(token: PortalToken) -> None:
+    """The portal says that this user is no administrator (any more)."""
+    PortalToken.objects.filter(pk=token.pk, generation=token.generation).update(is_admin=False)
+    log.warning("token_not_admin", portal=token.portal_id, user=token.user_id)
+
+
+def fresh(portal: Portal, token: PortalToken) -> PortalToken:
+    """The token, renewed first where our own clock says that it has expired; see `renew` for what is raised."""
+    return token if token.expires_at > timezone.now() + NEARLY else renew(portal, token)
+
+
+def renew(portal: Portal, token: PortalToken) -> PortalToken:
+    """Exchange the pair for a new one, or wait for whoever is doing so, and return the row as it is then.
+
+    Raises Dead, InDoubt (the OAuth server did not answer), NotNow, PortalGone, Refused.
+    """
+    known, until = token.generation, time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            token.refresh_from_db()
+        except PortalToken.DoesNotExist:
+            raise Dead from None  # uninstalled meanwhile
+        if token.generation != known and not token.dead_reason:
+            return token
+        if token.dead_reason or not token.refresh:
+            kill(token, token.dead_reason or "expired")
+            raise Dead
+        if _lease(token):
+            return _renew(portal, token)
+        if time.monotonic() > until:
+            raise InDoubt("REFRESH_UNDER_WAY")
+        time.sleep(LOOK_SECONDS)
+
+
+def take_kept(record: Mapping[str, Any]) -> None:
+    """Replay of the spool's kind "tokens": write back a pair that was renewed while the database was away."""
+    PortalToken.objects.filter(pk=record["pk"], generation=record["generation"]).update(
+        access=record["access"],
+        refresh=record["refresh"],
+        expires_at=parse_datetime(record["expires_at"]),
+        generation=record["generation"] + 1,
+        lease_until=None,
+        refreshed_at=timezone.now(),
+        dead_reason="",
+    )
+
+
+def due_for_keep_alive(limit: int = 100) -> list[PortalToken]:
+    """Tokens that nobody has renewed for four months, oldest first, of portals that may be called."""
+    now = timezone.now()
+    return list(
+        PortalToken.objects.filter(dead_reason="", is_admin=True, refreshed_at__lt=now - KEEP_ALIVE_AFTER)
+        .exclude(refresh="")
+        .filter(portal__uninstalled_at=None, portal__suspension="")
+        .select_related("portal")
+        .order_by("refreshed_at")[:limit]
+    )
+
+
+def keep_alive() -> int:
+    """Renew what `due_for_keep_alive` names; answers how many were. Troubles are on the rows afterwards."""
+    renewed = 0
+    for token in due_for_keep_alive():
+        with suppress(PortalError, Dead):
+            renew(token.portal, token)
+            renewed += 1
+    return renewed
+
+
+def _lease(token: PortalToken) -> bool:
+    now = timezone.now()
+    free = PortalToken.objects.filter(pk=token.pk, generation=token.generation, dead_reason="").filter(
+        Q(lease_until=None) | Q(lease_until__lte=now)
+    )
+    return free.update(lease_until=now + LEASE) == 1
+
+
+def _release(token: PortalToken) -> None:
+    PortalToken.objects.filter(pk=token.pk, generation=token.generation).update(lease_until=None)
+
+
+def _renew(portal: Portal, token: PortalToken) -> PortalToken:
+    """What the holder of the lease does. The exchange is written down last: the new pair comes first."""
+    said: list[Exchange] = []
+    try:
+        return _write_back(portal, token, bitrix.refresh(portal.oauth_host, token.refresh, said.append))
+    except ErrorAnswer as answer:
+        if answer.code in {"INVALID_GRANT", "INVALID_REQUEST"}:
+            kill(token, answer.code.lower())
+            raise Dead from None
+        _release(token)
+        raise reactions.react(portal, answer) from None
+    except (NoAnswer, Moved) as silence:
+        _release(token)
+        raise InDoubt("OAUTH_SILENT", getattr(silence, "words", "redirected")) from None
+    finally:
+        for exchange in said:
+            exchanges.keep(portal, exchange)
+
+
+def _write_back(portal: Portal, token: PortalToken, pair: Pair) -> PortalToken:
+    if pair.member_id != portal.member_id:
+        raise NoAnswer("the new pair belongs to another portal")
+    record = {
+        "pk": token.pk,
+        "generation": token.generation,
+        "access": pair.access,
+        "refresh": pair.refresh,
+        "expires_at": pair.expires_at.isoformat(),
+    }
+    try:
+        spool.kept(SPOOL_KIND, record, lambda: take_kept(record))
+    except spool.SpoolFull:
+        log.critical("renewed_token_not_kept", portal=portal.pk, user=token.user_id)
+    token.access, token.refresh, token.expires_at = pair.access, pair.refresh, pair.expires_at
+    token.generation += 1
+    return token
+
+
+def gone(portal: Portal) -> PortalGone | None:
+    """Was the portal uninstalled while we were at it? Uninstalling removes the tokens at once."""
+    portal.refresh_from_db(fields=["uninstalled_at"])
+    return PortalGone("UNINSTALLED") if portal.uninstalled_at is not None else None

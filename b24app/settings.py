@@ -1,0 +1,156 @@
+"""What is read from the environment; every name is explained in `.env.example`."""
+
+from pathlib import Path
+
+import environ
+from django.utils.translation import gettext_lazy as _
+
+from b24app.core.logs import configure as configure_logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+# -- the installation ------------------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+DEMO = env.bool("DEMO", default=False)
+SECRET_KEY = env("SECRET_KEY")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+PUBLIC_URL = env("PUBLIC_URL").rstrip("/")
+
+# Lists rotate without downtime: the first encrypts or signs, all decrypt or verify.
+SECRETS_KEYS = env.list("SECRETS_KEYS")
+ADDRESS_KEYS = env.list("ADDRESS_KEYS")
+
+# -- Bitrix24 ----------------------------------------------------------------------------------------------------------
+
+B24_CLIENT_ID = env("B24_CLIENT_ID")
+B24_CLIENT_SECRET = env("B24_CLIENT_SECRET")
+B24_OAUTH_HOSTS = env.list("B24_OAUTH_HOSTS", default=["oauth.bitrix.info", "oauth.bitrix24.tech"])
+
+# -- the network -------------------------------------------------------------------------------------------------------
+
+ALLOWED_PRIVATE_NETWORKS = env.list("ALLOWED_PRIVATE_NETWORKS", default=[])
+EGRESS_PROXY = env("EGRESS_PROXY", default="")
+EXTRA_CA_FILE = env("EXTRA_CA_FILE", default="")
+
+# -- stores ------------------------------------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": {
+        **env.db_url("DATABASE_URL"),
+        "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", default=300),
+        "CONN_HEALTH_CHECKS": True,
+        # PgBouncer in transaction mode: nothing may outlive a transaction on the server's side.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+}
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    {"connect_timeout": 3, "prepare_threshold": None, "keepalives_idle": 30, "tcp_user_timeout": 20_000}
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+}
+
+SPOOL_DIR = Path(env("SPOOL_DIR", default=str(BASE_DIR / ".local" / "spool")))
+SPOOL_MAX_MB = env.int("SPOOL_MAX_MB", default=512)
+
+# -- Celery: the queue is only a bell, so nothing in it is precious ----------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2, "visibility_timeout": 3600}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "care"
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_TIMEZONE = "UTC"
+
+# -- Django ------------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "b24app.journal",
+    "b24app.portals",
+    "b24app.messaging",
+    "b24app.console",
+    "b24app.operations",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "b24app.console.middleware.FramePolicy",
+    "b24app.console.middleware.TicketSession",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "b24app.console.middleware.Language",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "b24app.urls"
+WSGI_APPLICATION = "b24app.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+            ],
+            "builtins": ["b24app.console.templatetags.console"],
+            "libraries": {"console": "b24app.console.templatetags.console"},
+        },
+    }
+]
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    }
+}
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("ru", _("Russian"))]
+LOCALE_PATHS = [BASE_DIR / "b24app" / "locale"]
+
+# Handler calls may be large (a message body has no limit); the doors hold their own limit of 4 MB.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+APPEND_SLASH = False
+
+LOGGING_CONFIG = None
+configure_logs(env("LOG_FORMAT", default="json"), env("LOG_LEVEL", default="INFO"))

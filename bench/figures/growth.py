@@ -1,0 +1,95 @@
+"""The end-to-end rate and the journal's pages with millions of old messages, against few."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import connections
+
+from b24app.messaging.models import Message
+from b24app.portals import tickets
+from b24app.portals.models import Portal
+from bench import house
+from bench.figures.end_to_end import PORTALS, run_on
+from bench.house import Tenant, tenant, tenants
+from bench.lab import Lab
+from bench.report import Result, Sizes, median, percentile
+from bench.rows import grow_old
+
+DEPTHS = (0, 100, 200)  # messages from the newest
+TURNS = 3
+
+Page = tuple[Portal, Mapping[str, str]]
+
+
+def measure(lab: Lab, sizes: Sizes) -> Result:
+    """Few first, then many."""
+    few, many = (_with_past(lab, sizes, count) for count in (sizes.young, sizes.old))
+    ratios = {kind: many["journal_p95_ms"][kind] / few["journal_p95_ms"][kind] for kind in few["journal_p95_ms"]}
+    keys = {"growth_ratio": many["rate"] / few["rate"], "journal_growth_ratio": ratios["pages"]}
+    return Result(keys, {"few": few, "many": many, "journal_ratios": ratios})
+
+
+def _with_past(lab: Lab, sizes: Sizes, old: int) -> dict[str, Any]:
+    """The past is made once; each run leaves its messages in it, as days do."""
+    house.empty()
+    made, quiet = tenants(lab, PORTALS), tenant(lab, "quiet")
+    started = time.monotonic()
+    grow_old([one.sender for one in made], quiet.sender, old)
+    furnished = time.monotonic() - started
+    runs, journal = [], {}
+    for turn in range(sizes.runs):
+        with run_on(lab, made, sizes.growth_messages, first=turn * sizes.growth_messages) as run:
+            runs.append(run)
+            if turn == sizes.runs - 1:
+                journal = {kind: _p95(lab, pages) for kind, pages in _pages(made, quiet).items()}
+    return {
+        "old": old,
+        "furnish_seconds": furnished,
+        "rate": median([run.rate for run in runs]),
+        "journal_p95_ms": journal,
+        "runs": [asdict(run) for run in runs],
+    }
+
+
+def _pages(made: Sequence[Tenant], quiet: Tenant) -> dict[str, list[Page]]:
+    """What an administrator looks at; only `pages` counts, the rest shows where a filter is dear."""
+    pages: dict[str, list[Page]] = {
+        "pages": [(one.portal, _from(one, depth)) for one in made for depth in DEPTHS] * TURNS,
+        "failed": [(one.portal, {"status": "failed"}) for one in made],
+        "number": [(one.portal, {"phone": f"+447700900{place:03d}"}) for place, one in enumerate(made)],
+        "quiet": [(quiet.portal, {})] * PORTALS,
+    }
+    connections.close_all()
+    return pages
+
+
+def _from(one: Tenant, depth: int) -> dict[str, str]:
+    if depth == 0:
+        return {}
+    newest = Message.objects.filter(portal=one.portal).order_by("-pk")
+    return {"before": newest.values_list("reference", flat=True)[depth].hex}
+
+
+def _p95(lab: Lab, pages: Sequence[Page]) -> float:
+    took = [_look(lab, portal, query) for portal, query in pages]
+    return percentile(took, 95)
+
+
+def _look(lab: Lab, portal: Portal, query: Mapping[str, str]) -> float:
+    """Milliseconds until the page is there."""
+    connection = HTTPConnection("127.0.0.1", lab.web_port, timeout=60)
+    headers = {"Authorization": f"Bearer {tickets.mint(portal, 1, is_admin=True, language='en')}", "HX-Request": "true"}
+    started = time.monotonic()
+    try:
+        connection.request("GET", f"/p/{portal.uuid.hex}/journal/?{urlencode(query)}", headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"the journal answered {answer.status}")
+        return 1000 * (time.monotonic() - started)
+    finally:
+        connection.close()

@@ -1,0 +1,46 @@
+"""Accepts a second of the handler door against a bare view that does one ORM insert, on the same server.
+
+Only the web processes run: what is measured is the door, not what a worker takes from it.
+"""
+
+from typing import Any
+
+from bench import baseline_side, house, load
+from bench.house import tenants
+from bench.lab import Lab
+from bench.report import Result, Sizes, median
+
+
+def measure(lab: Lab, sizes: Sizes) -> Result:
+    """Both in turn, so many times."""
+    seconds = sizes.intake_seconds
+    runs = [{"handler": _handler(lab, seconds), "insert": _insert(lab, seconds)} for _ in range(sizes.runs)]
+    rates = {side: [run[side]["rate"] for run in runs] for side in ("handler", "insert")}
+    handler, insert = median(rates["handler"]), median(rates["insert"])
+    return Result({"intake_ratio": handler / insert}, {"runs": runs, "handler": handler, "insert": insert})
+
+
+def _handler(lab: Lab, seconds: float) -> dict[str, Any]:
+    house.empty()
+    callers = [one.caller for one in tenants(lab, 20)]
+    with house.serving(lab, "web"):
+        return _timed(lab, callers, seconds)
+
+
+def _insert(lab: Lab, seconds: float) -> dict[str, Any]:
+    baseline_side.build(lab, 1)
+    with baseline_side.serving(lab, worker=False):
+        return _timed(lab, baseline_side.inserting(lab), seconds)
+
+
+def _timed(lab: Lab, callers: list[load.Caller], seconds: float) -> dict[str, Any]:
+    load.send_all(lab.web_port, load.warming(callers * (100 // len(callers))))
+    before = lab.cpu()
+    rate, statuses = load.send_for(lab.web_port, callers, seconds, first=0)
+    spent = {name: value - before[name] for name, value in lab.cpu().items()}
+    count = statuses[200]
+    return {
+        "rate": rate,
+        "statuses": dict(statuses),
+        "cpu_ms": {name: 1000 * value / count for name, value in spent.items()},
+    }

@@ -1,0 +1,143 @@
+"""The whole application beside its sandbox, and a Chromium that blocks third-party cookies and is listened to."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, ConsoleMessage, Frame, Locator, Page, Playwright, expect
+
+from b24app.operations.local import stack, visitor
+from b24app.operations.local.embedded import temporary_folder
+from b24app.operations.local.stack import ROOT, Ports, Stack
+
+SCREENSHOTS = ROOT / ".local" / "screenshots"
+SECONDS = 30_000  # of patience, in milliseconds
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+# Chromium's own switch for third-party cookies, as a person sets it.
+PREFERENCES = {"profile": {"cookie_controls_mode": 1, "block_third_party_cookies": True}}
+
+WATCH_POLICY = """
+document.addEventListener("securitypolicyviolation", (event) =>
+  console.error(`CSP: ${event.violatedDirective} blocked ${event.blockedURI}`));
+"""
+
+
+@pytest.fixture(scope="session")
+def app() -> Iterator[Stack]:
+    """Web, worker, beat and sandbox, on free ports, in a folder that is forgotten."""
+    with temporary_folder() as folder, stack.running(folder, Ports(0, 0, 0, 0), durable=False, say=_quietly) as running:
+        yield running
+
+
+def _quietly(_words: str) -> None:
+    """The tests say enough."""
+
+
+@dataclass
+class Portal:
+    """A person in front of the sandbox portal; `troubles` is all the browser complained about."""
+
+    page: Page
+    url: str
+    troubles: list[str] = field(default_factory=list)
+
+    def open(self, path: str = "/app/", *, user: int = 1) -> None:
+        """Open a page of the portal as one of its employees."""
+        self.page.goto(f"{self.url}{path}{'&' if '?' in path else '?'}user={user}")
+
+    @property
+    def frame(self) -> Frame:
+        """The application inside the portal's page."""
+        return next(frame for frame in self.page.frames if frame.parent_frame is not None)
+
+    def see(self, heading: str) -> Locator:
+        """Wait until the application shows a screen with this heading."""
+        shown = self.page.frame_locator("iframe").get_by_role("heading", level=1, name=heading)
+        try:
+            expect(shown).to_be_visible(timeout=SECONDS)
+        except AssertionError:
+            words = self.frame.locator("body").inner_text()
+            raise AssertionError(f"“{heading}” did not come; the frame says:\n{words[:2000]}") from None
+        return shown
+
+    def press(self, name: str) -> None:
+        """Press a link or button of the application."""
+        inside = self.page.frame_locator("iframe")
+        inside.get_by_role("link", name=name).or_(inside.get_by_role("button", name=name)).first.click()
+
+    def has_scroll_bars(self) -> bool:
+        """Does the application's frame scroll, either way?"""
+        return bool(
+            self.frame.evaluate(
+                "(root => root.scrollWidth > innerWidth || root.scrollHeight > innerHeight)(document.documentElement)"
+            )
+        )
+
+    def choose_theme(self, theme: str) -> None:
+        """Use the switch at the foot."""
+        with self.page.expect_response("**/theme/"):
+            self.frame.locator(f"label:has(#theme-{theme})").click()
+
+    def shoot(self, name: str) -> None:
+        """Keep one picture as it is; a caret hidden by Playwright would leave a style attribute behind."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", caret="initial")
+
+    def picture(self, name: str) -> None:
+        """Keep pictures at both widths in both looks; at 1280 the frame must not scroll."""
+        height = self.page.viewport_size["height"] if self.page.viewport_size else 800
+        for width in (1280, 360):
+            for theme in ("light", "dark"):
+                self.page.set_viewport_size({"width": width, "height": 1600})
+                if (
+                    self.frame.locator(f"#theme-{theme}").count()
+                    and not self.frame.locator(f"#theme-{theme}").is_checked()
+                ):
+                    self.choose_theme(theme)
+                self.page.wait_for_timeout(400)
+                self.shoot(f"{name}-{width}-{theme}")
+                assert not (width == 1280 and self.has_scroll_bars()), name
+        self.page.set_viewport_size({"width": 1280, "height": height})
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """Chromium from the system, with a profile that refuses third-party cookies."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    profile = tmp_path_factory.mktemp("profile")
+    (profile / "Default").mkdir()
+    (profile / "Default" / "Preferences").write_text(json.dumps(PREFERENCES))
+    context = playwright.chromium.launch_persistent_context(
+        profile, executable_path=CHROMIUM, args=["--no-sandbox"], viewport={"width": 1280, "height": 800}
+    )
+    context.add_init_script(WATCH_POLICY)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def portal(app: Stack, browser: BrowserContext) -> Iterator[Portal]:
+    """The first sandbox portal in a new tab; at the end nothing may have been complained about."""
+    page = browser.new_page()
+    person = Portal(page, app.portal)
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            person.troubles.append(f"{message.type}: {message.text} at {message.location.get('url', '')}")
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: person.troubles.append(f"script: {error}"))
+    page.on("requestfailed", lambda request: person.troubles.append(f"failed: {urlsplit(request.url).path}"))
+    yield person
+    page.close()
+    assert person.troubles == []
+
+
+def control(app: Stack, name: str, **body: object) -> object:
+    """A control address of the sandbox portal."""
+    return visitor.ask(f"{app.portal}/_/{name}", **body)

@@ -1,0 +1,61 @@
+"""Reading answers of every odd shape."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer, error_of, https_host, mapping, reset_at, unreadable
+
+
+def test_an_empty_php_array_is_an_empty_object() -> None:
+    assert mapping([]) == {}
+
+
+def test_the_newer_error_object_is_read_too() -> None:
+    answer = error_of({"error": {"code": "BITRIX_REST_V3_EXCEPTION_ACCESSDENIEDEXCEPTION", "message": "No"}}, ())
+    assert isinstance(answer, ErrorAnswer)
+    assert (answer.code, answer.words) == ("BITRIX_REST_V3_EXCEPTION_ACCESSDENIEDEXCEPTION", "No")
+
+
+@pytest.mark.parametrize("answer", [{}, {"error": ""}, {"error": {}}, {"error": []}, {"error": None}])
+def test_an_error_without_a_code_is_no_answer(answer: dict[str, object]) -> None:
+    assert isinstance(error_of(answer, ()), NoAnswer)
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("https://new.bitrix24.example/rest/x", "new.bitrix24.example"),
+        ("https://New.bitrix24.example:8443/rest/x", "new.bitrix24.example:8443"),
+        ("http://new.bitrix24.example/rest/x", ""),
+        ("https://user@new.bitrix24.example/", ""),
+        ("//new.bitrix24.example/", ""),
+        ("/rest/x", ""),
+        ("https://[", ""),
+        ("", ""),
+    ],
+)
+def test_only_a_plain_https_redirect_names_a_host(location: str, host: str) -> None:
+    moved = unreadable(302, location)
+    assert isinstance(moved, Moved)
+    assert moved.host == https_host(location) == host
+
+
+@pytest.mark.parametrize("status", [200, 403, 500, 502])
+def test_an_answer_without_json_is_no_answer(status: int) -> None:
+    assert isinstance(unreadable(status, ""), NoAnswer)
+
+
+@pytest.mark.parametrize(
+    ("block", "moment"),
+    [
+        ({"operating_reset_at": 1767225600}, datetime(2026, 1, 1, tzinfo=UTC)),
+        ({"operating_reset_at": "soon"}, None),
+        ({"operating_reset_at": 10**30}, None),
+        ({}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_the_reset_of_the_operating_time(block: object, moment: datetime | None) -> None:
+    assert reset_at(block) == moment

@@ -1,0 +1,43 @@
+"""Where a portal is, learned from the administrator's profile in the sandbox."""
+
+import pytest
+
+from b24app.portals import place
+from b24app.portals.models import Portal
+from b24app.sandbox import Portal as There
+
+
+def test_zone_and_country_come_from_the_profile(portal: Portal) -> None:
+    place.learn(portal)
+    portal.refresh_from_db()
+    assert (portal.time_zone, portal.country) == ("America/New_York", "US")
+
+
+@pytest.mark.parametrize("zone", ["", "Atlantis/Poseidonis", "../etc/passwd"])
+def test_without_a_zone_the_country_is_guessed_from_the_portals_language(
+    portal: Portal,
+    alpha: There,
+    zone: str,
+) -> None:
+    alpha.set_user(1, time_zone=zone)
+    portal.language = "kz"
+    portal.save()
+    place.learn(portal)
+    portal.refresh_from_db()
+    assert (portal.time_zone, portal.country) == ("UTC", "KZ")
+
+
+def test_a_language_of_many_countries_leaves_it_open(portal: Portal, alpha: There) -> None:
+    alpha.set_user(1, time_zone="")
+    portal.language = "la"
+    portal.save()
+    place.learn(portal)
+    assert portal.country == ""
+
+
+def test_what_somebody_has_chosen_stays(portal: Portal) -> None:
+    portal.country, portal.time_zone = "KZ", "Asia/Almaty"
+    portal.save()
+    place.learn(portal)
+    portal.refresh_from_db()
+    assert (portal.time_zone, portal.country) == ("Asia/Almaty", "KZ")
