@@ -16,7 +16,7 @@ MET: set[str] = set()
 def in_circle(write: Callable[[int, int, threading.Barrier], None]) -> list[type[BaseException]]:
     """Two threads that lock two rows, each in the other's order; the errors that came out."""
     first, second = a_portal().pk, a_portal().pk
-    meet = threading.Barrier(2, timeout=5)
+    meet = threading.Barrier(2, timeout=30)
     errors: list[type[BaseException]] = []
 
     def run(one: int, other: int) -> None:

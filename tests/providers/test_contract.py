@@ -220,7 +220,7 @@ def with_address(
     service: type[Provider], field: Url | Host, host: str, record: Callable[[Exchange], None], **options: Any
 ) -> Provider:
     value = host if isinstance(field, Host) else f"http://{host}/sms"
-    http = Http(record, connect_timeout=1.0, read_timeout=1.0, **options)
+    http = Http(record, connect_timeout=5.0, read_timeout=20.0, **options)
     return service(account_of(service, **{field.name: value}), http, MemoryMemo())
 
 

@@ -50,7 +50,7 @@ class Rest:
     def __call__(self, method: str, **params: object) -> tuple[int, Any]:
         """Status and JSON of one call, made as the official SDK makes it: JSON body, no redirects."""
         body = {"auth": self.token, **params}
-        answer = self.session.post(self.portal.client_endpoint + method, json=body, allow_redirects=False, timeout=10)
+        answer = self.session.post(self.portal.client_endpoint + method, json=body, allow_redirects=False, timeout=30)
         return answer.status_code, answer.json()
 
     def error(self, method: str, **params: object) -> tuple[int, str, str]:

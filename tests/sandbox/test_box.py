@@ -14,7 +14,7 @@ from tests.sandbox.conftest import Listener
 
 
 def control(session: requests.Session, box: Sandbox, name: str, **body: Any) -> Any:
-    return session.post(f"{box.http_url}/_/{name}", json=body, timeout=10).json()
+    return session.post(f"{box.http_url}/_/{name}", json=body, timeout=30).json()
 
 
 def test_the_state_survives_a_restart(tmp_path: Path, app: Listener) -> None:
@@ -45,7 +45,7 @@ def test_the_sms_state_survives_a_restart(tmp_path: Path, session: requests.Sess
     first.sms.switches.set("delay", 60)
     first.sms.switches.reject = {}
     session.post(
-        f"{first.sms_url}/gateway/send", json={"to": "+12025550100", "text": "Hi", "reference": "r"}, timeout=5
+        f"{first.sms_url}/gateway/send", json={"to": "+12025550100", "text": "Hi", "reference": "r"}, timeout=30
     )
     first.stop()
 
@@ -78,9 +78,9 @@ def test_the_command_says_ready_and_stops_at_once(tmp_path: Path) -> None:
     with process.stdout as output:
         words = output.readline().split()
         addresses = dict(word.split("=", 1) for word in words[1:])
-        known = requests.get(f"{addresses['portal']}/_/portals", timeout=5).json()["portals"]
+        known = requests.get(f"{addresses['portal']}/_/portals", timeout=30).json()["portals"]
         process.send_signal(signal.SIGTERM)
-        code = process.wait(timeout=5)
+        code = process.wait(timeout=30)
 
     assert words[0] == "ready"
     assert set(addresses) == {"portal", "rest", "oauth", "sms", "ca"}
@@ -131,7 +131,7 @@ def test_the_whole_installation_over_http(box: Sandbox, app: Listener, session: 
 
 def test_more_portals_can_be_added(box: Sandbox, session: requests.Session) -> None:
     made = control(session, box, "portals", key="gamma")
-    page = session.get(f"{made['url']}/", timeout=5)
+    page = session.get(f"{made['url']}/", timeout=30)
 
     assert made["domain"].startswith("127.0.0.3:")
     assert page.status_code == 200

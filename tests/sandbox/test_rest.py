@@ -1,5 +1,7 @@
 """REST conventions: tokens, envelopes, batch, limits, a renamed portal (platform.md B.3, B.4, C)."""
 
+import time
+
 import pytest
 import requests
 
@@ -115,11 +117,14 @@ def test_down_closes_the_connection_and_non_json_is_html(rest: Rest, alpha: Port
 
 
 def test_the_bucket_holds_fifty(rest: Rest, alpha: Portal) -> None:
-    codes = [rest("profile")[0] for _ in range(60)]
-    full = codes.index(503)
+    started = time.monotonic()
+    answers = [rest("profile")]
+    while answers[-1][0] == 200:
+        answers.append(rest("profile"))
+    leaked = 2 * (time.monotonic() - started)
 
-    assert codes[:50] == [200] * 50
-    assert rest.error("profile")[1] == "QUERY_LIMIT_EXCEEDED" or full > 50
+    assert 50 <= len(answers) - 1 <= 50 + leaked + 1
+    assert (answers[-1][0], answers[-1][1]["error"]) == (503, "QUERY_LIMIT_EXCEEDED")
     alpha.switches.enterprise = True
     assert rest("profile")[0] == 200
 

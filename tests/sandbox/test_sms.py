@@ -25,11 +25,11 @@ class Client:
 
     def send(self, to: str = "+12025550100", auth: tuple[str, str] = AUTH, **changes: str) -> tuple[int, Any]:
         form = {"To": to, "From": "Sendline", "Body": "Hello", "StatusCallback": self.callback, **changes}
-        answer = self.session.post(f"{self.base}/Messages.json", data=form, auth=auth, timeout=5)
+        answer = self.session.post(f"{self.base}/Messages.json", data=form, auth=auth, timeout=30)
         return answer.status_code, answer.json()
 
     def get(self, resource: str) -> Any:
-        return self.session.get(f"{self.base}{resource}", auth=AUTH, timeout=5).json()
+        return self.session.get(f"{self.base}{resource}", auth=AUTH, timeout=30).json()
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_dropped_reports_change_only_the_look_up(box: Sandbox, app: Listener, tw
 
 
 def gateway(box: Sandbox, session: requests.Session, **asked: str) -> tuple[int, Any]:
-    answer = session.post(f"{box.sms_url}/gateway/send", json={"to": "+12025550100", "text": "Hi", **asked}, timeout=5)
+    answer = session.post(f"{box.sms_url}/gateway/send", json={"to": "+12025550100", "text": "Hi", **asked}, timeout=30)
     return answer.status_code, answer.json()
 
 

@@ -124,7 +124,7 @@ def test_servers_end_when_their_launcher_is_killed(folder: Path) -> None:
         assert len(processes_of(folder)) >= 2
         launcher.send_signal(signal.SIGKILL)
         launcher.wait()
-    wait_for(lambda: processes_of(folder) == [], seconds=10)
+    wait_for(lambda: processes_of(folder) == [], seconds=60)
 
 
 def test_addresses_in_the_environment_are_used_and_nothing_is_started(folder: Path) -> None:

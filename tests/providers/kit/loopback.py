@@ -38,7 +38,7 @@ class Listener:
 
     def _talk(self, wire: socket.socket) -> None:
         with wire:
-            wire.settimeout(5)
+            wire.settimeout(30)
             try:
                 while request := read_request(wire):
                     self.requests.append(request)
