@@ -4,6 +4,7 @@ Rings come from doors, screens and tasks, after the rows are committed; steps ne
 """
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 import redis
@@ -52,6 +53,14 @@ def heard(kind: str, pk: int, *, later: bool) -> None:
     """A task begins: from here on a new ring is not dropped, so nothing that comes during it is missed."""
     try:
         client().delete(_key(kind, pk, later=later))
+    except redis.RedisError:
+        log.warning("bell_away", kind=kind)
+
+
+def heard_all(kind: str, pks: Sequence[int]) -> None:
+    """The same for many, rung for at once."""
+    try:
+        client().delete(*[_key(kind, pk, later=False) for pk in pks])
     except redis.RedisError:
         log.warning("bell_away", kind=kind)
 

@@ -198,7 +198,9 @@ class Message(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["connection", "bulk", "due_at"], name="message_due", condition=Q(phase="waiting")),
+            models.Index(
+                fields=["connection", "bulk", "due_at", "id"], name="message_due", condition=Q(phase="waiting")
+            ),
             models.Index(
                 fields=["received_at"],
                 name="message_waits_untold",

@@ -14,8 +14,8 @@ from b24app.journal.recording import Recorder
 from b24app.messaging import connections
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart
+from b24app.messaging.outcomes import ASK_POLLED, ASK_PUSHED
 from b24app.messaging.statuses import FINAL, Change, Phase, Reason, Status
-from b24app.messaging.verdicts import ASK_POLLED, ASK_PUSHED
 from providers.kit import contract, registry
 from providers.kit.errors import SmsError
 

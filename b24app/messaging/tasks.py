@@ -3,7 +3,8 @@
 from celery import shared_task
 
 from b24app.journal import pruning
-from b24app.messaging import bell, dispatch, erasing, push, reports, senders, sweep
+from b24app.messaging import bell, board, erasing, push, reports, senders, sweep
+from b24app.messaging.dispatch import Visit
 from b24app.portals import tokens
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal
@@ -12,14 +13,19 @@ from b24app.portals.models import Portal
 @shared_task(name="b24app.messaging.tasks.drain")
 def drain(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
     """Step 2: what is due on a connection goes to its service."""
-    bell.heard("drain", connection_id, later=later)
-    visit = dispatch.drain(connection_id)
+    if later:
+        bell.heard("drain", connection_id, later=True)
+    board.ring(connection_id)
+
+
+def left(visit: Visit, early_reports: bool) -> None:  # noqa: FBT001 - the board calls it
+    """A connection was let go: ring for what is due there next."""
     if visit.again:
-        bell.drain(connection_id, slow=visit.slow, at=visit.again)
-    if visit.early_reports:
-        bell.settle(connection_id)
+        bell.drain(visit.connection, slow=visit.slow, at=visit.again)
+    if early_reports:
+        bell.settle(visit.connection)
     if visit.to_ask:
-        bell.poll(connection_id, slow=visit.slow, at=visit.to_ask)
+        bell.poll(visit.connection, slow=visit.slow, at=visit.to_ask)
 
 
 @shared_task(name="b24app.messaging.tasks.settle")

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from pytest_django import Settings
 
 from b24app.core.redis import client
 from b24app.messaging import intake
+from b24app.messaging.board import Board
+from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as SandboxPortal
@@ -86,6 +89,18 @@ def wish(sender: Sender, number: str = "+12025550100", **fields: Any) -> Message
     }
     assert intake.accept(sender.uuid.hex, payload, timezone.now()) is not None
     return Message.objects.get(portal=sender.portal, message_id=payload["message_id"])
+
+
+def drain(connection_id: int) -> Visit:
+    """Ring for a connection and let a board do all that is due on it now."""
+    visits: list[Visit] = []
+    board = Board(lambda visit, _early: visits.append(visit), linger=0.0, inbox=SimpleQueue())
+    board.inbox.put(connection_id)
+    board.turn(5.0)
+    while board.drains or board.landed or board.doubts:
+        board.turn(0.05)
+    board.threads.shutdown()
+    return visits[-1] if visits else Visit(connection_id)
 
 
 def age(message: Message, **ago: float) -> None:

@@ -7,16 +7,17 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from b24app.messaging import dispatch, reports
+from b24app.messaging import reports
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
+from b24app.messaging.outcomes import Batch, record
 from b24app.messaging.statuses import Phase, Reason, Status
-from b24app.messaging.verdicts import Verdict, record
+from b24app.messaging.verdicts import Verdict
 from b24app.portals.models import Portal
 from b24app.sandbox import Sandbox
 from providers.kit import contract, errors
 from providers.kit.http import Exchange
 from providers.twilio import Twilio
-from tests.messaging.conftest import wish
+from tests.messaging.conftest import drain, wish
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ def report(ref: str, status: str | None, word: str = "", **fields: str) -> contr
 @pytest.fixture
 def sent(sender: Sender) -> Message:
     message = wish(sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     return message
 
@@ -88,7 +89,7 @@ def test_a_report_that_outruns_the_receipt_is_applied_when_the_ref_is_written(se
     reports.settle(sender.connection_id)
     assert Message.objects.get().status == Status.QUEUED
     receipt = Verdict.of(message, contract.Accepted(ref="SM-early"), [])
-    assert record(sender.connection, Twilio, [receipt])
+    assert record([Batch(sender.connection, Twilio, [receipt])])
     reports.settle(sender.connection_id)
     assert Message.objects.get().status == Status.DELIVERED
 
@@ -99,7 +100,7 @@ def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: 
     message.refresh_from_db()
     reports.keep(sender.connection_id, [report("", "delivered")], message.reference.hex)
     reports.settle(sender.connection_id)
-    record(sender.connection, Twilio, [Verdict.of(message, contract.Accepted(ref="SM-late", parts=2), [])])
+    record([Batch(sender.connection, Twilio, [Verdict.of(message, contract.Accepted(ref="SM-late", parts=2), [])])])
     message.refresh_from_db()
     assert (message.status, message.ref, message.parts) == (Status.DELIVERED, "SM-late", 2)
 
@@ -107,7 +108,7 @@ def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: 
 def test_a_report_by_our_reference_proves_acceptance_while_the_outcome_is_unknown(sms: Sandbox, sender: Sender) -> None:
     sms.sms.switches.close = 1
     message = wish(sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     told = report("SM1", "delivered")
     reports.keep(sender.connection_id, [told], message.reference.hex)
     reports.settle(sender.connection_id)
@@ -117,7 +118,7 @@ def test_a_report_by_our_reference_proves_acceptance_while_the_outcome_is_unknow
 
 def test_reports_that_name_nothing_are_told_apart_by_their_address(sender: Sender) -> None:
     first, second = wish(sender), wish(sender, "+12025550101")
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     for message in (first, second):
         reports.keep(sender.connection_id, [report("", "delivered")], message.reference.hex)
     reports.settle(sender.connection_id)
@@ -215,7 +216,7 @@ def test_words_postgresql_cannot_hold_cost_neither_their_verdict_nor_the_others(
         response="\0",
         error="\0",
     )
-    record(sender.connection, Twilio, [Verdict.of(refused, said, [spoken]), Verdict.of(accepted, receipt, [])])
+    record([Batch(sender.connection, Twilio, [Verdict.of(refused, said, [spoken]), Verdict.of(accepted, receipt, [])])])
     for message in (refused, accepted):
         message.refresh_from_db()
     assert (refused.status, refused.detail) == (Status.FAILED, "cut in half: \ufffd\ufffd")
@@ -251,7 +252,7 @@ def test_a_service_without_an_account_is_asked_too(portal: Portal) -> None:
     practice = Connection.objects.create(portal=portal, service="demo", title="Practice", account={})
     sender = Sender.objects.create(portal=portal, connection=practice, code="practice", names={"en": "Practice"})
     message = wish(sender, "+12025550114")
-    dispatch.drain(practice.pk)
+    drain(practice.pk)
     message.refresh_from_db()
     assert (message.status, message.poll_at is not None) == (Status.SENT, True)
     Message.objects.update(poll_at=timezone.now())
