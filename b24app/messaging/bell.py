@@ -5,7 +5,7 @@ Rings come from doors, screens and tasks, after the rows are committed; steps ne
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import redis
 import structlog
@@ -18,6 +18,7 @@ from b24app.core.redis import client
 log = structlog.get_logger(__name__)
 
 FORGOTTEN_AFTER = 20  # seconds after which a ring nobody heard may be repeated
+GATHER_REPORTS = timedelta(seconds=0.3)
 FARTHEST = 60.0  # seconds ahead; later work is the sweep's
 SWEEP_EVERY = 10
 SWEEPING, SWEPT_AT = "sweep:lock", "sweep:at"
@@ -29,9 +30,10 @@ def drain(connection_id: int, *, slow: bool = False, at: datetime | None = None)
     _ring("drain", connection_id, queue="slow" if slow else "dispatch", at=at)
 
 
-def settle(connection_id: int, *, at: datetime | None = None) -> None:
-    """A service reported."""
-    _ring("settle", connection_id, queue="dispatch", at=at)
+def settle(*, at: datetime | None = None) -> None:
+    """A service reported. Reports gather for a moment, for many are settled at the price of one."""
+    soon = timezone.now() + GATHER_REPORTS
+    _ring("settle", 0, queue="dispatch", at=max(at, soon) if at else soon)
 
 
 def poll(connection_id: int, *, slow: bool = False, at: datetime | None = None) -> None:

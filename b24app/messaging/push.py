@@ -66,13 +66,6 @@ def _next_due(portal: Portal) -> datetime | None:
     return max(filter(None, (due, portal.rest_after, portal.suspended_until)))
 
 
-def next_due_of_connection(connection_id: int) -> tuple[int, datetime] | None:
-    """The portal of a connection and when it wants to be told."""
-    portal = Portal.objects.get(connections=connection_id)
-    due = _next_due(portal)
-    return (portal.pk, due) if due else None
-
-
 def _drain(portal: Portal) -> datetime | None:
     for _ in range(BATCHES_A_VISIT):
         if not portal.may_be_called(timezone.now()) or not _holds_lease(portal):

@@ -23,19 +23,20 @@ def left(visit: Visit, early_reports: bool) -> None:  # noqa: FBT001 - the board
     if visit.again:
         bell.drain(visit.connection, slow=visit.slow, at=visit.again)
     if early_reports:
-        bell.settle(visit.connection)
+        bell.settle()
     if visit.to_ask:
         bell.poll(visit.connection, slow=visit.slow, at=visit.to_ask)
 
 
 @shared_task(name="b24app.messaging.tasks.settle")
-def settle(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
-    """Step 3: what the service reported changes the rows, and their portal wants to know."""
-    bell.heard("settle", connection_id, later=later)
-    again = reports.settle(connection_id)
-    if again:
-        bell.settle(connection_id, at=again)
-    _ring_for_portal(connection_id)
+def settle(_all: int = 0, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
+    """Step 3: what services reported changes the rows, and their portals want to know."""
+    bell.heard("settle", 0, later=later)
+    settled = reports.settle()
+    if settled.again:
+        bell.settle(at=settled.again)
+    for portal_id, at in settled.pushes.items():
+        bell.push(portal_id, at=at)
 
 
 @shared_task(name="b24app.messaging.tasks.poll")
@@ -43,7 +44,7 @@ def poll(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT0
     """Step 3, the other way round: the service is asked."""
     bell.heard("poll", connection_id, later=later)
     again = reports.poll(connection_id)
-    bell.settle(connection_id)
+    bell.settle()
     if again:
         bell.poll(connection_id, at=again)
 
@@ -75,8 +76,8 @@ def look_round() -> None:
     sweep.tell_long_waits()
     for connection_id, slow in sweep.to_drain():
         bell.drain(connection_id, slow=slow)
-    for connection_id in sweep.to_settle():
-        bell.settle(connection_id)
+    if sweep.reports_are_due():
+        bell.settle()
     for connection_id, slow in sweep.to_poll():
         bell.poll(connection_id, slow=slow)
     for portal_id in sweep.to_push():
@@ -91,9 +92,3 @@ def care() -> None:
     tokens.keep_alive()
     erasing.erase_due()
     pruning.prune()
-
-
-def _ring_for_portal(connection_id: int) -> None:
-    due = push.next_due_of_connection(connection_id)
-    if due:
-        bell.push(due[0], at=due[1])

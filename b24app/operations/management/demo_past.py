@@ -116,7 +116,7 @@ def _report(connection: Connection, pairs: Iterable[Pair]) -> None:
         if message.ref and (status := one.fate.reported)
     ]
     reports.keep(connection.pk, told)
-    reports.settle(connection.pk)
+    reports.settle()
 
 
 def _move_into_the_past(random: Random, sender: Sender) -> None:
