@@ -151,7 +151,7 @@ def _settle_some() -> list[tuple[int, datetime]] | None:
         changed = _apply(sorted(batch, key=lambda report: report.pk))
     with database.cursor() as cursor:
         cursor.execute(PUSHES, [changed])
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _apply(batch: Sequence[DeliveryReport]) -> list[int]:
@@ -227,7 +227,9 @@ def _of_part(report: DeliveryReport, part: MessagePart, message: Found) -> Chang
     if report.status and Status(report.status).rank > Status(part.status).rank:
         part.status = Status(report.status)
         part.save(update_fields=["status"])
-    statuses = [Status(one) for one in MessagePart.objects.filter(message_id=message.pk).values_list("status", flat=True)]
+    statuses = [
+        Status(one) for one in MessagePart.objects.filter(message_id=message.pk).values_list("status", flat=True)
+    ]
     final = [status for status in statuses if status in FINAL]
     if len(final) < len(statuses):
         if report.received_at + PARTS_MAY_TAKE > timezone.now():
