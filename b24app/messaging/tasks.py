@@ -1,13 +1,19 @@
 """The whole journey on one page: each task does what is due at one place and rings for what comes next."""
 
+from contextlib import suppress
+
 from celery import shared_task
+from django.utils import timezone
 
 from b24app.journal import pruning
 from b24app.messaging import bell, board, erasing, push, reports, senders, sweep
 from b24app.messaging.dispatch import Visit
+from b24app.messaging.lanes import COME_BACK, SlowLane
 from b24app.portals import tokens
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal
+
+slow = SlowLane()
 
 
 @shared_task(name="b24app.messaging.tasks.drain")
@@ -43,7 +49,8 @@ def settle(_all: int = 0, later: bool = False) -> None:  # noqa: FBT001, FBT002 
 def poll(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
     """Step 3, the other way round: the service is asked."""
     bell.heard("poll", connection_id, later=later)
-    again = reports.poll(connection_id)
+    with slow.place(("connection", connection_id)) as free:
+        again = reports.poll(connection_id) if free else timezone.now() + COME_BACK
     bell.settle()
     if again:
         bell.poll(connection_id, at=again)
@@ -53,7 +60,8 @@ def poll(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT0
 def tell(portal_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
     """Step 4: the portal is told."""
     bell.heard("push", portal_id, later=later)
-    again = push.drain(portal_id)
+    with slow.place(("portal", portal_id)) as free:
+        again = push.drain(portal_id) if free else timezone.now() + COME_BACK
     if again:
         bell.push(portal_id, at=again)
 
@@ -62,10 +70,9 @@ def tell(portal_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 -
 def reconcile(portal_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
     """The portal's senders are made equal to ours; its troubles are on its row already."""
     bell.heard("reconcile", portal_id, later=later)
-    try:
-        senders.reconcile(Portal.objects.get(pk=portal_id))
-    except PortalError:
-        return
+    with slow.place(("portal", portal_id)) as free, suppress(PortalError):
+        if free:
+            senders.reconcile(Portal.objects.get(pk=portal_id))
 
 
 @shared_task(name="b24app.messaging.tasks.sweep")
