@@ -13,6 +13,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.db import connections
 
 from b24app.core import stopping
+from b24app.core.garbage import rarely_collect
 from b24app.doors import replay
 from b24app.messaging import bell, tasks
 from b24app.messaging.board import Board
@@ -26,6 +27,7 @@ NOBODY_SWEEPS = 60.0
 
 @worker_ready.connect
 def begin(**_: Any) -> None:
+    rarely_collect()
     replay.keep_replaying()
     threading.Thread(target=Board(tasks.left).run, name="board").start()
     threading.Thread(target=_sweep_when_nobody_does, name="sweep-when-nobody-does", daemon=True).start()
