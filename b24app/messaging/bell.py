@@ -18,6 +18,7 @@ from b24app.core.redis import client
 log = structlog.get_logger(__name__)
 
 FORGOTTEN_AFTER = 20  # seconds after which a ring nobody heard may be repeated
+GATHER_WORDS = timedelta(seconds=1)
 GATHER_REPORTS = timedelta(seconds=0.3)
 FARTHEST = 60.0  # seconds ahead; later work is the sweep's
 SWEEP_EVERY = 10
@@ -42,8 +43,9 @@ def poll(connection_id: int, *, slow: bool = False, at: datetime | None = None) 
 
 
 def push(portal_id: int, *, at: datetime | None = None) -> None:
-    """A portal wants to be told."""
-    _ring("push", portal_id, queue="push", at=at)
+    """A portal wants to be told; a moment later, for what it is told of seldom comes alone."""
+    soon = timezone.now() + GATHER_WORDS
+    _ring("push", portal_id, queue="push", at=max(at, soon) if at else soon)
 
 
 def reconcile(portal_id: int) -> None:

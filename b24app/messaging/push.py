@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import connection as database
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.core.leases import let_go
 from b24app.core.times import backoff
+from b24app.messaging import gathering
+from b24app.messaging.gathering import BATCH
 from b24app.messaging.models import Message
 from b24app.messaging.statuses import FINAL, Phase, Status
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, Postponed, Refused
@@ -19,12 +21,8 @@ from b24app.portals.rest import Answer, Command, batch
 
 log = structlog.get_logger(__name__)
 
-BATCH = 50
 LEASE = timedelta(seconds=90)
 BATCHES_A_VISIT = 20
-GATHER = timedelta(seconds=20)  # words wait for company so long at most, and only while more are coming
-LOOK_AGAIN = timedelta(seconds=3)
-UNDER_WAY_FOR = timedelta(seconds=60)  # after it no report is waited for
 OVERWRITES_FOR = timedelta(seconds=30)  # the portal writes its own `sent` over what comes earlier
 CONFIRM_AT = timedelta(seconds=40)
 NOT_FOUND_FOR = timedelta(minutes=15)  # a campaign's row appears after the hand-over
@@ -37,6 +35,9 @@ METHOD = "messageservice.message.status.update"
 
 def drain(portal_id: int) -> datetime | None:
     """Tell a portal what it does not know yet; answers when to come back."""
+    later = gathering.look_again_at(portal_id)
+    if later:
+        return later
     now = timezone.now()
     free = Q(push_lease_until=None) | Q(push_lease_until__lt=now)
     if not Portal.objects.filter(free, pk=portal_id).update(push_lease_until=now + LEASE):
@@ -70,15 +71,15 @@ def _next_due(portal: Portal) -> datetime | None:
 
 
 def _drain(portal: Portal) -> datetime | None:
-    for _ in range(BATCHES_A_VISIT):
-        now = timezone.now()
-        if not portal.may_be_called(now) or not _holds_lease(portal):
+    for turn in range(BATCHES_A_VISIT):
+        later = gathering.look_again_at(portal.pk) if turn else None
+        if later:
+            return later
+        if not portal.may_be_called(timezone.now()) or not _holds_lease(portal):
             return None
         messages = _untold(portal)
         if not messages:
             return None
-        if len(messages) < BATCH and not _is_ripe(portal, messages, now):
-            return now + LOOK_AGAIN
         # Whatever becomes of the call, the portal may show it from here on; only a later word takes it back.
         queued = [one.pk for one in messages if one.status == Status.QUEUED]
         if queued:
@@ -118,29 +119,6 @@ def _outdone(messages: Sequence[Message]) -> set[int]:
 def _arrived() -> Q:
     arrived = Q(resends__status=Status.DELIVERED) | Q(resend_of__status=Status.DELIVERED)
     return arrived | Q(resend_of__resends__status=Status.DELIVERED)
-
-
-def _is_ripe(portal: Portal, messages: Sequence[Message], now: datetime) -> bool:
-    """Whether less than a full batch is worth a call: nothing more is coming, or it has waited long enough."""
-    if any(now - one.push_at >= GATHER for one in messages if one.push_at):
-        return True
-    only_again = all(one.pushed == one.status for one in messages)
-    return not only_again and not _more_is_coming(portal, {one.pk for one in messages}, now)
-
-
-def _more_is_coming(portal: Portal, ours: set[int], now: datetime) -> bool:
-    """Whether words are about to be due, or another of the latest messages is under way."""
-    soon = Message.objects.filter(portal=portal, push_at__gt=now, push_at__lte=now + GATHER)
-    if soon.exclude(pushed=F("status")).exists():
-        return True
-    latest = Message.objects.filter(portal=portal).order_by("-id").values("pk", "phase", "status", "sent_at", "due_at")
-    others = [one for one in latest[:BATCH] if one["pk"] not in ours]
-    return any(
-        one["phase"] == Phase.ON_WIRE
-        or (one["phase"] == Phase.WAITING and one["due_at"] and one["due_at"] <= now + LOOK_AGAIN)
-        or (one["status"] == Status.SENT and one["sent_at"] and now - one["sent_at"] < UNDER_WAY_FOR)
-        for one in others
-    )
 
 
 def _command(message: Message) -> Command:

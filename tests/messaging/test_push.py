@@ -8,7 +8,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.messaging import intake, push
+from b24app.messaging import gathering, intake, push
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status
 from b24app.portals.models import Portal
@@ -95,7 +95,7 @@ def test_an_early_word_is_confirmed_once_forty_seconds_after_receipt(
     push.drain(live.pk)
     assert Message.objects.get().push_at == message.received_at + timedelta(seconds=40)
     alpha.messages[-1].status = "sent"  # the portal overwrote it
-    Message.objects.update(received_at=timezone.now() - timedelta(seconds=61), push_at=timezone.now() - push.GATHER)
+    Message.objects.update(received_at=timezone.now() - timedelta(seconds=61), push_at=timezone.now() - gathering.FOR)
     push.drain(live.pk)
     message.refresh_from_db()
     assert (alpha.messages[-1].status, message.push_at) == ("delivered", None)
@@ -165,19 +165,19 @@ def test_a_word_waits_for_company_while_more_is_under_way(alpha: SandboxPortal, 
     again = push.drain(live.pk)
     assert batches(alpha) == 0
     assert again is not None
-    assert again <= timezone.now() + push.LOOK_AGAIN
+    assert again <= timezone.now() + gathering.LOOK_AGAIN
 
 
 def test_a_word_waits_for_company_no_longer_than_it_should(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     message = told(alpha, sender)
     under_way(sender)
-    Message.objects.filter(pk=message.pk).update(push_at=timezone.now() - push.GATHER)
+    Message.objects.filter(pk=message.pk).update(push_at=timezone.now() - gathering.FOR)
     push.drain(live.pk)
     assert (batches(alpha), alpha.messages[-1].status) == (1, "delivered")
 
 
 def test_a_full_batch_waits_for_nobody(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    many_told(alpha, sender, push.BATCH + 1)
+    many_told(alpha, sender, gathering.BATCH + 1)
     under_way(sender)
     push.drain(live.pk)
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (1, 1)
@@ -319,7 +319,7 @@ def test_queued_that_may_have_arrived_is_taken_back_when_the_message_is_sent(
 
 
 def test_a_visit_that_lost_its_lease_says_nothing_more(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    many_told(alpha, sender, 2 * push.BATCH)
+    many_told(alpha, sender, 2 * gathering.BATCH)
 
     def taken_over(execute: Any, sql: str, *rest: Any) -> Any:
         found = execute(sql, *rest)
