@@ -67,6 +67,7 @@ class Board:
         self.rung: set[int] = set()
         self.landed: dict[int, list[Landing]] = defaultdict(list)
         self.doubts: list[dict[str, object]] = []
+        self.leaving = False
         self.renew_at = 0.0
         self.away_until = 0.0
         self.pause = FIRST_PAUSE
@@ -91,7 +92,7 @@ class Board:
             self._write()
             self._give_back()
             self._renew()
-            if not stopping.asked():
+            if not self.leaving:
                 self._admit()
                 self._launch()
             self._let_go([drain for drain in self.drains.values() if self._is_done(drain)])
@@ -104,13 +105,13 @@ class Board:
 
     def stop(self) -> None:
         """Wait for what is in the air, but not for long; whatever cannot be written now waits on disk."""
+        self.leaving = True
         end = time.monotonic() + GIVE_UP
         while (self._in_air() or self.landed) and time.monotonic() < end:
             self.turn(0.2)
         for drain in self.drains.values():
-            for message, _started in drain.flying.values():
+            for message, _started in list(drain.flying.values()):
                 self._take(Landing(drain, Verdict.interrupted(message)))
-            drain.flying.clear()
         try:
             self._write()
             self._give_back()

@@ -1,5 +1,6 @@
 """A portal of Alice's with a Twilio account at the sandbox's SMS service."""
 
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -97,7 +98,9 @@ def drain(connection_id: int) -> Visit:
     board = Board(lambda visit, _early: visits.append(visit), linger=0.0, inbox=SimpleQueue())
     board.inbox.put(connection_id)
     board.turn(5.0)
+    end = time.monotonic() + 60
     while board.drains or board.landed or board.doubts:
+        assert time.monotonic() < end, "the board does not come to rest"
         board.turn(0.05)
     board.threads.shutdown()
     return visits[-1] if visits else Visit(connection_id)
