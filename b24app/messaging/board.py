@@ -9,7 +9,6 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -22,7 +21,7 @@ from b24app.messaging import bell, budget, claims, dispatch, outcomes, sending
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender
 from b24app.messaging.outcomes import Batch
-from b24app.messaging.sending import Drain
+from b24app.messaging.sending import Drain, Landing
 from b24app.messaging.verdicts import Verdict
 
 log = structlog.get_logger(__name__)
@@ -34,14 +33,6 @@ REST = 60.0  # seconds the open sockets of a connection are kept after that
 RENEW_EVERY = 5.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between tries while the database is away
 GIVE_UP = 14.0  # seconds after which a worker that was asked to stop waits for no service any more
-
-
-@dataclass(frozen=True, slots=True)
-class Landing:
-    """A flight is over."""
-
-    drain: Drain
-    verdict: Verdict
 
 
 Inbox = SimpleQueue[int | Landing]
@@ -75,13 +66,16 @@ class Board:
     def run(self) -> None:
         """Work until the process is asked to stop, then bring home what is in the air."""
         while not stopping.asked():
-            try:
-                self.turn(self._patience())
-            except Exception:
-                log.exception("board_broke")
-                database.close()
-                stopping.wait(1.0)
+            self._turn(self._patience())
         self.stop()
+
+    def _turn(self, patience: float) -> None:
+        try:
+            self.turn(patience)
+        except Exception:  # a defect of ours must not end the thread that everybody's messages wait for
+            log.exception("board_broke")
+            database.close()
+            stopping.wait(1.0)
 
     def turn(self, patience: float) -> None:
         """Hear what happened, for at most so many seconds, and do what is to be done about it."""
@@ -108,7 +102,7 @@ class Board:
         self.leaving = True
         end = time.monotonic() + GIVE_UP
         while (self._in_air() or self.landed) and time.monotonic() < end:
-            self.turn(0.2)
+            self._turn(0.2)
         for drain in self.drains.values():
             for message, _started in list(drain.flying.values()):
                 self._take(Landing(drain, Verdict.interrupted(message)))
@@ -220,10 +214,20 @@ class Board:
             taken = dispatch.acquire(self.holder, new)
             lost, known = set(dispatch.lost(taken)), dispatch.load(taken)
             for pk in taken:
-                self._open(pk, known.get(pk), lost=pk in lost)
+                self._open_safely(pk, known.get(pk), lost=pk in lost)
         for pk in self.rung & self.drains.keys():
             self.drains[pk].touched_at = time.monotonic()
         self.rung.clear()
+
+    def _open_safely(self, pk: int, connection: Connection | None, *, lost: bool) -> None:
+        try:
+            self._open(pk, connection, lost=lost)
+        except AWAY:
+            raise
+        except Exception:  # one account must not hold up the others; the sweep rings for it again
+            log.exception("connection_not_opened", connection=pk)
+            self.drains.pop(pk, None)
+            dispatch.let_go(self.holder, {pk: connection.paced_until if connection else None})
 
     def _open(self, pk: int, connection: Connection | None, *, lost: bool) -> None:
         left = connection is None or connection.portal.uninstalled_at is not None

@@ -8,11 +8,12 @@ from operator import itemgetter
 from typing import Any
 
 import structlog
-from django.db import DataError, transaction
 from django.db import connection as database
+from django.db import transaction
 from django.utils import timezone
 
 from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core.outage import AWAY
 from b24app.core.times import backoff
 from b24app.journal.models import Exchange as ExchangeRow
 from b24app.journal.recording import row
@@ -67,10 +68,13 @@ def record(batches: Sequence[Batch]) -> set[int]:
 
 
 def record_apart(batches: Sequence[Batch]) -> set[int]:
-    """Like `record`, but a verdict that the database cannot hold costs no other: its message becomes unknown."""
+    """Like `record`, but a verdict that cannot be written costs no other: its message becomes unknown. Raises AWAY."""
     try:
         return record(batches)
-    except DataError:
+    except AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a service said that we did not expect
+        log.warning("verdicts_written_apart", error=type(error).__name__)
         alone = [Batch(one.connection, one.service, [verdict]) for one in batches for verdict in one.verdicts]
     return {pk for batch in alone for pk in _record_one(batch)}
 
@@ -78,8 +82,11 @@ def record_apart(batches: Sequence[Batch]) -> set[int]:
 def _record_one(batch: Batch) -> set[int]:
     try:
         return record([batch])
-    except DataError:
-        log.error("verdict_cannot_be_kept", message=batch.verdicts[0].pk, service=batch.service.code)
+    except AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        known = {"message": batch.verdicts[0].pk, "service": batch.service.code, "error": type(error).__name__}
+        log.error("verdict_cannot_be_kept", **known)
         return set()
 
 

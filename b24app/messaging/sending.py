@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import structlog
 
@@ -113,6 +114,14 @@ class Drain:
             report_url=addresses.report(connection, message.reference.hex) if per_message else "",
             options=sender.options,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """A flight is over."""
+
+    drain: Drain
+    verdict: Verdict
 
 
 def _keep(_exchange: Exchange) -> None:

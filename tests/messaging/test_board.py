@@ -3,6 +3,8 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -20,7 +22,9 @@ from b24app.messaging.board import Board
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.sending import Drain
 from b24app.messaging.statuses import Phase, Reason, Status
+from b24app.messaging.verdicts import Verdict
 from b24app.sandbox import Sandbox
+from providers.kit.contract import Accepted
 from providers.twilio import Twilio
 from tests.messaging.conftest import a_portal, drain, wish
 
@@ -204,3 +208,17 @@ def test_verdicts_are_written_once_the_database_is_back(sms: Sandbox, sender: Se
         drain(sender.connection_id)
     assert are_sent(message)
     assert (len(sms.sms.entries()), left) == (1, [])
+
+
+def test_a_verdict_that_cannot_be_written_costs_no_other(sms: Sandbox, sender: Sender) -> None:
+    odd, well = wish(sender), wish(sender)
+    Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
+    verdicts = []
+    for message, price in ((odd, Decimal("9" * 30)), (well, None)):
+        message.refresh_from_db()
+        verdict = Verdict.of(message, Accepted(ref=f"SM{message.pk}"), [])
+        verdicts.append(replace(verdict, price=str(price)) if price else verdict)
+    outcomes.record_apart([outcomes.Batch(sender.connection, Twilio, verdicts)])
+    assert are_sent(well)
+    odd.refresh_from_db()
+    assert odd.phase == Phase.ON_WIRE  # and unknown when its lease has run out
