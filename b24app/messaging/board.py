@@ -5,9 +5,8 @@ accounts say in the same moment is one transaction.
 """
 
 import time
-import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
@@ -17,9 +16,10 @@ from django.utils import timezone
 
 from b24app.core import spool, stopping
 from b24app.core.outage import AWAY
-from b24app.messaging import bell, budget, claims, dispatch, outcomes, sending
+from b24app.messaging import bell, budget, claims, outcomes, sending
 from b24app.messaging.dispatch import Visit
-from b24app.messaging.models import Connection, ConnectionState, Message, Sender
+from b24app.messaging.holding import LINGER, Holding, learn
+from b24app.messaging.models import Message, Sender
 from b24app.messaging.outcomes import Batch
 from b24app.messaging.sending import Drain, Landing
 from b24app.messaging.verdicts import Verdict
@@ -28,9 +28,6 @@ log = structlog.get_logger(__name__)
 
 POLL = 0.025  # seconds between looks for new messages of a connection that is held
 GATHER = 0.005  # seconds in which verdicts and rings gather to be worked off together
-LINGER = 2.0  # seconds a connection is held after its last message
-REST = 60.0  # seconds the open sockets of a connection are kept after that
-RENEW_EVERY = 5.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between tries while the database is away
 GIVE_UP = 14.0  # seconds after which a worker that was asked to stop waits for no service any more
 
@@ -47,19 +44,15 @@ def ring(connection_id: int) -> None:
 class Board:
     """All connections that this process drains. `leave` hears of every connection that is let go, and rings."""
 
-    def __init__(self, leave: Callable[[Visit, bool], None], *, linger: float = LINGER, inbox: Inbox = _inbox) -> None:
-        self.leave = leave
-        self.linger = linger
+    def __init__(self, leave: Callable[[Visit], None], *, linger: float = LINGER, inbox: Inbox = _inbox) -> None:
+        self.held = Holding(leave, linger)
+        self.drains = self.held.drains
         self.inbox = inbox
-        self.holder = uuid.uuid4()
         self.threads = ThreadPoolExecutor(budget.FLIGHTS + budget.SLOW_FLIGHTS, thread_name_prefix="flight")
-        self.drains: dict[int, Drain] = {}
-        self.resting: dict[int, Drain] = {}
         self.rung: set[int] = set()
         self.landed: dict[int, list[Landing]] = defaultdict(list)
         self.doubts: list[dict[str, object]] = []
         self.leaving = False
-        self.renew_at = 0.0
         self.away_until = 0.0
         self.pause = FIRST_PAUSE
 
@@ -85,11 +78,12 @@ class Board:
         try:
             self._write()
             self._give_back()
-            self._renew()
+            self.held.renew()
             if not self.leaving:
-                self._admit()
+                self.held.admit(self.rung)
+                self.rung.clear()
                 self._launch()
-            self._let_go([drain for drain in self.drains.values() if self._is_done(drain)])
+            self.held.let_go_of_idle(busy=self.landed)
         except AWAY:
             database.close()
             self.away_until = time.monotonic() + self.pause
@@ -109,7 +103,7 @@ class Board:
         try:
             self._write()
             self._give_back()
-            self._let_go(list(self.drains.values()))
+            self.held.let_go(list(self.drains))
         except AWAY:
             self._keep_on_disk()
         self.threads.shutdown(wait=False)
@@ -149,124 +143,17 @@ class Board:
             Batch(landings[0].drain.connection, landings[0].drain.service, [one.verdict for one in landings])
             for landings in self.landed.values()
         ]
-        for pk in outcomes.record_apart(batches):
-            if pk in self.drains:
-                self.drains[pk].early_reports = True
-        for pk in self.landed:
-            if pk in self.drains:
-                self._learn(self.drains[pk])
+        if outcomes.record_apart(batches):
+            bell.settle()
+        for landings in self.landed.values():
+            learn(landings[0].drain)
         self.landed.clear()
-
-    def _learn(self, drain: Drain) -> None:
-        """The verdicts may have blocked or throttled the account; once closed stays closed."""
-        now, connection = timezone.now(), drain.connection
-        until = [moment for moment in (connection.throttled_until, connection.breaker_until) if moment and moment > now]
-        drain.closed = drain.closed or bool(until)
 
     def _give_back(self) -> None:
         """The database went away during a claim: what it may have handed out all the same was never sent."""
         while self.doubts:
             claims.give_back(self.doubts[0])
             del self.doubts[0]
-
-    # -- holding ---------------------------------------------------------------------------------------------------
-
-    def _renew(self) -> None:
-        """Hold the leases; whoever lost one claims nothing more. And see what people changed meanwhile."""
-        if time.monotonic() < self.renew_at:
-            return
-        self.renew_at = time.monotonic() + RENEW_EVERY
-        self._forget_resting()
-        if not self.drains:
-            return
-        mine = set(dispatch.renew(self.holder, self.drains.keys()))
-        fresh = dispatch.load(mine)
-        for pk, drain in self.drains.items():
-            known = fresh.get(pk)
-            if (
-                known is None
-                or known.state != ConnectionState.ACTIVE
-                or known.checked_at != drain.connection.checked_at
-            ):
-                drain.closed = True
-            else:
-                drain.connection = known
-                drain.senders.clear()
-                self._learn(drain)
-        for pk in dispatch.lost(mine):
-            dispatch.recover(self.drains[pk].connection, self.drains[pk].service)
-        self._mark_slow()
-
-    def _mark_slow(self) -> None:
-        for drain in self.drains.values():
-            if drain.hangs and not drain.connection.slow:
-                Connection.objects.filter(pk=drain.connection.pk).update(slow=True)
-                drain.connection.slow = True
-
-    def _forget_resting(self) -> None:
-        now = time.monotonic()
-        for pk in [pk for pk, drain in self.resting.items() if now - drain.touched_at > REST]:
-            self.resting.pop(pk).http.close()
-
-    def _admit(self) -> None:
-        new = self.rung - self.drains.keys()
-        if new:
-            taken = dispatch.acquire(self.holder, new)
-            lost, known = set(dispatch.lost(taken)), dispatch.load(taken)
-            for pk in taken:
-                self._open_safely(pk, known.get(pk), lost=pk in lost)
-        for pk in self.rung & self.drains.keys():
-            self.drains[pk].touched_at = time.monotonic()
-        self.rung.clear()
-
-    def _open_safely(self, pk: int, connection: Connection | None, *, lost: bool) -> None:
-        try:
-            self._open(pk, connection, lost=lost)
-        except AWAY:
-            raise
-        except Exception:  # one account must not hold up the others; the sweep rings for it again
-            log.exception("connection_not_opened", connection=pk)
-            self.drains.pop(pk, None)
-            dispatch.let_go(self.holder, {pk: connection.paced_until if connection else None})
-
-    def _open(self, pk: int, connection: Connection | None, *, lost: bool) -> None:
-        left = connection is None or connection.portal.uninstalled_at is not None
-        service = None if connection is None or left else dispatch.service_of(connection)
-        if connection is None or service is None:
-            dispatch.let_go(self.holder, {pk: connection.paced_until if connection else None})
-            if not left:
-                self._leave([pk])
-            return
-        if lost:
-            dispatch.recover(connection, service)
-        before = self.resting.pop(pk, None)
-        same = before is not None and before.connection.checked_at == connection.checked_at
-        drain = self.drains[pk] = Drain(connection, service, before.http if before and same else None)
-        if connection.state != ConnectionState.ACTIVE:
-            dispatch.settle_waiting(connection, service)
-            drain.closed = True
-        self._learn(drain)
-
-    def _is_done(self, drain: Drain) -> bool:
-        idle = time.monotonic() - drain.touched_at >= self.linger
-        return not drain.flying and drain.connection.pk not in self.landed and (drain.closed or idle)
-
-    def _let_go(self, drains: Sequence[Drain]) -> None:
-        if not drains:
-            return
-        ids = [drain.connection.pk for drain in drains]
-        # Rings are dropped while a connection is held. From here on they are not, and then it is looked at once more.
-        bell.heard_all("drain", ids)
-        dispatch.let_go(self.holder, {drain.connection.pk: drain.pace.used_until for drain in drains})
-        for pk in ids:
-            self.resting[pk] = self.drains.pop(pk)
-        self._leave(ids)
-
-    def _leave(self, ids: Sequence[int]) -> None:
-        visits = {visit.connection: visit for visit in dispatch.look_ahead(ids)}
-        for pk in ids:
-            early = pk in self.resting and self.resting[pk].early_reports
-            self.leave(visits.get(pk, Visit(pk)), early)
 
     # -- flying ----------------------------------------------------------------------------------------------------
 
@@ -276,7 +163,7 @@ class Board:
             return
         lease = timezone.now() + claims.MESSAGE_LEASE
         self.doubts.append({"connections": [want.connection for want in wants], "lease": lease.isoformat()})
-        messages = self._without_the_dead(claims.claim(self.holder, wants, lease))
+        messages = self._without_the_dead(claims.claim(self.held.holder, wants, lease))
         sending.know_senders(self.drains, messages)
         self.doubts.pop()
         for message in messages:

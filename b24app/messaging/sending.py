@@ -40,7 +40,6 @@ class Drain:
         self.touched_at = self.landed_at = time.monotonic()
         self.answered_at: float | None = None
         self.closed = False
-        self.early_reports = False
 
     @property
     def concurrency(self) -> int:

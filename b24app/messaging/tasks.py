@@ -24,12 +24,10 @@ def drain(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT
     board.ring(connection_id)
 
 
-def left(visit: Visit, early_reports: bool) -> None:  # noqa: FBT001 - the board calls it
+def left(visit: Visit) -> None:
     """A connection was let go: ring for what is due there next."""
     if visit.again:
         bell.drain(visit.connection, slow=visit.slow, at=visit.again)
-    if early_reports:
-        bell.settle()
     if visit.to_ask:
         bell.poll(visit.connection, slow=visit.slow, at=visit.to_ask)
 

@@ -95,7 +95,7 @@ def wish(sender: Sender, number: str = "+12025550100", **fields: Any) -> Message
 def drain(connection_id: int) -> Visit:
     """Ring for a connection and let a board do all that is due on it now."""
     visits: list[Visit] = []
-    board = Board(lambda visit, _early: visits.append(visit), linger=0.0, inbox=SimpleQueue())
+    board = Board(visits.append, linger=0.0, inbox=SimpleQueue())
     board.inbox.put(connection_id)
     board.turn(5.0)
     end = time.monotonic() + 60

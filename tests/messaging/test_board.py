@@ -47,7 +47,7 @@ def a_sender(sms: Sandbox) -> Sender:
 
 
 def a_board(**options: Any) -> Board:
-    return Board(lambda _visit, _early: None, inbox=SimpleQueue(), **options)
+    return Board(lambda _visit: None, inbox=SimpleQueue(), **options)
 
 
 def turn_until(board: Board, happened: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -105,7 +105,7 @@ def test_a_service_that_hangs_gets_nothing_more_and_holds_nobody_up(
     turn_until(board, lambda: board.drains[sender.connection_id].hangs)
     waiting, neighbours = wish(sender), wish(a_sender(sms))
     board.inbox.put(neighbours.connection_id)
-    board.renew_at = 0.0
+    board.held.renew_at = 0.0
     turn_until(board, lambda: are_sent(neighbours))
     waiting.refresh_from_db()
     assert waiting.attempts == 0

@@ -231,14 +231,14 @@ def test_the_database_lost_right_after_a_claim_leaves_nothing_unknown(sms: Sandb
 
 
 def test_a_worker_that_lost_its_lease_claims_nothing_more(sms: Sandbox, sender: Sender) -> None:
-    board = Board(lambda _visit, _early: None, inbox=SimpleQueue())
+    board = Board(lambda _visit: None, inbox=SimpleQueue())
     board.inbox.put(sender.connection_id)
     board.turn(5.0)
     Connection.objects.update(lease_holder=uuid.uuid4())
     wish(sender)
     board.turn(0.0)
     assert (sms.sms.entries(), len(board.drains)) == ([], 1)
-    board.renew_at = 0.0
+    board.held.renew_at = 0.0
     board.turn(0.0)
     assert board.drains == {}
 
