@@ -1,0 +1,113 @@
+"""Wishes into rows, many at a time: what the handler's door does with the database in the ordinary case.
+
+What a sender's terms say is known by heart for some seconds, for reading only. Whether the sender may still send is
+asked of the rows themselves, in the statement that writes.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from django.db import DatabaseError
+
+from b24app.core import statement
+from b24app.core.outage import AWAY
+from b24app.core.remembered import Remembered
+from b24app.core.together import Together
+from b24app.messaging.models import Message
+from b24app.messaging.wishes import Terms, Wish
+
+KNOWN_FOR, KNOWN_AT_MOST = 5.0, 2_000  # seconds, senders
+
+REMOVED = "(s.state IN ('removing', 'removed') OR c.state = 'removed')"
+OF_SENDER = """JOIN messaging_connection c ON c.id = s.connection_id JOIN portals_portal p ON p.id = s.portal_id"""
+TERMS = f"""
+SELECT s.id, s.portal_id, s.connection_id, s.bulk, s.max_age, {REMOVED}, c.service, c.slow, p.country, p.time_zone,
+       p.no_token_since IS NOT NULL
+FROM messaging_sender s {OF_SENDER} WHERE s.uuid = %s
+"""  # noqa: S608 - made of constants
+
+WRITTEN = (
+    "reference", "message_id", "raw_to", "to", "text", "author_id", "module", "links", "note", "day", "received_at",
+    "expires_at", "due_at",
+)  # fmt: skip
+OF_ROW = ("portal_id", "connection_id", "sender_id", "bulk")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A wish whose row is committed, now or before: what comes twice is one row."""
+
+    portal_id: int
+    connection_id: int
+    slow: bool
+    lacks_token: bool
+
+
+def terms(sender: uuid.UUID) -> Terms | None:
+    """A sender's terms, not older than some seconds; None where there is no such sender."""
+    return _known.get(sender) or read_terms(sender)
+
+
+def read_terms(sender: uuid.UUID) -> Terms | None:
+    """A sender's terms as they are now."""
+    for *row, country, zone, lacks_token in statement.run(TERMS, sender):
+        found = Terms(*row, country, ZoneInfo(zone), lacks_token)
+        _known.put(sender, found)
+        return found
+    _known.forget(sender)
+    return None
+
+
+def store(wish: Wish) -> tuple[Stored | None, Sequence[Stored | None]]:
+    """Write a wish, together with others that come at the same time; None where it was not taken.
+
+    Also answers the outcomes of all to the one who wrote them, none to others. Raises AWAY.
+    """
+    return _together.put(wish)
+
+
+def _write(wishes: Sequence[Wish]) -> list[Stored | None]:
+    rows = statement.written([{"nth": nth, **wish.values} for nth, wish in enumerate(wishes)])
+    stored: list[Stored | None] = [None] * len(wishes)
+    try:
+        sql, defaults = _insert()
+        for nth, *facts in statement.run(sql, rows, defaults):
+            stored[nth] = Stored(*facts)
+    except AWAY:
+        raise
+    except DatabaseError:
+        pass  # something is wrong with one of them: each goes the careful way, where it can only harm itself
+    return stored
+
+
+@cache
+def _insert() -> tuple[str, str]:
+    """The statement, and what a new message's other columns say.
+
+    Rows go in by their unique key, so that two processes with the same two wishes do not wait for each other in turn.
+    """
+    defaults = statement.defaults(Message, [*WRITTEN, *OF_ROW])
+    columns = ", ".join(statement.quoted(name) for name in (*WRITTEN, *OF_ROW, *defaults))
+    taken = ", ".join(f"w.{statement.quoted(name)}" for name in WRITTEN)
+    sql = f"""
+    WITH wish AS (
+        SELECT w.nth, {taken}, s.portal_id, s.connection_id, s.id AS sender_id, s.bulk, c.slow,
+               p.no_token_since IS NOT NULL AS lacks_token
+        FROM json_to_recordset(%s) AS w(nth int, sender_id bigint, {statement.typed(Message, WRITTEN)})
+        JOIN messaging_sender s ON s.id = w.sender_id {OF_SENDER} WHERE NOT {REMOVED}
+    ), stored AS (
+        INSERT INTO messaging_message ({columns})
+        SELECT {", ".join(statement.quoted(name) for name in (*WRITTEN, *OF_ROW))}, new.*
+        FROM wish, json_to_record(%s) AS new({statement.typed(Message, defaults)})
+        ORDER BY portal_id, message_id ON CONFLICT DO NOTHING
+    )
+    SELECT nth, portal_id, connection_id, slow, lacks_token FROM wish
+    """  # noqa: S608 - made of the model's own columns
+    return sql, statement.written(dict(defaults))
+
+
+_known = Remembered[uuid.UUID, Terms](KNOWN_FOR, KNOWN_AT_MOST)
+_together = Together(_write)
