@@ -49,10 +49,15 @@ def quoted(name: str) -> str:
 def defaults(model: type[models.Model], given: Iterable[str]) -> Mapping[str, Any]:
     """What the model says of columns that are not given, by name; columns that start as NULL are left out.
 
-    So a statement written by hand cannot forget a column that is added later.
+    So a statement written by hand cannot forget a column that is added later. Raises TypeError for one that begins
+    differently in each row: that must be given.
     """
     others = {field.attname for field in model._meta.concrete_fields if not field.primary_key} - set(given)
-    found = {name: _field(model, name).get_default() for name in sorted(others)}
+    fields = [_field(model, name) for name in sorted(others)]
+    for field in fields:
+        if field.has_default() and callable(field.default) and field.default not in (dict, list):
+            raise TypeError(f"{field.attname} has to be given")
+    found = {field.attname: field.get_default() for field in fields}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from zoneinfo import ZoneInfo
 
 from django.db import DatabaseError
 
@@ -53,8 +52,8 @@ def terms(sender: uuid.UUID) -> Terms | None:
 
 def read_terms(sender: uuid.UUID) -> Terms | None:
     """A sender's terms as they are now."""
-    for *row, country, zone, lacks_token in statement.run(TERMS, sender):
-        found = Terms(*row, country, ZoneInfo(zone), lacks_token)
+    for row in statement.run(TERMS, sender):
+        found = Terms(*row)
         _known.put(sender, found)
         return found
     _known.forget(sender)

@@ -35,7 +35,7 @@ class Terms:
     service: str
     slow: bool
     country: str
-    zone: ZoneInfo
+    time_zone: str
     lacks_token: bool
 
 
@@ -61,7 +61,7 @@ def read(payload: Mapping[str, Any], terms: Terms, received_at: datetime) -> Wis
         "author_id": fields.author(),
         "module": fields.text_of("module_id")[:40],
         "links": fields.links(),
-        "day": received_at.astimezone(terms.zone).date(),
+        "day": received_at.astimezone(ZoneInfo(terms.time_zone)).date(),
         "received_at": received_at,
         "expires_at": fields.sent_at(received_at) + terms.max_age,
         "due_at": received_at,  # whether its connection sends is the drain's business

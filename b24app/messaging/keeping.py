@@ -1,0 +1,108 @@
+"""Reports into rows, many at a time: what the report door does with the database in the ordinary case.
+
+An account is known by heart for some seconds: enough to verify with, as long as a refusal is given on fresh knowledge.
+"""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.db import DatabaseError
+
+from b24app.core import statement
+from b24app.core.outage import AWAY
+from b24app.core.remembered import Remembered
+from b24app.core.together import Together
+from b24app.messaging.models import Connection, DeliveryReport
+
+KNOWN_FOR, KNOWN_AT_MOST = 5.0, 1_000  # seconds, accounts
+
+ACCOUNT = "SELECT id, portal_id, service, account FROM messaging_connection WHERE uuid = %s"
+WRITTEN = (
+    "connection_id", "fingerprint", "ref", "reference", "recipient", "status", "word", "code", "detail", "reason",
+    "price", "currency", "received_at", "due_at",
+)  # fmt: skip
+
+Row = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Account:
+    """What a connection's reports are verified with; `fields` are its credentials, opened."""
+
+    uuid: uuid.UUID
+    pk: int
+    portal_id: int
+    service: str
+    fields: dict[str, Any]
+    has_reported: bool = False  # and that was noted
+
+    def same_as(self, other: "Account") -> bool:
+        return (self.service, self.fields) == (other.service, other.fields)
+
+
+def account(connection: uuid.UUID) -> Account | None:
+    """A connection's account, not older than some seconds; None where there is no such connection."""
+    return _known.get(connection) or read_account(connection)
+
+
+def read_account(connection: uuid.UUID) -> Account | None:
+    """A connection's account as it is now."""
+    for pk, portal_id, service, sealed in statement.run(ACCOUNT, connection):
+        fields = Connection._meta.get_field("account").from_db_value(sealed)
+        found = Account(connection, pk, portal_id, service, fields)
+        _known.put(connection, found)
+        return found
+    _known.forget(connection)
+    return None
+
+
+def keep(rows: Sequence[Row]) -> tuple[bool | None, Collection[int]]:
+    """Write the reports of one connection, together with others that come at the same time.
+
+    Answers True, False where the connection is gone, None where they could not be written with the others; and to the
+    one who wrote also the connections that have something to settle now. Raises AWAY.
+    """
+    kept, written = _together.put(rows)
+    return (None if kept is None else kept != 0), {pk for pk in written if pk}
+
+
+def _write(calls: Sequence[Sequence[Row]]) -> list[int | None]:
+    """For each call its connection, 0 where that is gone."""
+    rows = statement.written([{"nth": nth, **row} for nth, call in enumerate(calls) for row in call])
+    try:
+        found = dict(statement.run(_insert(), rows, statement.written(dict(_defaults()))))
+    except AWAY:
+        raise
+    except DatabaseError:
+        return [None] * len(calls)
+    return [found.get(nth, 0) for nth in range(len(calls))]
+
+
+@cache
+def _defaults() -> Mapping[str, Any]:
+    return statement.defaults(DeliveryReport, WRITTEN)
+
+
+@cache
+def _insert() -> str:
+    """Rows go in by their unique key, so that two processes with the same two reports do not wait for each other."""
+    columns = ", ".join(statement.quoted(name) for name in (*WRITTEN, *_defaults()))
+    return f"""
+    WITH told AS (
+        SELECT w.* FROM json_to_recordset(%s) AS w(nth int, {statement.typed(DeliveryReport, WRITTEN)})
+        JOIN messaging_connection c ON c.id = w.connection_id
+    ), kept AS (
+        INSERT INTO messaging_deliveryreport ({columns})
+        SELECT {", ".join(statement.quoted(name) for name in WRITTEN)}, new.*
+        FROM told, json_to_record(%s) AS new({statement.typed(DeliveryReport, _defaults())})
+        ORDER BY connection_id, fingerprint ON CONFLICT DO NOTHING
+    )
+    SELECT DISTINCT nth, connection_id FROM told
+    """  # noqa: S608 - made of the model's own columns
+
+
+_known = Remembered[uuid.UUID, Account](KNOWN_FOR, KNOWN_AT_MOST)
+_together = Together(_write)
