@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest, HttpResponse
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -19,6 +20,11 @@ class Doors(WSGIHandler):
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
         self._middleware_chain = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
+
+    def get_response(self, request: HttpRequest) -> HttpResponse:
+        response = super().get_response(request)
+        response.headers["Content-Length"] = str(len(response.content))  # or the server would answer in chunks
+        return response
 
 
 def beside(everything: Application) -> Application:
