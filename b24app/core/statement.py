@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import psycopg
+import psycopg.sql
 from django.db import DatabaseError, connection, models, transaction
 
 from b24app.core.outage import AWAY
@@ -59,6 +59,11 @@ def defaults(model: type[models.Model], given: Iterable[str]) -> Mapping[str, An
             raise TypeError(f"{field.attname} has to be given")
     found = {field.attname: field.get_default() for field in fields}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def literal(value: object) -> str:
+    """A constant of ours within a statement, with whatever type its place asks for."""
+    return psycopg.sql.Literal(str(value) if isinstance(value, str) else value).as_string(None)
 
 
 def written(values: object) -> str:

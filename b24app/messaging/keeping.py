@@ -73,7 +73,7 @@ def _write(calls: Sequence[Sequence[Row]]) -> list[int | None]:
     """For each call its connection, 0 where that is gone."""
     rows = statement.written([{"nth": nth, **row} for nth, call in enumerate(calls) for row in call])
     try:
-        found = dict(statement.run(_insert(), rows, statement.written(dict(_defaults()))))
+        found = dict(statement.run(_insert(), rows))
     except AWAY:
         raise
     except DatabaseError:
@@ -82,23 +82,20 @@ def _write(calls: Sequence[Sequence[Row]]) -> list[int | None]:
 
 
 @cache
-def _defaults() -> Mapping[str, Any]:
-    return statement.defaults(DeliveryReport, WRITTEN)
-
-
-@cache
 def _insert() -> str:
     """Rows go in by their unique key, so that two processes with the same two reports do not wait for each other."""
-    columns = ", ".join(statement.quoted(name) for name in (*WRITTEN, *_defaults()))
+    defaults = statement.defaults(DeliveryReport, WRITTEN)
+    columns = ", ".join(statement.quoted(name) for name in (*WRITTEN, *defaults))
+    written = ", ".join(statement.quoted(name) for name in WRITTEN)
+    # OFFSET 0: a look by key for each row, for nothing tells the planner that there are few rows.
     return f"""
     WITH told AS (
         SELECT w.* FROM json_to_recordset(%s) AS w(nth int, {statement.typed(DeliveryReport, WRITTEN)})
-        JOIN messaging_connection c ON c.id = w.connection_id
+        JOIN LATERAL (SELECT FROM messaging_connection c WHERE c.id = w.connection_id OFFSET 0) c ON true
     ), kept AS (
         INSERT INTO messaging_deliveryreport ({columns})
-        SELECT {", ".join(statement.quoted(name) for name in WRITTEN)}, new.*
-        FROM told, json_to_record(%s) AS new({statement.typed(DeliveryReport, _defaults())})
-        ORDER BY connection_id, fingerprint ON CONFLICT DO NOTHING
+        SELECT {written}, {", ".join(map(statement.literal, defaults.values()))}
+        FROM told ORDER BY connection_id, fingerprint ON CONFLICT DO NOTHING
     )
     SELECT DISTINCT nth, connection_id FROM told
     """  # noqa: S608 - made of the model's own columns

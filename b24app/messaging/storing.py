@@ -21,23 +21,23 @@ from b24app.messaging.wishes import Terms, Wish
 KNOWN_FOR, KNOWN_AT_MOST = 5.0, 2_000  # seconds, senders
 
 REMOVED = "(s.state IN ('removing', 'removed') OR c.state = 'removed')"
-OF_SENDER = """JOIN messaging_connection c ON c.id = s.connection_id JOIN portals_portal p ON p.id = s.portal_id"""
 TERMS = f"""
 SELECT s.id, s.portal_id, s.connection_id, s.bulk, s.max_age, {REMOVED}, c.service, c.slow, p.country, p.time_zone,
        p.no_token_since IS NOT NULL
-FROM messaging_sender s {OF_SENDER} WHERE s.uuid = %s
+FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id
+JOIN portals_portal p ON p.id = s.portal_id WHERE s.uuid = %s
 """  # noqa: S608 - made of constants
 
 WRITTEN = (
     "reference", "message_id", "raw_to", "to", "text", "author_id", "module", "links", "note", "day", "received_at",
     "expires_at", "due_at",
 )  # fmt: skip
-OF_ROW = ("portal_id", "connection_id", "sender_id", "bulk")
+OF_SENDER = ("portal_id", "connection_id", "sender_id", "bulk")
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A wish whose row is committed, now or before: what comes twice is one row."""
+    """A wish whose row is committed."""
 
     portal_id: int
     connection_id: int
@@ -69,43 +69,38 @@ def store(wish: Wish) -> tuple[Stored | None, Sequence[Stored | None]]:
 
 
 def _write(wishes: Sequence[Wish]) -> list[Stored | None]:
-    rows = statement.written([{"nth": nth, **wish.values} for nth, wish in enumerate(wishes)])
-    stored: list[Stored | None] = [None] * len(wishes)
+    rows = statement.written([wish.values for wish in wishes])
     try:
-        sql, defaults = _insert()
-        for nth, *facts in statement.run(sql, rows, defaults):
-            stored[nth] = Stored(*facts)
+        stored = {reference: Stored(*facts) for reference, *facts in statement.run(_insert(), rows)}
     except AWAY:
         raise
     except DatabaseError:
-        pass  # something is wrong with one of them: each goes the careful way, where it can only harm itself
-    return stored
+        stored = {}  # something is wrong with one of them: each goes the careful way, where it can only harm itself
+    return [stored.get(wish.values["reference"]) for wish in wishes]
 
 
 @cache
-def _insert() -> tuple[str, str]:
-    """The statement, and what a new message's other columns say.
+def _insert() -> str:
+    """The statement; what it does not take is a wish that came before, or one that cannot be sent.
 
     Rows go in by their unique key, so that two processes with the same two wishes do not wait for each other in turn.
     """
-    defaults = statement.defaults(Message, [*WRITTEN, *OF_ROW])
-    columns = ", ".join(statement.quoted(name) for name in (*WRITTEN, *OF_ROW, *defaults))
-    taken = ", ".join(f"w.{statement.quoted(name)}" for name in WRITTEN)
-    sql = f"""
-    WITH wish AS (
-        SELECT w.nth, {taken}, s.portal_id, s.connection_id, s.id AS sender_id, s.bulk, c.slow,
-               p.no_token_since IS NOT NULL AS lacks_token
-        FROM json_to_recordset(%s) AS w(nth int, sender_id bigint, {statement.typed(Message, WRITTEN)})
-        JOIN messaging_sender s ON s.id = w.sender_id {OF_SENDER} WHERE NOT {REMOVED}
-    ), stored AS (
-        INSERT INTO messaging_message ({columns})
-        SELECT {", ".join(statement.quoted(name) for name in (*WRITTEN, *OF_ROW))}, new.*
-        FROM wish, json_to_record(%s) AS new({statement.typed(Message, defaults)})
-        ORDER BY portal_id, message_id ON CONFLICT DO NOTHING
-    )
-    SELECT nth, portal_id, connection_id, slow, lacks_token FROM wish
+    defaults = statement.defaults(Message, [*WRITTEN, *OF_SENDER])
+    columns = ", ".join(statement.quoted(name) for name in (*WRITTEN, *OF_SENDER, *defaults))
+    written = ", ".join(f"w.{statement.quoted(name)}" for name in WRITTEN)
+    # OFFSET 0: a look by key for each row, for nothing tells the planner that there are few rows.
+    return f"""
+    INSERT INTO messaging_message AS m ({columns})
+    SELECT {written}, s.portal_id, s.connection_id, s.id, s.bulk, {", ".join(map(statement.literal, defaults.values()))}
+    FROM json_to_recordset(%s) AS w(sender_id bigint, {statement.typed(Message, WRITTEN)})
+    JOIN LATERAL (SELECT s.id, s.portal_id, s.connection_id, s.bulk
+                  FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id
+                  WHERE s.id = w.sender_id AND NOT {REMOVED} OFFSET 0) s ON true
+    ORDER BY s.portal_id, w.message_id ON CONFLICT DO NOTHING
+    RETURNING m.reference, m.portal_id, m.connection_id,
+        (SELECT c.slow FROM messaging_connection c WHERE c.id = m.connection_id),
+        (SELECT p.no_token_since IS NOT NULL FROM portals_portal p WHERE p.id = m.portal_id)
     """  # noqa: S608 - made of the model's own columns
-    return sql, statement.written(dict(defaults))
 
 
 _known = Remembered[uuid.UUID, Terms](KNOWN_FOR, KNOWN_AT_MOST)

@@ -4,7 +4,8 @@ from b24app.core.remembered import Remembered
 
 
 def test_it_is_known_for_a_while_and_then_forgotten() -> None:
-    assert (known := Remembered[str, int](3600.0, 10)).get("a") is None
+    known = Remembered[str, int](3600.0, 10)
+    assert known.get("a") is None
     known.put("a", 1)
     assert known.get("a") == 1
     known.forget("a")
