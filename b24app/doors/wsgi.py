@@ -6,6 +6,7 @@ from typing import Any
 from django.core.handlers.exception import convert_exception_to_response
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -21,9 +22,10 @@ class Doors(WSGIHandler):
         self._exception_middleware: list[Any] = []
         self._middleware_chain = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
 
-    def get_response(self, request: HttpRequest) -> HttpResponse:
+    def get_response(self, request: HttpRequest) -> HttpResponseBase:
         response = super().get_response(request)
-        response.headers["Content-Length"] = str(len(response.content))  # or the server would answer in chunks
+        if isinstance(response, HttpResponse):  # without a length the server would answer in chunks
+            response.headers["Content-Length"] = str(len(response.content))
         return response
 
 

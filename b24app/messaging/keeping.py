@@ -4,8 +4,10 @@ An account is known by heart for some seconds: enough to verify with, as long as
 """
 
 import uuid
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -15,7 +17,12 @@ from b24app.core import statement
 from b24app.core.outage import AWAY
 from b24app.core.remembered import Remembered
 from b24app.core.together import Together
+from b24app.journal.recording import Recorder
+from b24app.messaging import connections
+from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, DeliveryReport
+from providers.kit import contract, registry
+from providers.kit.http import Exchange
 
 KNOWN_FOR, KNOWN_AT_MOST = 5.0, 1_000  # seconds, accounts
 
@@ -38,6 +45,23 @@ class Account:
     service: str
     fields: dict[str, Any]
     has_reported: bool = False  # and that was noted
+    _provider: contract.Provider | None = None
+    _spoken: deque[Exchange] = field(default_factory=deque)
+
+    def provider(self) -> contract.Provider:
+        """The service with this account, made once and shared by threads. Raises Unavailable."""
+        if self._provider is None:
+            kind = registry.get(self.service)
+            http = connections.http_for(kind, self.fields, self._spoken.append)
+            self._provider = kind(self.fields, http, SharedMemo(self.uuid.hex))
+        return self._provider
+
+    def record(self) -> None:
+        """Write down what was said meanwhile, if anything was: most services read a report without asking back."""
+        if self._spoken:
+            with Recorder(self.portal_id, self.service, self.pk) as record, suppress(IndexError):
+                while True:
+                    record(self._spoken.popleft())
 
     def same_as(self, other: "Account") -> bool:
         return (self.service, self.fields) == (other.service, other.fields)

@@ -41,29 +41,36 @@ def take(connection_uuid: str, reference: str, call: contract.Call) -> tuple[Col
     if account is None:
         raise NoSuchConnection
     try:
-        told, answer = _read(account, call)
+        told = _read(account, call)
     except Exception:  # whatever it is, it is only said on fresh knowledge: the credentials may just have changed
         fresh = keeping.read_account(account.uuid)
-        if fresh is None or fresh.same_as(account):
+        if fresh is None:
+            raise NoSuchConnection from None
+        if fresh.same_as(account):
             raise
         account = fresh
-        told, answer = _read(account, call)
+        told = _read(account, call)
     to_settle = _keep(account.pk, told, reference)
     if not account.has_reported:
         account.has_reported = True
         Connection.objects.filter(pk=account.pk).update(last_report_at=timezone.now())
-    return to_settle, answer
+    return to_settle, _answer(account, call)
 
 
-def _read(account: keeping.Account, call: contract.Call) -> tuple[list[contract.Report], contract.Answer]:
-    kind = registry.get(account.service)
-    with Recorder(account.portal_id, account.service, account.pk) as record:
-        http = connections.http_for(kind, account.fields, record)
-        service = kind(account.fields, http, SharedMemo(account.uuid.hex))
+def _read(account: keeping.Account, call: contract.Call) -> list[contract.Report]:
+    service = account.provider()
+    try:
         service.verify(call)
-        told, answer = service.read_reports(call), service.answer(call)
-        http.close()
-    return list(told), answer
+        return list(service.read_reports(call))
+    finally:
+        account.record()
+
+
+def _answer(account: keeping.Account, call: contract.Call) -> contract.Answer:
+    try:
+        return account.provider().answer(call)
+    finally:
+        account.record()
 
 
 def keep(connection_id: int, told: Iterable[contract.Report], reference: str = "-") -> None:
