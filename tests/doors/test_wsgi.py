@@ -1,6 +1,10 @@
 """The doors' own way in answers what the tests' client is answered, without anything that pages need."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -46,3 +50,35 @@ def test_everything_else_is_left_to_the_pages(web: Client) -> None:
     assert web.get("/app/").data == b"a page"
     assert web.get("/install/").data == b"a page"
     assert web.get("/h").data == b"a page"
+
+
+IMPORTED_AND_FORKED = """
+import os, threading
+from wsgiref.util import setup_testing_defaults
+from b24app.wsgi import application
+from django.db import connections
+def replaying(): return [one.name for one in threading.enumerate()].count("spool-replay")
+print(replaying(), threading.active_count(), connections["default"].connection)
+child = os.fork()
+if child == 0:
+    environ = {"PATH_INFO": "/h/x/1/y/"}
+    setup_testing_defaults(environ)
+    application(environ, print)
+    print(replaying(), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def test_before_the_fork_nothing_is_begun_and_after_it_each_process_looks_after_its_spool(tmp_path: Path) -> None:
+    """As with gunicorn's --preload; a thread or a connection would be of no use, or of harm, in the workers."""
+    said = subprocess.run(
+        [sys.executable, "-uc", IMPORTED_AND_FORKED],
+        env={**os.environ, "SPOOL_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    lines = said.stdout.splitlines()
+    assert (lines[0], lines[1].split(" [")[0], lines[2]) == ("0 1 None", "403 Forbidden", "1"), said.stderr
