@@ -83,39 +83,42 @@ def read_account(connection: uuid.UUID) -> Account | None:
     return None
 
 
-def keep(rows: Sequence[Row]) -> tuple[bool | None, Collection[int]]:
+def keep(rows: Sequence[Row]) -> tuple[bool, Collection[int]]:
     """Write the reports of one connection, together with others that come at the same time.
 
-    Answers True, False where the connection is gone, None where they could not be written with the others; and to the
-    one who wrote also the connections that have something to settle now. Raises AWAY.
+    Answers whether they were taken, and to the one who wrote also the connections that have something to settle now.
+    Raises AWAY.
     """
-    kept, written = _together.put(rows)
-    return (None if kept is None else kept != 0), {pk for pk in written if pk}
+    taken, written = _together.put(rows)
+    return taken is not None, {pk for pk in written if pk is not None}
 
 
 def _write(calls: Sequence[Sequence[Row]]) -> list[int | None]:
-    """For each call its connection, 0 where that is gone."""
+    """For each call its connection, None where it was not taken."""
     rows = statement.written([{"nth": nth, **row} for nth, call in enumerate(calls) for row in call])
     try:
-        found = dict(statement.run(_insert(), rows))
+        taken = dict(statement.run(_insert(), rows))
     except AWAY:
         raise
     except DatabaseError:
-        return [None] * len(calls)
-    return [found.get(nth, 0) for nth in range(len(calls))]
+        taken = {}  # something is wrong with one of them: each goes the careful way, where it can only harm itself
+    return [taken.get(nth) for nth in range(len(calls))]
 
 
 @cache
 def _insert() -> str:
-    """Rows go in by their unique key, so that two processes with the same two reports do not wait for each other."""
+    """The statement; what it does not take is of a connection that is gone, or that somebody has locked.
+
+    Rows go in by their unique key, so that two processes with the same two reports do not wait for each other.
+    """
     defaults = statement.defaults(DeliveryReport, WRITTEN)
     columns = ", ".join(statement.quoted(name) for name in (*WRITTEN, *defaults))
     written = ", ".join(statement.quoted(name) for name in WRITTEN)
-    # OFFSET 0: a look by key for each row, for nothing tells the planner that there are few rows.
     return f"""
     WITH told AS (
         SELECT w.* FROM json_to_recordset(%s) AS w(nth int, {statement.typed(DeliveryReport, WRITTEN)})
-        JOIN LATERAL (SELECT FROM messaging_connection c WHERE c.id = w.connection_id OFFSET 0) c ON true
+        JOIN LATERAL (SELECT FROM messaging_connection c WHERE c.id = w.connection_id FOR KEY SHARE SKIP LOCKED) c
+          ON true
     ), kept AS (
         INSERT INTO messaging_deliveryreport ({columns})
         SELECT {written}, {", ".join(map(statement.literal, defaults.values()))}

@@ -84,15 +84,13 @@ def _keep(connection_id: int, told: Iterable[contract.Report], reference: str) -
     rows = [_row(connection_id, report, ours, now) for report in told]
     if not rows:
         return ()
-    kept, to_settle = keeping.keep(rows)
-    if kept is False:
+    taken, to_settle = keeping.keep(rows)
+    if taken:
+        return to_settle
+    if not Connection.objects.filter(pk=connection_id).exists():
         raise NoSuchConnection
-    if kept is None:  # something is wrong with one of many
-        DeliveryReport.objects.bulk_create(
-            [DeliveryReport(**row) for row in rows], ignore_conflicts=True, batch_size=500
-        )
-        return {connection_id, *to_settle}
-    return to_settle
+    DeliveryReport.objects.bulk_create([DeliveryReport(**row) for row in rows], ignore_conflicts=True, batch_size=500)
+    return {connection_id, *to_settle}
 
 
 def _row(connection_id: int, report: contract.Report, ours: uuid.UUID | None, now: datetime) -> dict[str, Any]:

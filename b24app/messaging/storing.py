@@ -83,19 +83,20 @@ def _write(wishes: Sequence[Wish]) -> list[Stored | None]:
 def _insert() -> str:
     """The statement; what it does not take is a wish that came before, or one that cannot be sent.
 
-    Rows go in by their unique key, so that two processes with the same two wishes do not wait for each other in turn.
+    Nobody's wishes wait for a lock on somebody else's rows: where such a lock is, the wish is not taken. Rows go in by
+    their unique key, so that two processes with the same two wishes do not wait for each other in turn.
     """
     defaults = statement.defaults(Message, [*WRITTEN, *OF_SENDER])
     columns = ", ".join(statement.quoted(name) for name in (*WRITTEN, *OF_SENDER, *defaults))
     written = ", ".join(f"w.{statement.quoted(name)}" for name in WRITTEN)
-    # OFFSET 0: a look by key for each row, for nothing tells the planner that there are few rows.
     return f"""
     INSERT INTO messaging_message AS m ({columns})
     SELECT {written}, s.portal_id, s.connection_id, s.id, s.bulk, {", ".join(map(statement.literal, defaults.values()))}
     FROM json_to_recordset(%s) AS w(sender_id bigint, {statement.typed(Message, WRITTEN)})
     JOIN LATERAL (SELECT s.id, s.portal_id, s.connection_id, s.bulk
                   FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id
-                  WHERE s.id = w.sender_id AND NOT {REMOVED} OFFSET 0) s ON true
+                  JOIN portals_portal p ON p.id = s.portal_id
+                  WHERE s.id = w.sender_id AND NOT {REMOVED} FOR KEY SHARE SKIP LOCKED) s ON true
     ORDER BY s.portal_id, w.message_id ON CONFLICT DO NOTHING
     RETURNING m.reference, m.portal_id, m.connection_id,
         (SELECT c.slow FROM messaging_connection c WHERE c.id = m.connection_id),

@@ -1,12 +1,14 @@
 """Wishes and reports of many threads at once: written together, each once, and none at another's cost."""
 
+import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import psycopg
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.utils import timezone
 
 from b24app.messaging import intake, keeping, reports, storing, wishes
@@ -96,10 +98,33 @@ def test_a_report_that_cannot_be_written_costs_no_other(sender: Sender) -> None:
     assert not DeliveryReport.objects.exists()
 
 
-def test_a_report_for_a_connection_that_is_gone_is_said_to_be_so(sender: Sender) -> None:
+def test_a_report_for_a_connection_that_is_gone_is_not_taken_with_the_others(sender: Sender) -> None:
     here = reports._row(sender.connection_id, SAID, None, timezone.now())
-    assert keeping._write([[here], [{**here, "connection_id": 10**9}]]) == [sender.connection_id, 0]
+    assert keeping._write([[here], [{**here, "connection_id": 10**9}]]) == [sender.connection_id, None]
     assert DeliveryReport.objects.count() == 1
+    with pytest.raises(reports.NoSuchConnection):
+        reports.keep(10**9, [SAID])
+
+
+@pytest.fixture
+def locked(sender: Sender) -> Iterator[Sender]:
+    """A neighbour's sender, whose portal somebody has locked, and its connection."""
+    neighbour = factories.sender(factories.connection(factories.portal("charlie")))
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+        other.execute("SELECT FROM portals_portal WHERE id = %s FOR UPDATE", [neighbour.portal_id])
+        other.execute("SELECT FROM messaging_connection WHERE id = %s FOR UPDATE", [neighbour.connection_id])
+        let_go = threading.Timer(30, other.close)  # whoever waits for it must fail then, not hang
+        let_go.start()
+        yield neighbour
+        let_go.cancel()
+
+
+def test_a_lock_on_a_neighbours_rows_holds_up_nobody_else(sender: Sender, locked: Sender) -> None:
+    terms = [storing.terms(one.uuid) for one in (sender, locked)]
+    both = [wishes.read(payload("m"), one, timezone.now()) for one in terms if one]
+    told = [[reports._row(one.connection_id, SAID, None, timezone.now())] for one in (sender, locked)]
+    assert [one is not None for one in storing._write(both)] == [True, False]
+    assert keeping._write(told) == [sender.connection_id, None]
 
 
 def test_nothing_is_known_of_a_sender_or_an_account_that_is_not_there(db: None) -> None:
