@@ -17,6 +17,7 @@ from bench.lab import Lab, Unfinished, open_lab, procfile
 
 FIGURES: Mapping[str, str] = {
     "intake": "intake",
+    "reports": "reports",
     "end-to-end": "end_to_end",
     "latency": "latency",
     "fairness": "fairness",
@@ -25,7 +26,7 @@ FIGURES: Mapping[str, str] = {
     "rest": "rest",
     "memory": "rest",
 }
-ALL = ("intake", "end-to-end", "latency", "fairness", "growth")
+ALL = ("intake", "reports", "end-to-end", "latency", "fairness", "growth")
 
 
 def main() -> int:

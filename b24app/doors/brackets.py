@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 MAX_FIELDS = 10_000
 MAX_DEPTH = 8  # keys nested deeper are cut here
+LONGEST_NAME_KNOWN = 64  # the names of a portal's calls are always the same: they are taken apart once
 _KEYS = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -15,7 +17,7 @@ def pairs(body: bytes) -> Iterator[tuple[str, str]]:
     """Name and value of each field of a urlencoded body; what is not UTF-8 becomes the replacement character."""
     for item in body.split(b"&", MAX_FIELDS)[:MAX_FIELDS]:
         name, _, value = item.partition(b"=")
-        yield _text(name), _text(value)
+        yield _name(name) if len(name) <= LONGEST_NAME_KNOWN else _text(name), _text(value)
 
 
 def parse(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -26,21 +28,29 @@ def parse(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """
     root: dict[str, Any] = {}
     for name, value in islice(pairs, MAX_FIELDS):
-        head, bracket, rest = name.partition("[")
-        if head:
-            _put(root, [head, *_keys(bracket + rest)], value)
+        path = _known_path(name) if len(name) <= LONGEST_NAME_KNOWN else _path(name)
+        if path:
+            _put(root, path, value)
     return {key: _listed(value) for key, value in root.items()}
 
 
 def _text(quoted: bytes) -> str:
-    return unquote_to_bytes(quoted.replace(b"+", b" ")).decode("utf-8", "replace")
+    spaced = quoted.replace(b"+", b" ")
+    return (unquote_to_bytes(spaced) if b"%" in spaced else spaced).decode("utf-8", "replace")
 
 
-def _keys(brackets: str) -> list[str]:
-    return [found[1] for found in islice(_KEYS.finditer(brackets), MAX_DEPTH - 1)]
+def _path(name: str) -> tuple[str, ...]:
+    """The keys from the outside in; none where the field has no name."""
+    head, bracket, rest = name.partition("[")
+    keys = islice(_KEYS.finditer(bracket + rest), MAX_DEPTH - 1)
+    return (head, *(found[1] for found in keys)) if head else ()
 
 
-def _put(node: dict[str, Any], path: list[str], value: str) -> None:
+_name = lru_cache(maxsize=1024)(_text)
+_known_path = lru_cache(maxsize=1024)(_path)
+
+
+def _put(node: dict[str, Any], path: tuple[str, ...], value: str) -> None:
     for key in path[:-1]:
         child = node.get(key) if key else None
         if not isinstance(child, dict):
@@ -54,7 +64,7 @@ def _listed(value: Any) -> Any:
     """The depth is bounded, so recursion is."""
     if not isinstance(value, dict):
         return value
-    if all(key == str(index) for index, key in enumerate(sorted(value, key=_order))):
+    if "0" in value and all(key == str(index) for index, key in enumerate(sorted(value, key=_order))):
         return [_listed(value[key]) for key in sorted(value, key=_order)]
     return {key: _listed(inner) for key, inner in value.items()}
 

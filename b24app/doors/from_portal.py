@@ -17,6 +17,7 @@ from b24app.core import addresses, spool
 from b24app.doors import brackets
 from b24app.doors.bodies import length
 from b24app.messaging import bell, intake
+from b24app.messaging.wishes import LINKS
 from b24app.portals import tokens
 from b24app.portals.models import Portal
 
@@ -25,7 +26,7 @@ log = structlog.get_logger(__name__)
 MAX_BODY = 4 * 1024 * 1024
 DEPTH, WIDTH = 4, 100
 AUTH = ("user_id", "access_token", "expires")
-KNOWN = ("message_id", "message_to", "message_body", "module_id", "ts", "properties", "auth", *intake.LINKS)
+KNOWN = ("message_id", "message_to", "message_body", "module_id", "ts", "properties", "auth", *LINKS)
 
 
 @csrf_exempt
@@ -72,17 +73,18 @@ def take(record: Mapping[str, Any]) -> None:
         log.warning("wish_for_no_sender")  # nothing of its address: that is a secret
         return
     if taken.failed:
-        bell.push(taken.portal.pk)
-    else:
-        bell.drain(taken.connection.pk, slow=taken.connection.slow)
-    if taken.portal.no_token_since is not None:
-        _keep_authors_token(taken.portal, record["payload"]["auth"])
+        bell.push(taken.portal_id)
+    for connection_id, slow in taken.to_drain.items():
+        bell.drain(connection_id, slow=slow)
+    if taken.lacks_token:
+        _keep_authors_token(taken.portal_id, record["payload"]["auth"])
 
 
-def _keep_authors_token(portal: Portal, auth: Mapping[str, str]) -> None:
+def _keep_authors_token(portal_id: int, auth: Mapping[str, str]) -> None:
     """No administrator's token lives: the author's own, good for an hour, can tell the portal of its messages."""
     user, access, expires = (auth.get(name, "") for name in AUTH)
     if access and user.isdecimal() and expires.isdecimal() and len(expires) < 12:
+        portal = Portal.objects.get(pk=portal_id)
         tokens.keep_author(portal, int(user), access, datetime.fromtimestamp(int(expires), UTC))
 
 

@@ -1,5 +1,6 @@
 """What waited on this node's disk goes its usual way as soon as the database is back; every process looks for it."""
 
+import os
 import threading
 from collections.abc import Mapping
 
@@ -26,13 +27,27 @@ HANDLERS: Mapping[str, spool.Handler] = {
 }
 
 
+class _Process:
+    """Which process replays: a fork inherits all of this but the thread."""
+
+    pid = 0
+
+
+_process = _Process()
+_starting = threading.Lock()
+
+
 def replay() -> int:
     """Replay what waits now; answers how many records went."""
     return spool.replay(HANDLERS) if spool.waiting() else 0
 
 
 def keep_replaying() -> None:
-    """Start the process's replaying thread; what was set aside before is tried once more."""
+    """Start the process's replaying thread, unless it runs; what was set aside before is tried once more."""
+    with _starting:
+        if _process.pid == os.getpid():
+            return
+        _process.pid = os.getpid()
     spool.try_again()
     threading.Thread(target=_forever, name="spool-replay", daemon=True).start()
 

@@ -2,9 +2,10 @@
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
@@ -13,7 +14,7 @@ from django.utils import timezone
 from b24app.core import storable
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.journal.recording import Recorder
-from b24app.messaging import connections
+from b24app.messaging import connections, keeping
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart
 from b24app.messaging.outcomes import ASK_POLLED, ASK_PUSHED
@@ -53,52 +54,87 @@ class NoSuchConnection(LookupError):
     """The address was signed by us, but the connection is not in our database."""
 
 
-def take(connection_uuid: str, reference: str, call: contract.Call) -> tuple[int, contract.Answer]:
-    """Verify a service's call and keep its reports; answers the connection to settle and what the service wants back.
+def take(connection_uuid: str, reference: str, call: contract.Call) -> tuple[Collection[int], contract.Answer]:
+    """Verify a service's call and keep its reports; answers the connections to settle and what the service wants back.
 
     `reference` is the message the address was made for, `-` for an account's address. Raises Forged, Unreadable,
     Unavailable, NoSuchConnection.
     """
-    connection = Connection.objects.filter(uuid=uuid.UUID(connection_uuid)).first()
-    if connection is None:
+    account = keeping.account(uuid.UUID(connection_uuid))
+    if account is None:
         raise NoSuchConnection
-    kind = registry.get(connection.service)
-    with Recorder(connection.portal_id, connection.service, connection.pk) as record:
-        http = connections.http_for(kind, connection.account, record)
-        service = kind(connection.account, http, SharedMemo(connection.uuid.hex))
+    try:
+        told = _read(account, call)
+    except Exception:  # whatever it is, it is only said on fresh knowledge: the credentials may just have changed
+        fresh = keeping.read_account(account.uuid)
+        if fresh is None:
+            raise NoSuchConnection from None
+        if fresh.same_as(account):
+            raise
+        account = fresh
+        told = _read(account, call)
+    to_settle = _keep(account.pk, told, reference)
+    if not account.has_reported:
+        account.has_reported = True
+        Connection.objects.filter(pk=account.pk).update(last_report_at=timezone.now())
+    return to_settle, _answer(account, call)
+
+
+def _read(account: keeping.Account, call: contract.Call) -> list[contract.Report]:
+    service = account.provider()
+    try:
         service.verify(call)
-        keep(connection.pk, service.read_reports(call), reference)
-        answer = service.answer(call)
-        http.close()
-    Connection.objects.filter(pk=connection.pk).update(last_report_at=timezone.now())
-    return connection.pk, answer
+        return list(service.read_reports(call))
+    finally:
+        account.record()
+
+
+def _answer(account: keeping.Account, call: contract.Call) -> contract.Answer:
+    try:
+        return account.provider().answer(call)
+    finally:
+        account.record()
 
 
 def keep(connection_id: int, told: Iterable[contract.Report], reference: str = "-") -> None:
     """Write reports down, each once however often it comes."""
+    _keep(connection_id, told, reference)
+
+
+def _keep(connection_id: int, told: Iterable[contract.Report], reference: str) -> Collection[int]:
     ours = None if reference == "-" else uuid.UUID(reference)
-    DeliveryReport.objects.bulk_create(
-        [_row(connection_id, report, ours) for report in told], ignore_conflicts=True, batch_size=500
-    )
+    now = timezone.now()
+    rows = [_row(connection_id, report, ours, now) for report in told]
+    if not rows:
+        return ()
+    taken, to_settle = keeping.keep(rows)
+    if taken:
+        return to_settle
+    if not Connection.objects.filter(pk=connection_id).exists():
+        raise NoSuchConnection
+    DeliveryReport.objects.bulk_create([DeliveryReport(**row) for row in rows], ignore_conflicts=True, batch_size=500)
+    return {connection_id, *to_settle}
 
 
-def _row(connection_id: int, report: contract.Report, ours: uuid.UUID | None) -> DeliveryReport:
+def _row(connection_id: int, report: contract.Report, ours: uuid.UUID | None, now: datetime) -> dict[str, Any]:
     if ours:
         report = replace(report, reference=ours.hex)  # some reports name nothing: their address says whose they are
-    return DeliveryReport(
-        connection_id=connection_id,
-        fingerprint=report.fingerprint,
-        ref=storable.text(report.ref)[:128],
-        reference=_reference(report.reference),
-        recipient=storable.text(report.recipient)[:30],
-        status=report.status.value if report.status else "",
-        word=storable.text(report.word)[:60],
-        code=storable.text(report.code)[:60],
-        detail=storable.text(report.detail)[:300],
-        reason=report.reason if report.reason in Reason.values else Reason.NONE,
-        price=storable.price(report.price),
-        currency=storable.text(report.currency)[:3],
-    )
+    return {
+        "connection_id": connection_id,
+        "fingerprint": report.fingerprint,
+        "ref": storable.text(report.ref)[:128],
+        "reference": _reference(report.reference),
+        "recipient": storable.text(report.recipient)[:30],
+        "status": report.status.value if report.status else "",
+        "word": storable.text(report.word)[:60],
+        "code": storable.text(report.code)[:60],
+        "detail": storable.text(report.detail)[:300],
+        "reason": report.reason if report.reason in Reason.values else Reason.NONE,
+        "price": storable.price(report.price),
+        "currency": storable.text(report.currency)[:3],
+        "received_at": now,
+        "due_at": now,
+    }
 
 
 def _reference(told: str) -> uuid.UUID | None:

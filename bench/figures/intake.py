@@ -14,7 +14,7 @@ from bench.report import Result, Sizes, median
 def measure(lab: Lab, sizes: Sizes) -> Result:
     """Both in turn, so many times."""
     seconds = sizes.intake_seconds
-    runs = [{"handler": _handler(lab, seconds), "insert": _insert(lab, seconds)} for _ in range(sizes.runs)]
+    runs = [{"handler": _handler(lab, seconds), "insert": inserting(lab, seconds)} for _ in range(sizes.runs)]
     rates = {side: [run[side]["rate"] for run in runs] for side in ("handler", "insert")}
     handler, insert = median(rates["handler"]), median(rates["insert"])
     return Result({"intake_ratio": handler / insert}, {"runs": runs, "handler": handler, "insert": insert})
@@ -24,16 +24,16 @@ def _handler(lab: Lab, seconds: float) -> dict[str, Any]:
     house.empty()
     callers = [one.caller for one in tenants(lab, 20)]
     with house.serving(lab, "web"):
-        return _timed(lab, callers, seconds)
+        return timed(lab, callers, seconds)
 
 
-def _insert(lab: Lab, seconds: float) -> dict[str, Any]:
+def inserting(lab: Lab, seconds: float) -> dict[str, Any]:
     baseline_side.build(lab, 1)
     with baseline_side.serving(lab, worker=False):
-        return _timed(lab, baseline_side.inserting(lab), seconds)
+        return timed(lab, baseline_side.inserting(lab), seconds)
 
 
-def _timed(lab: Lab, callers: list[load.Caller], seconds: float) -> dict[str, Any]:
+def timed(lab: Lab, callers: list[load.Caller], seconds: float) -> dict[str, Any]:
     load.send_all(lab.web_port, load.warming(callers * (100 // len(callers))))
     before = lab.cpu()
     rate, statuses = load.send_for(lab.web_port, callers, seconds, first=0)

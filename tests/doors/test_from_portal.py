@@ -5,16 +5,19 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
+from django.forms.models import model_to_dict
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core import addresses, spool
 from b24app.core.redis import client
-from b24app.messaging.models import Connection, Message, Sender, SenderState
+from b24app.messaging import storing
+from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.statuses import Origin, Phase, Reason, Status
 from b24app.portals.models import Portal, PortalToken
 from tests.messaging.conftest import a_portal, drain
@@ -298,3 +301,51 @@ def test_wishes_for_a_slow_service_are_drained_apart_from_the_others(sender: Sen
     Connection.objects.update(slow=True)
     assert post(sender, fields()) == 200
     assert (client().llen("slow"), client().llen("dispatch")) == (1, 0)
+
+
+def test_a_sender_that_is_removed_is_noticed_although_its_terms_are_known(sender: Sender) -> None:
+    post(sender, fields(message_id="before"))
+    Sender.objects.update(state=SenderState.REMOVING)
+    assert post(sender, fields(message_id="after")) == 200
+    assert Message.objects.get(message_id="before").phase == Phase.WAITING
+    after = Message.objects.get(message_id="after")
+    assert (after.status, after.reason) == (Status.FAILED, Reason.SENDER_REMOVED)
+
+
+def test_an_account_that_is_removed_is_noticed_although_it_is_known(sender: Sender) -> None:
+    post(sender, fields(message_id="before"))
+    Connection.objects.update(state=ConnectionState.REMOVED)
+    assert post(sender, fields(message_id="after")) == 200
+    assert Message.objects.get(message_id="after").reason == Reason.SENDER_REMOVED
+
+
+def test_a_sender_that_came_back_is_noticed_although_it_was_known_as_removed(sender: Sender) -> None:
+    Sender.objects.update(state=SenderState.REMOVED)
+    post(sender, fields(message_id="before"))
+    Sender.objects.update(state=SenderState.REGISTERED)
+    assert post(sender, fields(message_id="after")) == 200
+    assert Message.objects.get(message_id="after").phase == Phase.WAITING
+
+
+def test_a_sender_that_is_gone_is_noticed_although_it_was_known(sender: Sender) -> None:
+    post(sender, fields(message_id="before"))
+    Message.objects.all().delete()
+    Sender.objects.all().delete()
+    assert post(sender, fields(message_id="after")) == 200
+    assert not Message.objects.exists()
+
+
+def test_the_day_is_that_of_the_portals_zone_and_bulk_that_of_the_sender(sender: Sender) -> None:
+    Portal.objects.update(time_zone="Pacific/Kiritimati")
+    Sender.objects.update(bulk=True)
+    post(sender, fields())
+    message = Message.objects.get()
+    assert (message.day, message.bulk) == (message.received_at.astimezone(ZoneInfo("Pacific/Kiritimati")).date(), True)
+    assert (message.due_at, message.expires_at > message.received_at) == (message.received_at, True)
+
+
+def test_what_the_short_way_writes_is_what_the_model_would_write(sender: Sender) -> None:
+    post(sender, fields())
+    stored = Message.objects.get()
+    given = {name: getattr(stored, name) for name in (*storing.WRITTEN, *storing.OF_SENDER)}
+    assert model_to_dict(stored, exclude=["id"]) == model_to_dict(Message(**given), exclude=["id"])

@@ -113,3 +113,29 @@ def test_a_report_of_a_service_that_does_not_load_waits_on_disk(
     spool.try_again()
     assert replay() == 1
     assert DeliveryReport.objects.get().status == Status.DELIVERED
+
+
+def test_new_credentials_verify_at_once_although_the_old_are_known(message: Message) -> None:
+    assert report(message) == 200
+    connection = message.connection
+    connection.account = {"account_sid": "AC1", "auth_token": "new"}
+    connection.save()
+    assert report(message, token="new", MessageStatus="sent") == 200
+    assert report(message, token="guessed", MessageStatus="failed") == 403
+    assert set(DeliveryReport.objects.values_list("status", flat=True)) == {"delivered", "sent"}
+
+
+def test_a_connection_that_is_gone_is_noticed_although_it_was_known(message: Message) -> None:
+    assert report(message) == 200
+    Message.objects.all().delete()
+    Sender.objects.all().delete()
+    Connection.objects.all().delete()
+    assert report(message, MessageStatus="sent") == 404
+    assert not DeliveryReport.objects.exists()
+
+
+def test_the_hour_of_the_last_report_is_not_written_for_each(message: Message) -> None:
+    report(message)
+    first = Connection.objects.get().last_report_at
+    report(message, MessageStatus="sent")
+    assert (DeliveryReport.objects.count(), Connection.objects.get().last_report_at) == (2, first)

@@ -86,7 +86,7 @@ def _serve(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str
     app = f"http://127.0.0.1:{ports.app}"
     sandbox = ["-m", "b24app.sandbox", "--http", str(ports.portal), "--tls", str(ports.tls), "--sms", str(ports.sms)]
     web = ["-m", "gunicorn", "b24app.wsgi", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
-    binding = ["--bind", f"127.0.0.1:{ports.app}", "--graceful-timeout", "5", "--no-control-socket"]
+    binding = ["--bind", f"127.0.0.1:{ports.app}", "--graceful-timeout", "5", "--preload", "--no-control-socket"]
     say("starting the sandbox portal and SMS service")
     supervisor.start(
         "sandbox",

@@ -1,0 +1,40 @@
+"""The doors' own way in: a view and nothing around it, for servers have no use for what pages need of middleware."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.core.handlers.exception import convert_exception_to_response
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+PATHS = ("/h/", "/r/", "/e/")
+
+
+class Doors(WSGIHandler):
+    """Django's handler with an empty chain, whatever MIDDLEWARE says."""
+
+    def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Django's signature
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        self._middleware_chain = convert_exception_to_response(self._get_response)  # type: ignore[attr-defined]
+
+    def get_response(self, request: HttpRequest) -> HttpResponseBase:
+        response = super().get_response(request)
+        if isinstance(response, HttpResponse):  # without a length the server would answer in chunks
+            response.headers["Content-Length"] = str(len(response.content))
+        return response
+
+
+def beside(everything: Application) -> Application:
+    """The application that answers the doors' paths by themselves and leaves all others to `everything`."""
+    doors = Doors()
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        answering = doors if environ["PATH_INFO"].startswith(PATHS) else everything
+        return answering(environ, start_response)
+
+    return application

@@ -1,0 +1,108 @@
+"""Wishes into rows, many at a time: what the handler's door does with the database in the ordinary case.
+
+What a sender's terms say is known by heart for some seconds, for reading only. Whether the sender may still send is
+asked of the rows themselves, in the statement that writes.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from django.db import DatabaseError
+
+from b24app.core import statement
+from b24app.core.outage import AWAY
+from b24app.core.remembered import Remembered
+from b24app.core.together import Together
+from b24app.messaging.models import Message
+from b24app.messaging.wishes import Terms, Wish
+
+KNOWN_FOR, KNOWN_AT_MOST = 5.0, 2_000  # seconds, senders
+
+REMOVED = "(s.state IN ('removing', 'removed') OR c.state = 'removed')"
+TERMS = f"""
+SELECT s.id, s.portal_id, s.connection_id, s.bulk, s.max_age, {REMOVED}, c.service, c.slow, p.country, p.time_zone,
+       p.no_token_since IS NOT NULL
+FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id
+JOIN portals_portal p ON p.id = s.portal_id WHERE s.uuid = %s
+"""  # noqa: S608 - made of constants
+
+WRITTEN = (
+    "reference", "message_id", "raw_to", "to", "text", "author_id", "module", "links", "note", "day", "received_at",
+    "expires_at", "due_at",
+)  # fmt: skip
+OF_SENDER = ("portal_id", "connection_id", "sender_id", "bulk")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A wish whose row is committed."""
+
+    portal_id: int
+    connection_id: int
+    slow: bool
+    lacks_token: bool
+
+
+def terms(sender: uuid.UUID) -> Terms | None:
+    """A sender's terms, not older than some seconds; None where there is no such sender."""
+    return _known.get(sender) or read_terms(sender)
+
+
+def read_terms(sender: uuid.UUID) -> Terms | None:
+    """A sender's terms as they are now."""
+    for row in statement.run(TERMS, sender):
+        found = Terms(*row)
+        _known.put(sender, found)
+        return found
+    _known.forget(sender)
+    return None
+
+
+def store(wish: Wish) -> tuple[Stored | None, Sequence[Stored | None]]:
+    """Write a wish, together with others that come at the same time; None where it was not taken.
+
+    Also answers the outcomes of all to the one who wrote them, none to others. Raises AWAY.
+    """
+    return _together.put(wish)
+
+
+def _write(wishes: Sequence[Wish]) -> list[Stored | None]:
+    rows = statement.written([wish.values for wish in wishes])
+    try:
+        stored = {reference: Stored(*facts) for reference, *facts in statement.run(_insert(), rows)}
+    except AWAY:
+        raise
+    except DatabaseError:
+        stored = {}  # something is wrong with one of them: each goes the careful way, where it can only harm itself
+    return [stored.get(wish.values["reference"]) for wish in wishes]
+
+
+@cache
+def _insert() -> str:
+    """The statement; what it does not take is a wish that came before, or one that cannot be sent.
+
+    Nobody's wishes wait for a lock on somebody else's rows: where such a lock is, the wish is not taken. Rows go in by
+    their unique key, so that two processes with the same two wishes do not wait for each other in turn.
+    """
+    defaults = statement.defaults(Message, [*WRITTEN, *OF_SENDER])
+    columns = ", ".join(statement.quoted(name) for name in (*WRITTEN, *OF_SENDER, *defaults))
+    written = ", ".join(f"w.{statement.quoted(name)}" for name in WRITTEN)
+    return f"""
+    INSERT INTO messaging_message AS m ({columns})
+    SELECT {written}, s.portal_id, s.connection_id, s.id, s.bulk, {", ".join(map(statement.literal, defaults.values()))}
+    FROM json_to_recordset(%s) AS w(sender_id bigint, {statement.typed(Message, WRITTEN)})
+    JOIN LATERAL (SELECT s.id, s.portal_id, s.connection_id, s.bulk
+                  FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id
+                  JOIN portals_portal p ON p.id = s.portal_id
+                  WHERE s.id = w.sender_id AND NOT {REMOVED} FOR KEY SHARE SKIP LOCKED) s ON true
+    ORDER BY s.portal_id, w.message_id ON CONFLICT DO NOTHING
+    RETURNING m.reference, m.portal_id, m.connection_id,
+        (SELECT c.slow FROM messaging_connection c WHERE c.id = m.connection_id),
+        (SELECT p.no_token_since IS NOT NULL FROM portals_portal p WHERE p.id = m.portal_id)
+    """  # noqa: S608 - made of the model's own columns
+
+
+_known = Remembered[uuid.UUID, Terms](KNOWN_FOR, KNOWN_AT_MOST)
+_together = Together(_write)

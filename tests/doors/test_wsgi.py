@@ -1,0 +1,84 @@
+"""The doors' own way in answers what the tests' client is answered, without anything that pages need."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from werkzeug.test import Client
+
+from b24app.doors.wsgi import beside
+from b24app.messaging.models import Message, Sender
+from b24app.messaging.statuses import Phase
+from tests.doors.test_from_portal import FORM, fields, path, portal, sender
+
+pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["portal", "sender"]
+
+
+def everything(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return [b"a page"]
+
+
+@pytest.fixture
+def web() -> Client:
+    return Client(beside(everything))
+
+
+def test_a_call_becomes_a_message_and_no_header_of_a_page_is_answered(web: Client, sender: Sender) -> None:
+    answer = web.post(path(sender), data=urlencode(fields()), content_type=FORM)
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert dict(answer.headers) == {"Content-Type": "text/html; charset=utf-8", "Content-Length": "0"}
+    assert Message.objects.get().phase == Phase.WAITING
+
+
+def test_refusals_are_the_same(web: Client, sender: Sender) -> None:
+    assert web.get(path(sender)).status_code == 405
+    assert web.post(f"/h/{sender.uuid.hex}/1/AAAAAAAAAAAAAAAAAAAAAA/").status_code == 403
+    assert web.post(path(sender), data=b"--x\r\n", content_type="multipart/form-data; boundary=").status_code == 400
+    assert web.post(path(sender), data=b"x" * (4 * 1024 * 1024 + 1), content_type=FORM).status_code == 413
+    assert web.post("/h/nothing/").status_code == 404
+    assert not Message.objects.exists()
+
+
+def test_everything_else_is_left_to_the_pages(web: Client) -> None:
+    assert web.get("/app/").data == b"a page"
+    assert web.get("/install/").data == b"a page"
+    assert web.get("/h").data == b"a page"
+
+
+IMPORTED_AND_FORKED = """
+import os, threading
+from wsgiref.util import setup_testing_defaults
+from b24app.wsgi import application
+from django.db import connections
+def replaying(): return [one.name for one in threading.enumerate()].count("spool-replay")
+print(replaying(), threading.active_count(), connections["default"].connection)
+child = os.fork()
+if child == 0:
+    environ = {"PATH_INFO": "/h/x/1/y/"}
+    setup_testing_defaults(environ)
+    application(environ, print)
+    print(replaying(), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def test_before_the_fork_nothing_is_begun_and_after_it_each_process_looks_after_its_spool(tmp_path: Path) -> None:
+    """As with gunicorn's --preload; a thread or a connection would be of no use, or of harm, in the workers."""
+    said = subprocess.run(
+        [sys.executable, "-uc", IMPORTED_AND_FORKED],
+        env={**os.environ, "SPOOL_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    lines = said.stdout.splitlines()
+    assert (lines[0], lines[1].split(" [")[0], lines[2]) == ("0 1 None", "403 Forbidden", "1"), said.stderr
