@@ -6,6 +6,8 @@ Rings come from doors, screens and tasks, after the rows are committed; steps ne
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Self
 
 import redis
 import structlog
@@ -20,10 +22,24 @@ log = structlog.get_logger(__name__)
 FORGOTTEN_AFTER = 20  # seconds after which a ring nobody heard may be repeated
 GATHER_WORDS = timedelta(seconds=1)
 GATHER_REPORTS = timedelta(seconds=0.3)
+SOON = 5.0  # seconds
 FARTHEST = 60.0  # seconds ahead; later work is the sweep's
 SWEEP_EVERY = 10
 SWEEPING, SWEPT_AT = "sweep:lock", "sweep:at"
 AWAY = (redis.RedisError, KombuError, OperationalError, OSError)
+
+
+class When(StrEnum):
+    """How far off a ring is. One for the far future must not silence one that is for now, or for a moment later."""
+
+    NOW = "now"
+    SOON = "soon"
+    LATER = "later"
+
+    @classmethod
+    def of(cls, seconds: float) -> Self:
+        """The kind of a ring so many seconds ahead."""
+        return cls.NOW if seconds <= 0.05 else cls.SOON if seconds <= SOON else cls.LATER
 
 
 def drain(connection_id: int, *, slow: bool = False, at: datetime | None = None) -> None:
@@ -53,10 +69,10 @@ def reconcile(portal_id: int) -> None:
     _ring("reconcile", portal_id, queue="care")
 
 
-def heard(kind: str, pk: int, *, later: bool) -> None:
+def heard(kind: str, pk: int, when: str) -> None:
     """A task begins: from here on a new ring is not dropped, so nothing that comes during it is missed."""
     try:
-        client().delete(_key(kind, pk, later=later))
+        client().delete(_key(kind, pk, when))
     except redis.RedisError:
         log.warning("bell_away", kind=kind)
 
@@ -64,7 +80,7 @@ def heard(kind: str, pk: int, *, later: bool) -> None:
 def heard_all(kind: str, pks: Sequence[int]) -> None:
     """The same for many, rung for at once."""
     try:
-        client().delete(*[_key(kind, pk, later=False) for pk in pks])
+        client().delete(*[_key(kind, pk, When.NOW) for pk in pks])
     except redis.RedisError:
         log.warning("bell_away", kind=kind)
 
@@ -73,22 +89,25 @@ def _ring(kind: str, pk: int, *, queue: str, at: datetime | None = None) -> None
     seconds = max(0.0, (at - timezone.now()).total_seconds()) if at else 0.0
     if seconds > FARTHEST:
         return
-    later = seconds > 0.05
+    when = When.of(seconds)
     alone = False
     try:
-        alone = bool(client().set(_key(kind, pk, later=later), b"1", nx=True, ex=int(seconds) + FORGOTTEN_AFTER))
+        alone = bool(client().set(_key(kind, pk, when), b"1", nx=True, ex=int(seconds) + FORGOTTEN_AFTER))
         if alone:
             current_app.send_task(
-                f"b24app.messaging.tasks.{kind}", [pk, later], queue=queue, countdown=seconds if later else None
+                f"b24app.messaging.tasks.{kind}",
+                [pk, when],
+                queue=queue,
+                countdown=None if when == When.NOW else seconds,
             )
     except AWAY:
         log.warning("bell_away", kind=kind)
         if alone:
-            heard(kind, pk, later=later)  # or the next ring would be dropped for one that nobody can hear
+            heard(kind, pk, when)  # or the next ring would be dropped for one that nobody can hear
 
 
-def _key(kind: str, pk: int, *, later: bool) -> str:
-    return f"bell:{kind}:{pk}:{'later' if later else 'now'}"
+def _key(kind: str, pk: int, when: str) -> str:
+    return f"bell:{kind}:{pk}:{when}"
 
 
 def begin_sweep() -> bool:

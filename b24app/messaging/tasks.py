@@ -17,10 +17,10 @@ slow = SlowLane()
 
 
 @shared_task(name="b24app.messaging.tasks.drain")
-def drain(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
+def drain(connection_id: int, when: str = bell.When.NOW) -> None:
     """Step 2: what is due on a connection goes to its service."""
-    if later:
-        bell.heard("drain", connection_id, later=True)
+    if when != bell.When.NOW:  # that one is forgotten when the board lets go
+        bell.heard("drain", connection_id, when)
     board.ring(connection_id)
 
 
@@ -33,9 +33,9 @@ def left(visit: Visit) -> None:
 
 
 @shared_task(name="b24app.messaging.tasks.settle")
-def settle(_all: int = 0, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
+def settle(_all: int = 0, when: str = bell.When.NOW) -> None:
     """Step 3: what services reported changes the rows, and their portals want to know."""
-    bell.heard("settle", 0, later=later)
+    bell.heard("settle", 0, when)
     settled = reports.settle()
     if settled.again:
         bell.settle(at=settled.again)
@@ -44,9 +44,9 @@ def settle(_all: int = 0, later: bool = False) -> None:  # noqa: FBT001, FBT002 
 
 
 @shared_task(name="b24app.messaging.tasks.poll")
-def poll(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
+def poll(connection_id: int, when: str = bell.When.NOW) -> None:
     """Step 3, the other way round: the service is asked."""
-    bell.heard("poll", connection_id, later=later)
+    bell.heard("poll", connection_id, when)
     with slow.place(("connection", connection_id)) as free:
         again = reports.poll(connection_id) if free else timezone.now() + COME_BACK
     bell.settle()
@@ -55,9 +55,9 @@ def poll(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT0
 
 
 @shared_task(name="b24app.messaging.tasks.push")
-def tell(portal_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
+def tell(portal_id: int, when: str = bell.When.NOW) -> None:
     """Step 4: the portal is told."""
-    bell.heard("push", portal_id, later=later)
+    bell.heard("push", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
         again = push.drain(portal_id) if free else timezone.now() + COME_BACK
     if again:
@@ -65,9 +65,9 @@ def tell(portal_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 -
 
 
 @shared_task(name="b24app.messaging.tasks.reconcile")
-def reconcile(portal_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
+def reconcile(portal_id: int, when: str = bell.When.NOW) -> None:
     """The portal's senders are made equal to ours; its troubles are on its row already."""
-    bell.heard("reconcile", portal_id, later=later)
+    bell.heard("reconcile", portal_id, when)
     with slow.place(("portal", portal_id)) as free, suppress(PortalError):
         if free:
             senders.reconcile(Portal.objects.get(pk=portal_id))

@@ -1,7 +1,10 @@
 """The bell: rings that wait are dropped, and one that could not go out does not bar the next."""
 
+from datetime import timedelta
+
 import pytest
 from celery import current_app
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from b24app.core.redis import client
@@ -22,3 +25,11 @@ def test_a_ring_while_one_waits_is_dropped() -> None:
     bell.drain(1)
     bell.drain(1)
     assert client().llen("dispatch") == 1
+
+
+def test_a_ring_for_later_does_not_silence_one_for_a_moment_from_now() -> None:
+    now = timezone.now()
+    for seconds in (40, 2, 0, 41, 3, 0):
+        bell.drain(1, at=now + timedelta(seconds=seconds))
+    assert {f"bell:drain:1:{when}" for when in bell.When} == {key.decode() for key in client().keys("bell:drain:1:*")}
+    assert client().llen("dispatch") == 3
