@@ -1,4 +1,4 @@
-"""Pages of messages by key: the deepest is as quick as the first, and to find little costs no more than to find much."""
+"""Pages of messages by key: the deepest is as quick as the first, and finding little costs no more than much."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A portal's messages that an index lists in the journal's order, and what those that are shown must fit besides."""
+    """A portal's messages as an index lists them, in the journal's order, and what the shown ones fit besides."""
 
     portal: Portal
     listed: "QuerySet[Message]"
@@ -66,8 +66,8 @@ class Search:
     ) -> tuple[list[Message], bool, str]:
         """What fits, whether more does, and where the search had to stop.
 
-        How far it may go is asked of the index first, so that whatever plan is chosen then has few rows to look at. One
-        LIMIT over all conditions would let the planner guess how soon fifty are found, and it guesses wrong by millions.
+        How far it may go is asked of the index first, so that whatever plan is chosen then has few rows to look at.
+        With one LIMIT over all conditions the planner guesses how soon fifty are found, and is wrong by millions.
         """
         end = ""
         if self.fitting:

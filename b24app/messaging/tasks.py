@@ -2,8 +2,7 @@
 
 from celery import shared_task
 
-from b24app.journal import pruning
-from b24app.messaging import bell, dispatch, erasing, push, reports, senders, sweep
+from b24app.messaging import bell, dispatch, erasing, push, reports, retention, senders, sweep
 from b24app.portals import tokens
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal
@@ -84,7 +83,7 @@ def care() -> None:
         bell.reconcile(portal_id)
     tokens.keep_alive()
     erasing.erase_due()
-    pruning.prune()
+    retention.prune()
 
 
 def _ring_for_portal(connection_id: int) -> None:
