@@ -315,6 +315,18 @@ def test_a_message_of_unknown_outcome_asks_to_be_decided(alice: Client, sender: 
     assert f"/journal/{message.reference}/" in response.content.decode()
 
 
+def test_a_text_that_is_no_longer_kept_says_so_and_one_that_never_was_does_too(sender: Sender) -> None:
+    now = timezone.now()
+    sender.portal.texts_emptied_to = now - timedelta(days=8)
+    sender.portal.save(update_fields=["texts_emptied_to"])
+    old = factories.message(sender, now=now - timedelta(days=9), text="", to="", status=Status.DELIVERED, parts=3)
+    factories.message(sender, text="", status=Status.FAILED)
+    alice = factories.visitor(sender.portal)
+    assert seen(alice, sender.portal) == ["(no text)", "(no longer kept)"]
+    page = alice.get(f"{at(sender.portal)}{old.reference}/")
+    assert "(no longer kept)" in words(page)
+
+
 def test_texts_are_escaped(alice: Client, sender: Sender) -> None:
     factories.message(sender, text="<script>alert(1)</script>")
     assert "<script>" not in alice.get(at(sender.portal)).content.decode()

@@ -16,10 +16,11 @@ from django_htmx.http import HttpResponseStopPolling
 from b24app.console import explanations, paging
 from b24app.console.filters import SOURCES, STATUSES, Filters
 from b24app.console.framed import FramedRequest, show
-from b24app.console.life import source
+from b24app.console.life import no_text, source
 from b24app.console.paging import Page, Search
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.statuses import Phase
+from b24app.portals.models import Portal
 from providers.kit.text import measure
 
 
@@ -30,6 +31,7 @@ class Row:
     source: str
     parts: int
     why: str
+    no_text: str
     new_day: bool
 
 
@@ -55,7 +57,7 @@ def journal(request: FramedRequest) -> HttpResponse:
     senders = Sender.objects.filter(portal=request.portal).order_by("pk") if request.visitor.is_admin else None
     context = {
         "filters": filters,
-        "rows": _rows(page.messages),
+        "rows": _rows(page.messages, request.portal),
         "page": page,
         "walk": paging.WALK,
         "seen": seen,
@@ -112,7 +114,7 @@ def _digest(messages: Sequence[Message]) -> str:
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
-def _rows(messages: Sequence[Message]) -> list[Row]:
+def _rows(messages: Sequence[Message], portal: Portal) -> list[Row]:
     rows: list[Row] = []
     day = None
     for message in messages:
@@ -124,6 +126,7 @@ def _rows(messages: Sequence[Message]) -> list[Row]:
                 source=source(message),
                 parts=message.parts or measure(message.text).parts,
                 why=_why(message),
+                no_text=no_text(message, portal),
                 new_day=local != day,
             )
         )
