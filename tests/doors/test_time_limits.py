@@ -1,16 +1,20 @@
 """What takes too long in the database is not waited for: the wish lies on the disk, and its portal has its 200."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from django.db import connection, transaction
+from pytest_django import Settings
 
 from b24app.core import spool
+from b24app.core.redis import client
 from b24app.doors.replay import replay
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from tests.doors.test_from_portal import fields, post
@@ -114,6 +118,25 @@ def test_a_record_that_stays_locked_holds_up_no_other() -> None:
         assert (len(spool.waiting()), spool.poisoned()) == (spool.LOCKED_AT_ONCE, [])
     assert replay() == spool.LOCKED_AT_ONCE
     assert Message.objects.count() == 1 + spool.LOCKED_AT_ONCE
+
+
+@pytest.fixture
+def silent_redis(settings: Settings) -> Iterator[None]:
+    """A server that takes every connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.REDIS_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        client.cache_clear()
+        yield
+        client.cache_clear()
+
+
+@pytest.mark.usefixtures("silent_redis")
+def test_a_redis_that_says_nothing_costs_a_second_and_no_wish() -> None:
+    sender = a_sender()
+    started = time.monotonic()
+    assert post(sender, fields()) == 200
+    assert time.monotonic() - started < 20
+    assert (Message.objects.get().text, spool.waiting()) == ("Hello", [])
 
 
 ASK = """
