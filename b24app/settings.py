@@ -50,6 +50,17 @@ DATABASES = {
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {"connect_timeout": 3, "prepare_threshold": None, "keepalives_idle": 30, "tcp_user_timeout": 20_000}
 )
+# How long anything may take there; said when connecting, in PostgreSQL's own names.
+DATABASE_TIMEOUTS = env.dict(
+    "DATABASE_TIMEOUTS",
+    default={"statement_timeout": "10s", "lock_timeout": "3s", "idle_in_transaction_session_timeout": "30s"},
+)
+if DATABASE_TIMEOUTS:
+    said = [
+        DATABASES["default"]["OPTIONS"].get("options", ""),
+        *(f"-c {name}={t}" for name, t in DATABASE_TIMEOUTS.items()),
+    ]
+    DATABASES["default"]["OPTIONS"]["options"] = " ".join(filter(None, said))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL")

@@ -30,6 +30,8 @@ SETTINGS = {
     "ALLOWED_PRIVATE_NETWORKS": "",
     "EXTRA_CA_FILE": "",
     "EGRESS_PROXY": "",
+    # A test may think for long inside its transaction, and a busy machine takes long for everything.
+    "DATABASE_TIMEOUTS": "statement_timeout=120s,lock_timeout=60s",
 }
 
 

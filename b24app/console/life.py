@@ -12,6 +12,7 @@ from b24app.console.explanations import of_end, of_wait, service_title
 from b24app.journal.models import Exchange
 from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.statuses import Origin, Phase, Reason, Status
+from b24app.portals.models import Portal
 from providers.kit import registry
 from providers.kit.contract import Reports
 
@@ -48,6 +49,14 @@ def source(message: Message) -> str:
     if message.module in _MODULES:
         return str(_MODULES[message.module])
     return gettext("From the portal ({module})").format(module=message.module) if message.module else gettext("Portal")
+
+
+def no_text(message: Message, portal: Portal) -> str:
+    """What stands where a message has no text."""
+    emptied_to = portal.texts_emptied_to
+    if emptied_to and message.received_at < emptied_to:
+        return gettext("(no longer kept)")
+    return gettext("(no text)")
 
 
 _ORIGINS = {

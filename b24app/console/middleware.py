@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
@@ -14,11 +13,11 @@ from b24app.console.errors import resting
 from b24app.console.languages import to_django
 from b24app.console.models import Preference
 from b24app.console.shell import shell
+from b24app.core.outage import AWAY
 from b24app.portals.errors import BadTicket
 from b24app.portals.models import Portal
 from b24app.portals.tickets import read
 
-AWAY = (OperationalError, InterfaceError)
 Respond = Callable[[HttpRequest], HttpResponse]
 
 FRAMED = re.compile(r"/p/([0-9a-f]{32})/")
@@ -84,7 +83,11 @@ class TicketSession:
         if scheme.lower() != "bearer":
             is_page = request.method in {"GET", "HEAD"} and "HX-Request" not in request.headers
             return shell(portal, request.get_full_path()) if is_page else _refusal(401)
-        if not self._admit(request, portal, ticket):
+        try:
+            admitted = self._admit(request, portal, ticket)
+        except AWAY:
+            return resting(request)
+        if not admitted:
             return _refusal(401)
         return self.get_response(request)
 

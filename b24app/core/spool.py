@@ -18,7 +18,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from b24app.core.outage import AWAY
+from b24app.core.outage import AWAY, is_only_locked
 from b24app.core.sealing import seal, unseal
 
 log = structlog.get_logger(__name__)
@@ -29,8 +29,12 @@ PAUSE_AFTER_FAILURE = 2.0  # seconds during which the database is not even tried
 COUNT_EVERY = 5.0  # seconds
 POISON = "poison"
 SHARES = {"unsigned": 0.1}  # of the room, for what strangers may write
+POISON_SHARE = 0.5  # of the room, for what no handler could take
+BLOCK = 4096  # bytes that the smallest file takes from the disk
+LOCKED_AT_ONCE = 3  # records of one round that may find their rows locked; each has waited for the lock
 
 _away_until = 0.0
+_locked: set[str] = set()  # names of records that found their rows locked: the others go before them
 
 
 class SpoolFull(Exception):
@@ -46,11 +50,14 @@ def kept(kind: str, record: Mapping[str, Any], write: Callable[[], T]) -> T | No
     if time.monotonic() >= _away_until:
         try:
             return write()
-        except AWAY:
-            _away_until = time.monotonic() + PAUSE_AFTER_FAILURE
-            with suppress(DatabaseError):
-                connection.close()
-            log.warning("database_away", kind=kind)
+        except AWAY as error:
+            if is_only_locked(error):
+                log.warning("row_locked", kind=kind)
+            else:
+                _away_until = time.monotonic() + PAUSE_AFTER_FAILURE
+                with suppress(DatabaseError):
+                    connection.close()
+                log.warning("database_away", kind=kind)
     put(kind, record)
     return None
 
@@ -76,12 +83,26 @@ def put(kind: str, record: Mapping[str, Any]) -> None:
 
 
 def size() -> int:
-    """Bytes that wait to be replayed."""
+    """Bytes of the disk that the spool takes, with what was set aside."""
+    return _bytes(_folder()) + _bytes(_folder() / POISON)
+
+
+def _bytes(folder: Path) -> int:
     total = 0
-    for entry in os.scandir(_folder()):
-        with suppress(FileNotFoundError):  # replayed, or given its name, since the folder was read
-            total += entry.stat().st_size if entry.is_file() else 0
+    with suppress(FileNotFoundError):  # nothing was ever set aside
+        for entry in os.scandir(folder):
+            with suppress(FileNotFoundError):  # replayed, or given its name, since the folder was read
+                total += _on_disk(entry.stat().st_size) if entry.is_file() else 0
     return total
+
+
+def _on_disk(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK
+
+
+def room() -> int:
+    """Bytes of the disk that the spool may take."""
+    return int(settings.SPOOL_MAX_MB) * 1024 * 1024
 
 
 class _Room:
@@ -96,7 +117,8 @@ class _Room:
         if time.monotonic() >= self._count_at:
             self._used = size()
             self._count_at = time.monotonic() + COUNT_EVERY
-        limit: float = share * settings.SPOOL_MAX_MB * 1024 * 1024
+        limit = share * room()
+        wanted = _on_disk(wanted)
         fits = self._used + wanted <= limit
         self._used += wanted if fits else 0
         return fits
@@ -119,16 +141,21 @@ def poisoned() -> list[Path]:
 def replay(handlers: Mapping[str, Handler]) -> int:
     """Hand every record to its handler, oldest first; answers how many were taken.
 
-    Stops at the first sign that the database is still away. A record that its handler cannot take is set aside.
+    Stops at the first sign that the database is still away; a record that finds its rows locked lets others go first.
+    One that its handler cannot take is set aside.
     """
-    taken = 0
+    taken = locked = 0
     with _only_one() as mine:
-        for path in waiting() if mine else ():
+        for path in _in_turn() if mine else ():
             try:
                 handlers[path.suffix[1:]](json.loads(unseal(path.read_bytes())))
-            except AWAY:
-                connection.close()
-                break
+            except AWAY as error:
+                locked += 1
+                if not is_only_locked(error) or locked == LOCKED_AT_ONCE:
+                    connection.close()
+                    break
+                _locked.add(path.name)
+                continue
             except Exception as error:  # noqa: BLE001 - one bad record must not hold up those behind it
                 _set_aside(path, error)
                 continue
@@ -137,11 +164,24 @@ def replay(handlers: Mapping[str, Handler]) -> int:
     return taken
 
 
-def try_again() -> None:
-    """Give what was set aside another chance; called when a process starts, for it may bring the remedy."""
+def _in_turn() -> list[Path]:
+    """The oldest first, but those whose rows were locked before after all others: they may be for long."""
+    paths = waiting()
+    _locked.intersection_update(path.name for path in paths)
+    return sorted(paths, key=lambda path: (path.name in _locked, path.name))
+
+
+def try_again() -> int:
+    """Give what was set aside another chance; called when a process starts, for it may bring the remedy.
+
+    Answers how many records wait again.
+    """
+    again = 0
     for path in poisoned():
         with suppress(FileNotFoundError):  # another process did
             path.rename(_folder() / path.name)
+            again += 1
+    return again
 
 
 def _set_aside(path: Path, error: Exception) -> None:
@@ -149,6 +189,21 @@ def _set_aside(path: Path, error: Exception) -> None:
     aside.mkdir(mode=0o700, exist_ok=True)
     path.rename(aside / path.name)
     log.error("spool_record_set_aside", name=path.name, error=type(error).__name__)
+    _make_room(aside)
+
+
+def _make_room(aside: Path) -> None:
+    """Let what no handler can take never fill the place of what one could: beyond its share the oldest goes, aloud.
+
+    What strangers wrote goes first. Every record here has been refused at least once by the code that runs now.
+    """
+    over = _bytes(aside) - POISON_SHARE * room()
+    for path in sorted(aside.iterdir(), key=lambda path: (path.suffix != ".unsigned", path.name)) if over > 0 else ():
+        if over <= 0:
+            break
+        over -= _on_disk(path.stat().st_size)
+        path.unlink()
+        log.critical("spool_record_lost", name=path.name)
 
 
 def _folder() -> Path:

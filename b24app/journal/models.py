@@ -25,11 +25,10 @@ class Exchange(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["portal_id", "-id"], name="exchange_of_portal"),
+            models.Index(fields=["portal_id", "at"], name="exchange_of_portal"),
             models.Index(
                 fields=["message_id"], name="exchange_of_message", condition=models.Q(message_id__isnull=False)
             ),
-            models.Index(fields=["at"], name="exchange_by_age"),
         ]
 
     def __str__(self) -> str:

@@ -1,15 +1,16 @@
-"""How long exchanges are kept: the market asks for three days, the support desk likes thirty."""
+"""Old exchanges go: the market asks for three days, the support desk likes thirty, a portal says how many."""
 
-from datetime import timedelta
+from datetime import datetime
 
-from django.utils import timezone
+from django.db import transaction
 
 from b24app.journal.models import Exchange
 
-KEEP = timedelta(days=30)
 
-
-def prune(limit: int = 5000) -> int:
-    """Remove at most `limit` exchanges that are older than 30 days; answers how many went."""
-    old = Exchange.objects.filter(at__lt=timezone.now() - KEEP).order_by("at").values("pk")[:limit]
-    return Exchange.objects.filter(pk__in=old).delete()[0]
+def prune(portal_id: int | None, before: datetime, limit: int) -> int:
+    """Remove at most `limit` exchanges of a portal, or of none, that are older; answers how many went."""
+    old = Exchange.objects.filter(portal_id=portal_id, at__lt=before).order_by("at")
+    with transaction.atomic():
+        batch = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
+        Exchange.objects.filter(pk__in=batch).delete()
+    return len(batch)

@@ -20,7 +20,7 @@ SELECT count(*), min(push_at), bool_and(pushed = status),
     EXISTS (SELECT 1 FROM messaging_message
             WHERE portal_id = %(portal)s AND push_at > %(now)s AND push_at <= %(until)s AND pushed <> status),
     EXISTS (SELECT 1 FROM (SELECT phase, status, sent_at, due_at, push_at FROM messaging_message
-                           WHERE portal_id = %(portal)s ORDER BY id DESC LIMIT %(batch)s) latest
+                           WHERE portal_id = %(portal)s ORDER BY received_at DESC, id DESC LIMIT %(batch)s) latest
             WHERE (push_at IS NULL OR push_at > %(now)s)
               AND (phase = 'on_wire' OR (phase = 'waiting' AND due_at <= %(soon)s)
                    OR (status = 'sent' AND sent_at > %(lately)s)))

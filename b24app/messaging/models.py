@@ -18,6 +18,7 @@ from b24app.messaging.statuses import Change, Climb, Count, Origin, Phase, Reaso
 from b24app.portals.models import Portal
 
 MAX_AGE = timedelta(hours=24)
+NEWEST_FIRST = ("-received_at", "-id")  # of the journal, and of every index it reads
 
 
 class ConnectionState(models.TextChoices):
@@ -143,7 +144,9 @@ class Message(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="messages", db_index=False)
     sender = models.ForeignKey(Sender, on_delete=models.PROTECT, related_name="messages", db_index=False)
     origin = models.CharField(max_length=8, choices=Origin, default=Origin.PORTAL)
-    resend_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="resends")
+    resend_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="resends", db_index=False
+    )
     message_id = models.CharField(max_length=128, null=True, blank=True)  # the portal's; null: nobody to tell
 
     raw_to = models.CharField(max_length=200, blank=True, default="")  # as the portal wrote it
@@ -209,10 +212,22 @@ class Message(models.Model):
             models.Index(fields=["connection", "lease_until"], name="message_on_wire", condition=Q(phase="on_wire")),
             models.Index(fields=["portal", "push_at"], name="message_untold", condition=Q(push_at__isnull=False)),
             models.Index(fields=["connection", "poll_at"], name="message_to_ask", condition=Q(poll_at__isnull=False)),
-            models.Index(fields=["portal", "-id"], name="message_unknown", condition=Q(phase="unknown")),
             models.Index(fields=["connection", "ref"], name="message_by_ref", condition=~Q(ref="")),
-            models.Index(fields=["portal", "-id"], name="message_of_portal"),
-            models.Index(fields=["portal", "to", "-id"], name="message_by_number"),
+            models.Index(fields=["resend_of"], name="message_resent", condition=Q(resend_of__isnull=False)),
+            # The journal's order. Those of everyday messages cost every write; the others hold only what is rare.
+            models.Index(fields=["portal", *NEWEST_FIRST], name="message_of_portal"),
+            models.Index(fields=["portal", "to", *NEWEST_FIRST], name="message_by_number"),
+            models.Index(fields=["portal", "author_id", *NEWEST_FIRST], name="message_by_author"),
+            models.Index(fields=["portal", *NEWEST_FIRST], name="message_unknown", condition=Q(phase="unknown")),
+            models.Index(
+                fields=["portal", "status", *NEWEST_FIRST],
+                name="message_not_arrived",
+                condition=Q(status__in=["failed", "undelivered"]),
+            ),
+            models.Index(fields=["portal", "reason", *NEWEST_FIRST], name="message_by_reason", condition=~Q(reason="")),
+            models.Index(
+                fields=["portal", "origin", *NEWEST_FIRST], name="message_by_hand", condition=~Q(origin="portal")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -222,7 +237,7 @@ class Message(models.Model):
 class MessagePart(models.Model):
     """A part's own id at the service, only where there are several."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
     ref = models.CharField(max_length=128)
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="message_parts")
     status = models.CharField(max_length=12, choices=Status, default=Status.SENT)
@@ -237,7 +252,7 @@ class MessagePart(models.Model):
 class DeliveryReport(models.Model):
     """What a service said, kept even if it spoke too early."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="reports")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="reports", db_index=False)
     fingerprint = models.CharField(max_length=64)  # of the service's own identifiers
     ref = models.CharField(max_length=128, blank=True, default="")
     reference = models.UUIDField(null=True, blank=True)  # ours
@@ -259,6 +274,9 @@ class DeliveryReport(models.Model):
         indexes = [
             models.Index(fields=["due_at"], name="report_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["connection", "ref"], name="report_early", condition=Q(message__isnull=True)),
+            models.Index(
+                fields=["received_at"], name="report_stray", condition=Q(message__isnull=True, due_at__isnull=True)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """Who: the portals that installed us and the tokens with which we may speak to them."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -54,6 +54,11 @@ class Portal(models.Model):
     events_bound_at = models.DateTimeField(null=True, blank=True)
     erase_at = models.DateTimeField(null=True, blank=True)  # uninstalled with "delete settings and data" ticked
     reconnect_nonce = models.CharField(max_length=32, default="", blank=True)  # of the one pending Reconnect
+
+    keep_texts = models.DurationField(default=timedelta(days=90))  # and numbers
+    keep_exchanges = models.DurationField(default=timedelta(days=30))
+    keep_messages = models.DurationField(default=timedelta(days=365))  # and what services reported of them
+    texts_emptied_to = models.DateTimeField(null=True, blank=True)  # of messages received before, none is left
 
     suspension = models.CharField(max_length=10, choices=Suspension, default=Suspension.NONE, blank=True)
     suspended_until = models.DateTimeField(null=True, blank=True)  # then we probe once

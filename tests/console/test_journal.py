@@ -6,10 +6,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import connection as database
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from b24app.console.screens import journal
+from b24app.console import paging
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.statuses import Origin, Phase, Status
 from b24app.portals.models import Portal
@@ -131,10 +133,10 @@ def test_the_window_is_thirty_days_unless_dates_are_given(alice: Client, sender:
     for days in (0, 29, 31, 40):
         factories.message(sender, now=now - timedelta(days=days), text=f"{days} days old")
     today = timezone.localdate()
-    assert seen(alice, sender.portal) == ["29 days old", "0 days old"]
+    assert seen(alice, sender.portal) == ["0 days old", "29 days old"]
     window = {"since": str(today - timedelta(days=41)), "until": str(today - timedelta(days=31))}
-    assert seen(alice, sender.portal, **window) == ["40 days old", "31 days old"]
-    assert seen(alice, sender.portal, since="nonsense") == ["29 days old", "0 days old"]
+    assert seen(alice, sender.portal, **window) == ["31 days old", "40 days old"]
+    assert seen(alice, sender.portal, since="nonsense") == ["0 days old", "29 days old"]
 
 
 def test_days_are_the_portal_s(sender: Sender) -> None:
@@ -163,16 +165,20 @@ def test_empty_places_say_why(alice: Client, sender: Sender) -> None:
     assert "Your messages will be here" in words(bob.get(at(sender.portal)))
 
 
+def texts(response: Any) -> list[str]:
+    return re.findall(r'class="rowlink clip"[^>]*>([^<]*)<', response.content.decode())
+
+
 def pager(response: Any) -> dict[str, str]:
     """The queries behind Newer and Older."""
-    found = re.findall(r'href="[^"]*\?([^"]*)">(Newer|Older)<', response.content.decode())
+    found = re.findall(r'href="[^"]*\?([^"]*)">(Newer|Older|Look further back)<', response.content.decode())
     return {name: query.replace("&amp;", "&") for query, name in found}
 
 
 def test_pages_follow_one_another_without_gap_or_overlap(
     alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "PAGE", 3)
+    monkeypatch.setattr(paging, "PAGE", 3)
     for number in range(8):
         factories.message(sender, text=str(number), status=Status.SENT)
     first = alice.get(at(sender.portal), {"status": "sent"})
@@ -185,6 +191,88 @@ def test_pages_follow_one_another_without_gap_or_overlap(
     assert list(pager(third)) == ["Newer"]
     assert re.findall(r'class="rowlink clip"[^>]*>([^<]*)<', back.content.decode()) == ["4", "3", "2"]
     assert "status=sent" in pager(second)["Older"]
+
+
+def test_what_came_at_one_moment_is_on_one_page_or_the_next(
+    alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "PAGE", 2)
+    now = timezone.now()
+    for number in range(5):
+        factories.message(sender, now=now, text=str(number))
+    first = alice.get(at(sender.portal))
+    second = alice.get(f"{at(sender.portal)}?{pager(first)['Older']}")
+    back = alice.get(f"{at(sender.portal)}?{pager(second)['Newer']}")
+    assert [texts(one) for one in (first, second, back)] == [["4", "3"], ["2", "1"], ["4", "3"]]
+
+
+def test_a_message_that_was_late_stands_at_its_time(alice: Client, sender: Sender) -> None:
+    now = timezone.now()
+    factories.message(sender, now=now, text="on time")
+    factories.message(sender, now=now - timedelta(minutes=10), text="from the spool")
+    factories.message(sender, now=now - timedelta(minutes=20), text="before both")
+    assert seen(alice, sender.portal) == ["on time", "from the spool", "before both"]
+
+
+def test_a_search_without_an_index_stops_and_goes_on_where_it_stopped(
+    alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "WALK", 4)
+    now = timezone.now()
+    for age in range(10):
+        fate = {"status": Status.SENT} if age in {0, 8} else {"status": Status.DELIVERED}
+        factories.message(sender, now=now - timedelta(minutes=age), text=f"{age} min", **fate)
+    first = alice.get(at(sender.portal), {"status": "sent"})
+    assert (texts(first), list(pager(first))) == (["0 min"], ["Look further back"])
+    second = alice.get(f"{at(sender.portal)}?{pager(first)['Look further back']}")
+    assert (texts(second), list(pager(second))) == ([], ["Look further back"])
+    assert "Nothing found so far The latest 4 messages were looked through." in words(second)
+    third = alice.get(f"{at(sender.portal)}?{pager(second)['Look further back']}")
+    assert (texts(third), list(pager(third))) == (["8 min"], ["Newer"])
+    back = alice.get(f"{at(sender.portal)}?{pager(third)['Newer']}")
+    assert (texts(back), list(pager(back))) == ([], ["Newer"])
+    top = alice.get(f"{at(sender.portal)}?{pager(back)['Newer']}")
+    assert texts(top) == ["0 min"]
+
+
+def test_a_search_that_ends_where_one_page_may_go_says_so(
+    alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "WALK", 3)
+    for _ in range(3):
+        factories.message(sender, status=Status.DELIVERED)
+    response = alice.get(at(sender.portal), {"status": "sent"})
+    assert pager(response) == {}
+    assert "No message fits these filters" in words(response)
+
+
+@pytest.mark.parametrize("query", [{"status": "failed"}, {"error": "rejected"}, {"phone": "+12025550188"}])
+def test_what_has_an_index_is_found_however_far_back(
+    alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
+) -> None:
+    monkeypatch.setattr(paging, "WALK", 2)
+    old = timezone.now() - timedelta(days=20)
+    factories.message(sender, now=old, text="wanted", to="+12025550188", status=Status.FAILED, reason="rejected")
+    for _ in range(5):
+        factories.message(sender, status=Status.DELIVERED)
+    assert seen(alice, sender.portal, **query) == ["wanted"]
+
+
+@pytest.mark.parametrize(
+    "query", [{}, {"status": "failed"}, {"status": "unknown"}, {"error": "opt_out"}, {"source": "test"}], ids=str
+)
+def test_a_page_comes_in_the_order_of_an_index(alice: Client, sender: Sender, query: dict[str, str]) -> None:
+    """Sorting would mean that all a portal has is read for fifty lines."""
+    with CaptureQueriesContext(database) as made:
+        alice.get(at(sender.portal), query)
+    [page] = [one["sql"] for one in made if one["sql"].startswith('SELECT "messaging_message"')]
+    with database.cursor() as cursor:
+        for kind in ("seqscan", "sort", "bitmapscan"):
+            cursor.execute(f"SET LOCAL enable_{kind} = off")
+        cursor.execute(f"EXPLAIN {page}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "Index Scan using message_" in plan
+    assert "Sort" not in plan
 
 
 def test_a_cursor_of_charlie_s_is_no_cursor(alice: Client, sender: Sender) -> None:
@@ -225,6 +313,18 @@ def test_a_message_of_unknown_outcome_asks_to_be_decided(alice: Client, sender: 
     assert "Outcome unknown No answer came" in words(response)
     assert "Sending again could reach the person twice." in words(response)
     assert f"/journal/{message.reference}/" in response.content.decode()
+
+
+def test_a_text_that_is_no_longer_kept_says_so_and_one_that_never_was_does_too(sender: Sender) -> None:
+    now = timezone.now()
+    sender.portal.texts_emptied_to = now - timedelta(days=8)
+    sender.portal.save(update_fields=["texts_emptied_to"])
+    old = factories.message(sender, now=now - timedelta(days=9), text="", to="", status=Status.DELIVERED, parts=3)
+    factories.message(sender, text="", status=Status.FAILED)
+    alice = factories.visitor(sender.portal)
+    assert seen(alice, sender.portal) == ["(no text)", "(no longer kept)"]
+    page = alice.get(f"{at(sender.portal)}{old.reference}/")
+    assert "(no longer kept)" in words(page)
 
 
 def test_texts_are_escaped(alice: Client, sender: Sender) -> None:

@@ -1,6 +1,7 @@
 """Settings: the portal's, and each visitor's own."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +12,8 @@ from tests.factories import ALICE, BOB
 
 pytestmark = pytest.mark.django_db
 
-GOOD = {"country": "KZ", "time_zone": "Asia/Almaty", "language": "ru", "theme": "dark"}
+DAYS = {"keep_texts": 60, "keep_messages": 400, "keep_exchanges": 14}
+GOOD = {"country": "KZ", "time_zone": "Asia/Almaty", "language": "ru", "theme": "dark", **DAYS}
 
 
 @pytest.fixture
@@ -28,19 +30,36 @@ def test_what_is_saved_shows_and_the_frame_is_renewed(portal: Portal) -> None:
     assert json.loads(answer["HX-Location"]) == {"path": url, "target": "#app", "swap": "innerHTML"}
     assert "toast" in json.loads(answer["HX-Trigger"])
     assert (portal.country, portal.time_zone) == ("KZ", "Asia/Almaty")
+    kept = (portal.keep_texts, portal.keep_messages, portal.keep_exchanges)
+    assert kept == (timedelta(days=60), timedelta(days=400), timedelta(days=14))
     mine = Preference.objects.get()
     assert (mine.user_id, mine.language, mine.theme) == (ALICE, "ru", "dark")
 
     page = alice.get(url).content.decode()
     for chosen in ("KZ", "Asia/Almaty", "ru", "dark"):
         assert f'<option value="{chosen}" selected>' in page
+    for name, days in DAYS.items():
+        assert f'name="{name}" value="{days}"' in page
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("country", "XX"), ("time_zone", "Mars/Olympus"), ("time_zone", ""), ("language", "tlh"), ("theme", "loud")],
+    [
+        ("country", "XX"),
+        ("time_zone", "Mars/Olympus"),
+        ("time_zone", ""),
+        ("language", "tlh"),
+        ("theme", "loud"),
+        ("keep_texts", 7),  # a message may wait for a week
+        ("keep_texts", 401),  # longer than the messages
+        ("keep_texts", ""),
+        ("keep_messages", 29),  # its key guards against the same wish
+        ("keep_messages", 1826),
+        ("keep_exchanges", 2),  # the market asks for three
+        ("keep_exchanges", 91),
+    ],
 )
-def test_a_wrong_value_is_said_beside_its_field_and_nothing_is_saved(portal: Portal, field: str, value: str) -> None:
+def test_a_wrong_value_is_said_beside_its_field_and_nothing_is_saved(portal: Portal, field: str, value: object) -> None:
     answer = factories.visitor(portal).post(f"/p/{portal.uuid.hex}/settings/", GOOD | {field: value})
     page = answer.content.decode()
     portal.refresh_from_db()
@@ -48,7 +67,7 @@ def test_a_wrong_value_is_said_beside_its_field_and_nothing_is_saved(portal: Por
     assert f'id="id_{field}_error"' in page
     assert 'aria-invalid="true"' in page
     assert "HX-Location" not in answer
-    assert (portal.country, portal.time_zone) == ("US", "UTC")
+    assert (portal.country, portal.time_zone, portal.keep_texts) == ("US", "UTC", timedelta(days=90))
     assert not Preference.objects.exists()
 
 

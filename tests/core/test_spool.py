@@ -127,6 +127,49 @@ def test_what_was_set_aside_is_tried_again_by_the_next_process() -> None:
     assert (taken, spool.poisoned()) == ([{"a": 1}], [])
 
 
+def poison(kind: str, size: int) -> None:
+    spool.put(kind, {"a": "x" * size})
+    spool.replay({})
+
+
+@pytest.fixture
+def small(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A room of one megabyte, counted anew."""
+    settings.SPOOL_MAX_MB = 1
+    monkeypatch.setattr(spool, "_room", spool._Room())
+    monkeypatch.setattr(spool, "COUNT_EVERY", 0.0)
+
+
+@pytest.mark.usefixtures("small")
+def test_what_was_set_aside_takes_room_too_but_never_more_than_half() -> None:
+    for number in range(10):
+        spool.put("wish", {"number": number, "a": "x" * 70_000})  # about 94 kB each
+        spool.replay({})
+    assert 400_000 < spool.size() <= 512 * 1024
+    for number in range(6):
+        spool.put("wish", {"number": number, "a": "x" * 70_000})
+    with pytest.raises(spool.SpoolFull):
+        spool.put("wish", {"a": "x" * 70_000})
+    assert len(spool.waiting()) == 6
+
+
+@pytest.mark.usefixtures("small")
+def test_of_what_was_set_aside_strangers_go_first_then_the_oldest_and_it_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    poison("wish", 10)
+    for kind in ("unsigned", "report", "wish", "event", "wish", "claim"):
+        poison(kind, 60_000)  # about 80 kB each: six fit into half a megabyte
+    assert len(spool.poisoned()) == 7
+    poison("verdicts", 60_000)
+    kinds = [path.suffix[1:] for path in spool.poisoned()]
+    assert kinds == ["wish", "report", "wish", "event", "wish", "claim", "verdicts"]
+    poison("tokens", 60_000)
+    kinds = [path.suffix[1:] for path in spool.poisoned()]
+    assert kinds == ["wish", "event", "wish", "claim", "verdicts", "tokens"]
+    assert [one.levelname for one in caplog.records].count("CRITICAL") == 3
+
+
 def test_strangers_leave_room_for_wishes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SPOOL_MAX_MB = 1
     monkeypatch.setattr(spool, "_room", spool._Room())

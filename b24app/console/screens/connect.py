@@ -130,7 +130,7 @@ def credentials(request: FramedRequest, service: str) -> HttpResponse:
 
 def _last_exchange(request: FramedRequest, service: type[Provider], started: object) -> Exchange | None:
     mine = Exchange.objects.filter(portal_id=request.portal.pk, peer=service.code, connection_id=None, at__gte=started)
-    return mine.order_by("-pk").first()
+    return mine.order_by("-at", "-pk").first()
 
 
 @admin_only

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from b24app.console.crm import crm_links
 from b24app.console.explanations import of_end, of_wait, service_title
 from b24app.console.framed import FramedRequest, admin_only, go, show
-from b24app.console.life import life, source
+from b24app.console.life import life, no_text, source
 from b24app.console.screens.journal import visible
 from b24app.journal.models import Exchange
 from b24app.messaging import bell, intake
@@ -48,6 +48,7 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "message": found,
         "service": service_title(found.connection.service),
         "source": source(found),
+        "no_text": no_text(found, request.portal),
         "steps": life(found, exchanges, reports),
         "exchanges": exchanges if request.visitor.is_admin else [],
         "links": crm_links(found.links),

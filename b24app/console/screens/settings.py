@@ -1,7 +1,8 @@
 """The portal's settings and what a visitor chose for their own eyes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import phonenumbers
@@ -21,9 +22,12 @@ from b24app.portals.models import Portal
 
 AREAS = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
 
+PERIODS = ("keep_texts", "keep_messages", "keep_exchanges")
+MOST_DAYS = 1825
+
 
 class SettingsForm(forms.Form):
-    """Two fields of the portal, then two of the visitor."""
+    """Fields of the portal, then two of the visitor."""
 
     country = forms.ChoiceField(
         label=gettext_lazy("Default country"),
@@ -33,6 +37,32 @@ class SettingsForm(forms.Form):
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
         help_text=gettext_lazy("For times on these screens, and for where a day begins in the figures."),
+    )
+    keep_texts = forms.IntegerField(
+        label=gettext_lazy("Keep texts and numbers, days"),
+        help_text=gettext_lazy(
+            "After that a message stays in the journal without its text and its number, and cannot be sent again. "
+            "From 8 to 1,825."
+        ),
+        min_value=8,  # longer than the longest that a message may wait to be sent
+        max_value=MOST_DAYS,
+    )
+    keep_messages = forms.IntegerField(
+        label=gettext_lazy("Keep messages, days"),
+        help_text=gettext_lazy(
+            "After that a message leaves the journal with what the service reported of it. The figures stay. "
+            "From 30 to 1,825."
+        ),
+        min_value=30,  # the row guards against the same wish coming again
+        max_value=MOST_DAYS,
+    )
+    keep_exchanges = forms.IntegerField(
+        label=gettext_lazy("Keep the technical record, days"),
+        help_text=gettext_lazy(
+            "What Sendline, the services and the portal said to one another, without numbers and texts. From 3 to 90."
+        ),
+        min_value=3,  # the market asks for three days
+        max_value=90,
     )
     language = forms.ChoiceField(
         label=gettext_lazy("Language"),
@@ -57,11 +87,21 @@ class SettingsForm(forms.Form):
             field = self.fields[name]
             field.widget = forms.Select(attrs={"class": "input--sm"})
             field.choices = known  # type: ignore[attr-defined]  # every field here is a ChoiceField
+        for name in PERIODS:
+            self.fields[name].widget.attrs["class"] = "input--sm"
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if values.get("keep_texts", 0) > values.get("keep_messages", MOST_DAYS):
+            self.add_error("keep_texts", _("A text cannot be kept longer than its message."))
+        return values
 
     def save(self, portal: Portal, preference: Preference) -> None:
         """Keep both; messages already counted stay on the day they were counted for."""
         portal.country, portal.time_zone = self.cleaned_data["country"], self.cleaned_data["time_zone"]
-        portal.save(update_fields=["country", "time_zone"])
+        for name in PERIODS:
+            setattr(portal, name, timedelta(days=self.cleaned_data[name]))
+        portal.save(update_fields=["country", "time_zone", *PERIODS])
         preference.language, preference.theme = self.cleaned_data["language"], self.cleaned_data["theme"]
         preference.save()
 
@@ -97,6 +137,7 @@ def settings(request: FramedRequest) -> HttpResponse:
         "time_zone": portal.time_zone,
         "language": preference.language,
         "theme": preference.theme,
+        **{name: getattr(portal, name).days for name in PERIODS},
     }
     form = SettingsForm(request.POST if request.method == "POST" else None, initial=saved)
     if form.is_bound and form.is_valid():

@@ -16,7 +16,7 @@ from b24app.console.framed import FramedRequest, admin_only, show
 from b24app.console.life import life
 from b24app.console.screens.message import exchanges_of, message_or_404
 from b24app.messaging import bell, intake
-from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
+from b24app.messaging.models import NEWEST_FIRST, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.statuses import Origin, Status
 from providers.kit import registry
 from providers.kit.phones import BadNumber
@@ -55,7 +55,7 @@ def test(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 def _suggested(request: FramedRequest) -> dict[str, str]:
     """The number this visitor tested with last, and a text."""
     mine = Message.objects.filter(portal=request.portal, origin=Origin.TEST, author_id=request.visitor.user_id)
-    last = mine.order_by("-pk").values_list("to", flat=True).first()
+    last = mine.order_by(*NEWEST_FIRST).values_list("to", flat=True).first()
     return {"to": last or "", "text": _("Hello. This is a test of Sendline.")}
 
 

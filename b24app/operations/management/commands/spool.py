@@ -1,0 +1,41 @@
+"""`manage.py spool`: what waits on this node's disk, what was set aside, and how much room there is."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from b24app.core import spool
+
+MB = 1024 * 1024
+
+
+class Command(BaseCommand):
+    """Counts by kind, never what a record says. Ends with 1 while something is set aside, so that a monitor can ask."""
+
+    help = __doc__
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--again", action="store_true", help="give what was set aside another chance")
+
+    def handle(self, *_args: Any, again: bool, **_options: Any) -> None:
+        if again:
+            self.stdout.write(f"{spool.try_again()} records wait again; web and workers take them within seconds.")
+        self.stdout.write(f"waiting: {_told(spool.waiting())}")
+        aside = spool.poisoned()
+        self.stdout.write(f"set aside: {_told(aside)}")
+        self.stdout.write(f"room: {spool.size() / MB:.1f} of {spool.room() / MB:.0f} MB used")
+        if aside:
+            raise SystemExit(1)
+
+
+def _told(paths: list[Path]) -> str:
+    """`3 (2 wish, 1 report), the oldest for 75 s`; a record's name begins with its time in nanoseconds."""
+    if not paths:
+        return "nothing"
+    kinds = Counter(path.suffix[1:] for path in paths).most_common()
+    age = time.time() - int(paths[0].name.partition("-")[0]) / 1e9
+    return f"{len(paths)} ({', '.join(f'{count} {kind}' for kind, count in kinds)}), the oldest for {age:.0f} s"

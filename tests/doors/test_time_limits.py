@@ -1,0 +1,167 @@
+"""What takes too long in the database is not waited for: the wish lies on the disk, and its portal has its 200."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection, transaction
+from pytest_django import Settings
+
+from b24app.core import spool
+from b24app.core.redis import client
+from b24app.doors.replay import replay
+from b24app.messaging.models import Connection, Message, Sender, SenderState
+from tests.doors.test_from_portal import fields, post
+from tests.messaging.conftest import a_portal
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def a_sender() -> Sender:
+    portal = a_portal(application_token="the-application-token")
+    account = Connection.objects.create(portal=portal, service="demo", title="Demo", account={})
+    return Sender.objects.create(
+        portal=portal, connection=account, code="s1", names={"en": "Acme"}, state=SenderState.REGISTERED
+    )
+
+
+@pytest.fixture(autouse=True)
+def impatient() -> Iterator[None]:
+    """Limits far below those of the tests, on this test's own connection; what the doors do uses it."""
+    spool._away_until = 0.0
+    limit(lock="300ms")
+    yield
+    spool._away_until = 0.0
+    connection.close()
+    for path in spool.waiting():
+        path.unlink()
+
+
+def limit(*, lock: str = "0", statement: str = "0") -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{lock}'")
+        cursor.execute(f"SET statement_timeout = '{statement}'")
+
+
+@contextmanager
+def locked(sender: Sender | None) -> Iterator[None]:
+    """Somebody else holds the sender's row, as a long transaction would, or all senders, as a migration would."""
+    is_held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            if sender is not None:
+                Sender.objects.select_for_update().get(pk=sender.pk)
+            else:
+                with connection.cursor() as cursor:
+                    cursor.execute("LOCK TABLE messaging_sender IN ACCESS EXCLUSIVE MODE")
+            is_held.set()
+            let_go.wait(30)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert is_held.wait(30)
+        yield
+    finally:
+        let_go.set()
+        thread.join(30)
+
+
+def test_a_wish_whose_row_is_locked_is_kept_on_disk_and_stored_later() -> None:
+    sender = a_sender()
+    with locked(sender):
+        assert post(sender, fields()) == 200
+        assert (Message.objects.count(), len(spool.waiting())) == (0, 1)
+    assert replay() == 1
+    assert (Message.objects.get().text, spool.waiting()) == ("Hello", [])
+
+
+def test_another_portal_s_wish_is_stored_meanwhile() -> None:
+    sender, other = a_sender(), a_sender()
+    with locked(sender):
+        post(sender, fields())
+        assert post(other, fields()) == 200
+        assert [one.sender_id for one in Message.objects.all()] == [other.pk]
+        assert len(spool.waiting()) == 1
+
+
+def test_a_statement_that_takes_too_long_is_a_database_that_is_away() -> None:
+    sender, other = a_sender(), a_sender()
+    with locked(None):
+        limit(statement="300ms")
+        assert post(sender, fields()) == 200
+        assert post(other, fields()) == 200  # not even tried for two seconds
+        assert (Message.objects.count(), len(spool.waiting())) == (0, 2)
+
+
+def test_a_record_that_stays_locked_holds_up_no_other() -> None:
+    sender, other = a_sender(), a_sender()
+    spool._away_until = float("inf")
+    for number in range(spool.LOCKED_AT_ONCE):
+        post(sender, fields(message_id=f"locked {number}"))
+    post(other, fields(message_id="free"))
+    spool._away_until = 0.0
+    with locked(sender):
+        taken = 0
+        for _ in range(2):
+            limit(lock="300ms")
+            taken += replay()
+        assert (taken, [one.message_id for one in Message.objects.all()]) == (1, ["free"])
+        assert (len(spool.waiting()), spool.poisoned()) == (spool.LOCKED_AT_ONCE, [])
+    assert replay() == spool.LOCKED_AT_ONCE
+    assert Message.objects.count() == 1 + spool.LOCKED_AT_ONCE
+
+
+@pytest.fixture
+def silent_redis(settings: Settings) -> Iterator[None]:
+    """A server that takes every connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.REDIS_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        client.cache_clear()
+        yield
+        client.cache_clear()
+
+
+@pytest.mark.usefixtures("silent_redis")
+def test_a_redis_that_says_nothing_costs_a_second_and_no_wish() -> None:
+    sender = a_sender()
+    started = time.monotonic()
+    assert post(sender, fields()) == 200
+    assert time.monotonic() - started < 20
+    assert (Message.objects.get().text, spool.waiting()) == ("Hello", [])
+
+
+ASK = """
+import django; django.setup()
+from django.conf import settings
+from django.db import connection
+with connection.cursor() as cursor:
+    for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+        cursor.execute(f"SHOW {name}"); print(cursor.fetchone()[0])
+print(settings.DATABASES["default"]["OPTIONS"].get("options"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        (None, ["10s", "3s", "30s"]),
+        ("lock_timeout=10s", ["0", "10s", "0"]),
+        ("", ["0", "0", "0", "None"]),  # PgBouncer refuses to be told when connecting: the role has them
+    ],
+)
+def test_limits_are_said_when_connecting_unless_the_role_has_them(told: str | None, found: list[str]) -> None:
+    env = {name: value for name, value in os.environ.items() if name != "DATABASE_TIMEOUTS"}
+    env |= {} if told is None else {"DATABASE_TIMEOUTS": told}
+    answer = subprocess.run(
+        [sys.executable, "-c", ASK], env=env, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert answer.stdout.split("\n")[: len(found)] == found

@@ -1,0 +1,172 @@
+"""What a portal no longer wants kept goes, what it wants kept stays, and nobody waits for it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.utils import timezone
+
+from b24app.journal.models import Exchange
+from b24app.messaging import retention
+from b24app.messaging.models import DayTally, DeliveryReport, Message, MessagePart, Sender
+from b24app.messaging.statuses import Status
+from b24app.portals.models import Portal
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def sender() -> Sender:
+    return factories.sender(factories.connection(factories.portal("alice")))
+
+
+def aged(sender: Sender, days: float, **fields: object) -> Message:
+    """A delivered message of so many days ago."""
+    return factories.message(
+        sender, now=timezone.now() - days * DAY, raw_to="0147", status=Status.DELIVERED, **{"parts": 1, **fields}
+    )
+
+
+def report(message: Message) -> DeliveryReport:
+    return DeliveryReport.objects.create(
+        connection=message.connection, fingerprint=f"of {message.pk}", word="delivered", message=message, due_at=None,
+        recipient=message.to, received_at=message.received_at,
+    )  # fmt: skip
+
+
+def exchange(portal_id: int | None, at: datetime, message: Message | None = None) -> Exchange:
+    return Exchange.objects.create(
+        at=at, portal_id=portal_id, message_id=message.pk if message else None, peer="demo", method="POST", host="h",
+        path="/",
+    )  # fmt: skip
+
+
+def test_texts_and_numbers_go_first_and_the_rest_of_the_message_stays(sender: Sender) -> None:
+    old, young = aged(sender, 91), aged(sender, 89)
+    reported = report(old)
+    retention.prune()
+    old.refresh_from_db()
+    young.refresh_from_db()
+    reported.refresh_from_db()
+    assert (old.text, old.to, old.raw_to, reported.recipient) == ("", "", "", "")
+    assert (old.status, old.parts, reported.word) == (Status.DELIVERED, 1, "delivered")
+    assert (young.text, young.to, young.raw_to) == ("Your order is ready.", "+12025550147", "0147")
+
+
+def test_a_message_goes_with_all_that_hangs_on_it_and_the_tallies_stay(sender: Sender) -> None:
+    old, young = aged(sender, 366), aged(sender, 364)
+    for message in (old, young):
+        report(message)
+        exchange(sender.portal_id, timezone.now(), message)
+        MessagePart.objects.create(connection=sender.connection, ref=f"part of {message.pk}", message=message)
+    again = aged(sender, 1, resend_of=old)
+    DayTally.objects.create(
+        portal=sender.portal, day=old.day, connection=sender.connection, sender=sender, status=Status.DELIVERED,
+        messages=1,
+    )  # fmt: skip
+    retention.prune()
+    assert list(Message.objects.order_by("pk")) == [young, again]
+    assert Message.objects.get(pk=again.pk).resend_of_id is None
+    assert [one.message_id for one in DeliveryReport.objects.all()] == [young.pk]
+    assert [one.message_id for one in MessagePart.objects.all()] == [young.pk]
+    assert [one.message_id for one in Exchange.objects.all()] == [young.pk]
+    assert DayTally.objects.get().messages == 1
+
+
+def test_each_portal_has_its_own_periods(sender: Sender) -> None:
+    Portal.objects.update(keep_texts=8 * DAY, keep_messages=30 * DAY, keep_exchanges=3 * DAY)
+    other = factories.sender(factories.connection(factories.portal("charlie")))
+    for one in (sender, other):
+        aged(one, 31, text="31 days")
+        aged(one, 9, text="9 days")
+        exchange(one.portal_id, timezone.now() - 4 * DAY)
+        exchange(one.portal_id, timezone.now() - 2 * DAY)
+    retention.prune()
+    assert [one.text for one in Message.objects.filter(sender=sender)] == [""]
+    assert [one.text for one in Message.objects.filter(sender=other).order_by("pk")] == ["31 days", "9 days"]
+    assert Exchange.objects.filter(portal_id=sender.portal_id).count() == 1
+    assert Exchange.objects.filter(portal_id=other.portal_id).count() == 2
+
+
+def test_what_belongs_to_nobody_goes_after_thirty_days(sender: Sender) -> None:
+    for days in (29, 31):
+        at = timezone.now() - days * DAY
+        exchange(None, at)
+        for due_at in (None, timezone.now()):
+            DeliveryReport.objects.create(
+                connection=sender.connection, fingerprint=f"{days} {due_at}", word="?", due_at=due_at, received_at=at
+            )
+    retention.prune()
+    assert Exchange.objects.get().at > timezone.now() - 30 * DAY
+    kept = {(one.fingerprint.split()[0], one.due_at is None) for one in DeliveryReport.objects.all()}
+    assert kept == {("29", True), ("29", False), ("31", False)}
+
+
+def test_many_go_in_small_batches_each_portal_in_its_turn(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    other = factories.sender(factories.connection(factories.portal("charlie")))
+    one_moment = timezone.now() - 400 * DAY
+    for _ in range(7):
+        factories.message(sender, now=one_moment, status=Status.DELIVERED)
+        aged(other, 100)
+    retention.prune()
+    assert not Message.objects.filter(sender=sender).exists()
+    assert [one.text for one in Message.objects.filter(sender=other)] == [""] * 7
+
+
+def test_a_round_ends_when_its_time_is_up_and_the_next_goes_on(sender: Sender) -> None:
+    aged(sender, 400)
+    assert retention.prune(seconds=0) == 0
+    assert Message.objects.count() == 1
+    assert retention.prune() > 0
+    assert not Message.objects.exists()
+
+
+def test_where_nothing_is_due_nothing_is_written(sender: Sender) -> None:
+    aged(sender, 91)
+    retention.prune()
+    emptied_to = Portal.objects.get().texts_emptied_to
+    assert emptied_to is not None
+    assert emptied_to > timezone.now() - 91 * DAY
+    assert retention.prune() == 0
+    assert Portal.objects.get().texts_emptied_to == emptied_to
+
+
+@contextmanager
+def held(message: Message) -> Iterator[None]:
+    """Another transaction holds the row."""
+    is_held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Message.objects.select_for_update().get(pk=message.pk)
+            is_held.set()
+            let_go.wait(60)
+        database.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert is_held.wait(30)
+        yield
+    finally:
+        let_go.set()
+        thread.join(30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_is_held_is_passed_over_and_met_again(sender: Sender) -> None:
+    locked, free = aged(sender, 100, text="held"), aged(sender, 95, text="free")
+    with held(locked):
+        assert retention.prune() == 1
+        assert list(Message.objects.order_by("pk").values_list("text", flat=True)) == ["held", ""]
+        assert Portal.objects.get().texts_emptied_to == locked.received_at
+    assert retention.prune() == 1
+    assert not Message.objects.exclude(text="").filter(pk__in=[locked.pk, free.pk]).exists()

@@ -1,0 +1,48 @@
+"""What operations see of the spool, and how they try again what was set aside."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from pytest_django import Settings
+
+from b24app.core import spool
+
+
+@pytest.fixture(autouse=True)
+def folder(settings: Settings, tmp_path: Path) -> None:
+    settings.SPOOL_DIR, settings.SPOOL_MAX_MB = tmp_path / "spool", 64
+
+
+def told(*arguments: str) -> tuple[list[str], int]:
+    """Its lines without the ages, and the code it ends with."""
+    out, code = StringIO(), 0
+    try:
+        call_command("spool", *arguments, stdout=out)
+    except SystemExit as end:
+        code = int(str(end.code))
+    return [line.partition(", the oldest")[0] for line in out.getvalue().splitlines()], code
+
+
+def test_an_empty_spool_is_nothing_to_worry_about() -> None:
+    assert told() == (["waiting: nothing", "set aside: nothing", "room: 0.0 of 64 MB used"], 0)
+
+
+def test_counts_are_by_kind_and_what_was_set_aside_is_a_failure() -> None:
+    spool.put("riddle", {})
+    spool.replay({})
+    for kind in ("wish", "report", "wish"):
+        spool.put(kind, {"text": "secret"})
+    lines, code = told()
+    assert lines[:2] == ["waiting: 3 (2 wish, 1 report)", "set aside: 1 (1 riddle)"]
+    assert code == 1
+
+
+def test_what_was_set_aside_can_be_tried_again() -> None:
+    spool.put("riddle", {})
+    spool.replay({})
+    lines, code = told("--again")
+    assert lines[0] == "1 records wait again; web and workers take them within seconds."
+    assert (lines[1:3], code) == (["waiting: 1 (1 riddle)", "set aside: nothing"], 0)
+    assert len(spool.waiting()) == 1
