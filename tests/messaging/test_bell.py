@@ -31,5 +31,5 @@ def test_a_ring_for_later_does_not_silence_one_for_a_moment_from_now() -> None:
     now = timezone.now()
     for seconds in (40, 2, 0, 41, 3, 0):
         bell.drain(1, at=now + timedelta(seconds=seconds))
-    assert {f"bell:drain:1:{when}" for when in bell.When} == {key.decode() for key in client().keys("bell:drain:1:*")}
+    assert client().exists(*[f"bell:drain:1:{when}" for when in bell.When]) == 3
     assert client().llen("dispatch") == 3
