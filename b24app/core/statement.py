@@ -24,9 +24,11 @@ def run(sql: str, *values: Any) -> list[tuple[Any, ...]]:
     try:
         return _run(sql, values)
     except AWAY:
+        # A statement that was given up because it took too long is not tried twice: its caller has waited enough.
+        was_dead = kept and connection.connection.closed
         with suppress(DatabaseError):
             connection.close()
-        if not kept:
+        if not was_dead:
             raise
     return _run(sql, values)
 
