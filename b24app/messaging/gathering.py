@@ -8,7 +8,7 @@ from django.utils import timezone
 
 BATCH = 50
 FOR = timedelta(seconds=20)  # at most
-LOOK_AGAIN = timedelta(seconds=3)
+LOOK_AGAIN = timedelta(seconds=2)
 UNDER_WAY_FOR = timedelta(seconds=60)  # after it no report is waited for
 
 GLANCE = """
