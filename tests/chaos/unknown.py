@@ -1,0 +1,55 @@
+"""Why an outcome is unknown: the very fault of the service that hit it, or the kill of a worker that had it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.chaos.diary import Event
+from tests.chaos.evidence import Acceptance, Evidence, Hit, Row
+
+NO_VERDICT = ("hold", "close", "server_error_after", "nonsense", "server_error", "hang")
+FLIGHT = 60.0  # seconds that one send may take, from the claim to the verdict
+SLACK = 2.0  # seconds between two clocks and what happens between two looks at them
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """`fault` is empty where nothing explains it; `event` is the number of the kill, 0 where it was no kill."""
+
+    fault: str
+    at: float
+    event: int = 0
+
+
+def explanations(evidence: Evidence) -> Mapping[int, Why]:
+    """By the row's id, for every row of unknown outcome."""
+    texts = {(one.portal, one.message_id): one.text for one in evidence.written}
+    kills = [event for event in evidence.events if is_kill(event)]
+    found = {}
+    for row in evidence.rows:
+        if row.phase == "unknown":
+            text = texts.get((row.portal, row.message_id), "")
+            hits = [hit for hit in evidence.hits if hit.text == text]
+            entries = [entry for entry in evidence.ledger if entry.text == text]
+            found[row.id] = _why(row, hits, entries, kills)
+    return found
+
+
+def is_kill(event: Event) -> bool:
+    """A worker that was killed, also for not ending after SIGTERM."""
+    if not event.kind.startswith(("worker", "both")) or "impossible" in event.facts:
+        return False
+    return event.kind.endswith("killed") or "killed after" in event.facts
+
+
+def _why(row: Row, hits: Sequence[Hit], entries: Sequence[Acceptance], kills: Sequence[Event]) -> Why:
+    for hit in hits:
+        if hit.fault in NO_VERDICT:
+            return Why(f"the service: {hit.fault}", hit.at)
+    accepted = entries[-1].at if entries else None
+    started = row.first_attempt or 0.0
+    for event in kills:
+        at = event.begun + float(event.facts.get("killed after", 0.0))
+        on_the_wire = at - FLIGHT <= accepted <= at + SLACK if accepted else started <= at + SLACK
+        if on_the_wire and row.reason == "interrupted":
+            return Why(event.kind, at, event.number)
+    return Why("", accepted or started)
