@@ -140,17 +140,8 @@ def fates(ledgers: Ledgers) -> Iterator[Finding]:
             words = f"is {row.status} {row.reason}; no service took it"
             yield Finding("fate", _who(written, row), words, _at(written))
         elif row.status != want:
-            heard = (
-                [f"{told.word} {told.status}{'' if told.genuine else ' forged'}" for told in entry.reports]
-                if entry
-                else []
-            )
-            yield Finding(
-                "fate",
-                _who(written, row),
-                f"is {row.status} {row.reason}, the service says {want}: {heard}",
-                _at(written),
-            )
+            words = f"is {row.status} {row.reason}, the service says {want}: {_heard_words(entry)}"
+            yield Finding("fate", _who(written, row), words, _at(written))
         elif row.status == "failed" and not row.reason:
             yield Finding("fate", _who(written, row), "failed without a reason", _at(written))
 

@@ -198,11 +198,10 @@ def test_a_killed_postmaster_leaves_nobody_behind_and_what_was_committed_is_ther
     server = embedded.Postgres(folder)
     server.start()
     try:
-        with psycopg.connect(server.url) as sleeper:
-            sleeper.execute("CREATE TABLE kept AS SELECT 7 AS number")
-            sleeper.commit()
-            sleeper.execute("SELECT 1")
-            server.kill()
+        sleeper = psycopg.connect(server.url, autocommit=True)
+        sleeper.execute("CREATE TABLE kept AS SELECT 7 AS number")
+        server.kill()
+        sleeper.close()
         assert processes_of(server.home) == []
         server.start()
         with psycopg.connect(server.url) as connection:
