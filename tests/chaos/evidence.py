@@ -80,6 +80,7 @@ class Hit:
     fault: str
     at: float
     accepted: bool
+    seconds: float = 0.0  # how long the answer was kept back
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,19 @@ class Injuries:
             "reports": self._reports,
             "portal": self._portal,
         }
-        return doers[room](event)
+        holds = int(event.params.get("holds", 0))
+        if holds:
+            self._keep_busy(event, holds)
+        heal = doers[room](event)
+        if not holds:
+            return heal
+        return lambda: [self._house.service(hold=0), heal and heal()]
+
+    def _keep_busy(self, event: Event, holds: int) -> None:
+        """Have the service hold sends, and wait for some: so that something is on the wire when it happens."""
+        self._house.service(hold=holds, hold_seconds=float(event.params["hold"]))
+        time.sleep(1.5)
+        event.facts["done at"] = time.time()
 
     def peace(self) -> None:
         """All switches as they are in peace, whatever was left."""

@@ -50,3 +50,5 @@ class Load(threading.Thread):
         house = self._town.houses[line.portal]
         sent = house.ask("send", to=wish.to, text=wish.text, code=line.code, author=wish.author, module=wish.module)
         self.posted.append(Posted(wish, line, str(sent["message_id"])))
+        if wish.repeated:
+            house.ask("repeat", message_id=sent["message_id"])

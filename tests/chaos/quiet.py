@@ -1,6 +1,7 @@
 """Waiting for quiet, and moving the clocks that would make it long: nothing else of the application is touched."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +63,9 @@ class Quiet:
         self._moved_at = time.monotonic()
         self.reopened = 0  # portals whose administrator had to open the application
 
-    def wait(self) -> bool:
+    def wait(self, say: Callable[[str], None]) -> bool:
         """Return once all is quiet, then have the services asked, and again; False when it takes too long."""
-        began = time.monotonic()
+        began = told = time.monotonic()
         asked = False
         while time.monotonic() < began + self._patience.limit:
             if not any(self.open().values()) and self._ledger_is_done():
@@ -74,6 +75,9 @@ class Quiet:
                 self._house.sql(ASK)  # as if half an hour had passed
                 self._settled_after_asking()
                 continue
+            if time.monotonic() > told + 15.0:
+                told = time.monotonic()
+                say(f"after {told - began:.0f} s open: {self.open()}")
             if time.monotonic() > began + self._patience.natural:
                 self._hasten()
             self._free_leases()

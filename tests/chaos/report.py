@@ -11,7 +11,7 @@ from tests.chaos.books import Finding, Ledgers
 from tests.chaos.diary import Diary, Event
 from tests.chaos.evidence import Evidence
 from tests.chaos.parts import MUST_END_WITHIN
-from tests.chaos.unknown import NO_VERDICT, explanations, is_kill
+from tests.chaos.unknown import FLIGHT, brings_no_verdict, explanations, is_kill
 
 SHOWN = 40  # findings
 AROUND = 20.0  # seconds
@@ -39,6 +39,8 @@ def figures(evidence: Evidence) -> dict[str, Any]:
         "fates": dict(sorted(Counter(_fate(row.status, row.phase) for row in rows if row).items())),
         "unknown by cause": dict(sorted(causes.items())),
         "unknown at most": _bound(evidence),
+        "most unknown by one kill": max(_by_kill(evidence).values(), default=0),
+        "unknown around PostgreSQL's faults, by no other": _of_database(evidence),
         "acceptances at the service": len(evidence.ledger),
         "reports": dict(sorted(_reports(evidence).items())),
         "deadlocks": len(evidence.deadlocks),
@@ -63,7 +65,18 @@ def _reports(evidence: Evidence) -> Counter[str]:
 
 def _bound(evidence: Evidence) -> int:
     """Sends without a verdict by the service's fault, plus kills times the concurrency of a worker."""
-    return sum(hit.fault in NO_VERDICT for hit in evidence.hits) + 16 * sum(is_kill(one) for one in evidence.events)
+    return sum(brings_no_verdict(hit) for hit in evidence.hits) + 16 * sum(is_kill(one) for one in evidence.events)
+
+
+def _by_kill(evidence: Evidence) -> Counter[int]:
+    return Counter(why.event for why in explanations(evidence).values() if why.event)
+
+
+def _of_database(evidence: Evidence) -> int:
+    """Unknown outcomes that nothing explains but that PostgreSQL was away: there should be none."""
+    away = [event for event in evidence.events if event.kind.startswith("postgresql")]
+    nobody = [why for why in explanations(evidence).values() if not why.fault]
+    return sum(any(event.covers(why.at, FLIGHT, FLIGHT) for event in away) for why in nobody)
 
 
 def table(numbers: Mapping[str, Any], found: Sequence[Finding]) -> str:

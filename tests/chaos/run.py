@@ -85,7 +85,7 @@ def run(seed: int, form: Form, say: Callable[[str], None]) -> Result:
         _heal_all(injuries, parts, diary)
         say("waiting for quiet")
         quiet = Quiet(town, form.patience)
-        silent = quiet.wait()
+        silent = quiet.wait(say)
         say("quiet" if silent else f"not quiet after {form.patience.limit:.0f} s: {quiet.open()}")
         evidence = collect(town, parts, load.posted, diary.events, quiet)
         found = books.findings(evidence)

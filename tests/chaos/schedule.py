@@ -11,6 +11,7 @@ AREAS = (202, 212, 305, 312, 415, 617, 702, 206)
 # Endings that a service treats in a way of its own; the demo's 96, 98 and 99 would stop an account or never end.
 MEANINGFUL = ("99", "98", "97", "96", "95")
 MEANINGFUL_TO_DEMO = ("90", "95", "97", "85")
+SHORT_HOLD = 4  # seconds, in the short form
 TIMES_OUT = 33.0  # seconds, longer than any service is waited for
 
 Params = Mapping[str, Any]
@@ -39,6 +40,7 @@ class Wish:
     text: str
     module: str
     author: int
+    repeated: bool  # the portal hands it over a second time
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,13 @@ def _some(low: int, high: int) -> Draw:
     return lambda random: {"sends": random.randint(low, high)}
 
 
+def _busy(random: Random) -> Params:
+    """How many sends the service holds, and for how long, when it happens: else hardly any would be on the wire."""
+    return {"holds": random.choice((0, 2, 6, 12)), "hold": random.choice((4, 12, 25))}
+
+
 def _worker(random: Random) -> Params:
-    return {"worker": random.choice(WORKERS)}
+    return {"worker": random.choice(WORKERS), **_busy(random)}
 
 
 def _portal(random: Random) -> Params:
@@ -64,15 +71,15 @@ def _portal(random: Random) -> Params:
 
 KINDS: Mapping[str, Kind] = {
     "worker killed": Kind((1, 8), _worker, brief=True),
-    "both workers killed": Kind((1, 6)),
+    "both workers killed": Kind((1, 6), _busy),
     "worker stopped": Kind((1, 6), _worker, brief=True),
     "web killed": Kind((0.5, 3), brief=True),
     "web stopped": Kind((0.5, 2)),
     "beat killed": Kind((10, 60)),
     "redis lost": Kind((0.5, 8), brief=True),
     "redis flushed": Kind((0, 0)),
-    "postgresql restarted": Kind((0, 6), brief=True),
-    "postgresql killed": Kind((0, 4), brief=True),
+    "postgresql restarted": Kind((0, 6), _busy, brief=True),
+    "postgresql killed": Kind((0, 4), _busy, brief=True),
     "service throttles": Kind(
         (5, 10), lambda random: {"sends": random.randint(3, 12), "after": random.choice((0, 1, 3))}, brief=True
     ),
@@ -113,7 +120,10 @@ def faults(seed: int, seconds: float, *, brief: bool) -> list[Fault]:
         name = deck.pop()
         kind = KINDS[name]
         lasts = round(random.uniform(*kind.seconds), 2)
-        drawn.append(Fault(len(drawn) + 1, round(at, 2), name, min(lasts, 3.0) if brief else lasts, kind.draw(random)))
+        params = kind.draw(random)
+        if brief:
+            lasts, params = min(lasts, 3.0), {**params, **({"hold": SHORT_HOLD} if "hold" in params else {})}
+        drawn.append(Fault(len(drawn) + 1, round(at, 2), name, lasts, params))
         at += random.uniform(*gap)
     return drawn
 
@@ -135,7 +145,7 @@ def wishes(seed: int, seconds: float, lines: Sequence[str], rate: float) -> list
             to = _number(random, meaningful)
             author = random.choice((1, 1, 0))
             number = len(drawn) + 1
-            drawn.append(Wish(number, round(at, 3), line, to, text(number), module, author))
+            drawn.append(Wish(number, round(at, 3), line, to, text(number), module, author, random.random() < 0.03))
         at += random.expovariate(rate / 1.26)
     return drawn
 

@@ -144,13 +144,14 @@ def test_an_unknown_outcome_without_a_cause_is_unexplained() -> None:
 @pytest.mark.parametrize("fault", ["hold", "close", "nonsense", "hang"])
 def test_an_unknown_outcome_is_explained_by_the_fault_that_hit_it(fault: str) -> None:
     row = replace(UNKNOWN, reason="timed_out")
-    mine = Hit("Order 7", fault, AT + 1, accepted=True)
+    mine = Hit("Order 7", fault, AT + 1, accepted=True, seconds=33)
     assert findings(day(SHOWN_SENT, row, MUTE, hits=[mine])) == []
     assert books(day(SHOWN_SENT, row, MUTE, hits=[replace(mine, text="Order 8")])) == ["unexplained"]
 
 
-def test_a_refusal_explains_no_unknown_outcome() -> None:
-    hit = Hit("Order 7", "throttle", AT, accepted=False)
+@pytest.mark.parametrize(("fault", "seconds"), [("throttle", 0), ("hold", 5)])
+def test_a_refusal_or_a_slow_answer_explains_no_unknown_outcome(fault: str, seconds: float) -> None:
+    hit = Hit("Order 7", fault, AT, accepted=False, seconds=seconds)
     assert books(day(SHOWN_SENT, UNKNOWN, MUTE, hits=[hit])) == ["unexplained"]
 
 

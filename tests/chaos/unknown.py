@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from tests.chaos.diary import Event
 from tests.chaos.evidence import Acceptance, Evidence, Hit, Row
 
-NO_VERDICT = ("hold", "close", "server_error_after", "nonsense", "server_error", "hang")
+NO_VERDICT = ("close", "server_error_after", "nonsense", "server_error", "hang")
+TOO_LATE = 29.0  # seconds: longer than a service is waited for
 FLIGHT = 60.0  # seconds that one send may take, from the claim to the verdict
 SLACK = 2.0  # seconds between two clocks and what happens between two looks at them
 
@@ -34,6 +35,11 @@ def explanations(evidence: Evidence) -> Mapping[int, Why]:
     return found
 
 
+def brings_no_verdict(hit: Hit) -> bool:
+    """May a send that this fell on have been taken, for all that anybody can know?"""
+    return hit.fault in NO_VERDICT or (hit.fault == "hold" and hit.seconds >= TOO_LATE)
+
+
 def is_kill(event: Event) -> bool:
     """A worker that was killed, also for not ending after SIGTERM."""
     if not event.kind.startswith(("worker", "both")) or "impossible" in event.facts:
@@ -43,12 +49,12 @@ def is_kill(event: Event) -> bool:
 
 def _why(row: Row, hits: Sequence[Hit], entries: Sequence[Acceptance], kills: Sequence[Event]) -> Why:
     for hit in hits:
-        if hit.fault in NO_VERDICT:
+        if brings_no_verdict(hit):
             return Why(f"the service: {hit.fault}", hit.at)
     accepted = entries[-1].at if entries else None
     started = row.first_attempt or 0.0
     for event in kills:
-        at = event.begun + float(event.facts.get("killed after", 0.0))
+        at = float(event.facts.get("done at", event.begun)) + float(event.facts.get("killed after", 0.0))
         on_the_wire = at - FLIGHT <= accepted <= at + SLACK if accepted else started <= at + SLACK
         if on_the_wire and row.reason == "interrupted":
             return Why(event.kind, at, event.number)

@@ -191,6 +191,7 @@ def test_the_troubles_tell_which_send_was_hit_by_what(
         ("nonsense", "text 2", True),
     ]
     assert {one["to"] for one in troubles} == {"+12025550100"}
+    assert [one["seconds"] for one in troubles] == [0, 0, 0.1, 0.1]
 
 
 def test_the_ledger_tells_what_became_of_each_report(box: Sandbox, app: Listener, twilio: Client) -> None:

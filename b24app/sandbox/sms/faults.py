@@ -17,9 +17,10 @@ def before(ledger: Ledger, to: str, body: str) -> int | None:
         switches = ledger.switches
         fault = next((name for name in ("throttle", "server_error", "hang") if switches.use(name)), "")
         if fault:
-            ledger.note(fault, to, body, accepted=False)
+            waits = switches.hang_seconds if fault == "hang" else 0.0
+            ledger.note(fault, to, body, accepted=False, seconds=waits)
     if fault == "hang":
-        time.sleep(switches.hang_seconds)
+        time.sleep(waits)
         raise Dropped
     return _REFUSALS.get(fault)
 
@@ -36,12 +37,11 @@ def after(ledger: Ledger, good: Response, sms: Sms) -> Response:
     """The answer to an accepted text: the good one, or a late, broken or missing one."""
     with ledger.lock:
         switches = ledger.switches
-        hold = switches.use("hold")
+        hold = switches.hold_seconds if switches.use("hold") else 0.0
         spoilt = [name for name in _SPOILT if switches.use(name)]
         for fault in [*(["hold"] if hold else []), *spoilt[:1]]:
-            ledger.note(fault, sms.to, sms.body, accepted=True)
-    if hold:
-        time.sleep(switches.hold_seconds)
+            ledger.note(fault, sms.to, sms.body, accepted=True, seconds=hold)
+    time.sleep(hold)
     return _spoilt(spoilt[0]) if spoilt else good
 
 

@@ -64,13 +64,17 @@ class Told(Outcome):
 
 @dataclass
 class Trouble:
-    """A fault that hit one send: its switch, whom and what it was about, and whether the text was taken in."""
+    """A fault that hit one send: its switch, whom and what it was about, and whether the text was taken in.
+
+    `seconds` is how long the answer was kept back.
+    """
 
     at: float
     fault: str
     to: str
     body: str
     accepted: bool
+    seconds: float = 0.0
 
 
 @dataclass
@@ -145,10 +149,10 @@ class Ledger:
                 for sms in list(self._texts.values())[-last:]
             ]
 
-    def note(self, fault: str, to: str, body: str, *, accepted: bool) -> None:
+    def note(self, fault: str, to: str, body: str, *, accepted: bool, seconds: float = 0.0) -> None:
         """Remember that a fault hit a send."""
         with self.lock:
-            self.troubles.append(Trouble(time.time(), fault, to, body, accepted))
+            self.troubles.append(Trouble(time.time(), fault, to, body, accepted, seconds))
 
     def clear(self) -> None:
         """Forget all texts and troubles."""
