@@ -133,7 +133,7 @@ def fates(ledgers: Ledgers) -> Iterator[Finding]:
     """Each row's fate is the one that the service's words leave."""
     for written in ledgers.evidence.written:
         row, entry = ledgers.row(written), ledgers.entry(written)
-        if row is None or row.phase != "done" or written.text in ledgers.evidence.resent:
+        if row is None or row.phase != "done" or written.text in ledgers.evidence.amended:
             continue
         want = truth(written, entry)
         if want is None:
@@ -150,7 +150,7 @@ def untold(ledgers: Ledgers) -> Iterator[Finding]:
     """Every final word stands in the portal's own record."""
     for written in ledgers.evidence.written:
         row = ledgers.row(written)
-        if row is None or row.status not in FINAL or written.text in ledgers.evidence.resent:
+        if row is None or row.status not in FINAL or written.text in ledgers.evidence.amended:
             continue
         if written.shown != row.status:
             words = f"is {row.status}, told {row.pushed} {row.push_error}; the portal shows {written.shown}"

@@ -1,15 +1,17 @@
 """Taking the evidence, once all is quiet."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from b24app.operations.local import visitor
 from tests.chaos import logs
+from tests.chaos.amends import Amends
 from tests.chaos.diary import Event
 from tests.chaos.evidence import Acceptance, Call, Evidence, Hit, Row, Told, Written
 from tests.chaos.load import Posted
 from tests.chaos.parts import Parts
-from tests.chaos.quiet import Quiet, spooled
+from tests.chaos.quiet import Quiet
 from tests.chaos.town import Town
 from tests.faults.conftest import House
 
@@ -20,26 +22,37 @@ FROM messaging_message m JOIN portals_portal p ON p.id = m.portal_id ORDER BY m.
 """
 
 
-def collect(town: Town, parts: Parts, posted: Sequence[Posted], events: Sequence[Event], quiet: Quiet) -> Evidence:
-    """Everything the books need."""
-    house = town.house
-    lines = logs.read(parts.logs())
-    left = quiet.open()
-    spool = house.folder / "app" / "spool"
-    return Evidence(
-        written=list(_written(town, posted)),
-        rows=_rows(town),
-        ledger=[_acceptance(entry) for entry in house.ledger()],
-        hits=_hits(house),
-        events=events,
-        broken=logs.broken(lines, events),
-        deadlocks=logs.deadlocks(parts.database_log),
-        deadlocks_repeated=logs.repeated(lines),
-        reports_due=left["reports"],
-        spooled=left["spooled"],
-        poisoned=len(spooled(spool / "poison")) if (spool / "poison").exists() else 0,
-        died=parts.died,
-    )
+@dataclass(frozen=True)
+class Day:
+    """Where the evidence of a run lies."""
+
+    town: Town
+    parts: Parts
+    posted: Sequence[Posted]
+    events: Sequence[Event]
+    quiet: Quiet
+
+    def evidence(self, amends: Amends) -> Evidence:
+        """Everything the books need, as it is now."""
+        house = self.town.house
+        lines = logs.read(self.parts.logs())
+        left = self.quiet.open()
+        return Evidence(
+            written=list(_written(self.town, self.posted)),
+            rows=_rows(self.town),
+            ledger=[_acceptance(entry) for entry in house.ledger()],
+            hits=_hits(house),
+            events=self.events,
+            broken=logs.broken(lines, self.events),
+            deadlocks=logs.deadlocks(self.parts.database_log),
+            deadlocks_repeated=logs.repeated(lines),
+            reports_due=left["reports"],
+            spooled=left["spooled"],
+            poisoned=self.quiet.poisoned(),
+            died=self.parts.died,
+            resent=amends.resent,
+            marked=amends.marked,
+        )
 
 
 def _written(town: Town, posted: Sequence[Posted]) -> Iterable[Written]:

@@ -1,7 +1,7 @@
 """What the books are made of: plain facts from the script, the application's tables, the services and the portals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.chaos.diary import Event
 
@@ -111,4 +111,10 @@ class Evidence:
     spooled: int = 0
     poisoned: int = 0
     died: Sequence[tuple[float, str]] = ()
-    resent: frozenset[str] = field(default=frozenset())  # texts an administrator sent again
+    resent: frozenset[str] = frozenset()  # texts an administrator sent again
+    marked: frozenset[str] = frozenset()  # texts an administrator marked as sent
+
+    @property
+    def amended(self) -> frozenset[str]:
+        """Texts whose fate is an administrator's doing."""
+        return self.resent | self.marked

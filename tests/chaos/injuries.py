@@ -58,9 +58,12 @@ class Injuries:
         if holds:
             self._keep_busy(event, holds)
         heal = doers[room](event)
-        if not holds:
-            return heal
-        return lambda: [self._house.service(hold=0), heal and heal()]
+        return (lambda: self._no_longer_busy(heal)) if holds else heal
+
+    def _no_longer_busy(self, heal: Heal | None) -> None:
+        self._house.service(hold=0)
+        if heal is not None:
+            heal()
 
     def _keep_busy(self, event: Event, holds: int) -> None:
         """Have the service hold sends, and wait for some: so that something is on the wire when it happens."""

@@ -54,17 +54,19 @@ class Patience:
 class Quiet:
     """Looks until nothing is open any more."""
 
-    def __init__(self, town: Town, patience: Patience) -> None:
+    def __init__(self, town: Town, patience: Patience, say: Callable[[str], None]) -> None:
         self._town = town
         self._house = town.house
         self._patience = patience
+        self._say = say
         self._spool = self._house.folder / "app" / "spool"
         self._seen: dict[tuple[str, object, object], float] = {}
         self._moved_at = time.monotonic()
         self.reopened = 0  # portals whose administrator had to open the application
 
-    def wait(self, say: Callable[[str], None]) -> bool:
+    def wait(self) -> bool:
         """Return once all is quiet, then have the services asked, and again; False when it takes too long."""
+        self._say("waiting for quiet")
         began = told = time.monotonic()
         asked = False
         while time.monotonic() < began + self._patience.limit:
@@ -77,17 +79,22 @@ class Quiet:
                 continue
             if time.monotonic() > told + 15.0:
                 told = time.monotonic()
-                say(f"after {told - began:.0f} s open: {self.open()}")
+                self._say(f"after {told - began:.0f} s open: {self.open()}")
             if time.monotonic() > began + self._patience.natural:
                 self._hasten()
             self._free_leases()
             time.sleep(0.5)
+        self._say(f"not quiet after {self._patience.limit:.0f} s: {self.open()}")
         return False
 
     def open(self) -> dict[str, int]:
         """How much of each is open."""
         [(waiting, untold, reports)] = self._house.sql(OPEN)
         return {"waiting": waiting, "untold": untold, "reports": reports, "spooled": len(spooled(self._spool))}
+
+    def poisoned(self) -> int:
+        """How many records were set aside."""
+        return len(spooled(self._spool / "poison"))
 
     def _ledger_is_done(self) -> bool:
         """Has the service said its last word about everything? Numbers that end in 95 are never reported on."""

@@ -106,10 +106,13 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-def faults(seed: int, seconds: float, *, brief: bool) -> list[Fault]:
-    """The injuries of a run, in order: all kinds in turn, each time shuffled, a few seconds apart."""
+def faults(seed: int, seconds: float, *, brief: bool, only: str = "") -> list[Fault]:
+    """The injuries of a run, in order: all kinds in turn, each time shuffled, a few seconds apart.
+
+    `only` leaves out all whose name does not begin so.
+    """
     random = Random(f"faults {seed}")  # noqa: S311 - to be had again, not to be secret
-    kinds = [name for name, kind in KINDS.items() if kind.brief or not brief]
+    kinds = [name for name, kind in KINDS.items() if (kind.brief or not brief) and name.startswith(only)]
     gap = (0.8, 1.6) if brief else (5.0, 13.0)
     drawn: list[Fault] = []
     deck: list[str] = []
