@@ -46,6 +46,7 @@ class Injuries:
         doers: Mapping[str, Callable[[Event], Heal | None]] = {
             "worker": self._worker,
             "both": self._both,
+            "pusher": self._part,
             "web": self._part,
             "beat": self._part,
             "redis": self._redis,

@@ -29,9 +29,9 @@ class Parts:
         self.redis_up = self.database_up = True
 
     def begin(self) -> None:
-        """Two workers in the place of the one the stack has started."""
+        """As the Procfile has it, but with two workers, in the place of the one for everything that the stack starts."""
         self._family.crash("worker")
-        for name in WORKERS:
+        for name in (*WORKERS, "pusher"):
             self.start(name)
 
     def up(self, name: str) -> bool:
@@ -47,10 +47,11 @@ class Parts:
         starts: Mapping[str, Callable[[], None]] = {
             # Not waited for: it may be unable to answer until something else is healed.
             "web": lambda: stack.start_web(self._family, urlsplit(self._house.run.app).port or 0, life, wait=False),
+            "pusher": lambda: stack.start_worker(self._family, life, "push,slow,care", 16),
             "beat": lambda: stack.start_beat(self._family, self._house.folder, life),
         }
         self.names.append(life)
-        starts.get(name, lambda: stack.start_worker(self._family, life))()
+        starts.get(name, lambda: stack.start_worker(self._family, life, "dispatch", 4))()
         self._lives[name] = life
 
     def kill(self, name: str) -> None:
@@ -96,7 +97,7 @@ class Parts:
             self.look()
             time.sleep(0.1)
         self.look()
-        for name in (*WORKERS, "web", "beat"):
+        for name in (*WORKERS, "pusher", "web", "beat"):
             self.start(name)
 
     def start_redis(self) -> None:

@@ -73,6 +73,8 @@ KINDS: Mapping[str, Kind] = {
     "worker killed": Kind((1, 8), _worker, brief=True),
     "both workers killed": Kind((1, 6), _busy),
     "worker stopped": Kind((1, 6), _worker, brief=True),
+    "pusher killed": Kind((1, 8), brief=True),
+    "pusher stopped": Kind((1, 6)),
     "web killed": Kind((0.5, 3), brief=True),
     "web stopped": Kind((0.5, 2)),
     "beat killed": Kind((10, 60)),

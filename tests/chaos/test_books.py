@@ -180,6 +180,15 @@ def test_a_worker_that_had_to_be_killed_after_sigterm_was_killed() -> None:
     assert findings(day(SHOWN_SENT, UNKNOWN, MUTE, events=[event])) == []
 
 
+@pytest.mark.parametrize(("held", "books_that_do_not_balance"), [(25, []), (5, ["unexplained"])])
+def test_a_clean_stop_may_give_up_only_what_a_service_held_for_long(
+    held: float, books_that_do_not_balance: list[str]
+) -> None:
+    stop = replace(KILL, kind="worker stopped", facts={"seconds to end": 15.0})
+    hit = Hit("Order 7", "hold", AT + 1, accepted=True, seconds=held)
+    assert books(day(SHOWN_SENT, UNKNOWN, MUTE, hits=[hit], events=[stop])) == books_that_do_not_balance
+
+
 def test_one_kill_explains_no_more_than_a_connections_concurrency() -> None:
     several = range(CONCURRENCY + 1)
     written = [replace(SHOWN_SENT, number=one, message_id=f"m{one}", text=f"Order {one}") for one in several]

@@ -104,9 +104,9 @@ def start_web(supervisor: Supervisor, port: int, name: str = "web", *, wait: boo
     supervisor.start(name, [*web, *binding], ready=(lambda: _answers(port)) if wait else None)
 
 
-def start_worker(supervisor: Supervisor, name: str = "worker") -> None:
-    """Start a worker for all queues."""
-    options = ["-P", "threads", "-c", "16", "-Q", QUEUES, "-n", f"{name}@%h"]
+def start_worker(supervisor: Supervisor, name: str = "worker", queues: str = QUEUES, threads: int = 16) -> None:
+    """Start a worker, for all queues unless said otherwise."""
+    options = ["-P", "threads", "-c", str(threads), "-Q", queues, "-n", f"{name}@%h"]
     supervisor.start(name, [*CELERY, "worker", *options])
 
 
