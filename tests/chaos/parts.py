@@ -29,7 +29,7 @@ class Parts:
         self.redis_up = self.database_up = True
 
     def begin(self) -> None:
-        """As the Procfile has it, but with two workers, in the place of the one for everything that the stack starts."""
+        """As the Procfile has it, with two workers, in the place of the one for all that the stack starts."""
         self._family.crash("worker")
         for name in (*WORKERS, "pusher"):
             self.start(name)
