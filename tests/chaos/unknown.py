@@ -24,14 +24,14 @@ class Why:
 
 
 def explanations(evidence: Evidence) -> Mapping[int, Why]:
-    """By the row's id, for every row of unknown outcome."""
+    """By the row's id, for every row of unknown outcome about which no administrator has decided."""
     texts = {(one.portal, one.message_id): one.text for one in evidence.written}
     kills = [event for event in evidence.events if is_kill(event)]
     stops = [event for event in evidence.events if _is_stop(event)]
     found = {}
     for row in evidence.rows:
-        if row.phase == "unknown":
-            text = texts.get((row.portal, row.message_id), "")
+        text = texts.get((row.portal, row.message_id), "")
+        if row.phase == "unknown" and text not in evidence.resent:
             hits = [hit for hit in evidence.hits if hit.text == text]
             entries = [entry for entry in evidence.ledger if entry.text == text]
             found[row.id] = _why(row, hits, entries, kills, stops)
