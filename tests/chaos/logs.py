@@ -15,7 +15,7 @@ OF_STORES = {
     "ConnectionError", "TimeoutError", "ConnectionRefusedError", "ConnectionResetError", "BrokenPipeError",
     "BusyLoadingError", "FileNotFoundError",
 }  # fmt: skip
-OF_QUEUE = ("celery.bootsteps", "celery.worker.consumer")  # loggers that tell of a broker that went away
+OF_QUEUE = ("celery.bootsteps", "celery.worker.consumer", "celery.beat")  # loggers that tell of a broker that went away
 STORES = ("redis lost", "postgresql")
 LINGERS = 15.0  # seconds after a store has come back
 

@@ -44,7 +44,7 @@ HELD = {
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: how long nothing is moved, how long a lease may stand still, and how long all of it may take."""
+    """Seconds: how long nothing is moved, how long a lease may stand still, and how long nothing at all may change."""
 
     natural: float
     lease: float
@@ -69,8 +69,12 @@ class Quiet:
         self._say("waiting for quiet")
         began = told = time.monotonic()
         asked = False
-        while time.monotonic() < began + self._patience.limit:
-            if not any(self.open().values()) and self._ledger_is_done():
+        last, changed = self.open(), began
+        while time.monotonic() < changed + self._patience.limit:
+            now_open = self.open()
+            if now_open != last:
+                last, changed = now_open, time.monotonic()
+            if not any(now_open.values()) and self._ledger_is_done():
                 if asked:
                     return True
                 asked = True
@@ -84,7 +88,7 @@ class Quiet:
                 self._hasten()
             self._free_leases()
             time.sleep(0.5)
-        self._say(f"not quiet after {self._patience.limit:.0f} s: {self.open()}")
+        self._say(f"nothing changes any more for {self._patience.limit:.0f} s: {self.open()}")
         return False
 
     def open(self) -> dict[str, int]:

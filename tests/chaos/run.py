@@ -36,12 +36,12 @@ class Form:
     only: str = ""
 
 
-BRIEF = Form(20.0, 4.0, brief=True, patience=Patience(natural=5.0, lease=15.0, limit=400.0))
+BRIEF = Form(20.0, 4.0, brief=True, patience=Patience(natural=5.0, lease=15.0, limit=120.0))
 
 
 def long(minutes: float, rate: float, only: str) -> Form:
     """The full form: nothing is moved until leases have had their time."""
-    return Form(minutes * 60, rate, brief=False, patience=Patience(natural=90.0, lease=100.0, limit=900.0), only=only)
+    return Form(minutes * 60, rate, brief=False, patience=Patience(natural=90.0, lease=100.0, limit=200.0), only=only)
 
 
 @dataclass(frozen=True)
