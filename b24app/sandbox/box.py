@@ -48,6 +48,7 @@ class Sandbox:
             server = Server(port, app, tls)
             self._exit.callback(server.stop)
             self._servers.append(server)
+        self.sms.refuse = self._servers[2].refuse
         self.world.http_port, self.world.tls_port = self._servers[0].port, self._servers[1].port
         self.world.sms_url = f"http://127.0.0.1:{self._servers[2].port}"
         if self._state:

@@ -2,9 +2,11 @@
 
 import json
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Callable
+from socketserver import BaseServer
 from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -26,18 +28,45 @@ class Server:
     def __init__(self, port: int, app: App, tls: ssl.SSLContext | None = None) -> None:
         self._server = _LoopbackServer(port, app, tls)
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = self._answering()
+        self._turn = threading.Lock()
+        self._stopped = threading.Event()
 
     def start(self) -> None:
         """Answer requests from a thread of its own."""
         self._thread.start()
 
+    def refuse(self, seconds: float) -> None:
+        """Refuse new connections for so long, as a service does that is being restarted; returns at once."""
+        threading.Thread(target=self._refuse, args=(seconds,), name="sandbox-refuses", daemon=True).start()
+
+    def _refuse(self, seconds: float) -> None:
+        with self._turn:
+            self._halt()
+            # Shut down, not closed: the port stays ours, and whoever calls is refused.
+            self._server.socket.shutdown(socket.SHUT_RDWR)
+            self._stopped.wait(seconds)
+            if self._stopped.is_set():
+                return
+            self._server.socket.listen(self._server.request_queue_size)
+            self._thread = self._answering()
+            self._thread.start()
+
     def stop(self) -> None:
         """Stop listening and free the port."""
+        self._stopped.set()
+        with self._turn:
+            self._halt()
+            self._server.server_close()
+
+    def _halt(self) -> None:
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
-        self._server.server_close()
+
+    def _answering(self) -> threading.Thread:
+        # Not werkzeug's own loop, which closes the socket when it ends.
+        return threading.Thread(target=BaseServer.serve_forever, args=(self._server, 0.05), daemon=True)
 
 
 class _QuietHandler(WSGIRequestHandler):

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,8 +151,9 @@ def wait(happened: Callable[[], bool], seconds: float, told: Callable[[], str] =
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="module")
-def house() -> Iterator[House]:
+@contextmanager
+def running() -> Iterator[House]:
+    """A house with nothing in it: no portal has installed the application."""
     with temporary_folder() as folder, pytest.MonkeyPatch.context() as patch:
         # Without fsync a killed PostgreSQL would lose what it had promised.
         database, redis = Postgres(folder / "stores", durable=True), RedisServer(folder / "stores")
@@ -161,12 +163,17 @@ def house() -> Iterator[House]:
         patch.setitem(os.environ, "REDIS_URL", redis.url)
         try:
             with stack.running(folder / "app", Ports(0, 0, 0, 0), durable=True, say=lambda _: None) as run:
-                journey = Journey(run, lambda *_: None)
-                journey.install()
-                journey.connect()
-                house = House(run, database, redis, folder)
-                house.service(delay=0.2)
-                yield house
+                yield House(run, database, redis, folder)
         finally:
             redis.stop()
             database.stop()
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with running() as house:
+        journey = Journey(house.run, lambda *_: None)
+        journey.install()
+        journey.connect()
+        house.service(delay=0.2)
+        yield house

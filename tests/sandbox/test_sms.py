@@ -1,6 +1,8 @@
 """The SMS service: Twilio's dialect, the plain gateway, reports, switches, the ledger (services/twilio.md)."""
 
+import errno
 import json
+import socket
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -149,6 +151,78 @@ def test_nonsense_and_bad_gateway_after_acceptance(box: Sandbox, twilio: Client)
 
     assert [answer.status_code for answer in answers] == [502, 201]
     assert len(box.sms.entries()) == 2
+
+
+def test_a_refusal_may_say_when_to_come_back(box: Sandbox, twilio: Client, session: requests.Session) -> None:
+    box.sms.switches.throttle = 2
+    box.sms.switches.retry_after = 4
+    form = {"To": "+12025550100", "From": "S", "Body": "B"}
+    asked = [
+        session.post(f"{twilio.base}/Messages.json", data=form, auth=AUTH, timeout=30),
+        session.post(f"{box.sms_url}/gateway/send", json={"to": "+12025550100", "text": "B"}, timeout=30),
+    ]
+
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in asked] == [(429, "4")] * 2
+
+
+def test_a_service_that_hangs_takes_nothing_in(box: Sandbox, twilio: Client) -> None:
+    box.sms.switches.hang, box.sms.switches.hang_seconds = 1, 0.2
+    with pytest.raises(requests.ConnectionError):
+        twilio.send()
+
+    assert box.sms.entries() == []
+
+
+def test_the_troubles_tell_which_send_was_hit_by_what(
+    box: Sandbox, app: Listener, session: requests.Session, twilio: Client
+) -> None:
+    switches = box.sms.switches
+    switches.throttle = switches.server_error = switches.hold = switches.nonsense = 1
+    switches.hold_seconds = 0.1
+    for number in range(4):
+        form = {"To": "+12025550100", "From": "S", "Body": f"text {number}"}
+        session.post(f"{twilio.base}/Messages.json", data=form, auth=AUTH, timeout=30)
+    troubles = session.get(f"{box.sms_url}/_/troubles").json()["troubles"]
+
+    assert [(one["fault"], one["body"], one["accepted"]) for one in troubles] == [
+        ("throttle", "text 0", False),
+        ("server_error", "text 1", False),
+        ("hold", "text 2", True),
+        ("nonsense", "text 2", True),
+    ]
+    assert {one["to"] for one in troubles} == {"+12025550100"}
+    assert [one["seconds"] for one in troubles] == [0, 0, 0.1, 0.1]
+
+
+def test_the_ledger_tells_what_became_of_each_report(box: Sandbox, app: Listener, twilio: Client) -> None:
+    app.status = 403
+    box.sms.switches.wrong_signature = True
+    twilio.send()
+    reports(box, app, 2)
+    assert box.wait_until(lambda: len(box.sms.entries()[0]["reports"]) == 2)
+
+    told = [(one["word"], one["status"], one["genuine"]) for one in box.sms.entries()[0]["reports"]]
+    assert told == [("sent", 403, False), ("delivered", 403, False)]
+
+
+def test_connections_are_refused_for_a_while_on_the_same_port(app: Listener, session: requests.Session) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    box = Sandbox(app_url=app.url, ports=(0, 0, port))
+    box.start()
+    try:
+        session.post(f"{box.sms_url}/_/refuse", json={"seconds": 0.5}, timeout=30)
+        assert box.wait_until(lambda: _refused(port))
+        assert box.wait_until(lambda: not _refused(port), timeout=30)
+        assert session.get(f"{box.sms_url}/_/ledger", timeout=30).json() == {"ledger": []}
+    finally:
+        box.stop()
+
+
+def _refused(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
 def test_reports_repeat_reorder_and_lie(box: Sandbox, app: Listener, twilio: Client) -> None:

@@ -110,6 +110,11 @@ class Postgres(Server):
     def url(self) -> str:
         return f"postgresql://postgres@/{DATABASE}?host={self.home}"
 
+    def kill(self) -> None:
+        """`kill -9` of the postmaster alone; returns when its sessions have found out too."""
+        self._end(signal.SIGKILL)
+        processes.outlive(self._data, seconds=START_SECONDS)
+
     def _pid_file(self) -> Path:
         return self._data / "postmaster.pid"
 

@@ -115,6 +115,26 @@ def end_leftover(pid_file: Path, *, marker: str, seconds: float = 15) -> None:
         pid_file.unlink()
 
 
+def outlive(folder: Path, *, seconds: float) -> None:
+    """Wait until no process works in `folder` any more; what still does after `seconds` is killed. Needs /proc."""
+    deadline = time.monotonic() + seconds
+    while left := _working_in(folder):
+        if time.monotonic() > deadline:
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def _working_in(folder: Path) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdecimal() and (entry / "cwd").resolve() == folder.resolve():
+                found.append(int(entry.name))
+    return found
+
+
 def _command_line(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")

@@ -85,8 +85,6 @@ def _translations_are_stale() -> bool:
 def _serve(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str], None]) -> None:
     app = f"http://127.0.0.1:{ports.app}"
     sandbox = ["-m", "b24app.sandbox", "--http", str(ports.portal), "--tls", str(ports.tls), "--sms", str(ports.sms)]
-    web = ["-m", "gunicorn", "b24app.wsgi", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
-    binding = ["--bind", f"127.0.0.1:{ports.app}", "--graceful-timeout", "5", "--preload", "--no-control-socket"]
     say("starting the sandbox portal and SMS service")
     supervisor.start(
         "sandbox",
@@ -96,17 +94,25 @@ def _serve(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str
     say("starting the application: web, worker, beat")
     start_worker(supervisor)
     start_beat(supervisor, local)
-    supervisor.start("web", [*web, *binding], ready=lambda: _answers(ports.app))
+    start_web(supervisor, ports.app)
 
 
-def start_worker(supervisor: Supervisor) -> None:
-    """Start a worker for all queues."""
-    supervisor.start("worker", [*CELERY, "worker", "-P", "threads", "-c", "16", "-Q", QUEUES])
+def start_web(supervisor: Supervisor, port: int, name: str = "web", *, wait: bool = True) -> None:
+    """Start the web server, and `wait` until it answers; `name` where there are, or were, several."""
+    web = ["-m", "gunicorn", "b24app.wsgi", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+    binding = ["--bind", f"127.0.0.1:{port}", "--graceful-timeout", "5", "--preload", "--no-control-socket"]
+    supervisor.start(name, [*web, *binding], ready=(lambda: _answers(port)) if wait else None)
 
 
-def start_beat(supervisor: Supervisor, local: Path) -> None:
+def start_worker(supervisor: Supervisor, name: str = "worker", queues: str = QUEUES, threads: int = 16) -> None:
+    """Start a worker, for all queues unless said otherwise."""
+    options = ["-P", "threads", "-c", str(threads), "-Q", queues, "-n", f"{name}@%h"]
+    supervisor.start(name, [*CELERY, "worker", *options])
+
+
+def start_beat(supervisor: Supervisor, local: Path, name: str = "beat") -> None:
     """Start a beat; its schedule is kept in `local`."""
-    supervisor.start("beat", [*CELERY, "beat", "--schedule", local / "beat", "--pidfile", ""])
+    supervisor.start(name, [*CELERY, "beat", "--schedule", local / "beat", "--pidfile", ""])
 
 
 def _says_ready(log: Path) -> bool:

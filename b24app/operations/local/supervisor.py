@@ -50,6 +50,17 @@ class Supervisor:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
 
+    def ask(self, name: str) -> None:
+        """Ask the child `name` to stop in good order; `ended` tells when it has."""
+        processes.ask(self._children[name])
+
+    def ended(self, name: str) -> bool:
+        """Whether the child `name` is over; it is forgotten then, and what is left of its group is killed."""
+        if self._children[name].poll() is None:
+            return False
+        processes.finish(self._children.pop(name), seconds=0)
+        return True
+
     def watch(self) -> str:
         """Wait until a child ends by itself and return its name."""
         while True:

@@ -5,11 +5,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from urllib.parse import urlencode
 
 from b24app.sandbox.outward import post
-from b24app.sandbox.sms.state import Ledger, Sms
+from b24app.sandbox.sms.state import Ledger, Sms, Told
 
 # Number ending: code of a refusal at once.
 REFUSED = {"99": 21211, "96": 21610}
@@ -84,9 +85,10 @@ def _report(ledger: Ledger, sms: Sms, status: str, code: int | None, build: Buil
     ledger.touch()
     if switches.drop_reports or not sms.callback:
         return
+    genuine = not (switches.wrong_signature and sms.secret)
     body, headers = build(sms, status, code)
     for _ in range(2 if switches.repeat_reports else 1):
         outcome = post(sms.callback, body, headers, ledger.ca_file)
         with ledger.lock:
-            sms.reports.append(outcome)
+            sms.reports.append(Told(**asdict(outcome), word=status, genuine=genuine))
         ledger.touch()

@@ -4,28 +4,50 @@ import time
 
 from werkzeug.wrappers import Response
 
-from b24app.sandbox.sms.state import Ledger
+from b24app.sandbox.sms.state import Ledger, Sms
 from b24app.sandbox.web import Dropped
 
+_REFUSALS = {"throttle": 429, "server_error": 503}
+_SPOILT = ("close", "server_error_after", "nonsense")
 
-def before(ledger: Ledger) -> int | None:
-    """The HTTP status of a refusal that takes nothing in: 429, 503 or None."""
+
+def before(ledger: Ledger, to: str, body: str) -> int | None:
+    """The HTTP status of a refusal that takes nothing in: 429, 503 or None; or no answer at all, after a while."""
     with ledger.lock:
-        if ledger.switches.use("throttle"):
-            return 429
-        return 503 if ledger.switches.use("server_error") else None
+        switches = ledger.switches
+        fault = next((name for name in ("throttle", "server_error", "hang") if switches.use(name)), "")
+        if fault:
+            waits = switches.hang_seconds if fault == "hang" else 0.0
+            ledger.note(fault, to, body, accepted=False, seconds=waits)
+    if fault == "hang":
+        time.sleep(waits)
+        raise Dropped
+    return _REFUSALS.get(fault)
 
 
-def after(ledger: Ledger, good: Response) -> Response:
+def retry_after(ledger: Ledger, refusal: Response) -> Response:
+    """The refusal, with Retry-After where it says "too many" and the switch says how long."""
+    seconds = ledger.switches.retry_after
+    if refusal.status_code == 429 and seconds:
+        refusal.headers["Retry-After"] = f"{seconds:g}"
+    return refusal
+
+
+def after(ledger: Ledger, good: Response, sms: Sms) -> Response:
     """The answer to an accepted text: the good one, or a late, broken or missing one."""
     with ledger.lock:
         switches = ledger.switches
-        hold, close = switches.use("hold"), switches.use("close")
-        broken, nonsense = switches.use("server_error_after"), switches.use("nonsense")
-    if hold:
-        time.sleep(switches.hold_seconds)
-    if close:
+        hold = switches.hold_seconds if switches.use("hold") else 0.0
+        spoilt = [name for name in _SPOILT if switches.use(name)]
+        for fault in [*(["hold"] if hold else []), *spoilt[:1]]:
+            ledger.note(fault, sms.to, sms.body, accepted=True, seconds=hold)
+    time.sleep(hold)
+    return _spoilt(spoilt[0]) if spoilt else good
+
+
+def _spoilt(fault: str) -> Response:
+    if fault == "close":
         raise Dropped
-    if broken:
+    if fault == "server_error_after":
         return Response("Bad Gateway", 502)
-    return Response("<html>It works!</html>", 200, content_type="text/html") if nonsense else good
+    return Response("<html>It works!</html>", 200, content_type="text/html")

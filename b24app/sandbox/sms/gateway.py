@@ -38,10 +38,10 @@ def _json(request: Request) -> dict[str, Any]:
 
 
 def _send(ledger: Ledger, asked: dict[str, Any]) -> Response:
-    refused = faults.before(ledger)
-    if refused:
-        return _problem(refused, "throttled" if refused == 429 else "unavailable")
     to, text, reference = (str(asked.get(name, "")) for name in ("to", "text", "reference"))
+    refused = faults.before(ledger, to, text)
+    if refused:
+        return faults.retry_after(ledger, _problem(refused, "throttled" if refused == 429 else "unavailable"))
     if not to or not text:
         return _problem(400, "missing_field")
     code = fate.refusal(ledger, to)
@@ -65,7 +65,7 @@ def _send(ledger: Ledger, asked: dict[str, Any]) -> Response:
     )
     ledger.accept(sms)
     fate.schedule(ledger, sms, fate.gateway_report)
-    return faults.after(ledger, answer(_shown(sms)))
+    return faults.after(ledger, answer(_shown(sms)), sms)
 
 
 def _shown(sms: Sms) -> dict[str, Any]:

@@ -29,11 +29,24 @@ def _control(ledger: Ledger, request: Request, name: str) -> Response:
         return answer({"ledger": ledger.entries(request.args.get("last", 0, int))})
     if name == "inbox":
         return answer({"inbox": [entry for entry in ledger.entries() if entry["status"] == "delivered"]})
-    if name == "clear" and request.method == "POST":
-        ledger.clear()
-        return answer({})
+    if name == "troubles":
+        return answer({"troubles": [dataclasses.asdict(one) for one in list(ledger.troubles)]})
+    if name in {"clear", "refuse"} and request.method == "POST":
+        return _deed(ledger, request, name)
     if name != "switches":
         return answer({"error": "no such address"}, 404)
+    return _switches(ledger, request)
+
+
+def _deed(ledger: Ledger, request: Request, name: str) -> Response:
+    if name == "clear":
+        ledger.clear()
+    elif ledger.refuse:
+        ledger.refuse(float(json_body(request).get("seconds", 1.0)))
+    return answer({})
+
+
+def _switches(ledger: Ledger, request: Request) -> Response:
     try:
         for key, value in json_body(request).items():
             ledger.switches.set(key, value)

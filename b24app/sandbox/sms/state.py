@@ -3,7 +3,7 @@
 import dataclasses
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,9 +22,12 @@ class SmsSwitches:
 
     delay: float = 1.0
     throttle: int = 0
+    retry_after: float = 0.0
     reject: dict[str, int] = field(default_factory=dict)
     hold: int = 0
     hold_seconds: float = 30.0
+    hang: int = 0
+    hang_seconds: float = 5.0
     close: int = 0
     server_error: int = 0
     server_error_after: int = 0
@@ -52,6 +55,29 @@ class SmsSwitches:
 
 
 @dataclass
+class Told(Outcome):
+    """What became of one report: the word it brought, and whether its signature was the account's own."""
+
+    word: str = ""
+    genuine: bool = True
+
+
+@dataclass
+class Trouble:
+    """A fault that hit one send: its switch, whom and what it was about, and whether the text was taken in.
+
+    `seconds` is how long the answer was kept back.
+    """
+
+    at: float
+    fault: str
+    to: str
+    body: str
+    accepted: bool
+    seconds: float = 0.0
+
+
+@dataclass
 class Sms:
     """One acceptance; `reference` is the caller's own id (Twilio: the StatusCallback), `secret` signs the reports.
 
@@ -72,7 +98,7 @@ class Sms:
     status: str = "queued"
     error_code: int | None = None
     asked: int = 1
-    reports: list[Outcome] = field(default_factory=list)
+    reports: list[Told] = field(default_factory=list)
 
 
 class Ledger:
@@ -85,6 +111,8 @@ class Ledger:
         self.switches = SmsSwitches()
         self.accounts: dict[str, str] = {}
         self.ca_file = ""
+        self.refuse: Callable[[float], None] | None = None
+        self.troubles: deque[Trouble] = deque(maxlen=_KEPT)
         self.on_change: Callable[[], None] | None = None
         self._texts: OrderedDict[str, Sms] = OrderedDict()
         self._references: Counter[tuple[str, str]] = Counter()
@@ -121,9 +149,15 @@ class Ledger:
                 for sms in list(self._texts.values())[-last:]
             ]
 
-    def clear(self) -> None:
-        """Forget all texts."""
+    def note(self, fault: str, to: str, body: str, *, accepted: bool, seconds: float = 0.0) -> None:
+        """Remember that a fault hit a send."""
         with self.lock:
+            self.troubles.append(Trouble(time.time(), fault, to, body, accepted, seconds))
+
+    def clear(self) -> None:
+        """Forget all texts and troubles."""
+        with self.lock:
+            self.troubles.clear()
             self._texts.clear()
             self._references.clear()
         self.touch()

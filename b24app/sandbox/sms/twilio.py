@@ -82,9 +82,9 @@ def _secret(ledger: Ledger, request: Request, account: str) -> str | None:
 
 
 def _send(ledger: Ledger, form: dict[str, str], account: str, secret: str) -> Response:
-    refused = faults.before(ledger)
+    refused = faults.before(ledger, form.get("To", ""), form.get("Body", ""))
     if refused:
-        return problem(20429 if refused == 429 else 20500)
+        return faults.retry_after(ledger, problem(20429 if refused == 429 else 20500))
     code = _invalid(form) or fate.refusal(ledger, form["To"])
     if code:
         return problem(code)
@@ -103,7 +103,7 @@ def _send(ledger: Ledger, form: dict[str, str], account: str, secret: str) -> Re
     )
     ledger.accept(sms)
     fate.schedule(ledger, sms, fate.twilio_report(ledger))
-    return faults.after(ledger, answer(_shown(sms), 201))
+    return faults.after(ledger, answer(_shown(sms), 201), sms)
 
 
 def _invalid(form: dict[str, str]) -> int | None:

@@ -192,3 +192,19 @@ def test_an_ordinary_user_starts_both(folder: Path) -> None:
         check=False,
     )
     assert (done.stdout, done.stderr) == ("up\n", "")
+
+
+def test_a_killed_postmaster_leaves_nobody_behind_and_what_was_committed_is_there(folder: Path) -> None:
+    server = embedded.Postgres(folder)
+    server.start()
+    try:
+        sleeper = psycopg.connect(server.url, autocommit=True)
+        sleeper.execute("CREATE TABLE kept AS SELECT 7 AS number")
+        server.kill()
+        sleeper.close()
+        assert processes_of(server.home) == []
+        server.start()
+        with psycopg.connect(server.url) as connection:
+            assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
+    finally:
+        server.stop()

@@ -122,3 +122,13 @@ def test_a_free_port_is_used_without_a_word(capsys: pytest.CaptureFixture[str]) 
         port = probe.getsockname()[1]
     assert free_port(port) == port
     assert capsys.readouterr().out == ""
+
+
+def test_a_child_that_was_asked_to_stop_is_forgotten_when_it_has(family: Supervisor) -> None:
+    script = "import time; print('here', flush=True); time.sleep(60)"
+    family.start("polite", ["-c", script], ready=lambda: "here" in said(family, "polite"))
+    assert family.ended("polite") is False
+    family.ask("polite")
+    wait_for(lambda: family.ended("polite"), seconds=30)
+    with pytest.raises(KeyError):
+        family.ended("polite")

@@ -1,0 +1,35 @@
+"""What administrators do about unknown outcomes: some they have sent again, some they mark as sent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from b24app.operations.local import visitor
+from tests.chaos.town import Town
+
+UNKNOWN = """
+SELECT m.reference, p.member_id, m.text FROM messaging_message m JOIN portals_portal p ON p.id = m.portal_id
+WHERE m.phase = 'unknown' ORDER BY m.id LIMIT 4
+"""
+
+
+@dataclass(frozen=True)
+class Amends:
+    """The texts that were sent again, and those that were marked as sent."""
+
+    resent: frozenset[str] = frozenset()
+    marked: frozenset[str] = frozenset()
+
+
+def make_amends(town: Town, say: Callable[[str], None]) -> Amends:
+    """Have the first unknown outcomes resent and marked, in turn, on the message's own page."""
+    houses = {str(house.state()["member_id"]): house for house in town.houses.values()}
+    done: dict[str, set[str]] = {"resend": set(), "mark-sent": set()}
+    for number, (reference, member, text) in enumerate(town.house.sql(UNKNOWN)):
+        act = ("resend", "mark-sent")[number % 2]
+        alice, home = houses[member].open()
+        asked = alice.get(urljoin(home.url, f"journal/{reference}/{act}/"))
+        alice.submit(asked, visitor.form_to(asked, f"/{act}/"))
+        done[act].add(text)
+        say(f"an administrator chose {act} for {text!r}")
+    return Amends(frozenset(done["resend"]), frozenset(done["mark-sent"]))

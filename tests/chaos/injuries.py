@@ -1,0 +1,176 @@
+"""Doing the faults and healing them. Processes are started by the thread that calls, for they die with it."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from b24app.operations.local.visitor import ask
+from tests.chaos.diary import Event
+from tests.chaos.parts import Parts
+from tests.chaos.schedule import PORTALS, TIMES_OUT, WORKERS
+from tests.chaos.town import Town
+
+DELAY = 1.5  # seconds until the service's last word, in peace
+ACCEPTED_BUT = {
+    "service closes": "close",
+    "service answers nonsense": "nonsense",
+    "service answers 502": "server_error_after",
+    "service answers 503": "server_error",
+}
+REPORTS: Mapping[str, tuple[dict[str, object], dict[str, object]]] = {
+    "reports dropped": ({"drop_reports": True}, {"drop_reports": False}),
+    "reports doubled": ({"repeat_reports": True}, {"repeat_reports": False}),
+    "reports reordered": ({"reorder_reports": True}, {"reorder_reports": False}),
+    "reports forged": ({"wrong_signature": True}, {"wrong_signature": False}),
+}
+PORTAL: Mapping[str, str] = {
+    "portal answers 503": "unavailable",
+    "portal answers 429": "operation_limit",
+    "portal drops connections": "down",
+    "portal answers HTML": "non_json",
+}
+Heal = Callable[[], object]
+
+
+class Injuries:
+    """`begin` does a fault and answers how it is healed, None where it needs no healing or was impossible."""
+
+    def __init__(self, town: Town, parts: Parts) -> None:
+        self._town = town
+        self._house = town.house
+        self._parts = parts
+        self._hosts = dict.fromkeys(PORTALS, 0)
+
+    def begin(self, event: Event) -> Heal | None:
+        """Do it; `event.facts` says so when it could not be done."""
+        room = event.kind.partition(" ")[0]
+        doers: Mapping[str, Callable[[Event], Heal | None]] = {
+            "worker": self._worker,
+            "both": self._both,
+            "pusher": self._part,
+            "web": self._part,
+            "beat": self._part,
+            "redis": self._redis,
+            "postgresql": self._postgresql,
+            "service": self._service,
+            "reports": self._reports,
+            "portal": self._portal,
+        }
+        holds = int(event.params.get("holds", 0))
+        if holds:
+            self._keep_busy(event, holds)
+        heal = doers[room](event)
+        return (lambda: self._no_longer_busy(heal)) if holds else heal
+
+    def _no_longer_busy(self, heal: Heal | None) -> None:
+        self._house.service(hold=0)
+        if heal is not None:
+            heal()
+
+    def _keep_busy(self, event: Event, holds: int) -> None:
+        """Have the service hold sends, and wait for some: so that something is on the wire when it happens."""
+        self._house.service(hold=holds, hold_seconds=float(event.params["hold"]))
+        time.sleep(1.5)
+        event.facts["done at"] = time.time()
+
+    def peace(self) -> None:
+        """All switches as they are in peace, whatever was left."""
+        wires = dict.fromkeys(("throttle", "server_error", "hang", "hold", *ACCEPTED_BUT.values()), 0)
+        lies = {name: value for _, off in REPORTS.values() for name, value in off.items()}
+        self._house.service(**wires, **lies, delay=DELAY)
+        for house in self._town.houses.values():
+            house.ask("switches", **dict.fromkeys(PORTAL.values(), False), slow=0.0)
+
+    # -- processes --
+
+    def _worker(self, event: Event) -> Heal | None:
+        return self._end(event, str(event.params["worker"]), kill=event.kind.endswith("killed"))
+
+    def _both(self, event: Event) -> Heal | None:
+        heals = [self._end(event, name, kill=True) for name in WORKERS]
+        return lambda: [heal() for heal in heals if heal]
+
+    def _part(self, event: Event) -> Heal | None:
+        return self._end(event, event.kind.partition(" ")[0], kill=event.kind.endswith("killed"))
+
+    def _end(self, event: Event, name: str, *, kill: bool) -> Heal | None:
+        if not self._parts.up(name):
+            event.facts["impossible"] = f"{name} was down"
+            return None
+        if kill:
+            self._parts.kill(name)
+            return lambda: self._parts.start(name)
+        self._parts.stop(name, event)
+        return lambda: self._parts.start_when_ended(name)
+
+    # -- stores --
+
+    def _redis(self, event: Event) -> Heal | None:
+        if not self._parts.redis_up:
+            event.facts["impossible"] = "redis was down"
+            return None
+        if event.kind == "redis flushed":
+            self._house.flush()
+            return None
+        self._parts.redis_up = False
+        self._house.redis.crash()
+        return self._parts.start_redis
+
+    def _postgresql(self, event: Event) -> Heal | None:
+        if not self._parts.database_up:
+            event.facts["impossible"] = "postgresql was down"
+            return None
+        self._parts.database_up = False
+        if event.kind == "postgresql killed":
+            self._house.database.kill()
+        else:
+            self._house.database.stop()
+        return self._parts.start_database
+
+    # -- the services --
+
+    def _service(self, event: Event) -> Heal | None:
+        sends = int(event.params.get("sends", 0))
+        if event.kind == "service refuses connections":
+            ask(f"{self._house.run.sms}/_/refuse", seconds=event.params["refuse"])
+            event.facts["until"] = time.time() + float(event.params["refuse"])
+            return None
+        if event.kind in ACCEPTED_BUT:
+            return self._switched(ACCEPTED_BUT[event.kind], sends)
+        if event.kind == "service throttles":
+            return self._switched("throttle", sends, retry_after=float(event.params["after"]))
+        if event.kind == "service hangs":
+            return self._switched("hang", sends, hang_seconds=float(event.params["hang"]))
+        return self._switched("hold", sends, hold_seconds=float(event.params.get("hold", TIMES_OUT)))
+
+    def _switched(self, name: str, sends: int, **more: float) -> Heal:
+        self._house.service(**{name: sends}, **more)
+        return lambda: self._house.service(**{name: 0})
+
+    def _reports(self, event: Event) -> Heal:
+        if event.kind == "reports delayed":
+            self._house.service(delay=float(event.params["delay"]))
+            return lambda: self._house.service(delay=DELAY)
+        on, off = REPORTS[event.kind]
+        self._house.service(**on)
+        return lambda: self._house.service(**off)
+
+    # -- the portals --
+
+    def _portal(self, event: Event) -> Heal | None:
+        name = str(event.params["portal"])
+        house = self._town.houses[name]
+        if event.kind == "portal renamed":
+            self._hosts[name] += 1
+            # Each has names of its own: 4 to 8, 9 to 13, 14 to 18.
+            host = f"127.0.0.{4 + 5 * PORTALS.index(name) + self._hosts[name] % 5}"
+            event.facts["host"] = host
+            house.ask("switches", rename=host)
+            return None
+        if event.kind == "portal expires tokens":
+            house.ask("switches", expire_tokens=True)
+            return None
+        if event.kind == "portal hangs":
+            house.ask("switches", slow=float(event.params["slow"]))
+            return lambda: house.ask("switches", slow=0.0)
+        house.ask("switches", **{PORTAL[event.kind]: True})
+        return lambda: house.ask("switches", **{PORTAL[event.kind]: False})
