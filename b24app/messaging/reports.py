@@ -11,7 +11,8 @@ from django.utils import timezone
 from b24app.core import storable
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.journal.recording import Recorder
-from b24app.messaging import connections
+from b24app.messaging import connections, stoplist
+from b24app.messaging.guard_models import StopSource
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart
 from b24app.messaging.statuses import FINAL, Change, Phase, Reason, Status
@@ -123,6 +124,7 @@ def _apply(connection_id: int, batch: Sequence[DeliveryReport]) -> None:
         if change is not None and change.status != Status.QUEUED:
             changes.append(change)
     Message.objects.advance(changes)
+    stoplist.learn_from((one.pk for one in changes if one.reason == Reason.OPT_OUT), StopSource.REPORT)
     DeliveryReport.objects.bulk_update(batch, ["message", "due_at", "tries"])
 
 

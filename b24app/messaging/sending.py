@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from b24app.core import addresses, spool, stopping
 from b24app.core.outage import AWAY
-from b24app.messaging import connections
+from b24app.messaging import connections, guards
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender
 from b24app.messaging.pace import Pace
@@ -145,6 +145,7 @@ class Drain:
             for bulk in (bulk_first, not bulk_first):
                 if len(messages) < limit:
                     messages += Message.objects.raw(CLAIM, {**values, "bulk": bulk, "limit": limit - len(messages)})
+            messages = guards.sift(messages)
             self._know_senders(messages)
         except AWAY:
             database.close()

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from b24app.journal import pruning
-from b24app.messaging import bell, dispatch, erasing, push, reports, senders, sweep
+from b24app.messaging import bell, caps, dispatch, erasing, push, reports, senders, sweep
 from b24app.portals import tokens
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal
@@ -85,6 +85,7 @@ def care() -> None:
     tokens.keep_alive()
     erasing.erase_due()
     pruning.prune()
+    caps.forget_old()
 
 
 def _ring_for_portal(connection_id: int) -> None:

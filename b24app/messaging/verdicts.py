@@ -19,7 +19,8 @@ from b24app.core.deadlock import repeated_on_deadlock
 from b24app.core.times import backoff
 from b24app.journal.models import Exchange as ExchangeRow
 from b24app.journal.recording import row
-from b24app.messaging import connections
+from b24app.messaging import connections, stoplist
+from b24app.messaging.guard_models import StopSource
 from b24app.messaging.models import Connection, DeliveryReport, Message, MessagePart
 from b24app.messaging.statuses import Change, Reason, Status, Wait
 from providers.kit import errors
@@ -140,6 +141,7 @@ def record(connection: Connection, service: type[Provider], verdicts: Sequence[V
 def _write(connection: Connection, outcome: Outcome, verdicts: Sequence[Verdict]) -> None:
     with transaction.atomic():
         climbed = Message.objects.advance(outcome.changes)
+        stoplist.learn_from((one.pk for one in outcome.changes if one.reason == Reason.OPT_OUT), StopSource.REFUSAL)
         _complete_late(change for change in outcome.changes if change.ref and change.pk not in climbed)
         _wait(outcome.waits)
         MessagePart.objects.bulk_create(outcome.parts, ignore_conflicts=True)
