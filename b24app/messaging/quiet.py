@@ -40,7 +40,8 @@ def zones_of(number: str) -> Sequence[ZoneInfo]:
     told = time_zones_for_number(parsed)
     if len(told) == 1 and told[0] != UNKNOWN_TIMEZONE:
         return _known(told)
-    country = _zones_of_country(metadata.region_code_for_number(parsed) or "")
+    region = metadata.region_code_for_number(parsed) or ""
+    country = _zones_of_country(region) if region.isalpha() else []  # "001" are satellites and the like
     return country or _known(name for name in told if name != UNKNOWN_TIMEZONE)
 
 
