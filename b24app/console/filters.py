@@ -96,20 +96,20 @@ class Filters:
             messages = messages.filter(sender__uuid=uuid.UUID(self.sender))
         if self.error:
             messages = messages.filter(reason=self.error)
-        return messages.filter(_number(self.phone, country)) if self.phone else messages
+        return messages.filter(by_number(self.phone, country)) if self.phone else messages
 
 
-def _number(typed: str, country: str) -> Q:
+def by_number(typed: str, country: str, column: str = "to") -> Q:
     """The whole number when enough of it was typed, else its last digits."""
     digits = re.sub(r"[^0-9]", "", typed)
     if not digits:
         return Q(pk=None)
     if typed.startswith("+") or len(digits) >= EXACT_FROM:
         try:
-            return Q(to=read_number(typed, country).e164)
+            return Q(**{column: read_number(typed, country).e164})
         except BadNumber:
             pass
-    return Q(to__endswith=digits)
+    return Q(**{f"{column}__endswith": digits})
 
 
 def _known(value: str, values: Iterable[str]) -> str:

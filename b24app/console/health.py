@@ -10,6 +10,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from b24app.console.explanations import service_title
+from b24app.messaging import caps
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.statuses import FINAL, Phase, Reason, Status
 from b24app.portals.models import Portal
@@ -54,6 +55,7 @@ class Figures:
     recent: Rate = field(default_factory=Rate)
     waiting: int = 0
     has_more_waiting: bool = False
+    repeated: int = 0  # with a warning, in the last day
     spent: list[tuple[str, Decimal]] = field(default_factory=list)  # currencies are never added up
 
 
@@ -74,6 +76,7 @@ def figures(portal: Portal) -> Figures:
     accounts = list(Connection.objects.filter(portal=portal).values_list("pk", flat=True))
     waiting = Message.objects.filter(connection__in=accounts, phase=Phase.WAITING)
     found.waiting = waiting[: MOST_COUNTED + 1].count()
+    found.repeated = caps.total(portal.pk, caps.Kind.DUPLICATES, timezone.now() - timedelta(days=1))
     found.has_more_waiting = found.waiting > MOST_COUNTED
     return found
 

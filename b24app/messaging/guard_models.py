@@ -1,5 +1,7 @@
 """What a portal's administrators set to guard their money, what was counted for it, and whom nobody writes to."""
 
+import uuid
+
 from django.db import models
 from django.utils import timezone
 
@@ -55,6 +57,7 @@ class StoppedNumber(models.Model):
     """A number that a portal does not write to. It outlives the messages: to forget it is to write to it again."""
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="stopped_numbers", db_index=False)
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # for addresses
     number = models.CharField(max_length=20)  # E.164
     source = models.CharField(max_length=8, choices=StopSource)
     added_at = models.DateTimeField(default=timezone.now)

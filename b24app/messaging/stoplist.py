@@ -13,11 +13,12 @@ CODE = "stop_list"  # beside the reason of a message that our own list stopped
 AT_ONCE = 2000
 
 LEARN = """
-INSERT INTO messaging_stoppednumber (portal_id, number, source, added_at, note)
-SELECT DISTINCT m.portal_id, m.to, %(source)s, %(now)s, '' FROM messaging_message m
-WHERE m.id = ANY(%(ids)s) AND m.reason = 'opt_out' AND m.status IN ('failed', 'undelivered')
-  AND m.service_code <> %(own)s AND m.to <> ''
-ORDER BY m.portal_id, m.to
+INSERT INTO messaging_stoppednumber (uuid, portal_id, number, source, added_at, note)
+SELECT gen_random_uuid(), m.* FROM (
+    SELECT DISTINCT m.portal_id, m.to, %(source)s, %(now)s::timestamptz, '' FROM messaging_message m
+    WHERE m.id = ANY(%(ids)s) AND m.reason = 'opt_out' AND m.status IN ('failed', 'undelivered')
+      AND m.service_code <> %(own)s AND m.to <> ''
+    ORDER BY m.portal_id, m.to) m
 ON CONFLICT (portal_id, number) DO NOTHING
 """
 

@@ -6,6 +6,7 @@ The facts come from libphonenumber's offline metadata, which loads a country whe
 import re
 from dataclasses import dataclass
 
+from phonenumbers import PhoneNumber
 from phonenumbers import phonenumberutil as metadata
 from phonenumbers.phonenumberutil import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
@@ -48,6 +49,22 @@ def read_number(raw: str, region: str = "") -> Number:
 
     Possible is required and valid is not: new ranges reach the metadata late.
     """
+    parsed = _parse(raw, region)
+    likely = metadata.is_valid_number(parsed) and metadata.number_type(parsed) not in _UNLIKELY
+    return Number(
+        e164=metadata.format_number(parsed, PhoneNumberFormat.E164),
+        region=metadata.region_code_for_number(parsed) or "",
+        likely=likely,
+        national=metadata.national_significant_number(parsed),
+    )
+
+
+def read_e164(raw: str, region: str = "") -> str:
+    """Like `read_number`, but the E.164 form alone: several times as quick, for long lists."""
+    return metadata.format_number(_parse(raw, region), PhoneNumberFormat.E164)
+
+
+def _parse(raw: str, region: str) -> PhoneNumber:
     raw = raw.strip()
     if not raw:
         raise BadNumber(_("There is no number."))
@@ -61,13 +78,7 @@ def read_number(raw: str, region: str = "") -> Number:
         raise BadNumber(_("This is not a telephone number.")) from None
     if not metadata.is_possible_number(parsed):
         raise BadNumber(_("No telephone number in that country has this length."))
-    likely = metadata.is_valid_number(parsed) and metadata.number_type(parsed) not in _UNLIKELY
-    return Number(
-        e164=metadata.format_number(parsed, PhoneNumberFormat.E164),
-        region=metadata.region_code_for_number(parsed) or "",
-        likely=likely,
-        national=metadata.national_significant_number(parsed),
-    )
+    return parsed
 
 
 def national_digits(e164: str) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -19,7 +20,7 @@ from b24app.console.filters import SOURCES, STATUSES, Filters
 from b24app.console.framed import FramedRequest, show
 from b24app.console.life import source
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Phase
+from b24app.messaging.statuses import Phase, Wait
 from providers.kit.text import measure
 
 PAGE = 50
@@ -32,6 +33,7 @@ class Row:
     source: str
     parts: int
     why: str
+    until: datetime | None
     new_day: bool
 
 
@@ -137,7 +139,9 @@ def _cursor(messages: Sequence[Message], place: int) -> str:
 
 
 def _digest(messages: Sequence[Message]) -> str:
-    shown = [(one.pk, one.status, one.phase, one.wait, one.due_at, one.parts, one.price) for one in messages]
+    shown = [
+        (one.pk, one.status, one.phase, one.wait, one.due_at, one.parts, one.price, one.repeats) for one in messages
+    ]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
@@ -153,6 +157,7 @@ def _rows(messages: Sequence[Message]) -> list[Row]:
                 source=source(message),
                 parts=message.parts or measure(message.text).parts,
                 why=_why(message),
+                until=_until(message),
                 new_day=local != day,
             )
         )
@@ -167,6 +172,12 @@ def _why(message: Message) -> str:
     if message.phase == Phase.UNKNOWN or message.status in ("failed", "undelivered"):
         return explanations.in_short(message.reason)
     return ""
+
+
+def _until(message: Message) -> datetime | None:
+    """When a rule lets a message go that it holds."""
+    by_rule = message.phase == Phase.WAITING and message.wait in (Wait.QUIET_HOURS, Wait.CAP)
+    return message.due_at if by_rule and not explanations.expires_first(message) else None
 
 
 urlpatterns = [path("journal/", journal, name="journal")]

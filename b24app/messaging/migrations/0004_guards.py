@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+import uuid
 from django.db import migrations, models
 
 
@@ -83,6 +84,7 @@ class Migration(migrations.Migration):
             name='StoppedNumber',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('number', models.CharField(max_length=20)),
                 ('source', models.CharField(choices=[('refusal', 'refusal'), ('report', 'report'), ('hand', 'by hand'), ('import', 'import')], max_length=8)),
                 ('added_at', models.DateTimeField(default=django.utils.timezone.now)),
