@@ -4,6 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
+from b24app.messaging.guard_models import CapUse, StoppedNumber
 from b24app.messaging.models import Connection, DayTally, Message, Sender
 from b24app.portals.models import Portal
 
@@ -22,6 +23,11 @@ def _erase_some(portal: Portal) -> None:
     exchanges = Exchange.objects.filter(portal_id=portal.pk).order_by("-id").values("pk")[:AT_ONCE]
     gone, _ = Message.objects.filter(pk__in=list(messages.values_list("pk", flat=True))).delete()
     gone += Exchange.objects.filter(pk__in=list(exchanges.values_list("pk", flat=True))).delete()[0]
+    # The stop list outlives single messages, for to forget a number is to write to it again; with the portal it goes.
+    stopped = StoppedNumber.objects.filter(portal=portal).order_by("-id").values_list("pk", flat=True)[:AT_ONCE]
+    gone += StoppedNumber.objects.filter(pk__in=list(stopped)).delete()[0]
+    counted = CapUse.objects.filter(portal=portal).values_list("pk", flat=True)[:AT_ONCE]
+    gone += CapUse.objects.filter(pk__in=list(counted)).delete()[0]
     if gone:
         return
     with transaction.atomic():
