@@ -21,7 +21,7 @@ MOST_COUNTED = 10_000  # what waits is counted live, and a flood must not slow t
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Delivered out of those with a final word; cancelled ones are nobody's failure and do not count."""
+    """Delivered out of those with a final word; what a person or a limit stopped is no failure and does not count."""
 
     delivered: int = 0
     ended: int = 0
@@ -105,7 +105,7 @@ def _rates(portal: Portal, today: date) -> defaultdict[int, list[tuple[date, Rat
 
 
 def _rate(status: str, reason: str, messages: int) -> Rate:
-    if status not in FINAL or reason == Reason.CANCELLED:
+    if status not in FINAL or reason in (Reason.CANCELLED, Reason.CAPPED):
         return Rate()
     return Rate(messages if status == Status.DELIVERED else 0, messages)
 

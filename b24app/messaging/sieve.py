@@ -12,7 +12,7 @@ from b24app.messaging.guard_models import DUPLICATE_MINUTES
 from b24app.messaging.models import Message
 from b24app.messaging.statuses import Origin, Reason, Wait
 
-LOOKED_AT = 10  # of the latest messages to a number, for one with the same text
+LOOKED_AT = 5  # of the latest messages to a number, for one with the same text
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,8 @@ def test_an_administrator_guards_the_money(app: Stack, portal: Portal, tmp_path:
     portal.press("Remove")
     expect(portal.frame.get_by_role("link", name="Keep it")).to_be_focused(timeout=SECONDS)
     portal.picture("safeguards-7-remove")
+    portal.press("Take it off the list")
+    expect(portal.frame.get_by_role("button", name="Take it off the list")).to_have_count(0, timeout=SECONDS)
     forgive(portal)
 
 
@@ -127,7 +129,7 @@ def test_a_pause_says_what_it_costs(app: Stack, portal: Portal) -> None:
     portal.press("Journal")
     portal.see("Journal")
     portal.frame.locator("tbody .rowlink").first.click()
-    expect(portal.frame.locator(".life")).to_be_visible(timeout=SECONDS)
+    expect(portal.frame.get_by_text("All sending is paused by an administrator.").first).to_be_visible(timeout=SECONDS)
     portal.picture("safeguards-11-held")
     portal.press("Settings")
     portal.see("Settings")
