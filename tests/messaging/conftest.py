@@ -1,5 +1,6 @@
 """A portal of Alice's with a Twilio account at the sandbox's SMS service."""
 
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,6 +8,7 @@ from itertools import cycle
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -173,3 +175,16 @@ def again(message: Message) -> Message:
 def front(db: None) -> Sender:
     """A sender that needs no sandbox."""
     return factories.sender(factories.connection(factories.portal()))
+
+
+def wait_for_lock() -> bool:
+    """Until somebody waits for a lock in this database."""
+    for _ in range(600):
+        with database.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            if cursor.fetchone()[0]:
+                return True
+        time.sleep(0.1)
+    return False

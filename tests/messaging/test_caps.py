@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection as database
+from django.db import transaction
 from django.utils import timezone
 
 from b24app.messaging import caps, guards, pausing
@@ -15,7 +16,7 @@ from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.statuses import Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
 from tests import factories
-from tests.messaging.conftest import again, claimed, many, rules
+from tests.messaging.conftest import again, claimed, many, rules, wait_for_lock
 
 pytestmark = pytest.mark.django_db
 
@@ -154,6 +155,30 @@ def test_old_counts_are_forgotten(front: Sender) -> None:
         CapUse.objects.create(portal=front.portal, kind="portal_hour", since=now - timedelta(days=days), used=1)
     assert caps.forget_old() == 1
     assert CapUse.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_counts_only_when_the_other_has_committed() -> None:
+    front = factories.sender(factories.connection(factories.portal()))
+    rules(front.portal, portal_per_hour=5)
+    first, second = claimed(*many(front, 4)), claimed(*many(front, 4))
+    counted = threading.Event()
+    went: list[Message] = []
+
+    def work() -> None:
+        with transaction.atomic():
+            went.extend(guards.sift(first))
+            counted.set()
+            assert wait_for_lock()
+        database.close()
+
+    other = threading.Thread(target=work)
+    other.start()
+    assert counted.wait(60)
+    assert guards.sift(second) == second[:1]
+    other.join(60)
+    assert went == first
+    assert CapUse.objects.get().used == 5
 
 
 @pytest.mark.django_db(transaction=True)

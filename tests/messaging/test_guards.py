@@ -1,7 +1,6 @@
 """What is held, failed or let through between the claim and the wire."""
 
 import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -17,7 +16,7 @@ from b24app.messaging.statuses import Phase, Reason, Status, Wait
 from b24app.sandbox import Sandbox
 from providers.kit import contract
 from tests import factories
-from tests.messaging.conftest import again, claimed, many, rules, wish
+from tests.messaging.conftest import again, claimed, many, rules, wait_for_lock, wish
 
 pytestmark = pytest.mark.django_db
 
@@ -196,16 +195,3 @@ def test_what_is_sifted_while_somebody_resumes_is_not_left_behind() -> None:
     assert (message.phase, message.wait, message.attempts) == (Phase.WAITING, Wait.NONE, 0)
     assert message.due_at is not None
     assert message.due_at <= timezone.now()
-
-
-def wait_for_lock() -> bool:
-    """Until somebody waits for a lock in this database."""
-    for _ in range(600):
-        with database.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            )
-            if cursor.fetchone()[0]:
-                return True
-        time.sleep(0.1)
-    return False
