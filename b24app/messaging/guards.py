@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -49,8 +48,7 @@ def _fate(message: Message, view: View, now: datetime) -> Fate | None:
         # A repeat is worth something only while the service knows our reference; then its outcome is unknown.
         return Hold(Wait.PAUSED, message.repeat_until)
     if _keeps_quiet(message, view) and view.quiet_from is not None and view.quiet_until is not None:
-        home = ZoneInfo(view.zone)
-        if (until := quiet.ends(message.to, view.quiet_from, view.quiet_until, home, now)) is not None:
+        if (until := quiet.ends(message.to, view.quiet_from, view.quiet_until, view.home, now)) is not None:
             return Hold(Wait.QUIET_HOURS, until)
     return None
 
@@ -61,7 +59,7 @@ def _keeps_quiet(message: Message, view: View) -> bool:
 
 
 def _caps(message: Message, view: View, now: datetime) -> Iterator[Cap]:
-    portal, sender, zone = message.portal_id, message.sender_id, ZoneInfo(view.zone)
+    portal, sender, zone = message.portal_id, message.sender_id, view.home
     yield from caps.hourly(portal, Kind.RECIPIENT_HOUR, message.to, view.recipient_per_hour, now)
     yield from caps.daily(portal, Kind.RECIPIENT_DAY, message.to, view.recipient_per_day, now, zone)
     yield from caps.hourly(portal, Kind.SENDER_HOUR, sender, view.per_hour, now)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import connection as database
 
@@ -34,6 +35,14 @@ class View:
     zone: str
     stopped: bool
     repeats: UUID | None
+
+    @property
+    def home(self) -> ZoneInfo:
+        """The portal's zone; UTC for one that is unknown here, for a claim must not break on it."""
+        try:
+            return ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            return ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)

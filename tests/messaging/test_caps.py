@@ -70,6 +70,14 @@ def test_a_days_cap_lasts_until_the_portals_midnight(front: Sender) -> None:
     assert again(batch[1]).due_at == min(max(midnight("Asia/Almaty"), next_hour()), batch[1].expires_at)
 
 
+def test_a_zone_that_this_machine_does_not_know_does_not_stop_a_claim(front: Sender) -> None:
+    Portal.objects.update(time_zone="Mars/Olympus")
+    limit(front, per_day=1)
+    batch = claimed(*many(front, 2))
+    assert guards.sift(batch) == batch[:1]
+    assert again(batch[1]).due_at == min(midnight("UTC"), batch[1].expires_at)
+
+
 def test_a_message_that_expires_first_is_looked_at_when_it_does(front: Sender) -> None:
     limit(front, per_hour=0)
     soon = timezone.now() + timedelta(seconds=1)
