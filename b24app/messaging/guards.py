@@ -47,15 +47,17 @@ def _fate(message: Message, view: View, now: datetime) -> Fate | None:
     if view.portal_paused or view.sender_paused:
         # A repeat is worth something only while the service knows our reference; then its outcome is unknown.
         return Hold(Wait.PAUSED, message.repeat_until)
-    if _keeps_quiet(message, view) and view.quiet_from is not None and view.quiet_until is not None:
-        if (until := quiet.ends(message.to, view.quiet_from, view.quiet_until, view.home, now)) is not None:
-            return Hold(Wait.QUIET_HOURS, until)
-    return None
+    until = _quiet_until(message, view, now)
+    return None if until is None else Hold(Wait.QUIET_HOURS, until)
 
 
-def _keeps_quiet(message: Message, view: View) -> bool:
+def _quiet_until(message: Message, view: View, now: datetime) -> datetime | None:
     """A test goes to whoever waits for it; a repeat would lose the time in which it is recognised."""
-    return not view.transactional and message.origin != Origin.TEST and message.repeat_until is None
+    if view.transactional or message.origin == Origin.TEST or message.repeat_until is not None:
+        return None
+    if view.quiet_from is None or view.quiet_until is None:
+        return None
+    return quiet.ends(message.to, view.quiet_from, view.quiet_until, view.home, now)
 
 
 def _caps(message: Message, view: View, now: datetime) -> Iterator[Cap]:
