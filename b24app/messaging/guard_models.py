@@ -32,7 +32,7 @@ class CapUse(models.Model):
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+", db_index=False)
     kind = models.CharField(max_length=16)
-    key = models.CharField(max_length=32, blank=True, default="")  # a sender's id, an employee's, a number, or nothing
+    key = models.CharField(max_length=32, blank=True, default="")  # an id, a number's digest, or nothing
     since = models.DateTimeField()  # start of the window
     used = models.IntegerField(default=0)
 

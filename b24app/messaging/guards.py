@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from hashlib import blake2s
 
 from django.utils import timezone
 
@@ -62,8 +63,10 @@ def _quiet_until(message: Message, view: View, now: datetime) -> datetime | None
 
 def _caps(message: Message, view: View, now: datetime) -> Iterator[Cap]:
     portal, sender, zone = message.portal_id, message.sender_id, view.home
-    yield from caps.hourly(portal, Kind.RECIPIENT_HOUR, message.to, view.recipient_per_hour, now)
-    yield from caps.daily(portal, Kind.RECIPIENT_DAY, message.to, view.recipient_per_day, now, zone)
+    # Counting needs no numbers, so none is written down for it.
+    recipient = blake2s(message.to.encode(), digest_size=16).hexdigest()
+    yield from caps.hourly(portal, Kind.RECIPIENT_HOUR, recipient, view.recipient_per_hour, now)
+    yield from caps.daily(portal, Kind.RECIPIENT_DAY, recipient, view.recipient_per_day, now, zone)
     yield from caps.hourly(portal, Kind.SENDER_HOUR, sender, view.per_hour, now)
     yield from caps.daily(portal, Kind.SENDER_DAY, sender, view.per_day, now, zone)
     if message.author_id is not None:

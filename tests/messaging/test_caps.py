@@ -116,6 +116,7 @@ def test_above_a_recipients_cap_a_message_fails_as_capped_and_does_not_count(fro
     assert (failed.attempts, failed.first_attempt_at, failed.sent_at) == (0, None, None)
     assert failed.push_at is not None
     assert DayTally.objects.get(reason=Reason.CAPPED).messages == 1
+    assert not CapUse.objects.filter(key__contains="202555").exists()
     assert dict(CapUse.objects.values_list("kind", "used").order_by("kind", "used").distinct()) == {
         "portal_hour": 3,
         "recipient_hour": 2,
