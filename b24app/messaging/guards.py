@@ -6,7 +6,7 @@ from hashlib import blake2s
 
 from django.utils import timezone
 
-from b24app.messaging import caps, holding, quiet, stoplist
+from b24app.messaging import caps, fates, quiet, stoplist
 from b24app.messaging.caps import Cap, Kind
 from b24app.messaging.models import Message
 from b24app.messaging.sieve import Doubt, Fail, Fate, Hold, Sieve, View, look
@@ -31,7 +31,7 @@ def sift(messages: Sequence[Message]) -> list[Message]:
     asked = {one.pk: list(_caps(one, sieve.views[one.pk], now)) for one in sieve.going if _is_first_try(one)}
     asked = {pk: found for pk, found in asked.items() if found}
     if sieve.fates or asked or any(sieve.views[one.pk].repeats for one in sieve.going):
-        holding.write(sieve, asked)
+        fates.write(sieve, asked)
     return sieve.going
 
 
