@@ -95,7 +95,7 @@ def tenants(lab: Lab, count: int) -> list[Tenant]:
 def serving(lab: Lab, *names: str) -> Iterator[None]:
     """Processes of the Procfile, all but `release` where none are named; our own database connections are closed."""
     commands = procfile()
-    chosen = {name: commands[name] for name in names or ("web", "worker", "beat")}
+    chosen = {name: commands[name] for name in names or ("web", "worker", "pusher", "beat")}
     if "beat" in chosen:
         chosen["beat"] += f" --schedule {lab.folder / 'beat'} --pidfile ''"
     connections.close_all()

@@ -4,7 +4,8 @@ Rings come from doors, screens and tasks, after the rows are committed; steps ne
 """
 
 import time
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import redis
 import structlog
@@ -17,6 +18,8 @@ from b24app.core.redis import client
 log = structlog.get_logger(__name__)
 
 FORGOTTEN_AFTER = 20  # seconds after which a ring nobody heard may be repeated
+GATHER_WORDS = timedelta(seconds=1)
+GATHER_REPORTS = timedelta(seconds=0.3)
 FARTHEST = 60.0  # seconds ahead; later work is the sweep's
 SWEEP_EVERY = 10
 SWEEPING, SWEPT_AT = "sweep:lock", "sweep:at"
@@ -28,9 +31,10 @@ def drain(connection_id: int, *, slow: bool = False, at: datetime | None = None)
     _ring("drain", connection_id, queue="slow" if slow else "dispatch", at=at)
 
 
-def settle(connection_id: int, *, at: datetime | None = None) -> None:
-    """A service reported."""
-    _ring("settle", connection_id, queue="dispatch", at=at)
+def settle(*, at: datetime | None = None) -> None:
+    """A service reported. Reports gather for a moment, for many are settled at the price of one."""
+    soon = timezone.now() + GATHER_REPORTS
+    _ring("settle", 0, queue="dispatch", at=max(at, soon) if at else soon)
 
 
 def poll(connection_id: int, *, slow: bool = False, at: datetime | None = None) -> None:
@@ -39,8 +43,9 @@ def poll(connection_id: int, *, slow: bool = False, at: datetime | None = None) 
 
 
 def push(portal_id: int, *, at: datetime | None = None) -> None:
-    """A portal wants to be told."""
-    _ring("push", portal_id, queue="push", at=at)
+    """A portal wants to be told; a moment later, for what it is told of seldom comes alone."""
+    soon = timezone.now() + GATHER_WORDS
+    _ring("push", portal_id, queue="push", at=max(at, soon) if at else soon)
 
 
 def reconcile(portal_id: int) -> None:
@@ -52,6 +57,14 @@ def heard(kind: str, pk: int, *, later: bool) -> None:
     """A task begins: from here on a new ring is not dropped, so nothing that comes during it is missed."""
     try:
         client().delete(_key(kind, pk, later=later))
+    except redis.RedisError:
+        log.warning("bell_away", kind=kind)
+
+
+def heard_all(kind: str, pks: Sequence[int]) -> None:
+    """The same for many, rung for at once."""
+    try:
+        client().delete(*[_key(kind, pk, later=False) for pk in pks])
     except redis.RedisError:
         log.warning("bell_away", kind=kind)
 

@@ -1,136 +1,147 @@
-"""Step 2: what is due on a connection goes to its service.
-
-One drain per connection at a time, so its rate and its concurrency are its own business.
-"""
+"""Step 2's housekeeping: which connections a worker holds, what must be put right first, and when to come back."""
 
 import uuid
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Q
+from django.db import connection as database
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from b24app.core.leases import let_go
+from b24app.core.sealing import CannotOpen
 from b24app.messaging import connections
+from b24app.messaging.claims import bury
 from b24app.messaging.models import Connection, ConnectionState, Message
-from b24app.messaging.sending import CONNECTION_LEASE, Drain
+from b24app.messaging.outcomes import question_of_unknown, repeatable_until
 from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
-from b24app.messaging.verdicts import question_of_unknown, repeatable_until
 from providers.kit import registry
 from providers.kit.contract import Provider
 
 log = structlog.get_logger(__name__)
 
-EXPIRE_AT_ONCE = 1000
+CONNECTION_LEASE = timedelta(seconds=30)
+AT_ONCE = 1000
 LOOK_FOR_SERVICE = timedelta(minutes=5)
 
+ACQUIRE = """
+WITH free AS (
+    SELECT id FROM messaging_connection
+    WHERE id = ANY(%(ids)s) AND (lease_until IS NULL OR lease_until < %(now)s) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE messaging_connection c SET lease_until = %(until)s, lease_holder = %(holder)s FROM free WHERE c.id = free.id
+RETURNING c.id
+"""
+RENEW = """
+WITH mine AS (
+    SELECT id FROM messaging_connection
+    WHERE id = ANY(%(ids)s) AND lease_holder = %(holder)s ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE messaging_connection c SET lease_until = %(until)s FROM mine WHERE c.id = mine.id RETURNING c.id
+"""
+LET_GO = """
+WITH mine AS (
+    SELECT w.* FROM unnest(%(ids)s::bigint[], %(paced)s::timestamptz[]) AS w(id, paced_until)
+    JOIN messaging_connection c ON c.id = w.id WHERE c.lease_holder = %(holder)s ORDER BY c.id FOR NO KEY UPDATE OF c
+)
+UPDATE messaging_connection c SET lease_until = NULL, lease_holder = NULL, paced_until = mine.paced_until
+FROM mine WHERE c.id = mine.id
+"""
 
-@dataclass(slots=True)
+# One class at a time, for only so does the index give the order.
+NEXT = """
+SELECT c.id, c.slow, c.throttled_until, c.breaker_until, c.paced_until,
+       (SELECT due_at FROM messaging_message WHERE connection_id = c.id AND phase = 'waiting' AND NOT bulk
+        ORDER BY due_at LIMIT 1),
+       (SELECT due_at FROM messaging_message WHERE connection_id = c.id AND phase = 'waiting' AND bulk
+        ORDER BY due_at LIMIT 1),
+       (SELECT poll_at FROM messaging_message WHERE connection_id = c.id AND poll_at IS NOT NULL
+        ORDER BY poll_at LIMIT 1)
+FROM messaging_connection c JOIN portals_portal p ON p.id = c.portal_id AND p.uninstalled_at IS NULL
+WHERE c.id = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
-    """What a drain leaves behind: when to come back, and whether a report waits for one of the refs it wrote."""
+    """What a worker leaves behind at a connection: when to come back, and what else is due there."""
 
+    connection: int
     again: datetime | None = None
     slow: bool = False
-    early_reports: bool = False
     to_ask: datetime | None = None
 
 
-def drain(connection_id: int) -> Visit:
-    """Send what is due on a connection, unless somebody else is at it."""
-    holder = uuid.uuid4()
+def acquire(holder: uuid.UUID, ids: Collection[int]) -> list[int]:
+    """Take the leases that are free; whoever has another one looks once more after letting go."""
+    return _leases(ACQUIRE, holder, ids)
+
+
+def renew(holder: uuid.UUID, ids: Collection[int]) -> list[int]:
+    """Hold the leases longer; answers those that are still ours."""
+    return _leases(RENEW, holder, ids)
+
+
+def _leases(statement: str, holder: uuid.UUID, ids: Collection[int]) -> list[int]:
     now = timezone.now()
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    if not Connection.objects.filter(free, pk=connection_id).update(
-        lease_until=now + CONNECTION_LEASE, lease_holder=holder
-    ):
-        return Visit()  # whoever holds it looks once more after letting go
-    visit = Visit()
-    connection = Connection.objects.select_related("portal").get(pk=connection_id)
+    with database.cursor() as cursor:
+        cursor.execute(statement, {"ids": list(ids), "holder": holder, "now": now, "until": now + CONNECTION_LEASE})
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def load(ids: Collection[int]) -> dict[int, Connection]:
+    """Connections with their portals, without those whose account no key opens."""
+    rows = Connection.objects.select_related("portal")
     try:
-        visit.early_reports = _drain(connection)
-    finally:
-        _let_go(connection, holder)
-    connection.refresh_from_db()
-    visit.slow, visit.again, visit.to_ask = connection.slow, _next_due(connection), _next_question(connection)
-    return visit
+        return {one.pk: one for one in rows.filter(pk__in=list(ids))} if ids else {}
+    except CannotOpen:
+        return {pk: one for pk in ids if (one := _load_one(rows, pk))}
 
 
-def _next_due(connection: Connection) -> datetime | None:
-    if connection.portal.uninstalled_at is not None:
-        return None
-    waiting = Message.objects.filter(connection=connection, phase=Phase.WAITING).order_by("due_at")
-    # One class at a time, for only so does the index give the order.
-    firsts = [waiting.filter(bulk=bulk).values_list("due_at", flat=True).first() for bulk in (False, True)]
-    first = min(filter(None, firsts), default=None)
-    if first is None:
-        return None
-    return max(filter(None, (first, connection.throttled_until, connection.breaker_until, connection.paced_until)))
-
-
-def _next_question(connection: Connection) -> datetime | None:
-    asked = Message.objects.filter(connection=connection, poll_at__isnull=False)
-    return asked.order_by("poll_at").values_list("poll_at", flat=True).first()
-
-
-def _let_go(connection: Connection, holder: uuid.UUID) -> None:
-    mine = Connection.objects.filter(pk=connection.pk, lease_holder=holder)
-    let_go(lambda: mine.update(lease_until=None, lease_holder=None, paced_until=connection.paced_until))
-
-
-def _drain(connection: Connection) -> bool:
-    """Answers whether reports came before the refs that this drain wrote."""
-    if connection.portal.uninstalled_at is not None:
-        return False
+def _load_one(rows: QuerySet[Connection], pk: int) -> Connection | None:
     try:
-        service = registry.get(connection.service)
-    except registry.Unavailable as missing:
-        log.error("service_unavailable", service=connection.service, why=str(missing))
-        expire(connection)
-        _wait_for_service(connection)
-        return False
-    give_up_repeats(connection, service)
-    expire(connection)
-    recover(connection, service)
-    if connection.state == ConnectionState.REMOVED:
-        _fail_waiting(connection, Reason.SENDER_REMOVED)
-    elif connection.state == ConnectionState.ACTIVE:
-        now = timezone.now()
-        if not (connection.throttled_until and connection.throttled_until > now):
-            return Drain(connection, service).run()
-    else:
-        connections.hold(connection)
-    return False
+        return rows.get(pk=pk)
+    except CannotOpen:
+        log.error("account_cannot_be_opened", connection=pk)
+        return None
 
 
-def _wait_for_service(connection: Connection) -> None:
-    """Its file does not load here; another node's may, or the next version's."""
+def let_go(holder: uuid.UUID, paced: Mapping[int, datetime | None]) -> None:
+    """Give leases back, each with the moment up to which its rate is used."""
+    with database.cursor() as cursor:
+        cursor.execute(LET_GO, {"ids": list(paced), "paced": list(paced.values()), "holder": holder})
+
+
+def look_ahead(ids: Collection[int]) -> list[Visit]:
+    """When each connection is next worth a visit; those of portals that left are not."""
+    with database.cursor() as cursor:
+        cursor.execute(NEXT, [list(ids)])
+        rows = cursor.fetchall()
+    visits = []
+    for pk, slow, throttled, broken, paced, ordinary, bulk, to_ask in rows:
+        first = min(filter(None, (ordinary, bulk)), default=None)
+        again = max(filter(None, (first, throttled, broken, paced))) if first else None
+        visits.append(Visit(pk, again, slow, to_ask))
+    return visits
+
+
+def lost(ids: Collection[int]) -> list[int]:
+    """Connections with messages on the wire whose lease ran out."""
+    if not ids:
+        return []
     now = timezone.now()
-    due = Message.objects.filter(connection=connection, phase=Phase.WAITING, due_at__lte=now)
-    due.update(wait=Wait.UNAVAILABLE, due_at=now + LOOK_FOR_SERVICE)
-
-
-def expire(connection: Connection) -> None:
-    """Fail what has waited for its whole life."""
-    old = Message.objects.filter(
-        connection=connection,
-        phase=Phase.WAITING,
-        due_at__lte=timezone.now(),
-        expires_at__lte=timezone.now(),
-        repeat_until=None,
-    ).order_by("id")[:EXPIRE_AT_ONCE]
-    Message.objects.advance(
-        Change(pk=one.pk, status=Status.FAILED, reason=Reason.EXPIRED, code=one.service_code, detail=one.detail)
-        for one in old
-    )
+    rows = Message.objects.filter(connection__in=list(ids), phase=Phase.ON_WIRE, lease_until__lt=now)
+    return list(rows.values_list("connection_id", flat=True).distinct())
 
 
 def recover(connection: Connection, service: type[Provider]) -> None:
     """Messages on the wire whose lease ran out: their worker was killed, so nobody knows whether they left."""
     now = timezone.now()
-    lost = Message.objects.filter(connection=connection, phase=Phase.ON_WIRE, lease_until__lt=now)
-    for message in lost.order_by("id"):
-        row = lost.filter(pk=message.pk, attempts=message.attempts)
+    rows = Message.objects.filter(connection=connection, phase=Phase.ON_WIRE, lease_until__lt=now)
+    rows.filter(first_attempt_at=None).update(phase=Phase.WAITING, due_at=now, lease_until=None)
+    for message in rows.order_by("id"):
+        row = rows.filter(pk=message.pk, attempts=message.attempts)
         until = repeatable_until(connection, service, message.first_attempt_at or now)
         if now < until:
             row.update(phase=Phase.WAITING, wait=Wait.RETRY, due_at=now, lease_until=None, repeat_until=until)
@@ -139,15 +150,41 @@ def recover(connection: Connection, service: type[Provider]) -> None:
             row.update(phase=Phase.UNKNOWN, reason=Reason.INTERRUPTED, lease_until=None, due_at=None, poll_at=ask)
 
 
-def give_up_repeats(connection: Connection, service: type[Provider]) -> None:
-    """Messages that may have been taken and waited too long: a repeat would be sent a second time."""
+def service_of(connection: Connection) -> type[Provider] | None:
+    """Its service; None when the file does not load here, and then its messages wait until it may."""
+    try:
+        return registry.get(connection.service)
+    except registry.Unavailable as missing:
+        log.error("service_unavailable", service=connection.service, why=str(missing))
+    _fail_expired(_due(connection).filter(repeat_until=None))
+    _due(connection).update(wait=Wait.UNAVAILABLE, due_at=timezone.now() + LOOK_FOR_SERVICE)
+    return None
+
+
+def settle_waiting(connection: Connection, service: type[Provider]) -> None:
+    """A connection that does not send: what is too old ends, the rest is held or fails with it."""
     now = timezone.now()
-    due = Message.objects.filter(connection=connection, phase=Phase.WAITING, due_at__lte=now)
-    due.filter(Q(repeat_until__lte=now) | Q(repeat_until__isnull=False, expires_at__lte=now)).update(
-        phase=Phase.UNKNOWN, wait=Wait.NONE, due_at=None, reason=Reason.TIMED_OUT, poll_at=question_of_unknown(service)
+    due = _due(connection)
+    _fail_expired(due.filter(repeat_until=None))
+    doubtful = due.filter(Q(repeat_until__lte=now) | Q(repeat_until__isnull=False, expires_at__lte=now))
+    bury(service, doubtful.order_by("id")[:AT_ONCE], phase=Phase.WAITING)
+    if connection.state == ConnectionState.REMOVED:
+        waiting = Message.objects.filter(connection=connection, phase=Phase.WAITING).order_by("id")[:AT_ONCE]
+        _fail(waiting, Reason.SENDER_REMOVED)
+    else:
+        connections.hold(connection)
+
+
+def _due(connection: Connection) -> "QuerySet[Message]":
+    return Message.objects.filter(connection=connection, phase=Phase.WAITING, due_at__lte=timezone.now())
+
+
+def _fail_expired(due: "QuerySet[Message]") -> None:
+    _fail(due.filter(expires_at__lte=timezone.now()).order_by("id")[:AT_ONCE], Reason.EXPIRED)
+
+
+def _fail(messages: Iterable[Message], reason: Reason) -> None:
+    Message.objects.advance(
+        Change(pk=one.pk, status=Status.FAILED, reason=reason, code=one.service_code, detail=one.detail)
+        for one in messages
     )
-
-
-def _fail_waiting(connection: Connection, reason: Reason) -> None:
-    waiting = Message.objects.filter(connection=connection, phase=Phase.WAITING).order_by("id")[:EXPIRE_AT_ONCE]
-    Message.objects.advance(Change(pk=one.pk, status=Status.FAILED, reason=reason) for one in waiting)

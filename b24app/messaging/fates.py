@@ -14,9 +14,9 @@ from b24app.messaging.caps import Cap, Kind, Window
 from b24app.messaging.connections import SETTLED_AFTER
 from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Message, Sender
+from b24app.messaging.outcomes import question_of_unknown
 from b24app.messaging.sieve import Behind, Doubt, Fail, Hold, Sieve
 from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
-from b24app.messaging.verdicts import question_of_unknown
 from providers.kit import registry
 
 HOLD_BEHIND = 5000

@@ -203,7 +203,9 @@ class Message(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["connection", "bulk", "due_at"], name="message_due", condition=Q(phase="waiting")),
+            models.Index(
+                fields=["connection", "bulk", "due_at", "id"], name="message_due", condition=Q(phase="waiting")
+            ),
             models.Index(
                 fields=["received_at"],
                 name="message_waits_untold",
@@ -260,7 +262,7 @@ class DeliveryReport(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection", "fingerprint"], name="a_report_comes_once")]
         indexes = [
-            models.Index(fields=["connection", "due_at"], name="report_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["due_at"], name="report_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["connection", "ref"], name="report_early", condition=Q(message__isnull=True)),
         ]
 

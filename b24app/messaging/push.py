@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import DateTimeField, Q, Value
-from django.db.models.functions import Coalesce
+from django.db import connection as database
+from django.db.models import Q
 from django.utils import timezone
 
+from b24app.core.deadlock import repeated_on_deadlock
 from b24app.core.leases import let_go
 from b24app.core.times import backoff
+from b24app.messaging import gathering
+from b24app.messaging.gathering import BATCH
 from b24app.messaging.models import Message
 from b24app.messaging.statuses import FINAL, Phase, Status
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, Postponed, Refused
@@ -18,10 +21,8 @@ from b24app.portals.rest import Answer, Command, batch
 
 log = structlog.get_logger(__name__)
 
-BATCH = 50
 LEASE = timedelta(seconds=90)
 BATCHES_A_VISIT = 20
-GATHER = timedelta(seconds=5)  # between batches that are not full, so that 1,000 words cost few calls
 OVERWRITES_FOR = timedelta(seconds=30)  # the portal writes its own `sent` over what comes earlier
 CONFIRM_AT = timedelta(seconds=40)
 NOT_FOUND_FOR = timedelta(minutes=15)  # a campaign's row appears after the hand-over
@@ -34,6 +35,9 @@ METHOD = "messageservice.message.status.update"
 
 def drain(portal_id: int) -> datetime | None:
     """Tell a portal what it does not know yet; answers when to come back."""
+    later = gathering.look_again_at(portal_id)
+    if later:
+        return later
     now = timezone.now()
     free = Q(push_lease_until=None) | Q(push_lease_until__lt=now)
     if not Portal.objects.filter(free, pk=portal_id).update(push_lease_until=now + LEASE):
@@ -66,50 +70,55 @@ def _next_due(portal: Portal) -> datetime | None:
     return max(filter(None, (due, portal.rest_after, portal.suspended_until)))
 
 
-def next_due_of_connection(connection_id: int) -> tuple[int, datetime] | None:
-    """The portal of a connection and when it wants to be told."""
-    portal = Portal.objects.get(connections=connection_id)
-    due = _next_due(portal)
-    return (portal.pk, due) if due else None
-
-
 def _drain(portal: Portal) -> datetime | None:
-    for _ in range(BATCHES_A_VISIT):
+    for turn in range(BATCHES_A_VISIT):
+        later = gathering.look_again_at(portal.pk) if turn else None
+        if later:
+            return later
         if not portal.may_be_called(timezone.now()) or not _holds_lease(portal):
             return None
         messages = _untold(portal)
         if not messages:
             return None
         # Whatever becomes of the call, the portal may show it from here on; only a later word takes it back.
-        Message.objects.filter(pk__in=[one.pk for one in messages if one.status == Status.QUEUED]).update(
-            pushed=Status.QUEUED
-        )
+        queued = [one.pk for one in messages if one.status == Status.QUEUED]
+        if queued:
+            Message.objects.filter(pk__in=queued).update(pushed=Status.QUEUED)
         try:
             answers = batch(portal, [_command(message) for message in messages])
         except PortalError as error:
             return _put_off(portal, messages, error)
-        for message, answer in zip(messages, answers, strict=True):
-            _acknowledge(message, answer)
+        _acknowledge(messages, answers)
         Portal.objects.filter(pk=portal.pk).exclude(push_failures=0).update(push_failures=0)
-        if len(messages) < BATCH:
-            return timezone.now() + GATHER if _next_due(portal) else None
     return timezone.now()
 
 
 def _untold(portal: Portal) -> list[Message]:
     """What is due, final words first. A row that has nothing to say any more is taken off the list."""
-    now = timezone.now()
-    due = Message.objects.filter(portal=portal, push_at__lte=now)
-    nothing_new = Q(phase=Phase.UNKNOWN) | Q(status=Status.SENT, pushed=Status.SENT)
-    # The portal knows one fate for an original and its resends: once one was delivered, that is the word.
+    due = Message.objects.filter(portal=portal, push_at__lte=timezone.now())
+    rows = list(due.select_related("sender").defer("text", "links").order_by("push_at")[: 4 * BATCH])
+    silent = {one.pk for one in rows if _says_nothing(one)} | _outdone(rows)
+    if silent:
+        due.filter(pk__in=silent).update(push_at=None)
+    words = [one for one in rows if one.pk not in silent]
+    return sorted(words, key=lambda one: one.status not in FINAL)[:BATCH]
+
+
+def _says_nothing(message: Message) -> bool:
+    return message.phase == Phase.UNKNOWN or message.status == message.pushed == Status.SENT
+
+
+def _outdone(messages: Sequence[Message]) -> set[int]:
+    """The portal knows one fate for an original and its resends: once one was delivered, that is the word."""
+    others = [one.pk for one in messages if one.status != Status.DELIVERED]
+    if not others:
+        return set()
+    return set(Message.objects.filter(_arrived(), pk__in=others).values_list("pk", flat=True))
+
+
+def _arrived() -> Q:
     arrived = Q(resends__status=Status.DELIVERED) | Q(resend_of__status=Status.DELIVERED)
-    arrived |= Q(resend_of__resends__status=Status.DELIVERED)
-    outdone = Q(pk__in=due.filter(arrived).exclude(status=Status.DELIVERED).values("pk"))
-    due.filter(nothing_new | outdone).update(push_at=None)
-    rows = due.select_related("sender").order_by("push_at")
-    final = list(rows.exclude(status__in=[Status.QUEUED, Status.SENT])[:BATCH])
-    rest = list(rows.filter(status__in=[Status.QUEUED, Status.SENT])[: BATCH - len(final)])
-    return final + rest
+    return arrived | Q(resend_of__resends__status=Status.DELIVERED)
 
 
 def _command(message: Message) -> Command:
@@ -118,26 +127,51 @@ def _command(message: Message) -> Command:
     )
 
 
-def _acknowledge(message: Message, answer: Answer) -> None:
+TOLD = """
+UPDATE messaging_message m SET
+    pushed = w.status,
+    push_at = CASE WHEN m.status = w.status THEN w.confirm_at ELSE coalesce(m.push_at, %s) END,
+    push_tries = CASE WHEN m.status = w.status THEN 0 ELSE m.push_tries END,
+    push_error = CASE WHEN m.status = w.status THEN '' ELSE m.push_error END
+FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS w(id, status, confirm_at)
+WHERE m.id = w.id
+"""
+
+
+@repeated_on_deadlock
+def _note_told(messages: Sequence[Message], now: datetime) -> None:
+    """The portal took these words; some are said once more, and those that climbed meanwhile say the higher one."""
+    rows = [(one.pk, one.status, _confirm_at(one, now)) for one in sorted(messages, key=lambda one: one.pk)]
+    if rows:
+        with database.cursor() as cursor:
+            cursor.execute(TOLD, [now, *(list(column) for column in zip(*rows, strict=True))])
+
+
+def _confirm_at(message: Message, now: datetime) -> datetime | None:
+    early = message.status in FINAL and now < message.received_at + OVERWRITES_FOR
+    return message.received_at + CONFIRM_AT if early else None
+
+
+def _acknowledge(messages: Sequence[Message], answers: Sequence[Answer]) -> None:
     now = timezone.now()
+    pairs = list(zip(messages, answers, strict=True))
+    _note_told([message for message, answer in pairs if answer.error is None], now)
+    for message, answer in pairs:
+        if answer.error is not None:
+            _refused(message, answer.error, now)
+
+
+def _refused(message: Message, error: Refused, now: datetime) -> None:
     row = Message.objects.filter(pk=message.pk)
-    if answer.error is None:
-        early = message.status in FINAL and now < message.received_at + OVERWRITES_FOR
-        confirm = message.received_at + CONFIRM_AT if early else None
-        told = row.filter(status=message.status)
-        if not told.update(pushed=message.status, push_at=confirm, push_tries=0, push_error=""):
-            row.update(
-                pushed=message.status, push_at=Coalesce("push_at", Value(now, DateTimeField()))
-            )  # it climbed meanwhile
-    elif isinstance(answer.error, Postponed):
+    if isinstance(error, Postponed):
         row.update(push_at=now + POSTPONED_FOR)  # at least; the portal's row may say later
-    elif answer.error.code.upper() in NOBODY_MAY:
+    elif error.code.upper() in NOBODY_MAY:
         row.update(push_at=now + LOOK_FOR_TOKEN)
-    elif answer.error.code.upper() == "ERROR_MESSAGE_NOT_FOUND":
+    elif error.code.upper() == "ERROR_MESSAGE_NOT_FOUND":
         _not_found(message, now)
     else:
-        log.error("status_refused", message=message.pk, code=answer.error.code)
-        row.update(push_at=None, push_error=answer.error.code[:60])
+        log.error("status_refused", message=message.pk, code=error.code)
+        row.update(push_at=None, push_error=error.code[:60])
 
 
 def _not_found(message: Message, now: datetime) -> None:

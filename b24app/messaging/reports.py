@@ -1,10 +1,12 @@
 """Step 3: the service's word changes the row. Reports are committed before they are understood."""
 
+import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
@@ -15,16 +17,37 @@ from b24app.messaging import connections, stoplist
 from b24app.messaging.guard_models import StopSource
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart
+from b24app.messaging.outcomes import ASK_POLLED, ASK_PUSHED
 from b24app.messaging.statuses import FINAL, Change, Phase, Reason, Status
-from b24app.messaging.verdicts import ASK_POLLED, ASK_PUSHED
 from providers.kit import contract, registry
 from providers.kit.errors import SmsError
 
 SETTLE_AT_ONCE = 500
+SETTLE_FOR = 10.0  # seconds a task goes on; then others have their turn
 ASK_AT_ONCE = 100
 LOOK_FOR_MESSAGE_AFTER = (60, 600, 3600, 21_600, 86_400)  # seconds; then it belongs to somebody else
 PARTS_MAY_TAKE = timedelta(hours=1)
 DEFAULT_REASONS = {Status.UNDELIVERED: Reason.UNREACHED, Status.FAILED: Reason.REJECTED}
+
+
+# A message whose ref is known is found by it; the later branch overwrites the earlier one.
+FIND = """
+SELECT r.id, m.id, m.ref, m.phase, m.poll_at FROM messaging_deliveryreport r
+JOIN messaging_message m ON m.connection_id = r.connection_id AND m.ref = r.ref AND m.ref <> ''
+WHERE r.id = ANY(%s)
+UNION ALL
+SELECT r.id, m.id, m.ref, m.phase, m.poll_at FROM messaging_deliveryreport r
+JOIN messaging_message m ON m.reference = r.reference AND m.connection_id = r.connection_id
+WHERE r.id = ANY(%s)
+"""
+UNDERSTOOD = """
+UPDATE messaging_deliveryreport r SET message_id = w.message_id, due_at = w.due_at, tries = w.tries
+FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::int[]) AS w(id, message_id, due_at, tries)
+WHERE r.id = w.id
+"""
+PUSHES = """
+SELECT portal_id, min(push_at) FROM messaging_message WHERE id = ANY(%s) AND push_at IS NOT NULL GROUP BY portal_id
+"""
 
 
 class NoSuchConnection(LookupError):
@@ -86,37 +109,64 @@ def _reference(told: str) -> uuid.UUID | None:
         return None
 
 
-def settle(connection_id: int) -> datetime | None:
-    """Apply the reports of a connection that are due; answers when the next one is."""
-    while _settle_some(connection_id) == SETTLE_AT_ONCE:
-        pass
-    waiting = DeliveryReport.objects.filter(connection_id=connection_id, due_at__isnull=False)
-    return waiting.order_by("due_at").values_list("due_at", flat=True).first()
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What settling leaves behind: when more is due, and the portals that want to be told, each with when."""
+
+    again: datetime | None
+    pushes: Mapping[int, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The message that a report speaks of, as far as it matters."""
+
+    pk: int
+    ref: str
+    phase: str
+    poll_at: datetime | None
+
+
+def settle() -> Settled:
+    """Apply the reports that are due, of all connections, in the order of their coming."""
+    until = time.monotonic() + SETTLE_FOR
+    pushes: dict[int, datetime] = {}
+    while time.monotonic() < until:
+        some = _settle_some()
+        if some is None:
+            break
+        for portal, at in some:
+            pushes[portal] = min(at, pushes.get(portal, at))
+    waiting = DeliveryReport.objects.filter(due_at__isnull=False).order_by("due_at")
+    return Settled(waiting.values_list("due_at", flat=True).first(), pushes)
 
 
 @repeated_on_deadlock
-def _settle_some(connection_id: int) -> int:
-    due = DeliveryReport.objects.filter(connection_id=connection_id, due_at__lte=timezone.now())
+def _settle_some() -> list[tuple[int, datetime]] | None:
+    """Portals that want to be told; None when nothing was due."""
     with transaction.atomic():
-        batch = list(due.order_by("id").select_for_update(skip_locked=True)[:SETTLE_AT_ONCE])
-        _apply(connection_id, batch)
-    return len(batch)
+        due = DeliveryReport.objects.filter(due_at__lte=timezone.now()).order_by("due_at")
+        batch = list(due.select_for_update(skip_locked=True)[:SETTLE_AT_ONCE])
+        if not batch:
+            return None
+        changed = _apply(sorted(batch, key=lambda report: report.pk))
+    with database.cursor() as cursor:
+        cursor.execute(PUSHES, [changed])
+        return list(cursor.fetchall())
 
 
-def _apply(connection_id: int, batch: Sequence[DeliveryReport]) -> None:
-    by_reference, by_ref, by_part = _find(connection_id, batch)
+def _apply(batch: Sequence[DeliveryReport]) -> list[int]:
+    """Answers the messages that the reports may have changed."""
+    found = _find(batch)
+    parts = _find_parts(batch)
     changes: list[Change] = []
     for report in batch:
-        part = by_part.get(report.ref)
-        message = (
-            (by_reference.get(report.reference) if report.reference else None)
-            or by_ref.get(report.ref)
-            or (part.message if part else None)
-        )
+        part = parts.get((report.connection_id, report.ref))
+        message = found.get(report.pk) or (Found(part.message_id, part.ref, Phase.DONE, None) if part else None)
         if message is None:
             _look_again_later(report)
             continue
-        report.message, report.due_at = message, None
+        report.message_id, report.due_at = message.pk, None
         if part is not None:
             change = _of_part(report, part, message)
         else:
@@ -125,22 +175,24 @@ def _apply(connection_id: int, batch: Sequence[DeliveryReport]) -> None:
             changes.append(change)
     Message.objects.advance(changes)
     stoplist.learn_from((one.pk for one in changes if one.reason == Reason.OPT_OUT), StopSource.REPORT)
-    DeliveryReport.objects.bulk_update(batch, ["message", "due_at", "tries"])
+    rows = [(report.pk, report.message_id, report.due_at, report.tries) for report in batch]
+    with database.cursor() as cursor:
+        cursor.execute(UNDERSTOOD, [list(column) for column in zip(*rows, strict=True)])
+    return [change.pk for change in changes]
 
 
-def _find(
-    connection_id: int, batch: Sequence[DeliveryReport]
-) -> tuple[Mapping[uuid.UUID, Message], Mapping[str, Message], Mapping[str, MessagePart]]:
-    """The messages that reports speak of, only within the connection of the address."""
-    references = {report.reference for report in batch if report.reference}
-    refs = {report.ref for report in batch if report.ref}
-    of_connection = Message.objects.filter(connection_id=connection_id)
-    parts = MessagePart.objects.filter(connection_id=connection_id, ref__in=refs).select_related("message")
-    return (
-        {one.reference: one for one in of_connection.filter(reference__in=references)},
-        {one.ref: one for one in of_connection.filter(ref__in=refs)},
-        {one.ref: one for one in parts},
-    )
+def _find(batch: Sequence[DeliveryReport]) -> Mapping[int, Found]:
+    """The messages that reports speak of, only within the connection of the address; our reference counts first."""
+    ids = [report.pk for report in batch]
+    with database.cursor() as cursor:
+        cursor.execute(FIND, [ids, ids])
+        return {report: Found(*message) for report, *message in cursor.fetchall()}
+
+
+def _find_parts(batch: Sequence[DeliveryReport]) -> Mapping[tuple[int, str], MessagePart]:
+    connections_asked = {report.connection_id for report in batch}
+    rows = MessagePart.objects.filter(connection_id__in=connections_asked, ref__in={report.ref for report in batch})
+    return {(one.connection_id, one.ref): one for one in rows}
 
 
 def _look_again_later(report: DeliveryReport) -> None:
@@ -152,12 +204,12 @@ def _look_again_later(report: DeliveryReport) -> None:
         report.due_at = timezone.now() + timedelta(seconds=LOOK_FOR_MESSAGE_AFTER[report.tries - 1])
 
 
-def _climbs_to(message: Message, told: Status) -> Status:
+def _climbs_to(message: Found, told: Status) -> Status:
     """A service that has the message queued has taken it: that much is known then of an unknown outcome."""
     return Status.SENT if told == Status.QUEUED and message.phase == Phase.UNKNOWN else told
 
 
-def _change(message: Message, status: Status, report: DeliveryReport) -> Change:
+def _change(message: Found, status: Status, report: DeliveryReport) -> Change:
     reason = Reason(report.reason) if report.reason else DEFAULT_REASONS.get(status, Reason.NONE)
     return Change(
         pk=message.pk,
@@ -172,12 +224,14 @@ def _change(message: Message, status: Status, report: DeliveryReport) -> Change:
     )
 
 
-def _of_part(report: DeliveryReport, part: MessagePart, message: Message) -> Change | None:
+def _of_part(report: DeliveryReport, part: MessagePart, message: Found) -> Change | None:
     """One of several parts: the worst counts once all are in, or what is known after an hour."""
     if report.status and Status(report.status).rank > Status(part.status).rank:
         part.status = Status(report.status)
         part.save(update_fields=["status"])
-    statuses = [Status(one) for one in MessagePart.objects.filter(message=message).values_list("status", flat=True)]
+    statuses = [
+        Status(one) for one in MessagePart.objects.filter(message_id=message.pk).values_list("status", flat=True)
+    ]
     final = [status for status in statuses if status in FINAL]
     if len(final) < len(statuses):
         if report.received_at + PARTS_MAY_TAKE > timezone.now():

@@ -25,10 +25,9 @@ def to_drain() -> Sequence[tuple[int, bool]]:
     return list(rows.values_list("pk", "slow")[:AT_ONCE])
 
 
-def to_settle() -> Sequence[int]:
-    """Connections with reports to apply."""
-    due = DeliveryReport.objects.filter(connection=OuterRef("pk"), due_at__lte=timezone.now())
-    return list(Connection.objects.filter(Exists(due)).values_list("pk", flat=True)[:AT_ONCE])
+def reports_are_due() -> bool:
+    """Whether there are reports to apply."""
+    return DeliveryReport.objects.filter(due_at__lte=timezone.now()).exists()
 
 
 def to_poll() -> Sequence[tuple[int, bool]]:

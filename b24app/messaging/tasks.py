@@ -1,43 +1,55 @@
 """The whole journey on one page: each task does what is due at one place and rings for what comes next."""
 
+from contextlib import suppress
+
 from celery import shared_task
+from django.utils import timezone
 
 from b24app.journal import pruning
-from b24app.messaging import bell, caps, dispatch, erasing, push, reports, senders, sweep
+from b24app.messaging import bell, board, caps, erasing, push, reports, senders, sweep
+from b24app.messaging.dispatch import Visit
+from b24app.messaging.lanes import COME_BACK, SlowLane
 from b24app.portals import tokens
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal
+
+slow = SlowLane()
 
 
 @shared_task(name="b24app.messaging.tasks.drain")
 def drain(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
     """Step 2: what is due on a connection goes to its service."""
-    bell.heard("drain", connection_id, later=later)
-    visit = dispatch.drain(connection_id)
+    if later:
+        bell.heard("drain", connection_id, later=True)
+    board.ring(connection_id)
+
+
+def left(visit: Visit) -> None:
+    """A connection was let go: ring for what is due there next."""
     if visit.again:
-        bell.drain(connection_id, slow=visit.slow, at=visit.again)
-    if visit.early_reports:
-        bell.settle(connection_id)
+        bell.drain(visit.connection, slow=visit.slow, at=visit.again)
     if visit.to_ask:
-        bell.poll(connection_id, slow=visit.slow, at=visit.to_ask)
+        bell.poll(visit.connection, slow=visit.slow, at=visit.to_ask)
 
 
 @shared_task(name="b24app.messaging.tasks.settle")
-def settle(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
-    """Step 3: what the service reported changes the rows, and their portal wants to know."""
-    bell.heard("settle", connection_id, later=later)
-    again = reports.settle(connection_id)
-    if again:
-        bell.settle(connection_id, at=again)
-    _ring_for_portal(connection_id)
+def settle(_all: int = 0, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
+    """Step 3: what services reported changes the rows, and their portals want to know."""
+    bell.heard("settle", 0, later=later)
+    settled = reports.settle()
+    if settled.again:
+        bell.settle(at=settled.again)
+    for portal_id, at in settled.pushes.items():
+        bell.push(portal_id, at=at)
 
 
 @shared_task(name="b24app.messaging.tasks.poll")
 def poll(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
     """Step 3, the other way round: the service is asked."""
     bell.heard("poll", connection_id, later=later)
-    again = reports.poll(connection_id)
-    bell.settle(connection_id)
+    with slow.place(("connection", connection_id)) as free:
+        again = reports.poll(connection_id) if free else timezone.now() + COME_BACK
+    bell.settle()
     if again:
         bell.poll(connection_id, at=again)
 
@@ -46,7 +58,8 @@ def poll(connection_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT0
 def tell(portal_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
     """Step 4: the portal is told."""
     bell.heard("push", portal_id, later=later)
-    again = push.drain(portal_id)
+    with slow.place(("portal", portal_id)) as free:
+        again = push.drain(portal_id) if free else timezone.now() + COME_BACK
     if again:
         bell.push(portal_id, at=again)
 
@@ -55,10 +68,9 @@ def tell(portal_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 -
 def reconcile(portal_id: int, later: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery passes by position
     """The portal's senders are made equal to ours; its troubles are on its row already."""
     bell.heard("reconcile", portal_id, later=later)
-    try:
-        senders.reconcile(Portal.objects.get(pk=portal_id))
-    except PortalError:
-        return
+    with slow.place(("portal", portal_id)) as free, suppress(PortalError):
+        if free:
+            senders.reconcile(Portal.objects.get(pk=portal_id))
 
 
 @shared_task(name="b24app.messaging.tasks.sweep")
@@ -69,8 +81,8 @@ def look_round() -> None:
     sweep.tell_long_waits()
     for connection_id, slow in sweep.to_drain():
         bell.drain(connection_id, slow=slow)
-    for connection_id in sweep.to_settle():
-        bell.settle(connection_id)
+    if sweep.reports_are_due():
+        bell.settle()
     for connection_id, slow in sweep.to_poll():
         bell.poll(connection_id, slow=slow)
     for portal_id in sweep.to_push():
@@ -86,9 +98,3 @@ def care() -> None:
     erasing.erase_due()
     pruning.prune()
     caps.forget_old()
-
-
-def _ring_for_portal(connection_id: int) -> None:
-    due = push.next_due_of_connection(connection_id)
-    if due:
-        bell.push(due[0], at=due[1])

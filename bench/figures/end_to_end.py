@@ -16,6 +16,7 @@ from bench.load import LANES, Caller, requests, send_all
 from bench.report import Result, Sizes, median
 
 PORTALS = 20
+WORKERS = ("worker", "pusher")  # of either side: the baseline has but the first
 RUN_SECONDS = 240
 CONFIRMED_SECONDS = 75  # the confirmation is due 40 s after receipt
 
@@ -46,7 +47,7 @@ def measure(lab: Lab, sizes: Sizes) -> Result:
         after = found or after
         theirs.append(_run_baseline(lab, sizes.baseline_messages))
     rates = [median([run.rate for run in side]) for side in (ours, theirs)]
-    cpu = [median([run.cpu_ms["worker"] for run in side]) for side in (ours, theirs)]
+    cpu = [median([sum(run.cpu_ms.get(name, 0.0) for name in WORKERS) for run in side]) for side in (ours, theirs)]
     keys = {"end_to_end_ratio": rates[0] / rates[1], "cpu_ratio": cpu[0] / cpu[1], **after.keys}
     details: dict[str, Any] = {
         "ours": [asdict(run) for run in ours],

@@ -124,6 +124,12 @@ class Http:
         )
         return clone
 
+    def recording(self, record: Callable[[Exchange], None]) -> Self:
+        """Return a clone that shares the connections and tells its exchanges to somebody else."""
+        clone = copy.copy(self)
+        clone._record = record
+        return clone
+
     def strike(self, text: str) -> str:
         """Return the text without secrets and whatever else this clone hides."""
         return self._redactor.strike(text)

@@ -28,8 +28,12 @@ _PERCENT = tuple(
     for upper in (True, False)
 )
 
+_MANY_WAYS = re.compile(r"[^A-Za-z0-9_.~ -]")
+
 
 def _percent(value: str) -> set[str]:
+    if not _MANY_WAYS.search(value):
+        return {value, value.replace(" ", "%20"), value.replace(" ", "+")}
     raw = value.encode()
     return {"".join(map(table.__getitem__, raw)) for table in _PERCENT}
 

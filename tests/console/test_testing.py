@@ -9,12 +9,12 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.core.redis import client as redis_client
-from b24app.messaging import dispatch
 from b24app.messaging.models import Message, Sender, SenderState
 from b24app.messaging.statuses import Origin, Phase, Status
 from b24app.portals.models import Portal
 from b24app.sandbox import Sandbox
 from tests import factories
+from tests.messaging.conftest import drain
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +87,7 @@ def test_a_test_goes_all_the_way_to_the_service(box: Sandbox) -> None:
     sender = factories.sender(factories.connection(factories.portal("alice"), "twilio", account=given))
     alice = factories.visitor(sender.portal)
     send(alice, sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message = Message.objects.get()
     assert message.status == Status.SENT
     line = words(alice.get(at(sender.portal, f"tests/{message.reference}/")))

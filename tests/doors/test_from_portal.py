@@ -14,11 +14,10 @@ from pytest_django import Settings
 
 from b24app.core import addresses, spool
 from b24app.core.redis import client
-from b24app.messaging import dispatch
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.statuses import Origin, Phase, Reason, Status
 from b24app.portals.models import Portal, PortalToken
-from tests.messaging.conftest import a_portal
+from tests.messaging.conftest import a_portal, drain
 
 pytestmark = pytest.mark.django_db
 FORM = "application/x-www-form-urlencoded"
@@ -269,7 +268,7 @@ def test_an_authors_token_is_kept_only_while_no_administrators_lives(sender: Sen
 def test_a_paused_connection_takes_wishes_and_lets_them_wait(sender: Sender) -> None:
     Connection.objects.update(state="paused")
     assert post(sender, fields()) == 200
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message = Message.objects.get()
     assert (message.wait, message.due_at) == ("paused", message.expires_at)
     assert message.push_at == message.received_at + timedelta(seconds=40)

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import cycle
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from pytest_django import Settings
 
 from b24app.core.redis import client
 from b24app.messaging import intake
+from b24app.messaging.board import Board
+from b24app.messaging.dispatch import Visit
 from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.statuses import Phase, Wait
@@ -94,6 +97,20 @@ def wish(sender: Sender, number: str = "+12025550100", **fields: Any) -> Message
     }
     assert intake.accept(sender.uuid.hex, payload, timezone.now()) is not None
     return Message.objects.get(portal=sender.portal, message_id=payload["message_id"])
+
+
+def drain(connection_id: int) -> Visit:
+    """Ring for a connection and let a board do all that is due on it now."""
+    visits: list[Visit] = []
+    board = Board(visits.append, linger=0.0, inbox=SimpleQueue())
+    board.inbox.put(connection_id)
+    board.turn(5.0)
+    end = time.monotonic() + 60
+    while board.drains or board.landed or board.doubts:
+        assert time.monotonic() < end, "the board does not come to rest"
+        board.turn(0.05)
+    board.threads.shutdown()
+    return visits[-1] if visits else Visit(connection_id)
 
 
 def age(message: Message, **ago: float) -> None:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -11,16 +12,18 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import connections, dispatch, intake
+from b24app.messaging import connections, intake
+from b24app.messaging.board import Board
+from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, DayTally, Message, Sender
-from b24app.messaging.sending import Drain
+from b24app.messaging.outcomes import Batch, record
 from b24app.messaging.statuses import Phase, Reason, Status, Wait
-from b24app.messaging.verdicts import Verdict, record
+from b24app.messaging.verdicts import Verdict
 from b24app.sandbox import Sandbox
 from providers.kit import errors
 from providers.kit.contract import Accepted, Account
 from providers.twilio import Twilio
-from tests.messaging.conftest import age, wish
+from tests.messaging.conftest import age, drain, wish
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +42,7 @@ def away_once(table: str) -> Callable[..., Any]:
 
 def test_a_due_message_is_accepted_and_sent(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
-    visit = dispatch.drain(sender.connection_id)
+    visit = drain(sender.connection_id)
     message.refresh_from_db()
     [entry] = sms.sms.entries()
     assert (message.status, message.phase, message.ref) == (Status.SENT, Phase.DONE, entry["sid"])
@@ -52,13 +55,13 @@ def test_a_due_message_is_accepted_and_sent(sms: Sandbox, sender: Sender) -> Non
 def test_what_was_sent_is_not_sent_again(sms: Sandbox, sender: Sender) -> None:
     wish(sender)
     for _ in range(3):
-        dispatch.drain(sender.connection_id)
+        drain(sender.connection_id)
     assert len(sms.sms.entries()) == 1
 
 
 def test_a_refused_number_fails_with_the_services_reason_and_the_portal_will_be_told(sender: Sender) -> None:
     message = wish(sender, "+12025550199")
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.status, message.reason, message.service_code) == (Status.FAILED, Reason.INVALID_NUMBER, "21211")
     assert message.push_at == message.received_at + timedelta(seconds=5)
@@ -68,7 +71,7 @@ def test_throttling_puts_the_message_off_and_stops_the_connection(sms: Sandbox, 
     sms.sms.switches.throttle = -1
     first, second = wish(sender), wish(sender)
     Connection.objects.update(concurrency=1)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     for message in (first, second):
         message.refresh_from_db()
     assert (first.phase, first.wait, first.attempts) == (Phase.WAITING, Wait.RATE, 1)
@@ -82,7 +85,7 @@ def test_an_answer_lost_after_acceptance_is_unknown_and_never_repeated(sms: Sand
     sms.sms.switches.close = 1
     message = wish(sender)
     for _ in range(3):
-        dispatch.drain(sender.connection_id)
+        drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.status, message.phase, message.reason) == (Status.QUEUED, Phase.UNKNOWN, Reason.TIMED_OUT)
     assert (message.due_at, message.push_at) == (None, None)
@@ -94,7 +97,7 @@ def test_a_service_that_cannot_be_reached_is_tried_again_later(sender: Sender) -
     sender.connection.account = account
     sender.connection.save()
     message = wish(sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.phase, message.wait, message.attempts) == (Phase.WAITING, Wait.RETRY, 1)
     assert message.due_at is not None
@@ -105,10 +108,10 @@ def test_retries_give_up_when_the_message_is_too_old_and_keep_the_last_reason(se
     sender.connection.account = {**sender.connection.account, "base_url": "http://127.0.0.1:9"}
     sender.connection.save()
     message = wish(sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     age(message, hours=25)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.status, message.reason) == (Status.FAILED, Reason.EXPIRED)
     assert "127.0.0.1:9" in message.detail
@@ -118,17 +121,17 @@ def test_a_wrong_password_blocks_the_account_and_everything_waits_for_a_person(s
     sender.connection.account = {**sender.connection.account, "auth_token": "wrong-token"}
     sender.connection.save()
     first, later = wish(sender), wish(sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     connection = Connection.objects.get()
     assert (connection.state, connection.blocked_reason, connection.error_code) == ("blocked", "auth", "20003")
     latest = wish(sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     for message in (first, later, latest):
         message.refresh_from_db()
         assert (message.phase, message.wait, message.due_at) == (Phase.WAITING, Wait.BLOCKED, message.expires_at)
     assert sms.sms.entries() == []
     connections.rotate(connection, {**connection.account, "auth_token": "a-good-one"}, Account())
-    dispatch.drain(connection.pk)
+    drain(connection.pk)
     assert sorted(Message.objects.values_list("status", flat=True)) == [Status.SENT] * 3
 
 
@@ -136,13 +139,13 @@ def test_three_sends_without_a_verdict_open_the_breaker_and_one_trial_closes_it(
     sms.sms.switches.close = 3
     Connection.objects.update(concurrency=1)
     messages = [wish(sender) for _ in range(5)]
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     connection = Connection.objects.get()
     assert connection.breaker_until is not None
     assert Message.objects.filter(phase=Phase.UNKNOWN).count() == 3
     assert Message.objects.filter(phase=Phase.WAITING).count() == 2
     Connection.objects.update(breaker_until=timezone.now())
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     assert Connection.objects.get().breaker_until is None
     assert Message.objects.filter(status=Status.SENT).count() == 2
     assert len(messages) == len(sms.sms.entries())
@@ -152,7 +155,7 @@ def test_a_message_found_on_the_wire_after_its_lease_is_unknown(sms: Sandbox, se
     message = wish(sender)
     past = timezone.now() - timedelta(seconds=1)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1, first_attempt_at=past, lease_until=past, due_at=None)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.phase, message.reason) == (Phase.UNKNOWN, Reason.INTERRUPTED)
     assert sms.sms.entries() == []
@@ -161,12 +164,12 @@ def test_a_message_found_on_the_wire_after_its_lease_is_unknown(sms: Sandbox, se
 def test_one_drain_at_a_time(sms: Sandbox, sender: Sender) -> None:
     wish(sender)
     Connection.objects.update(lease_until=timezone.now() + timedelta(seconds=30))
-    assert dispatch.drain(sender.connection_id) == dispatch.Visit()
+    assert drain(sender.connection_id) == Visit(sender.connection_id)
     assert sms.sms.entries() == []
 
 
 def test_a_drain_lets_its_lease_go(sender: Sender) -> None:
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     connection = Connection.objects.get()
     assert (connection.lease_until, connection.lease_holder) == (None, None)
 
@@ -175,7 +178,7 @@ def test_an_uninstalled_portal_sends_nothing(sms: Sandbox, sender: Sender) -> No
     message = wish(sender)
     sender.portal.uninstalled_at = timezone.now()
     sender.portal.save()
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.phase, sms.sms.entries()) == (Phase.WAITING, [])
 
@@ -183,7 +186,7 @@ def test_an_uninstalled_portal_sends_nothing(sms: Sandbox, sender: Sender) -> No
 def test_the_rate_of_the_account_is_kept_over_drains(sms: Sandbox, sender: Sender) -> None:
     Connection.objects.update(rate=1.0, paced_until=timezone.now() + timedelta(seconds=60))
     wish(sender)
-    visit = dispatch.drain(sender.connection_id)
+    visit = drain(sender.connection_id)
     assert sms.sms.entries() == []
     assert visit.again is not None
     assert visit.again > timezone.now() + timedelta(seconds=50)
@@ -195,13 +198,13 @@ def test_ordinary_messages_go_before_bulk_ones(sms: Sandbox, sender: Sender) -> 
         wish(sender, f"+1202555010{number}")
     Message.objects.update(bulk=True)
     wish(sender, "+12025550109")
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     assert next(entry["to"] for entry in sms.sms.entries()) == "+12025550109"
 
 
 def test_an_exchange_holds_neither_number_nor_text_nor_secret(sender: Sender) -> None:
     wish(sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     exchange = Exchange.objects.get()
     kept = exchange.request + exchange.response + exchange.path + exchange.error
     assert (exchange.status, exchange.peer, exchange.message_id) == (201, "twilio", Message.objects.get().pk)
@@ -212,7 +215,7 @@ def test_an_exchange_holds_neither_number_nor_text_nor_secret(sender: Sender) ->
 def test_tallies_follow_the_status(sender: Sender) -> None:
     wish(sender)
     wish(sender, "+12025550199")
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     tallies = {(tally.status, tally.reason): tally.messages for tally in DayTally.objects.all()}
     assert tallies == {("sent", ""): 1, ("failed", "invalid_number"): 1}
 
@@ -220,23 +223,24 @@ def test_tallies_follow_the_status(sender: Sender) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_database_lost_right_after_a_claim_leaves_nothing_unknown(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
-    drain = Drain(sender.connection, Twilio)
+    Message.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     with database.execute_wrapper(away_once("messaging_sender")):
-        drain.run()
+        drain(sender.connection_id)
     message.refresh_from_db()
-    assert (message.phase, message.wait, sms.sms.entries()) == (Phase.WAITING, Wait.RETRY, [])
+    assert (message.phase, message.status, len(sms.sms.entries())) == (Phase.DONE, Status.SENT, 1)
 
 
-def test_a_drain_that_lost_its_lease_claims_nothing_more(sms: Sandbox, sender: Sender) -> None:
-    Connection.objects.update(concurrency=1, lease_holder=uuid.uuid4())
-    for _ in range(3):
-        wish(sender)
-    connection = Connection.objects.get()
-    drain = Drain(connection, Twilio)
-    drain.renew_at = 0.0
+def test_a_worker_that_lost_its_lease_claims_nothing_more(sms: Sandbox, sender: Sender) -> None:
+    board = Board(lambda _visit: None, inbox=SimpleQueue())
+    board.inbox.put(sender.connection_id)
+    board.turn(5.0)
     Connection.objects.update(lease_holder=uuid.uuid4())
-    drain.run()
-    assert sms.sms.entries() == []
+    wish(sender)
+    board.turn(0.0)
+    assert (sms.sms.entries(), len(board.drains)) == ([], 1)
+    board.held.renew_at = 0.0
+    board.turn(0.0)
+    assert board.drains == {}
 
 
 def test_an_answer_under_way_does_not_lift_the_throttling(sender: Sender) -> None:
@@ -244,8 +248,8 @@ def test_an_answer_under_way_does_not_lift_the_throttling(sender: Sender) -> Non
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     for message in (throttled, accepted):
         message.refresh_from_db()
-    record(sender.connection, Twilio, [Verdict.of(throttled, errors.Throttled(after=1e12), [])])
-    record(sender.connection, Twilio, [Verdict.of(accepted, Accepted(ref="SM1"), [])])
+    record([Batch(sender.connection, Twilio, [Verdict.of(throttled, errors.Throttled(after=1e12), [])])])
+    record([Batch(sender.connection, Twilio, [Verdict.of(accepted, Accepted(ref="SM1"), [])])])
     until = Connection.objects.get().throttled_until
     assert until is not None
     assert timedelta(hours=23) < until - timezone.now() < timedelta(hours=25)
@@ -255,20 +259,20 @@ def test_what_waits_for_a_portal_that_left_does_not_ring_without_end(sender: Sen
     wish(sender)
     sender.portal.uninstalled_at = timezone.now()
     sender.portal.save()
-    assert dispatch.drain(sender.connection_id).again is None
+    assert drain(sender.connection_id).again is None
 
 
 def test_an_unavailable_service_is_looked_for_again_before_its_messages_expire(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
     Connection.objects.update(service="missing")
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.phase, message.wait) == (Phase.WAITING, Wait.UNAVAILABLE)
     assert message.due_at is not None
     assert message.due_at < timezone.now() + timedelta(minutes=10)
     Connection.objects.update(service="twilio")
     Message.objects.update(due_at=timezone.now())
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     assert len(sms.sms.entries()) == 1
 
 
@@ -297,7 +301,7 @@ def test_a_repeat_that_waits_longer_than_the_service_remembers_becomes_unknown(
         Message.objects.update(phase=Phase.ON_WIRE, attempts=1, first_attempt_at=past, lease_until=past)
         sender.portal.uninstalled_at = None
         Connection.objects.update(throttled_until=timezone.now() + timedelta(hours=1))
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.phase, message.wait) == (Phase.WAITING, Wait.RETRY)
     before = len(sms.sms.entries())
@@ -307,7 +311,7 @@ def test_a_repeat_that_waits_longer_than_the_service_remembers_becomes_unknown(
         age_of_attempt["repeat_until"] = message.repeat_until - timedelta(hours=2)
     Message.objects.update(**age_of_attempt)
     connections.resume(Connection.objects.get())
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.phase, message.due_at, len(sms.sms.entries())) == (Phase.UNKNOWN, None, before)
     assert message.attempts == 1
@@ -317,10 +321,10 @@ def test_a_repeat_that_expires_is_unknown_and_not_failed(sms: Sandbox, sender: S
     gateway(sender, sms)
     sms.sms.switches.close = 1
     message = wish(sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     age(message, hours=25)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.phase, message.reason) == (Phase.UNKNOWN, Reason.TIMED_OUT)
 
@@ -331,7 +335,7 @@ def test_a_drain_that_looked_before_the_account_was_turned_on_holds_nothing(sms:
     message = wish(sender)
     connections.resume(Connection.objects.get())
     assert connections.hold(stale) == 0
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     assert message.status == Status.SENT
 
@@ -342,9 +346,9 @@ def test_a_refusal_of_old_credentials_does_not_block_the_new_ones(sms: Sandbox, 
     message.refresh_from_db()
     before = Connection.objects.get()
     connections.rotate(Connection.objects.get(), before.account, Account())
-    record(before, Twilio, [Verdict.of(message, errors.AccountBlocked("no"), [])])
+    record([Batch(before, Twilio, [Verdict.of(message, errors.AccountBlocked("no"), [])])])
     assert Connection.objects.get().state == "active"
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     assert message.status == Status.SENT
 
@@ -353,7 +357,7 @@ def test_resend_pressed_twice_sends_once(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
     first, second = intake.resend(message, 1), intake.resend(message, 1)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     assert first == second
     assert intake.resend(message, 1) == first
     assert len(sms.sms.entries()) == 1

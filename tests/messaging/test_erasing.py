@@ -4,11 +4,11 @@ import pytest
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import dispatch, erasing
+from b24app.messaging import erasing
 from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber, StopSource
 from b24app.messaging.models import Connection, DayTally, Message, Sender
 from b24app.portals.models import Portal
-from tests.messaging.conftest import a_portal, wish
+from tests.messaging.conftest import a_portal, drain, wish
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def left(sender: Sender) -> Portal:
     wish(sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     Portal.objects.update(uninstalled_at=timezone.now(), erase_at=timezone.now())
     return Portal.objects.get()
 

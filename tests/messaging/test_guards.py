@@ -9,14 +9,14 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from b24app.messaging import dispatch, guards, pausing, reports, stoplist
+from b24app.messaging import guards, pausing, reports, stoplist
 from b24app.messaging.guard_models import StoppedNumber, StopSource
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.statuses import Phase, Reason, Status, Wait
 from b24app.sandbox import Sandbox
 from providers.kit import contract
 from tests import factories
-from tests.messaging.conftest import again, claimed, many, rules, wait_for_lock, wish
+from tests.messaging.conftest import again, claimed, drain, many, rules, wait_for_lock, wish
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +47,7 @@ def test_a_message_erased_since_its_claim_does_not_go(front: Sender) -> None:
 def test_a_stopped_number_fails_as_opt_out_and_the_service_is_not_called(sms: Sandbox, sender: Sender) -> None:
     StoppedNumber.objects.create(portal=sender.portal, number="+12025550100", source=StopSource.HAND)
     stopped, free = wish(sender), wish(sender, "+12025550101")
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     again(stopped)
     assert (stopped.status, stopped.reason, stopped.service_code) == (Status.FAILED, Reason.OPT_OUT, stoplist.CODE)
     assert (stopped.attempts, stopped.first_attempt_at, stopped.sent_at) == (0, None, None)
@@ -77,7 +77,7 @@ def test_a_repeat_to_a_stopped_number_is_left_to_a_person_for_it_may_have_been_s
 
 def test_an_opt_out_at_the_service_puts_the_number_on_the_list(sender: Sender) -> None:
     refused, wrong = wish(sender, "+12025550196"), wish(sender, "+12025550199")
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     assert (again(refused).reason, again(wrong).reason) == (Reason.OPT_OUT, Reason.INVALID_NUMBER)
     assert list(StoppedNumber.objects.values_list("number", "source")) == [(refused.to, StopSource.REFUSAL)]
 
@@ -86,7 +86,7 @@ def test_an_opt_out_that_is_reported_later_puts_the_number_on_the_list(front: Se
     message = factories.message(front, status=Status.SENT, ref="SM1")
     told = contract.Report(ref="SM1", status=contract.Status.UNDELIVERED, word="undelivered", reason="opt_out")
     reports.keep(front.connection_id, [told])
-    reports.settle(front.connection_id)
+    reports.settle()
     assert again(message).status == Status.UNDELIVERED
     assert list(StoppedNumber.objects.values_list("number", "source")) == [(message.to, StopSource.REPORT)]
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.messaging import intake, push
+from b24app.messaging import gathering, intake, push
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status
 from b24app.portals.models import Portal
@@ -95,7 +95,7 @@ def test_an_early_word_is_confirmed_once_forty_seconds_after_receipt(
     push.drain(live.pk)
     assert Message.objects.get().push_at == message.received_at + timedelta(seconds=40)
     alpha.messages[-1].status = "sent"  # the portal overwrote it
-    Message.objects.update(received_at=timezone.now() - timedelta(seconds=41), push_at=timezone.now())
+    Message.objects.update(received_at=timezone.now() - timedelta(seconds=61), push_at=timezone.now() - gathering.FOR)
     push.drain(live.pk)
     message.refresh_from_db()
     assert (alpha.messages[-1].status, message.push_at) == ("delivered", None)
@@ -148,6 +148,39 @@ def test_confirming_a_thousand_early_words_costs_twenty_more(
     push.drain(live.pk)
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (40, 0)
     assert "QUERY_LIMIT_EXCEEDED" not in {call.outcome for call in alpha.rest_log}
+
+
+def under_way(sender: Sender) -> None:
+    """One more message of the portal that its service has just taken."""
+    now = timezone.now()
+    more = Message(portal=sender.portal, connection=sender.connection, sender=sender, message_id=uuid.uuid4().hex)
+    more.day, more.expires_at = now.date(), now + timedelta(hours=24)
+    more.save()
+    Message.objects.advance([Change(pk=more.pk, status=Status.SENT)])
+
+
+def test_a_word_waits_for_company_while_more_is_under_way(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    told(alpha, sender)
+    under_way(sender)
+    again = push.drain(live.pk)
+    assert batches(alpha) == 0
+    assert again is not None
+    assert again <= timezone.now() + gathering.LOOK_AGAIN
+
+
+def test_a_word_waits_for_company_no_longer_than_it_should(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    message = told(alpha, sender)
+    under_way(sender)
+    Message.objects.filter(pk=message.pk).update(push_at=timezone.now() - gathering.FOR)
+    push.drain(live.pk)
+    assert (batches(alpha), alpha.messages[-1].status) == (1, "delivered")
+
+
+def test_a_full_batch_waits_for_nobody(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    many_told(alpha, sender, gathering.BATCH + 1)
+    under_way(sender)
+    push.drain(live.pk)
+    assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (1, 1)
 
 
 def test_a_row_that_appears_late_is_told_again_a_moment_later(
@@ -286,11 +319,11 @@ def test_queued_that_may_have_arrived_is_taken_back_when_the_message_is_sent(
 
 
 def test_a_visit_that_lost_its_lease_says_nothing_more(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    many_told(alpha, sender, 2 * push.BATCH)
+    many_told(alpha, sender, 2 * gathering.BATCH)
 
     def taken_over(execute: Any, sql: str, *rest: Any) -> Any:
         found = execute(sql, *rest)
-        if 'UPDATE "messaging_message" SET "pushed"' in sql:
+        if sql == push.TOLD:
             Portal.objects.update(push_lease_until=timezone.now() + timedelta(seconds=300))
         return found
 
@@ -322,7 +355,7 @@ def test_a_message_sent_while_queued_was_being_told_is_told_as_sent(
     Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now())
     stale = Message.objects.get()
     Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
-    push._acknowledge(stale, Answer(True))
+    push._acknowledge([stale], [Answer(True)])
     message.refresh_from_db()
     assert message.pushed == Status.QUEUED
     assert message.push_at is not None

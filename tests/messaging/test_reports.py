@@ -7,16 +7,17 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from b24app.messaging import dispatch, reports
+from b24app.messaging import reports
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
+from b24app.messaging.outcomes import Batch, record
 from b24app.messaging.statuses import Phase, Reason, Status
-from b24app.messaging.verdicts import Verdict, record
+from b24app.messaging.verdicts import Verdict
 from b24app.portals.models import Portal
 from b24app.sandbox import Sandbox
 from providers.kit import contract, errors
 from providers.kit.http import Exchange
 from providers.twilio import Twilio
-from tests.messaging.conftest import wish
+from tests.messaging.conftest import drain, wish
 
 pytestmark = pytest.mark.django_db
 
@@ -29,14 +30,14 @@ def report(ref: str, status: str | None, word: str = "", **fields: str) -> contr
 @pytest.fixture
 def sent(sender: Sender) -> Message:
     message = wish(sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     message.refresh_from_db()
     return message
 
 
 def take(message: Message, *told: contract.Report) -> Message:
     reports.keep(message.connection_id, told)
-    reports.settle(message.connection_id)
+    reports.settle()
     message.refresh_from_db()
     return message
 
@@ -85,11 +86,11 @@ def test_a_report_that_outruns_the_receipt_is_applied_when_the_ref_is_written(se
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     reports.keep(sender.connection_id, [report("SM-early", "delivered")])
-    reports.settle(sender.connection_id)
+    reports.settle()
     assert Message.objects.get().status == Status.QUEUED
     receipt = Verdict.of(message, contract.Accepted(ref="SM-early"), [])
-    assert record(sender.connection, Twilio, [receipt])
-    reports.settle(sender.connection_id)
+    assert record([Batch(sender.connection, Twilio, [receipt])])
+    reports.settle()
     assert Message.objects.get().status == Status.DELIVERED
 
 
@@ -98,8 +99,8 @@ def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: 
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     reports.keep(sender.connection_id, [report("", "delivered")], message.reference.hex)
-    reports.settle(sender.connection_id)
-    record(sender.connection, Twilio, [Verdict.of(message, contract.Accepted(ref="SM-late", parts=2), [])])
+    reports.settle()
+    record([Batch(sender.connection, Twilio, [Verdict.of(message, contract.Accepted(ref="SM-late", parts=2), [])])])
     message.refresh_from_db()
     assert (message.status, message.ref, message.parts) == (Status.DELIVERED, "SM-late", 2)
 
@@ -107,27 +108,27 @@ def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: 
 def test_a_report_by_our_reference_proves_acceptance_while_the_outcome_is_unknown(sms: Sandbox, sender: Sender) -> None:
     sms.sms.switches.close = 1
     message = wish(sender)
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     told = report("SM1", "delivered")
     reports.keep(sender.connection_id, [told], message.reference.hex)
-    reports.settle(sender.connection_id)
+    reports.settle()
     message.refresh_from_db()
     assert (message.status, message.phase, message.ref) == (Status.DELIVERED, Phase.DONE, "SM1")
 
 
 def test_reports_that_name_nothing_are_told_apart_by_their_address(sender: Sender) -> None:
     first, second = wish(sender), wish(sender, "+12025550101")
-    dispatch.drain(sender.connection_id)
+    drain(sender.connection_id)
     for message in (first, second):
         reports.keep(sender.connection_id, [report("", "delivered")], message.reference.hex)
-    reports.settle(sender.connection_id)
+    reports.settle()
     assert set(Message.objects.values_list("status", flat=True)) == {Status.DELIVERED}
 
 
 def test_a_report_never_leaves_the_connection_of_its_address(sent: Message, connection: Connection) -> None:
     other = Connection.objects.create(portal=connection.portal, service="twilio", title="Other", account={})
     reports.keep(other.pk, [report(sent.ref, "delivered")], sent.reference.hex)
-    reports.settle(other.pk)
+    reports.settle()
     sent.refresh_from_db()
     assert sent.status == Status.SENT
 
@@ -136,7 +137,7 @@ def test_a_report_for_nobody_is_looked_for_less_and_less_and_then_given_up(conne
     reports.keep(connection.pk, [report("somebody-elses", "delivered")])
     for _ in range(6):
         DeliveryReport.objects.update(due_at=timezone.now())
-        reports.settle(connection.pk)
+        reports.settle()
     kept = DeliveryReport.objects.get()
     assert (kept.tries, kept.due_at, kept.message_id) == (6, None, None)
 
@@ -164,7 +165,7 @@ def test_parts_that_never_report_leave_the_word_to_the_others_after_an_hour(sent
     take(sent, report("part-1", "delivered"))
     past = timezone.now() - timedelta(hours=1, seconds=1)
     DeliveryReport.objects.update(received_at=past, due_at=timezone.now())
-    reports.settle(sent.connection_id)
+    reports.settle()
     sent.refresh_from_db()
     assert sent.status == Status.DELIVERED
 
@@ -175,7 +176,7 @@ def test_a_silent_service_is_asked(sms: Sandbox, sent: Message) -> None:
     assert sms.wait_until(lambda: sms.sms.find(sent.ref).status == "delivered")  # type: ignore[union-attr]
     Message.objects.update(poll_at=timezone.now())
     again = reports.poll(sent.connection_id)
-    reports.settle(sent.connection_id)
+    reports.settle()
     sent.refresh_from_db()
     assert (sent.status, sent.polls) == (Status.DELIVERED, 1)
     assert again is not None
@@ -215,7 +216,7 @@ def test_words_postgresql_cannot_hold_cost_neither_their_verdict_nor_the_others(
         response="\0",
         error="\0",
     )
-    record(sender.connection, Twilio, [Verdict.of(refused, said, [spoken]), Verdict.of(accepted, receipt, [])])
+    record([Batch(sender.connection, Twilio, [Verdict.of(refused, said, [spoken]), Verdict.of(accepted, receipt, [])])])
     for message in (refused, accepted):
         message.refresh_from_db()
     assert (refused.status, refused.detail) == (Status.FAILED, "cut in half: \ufffd\ufffd")
@@ -234,7 +235,7 @@ def test_queued_at_the_service_proves_that_it_took_a_message_of_unknown_outcome(
     message = wish(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
     reports.keep(sender.connection_id, [report("SM1", "queued")], message.reference.hex)
-    reports.settle(sender.connection_id)
+    reports.settle()
     message.refresh_from_db()
     assert (message.status, message.phase, message.ref) == (Status.SENT, Phase.DONE, "SM1")
 
@@ -251,7 +252,7 @@ def test_a_service_without_an_account_is_asked_too(portal: Portal) -> None:
     practice = Connection.objects.create(portal=portal, service="demo", title="Practice", account={})
     sender = Sender.objects.create(portal=portal, connection=practice, code="practice", names={"en": "Practice"})
     message = wish(sender, "+12025550114")
-    dispatch.drain(practice.pk)
+    drain(practice.pk)
     message.refresh_from_db()
     assert (message.status, message.poll_at is not None) == (Status.SENT, True)
     Message.objects.update(poll_at=timezone.now())

@@ -93,7 +93,7 @@ def test_nothing_is_due_but_what_waits_for_its_next_try(told: Sequence[Message])
     assert not sweep.to_drain()
     assert not sweep.to_poll()
     assert not sweep.to_push()
-    assert not sweep.to_settle()
+    assert not sweep.reports_are_due()
     waiting = Message.objects.filter(phase=Phase.WAITING)
     assert {(one.wait, one.to[-2:]) for one in waiting} == {(Wait.RETRY, "99")}
     assert all(one.due_at and timezone.now() < one.due_at < one.expires_at for one in waiting)

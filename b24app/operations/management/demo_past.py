@@ -13,7 +13,7 @@ from random import Random
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from b24app.messaging import connections, intake, reports, verdicts
+from b24app.messaging import connections, intake, outcomes, reports, verdicts
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.statuses import Phase
@@ -71,7 +71,7 @@ def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> N
     kind = registry.get(connection.service)
     http = connections.http_for(kind, connection.account, lambda _exchange: None)
     service = kind(connection.account, http, SharedMemo(connection.uuid.hex))
-    verdicts.record(connection, kind, [_verdict(random, service, message) for _one, message in due])
+    outcomes.record([outcomes.Batch(connection, kind, [_verdict(random, service, message) for _one, message in due])])
     http.close()
 
 
@@ -116,7 +116,7 @@ def _report(connection: Connection, pairs: Iterable[Pair]) -> None:
         if message.ref and (status := one.fate.reported)
     ]
     reports.keep(connection.pk, told)
-    reports.settle(connection.pk)
+    reports.settle()
 
 
 def _move_into_the_past(random: Random, sender: Sender) -> None:

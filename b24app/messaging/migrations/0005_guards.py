@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('messaging', '0003_long_waits'),
+        ('messaging', '0004_due_in_order'),
         ('portals', '0002_erasure_and_reconnect'),
     ]
 

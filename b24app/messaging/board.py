@@ -1,0 +1,199 @@
+"""Step 2: one thread of a worker drains every connection it was rung for, and writes for all of them together.
+
+Flights have threads of their own and do HTTP and nothing else; this thread does the database, in bulk: what twenty
+accounts say in the same moment is one transaction.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+
+import structlog
+from django.db import connection as database
+from django.utils import timezone
+
+from b24app.core import spool, stopping
+from b24app.core.outage import AWAY
+from b24app.messaging import bell, budget, claims, guards, outcomes, sending
+from b24app.messaging.dispatch import Visit
+from b24app.messaging.holding import LINGER, Holding, learn
+from b24app.messaging.models import Message, Sender
+from b24app.messaging.outcomes import Batch
+from b24app.messaging.sending import Drain, Landing
+from b24app.messaging.verdicts import Verdict
+
+log = structlog.get_logger(__name__)
+
+POLL = 0.025  # seconds between looks for new messages of a connection that is held
+GATHER = 0.005  # seconds in which verdicts and rings gather to be worked off together
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between tries while the database is away
+GIVE_UP = 14.0  # seconds after which a worker that was asked to stop waits for no service any more
+
+
+Inbox = SimpleQueue[int | Landing]
+_inbox: Inbox = SimpleQueue()
+
+
+def ring(connection_id: int) -> None:
+    """Something may be sent on a connection: this process's board takes it up."""
+    _inbox.put(connection_id)
+
+
+class Board:
+    """All connections that this process drains. `leave` hears of every connection that is let go, and rings."""
+
+    def __init__(self, leave: Callable[[Visit], None], *, linger: float = LINGER, inbox: Inbox = _inbox) -> None:
+        self.held = Holding(leave, linger)
+        self.drains = self.held.drains
+        self.inbox = inbox
+        self.threads = ThreadPoolExecutor(budget.FLIGHTS + budget.SLOW_FLIGHTS, thread_name_prefix="flight")
+        self.rung: set[int] = set()
+        self.landed: dict[int, list[Landing]] = defaultdict(list)
+        self.doubts: list[dict[str, object]] = []
+        self.leaving = False
+        self.away_until = 0.0
+        self.pause = FIRST_PAUSE
+
+    def run(self) -> None:
+        """Work until the process is asked to stop, then bring home what is in the air."""
+        while not stopping.asked():
+            self._turn(self._patience())
+        self.stop()
+
+    def _turn(self, patience: float) -> None:
+        try:
+            self.turn(patience)
+        except Exception:  # a defect of ours must not end the thread that everybody's messages wait for
+            log.exception("board_broke")
+            database.close()
+            stopping.wait(1.0)
+
+    def turn(self, patience: float) -> None:
+        """Hear what happened, for at most so many seconds, and do what is to be done about it."""
+        self._hear(patience)
+        if time.monotonic() < self.away_until:
+            return
+        try:
+            self._write()
+            self._give_back()
+            self.held.renew()
+            if not self.leaving:
+                self.held.admit(self.rung)
+                self.rung.clear()
+                self._launch()
+            self.held.let_go_of_idle(busy=self.landed)
+        except AWAY:
+            database.close()
+            self.away_until = time.monotonic() + self.pause
+            self.pause = min(self.pause * 2, LONGEST_PAUSE)
+        else:
+            self.pause = FIRST_PAUSE
+
+    def stop(self) -> None:
+        """Wait for what is in the air, but not for long; whatever cannot be written now waits on disk."""
+        self.leaving = True
+        end = time.monotonic() + GIVE_UP
+        while (self._in_air() or self.landed) and time.monotonic() < end:
+            self._turn(0.2)
+        for drain in self.drains.values():
+            for message, _started in list(drain.flying.values()):
+                self._take(Landing(drain, Verdict.interrupted(message)))
+        try:
+            self._write()
+            self._give_back()
+            self.held.let_go(list(self.drains))
+        except AWAY:
+            self._keep_on_disk()
+        self.threads.shutdown(wait=False)
+
+    # -- hearing ---------------------------------------------------------------------------------------------------
+
+    def _patience(self) -> float:
+        if time.monotonic() < self.away_until:
+            return max(0.01, self.away_until - time.monotonic())
+        if self.landed or self.rung:
+            return 0.0
+        if not self.drains:
+            return 1.0
+        return POLL if any(drain.room() for drain in self.drains.values()) else 10 * POLL
+
+    def _hear(self, patience: float) -> None:
+        try:
+            self._take(self.inbox.get(timeout=patience) if patience else self.inbox.get_nowait())
+        except Empty:
+            return
+        time.sleep(GATHER)
+        for _ in range(self.inbox.qsize()):
+            self._take(self.inbox.get_nowait())
+
+    def _take(self, heard: int | Landing) -> None:
+        if isinstance(heard, int):
+            self.rung.add(heard)
+        elif heard.drain.lands(heard.verdict):
+            self.landed[heard.drain.connection.pk].append(heard)
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        if not self.landed:
+            return
+        batches = [
+            Batch(landings[0].drain.connection, landings[0].drain.service, [one.verdict for one in landings])
+            for landings in self.landed.values()
+        ]
+        if outcomes.record_apart(batches):
+            bell.settle()
+        for landings in self.landed.values():
+            learn(landings[0].drain)
+        self.landed.clear()
+
+    def _give_back(self) -> None:
+        """The database went away during a claim: what it may have handed out all the same was never sent."""
+        while self.doubts:
+            claims.give_back(self.doubts[0])
+            del self.doubts[0]
+
+    # -- flying ----------------------------------------------------------------------------------------------------
+
+    def _launch(self) -> None:
+        wants = budget.wants(self.drains)
+        if not wants:
+            return
+        lease = timezone.now() + claims.MESSAGE_LEASE
+        self.doubts.append({"connections": [want.connection for want in wants], "lease": lease.isoformat()})
+        messages = guards.sift(self._without_the_dead(claims.claim(self.held.holder, wants, lease)))
+        sending.know_senders(self.drains, messages)
+        self.doubts.pop()
+        for message in messages:
+            drain = self.drains[message.connection_id]
+            drain.takes_off(message)
+            self.threads.submit(self._fly, drain, message, drain.senders[message.sender_id])
+        for pk in {message.connection_id for message in messages}:
+            self.drains[pk].claims += 1
+
+    def _without_the_dead(self, messages: Iterable[Message]) -> list[Message]:
+        now = timezone.now()
+        alive: list[Message] = []
+        dead: dict[int, list[Message]] = defaultdict(list)
+        for message in messages:
+            (dead[message.connection_id] if claims.is_dead(message, now) else alive).append(message)
+        for pk, some in dead.items():
+            claims.bury(self.drains[pk].service, some)
+            self.drains[pk].touched_at = time.monotonic()
+        return alive
+
+    def _fly(self, drain: Drain, message: Message, sender: Sender) -> None:
+        self.inbox.put(Landing(drain, drain.attempt(message, sender)))
+
+    def _in_air(self) -> int:
+        return sum(len(drain.flying) for drain in self.drains.values())
+
+    # -- leaving -----------------------------------------------------------------------------------------------------
+
+    def _keep_on_disk(self) -> None:
+        for pk, landings in self.landed.items():
+            spool.put("verdicts", {"connection": pk, "verdicts": [one.verdict.to_json() for one in landings]})
+        for doubt in self.doubts:
+            spool.put("claim", doubt)

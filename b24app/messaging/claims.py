@@ -1,0 +1,109 @@
+"""Claiming: which messages of which connections go on the wire now, in one statement for all that a worker drains."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from b24app.messaging.models import Message
+from b24app.messaging.outcomes import question_of_unknown
+from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
+from providers.kit.contract import Provider
+
+MESSAGE_LEASE = timedelta(seconds=180)  # longer than the longest send and a minute without a database
+
+# The branches of the union run one after the other, and the second only for room that the first leaves. What is dead
+# comes along, so that nobody has to look for it: it is in the order of `due_at` like everything else.
+CLAIM = """
+WITH wanted AS (
+    SELECT w.id, w.room, w.bulk
+    FROM unnest(%(ids)s::bigint[], %(rooms)s::int[], %(bulk)s::bool[], %(checked)s::timestamptz[])
+         AS w(id, room, bulk, checked_at)
+    JOIN messaging_connection c ON c.id = w.id JOIN portals_portal p ON p.id = c.portal_id
+    WHERE c.lease_holder = %(holder)s AND c.state = 'active' AND c.checked_at IS NOT DISTINCT FROM w.checked_at
+      AND (c.throttled_until IS NULL OR c.throttled_until <= %(now)s)
+      AND (c.breaker_until IS NULL OR c.breaker_until <= %(now)s) AND p.uninstalled_at IS NULL
+), picked AS MATERIALIZED (
+    SELECT due.id, due.expires_at > %(now)s AND (due.repeat_until IS NULL OR due.repeat_until > %(now)s) AS alive
+    FROM wanted w CROSS JOIN LATERAL (
+        SELECT * FROM (SELECT m.id, m.expires_at, m.repeat_until FROM messaging_message m
+         WHERE m.connection_id = w.id AND m.phase = 'waiting' AND m.bulk = w.bulk AND m.due_at <= %(now)s
+         ORDER BY m.due_at, m.id LIMIT w.room FOR UPDATE SKIP LOCKED) first
+        UNION ALL
+        SELECT * FROM (SELECT m.id, m.expires_at, m.repeat_until FROM messaging_message m
+         WHERE m.connection_id = w.id AND m.phase = 'waiting' AND m.bulk = NOT w.bulk AND m.due_at <= %(now)s
+         ORDER BY m.due_at, m.id LIMIT w.room FOR UPDATE SKIP LOCKED) rest
+        LIMIT w.room) due
+)
+UPDATE messaging_message m SET
+    phase = 'on_wire', wait = '', lease_until = %(lease)s,
+    attempts = m.attempts + picked.alive::int,
+    first_attempt_at = CASE WHEN picked.alive THEN coalesce(m.first_attempt_at, %(now)s) ELSE m.first_attempt_at END
+FROM picked WHERE m.id = picked.id
+RETURNING m.*
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """So many messages of one connection, bulk first or last; nothing if the account has other credentials by now."""
+
+    connection: int
+    room: int
+    bulk_first: bool
+    checked_at: datetime | None
+
+
+def claim(holder: uuid.UUID, wants: Sequence[Want], lease: datetime) -> list[Message]:
+    """Put what is due on the wire until `lease`, where `holder` has the connection's lease and it may send.
+
+    Messages too old to be sent are among them: see `is_dead`.
+    """
+    values = {
+        "holder": holder,
+        "now": timezone.now(),
+        "lease": lease,
+        "ids": [want.connection for want in wants],
+        "rooms": [want.room for want in wants],
+        "bulk": [want.bulk_first for want in wants],
+        "checked": [want.checked_at for want in wants],
+    }
+    return sorted(Message.objects.raw(CLAIM, values), key=lambda message: message.pk)
+
+
+def is_dead(message: Message, now: datetime) -> bool:
+    """Whether a claimed message waited for its whole life, or so long that a repeat would be sent a second time."""
+    return message.expires_at <= now or (message.repeat_until is not None and message.repeat_until <= now)
+
+
+def bury(service: type[Provider], dead: Iterable[Message], *, phase: Phase = Phase.ON_WIRE) -> None:
+    """Fail what has waited for its whole life; what may have been sent meanwhile becomes unknown."""
+    doubtful: list[Message] = []
+    expired: list[Message] = []
+    for message in dead:
+        (expired if message.repeat_until is None else doubtful).append(message)
+    Message.objects.advance(
+        Change(pk=one.pk, status=Status.FAILED, reason=Reason.EXPIRED, code=one.service_code, detail=one.detail)
+        for one in expired
+    )
+    if doubtful:
+        Message.objects.filter(pk__in=[one.pk for one in doubtful], phase=phase).update(
+            phase=Phase.UNKNOWN,
+            wait=Wait.NONE,
+            due_at=None,
+            lease_until=None,
+            reason=Reason.TIMED_OUT,
+            poll_at=question_of_unknown(service),
+        )
+
+
+def give_back(kept: Mapping[str, Any]) -> None:
+    """Let messages wait again that were claimed under this very lease and surely never left."""
+    Message.objects.filter(
+        connection__in=kept["connections"],
+        phase=Phase.ON_WIRE,
+        lease_until=datetime.fromisoformat(kept["lease"]),
+    ).update(phase=Phase.WAITING, wait=Wait.RETRY, due_at=timezone.now(), lease_until=None)

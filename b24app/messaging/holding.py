@@ -1,0 +1,137 @@
+"""The connections whose leases a board holds: taken, renewed, let go."""
+
+import time
+import uuid
+from collections.abc import Callable, Container, Sequence
+
+import structlog
+from django.utils import timezone
+
+from b24app.core.outage import AWAY
+from b24app.messaging import bell, dispatch
+from b24app.messaging.dispatch import Visit
+from b24app.messaging.models import Connection, ConnectionState
+from b24app.messaging.sending import Drain
+
+log = structlog.get_logger(__name__)
+
+LINGER = 2.0  # seconds a connection is held after its last message
+REST = 60.0  # seconds the open sockets of a connection are kept after that
+RENEW_EVERY = 5.0  # seconds
+
+
+class Holding:
+    """`leave` hears of every connection that is let go, and rings."""
+
+    def __init__(self, leave: Callable[[Visit], None], linger: float) -> None:
+        self.leave = leave
+        self.linger = linger
+        self.holder = uuid.uuid4()
+        self.drains: dict[int, Drain] = {}
+        self.resting: dict[int, Drain] = {}
+        self.renew_at = 0.0
+
+    def renew(self) -> None:
+        """Hold the leases; whoever lost one claims nothing more. And see what people changed meanwhile."""
+        if time.monotonic() < self.renew_at:
+            return
+        self.renew_at = time.monotonic() + RENEW_EVERY
+        self._forget_resting()
+        if not self.drains:
+            return
+        mine = set(dispatch.renew(self.holder, self.drains.keys()))
+        fresh = dispatch.load(mine)
+        for pk, drain in self.drains.items():
+            known = fresh.get(pk)
+            if (
+                known is None
+                or known.state != ConnectionState.ACTIVE
+                or known.checked_at != drain.connection.checked_at
+            ):
+                drain.closed = True
+            else:
+                drain.connection = known
+                drain.senders.clear()
+                learn(drain)
+        for pk in dispatch.lost(mine):
+            dispatch.recover(self.drains[pk].connection, self.drains[pk].service)
+        self._mark_slow()
+
+    def _mark_slow(self) -> None:
+        for drain in self.drains.values():
+            if drain.hangs and not drain.connection.slow:
+                Connection.objects.filter(pk=drain.connection.pk).update(slow=True)
+                drain.connection.slow = True
+
+    def _forget_resting(self) -> None:
+        now = time.monotonic()
+        for pk in [pk for pk, drain in self.resting.items() if now - drain.touched_at > REST]:
+            self.resting.pop(pk).http.close()
+
+    def admit(self, rung: set[int]) -> None:
+        """Take the leases of connections that were rung for, as far as they are free, and put right what must be."""
+        new = rung - self.drains.keys()
+        if new:
+            taken = dispatch.acquire(self.holder, new)
+            lost, known = set(dispatch.lost(taken)), dispatch.load(taken)
+            for pk in taken:
+                self._open_safely(pk, known.get(pk), lost=pk in lost)
+        for pk in rung & self.drains.keys():
+            self.drains[pk].touched_at = time.monotonic()
+
+    def _open_safely(self, pk: int, connection: Connection | None, *, lost: bool) -> None:
+        try:
+            self._open(pk, connection, lost=lost)
+        except AWAY:
+            raise
+        except Exception:  # one account must not hold up the others; the sweep rings for it again
+            log.exception("connection_not_opened", connection=pk)
+            self.drains.pop(pk, None)
+            dispatch.let_go(self.holder, {pk: connection.paced_until if connection else None})
+
+    def _open(self, pk: int, connection: Connection | None, *, lost: bool) -> None:
+        left = connection is None or connection.portal.uninstalled_at is not None
+        service = None if connection is None or left else dispatch.service_of(connection)
+        if connection is None or service is None:
+            dispatch.let_go(self.holder, {pk: connection.paced_until if connection else None})
+            if not left:
+                self._leave([pk])
+            return
+        if lost:
+            dispatch.recover(connection, service)
+        before = self.resting.pop(pk, None)
+        same = before is not None and before.connection.checked_at == connection.checked_at
+        drain = self.drains[pk] = Drain(connection, service, before.http if before and same else None)
+        if connection.state != ConnectionState.ACTIVE:
+            dispatch.settle_waiting(connection, service)
+            drain.closed = True
+        learn(drain)
+
+    def let_go_of_idle(self, busy: Container[int]) -> None:
+        """Let go of connections with nothing in the air that are closed or had nothing to do for a while."""
+        lately = time.monotonic() - self.linger
+        done = [pk for pk, one in self.drains.items() if not one.flying and (one.closed or one.touched_at <= lately)]
+        self.let_go([pk for pk in done if pk not in busy])
+
+    def let_go(self, ids: Sequence[int]) -> None:
+        """Give leases back, and say when each connection is next worth a visit."""
+        if not ids:
+            return
+        # Rings are dropped while a connection is held. From here on they are not, and then it is looked at once more.
+        bell.heard_all("drain", ids)
+        dispatch.let_go(self.holder, {pk: self.drains[pk].pace.used_until for pk in ids})
+        for pk in ids:
+            self.resting[pk] = self.drains.pop(pk)
+        self._leave(ids)
+
+    def _leave(self, ids: Sequence[int]) -> None:
+        visits = {visit.connection: visit for visit in dispatch.look_ahead(ids)}
+        for pk in ids:
+            self.leave(visits.get(pk, Visit(pk)))
+
+
+def learn(drain: Drain) -> None:
+    """What is known of the account may close it; once closed stays closed."""
+    now, connection = timezone.now(), drain.connection
+    until = [moment for moment in (connection.throttled_until, connection.breaker_until) if moment and moment > now]
+    drain.closed = drain.closed or bool(until)

@@ -1,0 +1,228 @@
+"""The rows that verdicts change: messages, parts, exchanges, and what is thought of the accounts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from operator import itemgetter
+from typing import Any
+
+import structlog
+from django.db import connection as database
+from django.db import transaction
+from django.utils import timezone
+
+from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core.outage import AWAY
+from b24app.core.times import backoff
+from b24app.journal.models import Exchange as ExchangeRow
+from b24app.journal.recording import row
+from b24app.messaging import accounts, stoplist
+from b24app.messaging.guard_models import StopSource
+from b24app.messaging.models import Connection, Message, MessagePart
+from b24app.messaging.statuses import Change, Reason, Status, Wait
+from b24app.messaging.verdicts import Kind, Verdict
+from providers.kit import registry
+from providers.kit.contract import Provider, Reports
+
+log = structlog.get_logger(__name__)
+
+ASK_POLLED = (5, 15, 60, 300, 1800, 7200, 21_600, 86_400)  # seconds after acceptance, one step a time
+ASK_PUSHED = (1800, 10_800, 86_400)  # only what was never reported
+ASK_UNKNOWN = 30.0
+REPEAT_TAKES = timedelta(seconds=60)  # at most, from the claim to the service
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one account's service said."""
+
+    connection: Connection
+    service: type[Provider]
+    verdicts: Sequence[Verdict]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Rows to write for some batches."""
+
+    changes: list[Change] = field(default_factory=list)
+    waits: list[tuple[Any, ...]] = field(default_factory=list)
+    parts: list[MessagePart] = field(default_factory=list)
+    exchanges: list[ExchangeRow] = field(default_factory=list)
+
+
+def record(batches: Sequence[Batch]) -> set[int]:
+    """Write verdicts and what they say of their accounts, in one transaction; safe to run twice.
+
+    Answers the connections where early reports wait for one of the refs. The refs are committed before they are looked
+    for: reports are kept before they look for the ref, so whoever comes second sees the other.
+    """
+    outcome = Outcome()
+    for batch in batches:
+        for verdict in batch.verdicts:
+            _judge(batch.connection, batch.service, verdict, outcome)
+            outcome.exchanges += _exchanges(batch.connection, verdict)
+    _write(outcome)
+    accounts.judge((batch.connection, batch.verdicts) for batch in batches)
+    return _reported_early(batches)
+
+
+def record_apart(batches: Sequence[Batch]) -> set[int]:
+    """Like `record`, but a verdict that cannot be written costs no other: its message becomes unknown. Raises AWAY."""
+    try:
+        return record(batches)
+    except AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a service said that we did not expect
+        log.warning("verdicts_written_apart", error=type(error).__name__)
+        alone = [Batch(one.connection, one.service, [verdict]) for one in batches for verdict in one.verdicts]
+    return {pk for batch in alone for pk in _record_one(batch)}
+
+
+def _record_one(batch: Batch) -> set[int]:
+    try:
+        return record([batch])
+    except AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001 - see above
+        known = {"message": batch.verdicts[0].pk, "service": batch.service.code, "error": type(error).__name__}
+        log.error("verdict_cannot_be_kept", **known)
+        return set()
+
+
+def take_kept(kept: Mapping[str, Any]) -> None:
+    """Write verdicts that waited on disk."""
+    connection = Connection.objects.get(pk=kept["connection"])
+    verdicts = [Verdict.from_json(one) for one in kept["verdicts"]]
+    record([Batch(connection, registry.get(connection.service), verdicts)])
+
+
+def _reported_early(batches: Sequence[Batch]) -> set[int]:
+    pairs = [
+        (batch.connection.pk, ref)
+        for batch in batches
+        for verdict in batch.verdicts
+        for ref in (verdict.ref, *verdict.refs)
+        if ref
+    ]
+    if not pairs:
+        return set()
+    with database.cursor() as cursor:
+        cursor.execute(EARLY, [timezone.now(), *(list(column) for column in zip(*pairs, strict=True))])
+        return {connection for (connection,) in cursor.fetchall()}
+
+
+@repeated_on_deadlock
+def _write(outcome: Outcome) -> None:
+    with transaction.atomic():
+        climbed = Message.objects.advance(outcome.changes)
+        stoplist.learn_from((one.pk for one in outcome.changes if one.reason == Reason.OPT_OUT), StopSource.REFUSAL)
+        _complete_late(change for change in outcome.changes if change.ref and change.pk not in climbed)
+        _wait(outcome.waits)
+        MessagePart.objects.bulk_create(outcome.parts, ignore_conflicts=True)
+        ExchangeRow.objects.bulk_create(outcome.exchanges)
+
+
+def _judge(connection: Connection, service: type[Provider], verdict: Verdict, outcome: Outcome) -> None:
+    proven = verdict.kind == Kind.REJECTED and verdict.reason == "duplicate" and verdict.repeated
+    if verdict.kind == Kind.ACCEPTED or proven:
+        outcome.changes.append(_accepted(service, verdict))
+        if len(verdict.refs) > 1:
+            outcome.parts += [
+                MessagePart(connection=connection, message_id=verdict.pk, ref=ref) for ref in verdict.refs
+            ]
+    elif verdict.kind == Kind.REJECTED:
+        reason = Reason(verdict.reason) if verdict.reason in Reason.values else Reason.REJECTED
+        outcome.changes.append(
+            Change(pk=verdict.pk, status=Status.FAILED, reason=reason, code=verdict.code, detail=verdict.words)
+        )
+    else:
+        after = _next(connection, service, verdict)
+        outcome.waits.append((verdict.pk, verdict.attempt, *after, verdict.code, verdict.words))
+
+
+def _accepted(service: type[Provider], verdict: Verdict) -> Change:
+    return Change(
+        pk=verdict.pk,
+        status=Status.SENT,
+        ref=verdict.ref or next(iter(verdict.refs), ""),
+        parts=verdict.parts or len(verdict.refs) or None,
+        price=Decimal(verdict.price) if verdict.price else None,
+        currency=verdict.currency,
+        poll_at=first_question(service),
+    )
+
+
+def first_question(service: type[Provider]) -> datetime | None:
+    """When a service that can be asked is first asked about a message it has accepted."""
+    if not service.can("look_up"):
+        return None
+    steps = ASK_POLLED if service.reports == Reports.POLLED else ASK_PUSHED
+    return timezone.now() + timedelta(seconds=steps[0])
+
+
+def _next(connection: Connection, service: type[Provider], verdict: Verdict) -> tuple[Any, ...]:
+    """phase, wait, due_at, reason, repeat_until, poll_at after a send neither accepted nor refused for good."""
+    now, expires = timezone.now(), datetime.fromisoformat(verdict.expires_at)
+    if verdict.kind == Kind.ACCOUNT_BLOCKED:
+        return "waiting", Wait.BLOCKED, now, "", None, None  # held when the account is blocked
+    if verdict.kind == Kind.THROTTLED:
+        pause = timedelta(seconds=verdict.after) if verdict.after else backoff(verdict.attempt, first=2, limit=600)
+        return "waiting", Wait.RATE, min(now + pause, expires), "", None, None
+    due = min(now + backoff(verdict.attempt, first=5, limit=3600), expires)
+    if verdict.kind == Kind.UNREACHABLE:
+        return "waiting", Wait.RETRY, due, "", None, None
+    until = repeatable_until(connection, service, datetime.fromisoformat(verdict.first_attempt_at))
+    if due < until:
+        return "waiting", Wait.RETRY, due, "", until, None
+    return "unknown", Wait.NONE, None, Reason.TIMED_OUT, None, question_of_unknown(service)
+
+
+def repeatable_until(connection: Connection, service: type[Provider], first_attempt: datetime) -> datetime:
+    """Until when the service surely recognises our reference, so that a repeat is not sent twice."""
+    return first_attempt + service.recognises_for(connection.account) - REPEAT_TAKES
+
+
+def question_of_unknown(service: type[Provider]) -> datetime | None:
+    """When a service that knows our reference is asked whether it took the message."""
+    return timezone.now() + timedelta(seconds=ASK_UNKNOWN) if service.known_by_reference else None
+
+
+WAIT = """
+UPDATE messaging_message m
+SET phase = w.phase, wait = w.wait, due_at = w.due_at, reason = w.reason, service_code = left(w.code, 60),
+    detail = left(w.words, 300), lease_until = NULL, repeat_until = coalesce(w.repeat_until, m.repeat_until),
+    poll_at = w.poll_at
+FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[],
+            %s::timestamptz[], %s::text[], %s::text[])
+     AS w(id, attempt, phase, wait, due_at, reason, repeat_until, poll_at, code, words)
+WHERE m.id = w.id AND m.phase = 'on_wire' AND m.attempts = w.attempt
+"""
+
+
+def _wait(waits: Sequence[tuple[Any, ...]]) -> None:
+    if waits:
+        with database.cursor() as cursor:
+            cursor.execute(WAIT, [list(column) for column in zip(*sorted(waits, key=itemgetter(0)), strict=True)])
+
+
+def _complete_late(changes: Iterable[Change]) -> None:
+    """A report outran the receipt, so the status stands already; the receipt still brings the ref and the price."""
+    for change in changes:
+        Message.objects.filter(pk=change.pk, ref="").update(
+            ref=change.ref, parts=change.parts, price=change.price, currency=change.currency
+        )
+
+
+def _exchanges(connection: Connection, verdict: Verdict) -> Iterable[ExchangeRow]:
+    for kept in verdict.exchanges:
+        yield row(kept, connection.service, portal=connection.portal_id, connection=connection.pk, message=verdict.pk)
+
+
+EARLY = """
+UPDATE messaging_deliveryreport r SET due_at = %s
+FROM unnest(%s::bigint[], %s::text[]) AS w(connection_id, ref)
+WHERE r.connection_id = w.connection_id AND r.ref = w.ref AND r.message_id IS NULL
+RETURNING r.connection_id
+"""

@@ -1,0 +1,224 @@
+"""The thread that drains all connections: many at once, some of them in trouble, and asked to stop."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.db import connection as database
+from pytest_django import Settings
+
+from b24app.core import spool
+from b24app.core.sealing import unseal
+from b24app.messaging import board as board_module
+from b24app.messaging import budget, outcomes, sending
+from b24app.messaging.board import Board
+from b24app.messaging.models import Connection, Message, Sender, SenderState
+from b24app.messaging.sending import Drain
+from b24app.messaging.statuses import Phase, Reason, Status
+from b24app.messaging.verdicts import Verdict
+from b24app.sandbox import Sandbox
+from providers.kit.contract import Accepted
+from providers.twilio import Twilio
+from tests.messaging.conftest import a_portal, drain, wish
+
+pytestmark = pytest.mark.django_db
+
+
+def a_sender(sms: Sandbox) -> Sender:
+    """Another portal's, with an account of its own."""
+    account = {"account_sid": "AC" + "1" * 32, "auth_token": "tokentokentoken", "base_url": sms.sms_url}
+    portal = a_portal()
+    connection = Connection.objects.create(portal=portal, service="twilio", title="Other", account=account)
+    return Sender.objects.create(
+        portal=portal,
+        connection=connection,
+        code="sendline-1",
+        names={"en": "Other"},
+        signature="+12025550142",
+        state=SenderState.REGISTERED,
+    )
+
+
+def a_board(**options: Any) -> Board:
+    return Board(lambda _visit: None, inbox=SimpleQueue(), **options)
+
+
+def turn_until(board: Board, happened: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        board.turn(0.02)
+
+
+def are_sent(*messages: Message) -> bool:
+    return set(Message.objects.filter(pk__in=[one.pk for one in messages]).values_list("status", flat=True)) == {"sent"}
+
+
+def test_what_many_services_say_at_once_is_one_transaction(sms: Sandbox) -> None:
+    senders = [a_sender(sms) for _ in range(5)]
+    messages = [wish(sender) for sender in senders]
+    board = a_board()
+    for sender in senders:
+        board.inbox.put(sender.connection_id)
+    board.turn(5.0)
+    end = time.monotonic() + 30
+    while board.inbox.qsize() < 5 and time.monotonic() < end:
+        time.sleep(0.02)
+    statements: list[str] = []
+
+    def listen(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        statements.append(sql)
+        return execute(sql, *rest)
+
+    with database.execute_wrapper(listen):
+        board.turn(5.0)
+    assert are_sent(*messages)
+    assert sum("UPDATE messaging_message m SET\n    status" in sql for sql in statements) == 1
+
+
+def test_a_connection_that_is_held_is_looked_at_without_a_ring(sms: Sandbox, sender: Sender) -> None:
+    first = wish(sender)
+    board = a_board(linger=60.0)
+    board.inbox.put(sender.connection_id)
+    turn_until(board, lambda: are_sent(first))
+    second = wish(sender)
+    turn_until(board, lambda: are_sent(second))
+    assert list(board.drains) == [sender.connection_id]
+
+
+def test_a_service_that_hangs_gets_nothing_more_and_holds_nobody_up(
+    sms: Sandbox, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "HANGS_AFTER", 0.5)
+    sms.sms.switches.hold, sms.sms.switches.hold_seconds = 2, 6.0
+    held = [wish(sender), wish(sender)]
+    board = a_board(linger=60.0)
+    board.inbox.put(sender.connection_id)
+    turn_until(board, lambda: sms.sms.switches.hold == 0)
+    turn_until(board, lambda: board.drains[sender.connection_id].hangs)
+    waiting, neighbours = wish(sender), wish(a_sender(sms))
+    board.inbox.put(neighbours.connection_id)
+    board.held.renew_at = 0.0
+    turn_until(board, lambda: are_sent(neighbours))
+    waiting.refresh_from_db()
+    assert waiting.attempts == 0
+    assert Connection.objects.get(pk=sender.connection_id).slow
+    turn_until(board, lambda: are_sent(*held, waiting))
+    assert not Connection.objects.get(pk=sender.connection_id).slow
+
+
+def hanging(sender: Sender, *, flights: int) -> Drain:
+    drain = Drain(sender.connection, Twilio)
+    for number in range(flights):
+        drain.flying[number] = (Message(pk=number), 0.0)
+    drain.landed_at = 0.0
+    return drain
+
+
+def test_services_that_hang_cannot_use_up_the_flights_of_the_others(sender: Sender) -> None:
+    connection = sender.connection
+    drains = {number: hanging(sender, flights=2) for number in range(100)}
+    for number in range(100, 110):
+        drains[number] = Drain(connection, type("Well", (Twilio,), {}))
+    wants = budget.wants(drains)
+    assert {want.connection: want.room for want in wants} == dict.fromkeys(range(100, 110), 2)
+
+
+def test_other_accounts_of_a_service_that_hangs_are_tried_with_one_message(sender: Sender) -> None:
+    drains = {number: hanging(sender, flights=1) for number in range(budget.MANY_HANG)}
+    untried, answering = Drain(sender.connection, Twilio), Drain(sender.connection, Twilio)
+    answering.answered_at = time.monotonic() + 60
+    rooms = {want.connection: want.room for want in budget.wants({**drains, 10: untried, 11: answering})}
+    assert rooms == {10: 1, 11: 2}
+
+
+def test_asked_to_stop_it_does_not_wait_for_a_service_for_long(
+    sms: Sandbox, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_module, "GIVE_UP", 0.5)
+    sms.sms.switches.hold, sms.sms.switches.hold_seconds = 1, 20.0
+    message = wish(sender)
+    board = a_board(linger=60.0)
+    board.inbox.put(sender.connection_id)
+    turn_until(board, lambda: sms.sms.switches.hold == 0)
+    started = time.monotonic()
+    board.stop()
+    assert time.monotonic() - started < 15
+    message.refresh_from_db()
+    assert (message.phase, message.reason) == (Phase.UNKNOWN, Reason.TIMED_OUT)
+    assert "stopped before the service had answered" in message.detail
+    assert Connection.objects.get().lease_until is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asked_to_stop_without_a_database_it_leaves_its_verdicts_on_disk(
+    sms: Sandbox, sender: Sender, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> None:
+    settings.SPOOL_DIR = tmp_path
+    monkeypatch.setattr(board_module, "GIVE_UP", 4.0)
+    sms.sms.switches.hold, sms.sms.switches.hold_seconds = 1, 1.5
+    message = wish(sender)
+    board = a_board(linger=60.0)
+    board.inbox.put(sender.connection_id)
+    turn_until(board, lambda: sms.sms.switches.hold == 0)
+
+    def away(*_: Any) -> Any:
+        raise OperationalError
+
+    with database.execute_wrapper(away):
+        board.stop()
+    message.refresh_from_db()
+    assert message.phase == Phase.ON_WIRE
+    [kept] = spool.waiting()
+    outcomes.take_kept(json.loads(unseal(kept.read_bytes())))
+    message.refresh_from_db()
+    assert (message.status, message.ref) == (Status.SENT, sms.sms.entries()[0]["sid"])
+
+
+def test_an_account_whose_key_is_gone_holds_up_no_other(sms: Sandbox, sender: Sender) -> None:
+    broken, well = wish(a_sender(sms)), wish(sender)
+    with database.cursor() as cursor:
+        cursor.execute("UPDATE messaging_connection SET account = 'gone' WHERE id = %s", [broken.connection_id])
+    board = a_board(linger=0.0)
+    for message in (broken, well):
+        board.inbox.put(message.connection_id)
+    turn_until(board, lambda: are_sent(well))
+    broken.refresh_from_db()
+    assert (broken.phase, broken.attempts) == (Phase.WAITING, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_verdicts_are_written_once_the_database_is_back(sms: Sandbox, sender: Sender) -> None:
+    message = wish(sender)
+    left = [OperationalError] * 2
+
+    def away_twice(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if "WITH change AS" in sql and left:
+            raise left.pop()
+        return execute(sql, *rest)
+
+    with database.execute_wrapper(away_twice):
+        drain(sender.connection_id)
+    assert are_sent(message)
+    assert (len(sms.sms.entries()), left) == (1, [])
+
+
+def test_a_verdict_that_cannot_be_written_costs_no_other(sms: Sandbox, sender: Sender) -> None:
+    odd, well = wish(sender), wish(sender)
+    Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
+    verdicts = []
+    for message, price in ((odd, Decimal("9" * 30)), (well, None)):
+        message.refresh_from_db()
+        verdict = Verdict.of(message, Accepted(ref=f"SM{message.pk}"), [])
+        verdicts.append(replace(verdict, price=str(price)) if price else verdict)
+    outcomes.record_apart([outcomes.Batch(sender.connection, Twilio, verdicts)])
+    assert are_sent(well)
+    odd.refresh_from_db()
+    assert odd.phase == Phase.ON_WIRE  # and unknown when its lease has run out
