@@ -22,6 +22,7 @@ def connect(app: Stack, portal: Portal) -> None:
     portal.see("Connect a service")
     portal.press("Twilio")
     portal.see("Connect Twilio")
+    portal.page.wait_for_timeout(400)  # htmx settles a new screen a moment after it shows
     fill(portal, **ACCOUNT, **{"account-base_url": app.sms, "account-title": "Night shift"})
     portal.press("Check credentials")
     expect(portal.frame.get_by_text("Choose how the messages are signed")).to_be_visible(timeout=SECONDS)
