@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 from b24app.console.explanations import of_block, service_title
 from b24app.console.framed import address
 from b24app.console.refusals import of_refusal
+from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.statuses import Phase
 from b24app.portals.models import Portal, Suspension
@@ -30,7 +31,13 @@ class Duty:
 
 def duties(portal: Portal) -> list[Duty]:
     """Everything that waits for an administrator of this portal."""
-    return [*_of_portal(portal), *_of_connections(portal), *_of_senders(portal), *_of_messages(portal)]
+    return [
+        *_of_portal(portal),
+        *_of_pauses(portal),
+        *_of_connections(portal),
+        *_of_senders(portal),
+        *_of_messages(portal),
+    ]
 
 
 def _of_portal(portal: Portal) -> list[Duty]:
@@ -64,6 +71,13 @@ def _suspension(kind: str) -> tuple[str, str]:
             return _("Bitrix24 has stopped our calls for now"), told
         case _:
             return _("The portal says that Sendline is not installed"), _("Install it again from the Market.")
+
+
+def _of_pauses(portal: Portal) -> list[Duty]:
+    if not Rules.objects.filter(portal=portal, paused_at__isnull=False).exists():
+        return []
+    words = _("Messages wait, and fail when they are too old. Turn it on in the settings when all is well.")
+    return [Duty("warn", "pause", _("All sending is paused"), words, address(portal, "settings"), _("To the settings"))]
 
 
 def _of_connections(portal: Portal) -> list[Duty]:

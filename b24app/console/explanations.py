@@ -7,7 +7,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from b24app.messaging.models import Connection, Message
+from b24app.messaging import stoplist
+from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.statuses import Phase, Reason, Wait
 from providers.kit import registry
 from providers.kit.errors import SmsError
@@ -99,6 +100,10 @@ _REASONS: Mapping[str, tuple[Words, Words]] = {
     ),
     Reason.NOT_CONFIGURED: (_("The sender was not set up to the end."), _("Finish it under Senders.")),
     Reason.CANCELLED: (_("It was stopped here before it was sent."), ""),
+    Reason.CAPPED: (
+        _("This number has had as many messages as your limits allow, so it was not sent."),
+        _("Raise the limit in Settings, or send it again when the hour or the day is over."),
+    ),
     Reason.TIMED_OUT: (
         _("{service} fell silent after we had handed the message over, so it may have been sent."),
         _("Sending again could reach the person twice. Look at {service} if you can, then decide."),
@@ -112,18 +117,25 @@ _REASONS: Mapping[str, tuple[Words, Words]] = {
         _("It may be switched off or out of range; try again later."),
     ),
 }
+_STOPPED = Explained(
+    what=_("This number is on your stop list, so the message was not sent and cost nothing."),
+    todo=_("If the person agrees to messages again, take the number off the list, then send again."),
+)
 _NO_REASON = (_("{service} gave no reason."), _("Try again later, or ask {service}."))
 
 _WAITS: Mapping[str, Words] = {
     Wait.NONE: _("It is next in line."),
     Wait.RATE: _("{service} asked us to slow down. Nothing is lost."),
     Wait.RETRY: _("The last try surely did not send it, so it is safe to try again. Nothing is lost."),
-    Wait.PAUSED: _("“{connection}” is paused by an administrator. It goes out when somebody turns it on again."),
+    Wait.PAUSED: _("All sending is paused by an administrator. It goes out when somebody turns it on again."),
     Wait.BLOCKED: _("{service} does not accept the account “{connection}”. It goes out once that is mended."),
     Wait.UNAVAILABLE: _("{service} is not available in this installation for now. Whoever runs it has been told."),
-    Wait.QUIET_HOURS: _("It waits for the end of the quiet hours."),
-    Wait.CAP: _("The daily limit is reached. It goes out tomorrow."),
+    Wait.QUIET_HOURS: _("It is night where the person may be. It goes out when the quiet hours end there."),
+    Wait.CAP: _("A limit of messages is reached. It goes out when the hour or the day is over."),
 }
+_PAUSED_ACCOUNT = _("“{connection}” is paused by an administrator. It goes out when somebody turns it on again.")
+_PAUSED_SENDER = _("The sender “{sender}” is paused by an administrator. It goes out when somebody turns it on again.")
+_EXPIRES_FIRST = _("It will be too old by then, so it will not be sent: stop it, or change the rule it waits for.")
 
 
 def service_title(code: str) -> str:
@@ -138,6 +150,8 @@ def of_end(message: Message) -> Explained | None:
     """Why a message failed, was not delivered or is unknown; None for one that is well."""
     if message.status not in ("failed", "undelivered") and message.phase != Phase.UNKNOWN:
         return None
+    if message.reason == Reason.OPT_OUT and message.service_code == stoplist.CODE:
+        return _STOPPED
     service = service_title(message.connection.service)
     what, todo = _REASONS.get(message.reason, _NO_REASON)
     hint, link = _hint(message.connection.service, message.service_code)
@@ -154,15 +168,33 @@ def of_wait(message: Message) -> Explained | None:
     """Why a message waits; None for one that does not."""
     if message.phase != Phase.WAITING:
         return None
-    names = {"service": service_title(message.connection.service), "connection": message.connection.title}
+    names = {
+        "service": service_title(message.connection.service),
+        "connection": message.connection.title,
+        "sender": message.sender.name,
+    }
     hint, link = _hint(message.connection.service, message.service_code)
     return Explained(
-        what=str(_WAITS[message.wait]).format(**names),
-        todo=hint,
+        what=str(_wait(message)).format(**names),
+        todo=_EXPIRES_FIRST if expires_first(message) else hint,
         link=link,
         code=message.service_code,
         words=message.detail,
     )
+
+
+def _wait(message: Message) -> Words:
+    if message.wait == Wait.PAUSED and message.connection.state == ConnectionState.PAUSED:
+        return _PAUSED_ACCOUNT
+    if message.wait == Wait.PAUSED and message.sender.paused_at is not None:
+        return _PAUSED_SENDER
+    return _WAITS[message.wait]
+
+
+def expires_first(message: Message) -> bool:
+    """Does a message that a rule holds expire before the rule lets it go?"""
+    by_rule = message.wait in (Wait.QUIET_HOURS, Wait.CAP)
+    return by_rule and message.due_at is not None and message.due_at >= message.expires_at
 
 
 def in_short(reason: str) -> str:
@@ -176,11 +208,11 @@ def waiting_in_short(wait: str) -> str:
 
 
 WAIT_NAMES: Mapping[str, Words] = {
-    Wait.PAUSED: _("Account paused"),
+    Wait.PAUSED: _("Paused"),
     Wait.BLOCKED: _("Account not accepted"),
     Wait.UNAVAILABLE: _("Service not available"),
     Wait.QUIET_HOURS: _("Quiet hours"),
-    Wait.CAP: _("Daily limit reached"),
+    Wait.CAP: _("Limit reached"),
 }
 REASON_NAMES: Mapping[str, Words] = {
     Reason.INVALID_NUMBER: _("Wrong number"),
@@ -195,6 +227,7 @@ REASON_NAMES: Mapping[str, Words] = {
     Reason.SENDER_REMOVED: _("Sender removed"),
     Reason.NOT_CONFIGURED: _("Sender not finished"),
     Reason.CANCELLED: _("Stopped by a person"),
+    Reason.CAPPED: _("Too many to this number"),
     Reason.TIMED_OUT: _("No answer came"),
     Reason.INTERRUPTED: _("Interrupted on our side"),
     Reason.UNREACHED: _("Phone not reached"),

@@ -100,7 +100,7 @@ class Filters:
         """
         found: list[tuple[Q, bool]] = []
         if self.phone:
-            found.append(_number(self.phone, country))
+            found.append(by_number(self.phone, country))
         if self.error:
             found.append((Q(reason=self.error), True))
         if self.status:
@@ -116,17 +116,17 @@ class Filters:
         return reduce(and_, indexed[:1], Q()), reduce(and_, indexed[1:] + others, Q())
 
 
-def _number(typed: str, country: str) -> tuple[Q, bool]:
+def by_number(typed: str, country: str, column: str = "to") -> tuple[Q, bool]:
     """The whole number when enough of it was typed, which has an index; else its last digits, which have none."""
     digits = re.sub(r"[^0-9]", "", typed)
     if not digits:
         return Q(pk__in=[]), True
     if typed.startswith("+") or len(digits) >= EXACT_FROM:
         try:
-            return Q(to=read_number(typed, country).e164), True
+            return Q(**{column: read_number(typed, country).e164}), True
         except BadNumber:
             pass
-    return Q(to__endswith=digits), False
+    return Q(**{f"{column}__endswith": digits}), False
 
 
 def _known(value: str, values: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
+from b24app.console.rule_forms import ages, cap
 from providers.kit import fields as kit
 from providers.kit.contract import Provider
 
@@ -160,6 +161,24 @@ class SenderForm(DeclaredForm):
         help_text=gettext_lazy("Its messages let those of other senders of this account go first."),
     )
 
+    transactional = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("At any hour"),
+        help_text=gettext_lazy(
+            "For codes and appointments: quiet hours do not hold its messages. Campaigns always keep quiet hours."
+        ),
+    )
+    per_hour = cap(gettext_lazy("At most in an hour"))
+    per_day = cap(gettext_lazy("At most in a day"))
+    max_age = forms.TypedChoiceField(
+        coerce=int,
+        required=False,
+        empty_value=None,
+        label=gettext_lazy("Give up after"),
+        help_text=gettext_lazy("A message that has not left by then fails, so that nobody reads it too late."),
+        widget=forms.Select({"data-note": gettext_lazy("since the portal sent it")}),
+    )
+
     prefix = "sender"
 
     def __init__(
@@ -178,6 +197,7 @@ class SenderForm(DeclaredForm):
         ).format(service=gettext(service.title))
         if self.offered:
             self._offer()
+        self.fields["max_age"].choices = ages(self.initial.get("max_age"))  # type: ignore[attr-defined]
         for code, language in NAME_LANGUAGES:
             self.fields[f"name_{code}"] = _line(code, language, 100)
             self.fields[f"description_{code}"] = _line(code, language, 250)
@@ -202,11 +222,17 @@ class SenderForm(DeclaredForm):
         cleaned = super().clean() or self.cleaned_data
         # The first offer is chosen from the start; what somebody wrote is what they mean.
         cleaned["signature"] = cleaned.get("signature") or cleaned.get("offer", "")
+        cleaned["transactional"] = cleaned.get("transactional", False) and not cleaned.get("bulk", False)
         if not any(cleaned.get(f"name_{code}") for code, _language in NAME_LANGUAGES):
             first = f"name_{NAME_LANGUAGES[0][0]}"
             if first not in self.errors:
                 self.add_error(first, gettext("Employees choose the sender by its name: write at least one."))
         return cleaned
+
+    def rules_open(self) -> bool:
+        """Are the folded limits worth showing: one is wrong or not as usual?"""
+        usual = {"transactional": True, "per_hour": None, "per_day": None, "max_age": 24}
+        return any(self[name].errors or self.initial.get(name, value) != value for name, value in usual.items())
 
     def names(self) -> dict[str, str]:
         """Language -> name, the portal's default first."""

@@ -10,6 +10,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from b24app.console.explanations import service_title
+from b24app.messaging import caps
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.statuses import FINAL, Phase, Reason, Status
 from b24app.portals.models import Portal
@@ -20,7 +21,7 @@ MOST_COUNTED = 10_000  # what waits is counted live, and a flood must not slow t
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Delivered out of those with a final word; cancelled ones are nobody's failure and do not count."""
+    """Delivered out of those with a final word; what a person or a limit stopped is no failure and does not count."""
 
     delivered: int = 0
     ended: int = 0
@@ -54,6 +55,7 @@ class Figures:
     recent: Rate = field(default_factory=Rate)
     waiting: int = 0
     has_more_waiting: bool = False
+    repeated: int = 0  # with a warning, in the last day
     spent: list[tuple[str, Decimal]] = field(default_factory=list)  # currencies are never added up
 
 
@@ -74,6 +76,7 @@ def figures(portal: Portal) -> Figures:
     accounts = list(Connection.objects.filter(portal=portal).values_list("pk", flat=True))
     waiting = Message.objects.filter(connection__in=accounts, phase=Phase.WAITING)
     found.waiting = waiting[: MOST_COUNTED + 1].count()
+    found.repeated = caps.total(portal.pk, caps.Kind.DUPLICATES, timezone.now() - timedelta(days=1))
     found.has_more_waiting = found.waiting > MOST_COUNTED
     return found
 
@@ -102,7 +105,7 @@ def _rates(portal: Portal, today: date) -> defaultdict[int, list[tuple[date, Rat
 
 
 def _rate(status: str, reason: str, messages: int) -> Rate:
-    if status not in FINAL or reason == Reason.CANCELLED:
+    if status not in FINAL or reason in (Reason.CANCELLED, Reason.CAPPED):
         return Rate()
     return Rate(messages if status == Status.DELIVERED else 0, messages)
 

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from b24app.console.explanations import of_end, of_wait, service_title
+from b24app.console.explanations import expires_first, of_end, of_wait, service_title
 from b24app.journal.models import Exchange
 from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.statuses import Origin, Phase, Reason, Status
@@ -152,7 +152,7 @@ def _ending(message: Message, reports: list[DeliveryReport]) -> list[Step]:
         title = _("Stopped before it was sent")
     why = of_end(message)
     text = f"{why.what} {why.words}".strip() if why else ""
-    return [Step(at=message.final_at, mark=mark, icon=icon, title=title, text=text, code=message.service_code)]
+    return [Step(at=message.final_at, mark=mark, icon=icon, title=title, text=text, code=why.code if why else "")]
 
 
 def _resends(message: Message) -> list[Step]:
@@ -203,6 +203,9 @@ def _next_try(message: Message) -> Step:
         return Step(
             at=message.due_at, mark="wait", icon="pause", title=_("Waits, at most until"), text=text, ahead=True
         )
+    if message.wait in ("quiet_hours", "cap"):
+        title = _("Expires") if expires_first(message) else _("Waits until")
+        return Step(at=message.due_at, mark="wait", icon="pause", title=title, text=text, ahead=True)
     title = _("Next try") if message.attempts else _("First try")
     return Step(at=message.due_at, mark="wait", icon="queued", title=title, text=text, ahead=True)
 

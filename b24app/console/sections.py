@@ -20,5 +20,6 @@ SECTIONS = (
     Section("home", pgettext_lazy("place", "Home"), "home", for_employees=True),
     Section("journal", _("Journal"), "journal", for_employees=True),
     Section("senders", _("Senders"), "sender"),
+    Section("stoplist", _("Stop list"), "stop"),
     Section("settings", _("Settings"), "settings"),
 )

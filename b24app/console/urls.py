@@ -3,7 +3,19 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from b24app.console import launch
-from b24app.console.screens import connect, home, install, journal, message, reconnect, senders, settings, testing
+from b24app.console.screens import (
+    connect,
+    home,
+    install,
+    journal,
+    limits,
+    message,
+    reconnect,
+    senders,
+    settings,
+    stoplist,
+    testing,
+)
 
 SCREENS: list[URLPattern | URLResolver] = [
     *home.urlpatterns,
@@ -14,10 +26,13 @@ SCREENS: list[URLPattern | URLResolver] = [
     *journal.urlpatterns,
     *message.urlpatterns,
     *settings.urlpatterns,
+    *limits.urlpatterns,
+    *stoplist.urlpatterns,
     *reconnect.urlpatterns,
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *launch.urlpatterns,
+    *stoplist.downloads,
     path("p/<str:key>/", include(SCREENS)),
 ]

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from b24app.core import spool, stopping
 from b24app.core.outage import AWAY
-from b24app.messaging import bell, budget, claims, outcomes, sending
+from b24app.messaging import bell, budget, claims, guards, outcomes, sending
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.holding import LINGER, Holding, learn
 from b24app.messaging.models import Message, Sender
@@ -163,7 +163,7 @@ class Board:
             return
         lease = timezone.now() + claims.MESSAGE_LEASE
         self.doubts.append({"connections": [want.connection for want in wants], "lease": lease.isoformat()})
-        messages = self._without_the_dead(claims.claim(self.held.holder, wants, lease))
+        messages = guards.sift(self._without_the_dead(claims.claim(self.held.holder, wants, lease)))
         sending.know_senders(self.drains, messages)
         self.doubts.pop()
         for message in messages:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import DateTimeField, F, Value
+from django.db.models import DateTimeField, F, QuerySet, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -147,11 +147,15 @@ def hold(connection: Connection) -> int:
         wait = HELD.get(ConnectionState(row.state))
         if wait is None:
             return 0
-        waiting = Message.objects.filter(connection=connection, phase=Phase.WAITING)
-        waiting = waiting.exclude(wait=wait, due_at=F("expires_at"))
-        told = waiting.filter(message_id__isnull=False, pushed=Status.SENT, push_at=None)
-        told.update(push_at=Greatest(Value(timezone.now(), DateTimeField()), F("received_at") + SETTLED_AFTER))
-        return waiting.update(wait=wait, due_at=F("expires_at"))
+        return put_off(Message.objects.filter(connection=connection, phase=Phase.WAITING), wait)
+
+
+def put_off(waiting: "QuerySet[Message]", wait: Wait) -> int:
+    """Let waiting messages wait until they expire, and the portal hear that they do; answers how many."""
+    waiting = waiting.exclude(wait=wait, due_at=F("expires_at"))
+    told = waiting.filter(message_id__isnull=False, pushed=Status.SENT, push_at=None)
+    told.update(push_at=Greatest(Value(timezone.now(), DateTimeField()), F("received_at") + SETTLED_AFTER))
+    return waiting.update(wait=wait, due_at=F("expires_at"))
 
 
 @repeated_on_deadlock

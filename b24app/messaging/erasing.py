@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from b24app.journal import pruning
 from b24app.messaging import retention
+from b24app.messaging.guard_models import CapUse, StoppedNumber
 from b24app.messaging.models import NEWEST_FIRST, Connection, DayTally, Message, Sender
 from b24app.portals.models import Portal
 
@@ -25,6 +26,11 @@ def _erase_some(portal: Portal) -> None:
         batch = list(messages.values_list("pk", flat=True)[:AT_ONCE])
         retention.forget(batch)
     gone = len(batch) + pruning.prune(portal.pk, timezone.now(), AT_ONCE)
+    # The stop list outlives single messages, for to forget a number is to write to it again; with the portal it goes.
+    stopped = StoppedNumber.objects.filter(portal=portal).order_by("-id").values_list("pk", flat=True)[:AT_ONCE]
+    gone += StoppedNumber.objects.filter(pk__in=list(stopped)).delete()[0]
+    counted = CapUse.objects.filter(portal=portal).values_list("pk", flat=True)[:AT_ONCE]
+    gone += CapUse.objects.filter(pk__in=list(counted)).delete()[0]
     if gone:
         return
     with transaction.atomic(), database.cursor() as cursor:

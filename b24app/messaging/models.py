@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from b24app.core.sealing import SealedJSON
 from b24app.messaging.advance import advance
+from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber  # noqa: F401 - here Django looks for models
 from b24app.messaging.statuses import Change, Climb, Count, Origin, Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
 
@@ -94,6 +95,9 @@ class Sender(models.Model):
     options = models.JSONField(default=dict, blank=True)  # the service's own sender fields
     bulk = models.BooleanField(default=False)  # its messages yield to others on the same connection
     max_age = models.DurationField(default=MAX_AGE)
+    transactional = models.BooleanField(default=True, db_default=True)  # not held by quiet hours
+    per_hour = models.IntegerField(null=True, blank=True)  # messages; more wait for the next window
+    per_day = models.IntegerField(null=True, blank=True)
 
     state = models.CharField(max_length=12, choices=SenderState, default=SenderState.DRAFT)
     generation = models.IntegerField(default=1)  # of the handler's address
@@ -160,6 +164,7 @@ class Message(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     bulk = models.BooleanField(default=False)
+    repeats = models.UUIDField(null=True, blank=True)  # of the same text to the same number shortly before: a warning
 
     status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
     phase = models.CharField(max_length=8, choices=Phase, default=Phase.WAITING)

@@ -17,7 +17,8 @@ from b24app.core.outage import AWAY
 from b24app.core.times import backoff
 from b24app.journal.models import Exchange as ExchangeRow
 from b24app.journal.recording import row
-from b24app.messaging import accounts
+from b24app.messaging import accounts, stoplist
+from b24app.messaging.guard_models import StopSource
 from b24app.messaging.models import Connection, Message, MessagePart
 from b24app.messaging.statuses import Change, Reason, Status, Wait
 from b24app.messaging.verdicts import Kind, Verdict
@@ -116,6 +117,7 @@ def _reported_early(batches: Sequence[Batch]) -> set[int]:
 def _write(outcome: Outcome) -> None:
     with transaction.atomic():
         climbed = Message.objects.advance(outcome.changes)
+        stoplist.learn_from((one.pk for one in outcome.changes if one.reason == Reason.OPT_OUT), StopSource.REFUSAL)
         _complete_late(change for change in outcome.changes if change.ref and change.pk not in climbed)
         _wait(outcome.waits)
         MessagePart.objects.bulk_create(outcome.parts, ignore_conflicts=True)

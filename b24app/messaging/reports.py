@@ -14,7 +14,8 @@ from django.utils import timezone
 from b24app.core import storable
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.journal.recording import Recorder
-from b24app.messaging import connections, keeping
+from b24app.messaging import connections, keeping, stoplist
+from b24app.messaging.guard_models import StopSource
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart
 from b24app.messaging.outcomes import ASK_POLLED, ASK_PUSHED
@@ -209,6 +210,7 @@ def _apply(batch: Sequence[DeliveryReport]) -> list[int]:
         if change is not None and change.status != Status.QUEUED:
             changes.append(change)
     Message.objects.advance(changes)
+    stoplist.learn_from((one.pk for one in changes if one.reason == Reason.OPT_OUT), StopSource.REPORT)
     rows = [(report.pk, report.message_id, report.due_at, report.tries) for report in batch]
     with database.cursor() as cursor:
         cursor.execute(UNDERSTOOD, [list(column) for column in zip(*rows, strict=True)])

@@ -67,6 +67,7 @@ class Reason(models.TextChoices):
     SENDER_REMOVED = "sender_removed", "sender removed"
     NOT_CONFIGURED = "not_configured", "not configured"
     CANCELLED = "cancelled", "cancelled"
+    CAPPED = "capped", "capped"  # this number has had as many messages as the portal allows
     TIMED_OUT = "timed_out", "timed out"  # unknown: no verdict came
     INTERRUPTED = "interrupted", "interrupted"  # unknown: our worker was killed with it on the wire
     UNREACHED = "unreached", "unreached"  # the service's report: the phone was not reached

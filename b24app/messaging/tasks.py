@@ -5,7 +5,7 @@ from contextlib import suppress
 from celery import shared_task
 from django.utils import timezone
 
-from b24app.messaging import bell, board, erasing, push, reports, retention, senders, sweep
+from b24app.messaging import bell, board, caps, erasing, push, reports, retention, senders, sweep
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.lanes import COME_BACK, SlowLane
 from b24app.portals import tokens
@@ -96,3 +96,4 @@ def care() -> None:
     tokens.keep_alive()
     erasing.erase_due()
     retention.prune()
+    caps.forget_old()

@@ -125,6 +125,8 @@
   let title = document.title;
 
   document.addEventListener("htmx:afterSettle", ({ detail: { target } }) => {
+    // A question asked in place: its way out has the focus. The attribute `autofocus` is an error in a foreign frame.
+    target.querySelector("[data-first]")?.focus({ preventScroll: true });
     if (target.id !== "content" && target !== frame) return;
     frame.removeAttribute("aria-busy");
     const heading = document.querySelector("#content h1");

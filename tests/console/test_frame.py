@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from b24app.console.models import Preference
 from b24app.console.urls import SCREENS
+from b24app.messaging.guard_models import Rules, StoppedNumber, StopSource
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.portals import tickets
 from b24app.portals.models import Portal
@@ -37,6 +38,7 @@ def charlies() -> Portal:
 def property_of_alice(alices: Portal) -> tuple[Connection, Sender, Message]:
     connection = factories.connection(alices, title="Account of Alice")
     sender = factories.sender(connection, names={"en": "Sender of Alice"})
+    StoppedNumber.objects.create(portal=alices, number="+12025550170", source=StopSource.HAND, note="Note of Alice")
     return connection, sender, factories.message(sender, text="Words of Alice")
 
 
@@ -49,6 +51,7 @@ def path_of(route: URLPattern, portal: Portal, things: tuple[Connection, Sender,
         "<uuid:connection>": str(connection.uuid),
         "<uuid:sender>": str(sender.uuid),
         "<uuid:reference>": str(message.reference),
+        "<uuid:entry>": str(StoppedNumber.objects.get(portal=connection.portal).uuid),
     }.items():
         found = found.replace(given, value)
     assert "<" not in found, "teach this test the new converter"
@@ -206,7 +209,7 @@ def _state() -> list[object]:
     """All that a screen could have changed."""
     rows: Iterator[object] = (
         row
-        for model in (Portal, Connection, Sender, Message, Preference)
+        for model in (Portal, Connection, Sender, Message, Preference, Rules, StoppedNumber)
         for row in model._default_manager.order_by("pk").values()
     )
     return list(rows)

@@ -1,6 +1,7 @@
 """Accounts and their senders: what the portal says, and what an administrator can do about it."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -94,6 +95,45 @@ def test_renaming_updates_the_portal_and_keeps_the_code(
     sender.refresh_from_db()
     assert (sender.code, sender.name, sender.state) == (code, "Reception", SenderState.REGISTERED)
     assert there.senders[code].names == {"**": "Reception", "en": "Reception", "ru": "Приёмная"}
+
+
+def test_a_senders_limits_are_saved_and_kept(alice: Client, alpha: Portal, sender: Sender) -> None:
+    held = factories.message(sender, wait=Wait.CAP, due_at=timezone.now() + timedelta(minutes=40))
+    there = at(alpha, f"{sender.uuid}/")
+    rules = {"per_hour": "50", "per_day": "200", "max_age": "8", "transactional": "on"}
+    typed = {"sender-name_en": "Front desk", **{f"sender-{name}": value for name, value in rules.items()}}
+    alice.post(there, typed)
+    sender.refresh_from_db()
+    assert (sender.per_hour, sender.per_day, sender.transactional) == (50, 200, True)
+    assert sender.max_age == timedelta(hours=8)
+    held.refresh_from_db()
+    assert held.wait == Wait.NONE
+    page = alice.get(there).content.decode()
+    assert 'value="50"' in page
+    assert '<option value="8" selected>8 hours</option>' in page
+
+    alice.post(there, {**typed, "sender-per_hour": "", "sender-bulk": "on", "sender-max_age": "168"})
+    sender.refresh_from_db()
+    assert (sender.per_hour, sender.bulk, sender.transactional) == (None, True, False)  # campaigns keep quiet hours
+    assert sender.max_age == timedelta(days=7)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("per_hour", "0"), ("per_day", "-1"), ("per_hour", "many"), ("max_age", "1000")]
+)
+def test_a_wrong_limit_of_a_sender_is_said_beside_its_field(
+    alice: Client, alpha: Portal, sender: Sender, field: str, value: str
+) -> None:
+    answer = alice.post(at(alpha, f"{sender.uuid}/"), {"sender-name_en": "Other", f"sender-{field}": value})
+    assert f'id="id_sender-{field}_error"' in answer.content.decode()
+    sender.refresh_from_db()
+    assert (sender.name, sender.per_hour, sender.per_day) == ("Front desk", None, None)
+
+
+def test_an_age_that_is_not_among_the_usual_stays_on_offer(alice: Client, alpha: Portal, sender: Sender) -> None:
+    Sender.objects.update(max_age=timedelta(hours=5))
+    page = alice.get(at(alpha, f"{sender.uuid}/")).content.decode()
+    assert '<option value="5" selected>5 hours</option>' in page
 
 
 def test_a_refused_update_is_explained_and_the_portal_keeps_the_old_name(

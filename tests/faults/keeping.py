@@ -18,6 +18,7 @@ MEANT: dict[str, frozenset[Kind]] = {
     "messaging_message.to": SHOWN,
     "messaging_message.text": SHOWN,
     "messaging_deliveryreport.recipient": SHOWN,
+    "messaging_stoppednumber.number": SHOWN,
 }
 """The columns that are there to hold numbers and texts."""
 

@@ -4,10 +4,12 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import cycle
 from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -15,10 +17,15 @@ from b24app.core.redis import client
 from b24app.messaging import intake
 from b24app.messaging.board import Board
 from b24app.messaging.dispatch import Visit
+from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Connection, Message, Sender, SenderState
+from b24app.messaging.statuses import Phase, Wait
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as SandboxPortal
 from b24app.sandbox import Sandbox, Switches
+from tests import factories
+
+_numbers = cycle(range(2000, 9900))
 
 
 @pytest.fixture(scope="session")
@@ -152,3 +159,49 @@ def live(alpha: SandboxPortal, portal: Portal, box: Sandbox) -> Portal:
         is_admin=True,
     )
     return portal
+
+
+def claimed(*messages: Message) -> list[Message]:
+    """The messages as a drain has just claimed them."""
+    now = timezone.now()
+    for message in messages:
+        message.phase, message.wait, message.lease_until = Phase.ON_WIRE, Wait.NONE, now + timedelta(minutes=3)
+        message.attempts, message.first_attempt_at = message.attempts + 1, message.first_attempt_at or now
+        message.save()
+    return list(messages)
+
+
+def many(sender: Sender, count: int, **fields: Any) -> list[Message]:
+    """Messages to numbers of their own."""
+    return [
+        factories.message(sender, to=f"+1202555{next(_numbers)}", text="Your order is ready.", **fields)
+        for _ in range(count)
+    ]
+
+
+def rules(portal: Portal, **fields: Any) -> Rules:
+    return Rules.objects.create(portal=portal, **fields)
+
+
+def again(message: Message) -> Message:
+    message.refresh_from_db()
+    return message
+
+
+@pytest.fixture
+def front(db: None) -> Sender:
+    """A sender that needs no sandbox."""
+    return factories.sender(factories.connection(factories.portal()))
+
+
+def wait_for_lock() -> bool:
+    """Until somebody waits for a lock in this database."""
+    for _ in range(600):
+        with database.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            if cursor.fetchone()[0]:
+                return True
+        time.sleep(0.1)
+    return False

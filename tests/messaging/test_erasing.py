@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from b24app.journal.models import Exchange
 from b24app.messaging import erasing
+from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber, StopSource
 from b24app.messaging.models import Connection, DayTally, Message, Sender
 from b24app.portals.models import Portal
 from tests.messaging.conftest import a_portal, drain, wish
@@ -21,19 +22,30 @@ def left(sender: Sender) -> Portal:
 
 
 def test_everything_of_the_portal_goes(left: Portal) -> None:
+    StoppedNumber.objects.create(portal=left, number="+12025550147", source=StopSource.HAND)
+    Rules.objects.create(portal=left, portal_per_hour=5)
+    CapUse.objects.create(portal=left, kind="recipient_hour", key="+12025550147", since=timezone.now(), used=1)
     for _ in range(3):
         erasing.erase_due()
-    for model in (Portal, Connection, Sender, Message, DayTally, Exchange):
+    for model in (Portal, Connection, Sender, Message, DayTally, Exchange, StoppedNumber, Rules, CapUse):
         assert not model.objects.exists(), model
 
 
 def test_another_portal_keeps_everything(left: Portal) -> None:
     charlie = a_portal()
+    StoppedNumber.objects.create(portal=charlie, number="+12025550147", source=StopSource.HAND)
     Exchange.objects.create(portal_id=charlie.pk, at=timezone.now(), peer="bitrix24", method="POST", host="h", path="/")
     for _ in range(3):
         erasing.erase_due()
     assert list(Portal.objects.all()) == [charlie]
     assert Exchange.objects.count() == 1
+    assert StoppedNumber.objects.count() == 1
+
+
+def test_a_stopped_number_outlives_the_messages_to_it(left: Portal) -> None:
+    entry = StoppedNumber.objects.create(portal=left, number="+12025550100", source=StopSource.REFUSAL)
+    Message.objects.filter(to=entry.number).delete()
+    assert list(StoppedNumber.objects.all()) == [entry]
 
 
 def test_a_portal_that_came_back_is_left_alone(left: Portal) -> None:

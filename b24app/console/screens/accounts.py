@@ -14,7 +14,7 @@ from b24app.console.forms import AccountForm
 from b24app.console.framed import FramedRequest, admin_only, go, show, with_toast
 from b24app.console.offers import Offer, set_up
 from b24app.console.refusals import of_portal
-from b24app.messaging import bell, connections, senders
+from b24app.messaging import bell, connections, pausing, senders
 from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
 from b24app.messaging.statuses import Phase
 from b24app.portals.errors import PortalError
@@ -59,10 +59,14 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 
 
 @admin_only
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
-    """Stop sending; what comes meanwhile waits."""
+    """Say what it would cost, then stop sending; what comes meanwhile waits."""
     found = account_or_404(request, connection)
+    if request.method != "POST":
+        waiting_now = Message.objects.filter(connection=found, phase=Phase.WAITING)
+        cost = pausing.forecast(waiting_now, request.portal.zone)
+        return render(request, "console/senders/pause_account.html", {"connection": found, "forecast": cost})
     waiting = connections.pause(found)
     bell.push(request.portal.pk)
     words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
@@ -19,7 +20,7 @@ from b24app.console.framed import FramedRequest, show
 from b24app.console.life import no_text, source
 from b24app.console.paging import Page, Search
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Phase
+from b24app.messaging.statuses import Phase, Wait
 from b24app.portals.models import Portal
 from providers.kit.text import measure
 
@@ -32,6 +33,7 @@ class Row:
     parts: int
     why: str
     no_text: str
+    until: datetime | None
     new_day: bool
 
 
@@ -110,7 +112,9 @@ def _page(request: FramedRequest, filters: Filters) -> Page:
 
 
 def _digest(messages: Sequence[Message]) -> str:
-    shown = [(one.pk, one.status, one.phase, one.wait, one.due_at, one.parts, one.price) for one in messages]
+    shown = [
+        (one.pk, one.status, one.phase, one.wait, one.due_at, one.parts, one.price, one.repeats) for one in messages
+    ]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
@@ -127,6 +131,7 @@ def _rows(messages: Sequence[Message], portal: Portal) -> list[Row]:
                 parts=message.parts or measure(message.text).parts,
                 why=_why(message),
                 no_text=no_text(message, portal),
+                until=_until(message),
                 new_day=local != day,
             )
         )
@@ -141,6 +146,12 @@ def _why(message: Message) -> str:
     if message.phase == Phase.UNKNOWN or message.status in ("failed", "undelivered"):
         return explanations.in_short(message.reason)
     return ""
+
+
+def _until(message: Message) -> datetime | None:
+    """When a rule lets a message go that it holds."""
+    by_rule = message.phase == Phase.WAITING and message.wait in (Wait.QUIET_HOURS, Wait.CAP)
+    return message.due_at if by_rule and not explanations.expires_first(message) else None
 
 
 urlpatterns = [path("journal/", journal, name="journal")]

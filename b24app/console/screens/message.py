@@ -16,9 +16,9 @@ from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.life import life, no_text, source
 from b24app.console.screens.journal import visible
 from b24app.journal.models import Exchange
-from b24app.messaging import bell, intake
+from b24app.messaging import bell, intake, stoplist
 from b24app.messaging.models import Message
-from b24app.messaging.statuses import Phase, Status
+from b24app.messaging.statuses import Phase, Reason, Status
 from providers.kit.text import measure
 
 MOST_EXCHANGES = 50
@@ -55,12 +55,19 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "measure": measure(found.text),
         "end": of_end(found),
         "wait": of_wait(found),
+        "stopped": _is_stopped(request, found),
         "masked": not request.visitor.is_admin,
         "may": _may(request, found),
         "is_live": _is_live(found),
         "seen": seen,
     }
     return show(request, "console/message/message.html", context)
+
+
+def _is_stopped(request: FramedRequest, found: Message) -> bool:
+    """Is there an entry of the stop list for this visitor to look at?"""
+    opted_out = request.visitor.is_admin and found.reason == Reason.OPT_OUT
+    return opted_out and stoplist.entry(request.portal, found.to) is not None
 
 
 def _is_live(found: Message) -> bool:
@@ -87,7 +94,7 @@ def _is_resent(found: Message) -> bool:
 
 def _digest(found: Message, *counts: int) -> str:
     told = (found.status, found.phase, found.wait, found.due_at, found.attempts, found.pushed, found.push_at)
-    return hashlib.sha256(repr((told, found.push_error, found.price, counts)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((told, found.push_error, found.price, found.repeats, counts)).encode()).hexdigest()[:16]
 
 
 @admin_only

@@ -1,6 +1,8 @@
 """A sender's form: new on a connection, or changed."""
 
 import uuid
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -14,7 +16,7 @@ from b24app.console.forms import NAME_LANGUAGES, SenderForm
 from b24app.console.framed import FramedRequest, address, admin_only, go, show
 from b24app.console.offers import Offer, needs_address, set_up
 from b24app.console.registration import save_and_register
-from b24app.messaging import connections
+from b24app.messaging import bell, connections, pausing
 from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
 from providers.kit import registry
 from providers.kit.contract import Provider
@@ -60,6 +62,8 @@ def _save(request: FramedRequest, service: type[Provider], sender: Sender, form:
     is_first_time = not sender.registered_as
     _fill(sender, form)
     trouble = save_and_register(sender)
+    if pausing.reconsider(request.portal, sender):
+        bell.drain(sender.connection_id)
     if trouble is None:
         if is_first_time:
             return go(request, "sender-ready", sender=sender.uuid)
@@ -77,12 +81,23 @@ def _fill(sender: Sender, form: SenderForm) -> None:
     sender.signature = str(form.cleaned_data["signature"])
     sender.options = form.values()
     sender.bulk = bool(form.cleaned_data["bulk"])
+    sender.transactional = bool(form.cleaned_data["transactional"])
+    sender.per_hour, sender.per_day = form.cleaned_data["per_hour"], form.cleaned_data["per_day"]
+    if form.cleaned_data["max_age"]:
+        sender.max_age = timedelta(hours=form.cleaned_data["max_age"])
 
 
 def _form(service: type[Provider], sender: Sender, data: Any = None, *, offered: list[str]) -> SenderForm:
     texts = {f"name_{code}": sender.names.get(code, "") for code, _language in NAME_LANGUAGES}
     texts |= {f"description_{code}": sender.descriptions.get(code, "") for code, _language in NAME_LANGUAGES}
-    initial = texts | {"signature": sender.signature, "bulk": sender.bulk}
+    initial = texts | {
+        "signature": sender.signature,
+        "bulk": sender.bulk,
+        "transactional": sender.transactional,
+        "per_hour": sender.per_hour,
+        "per_day": sender.per_day,
+        "max_age": ceil(sender.max_age / timedelta(hours=1)),
+    }
     if sender._state.adding and not data:
         initial["name_en"] = sender.connection.title
     return SenderForm(service, data, offered=offered, initial=initial, options=sender.options)

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from b24app.console import registration
@@ -17,7 +18,8 @@ from b24app.console.filters import WINDOW
 from b24app.console.framed import FramedRequest, admin_only, go, show, with_toast
 from b24app.console.refusals import of_portal, of_refusal
 from b24app.console.screens import accounts, sender_form
-from b24app.messaging import bell, senders
+from b24app.messaging import bell, pausing, senders
+from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.statuses import Phase
 from b24app.portals.errors import PortalError
@@ -28,6 +30,7 @@ from providers.kit import registry
 class Line:
     sender: Sender
     trouble: Explained | None
+    waiting: int  # while it is paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ def overview(request: FramedRequest) -> HttpResponse:
     """Each account with its senders, the newest account first."""
     mine = request.portal.connections.exclude(state=ConnectionState.REMOVED)
     found = [_account(one) for one in mine.prefetch_related("senders").order_by("-pk")]
-    return show(request, "console/senders/overview.html", {"accounts": found})
+    rules = Rules.objects.filter(portal=request.portal).first()
+    return show(request, "console/senders/overview.html", {"accounts": found, "rules": rules})
 
 
 def _account(connection: Connection) -> Account:
@@ -57,11 +61,16 @@ def _account(connection: Connection) -> Account:
         connection=connection,
         service=service_title(connection.service),
         available=connection.service in registry.services(),
-        lines=[Line(one, _trouble(one)) for one in rows if one.state != SenderState.REMOVED],
+        lines=[_line(one) for one in rows if one.state != SenderState.REMOVED],
         removed=[one for one in rows if one.state == SenderState.REMOVED],
         block=of_block(connection) if connection.state == ConnectionState.BLOCKED else None,
         waiting=Message.objects.filter(connection=connection, phase=Phase.WAITING).count() if stopped else 0,
     )
+
+
+def _line(sender: Sender) -> Line:
+    waiting = pausing.waiting_of(sender.portal, sender).count() if sender.paused_at else 0
+    return Line(sender, _trouble(sender), waiting)
 
 
 def _trouble(sender: Sender) -> Explained | None:
@@ -106,6 +115,33 @@ def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     )
 
 
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def pause(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Say what it would cost, then stop sending with this sender; what comes meanwhile waits."""
+    found = _sender_or_404(request, sender)
+    if request.method != "POST":
+        cost = pausing.forecast(pausing.waiting_of(request.portal, found), request.portal.zone)
+        return render(request, "console/senders/pause.html", {"sender": found, "forecast": cost})
+    waiting = pausing.pause_sender(found)
+    bell.push(request.portal.pk)
+    words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
+    return go(request, "senders", toast=words.format(count=waiting))
+
+
+@admin_only
+@require_POST
+def resume(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Send with it again, first what has been waiting."""
+    found = _sender_or_404(request, sender)
+    waited = pausing.resume_sender(found)
+    bell.drain(found.connection_id)
+    words = ngettext(
+        "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited
+    )
+    return go(request, "senders", toast=words.format(count=waited))
+
+
 def _used(sender: Sender) -> int:
     """Messages of the last 30 days."""
     month = DayTally.objects.filter(portal=sender.portal, sender=sender, day__gte=timezone.localdate() - WINDOW)
@@ -132,6 +168,8 @@ urlpatterns = [
     path("senders/compare/", compare, name="senders-compare"),
     path("senders/<uuid:sender>/register/", register, name="sender-register"),
     path("senders/<uuid:sender>/remove/", remove, name="sender-remove"),
+    path("senders/<uuid:sender>/pause/", pause, name="sender-pause"),
+    path("senders/<uuid:sender>/resume/", resume, name="sender-resume"),
     *sender_form.urlpatterns,
     *accounts.urlpatterns,
 ]

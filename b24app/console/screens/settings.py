@@ -18,6 +18,9 @@ from django.views.decorators.http import require_POST
 
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.models import Preference, Theme
+from b24app.console.rule_forms import CAPS
+from b24app.console.screens.limits import rules_of
+from b24app.messaging import pausing
 from b24app.portals.models import Portal
 
 AREAS = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
@@ -143,7 +146,16 @@ def settings(request: FramedRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         form.save(portal, preference)
         return go(request, "settings", toast=_("The settings are saved"), whole=True)
-    return show(request, "console/settings.html", {"form": form, "portal": portal})
+    rules = rules_of(portal)
+    context = {
+        "form": form,
+        "portal": portal,
+        "rules": rules,
+        "caps": sum(getattr(rules, cap) is not None for cap in CAPS),
+    }
+    if rules.paused_at:
+        context["waiting"] = pausing.waiting_of(portal).count()
+    return show(request, "console/settings.html", context)
 
 
 @require_POST

@@ -169,6 +169,8 @@ def _day(local: datetime) -> str:
         return _("today")
     if days == 1:
         return _("yesterday")
+    if days == -1:
+        return _("tomorrow")
     return format_date(local, "d MMM" if days < 300 else "d MMM y", locale=_locale())
 
 

@@ -1,0 +1,116 @@
+"""Forms of the guards: limits, quiet hours, how long a message may wait."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from b24app.messaging.guard_models import DUPLICATE_MINUTES, Rules
+
+MOST_CAPPED = 10_000_000
+AGES = (1, 2, 4, 8, 12, 24, 48, 72, 168)  # hours
+
+
+def cap(label: Any, help_text: Any = "") -> forms.IntegerField:
+    """A box for a limit; empty means none."""
+    box = forms.TextInput({"class": "input--short", "inputmode": "numeric", "autocomplete": "off", "dir": "ltr"})
+    return forms.IntegerField(
+        min_value=1, max_value=MOST_CAPPED, required=False, label=label, help_text=help_text, widget=box
+    )
+
+
+def _clock() -> forms.TimeInput:
+    return forms.TimeInput({"type": "time", "class": "input--sm input--time"}, format="%H:%M")
+
+
+def ages(kept: object) -> list[tuple[int, str]]:
+    """How long a message may wait, in hours; what is kept stays on offer even if it is none of the usual."""
+    hours = sorted({*AGES, *([kept] if isinstance(kept, int) and kept > 0 else [])})
+    return [(one, _age(one)) for one in hours]
+
+
+def _age(hours: int) -> str:
+    if hours % 24 == 0 and hours > 24:
+        return ngettext("{count} day", "{count} days", hours // 24).format(count=hours // 24)
+    return ngettext("{count} hour", "{count} hours", hours).format(count=hours)
+
+
+CAPS = ("portal_per_hour", "employee_per_hour", "recipient_per_hour", "recipient_per_day")
+
+
+class LimitsForm(forms.Form):
+    """What holds for all senders of a portal."""
+
+    use_required_attribute = False
+
+    portal_per_hour = cap(
+        gettext_lazy("The whole portal, in an hour"), gettext_lazy("What is above it waits for the next hour.")
+    )
+    employee_per_hour = cap(
+        gettext_lazy("Each employee, in an hour"),
+        gettext_lazy("Counts what they send by hand and what runs in their name. What is above it waits."),
+    )
+    recipient_per_hour = cap(
+        gettext_lazy("Each recipient, in an hour"),
+        gettext_lazy("What is above it fails: a flood is not worth reading later. It guards against rules that loop."),
+    )
+    recipient_per_day = cap(gettext_lazy("Each recipient, in a day"), gettext_lazy("What is above it fails too."))
+    quiet = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Keep quiet hours"),
+        help_text=gettext_lazy("For senders that are not marked “at any hour”. Messages wait until the morning."),
+        widget=forms.CheckboxInput({"role": "switch"}),
+    )
+    quiet_from = forms.TimeField(required=False, label=gettext_lazy("From"), widget=_clock())
+    quiet_until = forms.TimeField(required=False, label=gettext_lazy("Until"), widget=_clock())
+    warn = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Warn of possible repeats"),
+        help_text=gettext_lazy("The same text to the same number within minutes goes out, but is marked here."),
+        widget=forms.CheckboxInput({"role": "switch"}),
+    )
+    duplicate_minutes = forms.IntegerField(
+        min_value=1,
+        max_value=1440,
+        required=False,
+        label=gettext_lazy("Minutes"),
+        widget=forms.TextInput({"class": "input--tiny", "inputmode": "numeric", "autocomplete": "off", "dir": "ltr"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("quiet") and "quiet_from" not in self.errors and "quiet_until" not in self.errors:
+            start, end = cleaned.get("quiet_from"), cleaned.get("quiet_until")
+            if start is None or end is None:
+                self.add_error("quiet_from" if start is None else "quiet_until", _("Write a time, such as 21:00."))
+            elif start == end:
+                self.add_error("quiet_until", _("It must not be the time at which they begin."))
+        return cleaned
+
+    @classmethod
+    def of(cls, rules: Rules, data: Any = None) -> "LimitsForm":
+        """The form as it stands for a portal."""
+        initial: dict[str, Any] = {name: getattr(rules, name) for name in CAPS}
+        initial |= {
+            "quiet": rules.quiet_from is not None,
+            "quiet_from": rules.quiet_from or "21:00",
+            "quiet_until": rules.quiet_until or "09:00",
+            "warn": rules.duplicate_minutes > 0,
+            "duplicate_minutes": rules.duplicate_minutes or DUPLICATE_MINUTES,
+        }
+        return cls(data, initial=initial)
+
+    def save(self, rules: Rules) -> None:
+        """Keep what was typed; the pause is none of its business."""
+        for name in CAPS:
+            setattr(rules, name, self.cleaned_data[name])
+        quiet = self.cleaned_data["quiet"]
+        rules.quiet_from = self.cleaned_data["quiet_from"] if quiet else None
+        rules.quiet_until = self.cleaned_data["quiet_until"] if quiet else None
+        minutes = self.cleaned_data["duplicate_minutes"] or DUPLICATE_MINUTES
+        rules.duplicate_minutes = minutes if self.cleaned_data["warn"] else 0
+        rules.save(update_fields=[*CAPS, "quiet_from", "quiet_until", "duplicate_minutes"])
+
+    def cap_rows(self) -> list[forms.BoundField]:
+        return [self[name] for name in CAPS]

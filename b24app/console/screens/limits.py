@@ -1,0 +1,71 @@
+"""Limits and quiet hours of a portal, and the switch that stops all its sending."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
+
+from b24app.console.framed import FramedRequest, admin_only, go, show
+from b24app.console.rule_forms import LimitsForm
+from b24app.messaging import bell, pausing
+from b24app.messaging.guard_models import Rules
+from b24app.messaging.models import Connection, ConnectionState
+from b24app.portals.models import Portal
+
+
+def rules_of(portal: Portal) -> Rules:
+    """The rules of a portal; the usual ones, unsaved, where nobody has set any."""
+    return Rules.objects.filter(portal=portal).first() or Rules(portal=portal)
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def limits(request: FramedRequest) -> HttpResponse:
+    """Show the form, or save it and look again at what the old rules held."""
+    form = LimitsForm.of(rules_of(request.portal), request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        rules, _created = Rules.objects.get_or_create(portal=request.portal)
+        form.save(rules)
+        if pausing.reconsider(request.portal):
+            _ring(request.portal)
+        return go(request, "settings", toast=_("The limits are saved"))
+    return show(request, "console/limits.html", {"form": form})
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def pause(request: FramedRequest) -> HttpResponse:
+    """Say what it would cost, then stop all sending; what comes meanwhile waits."""
+    if request.method != "POST":
+        cost = pausing.forecast(pausing.waiting_of(request.portal), request.portal.zone)
+        return render(request, "console/settings/pause.html", {"forecast": cost})
+    waiting = pausing.pause_portal(request.portal)
+    bell.push(request.portal.pk)
+    words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
+    return go(request, "settings", toast=words.format(count=waiting))
+
+
+@admin_only
+@require_POST
+def resume(request: FramedRequest) -> HttpResponse:
+    """Send again, first what has been waiting."""
+    waited = pausing.resume_portal(request.portal)
+    _ring(request.portal)
+    words = ngettext(
+        "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited
+    )
+    return go(request, "settings", toast=words.format(count=waited))
+
+
+def _ring(portal: Portal) -> None:
+    for pk in Connection.objects.filter(portal=portal, state=ConnectionState.ACTIVE).values_list("pk", flat=True):
+        bell.drain(pk)
+
+
+urlpatterns = [
+    path("settings/limits/", limits, name="limits"),
+    path("settings/pause/", pause, name="pause"),
+    path("settings/resume/", resume, name="resume"),
+]

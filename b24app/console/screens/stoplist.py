@@ -1,0 +1,211 @@
+"""The stop list: search, add, remove, bring in and take out as a file."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from typing import IO
+
+from django import forms
+from django.core import signing
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from b24app.console import sheets
+from b24app.console.filters import by_number
+from b24app.console.framed import FramedRequest, admin_only, go, show
+from b24app.messaging import stoplist
+from b24app.messaging.guard_models import StoppedNumber, StopSource
+from b24app.portals.models import Portal
+from providers.kit.phones import BadNumber, read_e164
+
+PAGE = 50
+MOST_BAD_SHOWN = 200
+FORM_AROUND = 10_000  # bytes of a form beside its file
+DOWNLOAD_SALT, DOWNLOAD_SECONDS = "b24app.console.stoplist", 60
+SOURCES = {
+    StopSource.REFUSAL: gettext_lazy("the service refused a message"),
+    StopSource.REPORT: gettext_lazy("the service reported it"),
+    StopSource.HAND: gettext_lazy("by hand"),
+    StopSource.FILE: gettext_lazy("from a file"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    entry: StoppedNumber
+    how: str | Promise
+
+
+class NumberForm(forms.Form):
+    """One number to stop; `country` reads it when it has no country code."""
+
+    use_required_attribute = False
+
+    number = forms.CharField(
+        max_length=40,
+        label=gettext_lazy("Number"),
+        widget=forms.TextInput({"inputmode": "tel", "dir": "ltr", "autocomplete": "off"}),
+        error_messages={"required": gettext_lazy("Write the number that gets nothing any more.")},
+    )
+    note = forms.CharField(
+        max_length=200, required=False, label=gettext_lazy("Note"), widget=forms.TextInput({"autocomplete": "off"})
+    )
+
+    def __init__(self, country: str, data: object = None) -> None:
+        super().__init__(data)  # type: ignore[arg-type]  # handed on as it came
+        self.country = country
+
+    def clean_number(self) -> str:
+        try:
+            return read_e164(self.cleaned_data["number"], self.country)
+        except BadNumber as bad:
+            raise forms.ValidationError(_(bad.words)) from None
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def overview(request: FramedRequest) -> HttpResponse:
+    """A page of the list, or one more number on it."""
+    form = NumberForm(request.portal.country, request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        number, note = form.cleaned_data["number"], form.cleaned_data["note"]
+        new = stoplist.add(request.portal, {number: note}, StopSource.HAND, request.visitor.user_id)
+        words = _("It gets nothing any more.") if new else _("It was on the list already.")
+        return go(request, "stoplist", toast=words)
+    phone = request.GET.get("phone", "").strip()[:40]
+    rows, older = _page(request, phone)
+    context = {"form": form, "rows": rows, "older": older, "phone": phone, "first": "before" not in request.GET}
+    return show(request, "console/stoplist/overview.html", context)
+
+
+def _page(request: FramedRequest, phone: str) -> tuple[list[Row], str]:
+    """Keyset paging, newest first, and where the next page begins; "" when there is none."""
+    found: QuerySet[StoppedNumber] = StoppedNumber.objects.filter(portal=request.portal).order_by("-pk")
+    if phone:
+        found = found.filter(by_number(phone, request.portal.country, "number")[0])
+    if (before := _pk(request, request.GET.get("before", ""))) is not None:
+        found = found.filter(pk__lt=before)
+    rows = list(found[: PAGE + 1])
+    shown = [Row(row, SOURCES[StopSource(row.source)]) for row in rows[:PAGE]]
+    return shown, rows[PAGE - 1].uuid.hex if len(rows) > PAGE else ""
+
+
+def _pk(request: FramedRequest, entry: str) -> int | None:
+    """The place of an entry in the order; its uuid stands in addresses."""
+    try:
+        found = StoppedNumber.objects.filter(portal=request.portal, uuid=uuid.UUID(entry))
+    except ValueError:
+        return None
+    return found.values_list("pk", flat=True).first()
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request: FramedRequest, entry: uuid.UUID) -> HttpResponse:
+    """Ask in place, then allow the number again."""
+    found = get_object_or_404(StoppedNumber, portal=request.portal, uuid=entry)
+    if request.method != "POST":
+        by_service = found.source in (StopSource.REFUSAL, StopSource.REPORT)
+        return render(request, "console/stoplist/remove.html", {"entry": found, "by_service": by_service})
+    stoplist.remove(request.portal, found.pk)
+    return go(request, "stoplist", toast=_("It may get messages again."))
+
+
+# -- a file in --------------------------------------------------------------------------------------------------------
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def bring(request: FramedRequest) -> HttpResponse:
+    """Say what was understood of a file; when the very same file is confirmed, keep it.
+
+    Nothing is kept between the two: the page sends the file again, and its digest says that it is the one shown.
+    """
+    if request.method != "POST":
+        return show(request, "console/stoplist/bring.html")
+    # Before anything of it is read: Django would write all of it to a disk first.
+    too_large = int(request.headers.get("Content-Length") or 0) > sheets.MOST_BYTES + FORM_AROUND
+    file = None if too_large else request.FILES.get("file")
+    if too_large:
+        return render(request, "console/stoplist/understood.html", {"trouble": sheets.too_large()})
+    if not isinstance(file, UploadedFile) or file.file is None:
+        trouble = _("Choose a file first.")
+        return render(request, "console/stoplist/understood.html", {"trouble": trouble})
+    try:
+        found = sheets.understand(file.file, request.portal.country)
+    except sheets.BadFile as bad:
+        return render(request, "console/stoplist/understood.html", {"trouble": str(bad)})
+    seen = _digest(file.file)
+    if request.POST.get("seen") == seen and "keep" in request.POST:
+        new = stoplist.add(request.portal, found.numbers, StopSource.FILE, request.visitor.user_id)
+        words = ngettext("{count} number added.", "{count} numbers added.", new).format(count=new)
+        return go(request, "stoplist", toast=words)
+    there = len(stoplist.known(request.portal, list(found.numbers)))
+    context = {
+        "found": found,
+        "new": len(found.numbers) - there,
+        "there": there,
+        "bad": found.bad[:MOST_BAD_SHOWN],
+        "more_bad": len(found.bad[MOST_BAD_SHOWN:]),
+        "more_lines": sheets.ranges([one.line for one in found.bad[MOST_BAD_SHOWN:]]),
+        "seen": seen,
+    }
+    return render(request, "console/stoplist/understood.html", context)
+
+
+def _digest(file: IO[bytes]) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # open for reading, as it wants
+
+
+# -- a file out -------------------------------------------------------------------------------------------------------
+
+
+@admin_only
+@require_safe
+def take(request: FramedRequest) -> HttpResponse:
+    """Send the page to an address that answers with the file: a download cannot carry a ticket."""
+    token = signing.dumps(request.portal.uuid.hex, salt=DOWNLOAD_SALT)
+    return HttpResponseClientRedirect(reverse("stoplist-file", kwargs={"token": token}))
+
+
+@require_safe
+def file(_request: HttpRequest, token: str) -> HttpResponseBase:
+    """The whole list as CSV, for a minute after it was asked for."""
+    try:
+        portal = uuid.UUID(signing.loads(token, salt=DOWNLOAD_SALT, max_age=DOWNLOAD_SECONDS))
+    except (signing.BadSignature, ValueError):
+        raise Http404 from None
+    found = get_object_or_404(Portal, uuid=portal, uninstalled_at=None)
+    response = StreamingHttpResponse(sheets.written(_rows(found)), content_type="text/csv; charset=utf-8")
+    name = f"stop-list-{timezone.localdate(timezone=found.zone):%Y-%m-%d}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _rows(portal: Portal) -> Iterator[tuple[str, ...]]:
+    """Columns that our own import reads; times in UTC."""
+    yield "number", "note", "source", "added", "user"
+    for number, source, added_at, added_by, note in stoplist.everything(portal):
+        yield number, note, source, f"{added_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", str(added_by or "")
+
+
+urlpatterns = [
+    path("stop-list/", overview, name="stoplist"),
+    path("stop-list/import/", bring, name="stoplist-bring"),
+    path("stop-list/export/", take, name="stoplist-take"),
+    path("stop-list/<uuid:entry>/remove/", remove, name="stoplist-remove"),
+]
+downloads = [path("d/<str:token>/", file, name="stoplist-file")]

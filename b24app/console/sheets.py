@@ -1,0 +1,172 @@
+"""Tables that people keep in a spreadsheet: numbers read from CSV, and rows written so that none is a formula."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import IO
+
+from django.utils.translation import gettext
+
+from providers.kit.phones import BadNumber, read_e164
+
+MOST_BYTES = 5 * 1024 * 1024
+MOST_LINES = 100_000
+BOM = "\ufeff"
+LONGEST_LINE_SHOWN = 60
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+# A number can do no harm as one, and other systems want it as it is.
+_NUMBER = re.compile(r"\+[0-9]{1,15}")
+_NUMBER_COLUMNS = frozenset({"number", "phone", "phone number", "to", "номер", "телефон", "номер телефона"})
+_NOTE_COLUMNS = frozenset({"note", "comment", "заметка", "примечание", "комментарий"})
+
+
+class BadFile(ValueError):
+    """It cannot be read at all; the message says why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that was not understood; `line` counts from 1, as editors do."""
+
+    line: int
+    text: str
+    why: str
+
+
+@dataclass(slots=True)
+class Understood:
+    """What a file says: number (E.164) -> note, in the order of the file. Every line is in one of the four."""
+
+    numbers: dict[str, str] = field(default_factory=dict)
+    bad: list[BadLine] = field(default_factory=list)
+    twice: int = 0  # lines with a number that the file has already
+    empty: int = 0
+    header: bool = False
+
+    @property
+    def lines(self) -> int:
+        return len(self.numbers) + len(self.bad) + self.twice + self.empty + self.header
+
+
+def cell(value: object) -> str:
+    """A value as a cell of a CSV file that no spreadsheet computes."""
+    text = str(value)
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def written(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """CSV, line by line, as spreadsheets open it: a mark of UTF-8, then lines that end with CR and LF."""
+    yield BOM
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    for row in rows:
+        writer.writerow([cell(value) for value in row])
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def understand(file: IO[bytes], country: str) -> Understood:
+    """Read numbers, one a line, with a note beside if there is one; `country` reads those without a country code.
+
+    A first line that names its columns says which are meant; without one the first cell of a line is the number and
+    the second the note. Raises BadFile when it is too large or no text.
+    """
+    text = _opened(file)
+    delimiter = _delimiter(text.readline())
+    text.seek(0)
+    found, columns = Understood(), (0, 1)
+    try:
+        for line, words in enumerate(text, 1):
+            if line > MOST_LINES:
+                raise BadFile(gettext("The file has more than {most} lines; divide it.").format(most=MOST_LINES))
+            cells = _cells(words, delimiter)
+            if line == 1 and (named := _named(cells)):
+                found.header, columns = True, named
+            else:
+                _take(found, line, cells, columns, country)
+    except UnicodeDecodeError:
+        raise BadFile(_no_text()) from None
+    return found
+
+
+def too_large() -> str:
+    """What to say of a file above the limit."""
+    return gettext("The file is larger than {most} MB; divide it.").format(most=MOST_BYTES >> 20)
+
+
+def _no_text() -> str:
+    return gettext("This is not a text file. Save the table as CSV, then choose that file.")
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Each line for itself, so that a quote too many does not swallow those after it."""
+    try:
+        row = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:  # a cell longer than any note
+        row = [line]
+    return [_plain(one) for one in row]
+
+
+def _opened(file: IO[bytes]) -> io.TextIOWrapper:
+    """UTF-8, or what Windows writes in Russian; decoded as it is read."""
+    beginning = file.read(MOST_BYTES + 1)
+    if len(beginning) > MOST_BYTES:
+        raise BadFile(too_large())
+    if b"\0" in beginning:
+        raise BadFile(_no_text())
+    try:
+        beginning.decode()
+        encoding = "utf-8-sig"
+    except UnicodeDecodeError:
+        encoding = "cp1251"
+    return io.TextIOWrapper(io.BytesIO(beginning), encoding=encoding)
+
+
+def _delimiter(first: str) -> str:
+    return max(",;\t", key=first.count)
+
+
+def _plain(cell: str) -> str:
+    """Our own files mark what looks like a formula, and spreadsheets what looks like a number, with a quote ahead."""
+    return cell.strip().removeprefix("'").strip()
+
+
+def _named(cells: Sequence[str]) -> tuple[int, int] | None:
+    names = [one.lower() for one in cells]
+    number = next((place for place, name in enumerate(names) if name in _NUMBER_COLUMNS), None)
+    if number is None:
+        return None
+    return number, next((place for place, name in enumerate(names) if name in _NOTE_COLUMNS), -1)
+
+
+def _take(found: Understood, line: int, cells: Sequence[str], columns: tuple[int, int], country: str) -> None:
+    if not any(cells):
+        found.empty += 1
+        return
+    at, beside = columns
+    raw = cells[at] if at < len(cells) else ""
+    try:
+        number = read_e164(raw, country)
+    except BadNumber as bad:
+        shown = " ".join(one for one in cells if one)[:LONGEST_LINE_SHOWN]
+        found.bad.append(BadLine(line, shown, gettext(bad.words)))
+        return
+    if number in found.numbers:
+        found.twice += 1
+    else:
+        found.numbers[number] = cells[beside][:200] if 0 <= beside < len(cells) else ""
+
+
+def ranges(lines: Sequence[int]) -> str:
+    """Line numbers in short: 3, 7-9."""
+    parts: list[list[int]] = []
+    for line in lines:
+        if parts and line == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], line]
+        else:
+            parts.append([line])
+    return ", ".join("–".join(map(str, part)) for part in parts)

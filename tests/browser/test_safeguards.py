@@ -1,0 +1,139 @@
+"""Limits, pauses and the stop list in a browser: files in and out, and a message that is stopped before it costs."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from b24app.operations.local.stack import Stack
+from tests.browser.conftest import SECONDS, Portal
+from tests.browser.test_journey import ACCOUNT, fill
+
+pytestmark = pytest.mark.browser
+
+STOPPED = "+12025550142"  # the contact of the sandbox's card
+
+
+def connect(app: Stack, portal: Portal) -> None:
+    """One more account with one sender."""
+    portal.open()
+    portal.see("Home")
+    portal.press("Connect a service")
+    portal.see("Connect a service")
+    portal.press("Twilio")
+    portal.see("Connect Twilio")
+    portal.page.wait_for_timeout(400)  # htmx settles a new screen a moment after it shows
+    fill(portal, **ACCOUNT, **{"account-base_url": app.sms, "account-title": "Night shift"})
+    portal.press("Check credentials")
+    expect(portal.frame.get_by_text("Choose how the messages are signed")).to_be_visible(timeout=SECONDS)
+    fill(portal, **{"sender-signature": "Sendline", "sender-name_en": "Night desk", "sender-per_hour": "500"})
+    portal.picture("safeguards-1-sender")
+    portal.press("Save and turn on")
+    portal.see("“Night desk” is ready")
+
+
+def forgive(portal: Portal) -> None:
+    """Forget what a browser calls failed and is none: a page that became a download, the sandbox's poll left behind."""
+    ended = ("failed: /d/", "failed: /_/state")
+    portal.troubles[:] = [one for one in portal.troubles if not one.startswith(ended)]
+
+
+def test_an_administrator_guards_the_money(app: Stack, portal: Portal, tmp_path: Path) -> None:
+    connect(app, portal)
+
+    portal.press("Stop list")
+    portal.see("Stop list")
+    portal.picture("safeguards-2-stoplist-empty")
+    fill(portal, number=STOPPED, note="=asked on the phone")
+    portal.press("Add it")
+    expect(portal.frame.locator("table.stoplist tbody")).not_to_have_count(0, timeout=SECONDS)
+
+    portal.press("Add from a file")
+    portal.see("Add numbers from a file")
+    file = tmp_path / "numbers.csv"
+    lines = [f"+1202555{place:04},from the shop" for place in range(200, 262)]
+    file.write_text("\n".join(["number,note", *lines, "nobody,wrong", "+1202,too short", STOPPED]))
+    portal.frame.locator("#file").set_input_files(file)
+    portal.press("Show what is in it")
+    add = portal.frame.get_by_role("button", name="Add 62 numbers")
+    expect(add).to_be_visible(timeout=SECONDS)
+    portal.picture("safeguards-3-import")
+    add.click()
+    portal.see("Stop list")
+    expect(portal.frame.get_by_text("from the shop").first).to_be_visible(timeout=SECONDS)
+    portal.picture("safeguards-4-stoplist")
+
+    with portal.page.expect_download(timeout=SECONDS) as download:
+        portal.press("Save as CSV")
+    saved = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    assert f"{STOPPED},'=asked on the phone,hand," in saved
+    assert saved.count("\n") == 64
+
+    portal.press("Settings")
+    portal.see("Settings")
+    portal.frame.locator("a[href$='/settings/limits/']").click()
+    portal.see("Limits and quiet hours")
+    portal.picture("safeguards-5-limits")
+    fill(portal, recipient_per_hour="5")
+    portal.frame.locator("[name=quiet]").check()
+    portal.press("Save changes")
+    portal.see("Settings")
+    expect(portal.frame.get_by_text("Quiet from 21:00 to 09:00.")).to_be_visible(timeout=SECONDS)
+
+    portal.open("/crm/contact/details/1/")
+    portal.page.locator("#text").fill("Your table is booked for tonight at seven.")
+    portal.page.locator("#send-button").click()
+    expect(portal.page.locator("[data-status=failed]").first).to_be_visible(timeout=4 * SECONDS)
+    portal.open()
+    portal.see("Home")
+    portal.press("Journal")
+    portal.see("Journal")
+    expect(portal.frame.get_by_text("Unsubscribed").last).to_be_visible(timeout=SECONDS)
+    portal.picture("safeguards-6-journal")
+    portal.frame.locator("tbody .rowlink").first.click()
+    expect(portal.frame.get_by_text("This number is on your stop list").first).to_be_visible(timeout=SECONDS)
+    portal.picture("safeguards-7-message")
+    portal.press("Its stop list entry")
+    portal.see("Stop list")
+    portal.press("Remove")
+    expect(portal.frame.get_by_role("link", name="Keep it")).to_be_focused(timeout=SECONDS)
+    portal.picture("safeguards-7-remove")
+    portal.press("Take it off the list")
+    expect(portal.frame.get_by_role("button", name="Take it off the list")).to_have_count(0, timeout=SECONDS)
+    forgive(portal)
+
+
+def test_a_pause_says_what_it_costs(app: Stack, portal: Portal) -> None:
+    portal.open()
+    portal.see("Home")
+    portal.press("Settings")
+    portal.see("Settings")
+    portal.press("Pause")
+    expect(portal.frame.get_by_text("Pause all sending?")).to_be_visible(timeout=SECONDS)
+    portal.picture("safeguards-8-pause")
+    portal.press("Pause everything")
+    expect(portal.frame.get_by_role("button", name="Turn on")).to_be_visible(timeout=SECONDS)
+
+    portal.open("/crm/contact/details/1/")
+    portal.page.locator("#text").fill("The kitchen is closed tonight.")
+    portal.page.locator("#send-button").click()
+    expect(portal.page.get_by_text("The kitchen is closed tonight.").last).to_be_visible(timeout=SECONDS)
+    portal.open()
+    portal.see("Home")
+    expect(portal.frame.get_by_text("All sending is paused")).to_be_visible(timeout=SECONDS)
+    portal.picture("safeguards-9-home")
+    portal.press("Senders")
+    portal.see("Senders")
+    portal.press("Pause")
+    expect(portal.frame.locator("[role=alertdialog]")).to_contain_text("Pause “", timeout=SECONDS)
+    portal.picture("safeguards-10-senders")
+    portal.press("Journal")
+    portal.see("Journal")
+    portal.frame.locator("tbody .rowlink").first.click()
+    expect(portal.frame.get_by_text("All sending is paused by an administrator.").first).to_be_visible(timeout=SECONDS)
+    portal.picture("safeguards-11-held")
+    portal.press("Settings")
+    portal.see("Settings")
+    portal.press("Turn on")
+    expect(portal.frame.get_by_role("button", name="Pause")).to_be_visible(timeout=SECONDS)
+    forgive(portal)

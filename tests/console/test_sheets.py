@@ -1,0 +1,89 @@
+"""CSV in and out: nothing is lost on the way in, nothing is computed on the way out."""
+
+import csv
+import io
+
+import pytest
+
+from b24app.console import sheets
+
+
+def understood(text: str | bytes, country: str = "US") -> sheets.Understood:
+    return sheets.understand(io.BytesIO(text if isinstance(text, bytes) else text.encode()), country)
+
+
+@pytest.mark.parametrize(
+    ("value", "safe"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1+1", "'+1+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("+12025550147", "+12025550147"),  # a number is no formula, and other systems want it as it is
+        ("+12025550147+1", "'+12025550147+1"),
+        ("asked on 3 May = no", "asked on 3 May = no"),
+        ("", ""),
+    ],
+)
+def test_no_cell_is_a_formula(value: str, safe: str) -> None:
+    assert sheets.cell(value) == safe
+
+
+def test_what_is_written_is_read_back() -> None:
+    rows = [("number", "note"), ("+12025550147", "=1+1"), ("+12025550148", 'said "stop", twice')]
+    text = "".join(sheets.written(rows))
+    assert text.startswith("\ufeff")
+    assert list(csv.reader(io.StringIO(text[1:])))[1] == ["+12025550147", "'=1+1"]
+    found = understood(text)
+    assert found.numbers == {"+12025550147": "=1+1", "+12025550148": 'said "stop", twice'}
+    assert (found.header, found.bad) == (True, [])
+
+
+def test_every_line_is_accounted_for() -> None:
+    found = understood("202 555 0147,first\n\nnobody\n+12025550147,again\n+1202,too short\n+442079460321\n")
+    assert found.numbers == {"+12025550147": "first", "+442079460321": ""}
+    assert [(one.line, one.text) for one in found.bad] == [(3, "nobody"), (5, "+1202 too short")]
+    assert found.bad[0].why == "This is not a telephone number."
+    assert (found.twice, found.empty, found.header, found.lines) == (1, 1, False, 6)
+
+
+def test_columns_may_be_named_in_any_order_and_between_others() -> None:
+    found = understood("id;Note;Телефон;x\n1;said so;+12025550147;y\n2;;'+12025550148;\n")
+    assert found.numbers == {"+12025550147": "said so", "+12025550148": ""}
+    assert found.lines == 3
+
+
+def test_a_quote_too_many_swallows_no_other_line() -> None:
+    found = understood('+12025550147,"open\n+12025550148,fine\n')
+    assert list(found.numbers) == ["+12025550147", "+12025550148"]
+    assert found.numbers["+12025550148"] == "fine"
+
+
+def test_russian_excel_is_read_too() -> None:
+    found = understood("Номер;Примечание\r\n+7 999 000 14 52;просил не писать\r\n".encode("cp1251"), "RU")
+    assert found.numbers == {"+79990001452": "просил не писать"}
+
+
+def test_what_a_spreadsheet_made_of_a_number_is_not_taken_for_one() -> None:
+    found = understood("1.20256E+10\n")
+    assert (found.numbers, found.bad[0].line) == ({}, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\x03\x04\0\0", "This is not a text file."),
+        (b"1" * (sheets.MOST_BYTES + 1), "The file is larger than 5 MB"),
+        (b"\n" * (sheets.MOST_LINES + 1), "The file has more than 100000 lines"),
+    ],
+)
+def test_a_file_that_cannot_be_one_is_refused(content: bytes, words: str) -> None:
+    with pytest.raises(sheets.BadFile, match=words):
+        understood(content)
+
+
+def test_line_numbers_in_short() -> None:
+    assert sheets.ranges([]) == ""
+    assert sheets.ranges([3, 7, 8, 9, 11]) == "3, 7–9, 11"
