@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import F, Q
 from django.utils import timezone
 
 from b24app.messaging.models import Message
@@ -101,9 +102,12 @@ def bury(service: type[Provider], dead: Iterable[Message], *, phase: Phase = Pha
 
 
 def give_back(kept: Mapping[str, Any]) -> None:
-    """Let messages wait again that were claimed under this very lease and surely never left."""
-    Message.objects.filter(
-        connection__in=kept["connections"],
-        phase=Phase.ON_WIRE,
-        lease_until=datetime.fromisoformat(kept["lease"]),
-    ).update(phase=Phase.WAITING, wait=Wait.RETRY, due_at=timezone.now(), lease_until=None)
+    """Let messages wait again that were claimed under this very lease and surely never left: it was no attempt."""
+    lease = datetime.fromisoformat(kept["lease"])
+    claimed_at = lease - MESSAGE_LEASE
+    rows = Message.objects.filter(connection__in=kept["connections"], phase=Phase.ON_WIRE, lease_until=lease)
+    alive = Q(expires_at__gt=claimed_at) & (Q(repeat_until=None) | Q(repeat_until__gt=claimed_at))
+    again = {"phase": Phase.WAITING, "due_at": timezone.now(), "lease_until": None}
+    rows.filter(alive, attempts__lte=1).update(**again, attempts=0, first_attempt_at=None)
+    rows.filter(alive).update(**again, wait=Wait.RETRY, attempts=F("attempts") - 1)
+    rows.update(**again, wait=Wait.RETRY)

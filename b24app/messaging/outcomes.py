@@ -208,8 +208,10 @@ def _wait(waits: Sequence[tuple[Any, ...]]) -> None:
 
 
 def _complete_late(changes: Iterable[Change]) -> None:
-    """A report outran the receipt, so the status stands already; the receipt still brings the ref and the price."""
+    """A report outran the receipt, so the status stands already; the receipt still brings the ref, the price, and when
+    the service is to be asked should no final word come."""
     for change in changes:
+        Message.objects.filter(pk=change.pk, status=Status.SENT, poll_at=None).update(poll_at=change.poll_at)
         Message.objects.filter(pk=change.pk, ref="").update(
             ref=change.ref, parts=change.parts, price=change.price, currency=change.currency
         )

@@ -40,6 +40,7 @@ def drain(portal_id: int) -> datetime | None:
         return later
     now = timezone.now()
     free = Q(push_lease_until=None) | Q(push_lease_until__lt=now)
+    free &= Q(push_after=None) | Q(push_after__lte=now)
     if not Portal.objects.filter(free, pk=portal_id).update(push_lease_until=now + LEASE):
         return None
     portal = Portal.objects.get(pk=portal_id)
@@ -67,7 +68,7 @@ def _next_due(portal: Portal) -> datetime | None:
     due = first.values_list("push_at", flat=True).first()
     if due is None or portal.uninstalled_at is not None:
         return None
-    return max(filter(None, (due, portal.rest_after, portal.suspended_until)))
+    return max(filter(None, (due, portal.rest_after, portal.suspended_until, portal.push_after)))
 
 
 def _drain(portal: Portal) -> datetime | None:
@@ -89,7 +90,7 @@ def _drain(portal: Portal) -> datetime | None:
         except PortalError as error:
             return _put_off(portal, messages, error)
         _acknowledge(messages, answers)
-        Portal.objects.filter(pk=portal.pk).exclude(push_failures=0).update(push_failures=0)
+        Portal.objects.filter(pk=portal.pk).exclude(push_failures=0).update(push_failures=0, push_after=None)
     return timezone.now()
 
 
@@ -184,15 +185,15 @@ def _not_found(message: Message, now: datetime) -> None:
 
 
 def _put_off(portal: Portal, messages: Sequence[Message], error: PortalError) -> datetime | None:
-    """Nothing is acknowledged. What may have arrived all the same waits a minute and is said again."""
+    """Nothing is acknowledged. What may have arrived all the same is said again; saying it twice does no harm."""
     now = timezone.now()
     rows = Message.objects.filter(pk__in=[message.pk for message in messages], push_at__lte=now)
     if isinstance(error, InDoubt):
-        failures = portal.push_failures + 1
-        Portal.objects.filter(pk=portal.pk).update(push_failures=failures)
-        wait = max(timedelta(minutes=1), backoff(failures, first=60, limit=1800, factor=2))
-        rows.update(push_at=now + wait)
-        return now + wait
+        # On the portal, not on its words: else each batch would be a failure more, and wait twice as long.
+        failures = min(portal.push_failures + 1, 1000)
+        until = now + backoff(failures, first=10, limit=1800, factor=2)
+        Portal.objects.filter(pk=portal.pk).update(push_failures=failures, push_after=until)
+        return until
     if isinstance(error, NotNow):
         return error.until or now + timedelta(minutes=1)
     if isinstance(error, NoToken | PortalGone):

@@ -42,7 +42,8 @@ def to_push() -> Sequence[int]:
     now = timezone.now()
     due = Message.objects.filter(portal=OuterRef("pk"), push_at__lte=now)
     rows = Portal.objects.installed().filter(Exists(due))
-    rows = rows.exclude(Q(push_lease_until__gt=now) | Q(rest_after__gt=now) | Q(suspended_until__gt=now))
+    rows = rows.exclude(Q(push_lease_until__gt=now) | Q(rest_after__gt=now) | Q(push_after__gt=now))
+    rows = rows.exclude(suspended_until__gt=now)
     return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:AT_ONCE])
 
 

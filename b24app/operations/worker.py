@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 import structlog
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from django.db import connections
 
 from b24app.core import stopping
@@ -34,7 +34,11 @@ def begin(**_: Any) -> None:
 
 
 @worker_shutting_down.connect
+@worker_shutdown.connect
 def end(**_: Any) -> None:
+    """Asked to stop, or ended by itself: a worker that cannot hear its queue must not live on without ears."""
+    if stopping.asked():
+        return
     stopping.ask()
     late = threading.Timer(GONE_AFTER, os._exit, [0])
     late.daemon = True

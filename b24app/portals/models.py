@@ -67,7 +67,8 @@ class Portal(models.Model):
 
     rest_after = models.DateTimeField(null=True, blank=True)  # the leaky bucket or the operating limit says wait
     push_lease_until = models.DateTimeField(null=True, blank=True)
-    push_failures = models.SmallIntegerField(default=0)
+    push_failures = models.SmallIntegerField(default=0)  # in a row, of telling it
+    push_after = models.DateTimeField(null=True, blank=True)  # it did not answer the last time: told not before
     senders_checked_at = models.DateTimeField(null=True, blank=True)
     refused_calls = models.IntegerField(default=0)  # handler calls that could not be stored: too large, without an id
 

@@ -228,6 +228,7 @@ def test_the_database_lost_right_after_a_claim_leaves_nothing_unknown(sms: Sandb
         drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.phase, message.status, len(sms.sms.entries())) == (Phase.DONE, Status.SENT, 1)
+    assert message.attempts == 1  # what was never sent was no attempt
 
 
 def test_a_worker_that_lost_its_lease_claims_nothing_more(sms: Sandbox, sender: Sender) -> None:

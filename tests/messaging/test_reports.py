@@ -103,6 +103,19 @@ def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: 
     record([Batch(sender.connection, Twilio, [Verdict.of(message, contract.Accepted(ref="SM-late", parts=2), [])])])
     message.refresh_from_db()
     assert (message.status, message.ref, message.parts) == (Status.DELIVERED, "SM-late", 2)
+    assert message.poll_at is None
+
+
+def test_a_receipt_that_comes_after_word_of_sending_still_brings_the_question(sender: Sender) -> None:
+    message = wish(sender)
+    Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
+    message.refresh_from_db()
+    reports.keep(sender.connection_id, [report("", "sent")], message.reference.hex)
+    reports.settle()
+    record([Batch(sender.connection, Twilio, [Verdict.of(message, contract.Accepted(ref="SM-late"), [])])])
+    message.refresh_from_db()
+    assert (message.status, message.ref) == (Status.SENT, "SM-late")
+    assert message.poll_at is not None  # should no final word come
 
 
 def test_a_report_by_our_reference_proves_acceptance_while_the_outcome_is_unknown(sms: Sandbox, sender: Sender) -> None:
