@@ -7,8 +7,8 @@ from celery import Celery
 from celery.signals import setup_logging
 from kombu.transport.redis import Channel
 
-# A ring that is lost with a connection is rung again by the sweep. Kombu would put it back through that very connection,
-# and the worker would end of it, or write the ring into a file.
+# A ring that is lost with a connection is rung again by the sweep. Kombu would put it back through that very
+# connection, and the worker would end of it, or write the ring into a file.
 Channel.do_restore = False
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "b24app.settings")

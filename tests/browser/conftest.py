@@ -37,6 +37,13 @@ def _quietly(_words: str) -> None:
     """The tests say enough."""
 
 
+SETTLED = """() => ({
+    busy: document.readyState !== "complete"
+        || document.querySelectorAll(".htmx-request, .htmx-swapping, .htmx-settling").length > 0,
+    inner: innerHeight, outer: document.documentElement.scrollHeight,
+})"""
+
+
 @dataclass
 class Portal:
     """A person in front of the sandbox portal; `troubles` is all the browser complained about."""
@@ -62,10 +69,23 @@ class Portal:
         except AssertionError:
             words = self.frame.locator("body").inner_text()
             raise AssertionError(f"“{heading}” did not come; the frame says:\n{words[:2000]}") from None
+        self.settle()
         return shown
+
+    def settle(self) -> None:
+        """Wait until htmx has swapped everything in and the frame has its height: a click then hits its target."""
+        before, calm = None, 0
+        for _ in range(100):
+            now = self.frame.evaluate(SETTLED)
+            calm = calm + 1 if now == before and not now["busy"] else 0
+            if calm == 2:
+                return
+            before = now
+            self.page.wait_for_timeout(100)
 
     def press(self, name: str) -> None:
         """Press a link or button of the application."""
+        self.settle()
         inside = self.page.frame_locator("iframe")
         inside.get_by_role("link", name=name).or_(inside.get_by_role("button", name=name)).first.click()
 

@@ -1,7 +1,7 @@
 """The whole road in a browser: connect an account, save a sender, send from a CRM card, watch it become delivered."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from b24app.operations.local.stack import Stack
 from tests.browser.conftest import SECONDS, Portal
@@ -15,9 +15,22 @@ def fill(portal: Portal, **values: str) -> None:
     """Type into fields of the application's form by their names; folded ones are unfolded first."""
     for name, value in values.items():
         box = portal.frame.locator(f"[name='{name}']")
+        box.wait_for(state="attached")
         if not box.is_visible():
-            portal.frame.locator("details", has=box).locator("summary").click()
+            unfold(portal, box)
         box.fill(value)
+
+
+def unfold(portal: Portal, box: Locator) -> None:
+    """Open the fold that hides a field; what moves under the mouse is tried again, as a person would."""
+    fold = portal.frame.locator("details", has=box)
+    for _ in range(10):
+        portal.settle()
+        if fold.get_attribute("open") is None:
+            fold.locator("summary").click()
+        portal.page.wait_for_timeout(300)
+        if box.is_visible():
+            return
 
 
 def test_a_message_from_a_card_becomes_delivered(app: Stack, portal: Portal) -> None:

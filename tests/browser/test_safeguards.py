@@ -22,7 +22,6 @@ def connect(app: Stack, portal: Portal) -> None:
     portal.see("Connect a service")
     portal.press("Twilio")
     portal.see("Connect Twilio")
-    portal.page.wait_for_timeout(400)  # htmx settles a new screen a moment after it shows
     fill(portal, **ACCOUNT, **{"account-base_url": app.sms, "account-title": "Night shift"})
     portal.press("Check credentials")
     expect(portal.frame.get_by_text("Choose how the messages are signed")).to_be_visible(timeout=SECONDS)
@@ -75,6 +74,7 @@ def test_an_administrator_guards_the_money(app: Stack, portal: Portal, tmp_path:
     portal.see("Limits and quiet hours")
     portal.picture("safeguards-5-limits")
     fill(portal, recipient_per_hour="5")
+    portal.settle()
     portal.frame.locator("[name=quiet]").check()
     portal.press("Save changes")
     portal.see("Settings")
