@@ -28,6 +28,7 @@ PORTAL: Mapping[str, str] = {
     "portal drops connections": "down",
     "portal answers HTML": "non_json",
 }
+REFUSES_AT_MOST = 60.0  # seconds
 Heal = Callable[[], object]
 
 
@@ -61,14 +62,25 @@ class Injuries:
         heal = doers[room](event)
         return (lambda: self._no_longer_busy(heal)) if holds else heal
 
+    def _tell_service(self, **switches: object) -> None:
+        """Set its switches; while it refuses connections, those of its control address are among them."""
+        end = time.monotonic() + REFUSES_AT_MOST
+        while True:
+            try:
+                return self._house.service(**switches)
+            except ConnectionRefusedError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.5)
+
     def _no_longer_busy(self, heal: Heal | None) -> None:
-        self._house.service(hold=0)
+        self._tell_service(hold=0)
         if heal is not None:
             heal()
 
     def _keep_busy(self, event: Event, holds: int) -> None:
         """Have the service hold sends, and wait for some: so that something is on the wire when it happens."""
-        self._house.service(hold=holds, hold_seconds=float(event.params["hold"]))
+        self._tell_service(hold=holds, hold_seconds=float(event.params["hold"]))
         time.sleep(1.5)
         event.facts["done at"] = time.time()
 
@@ -76,7 +88,7 @@ class Injuries:
         """All switches as they are in peace, whatever was left."""
         wires = dict.fromkeys(("throttle", "server_error", "hang", "hold", *ACCEPTED_BUT.values()), 0)
         lies = {name: value for _, off in REPORTS.values() for name, value in off.items()}
-        self._house.service(**wires, **lies, delay=DELAY)
+        self._tell_service(**wires, **lies, delay=DELAY)
         for house in self._town.houses.values():
             house.ask("switches", **dict.fromkeys(PORTAL.values(), False), slow=0.0)
 
@@ -143,16 +155,16 @@ class Injuries:
         return self._switched("hold", sends, hold_seconds=float(event.params.get("hold", TIMES_OUT)))
 
     def _switched(self, name: str, sends: int, **more: float) -> Heal:
-        self._house.service(**{name: sends}, **more)
-        return lambda: self._house.service(**{name: 0})
+        self._tell_service(**{name: sends}, **more)
+        return lambda: self._tell_service(**{name: 0})
 
     def _reports(self, event: Event) -> Heal:
         if event.kind == "reports delayed":
-            self._house.service(delay=float(event.params["delay"]))
-            return lambda: self._house.service(delay=DELAY)
+            self._tell_service(delay=float(event.params["delay"]))
+            return lambda: self._tell_service(delay=DELAY)
         on, off = REPORTS[event.kind]
-        self._house.service(**on)
-        return lambda: self._house.service(**off)
+        self._tell_service(**on)
+        return lambda: self._tell_service(**off)
 
     # -- the portals --
 
