@@ -138,6 +138,20 @@ def test_a_thousand_final_words_cost_twenty_calls(alpha: SandboxPortal, live: Po
     assert "QUERY_LIMIT_EXCEEDED" not in {call.outcome for call in alpha.rest_log}
 
 
+def test_many_thousand_words_leave_room_in_the_portals_bucket(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    many_told(alpha, sender, 21 * gathering.BATCH)
+    again = push.drain(live.pk)
+    push.drain(live.pk)  # rung for again, but too early
+    assert batches(alpha) == 20
+    assert again is not None
+    assert timedelta(seconds=5) < again - timezone.now() <= push.REFILL
+    Portal.objects.update(push_after=timezone.now())
+    push.drain(live.pk)
+    assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (21, 0)
+
+
 def test_confirming_a_thousand_early_words_costs_twenty_more(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
@@ -145,6 +159,7 @@ def test_confirming_a_thousand_early_words_costs_twenty_more(
     push.drain(live.pk)
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (20, 1000)
     Message.objects.update(received_at=timezone.now() - timedelta(seconds=41), push_at=timezone.now())
+    Portal.objects.update(push_after=None)
     push.drain(live.pk)
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (40, 0)
     assert "QUERY_LIMIT_EXCEEDED" not in {call.outcome for call in alpha.rest_log}
