@@ -122,9 +122,8 @@ def launches(day: Day) -> None:
 def worker_killed(day: Day) -> None:
     """In the middle of a send, with the queue left full."""
     day.house.service(hold=-1, hold_seconds=10.0, drop_reports=True)  # a report would prove the acceptance
-    before = len(day.house.accepted(ORDINARY))
     held = [day.house.send(ORDINARY, day.twilio, text) for text in TEXTS]
-    wait(lambda: len(day.house.accepted(ORDINARY)) > before, 15, lambda: standing(day))
+    wait(lambda: "on_wire" in {day.house.phase(one) for one in held}, 15, lambda: standing(day))
     day.kept.logs()
     day.house.run.supervisor.crash("worker")
     sent = [day.house.send(ORDINARY, day.gateway, text) for text in TEXTS]
