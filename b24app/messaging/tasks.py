@@ -5,7 +5,7 @@ from contextlib import suppress
 from celery import shared_task
 from django.utils import timezone
 
-from b24app.messaging import bell, board, caps, erasing, push, reports, retention, senders, sweep
+from b24app.messaging import bell, board, caps, erasing, push, reports, retention, senders, settling, sweep
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.lanes import COME_BACK, SlowLane
 from b24app.portals import tokens
@@ -35,7 +35,7 @@ def left(visit: Visit) -> None:
 def settle(_all: int = 0, when: str = bell.When.NOW) -> None:
     """Step 3: what services reported changes the rows, and their portals want to know."""
     bell.heard("settle", 0, when)
-    settled = reports.settle()
+    settled = settling.settle()
     if settled.again:
         bell.settle(at=settled.again)
     for portal_id, at in settled.pushes.items():

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from b24app.core import addresses, spool
 from b24app.doors.replay import replay
-from b24app.messaging import reports
+from b24app.messaging import settling
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.statuses import Status
 from tests.messaging.conftest import a_portal
@@ -55,7 +55,7 @@ def test_a_signed_report_is_kept_and_answered_as_the_service_wants(message: Mess
     assert report(message) == 200
     kept = DeliveryReport.objects.get()
     assert (kept.ref, kept.status, kept.word, kept.reference) == ("SM1", "delivered", "delivered", message.reference)
-    reports.settle()
+    settling.settle()
     message.refresh_from_db()
     assert message.status == Status.DELIVERED
     assert Connection.objects.get().last_report_at is not None
@@ -97,7 +97,7 @@ def test_a_repeated_report_is_kept_once(message: Message) -> None:
 
 def test_charlies_signature_does_not_open_alices_address(message: Message) -> None:
     assert report(message, token="the-token-of-charlie") == 403
-    reports.settle()
+    settling.settle()
     message.refresh_from_db()
     assert message.status == Status.SENT
 

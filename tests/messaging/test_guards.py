@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from b24app.messaging import guards, pausing, reports, stoplist
+from b24app.messaging import guards, pausing, reports, settling, stoplist
 from b24app.messaging.guard_models import StoppedNumber, StopSource
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.statuses import Phase, Reason, Status, Wait
@@ -86,7 +86,7 @@ def test_an_opt_out_that_is_reported_later_puts_the_number_on_the_list(front: Se
     message = factories.message(front, status=Status.SENT, ref="SM1")
     told = contract.Report(ref="SM1", status=contract.Status.UNDELIVERED, word="undelivered", reason="opt_out")
     reports.keep(front.connection_id, [told])
-    reports.settle()
+    settling.settle()
     assert again(message).status == Status.UNDELIVERED
     assert list(StoppedNumber.objects.values_list("number", "source")) == [(message.to, StopSource.REPORT)]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from b24app.messaging import reports
+from b24app.messaging import reports, settling
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.outcomes import Batch, record
 from b24app.messaging.statuses import Phase, Reason, Status
@@ -37,7 +37,7 @@ def sent(sender: Sender) -> Message:
 
 def take(message: Message, *told: contract.Report) -> Message:
     reports.keep(message.connection_id, told)
-    reports.settle()
+    settling.settle()
     message.refresh_from_db()
     return message
 
@@ -86,11 +86,11 @@ def test_a_report_that_outruns_the_receipt_is_applied_when_the_ref_is_written(se
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     reports.keep(sender.connection_id, [report("SM-early", "delivered")])
-    reports.settle()
+    settling.settle()
     assert Message.objects.get().status == Status.QUEUED
     receipt = Verdict.of(message, contract.Accepted(ref="SM-early"), [])
     assert record([Batch(sender.connection, Twilio, [receipt])])
-    reports.settle()
+    settling.settle()
     assert Message.objects.get().status == Status.DELIVERED
 
 
@@ -99,7 +99,7 @@ def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: 
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     reports.keep(sender.connection_id, [report("", "delivered")], message.reference.hex)
-    reports.settle()
+    settling.settle()
     record([Batch(sender.connection, Twilio, [Verdict.of(message, contract.Accepted(ref="SM-late", parts=2), [])])])
     message.refresh_from_db()
     assert (message.status, message.ref, message.parts) == (Status.DELIVERED, "SM-late", 2)
@@ -111,7 +111,7 @@ def test_a_receipt_that_comes_after_word_of_sending_still_brings_the_question(se
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     reports.keep(sender.connection_id, [report("", "sent")], message.reference.hex)
-    reports.settle()
+    settling.settle()
     record([Batch(sender.connection, Twilio, [Verdict.of(message, contract.Accepted(ref="SM-late"), [])])])
     message.refresh_from_db()
     assert (message.status, message.ref) == (Status.SENT, "SM-late")
@@ -124,7 +124,7 @@ def test_a_report_by_our_reference_proves_acceptance_while_the_outcome_is_unknow
     drain(sender.connection_id)
     told = report("SM1", "delivered")
     reports.keep(sender.connection_id, [told], message.reference.hex)
-    reports.settle()
+    settling.settle()
     message.refresh_from_db()
     assert (message.status, message.phase, message.ref) == (Status.DELIVERED, Phase.DONE, "SM1")
 
@@ -134,14 +134,14 @@ def test_reports_that_name_nothing_are_told_apart_by_their_address(sender: Sende
     drain(sender.connection_id)
     for message in (first, second):
         reports.keep(sender.connection_id, [report("", "delivered")], message.reference.hex)
-    reports.settle()
+    settling.settle()
     assert set(Message.objects.values_list("status", flat=True)) == {Status.DELIVERED}
 
 
 def test_a_report_never_leaves_the_connection_of_its_address(sent: Message, connection: Connection) -> None:
     other = Connection.objects.create(portal=connection.portal, service="twilio", title="Other", account={})
     reports.keep(other.pk, [report(sent.ref, "delivered")], sent.reference.hex)
-    reports.settle()
+    settling.settle()
     sent.refresh_from_db()
     assert sent.status == Status.SENT
 
@@ -150,7 +150,7 @@ def test_a_report_for_nobody_is_looked_for_less_and_less_and_then_given_up(conne
     reports.keep(connection.pk, [report("somebody-elses", "delivered")])
     for _ in range(6):
         DeliveryReport.objects.update(due_at=timezone.now())
-        reports.settle()
+        settling.settle()
     kept = DeliveryReport.objects.get()
     assert (kept.tries, kept.due_at, kept.message_id) == (6, None, None)
 
@@ -178,7 +178,7 @@ def test_parts_that_never_report_leave_the_word_to_the_others_after_an_hour(sent
     take(sent, report("part-1", "delivered"))
     past = timezone.now() - timedelta(hours=1, seconds=1)
     DeliveryReport.objects.update(received_at=past, due_at=timezone.now())
-    reports.settle()
+    settling.settle()
     sent.refresh_from_db()
     assert sent.status == Status.DELIVERED
 
@@ -189,7 +189,7 @@ def test_a_silent_service_is_asked(sms: Sandbox, sent: Message) -> None:
     assert sms.wait_until(lambda: sms.sms.find(sent.ref).status == "delivered")  # type: ignore[union-attr]
     Message.objects.update(poll_at=timezone.now())
     again = reports.poll(sent.connection_id)
-    reports.settle()
+    settling.settle()
     sent.refresh_from_db()
     assert (sent.status, sent.polls) == (Status.DELIVERED, 1)
     assert again is not None
@@ -248,7 +248,7 @@ def test_queued_at_the_service_proves_that_it_took_a_message_of_unknown_outcome(
     message = wish(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
     reports.keep(sender.connection_id, [report("SM1", "queued")], message.reference.hex)
-    reports.settle()
+    settling.settle()
     message.refresh_from_db()
     assert (message.status, message.phase, message.ref) == (Status.SENT, Phase.DONE, "SM1")
 

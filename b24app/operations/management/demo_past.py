@@ -13,7 +13,7 @@ from random import Random
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from b24app.messaging import connections, intake, outcomes, reports, verdicts
+from b24app.messaging import connections, intake, outcomes, reports, settling, verdicts
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.statuses import Phase
@@ -116,7 +116,7 @@ def _report(connection: Connection, pairs: Iterable[Pair]) -> None:
         if message.ref and (status := one.fate.reported)
     ]
     reports.keep(connection.pk, told)
-    reports.settle()
+    settling.settle()
 
 
 def _move_into_the_past(random: Random, sender: Sender) -> None:

@@ -1,0 +1,175 @@
+"""Step 3, the second half: what services reported changes the rows, for all connections together."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection as database
+from django.db import transaction
+from django.utils import timezone
+
+from b24app.core.deadlock import repeated_on_deadlock
+from b24app.messaging import stoplist
+from b24app.messaging.guard_models import StopSource
+from b24app.messaging.models import DeliveryReport, Message, MessagePart
+from b24app.messaging.statuses import FINAL, Change, Phase, Reason, Status
+
+AT_ONCE = 500
+GOES_ON_FOR = 10.0  # seconds of a task; then others have their turn
+LOOK_FOR_MESSAGE_AFTER = (60, 600, 3600, 21_600, 86_400)  # seconds; then it belongs to somebody else
+PARTS_MAY_TAKE = timedelta(hours=1)
+DEFAULT_REASONS = {Status.UNDELIVERED: Reason.UNREACHED, Status.FAILED: Reason.REJECTED}
+
+# A message whose ref is known is found by it; the later branch overwrites the earlier one.
+FIND = """
+SELECT r.id, m.id, m.ref, m.phase, m.poll_at FROM messaging_deliveryreport r
+JOIN messaging_message m ON m.connection_id = r.connection_id AND m.ref = r.ref AND m.ref <> ''
+WHERE r.id = ANY(%s)
+UNION ALL
+SELECT r.id, m.id, m.ref, m.phase, m.poll_at FROM messaging_deliveryreport r
+JOIN messaging_message m ON m.reference = r.reference AND m.connection_id = r.connection_id
+WHERE r.id = ANY(%s)
+"""
+UNDERSTOOD = """
+UPDATE messaging_deliveryreport r SET message_id = w.message_id, due_at = w.due_at, tries = w.tries
+FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::int[]) AS w(id, message_id, due_at, tries)
+WHERE r.id = w.id
+"""
+PUSHES = """
+SELECT portal_id, min(push_at) FROM messaging_message WHERE id = ANY(%s) AND push_at IS NOT NULL GROUP BY portal_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What settling leaves behind: when more is due, and the portals that want to be told, each with when."""
+
+    again: datetime | None
+    pushes: Mapping[int, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The message that a report speaks of, as far as it matters."""
+
+    pk: int
+    ref: str
+    phase: str
+    poll_at: datetime | None
+
+
+def settle() -> Settled:
+    """Apply the reports that are due, of all connections, in the order of their coming."""
+    until = time.monotonic() + GOES_ON_FOR
+    pushes: dict[int, datetime] = {}
+    while time.monotonic() < until:
+        some = _settle_some()
+        if some is None:
+            break
+        for portal, at in some:
+            pushes[portal] = min(at, pushes.get(portal, at))
+    waiting = DeliveryReport.objects.filter(due_at__isnull=False).order_by("due_at")
+    return Settled(waiting.values_list("due_at", flat=True).first(), pushes)
+
+
+@repeated_on_deadlock
+def _settle_some() -> list[tuple[int, datetime]] | None:
+    """Portals that want to be told; None when nothing was due."""
+    with transaction.atomic():
+        due = DeliveryReport.objects.filter(due_at__lte=timezone.now()).order_by("due_at")
+        batch = list(due.select_for_update(skip_locked=True)[:AT_ONCE])
+        if not batch:
+            return None
+        changed = _apply(sorted(batch, key=lambda report: report.pk))
+    with database.cursor() as cursor:
+        cursor.execute(PUSHES, [changed])
+        return list(cursor.fetchall())
+
+
+def _apply(batch: Sequence[DeliveryReport]) -> list[int]:
+    """Answers the messages that the reports may have changed."""
+    found = _find(batch)
+    parts = _find_parts(batch)
+    changes: list[Change] = []
+    for report in batch:
+        part = parts.get((report.connection_id, report.ref))
+        message = found.get(report.pk) or (Found(part.message_id, part.ref, Phase.DONE, None) if part else None)
+        if message is None:
+            _look_again_later(report)
+            continue
+        report.message_id, report.due_at = message.pk, None
+        if part is not None:
+            change = _of_part(report, part, message)
+        else:
+            change = _change(message, _climbs_to(message, Status(report.status)), report) if report.status else None
+        if change is not None and change.status != Status.QUEUED:
+            changes.append(change)
+    Message.objects.advance(changes)
+    stoplist.learn_from((one.pk for one in changes if one.reason == Reason.OPT_OUT), StopSource.REPORT)
+    rows = [(report.pk, report.message_id, report.due_at, report.tries) for report in batch]
+    with database.cursor() as cursor:
+        cursor.execute(UNDERSTOOD, [list(column) for column in zip(*rows, strict=True)])
+    return [change.pk for change in changes]
+
+
+def _find(batch: Sequence[DeliveryReport]) -> Mapping[int, Found]:
+    """The messages that reports speak of, only within the connection of the address; our reference counts first."""
+    ids = [report.pk for report in batch]
+    with database.cursor() as cursor:
+        cursor.execute(FIND, [ids, ids])
+        return {report: Found(*message) for report, *message in cursor.fetchall()}
+
+
+def _find_parts(batch: Sequence[DeliveryReport]) -> Mapping[tuple[int, str], MessagePart]:
+    connections_asked = {report.connection_id for report in batch}
+    rows = MessagePart.objects.filter(connection_id__in=connections_asked, ref__in={report.ref for report in batch})
+    return {(one.connection_id, one.ref): one for one in rows}
+
+
+def _look_again_later(report: DeliveryReport) -> None:
+    """It may have come before our own record of the send."""
+    report.tries += 1
+    if report.tries > len(LOOK_FOR_MESSAGE_AFTER):
+        report.due_at = None
+    else:
+        report.due_at = timezone.now() + timedelta(seconds=LOOK_FOR_MESSAGE_AFTER[report.tries - 1])
+
+
+def _climbs_to(message: Found, told: Status) -> Status:
+    """A service that has the message queued has taken it: that much is known then of an unknown outcome."""
+    return Status.SENT if told == Status.QUEUED and message.phase == Phase.UNKNOWN else told
+
+
+def _change(message: Found, status: Status, report: DeliveryReport) -> Change:
+    reason = Reason(report.reason) if report.reason else DEFAULT_REASONS.get(status, Reason.NONE)
+    return Change(
+        pk=message.pk,
+        status=status,
+        reason=Reason.NONE if status in (Status.DELIVERED, Status.SENT) else reason,
+        code="" if status == Status.DELIVERED else report.code,
+        detail="" if status == Status.DELIVERED else report.detail,
+        ref=report.ref if not message.ref else "",
+        price=report.price,
+        currency=report.currency,
+        poll_at=message.poll_at,
+    )
+
+
+def _of_part(report: DeliveryReport, part: MessagePart, message: Found) -> Change | None:
+    """One of several parts: the worst counts once all are in, or what is known after an hour."""
+    if report.status and Status(report.status).rank > Status(part.status).rank:
+        part.status = Status(report.status)
+        part.save(update_fields=["status"])
+    statuses = [
+        Status(one) for one in MessagePart.objects.filter(message_id=message.pk).values_list("status", flat=True)
+    ]
+    final = [status for status in statuses if status in FINAL]
+    if len(final) < len(statuses):
+        if report.received_at + PARTS_MAY_TAKE > timezone.now():
+            report.due_at = report.received_at + PARTS_MAY_TAKE
+            return None
+        if not final:
+            return None
+    worst = next(status for status in (Status.FAILED, Status.UNDELIVERED, Status.DELIVERED) if status in final)
+    return _change(message, worst, report)
