@@ -1,13 +1,16 @@
 """Writing exchanges down as they happen outside of any message: checks, log-ins, look-ups."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Protocol
 
 from django.db import DatabaseError
+from django.db import connection as database
 from structlog import get_logger
 
 from b24app.core import storable
+from b24app.core.statement import written
 from b24app.journal.models import Exchange as Row
 
 log = get_logger(__name__)
@@ -63,6 +66,24 @@ def row(
         response=storable.text(spoken.response),
         error=storable.text(spoken.error)[:300],
     )
+
+
+INSERT = """
+INSERT INTO journal_exchange
+       (at, portal_id, connection_id, message_id, peer, method, host, path, status, ms, request, response, error)
+SELECT at, portal_id, connection_id, message_id, peer, method, host, path, status, ms, request, response, error
+FROM json_to_recordset(%s)
+     AS w(at timestamptz, portal_id bigint, connection_id bigint, message_id bigint, peer text, method text, host text,
+          path text, status smallint, ms int, request text, response text, error text)
+"""
+COLUMNS = tuple(field.attname for field in Row._meta.concrete_fields if not field.primary_key)
+
+
+def insert(rows: Sequence[Row]) -> None:
+    """Write many at once, within the caller's transaction."""
+    if rows:
+        with database.cursor() as cursor:
+            cursor.execute(INSERT, [written([{name: getattr(one, name) for name in COLUMNS} for one in rows])])
 
 
 class Recorder:

@@ -6,16 +6,18 @@ from typing import Any
 
 from django.utils import timezone
 
+from b24app.core import statement
 from b24app.messaging.statuses import Change, Climb, Count
 
+COLUMNS = ("status", "reason", "code", "detail", "ref", "parts", "price", "currency", "poll_at")
 RANK = "array_position(ARRAY['queued', 'sent', 'failed', 'delivered'], replace({}, 'undelivered', 'failed'))"
 
 # Rows are locked in id order, so that two of these never wait for each other in a circle.
 ADVANCE = f"""
 WITH change AS (
-    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[],
-                         %s::numeric[], %s::text[], %s::timestamptz[])
-           AS c(id, status, reason, code, detail, ref, parts, price, currency, poll_at)
+    SELECT * FROM json_to_recordset(%s)
+           AS c(id bigint, status text, reason text, code text, detail text, ref text, parts int, price numeric,
+                currency text, poll_at timestamptz)
 ), old AS (
     SELECT m.id, m.status, m.reason, m.parts, m.price, m.currency
     FROM messaging_message m WHERE m.id IN (SELECT id FROM change) ORDER BY m.id FOR UPDATE
@@ -41,12 +43,13 @@ RETURNING m.id, m.portal_id, m.connection_id, m.sender_id, m.day,
 
 def advance(cursor: Any, changes: Sequence[Change]) -> list[Climb]:
     """Apply the changes that climb; at most one per message."""
-    ordered = sorted(changes, key=lambda change: change.pk)
-    columns = ("pk", "status", "reason", "code", "detail", "ref", "parts", "price", "currency", "poll_at")
     now = timezone.now()
-    values = [[getattr(change, column) for change in ordered] for column in columns]
-    cursor.execute(ADVANCE, [*values, now, now, now, now])
+    cursor.execute(ADVANCE, [statement.written([_written(change) for change in changes]), now, now, now, now])
     return [_climb(*row) for row in cursor.fetchall()]
+
+
+def _written(change: Change) -> dict[str, Any]:
+    return {"id": change.pk, **{name: getattr(change, name) for name in COLUMNS}}
 
 
 def _climb(pk: int, portal: int, connection: int, sender: int, day: date, *counts: Any) -> Climb:

@@ -15,8 +15,8 @@ from django.utils import timezone
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.core.outage import AWAY
 from b24app.core.times import backoff
+from b24app.journal import recording
 from b24app.journal.models import Exchange as ExchangeRow
-from b24app.journal.recording import row
 from b24app.messaging import accounts, stoplist
 from b24app.messaging.guard_models import StopSource
 from b24app.messaging.models import Connection, Message, MessagePart
@@ -121,7 +121,7 @@ def _write(outcome: Outcome) -> None:
         _complete_late(change for change in outcome.changes if change.ref and change.pk not in climbed)
         _wait(outcome.waits)
         MessagePart.objects.bulk_create(outcome.parts, ignore_conflicts=True)
-        ExchangeRow.objects.bulk_create(outcome.exchanges)
+        recording.insert(outcome.exchanges)
 
 
 def _judge(connection: Connection, service: type[Provider], verdict: Verdict, outcome: Outcome) -> None:
@@ -219,7 +219,9 @@ def _complete_late(changes: Iterable[Change]) -> None:
 
 def _exchanges(connection: Connection, verdict: Verdict) -> Iterable[ExchangeRow]:
     for kept in verdict.exchanges:
-        yield row(kept, connection.service, portal=connection.portal_id, connection=connection.pk, message=verdict.pk)
+        yield recording.row(
+            kept, connection.service, portal=connection.portal_id, connection=connection.pk, message=verdict.pk
+        )
 
 
 EARLY = """

@@ -28,6 +28,7 @@ _PERCENT = tuple(
     for upper in (True, False)
 )
 
+_ESCAPABLE = re.compile(r"[^ -~]|[\"'\\<>&/]")
 _MANY_WAYS = re.compile(r"[^A-Za-z0-9_.~ -]")
 
 
@@ -39,6 +40,8 @@ def _percent(value: str) -> set[str]:
 
 
 def _escaped(value: str) -> set[str]:
+    if not _ESCAPABLE.search(value):
+        return {value, *_percent(value)}
     ascii_only = json.dumps(value)[1:-1]
     readable = json.dumps(value, ensure_ascii=False)[1:-1]
     lines = value.replace("\n", "\r\n")
