@@ -20,7 +20,7 @@ class Sizes:
 
     runs: int = 3
     intake_seconds: float = 8.0
-    messages: int = 4000
+    messages: int = 6000
     baseline_messages: int = 1500
     growth_messages: int = 2000
     samples: int = 60
