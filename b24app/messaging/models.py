@@ -1,10 +1,8 @@
 """What: accounts with services, senders, messages and what became of them."""
 
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
-from decimal import Decimal
 from typing import ClassVar
 
 from django.db import connection as database
@@ -13,9 +11,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from b24app.core.sealing import SealedJSON
+from b24app.messaging import tallies
 from b24app.messaging.advance import advance
 from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber  # noqa: F401 - here Django looks for models
-from b24app.messaging.statuses import Change, Climb, Count, Origin, Phase, Reason, Status, Wait
+from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
 
 MAX_AGE = timedelta(hours=24)
@@ -136,7 +135,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
             return {}
         with transaction.atomic(), database.cursor() as cursor:
             climbed = advance(cursor, list(highest.values()))
-            DayTally.objects.move(climbed)
+            tallies.move(climbed)
         return {climb.pk: Status(climb.after.status) for climb in climbed}
 
 
@@ -288,42 +287,6 @@ class DeliveryReport(models.Model):
         return f"{self.word} for {self.ref or self.reference}"
 
 
-class DayTallyManager(models.Manager["DayTally"]):
-    def move(self, climbed: Iterable[Climb]) -> None:
-        """Take messages out of the tally they counted in and into the one they count in now."""
-        totals: defaultdict[tuple[object, ...], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 3)
-        for climb in climbed:
-            where = (climb.portal_id, climb.day, climb.connection_id, climb.sender_id)
-            if climb.before.status != Status.QUEUED:  # what waits is counted live, from its partial index
-                _add(totals[*where, *_key(climb.before)], climb.before, -1)
-            _add(totals[*where, *_key(climb.after)], climb.after, 1)
-        if not totals:
-            return
-        # In key order, so that two writers never wait for each other in a circle.
-        rows = [(*key, *totals[key]) for key in sorted(totals, key=str)]
-        with database.cursor() as cursor:
-            cursor.execute(ADD_TO_TALLIES, [list(column) for column in zip(*rows, strict=True)])
-
-
-def _key(count: Count) -> tuple[str, str, str]:
-    return count.status, count.reason, count.currency
-
-
-def _add(total: list[Decimal], count: Count, sign: int) -> None:
-    for place, value in enumerate((1, count.parts or 0, count.price or 0)):
-        total[place] += sign * Decimal(value)
-
-
-ADD_TO_TALLIES = """
-INSERT INTO messaging_daytally AS t
-       (portal_id, day, connection_id, sender_id, status, reason, currency, messages, parts, money)
-SELECT * FROM unnest(%s::bigint[], %s::date[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
-                     %s::int[], %s::int[], %s::numeric[])
-ON CONFLICT (portal_id, day, connection_id, sender_id, status, reason, currency) DO UPDATE
-SET messages = t.messages + excluded.messages, parts = t.parts + excluded.parts, money = t.money + excluded.money
-"""
-
-
 class DayTally(models.Model):
     """Counts and money of a portal's day; outlives the messages and is all that charts read."""
 
@@ -337,8 +300,6 @@ class DayTally(models.Model):
     messages = models.IntegerField(default=0)
     parts = models.IntegerField(default=0)
     money = models.DecimalField(max_digits=16, decimal_places=5, default=0)
-
-    objects: ClassVar = DayTallyManager()
 
     class Meta:
         constraints = [
