@@ -101,6 +101,8 @@ class Holding:
             dispatch.recover(connection, service)
         before = self.resting.pop(pk, None)
         same = before is not None and before.connection.checked_at == connection.checked_at
+        if before and not same:
+            before.http.close()
         drain = self.drains[pk] = Drain(connection, service, before.http if before and same else None)
         if connection.state != ConnectionState.ACTIVE:
             dispatch.settle_waiting(connection, service)
