@@ -56,7 +56,7 @@ lock: .venv/installed ## Compile both lock files from pyproject.toml
 	@echo "lock: requirements.txt"
 	@$(BIN)/pip-compile $(LOCK) --output-file=requirements.txt pyproject.toml
 	@echo "lock: requirements-dev.txt"
-	@$(BIN)/pip-compile $(LOCK) --allow-unsafe --extra=dev --output-file=requirements-dev.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) --allow-unsafe --extra=dev --extra=apprise --extra=aws --output-file=requirements-dev.txt pyproject.toml
 
 clean: .venv/installed ## Forget the data, keys and logs of `make run`, and all caches
 	@echo "clean: .local and caches"

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 from xml.sax.saxutils import escape as escape_xml
 
-from providers.kit.contract import Accepted, Call, Provider, Report, Reports, Scope, Sms, Status, Unreadable
+from providers.kit.contract import Accepted, Call, Proof, Provider, Report, Reports, Scope, Sms, Status, Unreadable
 from providers.kit.errors import AccountBlocked, Forged, Rejected
 from providers.kit.fields import BadField, Choice, Secret, Step, Text, Url
 from providers.kit.http import Reply
@@ -203,6 +203,7 @@ class OwnGateway(Provider):
     )
     reports = Reports.PUSHED
     report_scope = Scope.MESSAGE
+    proof = Proof.ADDRESS
     tested = "contract"
 
     @classmethod

@@ -145,6 +145,7 @@ class Twilio(Provider):
     )
     reports = Reports.PUSHED
     report_scope = Scope.MESSAGE
+    identified_by = ("account_sid", "base_url")
     hints = {
         code: Hint(reason, text, f"https://www.twilio.com/docs/api/errors/{code}")
         for code, (reason, text) in _CODES.items()

@@ -41,6 +41,18 @@ class Scope(StrEnum):
     ACCOUNT = "account"
 
 
+class Proof(StrEnum):
+    """How a call proves to come from the service.
+
+    SIGNED: always by the service's own signature or secret. KEYED: by it where the account holds the key, else as
+    ADDRESS. ADDRESS: only by our address, whose path carries a MAC that the door has checked; nothing is signed.
+    """
+
+    SIGNED = "signed"
+    KEYED = "keyed"
+    ADDRESS = "address"
+
+
 class Unreadable(ValueError):
     """A report call whose body is not what its content type says; the door answers 400 and keeps nothing of it."""
 
@@ -183,6 +195,9 @@ class Provider:
     setup: ClassVar[tuple[Step, ...]] = ()
     reports: ClassVar[Reports]
     report_scope: ClassVar[Scope] = Scope.MESSAGE
+    proof: ClassVar[Proof] = Proof.SIGNED
+    identified_by: ClassVar[tuple[str, ...]] = ()
+    """Names of the fields that tell which account this is, so that nobody connects one twice."""
     repeat_window: ClassVar[timedelta] = timedelta(0)
     """How long the service recognises our reference, so that a repeat is not sent twice."""
     rate: ClassVar[float] = 10.0
@@ -227,8 +242,9 @@ class Provider:
         raise NotImplementedError
 
     def verify(self, call: Call) -> None:  # noqa: ARG002 (an overriding service needs the call)
-        """Raise `Forged` unless the call surely comes from the service; refuses by default."""
-        raise Forged
+        """Raise `Forged` unless the call surely comes from the service; refuses unless `proof` is the address."""
+        if self.proof is not Proof.ADDRESS:
+            raise Forged
 
     def read_reports(self, call: Call) -> list[Report]:
         """Return what a verified call says; words we do not know stay unknown. May raise `Unreadable`."""

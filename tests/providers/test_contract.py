@@ -14,12 +14,13 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from providers.kit import registry
-from providers.kit.contract import Accepted, Call, Provider, Reports, Sms
+from providers.kit.contract import Accepted, Call, Proof, Provider, Reports, Scope, Sms
 from providers.kit.errors import AccountBlocked, Forged, SmsError, Throttled, Uncertain, Unreachable
 from providers.kit.fields import Host, Secret, Url
 from providers.kit.http import Exchange, Http
 from providers.kit.testing import (
     FakeHttp,
+    KnowingMemo,
     MemoryMemo,
     Script,
     make_account,
@@ -78,7 +79,7 @@ def attempt(service: type[Provider], verb: str, *replies: Script) -> tuple[objec
     http = FakeHttp(*replies, secrets=service.secrets(account))
     hiding = http.hiding(number=SMS.to, text=SMS.text, address=SMS.report_url)
     try:
-        return VERBS[verb](service(account, hiding, MemoryMemo())), http
+        return VERBS[verb](service(account, hiding, KnowingMemo())), http
     except SmsError as error:
         return error, http
 
@@ -113,11 +114,24 @@ def test_its_fields_can_be_filled_in(service: type[Provider]) -> None:
 @everybody
 def test_its_reports_match_its_verbs(service: type[Provider]) -> None:
     assert (service.reports is Reports.PUSHED) == service.can("read_reports")
-    assert service.can("verify") == service.can("read_reports")
+    assert service.can("verify") == (service.can("read_reports") and service.proof is not Proof.ADDRESS) or (
+        service.code == "http"  # refuses where no report was agreed on
+    )
     assert service.can("look_up") or service.reports is not Reports.POLLED
 
 
 @everybody
+def test_its_account_can_be_told_apart(service: type[Provider]) -> None:
+    assert set(service.identified_by) <= {field.name for field in service.fields}
+    if service.report_scope is Scope.ACCOUNT:
+        assert service.identified_by
+        assert any("{report_url}" in step.text + step.url for step in service.setup)
+
+
+refusing = [one for one in registry.services().values() if one.can("verify") or one.proof is not Proof.ADDRESS]
+
+
+@pytest.mark.parametrize("service", refusing, ids=[one.code for one in refusing])
 @pytest.mark.parametrize(
     "call",
     [
@@ -150,16 +164,33 @@ def test_strangers_are_forgers(service: type[Provider], call: Call) -> None:
     ],
 )
 def test_it_tells_troubles_apart(service: type[Provider], verb: str, script: Script, kind: type[SmsError]) -> None:
-    outcome, http = attempt(service, verb, script)
+    outcome, http = attempt(service, verb, *[script] * 3)
 
     assert type(outcome) is kind
-    http.done()
+    # Only a refused login may be tried anew, with a fresh token; whatever else is asked again might be sent again.
+    assert len(http.asked) == 1 or kind is AccountBlocked
 
 
 @every_networked
 @pytest.mark.parametrize("text", ["", "[]", "{}", '"ok"', "null", "[1]", '{"sid": null, "id": {}}', "\ufeff{"])
 def test_a_success_without_a_receipt_is_uncertain(service: type[Provider], text: str) -> None:
     assert type(attempt(service, "send", reply(200, text=text))[0]) is Uncertain
+
+
+repeating = [service for service in networked if service.repeat_window]
+
+
+@pytest.mark.parametrize("service", repeating, ids=[service.code for service in repeating])
+def test_a_repeat_is_the_same_request(service: type[Provider]) -> None:
+    """The answer was dropped: the service recognises the second by the same reference, so it is sent once."""
+    http = FakeHttp(read_timeout(), read_timeout(), read_timeout())
+    for sms in (SMS, SMS, replace(SMS, reference="f" * 32)):
+        with pytest.raises(Uncertain):
+            service(account_of(service), http, KnowingMemo()).send(sms)
+
+    first, second, other = http.asked
+    assert first == second
+    assert first != other
 
 
 @every_verb
