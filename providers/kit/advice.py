@@ -1,6 +1,6 @@
 """What to do, in sentences that fit any service: a hint says these where nothing of its own would help more.
 
-They are here once so that they are translated once. A service that knows the very page of its console says that instead.
+They are here once, so that they are translated once. A service that knows the very page of its console says that.
 """
 
 from providers.kit.words import _
