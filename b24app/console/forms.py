@@ -161,6 +161,18 @@ class SenderForm(DeclaredForm):
         help_text=gettext_lazy("Its messages let those of other senders of this account go first."),
     )
 
+    smart = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Plain quotes, dashes and blanks"),
+        help_text=gettext_lazy("Typographic ones look the same to most people and can double the number of segments."),
+    )
+    latin = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Latin letters for other alphabets"),
+        help_text=gettext_lazy(
+            "Cyrillic, Greek, Turkish and others are spelled in Latin letters: up to half the segments."
+        ),
+    )
     transactional = forms.BooleanField(
         required=False,
         label=gettext_lazy("At any hour"),
@@ -233,6 +245,10 @@ class SenderForm(DeclaredForm):
         """Are the folded limits worth showing: one is wrong or not as usual?"""
         usual = {"transactional": True, "per_hour": None, "per_day": None, "max_age": 24}
         return any(self[name].errors or self.initial.get(name, value) != value for name, value in usual.items())
+
+    def rewriting_open(self) -> bool:
+        """Is one of the folded savings switched on?"""
+        return any(self.initial.get(name) or self[name].value() for name in ("smart", "latin"))
 
     def names(self) -> dict[str, str]:
         """Language -> name, the portal's default first."""

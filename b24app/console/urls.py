@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from b24app.console import launch
 from b24app.console.screens import (
     connect,
+    counting,
     home,
     install,
     journal,
@@ -23,6 +24,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *connect.urlpatterns,
     *senders.urlpatterns,
     *testing.urlpatterns,
+    *counting.urlpatterns,
     *journal.urlpatterns,
     *message.urlpatterns,
     *settings.urlpatterns,

@@ -16,6 +16,7 @@ from b24app.messaging.advance import advance
 from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber  # noqa: F401 - here Django looks for models
 from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
+from providers.kit.rewriting import rewrite
 
 MAX_AGE = timedelta(hours=24)
 NEWEST_FIRST = ("-received_at", "-id")  # of the journal, and of every index it reads
@@ -97,6 +98,8 @@ class Sender(models.Model):
     transactional = models.BooleanField(default=True, db_default=True)  # not held by quiet hours
     per_hour = models.IntegerField(null=True, blank=True)  # messages; more wait for the next window
     per_day = models.IntegerField(null=True, blank=True)
+    smart = models.BooleanField(default=False, db_default=False)  # typographic characters go in their plain form
+    latin = models.BooleanField(default=False, db_default=False)  # other alphabets go in Latin letters
 
     state = models.CharField(max_length=12, choices=SenderState, default=SenderState.DRAFT)
     generation = models.IntegerField(default=1)  # of the handler's address
@@ -117,6 +120,10 @@ class Sender(models.Model):
     @property
     def name(self) -> str:
         return next(iter(self.names.values()), self.code)
+
+    def written(self, text: str) -> str:
+        """A text as its messages carry it."""
+        return rewrite(text, smart=self.smart, latin=self.latin)
 
     def name_in(self, language: str) -> str:
         """The name in a language, or the default one."""

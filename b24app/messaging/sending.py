@@ -91,7 +91,7 @@ class Drain:
         sms = self._sms(message, sender)
         exchanges: list[Exchange] = []
         http = self.http.recording(exchanges.append)
-        http = http.hiding(number=message.to, text=message.text, address=sms.report_url)
+        http = http.hiding(number=message.to, text={message.text, sms.text}, address=sms.report_url)
         said: Accepted | errors.SmsError
         try:
             said = self.service(self.connection.account, http, self.memo).send(sms)
@@ -107,7 +107,7 @@ class Drain:
         connection = self.connection.uuid.hex
         return Sms(
             to=message.to,
-            text=message.text,
+            text=sender.written(message.text),
             reference=message.reference.hex,
             sender=sender.signature,
             report_url=addresses.report(connection, message.reference.hex) if per_message else "",

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.core.redis import client as redis_client
-from b24app.messaging.models import Message, Sender, SenderState
+from b24app.messaging.models import DayTally, Message, Sender, SenderState
 from b24app.messaging.statuses import Origin, Phase, Status
 from b24app.portals.models import Portal
 from b24app.sandbox import Sandbox
@@ -141,7 +141,38 @@ def test_it_says_whether_it_costs(alice: Client, sender: Sender) -> None:
     ],
 )
 def test_segments_are_counted_while_typing(alice: Client, sender: Sender, text: str, told: str) -> None:
-    assert words(alice.get(at(sender.portal, "segments/"), {"text": text})).strip() == told
+    assert words(alice.post(at(sender.portal, f"{sender.uuid}/segments/"), {"text": text})).strip() == told
+
+
+def test_a_text_is_counted_as_the_sender_writes_it_with_what_segments_have_cost(alice: Client, sender: Sender) -> None:
+    Sender.objects.update(latin=True, smart=True)
+    tally = {"connection": sender.connection, "sender": sender, "status": "delivered", "currency": "EUR"}
+    DayTally.objects.create(portal=sender.portal, day=timezone.localdate(), parts=4, messages=3, money=1, **tally)
+    told = words(alice.post(at(sender.portal, f"{sender.uuid}/segments/"), {"text": "Ждём вас – " * 9}))
+
+    assert "1 segment, room for 52 more characters, plain alphabet (GSM-7), about EUR 0.25" in told
+    assert "It is sent as: Zhdem vas - Zhdem" in told
+    assert "Saves 1 segment." in told
+
+
+def test_a_saving_is_tried_before_it_is_switched_on(alice: Client, sender: Sender) -> None:
+    asked = at(sender.portal, "segments/")
+    untouched = words(alice.post(asked, {"text": "“Да”"}))
+    rewritten = words(alice.post(asked, {"text": "“Да”", "smart": "on", "latin": "on"}))
+
+    assert untouched.strip() == "1 segment, room for 66 more characters, any alphabet (UCS-2)"
+    assert "It is sent as: &quot;Da&quot;" in rewritten
+    assert Sender.objects.get(pk=sender.pk).smart is False
+
+
+def test_charlie_and_bob_count_nothing_of_alice_s(sender: Sender) -> None:
+    charlies = factories.portal("charlie")
+    charlie = factories.visitor(charlies)
+    bob = factories.visitor(sender.portal, factories.BOB, is_admin=False)
+
+    assert charlie.post(at(sender.portal, f"{sender.uuid}/segments/"), {"text": "a"}).status_code == 401
+    assert charlie.post(at(charlies, f"{sender.uuid}/segments/"), {"text": "a"}).status_code == 404
+    assert bob.post(at(sender.portal, "segments/"), {"text": "a"}).status_code == 403
 
 
 def test_a_removed_sender_sends_no_test(alice: Client, sender: Sender) -> None:

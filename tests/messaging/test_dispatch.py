@@ -52,6 +52,19 @@ def test_a_due_message_is_accepted_and_sent(sms: Sandbox, sender: Sender) -> Non
     assert visit.to_ask is not None
 
 
+def test_a_sender_that_saves_segments_sends_the_rewritten_text_and_keeps_the_portals(
+    sms: Sandbox, sender: Sender
+) -> None:
+    Sender.objects.update(smart=True, latin=True)
+    message = wish(sender)
+    Message.objects.update(text="Заказ № 7 – готов")
+    drain(sender.connection_id)
+    message.refresh_from_db()
+    [entry] = sms.sms.entries()
+    assert (entry["body"], message.text) == ("Zakaz No 7 - gotov", "Заказ № 7 – готов")
+    assert "gotov" not in "".join(one.request + one.response for one in Exchange.objects.all())
+
+
 def test_what_was_sent_is_not_sent_again(sms: Sandbox, sender: Sender) -> None:
     wish(sender)
     for _ in range(3):

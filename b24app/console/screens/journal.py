@@ -128,7 +128,7 @@ def _rows(messages: Sequence[Message], portal: Portal) -> list[Row]:
                 message=message,
                 service=explanations.service_title(message.connection.service),
                 source=source(message),
-                parts=message.parts or measure(message.text).parts,
+                parts=message.parts or measure(message.sender.written(message.text)).parts,
                 why=_why(message),
                 no_text=no_text(message, portal),
                 until=_until(message),

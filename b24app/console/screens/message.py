@@ -10,6 +10,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from b24app.console.costs import Cost
 from b24app.console.crm import crm_links
 from b24app.console.explanations import of_end, of_wait, service_title
 from b24app.console.framed import FramedRequest, admin_only, go, show
@@ -19,7 +20,6 @@ from b24app.journal.models import Exchange
 from b24app.messaging import bell, intake, stoplist
 from b24app.messaging.models import Message
 from b24app.messaging.statuses import Phase, Reason, Status
-from providers.kit.text import measure
 
 MOST_EXCHANGES = 50
 
@@ -44,6 +44,7 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     seen = _digest(found, len(exchanges), len(reports))
     if request.GET.get("seen") == seen:
         return HttpResponse(status=204)
+    cost = Cost.of(found.text, found.sender)
     context = {
         "message": found,
         "service": service_title(found.connection.service),
@@ -52,7 +53,8 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "steps": life(found, exchanges, reports),
         "exchanges": exchanges if request.visitor.is_admin else [],
         "links": crm_links(found.links),
-        "measure": measure(found.text),
+        "measure": cost.measure,
+        "cost": cost,
         "end": of_end(found),
         "wait": of_wait(found),
         "stopped": _is_stopped(request, found),

@@ -81,6 +81,7 @@ def _fill(sender: Sender, form: SenderForm) -> None:
     sender.signature = str(form.cleaned_data["signature"])
     sender.options = form.values()
     sender.bulk = bool(form.cleaned_data["bulk"])
+    sender.smart, sender.latin = bool(form.cleaned_data["smart"]), bool(form.cleaned_data["latin"])
     sender.transactional = bool(form.cleaned_data["transactional"])
     sender.per_hour, sender.per_day = form.cleaned_data["per_hour"], form.cleaned_data["per_day"]
     if form.cleaned_data["max_age"]:
@@ -93,6 +94,8 @@ def _form(service: type[Provider], sender: Sender, data: Any = None, *, offered:
     initial = texts | {
         "signature": sender.signature,
         "bulk": sender.bulk,
+        "smart": sender.smart,
+        "latin": sender.latin,
         "transactional": sender.transactional,
         "per_hour": sender.per_hour,
         "per_day": sender.per_day,

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from b24app.console.costs import Cost
 from b24app.console.explanations import of_end, of_wait, service_title
 from b24app.console.forms import MessageForm
 from b24app.console.framed import FramedRequest, admin_only, show
@@ -20,7 +21,6 @@ from b24app.messaging.models import NEWEST_FIRST, ConnectionState, Message, Send
 from b24app.messaging.statuses import Origin, Status
 from providers.kit import registry
 from providers.kit.phones import BadNumber
-from providers.kit.text import measure
 
 PATIENCE = timedelta(seconds=60)
 
@@ -38,12 +38,14 @@ def test(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """A number and a text; after sending, the same page with a life line that moves."""
     found = _sender_or_404(request, sender)
     form = MessageForm(request.POST) if request.method == "POST" else MessageForm(initial=_suggested(request))
+    cost = Cost.of(str(form["text"].value() or ""), found)
     context = {
         "sender": found,
         "service": service_title(found.connection.service),
         "free": _is_free(found.connection.service),
         "form": form,
-        "measure": measure(str(form["text"].value() or "")),
+        "cost": cost,
+        "measure": cost.measure,
     }
     if request.method == "POST" and form.is_valid():
         message = _send(request, found, form)
@@ -106,15 +108,7 @@ def progress(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     return render(request, "console/test/progress.html", _progress(message_or_404(request, reference)))
 
 
-@admin_only
-@require_safe
-def count(request: FramedRequest) -> HttpResponse:
-    """How many segments the text makes, while it is typed."""
-    return render(request, "console/test/count.html", {"measure": measure(request.GET.get("text", "")[:20_000])})
-
-
 urlpatterns = [
     path("senders/<uuid:sender>/test/", test, name="test"),
     path("senders/tests/<uuid:reference>/", progress, name="test-progress"),
-    path("senders/segments/", count, name="segments"),
 ]
