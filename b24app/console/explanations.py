@@ -67,6 +67,12 @@ def of_check(error: SmsError, service: str) -> Explained:
     )
 
 
+def of_twin(connection: Connection) -> Explained:
+    """Why an account is not connected a second time."""
+    what = gettext("This account is connected already, as “{title}”.").format(title=connection.title)
+    return Explained(what=what, todo=_("All its senders go under that one connection: add another sender there."))
+
+
 # -- a message --------------------------------------------------------------------------------------------------------
 
 _REASONS: Mapping[str, tuple[Words, Words]] = {

@@ -24,6 +24,14 @@ SETTLED_AFTER = timedelta(seconds=40)  # before, the portal may write its own `s
 STUCK = (Wait.PAUSED, Wait.BLOCKED, Wait.UNAVAILABLE)
 
 
+class ConnectedAlready(ValueError):
+    """The portal has this very account already, as `connection`."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.title)
+        self.connection = connection
+
+
 def services() -> list[type[contract.Provider]]:
     """The services that this installation offers, by title."""
     shelf = registry.services().values()
@@ -72,26 +80,43 @@ def senders_at(service: str, account: Mapping[str, str], portal: Portal) -> list
 def connect(
     portal: Portal, service: str, title: str, account: Mapping[str, str], found: contract.Account
 ) -> Connection:
-    """Keep a checked account."""
-    return Connection.objects.create(
-        portal=portal,
-        service=service,
-        title=title or found.label or registry.get(service).title,
-        account=dict(account),
-        label=found.label,
-        balance=found.balance,
-        currency=found.currency,
-        checked_at=timezone.now(),
-    )
+    """Keep a checked account; raise ConnectedAlready."""
+    with transaction.atomic():
+        refuse_twin(portal, service, account)
+        return Connection.objects.create(
+            portal=portal,
+            service=service,
+            title=title or found.label or registry.get(service).title,
+            account=dict(account),
+            label=found.label,
+            balance=found.balance,
+            currency=found.currency,
+            checked_at=timezone.now(),
+        )
+
+
+def refuse_twin(portal: Portal, service: str, account: Mapping[str, str], *, but: Connection | None = None) -> None:
+    """Raise ConnectedAlready where the portal has this account of the service: its limits and reports are one.
+
+    Within a transaction, in which nobody else connects anything to the portal.
+    """
+    Portal.objects.select_for_update(no_key=True).get(pk=portal.pk)
+    names = registry.get(service).identified_by
+    mine = Connection.objects.filter(portal=portal, service=service).exclude(state=ConnectionState.REMOVED)
+    for other in mine.exclude(pk=but.pk if but else None) if names else ():
+        if all(other.account.get(name) == account.get(name) for name in names):
+            raise ConnectedAlready(other)
 
 
 def rotate(connection: Connection, account: Mapping[str, str], found: contract.Account) -> None:
-    """Keep new, checked credentials; what waited for them goes on."""
-    connection.account = dict(account)
-    connection.label = found.label or connection.label
-    connection.balance, connection.currency = found.balance, found.currency
-    connection.checked_at = timezone.now()
-    connection.save(update_fields=["account", "label", "balance", "currency", "checked_at"])
+    """Keep new, checked credentials; what waited for them goes on. Raises ConnectedAlready."""
+    with transaction.atomic():
+        refuse_twin(connection.portal, connection.service, account, but=connection)
+        connection.account = dict(account)
+        connection.label = found.label or connection.label
+        connection.balance, connection.currency = found.balance, found.currency
+        connection.checked_at = timezone.now()
+        connection.save(update_fields=["account", "label", "balance", "currency", "checked_at"])
     connection.refresh_from_db(fields=["state"])  # the check took a while
     if connection.state == ConnectionState.BLOCKED:
         resume(connection)

@@ -20,6 +20,7 @@ from providers.kit import contract, registry
 from providers.kit.errors import SmsError
 
 ASK_AT_ONCE = 100
+STRAYS_OF = timedelta(days=7)
 
 
 class NoSuchConnection(LookupError):
@@ -114,6 +115,13 @@ def _reference(told: str) -> uuid.UUID | None:
         return uuid.UUID(told)
     except ValueError:
         return None
+
+
+def has_strays(connection: Connection) -> bool:
+    """Did the account lately report messages that are not ours, even after we had looked a second time?"""
+    since = timezone.now() - STRAYS_OF
+    told = DeliveryReport.objects.filter(connection=connection, message=None, tries__gt=1, received_at__gte=since)
+    return told.exists()
 
 
 def poll(connection_id: int) -> datetime | None:

@@ -145,6 +145,25 @@ def test_a_missing_field_is_said_at_the_field_without_asking_the_service(
     assert not Connection.objects.exists()
 
 
+def test_an_account_is_connected_once_and_its_senders_go_under_it(
+    alice: Client, alpha: Portal, account: Connection, box: Sandbox
+) -> None:
+    page = alice.post(at(alpha, "connect/twilio/"), credentials(box))
+    assert "This account is connected already, as “Alice&#x27;s account”." in text(page)
+    assert at(alpha, f"accounts/{account.uuid}/new/") in page.content.decode()
+    assert Connection.objects.get() == account
+
+
+def test_an_account_that_was_disconnected_or_is_another_portals_can_be_connected(
+    alice: Client, alpha: Portal, account: Connection, box: Sandbox
+) -> None:
+    charlies = factories.connection(factories.portal("charlie"), "twilio", account=account.account)
+    Connection.objects.filter(pk=account.pk).update(state=ConnectionState.REMOVED)
+    went_to(alice.post(at(alpha, "connect/twilio/"), credentials(box)))
+    made = Connection.objects.exclude(pk__in=[account.pk, charlies.pk]).get()
+    assert (made.portal, made.account["account_sid"]) == (alpha, "AC" + "1" * 32)
+
+
 def test_an_unknown_service_is_not_found(alice: Client, alpha: Portal) -> None:
     assert alice.get(at(alpha, "connect/nobody/")).status_code == 404
 

@@ -236,6 +236,18 @@ def test_new_credentials_are_checked_before_they_replace_the_old(
     assert (account.title, account.state) == ("Renamed", ConnectionState.ACTIVE)
 
 
+def test_an_account_does_not_become_another_that_is_connected(
+    alice: Client, alpha: Portal, account: Connection, box: Sandbox
+) -> None:
+    other = {"account_sid": "AC" + "2" * 32, "auth_token": "sentinel-new", "base_url": box.sms_url}
+    factories.connection(alpha, "twilio", title="The other", account=other)
+    typed = {f"account-{name}": value for name, value in other.items()}
+    page = text(alice.post(at(alpha, f"accounts/{account.uuid}/"), {**typed, "account-title": "Renamed"}))
+    assert "This account is connected already, as “The other”. The saved credentials stay as they were." in page
+    account.refresh_from_db()
+    assert (account.account["account_sid"], account.title) == ("AC" + "1" * 32, "Alice's account")
+
+
 def test_a_blank_secret_stays_and_is_shown_by_its_end_only(
     alice: Client, alpha: Portal, account: Connection, box: Sandbox
 ) -> None:

@@ -280,3 +280,15 @@ def test_a_disconnected_account_is_not_asked(sent: Message) -> None:
     assert reports.poll(sent.connection_id) is None
     sent.refresh_from_db()
     assert sent.polls == 0
+
+
+def test_reports_that_nobody_here_sent_are_strays_once_looked_for_twice(sender: Sender) -> None:
+    connection, now = sender.connection, timezone.now()
+    kept = {"connection": connection, "word": "delivered", "status": "delivered"}
+    DeliveryReport.objects.create(fingerprint="1", ref="early", tries=1, **kept)
+    DeliveryReport.objects.create(fingerprint="2", ref="old", tries=6, received_at=now - timedelta(days=8), **kept)
+    DeliveryReport.objects.create(fingerprint="3", ref="ours", tries=2, message=wish(sender), **kept)
+    assert not reports.has_strays(connection)
+
+    DeliveryReport.objects.create(fingerprint="4", ref="theirs", tries=2, **kept)
+    assert reports.has_strays(connection)

@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from b24app.console.explanations import of_block, of_check
+from b24app.console.explanations import of_block, of_check, of_twin
 from b24app.console.forms import AccountForm
 from b24app.console.framed import FramedRequest, admin_only, go, show, with_toast
 from b24app.console.offers import Offer, set_up
 from b24app.console.refusals import of_portal
-from b24app.messaging import bell, connections, pausing, senders
+from b24app.messaging import bell, connections, pausing, reports, senders
 from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
 from b24app.messaging.statuses import Phase
 from b24app.portals.errors import PortalError
@@ -43,6 +43,7 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     if found.state == ConnectionState.BLOCKED:
         context["blocked"] = of_block(found)
     report_address = connections.report_address(found) if service.report_scope == "account" else ""
+    context["strays"] = bool(report_address) and reports.has_strays(found)
     context |= {"steps": set_up(service.setup, report_address), "report_address": report_address}
     if data is not None and form.is_valid():
         try:
@@ -50,11 +51,15 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         except SmsError as error:
             context["trouble"] = of_check(error, service.title)
         else:
-            found.title = str(form.cleaned_data["title"]) or found.title
-            found.save(update_fields=["title"])
-            connections.rotate(found, form.values(), checked)
-            bell.drain(found.pk)
-            return go(request, "senders", toast=_("The new credentials work and are saved."))
+            try:
+                connections.rotate(found, form.values(), checked)
+            except connections.ConnectedAlready as twin:
+                context["trouble"] = of_twin(twin.connection)
+            else:
+                found.title = str(form.cleaned_data["title"]) or found.title
+                found.save(update_fields=["title"])
+                bell.drain(found.pk)
+                return go(request, "senders", toast=_("The new credentials work and are saved."))
     return show(request, "console/senders/account.html", context)
 
 

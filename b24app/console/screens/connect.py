@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from b24app.console.explanations import of_check
+from b24app.console.explanations import of_check, of_twin
 from b24app.console.forms import AccountForm
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.offers import Offer, needs_address, set_up
@@ -123,8 +123,12 @@ def credentials(request: FramedRequest, service: str) -> HttpResponse:
             context |= {"trouble": of_check(error, kind.title), "exchange": _last_exchange(request, kind, started)}
         else:
             title = str(form.cleaned_data["title"])
-            connection = connections.connect(request.portal, kind.code, title, form.values(), found)
-            return go(request, "sender-new", connection=connection.uuid)
+            try:
+                connection = connections.connect(request.portal, kind.code, title, form.values(), found)
+            except connections.ConnectedAlready as twin:
+                context |= {"trouble": of_twin(twin.connection), "twin": twin.connection}
+            else:
+                return go(request, "sender-new", connection=connection.uuid)
     return show(request, "console/connect/credentials.html", context)
 
 
