@@ -340,3 +340,13 @@ def test_a_full_bucket_of_the_portal_costs_a_second_and_no_error(
     alice.post(at(alpha, f"accounts/{account.uuid}/new/"), typed)
     assert Sender.objects.get().state == SenderState.REGISTERED
     assert there.senders[Sender.objects.get().code].names["**"] == "Back office"
+
+
+def test_a_signature_is_warned_of_while_it_is_typed(alice: Client, alpha: Portal) -> None:
+    Portal.objects.filter(pk=alpha.pk).update(country="US")
+    asked = at(alpha, "signature/")
+    assert "Operators of this country take no name" in text(alice.post(asked, {"sender-signature": "Acme"}))
+    assert "works in one country only" in text(alice.post(asked, {"sender-signature": "", "sender-offer": "55501"}))
+    assert text(alice.post(asked, {"sender-signature": "+12025550142"})).strip() == ""
+    bob = factories.visitor(alpha, factories.BOB, is_admin=False)
+    assert bob.post(asked, {"sender-signature": "Acme"}).status_code == 403

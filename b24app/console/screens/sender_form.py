@@ -6,10 +6,10 @@ from math import ceil
 from typing import Any
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.explanations import Explained
 from b24app.console.forms import NAME_LANGUAGES, SenderForm
@@ -21,6 +21,7 @@ from b24app.messaging.models import Connection, ConnectionState, Sender, SenderS
 from providers.kit import registry
 from providers.kit.contract import Provider
 from providers.kit.errors import SmsError
+from providers.kit.sender_ids import warnings
 
 MOST_OFFERED = 200
 
@@ -42,6 +43,15 @@ def edit(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(mine, portal=request.portal, uuid=sender)
     found.portal = request.portal
     return _page(request, found)
+
+
+@admin_only
+@require_POST
+def signature(request: FramedRequest) -> HttpResponse:
+    """What may go wrong with the signature as it stands in the form, by the rules of the portal's country."""
+    typed = request.POST.get("sender-signature", "").strip() or request.POST.get("sender-offer", "")
+    told = [_(one) for one in warnings(typed, request.portal.country)]
+    return render(request, "console/senders/signature.html", {"warnings": told})
 
 
 def _page(request: FramedRequest, sender: Sender) -> HttpResponse:
@@ -133,5 +143,6 @@ def _context(
 
 urlpatterns = [
     path("senders/accounts/<uuid:connection>/new/", new, name="sender-new"),
+    path("senders/signature/", signature, name="signature"),
     path("senders/<uuid:sender>/", edit, name="sender"),
 ]
