@@ -125,8 +125,7 @@ def _write(outcome: Outcome) -> None:
 
 
 def _judge(connection: Connection, service: type[Provider], verdict: Verdict, outcome: Outcome) -> None:
-    proven = verdict.kind == Kind.REJECTED and verdict.reason == "duplicate" and verdict.repeated
-    if verdict.kind == Kind.ACCEPTED or proven:
+    if verdict.kind == Kind.ACCEPTED or _is_proven(connection, service, verdict):
         outcome.changes.append(_accepted(service, verdict))
         if len(verdict.refs) > 1:
             outcome.parts += [
@@ -140,6 +139,12 @@ def _judge(connection: Connection, service: type[Provider], verdict: Verdict, ou
     else:
         after = _next(connection, service, verdict)
         outcome.waits.append((verdict.pk, verdict.attempt, *after, verdict.code, verdict.words))
+
+
+def _is_proven(connection: Connection, service: type[Provider], verdict: Verdict) -> bool:
+    """A repeat called a duplicate, unless that means only that somebody had the same text a moment ago."""
+    recognised = bool(service.recognises_for(connection.account))
+    return verdict.kind == Kind.REJECTED and verdict.reason == "duplicate" and verdict.repeated and recognised
 
 
 def _accepted(service: type[Provider], verdict: Verdict) -> Change:

@@ -22,6 +22,7 @@ from b24app.messaging.verdicts import Verdict
 from b24app.sandbox import Sandbox
 from providers.kit import errors
 from providers.kit.contract import Accepted, Account
+from providers.http import OwnGateway
 from providers.twilio import Twilio
 from tests.messaging.conftest import age, drain, wish
 
@@ -329,6 +330,25 @@ def test_a_repeat_that_waits_longer_than_the_service_remembers_becomes_unknown(
     message.refresh_from_db()
     assert (message.phase, message.due_at, len(sms.sms.entries())) == (Phase.UNKNOWN, None, before)
     assert message.attempts == 1
+
+
+@pytest.mark.parametrize(
+    ("recognises", "status", "reason"), [("1", Status.SENT, Reason.NONE), ("0", Status.FAILED, Reason.DUPLICATE)]
+)
+def test_a_duplicate_proves_acceptance_only_where_our_reference_is_recognised(
+    sender: Sender, recognises: str, status: Status, reason: Reason
+) -> None:
+    """A guard against the same text, which some services have, speaks of another message."""
+    connection = sender.connection
+    connection.service, connection.account = "http", {"recognises": recognises}
+    connection.save()
+    message = wish(sender)
+    Message.objects.update(phase=Phase.ON_WIRE, attempts=2, lease_until=timezone.now() + timedelta(minutes=1))
+    message.refresh_from_db()
+    verdict = Verdict.of(message, errors.Rejected(reason="duplicate"), [])
+    record([Batch(connection, OwnGateway, [verdict])])
+    message.refresh_from_db()
+    assert (message.status, message.reason) == (status, reason)
 
 
 def test_a_repeat_that_expires_is_unknown_and_not_failed(sms: Sandbox, sender: Sender) -> None:
