@@ -35,6 +35,17 @@ def _as_text(value: object | None) -> str:
     return str(value) if isinstance(value, str | int | float) else ""
 
 
+def text_at(data: object, path: str) -> str:
+    """Return the text or number at a dotted path in parsed JSON as text, "" where there is none."""
+    return _as_text(dig(data, path))
+
+
+def rows_at(data: object, path: str) -> list[Mapping[str, object]]:
+    """Return the objects of the list at a dotted path in parsed JSON; what is no object is left out."""
+    found = dig(data, path)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
 def read_after(raw: str) -> float | None:
     """Return the seconds a Retry-After header asks to wait (a number or an HTTP date), None if unreadable."""
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", raw.strip()):
