@@ -6,12 +6,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
+from b24app.console.languages import DJANGO_CODES, FRAME_CODES, name_of
 from b24app.console.rule_forms import ages, cap
 from providers.kit import fields as kit
 from providers.kit.contract import Provider
 
-# The first is the portal's default: what somebody sees whose language has no name of its own (platform.md D.1).
-NAME_LANGUAGES = (("en", gettext_lazy("English")), ("ru", gettext_lazy("Russian")))
 LONG_FORM = 6  # fields; from here on the errors are summed up above
 MOST_RADIOS = 8
 SHOWS_END_FROM = 12  # characters; of a shorter secret four would be too much
@@ -201,8 +200,10 @@ class SenderForm(DeclaredForm):
         offered: Sequence[str] = (),
         initial: Mapping[str, Any] | None = None,
         options: Mapping[str, str] | None = None,
+        language: str = "",
     ) -> None:
         super().__init__(data, initial=dict(initial or {}))
+        self.language = language  # of the portal, in its own code
         self.offered = list(offered)
         self.fields["signature"].help_text = gettext(
             "A number or a name that {service} has approved. Leave it empty if {service} is to choose."
@@ -210,9 +211,9 @@ class SenderForm(DeclaredForm):
         if self.offered:
             self._offer()
         self.fields["max_age"].choices = ages(self.initial.get("max_age"))  # type: ignore[attr-defined]
-        for code, language in NAME_LANGUAGES:
-            self.fields[f"name_{code}"] = _line(code, language, 100)
-            self.fields[f"description_{code}"] = _line(code, language, 250)
+        for code in FRAME_CODES:
+            self.fields[f"name_{code}"] = _line(code, 100)
+            self.fields[f"description_{code}"] = _line(code, 250)
         self.declare(service.sender_fields, options or {})
 
     def _offer(self) -> None:
@@ -235,8 +236,8 @@ class SenderForm(DeclaredForm):
         # The first offer is chosen from the start; what somebody wrote is what they mean.
         cleaned["signature"] = cleaned.get("signature") or cleaned.get("offer", "")
         cleaned["transactional"] = cleaned.get("transactional", False) and not cleaned.get("bulk", False)
-        if not any(cleaned.get(f"name_{code}") for code, _language in NAME_LANGUAGES):
-            first = f"name_{NAME_LANGUAGES[0][0]}"
+        if not any(cleaned.get(f"name_{code}") for code in FRAME_CODES):
+            first = f"name_{FRAME_CODES[0]}"
             if first not in self.errors:
                 self.add_error(first, gettext("Employees choose the sender by its name: write at least one."))
         return cleaned
@@ -258,19 +259,32 @@ class SenderForm(DeclaredForm):
         return self._by_language("description")
 
     def _by_language(self, what: str) -> dict[str, str]:
-        texts = {code: str(self.cleaned_data[f"{what}_{code}"]) for code, _language in NAME_LANGUAGES}
+        texts = {code: str(self.cleaned_data[f"{what}_{code}"]) for code in FRAME_CODES}
         return {code: text for code, text in texts.items() if text}
 
     def name_rows(self) -> list[forms.BoundField]:
-        return [self[f"name_{code}"] for code, _language in NAME_LANGUAGES]
+        return self._rows("name", usual=True)
+
+    def more_name_rows(self) -> list[forms.BoundField]:
+        return self._rows("name", usual=False)
 
     def description_rows(self) -> list[forms.BoundField]:
-        return [self[f"description_{code}"] for code, _language in NAME_LANGUAGES]
+        return self._rows("description", usual=True)
+
+    def more_description_rows(self) -> list[forms.BoundField]:
+        return self._rows("description", usual=False)
+
+    def _rows(self, what: str, *, usual: bool) -> list[forms.BoundField]:
+        """The default language, the portal's own and those that are filled in; or all the others."""
+        bound = {code: self[f"{what}_{code}"] for code in FRAME_CODES}
+        shown = {FRAME_CODES[0], self.language}
+        return [one for code, one in bound.items() if (code in shown or bool(one.value() or one.errors)) == usual]
 
 
-def _line(code: str, language: Any, limit: int) -> forms.CharField:
-    widget = forms.TextInput({"class": "input input--sm", "autocomplete": "off", "lang": code})
-    return forms.CharField(max_length=limit, required=False, label=language, widget=widget)
+def _line(code: str, limit: int) -> forms.CharField:
+    language = DJANGO_CODES.get(code, code)
+    widget = forms.TextInput({"class": "input input--sm", "autocomplete": "off", "lang": language, "dir": "auto"})
+    return forms.CharField(max_length=limit, required=False, label=name_of(code), widget=widget)
 
 
 class MessageForm(forms.Form):

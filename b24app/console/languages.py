@@ -1,21 +1,16 @@
-"""Bitrix24's language codes and ours."""
+"""Bitrix24's language codes and ours: the portals know them, and notices are written with them, too."""
 
-from django.conf import settings
+from babel.core import Locale
+from django.utils import translation
 
-# Where Bitrix24's code is not Django's (platform.md G.7); all others are the same.
-DJANGO_CODES = {
-    "la": "es",
-    "br": "pt-br",
-    "vn": "vi",
-    "kz": "kk",
-    "ua": "uk",
-    "sc": "zh-hans",
-    "tc": "zh-hant",
-    "in": "hi",
-}
+from b24app.portals.languages import DJANGO_CODES, FRAME_CODES, to_django
+
+__all__ = ["DJANGO_CODES", "FRAME_CODES", "name_of", "to_django"]
 
 
-def to_django(code: str) -> str:
-    """Django's code for a Bitrix24 one; English where we have no translation."""
-    language = DJANGO_CODES.get(code.lower(), code.lower())
-    return language if language in dict(settings.LANGUAGES) else "en"
+def name_of(code: str) -> str:
+    """A language by Bitrix24's code, in the language that is spoken now."""
+    wanted = Locale.parse(translation.to_locale(DJANGO_CODES.get(code, code)))
+    spoken = Locale.parse(translation.to_locale(translation.get_language() or "en"))
+    told = wanted.get_display_name(spoken) or code
+    return told[:1].upper() + told[1:]

@@ -1,6 +1,7 @@
 """Where services report. What is ours by its address is verified by the service's own file, kept and answered."""
 
 import base64
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -77,6 +78,7 @@ def _record(request: HttpRequest, connection: str, reference: str) -> dict[str, 
         "query": request.META.get("QUERY_STRING", ""),
         "headers": dict(list(request.headers.items())[:KEPT_HEADERS]),
         "body": base64.b64encode(request.body).decode(),
+        "at": time.time(),
     }
 
 
@@ -92,4 +94,5 @@ def _call(record: Mapping[str, Any]) -> Call:
         form=form,
         headers=record["headers"],
         body=body,
+        at=record["at"],
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import ClassVar, Protocol
 
-from providers.kit.errors import Forged, Hint, SmsError
+from providers.kit.errors import Forged, Hint
 from providers.kit.fields import Field, Secret, Step
 from providers.kit.http import Http
 
@@ -136,7 +137,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call from a service. `url` is the exact public address, query included, as the service called it."""
+    """A call from a service. `url` is the exact public address, query included, as the service called it.
+
+    `at` is the Unix time of its coming: it may have waited on disk since, so a replay window is measured from there.
+    """
 
     method: str
     url: str
@@ -144,6 +148,7 @@ class Call:
     form: Mapping[str, Sequence[str]]
     headers: Mapping[str, str]
     body: bytes
+    at: float = field(default_factory=time.time)
 
     def header(self, name: str) -> str:
         """Return a header whatever its case, `""` if absent."""
@@ -195,6 +200,8 @@ class Provider:
     setup: ClassVar[tuple[Step, ...]] = ()
     reports: ClassVar[Reports]
     report_scope: ClassVar[Scope] = Scope.MESSAGE
+    speaks: ClassVar[str] = "http"
+    """Anything else keeps a connection of its own, in a process of its own: nobody calls `send` or `read_reports`."""
     proof: ClassVar[Proof] = Proof.SIGNED
     identified_by: ClassVar[tuple[str, ...]] = ()
     """Names of the fields that tell which account this is, so that nobody connects one twice."""
@@ -203,8 +210,6 @@ class Provider:
     rate: ClassVar[float] = 10.0
     """Messages per second and account, unless the administrator says otherwise."""
     concurrency: ClassVar[int] = 8
-    batch_limit: ClassVar[int] = 1
-    """Most messages `send_many` takes at once."""
     known_by_reference: ClassVar[bool] = False
     """Whether `look_up` also answers for our own reference."""
     max_text: ClassVar[int] = 1600
@@ -253,10 +258,6 @@ class Provider:
     def answer(self, call: Call) -> Answer:  # noqa: ARG002 (as above)
         """Return what the service wants to read back."""
         return Answer()
-
-    def send_many(self, batch: Sequence[Sms]) -> Sequence[Accepted | SmsError]:
-        """Optional: hand over at most `batch_limit` messages, verdicts in the same order; raising is one for all."""
-        raise NotImplementedError
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         """Optional: ask for the fate of messages by ref; those the service does not know are left out."""

@@ -37,7 +37,17 @@ def _as_text(value: object | None) -> str:
 
 def text_at(data: object, path: str) -> str:
     """Return the text or number at a dotted path in parsed JSON as text, "" where there is none."""
-    return _as_text(dig(data, path))
+    found = dig(data, path)
+    return "" if isinstance(found, bool) else _as_text(found)
+
+
+def price_of(told: object) -> Decimal | None:
+    """Return a positive price, None for anything else: services say 0 before they have charged anything."""
+    try:
+        price = Decimal(str(told))
+    except InvalidOperation:
+        return None
+    return price if price.is_finite() and price > 0 else None
 
 
 def rows_at(data: object, path: str) -> list[Mapping[str, object]]:

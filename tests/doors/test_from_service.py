@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import uuid
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -14,10 +15,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core import addresses, spool
+from b24app.doors import from_service
 from b24app.doors.replay import replay
 from b24app.messaging import settling
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.statuses import Status
+from providers.kit.errors import Forged
 from tests.messaging.conftest import a_portal
 
 pytestmark = pytest.mark.django_db
@@ -139,3 +142,34 @@ def test_the_hour_of_the_last_report_is_not_written_for_each(message: Message) -
     first = Connection.objects.get().last_report_at
     report(message, MessageStatus="sent")
     assert (DeliveryReport.objects.count(), Connection.objects.get().last_report_at) == (2, first)
+
+
+@pytest.mark.parametrize(("waited", "status"), [(3600, 1), (0, 0)])
+def test_a_replay_window_is_measured_from_the_coming_of_a_report_not_from_its_replay(
+    message: Message, waited: int, status: int
+) -> None:
+    """It may have waited on disk for the database for an hour; a stranger's repeat of an old call comes now."""
+    account = {"service_plan_id": "p", "api_token": "t", "region": "eu", "webhook_secret": "hush"}
+    Connection.objects.update(service="sinch", account=account)
+    body = b'{"type": "recipient_delivery_report_sms", "batch_id": "SM1", "recipient": "1", "status": "Delivered"}'
+    signed_at = int(timezone.now().timestamp()) - 3600
+    signed = body + f".n.{signed_at}".encode()
+    headers = {
+        "Content-Type": "application/json",
+        "x-sinch-webhook-signature": base64.b64encode(hmac.new(b"hush", signed, hashlib.sha256).digest()).decode(),
+        "x-sinch-webhook-signature-nonce": "n",
+        "x-sinch-webhook-signature-timestamp": str(signed_at),
+    }
+    record = {
+        "connection": message.connection.uuid.hex,
+        "reference": message.reference.hex,
+        "method": "POST",
+        "url": "https://sendline.example/r/",
+        "query": "",
+        "headers": headers,
+        "body": base64.b64encode(body).decode(),
+        "at": timezone.now().timestamp() - waited,
+    }
+    with nullcontext() if status else pytest.raises(Forged):
+        from_service.take(record)
+    assert DeliveryReport.objects.count() == status

@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.explanations import Explained
-from b24app.console.forms import NAME_LANGUAGES, SenderForm
+from b24app.console.forms import SenderForm
 from b24app.console.framed import FramedRequest, address, admin_only, go, show
+from b24app.console.languages import FRAME_CODES
 from b24app.console.offers import Offer, needs_address, set_up
 from b24app.console.registration import save_and_register
 from b24app.messaging import bell, connections, pausing
@@ -99,8 +100,8 @@ def _fill(sender: Sender, form: SenderForm) -> None:
 
 
 def _form(service: type[Provider], sender: Sender, data: Any = None, *, offered: list[str]) -> SenderForm:
-    texts = {f"name_{code}": sender.names.get(code, "") for code, _language in NAME_LANGUAGES}
-    texts |= {f"description_{code}": sender.descriptions.get(code, "") for code, _language in NAME_LANGUAGES}
+    texts = {f"name_{code}": sender.names.get(code, "") for code in FRAME_CODES}
+    texts |= {f"description_{code}": sender.descriptions.get(code, "") for code in FRAME_CODES}
     initial = texts | {
         "signature": sender.signature,
         "bulk": sender.bulk,
@@ -113,7 +114,8 @@ def _form(service: type[Provider], sender: Sender, data: Any = None, *, offered:
     }
     if sender._state.adding and not data:
         initial["name_en"] = sender.connection.title
-    return SenderForm(service, data, offered=offered, initial=initial, options=sender.options)
+    language = sender.portal.language
+    return SenderForm(service, data, offered=offered, initial=initial, options=sender.options, language=language)
 
 
 def _offered(connection: Connection) -> list[str]:

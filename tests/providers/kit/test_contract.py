@@ -58,6 +58,6 @@ def test_a_provider_refuses_strangers_until_it_says_otherwise() -> None:
 def test_a_provider_knows_its_verbs_its_defaults_and_its_secrets() -> None:
     provider = Plain({"login": "ann", "key": "k3y"}, FakeHttp(), MemoryMemo())
 
-    assert (Plain.can("look_up"), Plain.can("check"), Plain.can("send_many")) == (True, False, False)
+    assert (Plain.can("look_up"), Plain.can("check")) == (True, False)
     assert provider.account["host"] == "h.example"
     assert Plain.secrets(provider.account) == ("k3y",)

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from providers.kit.errors import AccountBlocked, Hint, Rejected, SmsError, Throttled, Uncertain
-from providers.kit.reply import Reply, read_after, rows_at, text_at
+from providers.kit.reply import Reply, price_of, read_after, rows_at, text_at
 
 HINTS = {"7": Hint("opt_out", "They said no."), "8": Hint("balance", "Top up.")}
 
@@ -96,12 +96,27 @@ def test_values_are_found_by_path_and_become_text() -> None:
 
 
 def test_reports_are_read_by_path_whatever_they_hold() -> None:
-    told = {"a": [{"id": 5}, None, ["x"], {"id": {}}], "b": "text", "c": {"d": None}}
+    told = {"a": [{"id": 5}, None, ["x"], {"id": {}}], "b": "text", "c": {"d": None}, "e": True}
 
-    assert [text_at(told, path) for path in ("a.0.id", "a.3.id", "b", "b.c", "c.d", "x")] == ["5", "", "text", "", "", ""]
+    assert [text_at(told, path) for path in ("a.0.id", "a.3.id", "b", "b.c", "c.d", "e", "x")] == [
+        "5",
+        "",
+        "text",
+        "",
+        "",
+        "",
+        "",
+    ]
     assert rows_at(told, "a") == [{"id": 5}, {"id": {}}]
     assert rows_at(told, "b") == rows_at(None, "a") == rows_at([], "0") == []
     assert text_at("text", "a") == text_at(None, "a") == ""
+
+
+def test_a_price_is_positive() -> None:
+    assert [price_of(told) for told in ("0.0075", 0.5, 3)] == [Decimal("0.0075"), Decimal("0.5"), Decimal(3)]
+    assert [price_of(told) for told in ("0", "0.00000", -1, None, "", "free", "Infinity", "NaN", [], True)] == [
+        None
+    ] * 10
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:

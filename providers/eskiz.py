@@ -1,0 +1,186 @@
+"""Eskiz, Uzbekistan.
+
+API:     https://documenter.getpostman.com/view/663428/RzfmES4z
+Sandbox: sender 4546 with the text "This is test from Eskiz", to any number, before the contract is signed
+Checked: 2026-11-25 against the Postman collection of the vendor and reference/services/eskiz_uz.md
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import quote
+
+from providers.kit import advice
+from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Report, Reports, Sms, Status
+from providers.kit.errors import Hint, Reason
+from providers.kit.fields import Secret, Step, Text
+from providers.kit.http import Reply
+from providers.kit.login import Login
+from providers.kit.phones import read_number
+from providers.kit.reply import text_at
+from providers.kit.text import UCS_2, measure
+from providers.kit.words import _
+
+WORDS = {
+    "waiting": Status.QUEUED,
+    "new": Status.QUEUED,
+    "stored": Status.QUEUED,
+    "accepted": Status.SENT,  # "handed to the operator, which has not answered yet"
+    "enroute": Status.SENT,
+    "transmtd": Status.SENT,
+    "partdelivered": Status.SENT,
+    "delivrd": Status.DELIVERED,
+    "delivered": Status.DELIVERED,
+    "undeliv": Status.UNDELIVERED,
+    "undeliverable": Status.UNDELIVERED,
+    "notdelivered": Status.UNDELIVERED,
+    "expired": Status.UNDELIVERED,
+    "rejectd": Status.FAILED,
+    "rejected": Status.FAILED,
+    "deleted": Status.FAILED,
+    "failed": Status.FAILED,
+}
+
+_BARRED = _("Most often the operator has barred this phone for a debt. Try again later.")
+_DOCS = "https://documenter.getpostman.com/view/663428/RzfmES4z"
+_KEY = "https://my.eskiz.uz/sms/settings"
+_TEMPLATES = "https://my.eskiz.uz/sms/template"
+
+# Eskiz has no codes. For a refusal these names are ours, for a report they are the status words it is explained by.
+_CODES: Mapping[str, tuple[Reason, str, str]] = {
+    "login": ("auth", advice.CREDENTIALS, _KEY),
+    "balance": ("balance", advice.TOP_UP, "https://my.eskiz.uz/sms"),
+    "template": ("blocked", advice.TEMPLATE, _TEMPLATES),
+    "mobile_phone": ("invalid_number", advice.NUMBER, _DOCS),
+    "undeliv": ("", _BARRED, _DOCS),
+    "undeliverable": ("", _BARRED, _DOCS),
+    "notdelivered": ("", advice.NO_REASON, _DOCS),
+    "expired": ("", advice.EXPIRED, _DOCS),
+    "rejectd": ("blocked", advice.STOP_LIST, _DOCS),
+    "rejected": ("blocked", advice.STOP_LIST, _DOCS),
+    "deleted": ("invalid_request", advice.SENDER, _DOCS),
+}
+# What stands in the words of a refusal, which are Russian, Uzbek or English.
+_SIGNS = {
+    "template": ("для теста можно", "модерац", "шаблон", "moderat", "template", "shablon"),
+    "balance": ("баланс", "недостаточно средств", "balance", "balans"),
+}
+
+BASE = "https://notify.eskiz.uz/api"
+TOKEN_LIVES = 29 * 86_400.0
+"""Seconds; the vendor says 30 days."""
+
+
+class Eskiz(Provider):
+    """Logs in for a token; numbers abroad take another door; refuses with words, often inside a 200."""
+
+    code = "eskiz"
+    title = "Eskiz"
+    docs = _DOCS
+    countries = ("UZ",)
+    fields = (
+        Text("email", _("E-mail"), help=_("The one you log in with at my.eskiz.uz.")),
+        Secret(
+            "password",
+            _("Password"),
+            help=_("The secret key at my.eskiz.uz under SMS, SMS gateway; not the password you log in with."),
+        ),
+    )
+    setup = (
+        Step(
+            advice.COPY, _("Open SMS, SMS gateway at my.eskiz.uz and copy e-mail and secret key into the form."), _KEY
+        ),
+        Step(
+            _("Have your texts approved"),
+            _("Eskiz lets approved texts through only. Submit each of them under SMS, Templates."),
+            _TEMPLATES,
+        ),
+        Step(advice.REPORTS, advice.REPORTS_COME),
+    )
+    reports = Reports.PUSHED
+    proof = Proof.ADDRESS
+    identified_by = ("email",)
+    hints = {code: Hint(reason, text, link) for code, (reason, text, link) in _CODES.items()}
+    tested = "contract"
+
+    def send(self, sms: Sms) -> Accepted:
+        wanted = {
+            "mobile_phone": sms.to.removeprefix("+"),
+            "message": sms.text,
+            "user_sms_id": sms.reference,
+            "callback_url": sms.report_url,
+        }
+        if sms.to.startswith("+998"):
+            path = "message/sms/send"
+            wanted["from"] = sms.sender
+        else:
+            path = "message/sms/send-global"
+            wanted["country_code"] = read_number(sms.to).region
+            wanted["unicode"] = "1" if measure(sms.text).encoding == UCS_2 else "0"
+        form = {name: value for name, value in wanted.items() if value}
+        reply = self._heard(self._ask("POST", path, form))
+        reply.need("status")
+        return Accepted(ref=reply.need("id"))
+
+    def read_reports(self, call: Call) -> list[Report]:
+        told = {name: call.value(name) for name in call.form} if call.form else call.json()
+        # `message_id` is the operator's; ours from `send` comes back as `request_id`.
+        ref, number, word = (text_at(told, name) for name in ("request_id", "phone_number", "status"))
+        return [_report(ref, number, word)] if word else []
+
+    def look_up(self, refs: Sequence[str]) -> list[Report]:
+        found = []
+        for ref in refs:
+            reply = self._ask("GET", f"message/sms/status_by_id/{quote(ref, safe='')}")
+            if reply.status == 404:
+                continue
+            self._heard(reply)
+            report = _report(ref, reply.find("data.to"), reply.need("data.status"))
+            price = reply.number("data.total_price")
+            found.append(replace(report, price=price, currency="UZS") if price else report)
+        return found
+
+    def check(self) -> Account:
+        user = self._heard(self._ask("GET", "auth/user"))
+        label = user.find("data.name") or user.need("data.email")
+        balance = self._heard(self._ask("GET", "user/get-limit"))
+        return Account(label=label, balance=balance.number("data.balance"), currency="UZS")
+
+    def senders(self) -> list[str]:
+        names = self._heard(self._ask("GET", "nick/me")).json()
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+    def _ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Reply:
+        def ask(token: str) -> Reply:
+            headers = {"Authorization": f"Bearer {token}"}
+            return self.http.request(method, f"{BASE}/{path}", headers=headers, form=form)
+
+        return Login(self.memo, (self.account["email"], self.account["password"]), self._log_in).use(ask)
+
+    def _log_in(self) -> tuple[str, float]:
+        form = {"email": self.account["email"], "password": self.account["password"]}
+        reply = self.http.post(f"{BASE}/auth/login", form=form, record_bodies=False)
+        if 400 <= reply.status < 500:
+            raise reply.refusal("login", reply.find("message"), self.hints)
+        return reply.expect().need("data.token"), TOKEN_LIVES
+
+    def _heard(self, reply: Reply) -> Reply:
+        if reply.ok and reply.find("status") != "error":
+            return reply
+        # Struck first: a text that is repeated in the words must not decide what they mean.
+        words = reply.strike(reply.find("message") or reply.find("message.mobile_phone.0"))
+        raise reply.refusal(_code(reply, words.lower()) if reply.status < 500 else "", words, self.hints)
+
+
+def _code(reply: Reply, words: str) -> str:
+    if reply.status == 401:
+        return "login"
+    if reply.find("message.mobile_phone.0") or "mobile_phone" in words:
+        return "mobile_phone"
+    return next((code for code, signs in _SIGNS.items() if any(sign in words for sign in signs)), "")
+
+
+def _report(ref: str, recipient: str, word: str) -> Report:
+    word = word.lower()
+    hint = Eskiz.hints.get(word)
+    code, reason = (word, hint.reason) if hint else ("", "")
+    return Report(ref=ref, recipient=recipient, status=WORDS.get(word), word=word, code=code, reason=reason)

@@ -1,0 +1,210 @@
+"""GatewayAPI.
+
+API:     https://gatewayapi.com/docs/apis/rest/
+Sandbox: none; a new account has some credit
+Checked: 2026-11-25 against the vendor's docs (onlinecity/gatewayapi-docs) and reference/services/gatewayapi.md
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import quote
+
+import jwt
+
+from providers.kit import advice
+from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Report, Reports, Sms, Status
+from providers.kit.errors import Forged, Hint, Reason
+from providers.kit.fields import Choice, Secret, Step
+from providers.kit.http import Reply
+from providers.kit.reply import dig, text_at
+from providers.kit.text import UCS_2, measure
+from providers.kit.words import _
+
+WORDS = {
+    "unknown": Status.QUEUED,  # "messages start here"
+    "scheduled": Status.QUEUED,
+    "buffered": Status.QUEUED,
+    "enroute": Status.SENT,
+    "accepted": Status.SENT,  # by the network on the person's behalf; final, and no word of the phone
+    "delivered": Status.DELIVERED,
+    "undeliverable": Status.UNDELIVERED,
+    "expired": Status.UNDELIVERED,
+    "rejected": Status.FAILED,
+    "deleted": Status.FAILED,
+    "skipped": Status.FAILED,
+}
+
+_NOT_ENABLED = _("SMS is not enabled for this account. Ask GatewayAPI to enable it.")
+_API_CODES: Mapping[str, tuple[Reason, str]] = {
+    "0210 0211 0221 0223 0224 0225 0226 0229": ("auth", advice.CREDENTIALS),
+    "0212 0213": ("auth", advice.OUR_ADDRESS),
+    "0214": ("duplicate", advice.REPEATED),
+    "0215": ("opt_out", advice.STOP_LIST),
+    "0216": ("balance", advice.TOP_UP),
+    "0217": ("blocked", advice.COUNTRY),
+    "0218 021E 0311": ("invalid_request", advice.SETTING),
+    "021D": ("auth", _NOT_ENABLED),
+    "021F": ("blocked", advice.NO_ROUTE),
+    "0219 021A 021B 021C 0220 0222 0227 0228 0310": ("invalid_request", advice.OURS),
+    "022A": ("auth", advice.SUSPENDED),
+    "0312": ("blocked", advice.TEXT),
+}
+# "Regardless of the origin, all codes that end in 00 to 0F have the same meaning."
+_ENDINGS: Mapping[str, tuple[Reason, str]] = {
+    "01 02 04 05 06 09": ("uncertain", advice.LOOK_THERE),
+    "03 07": ("auth", advice.RIGHTS),
+    "08": ("invalid_request", advice.SETTING),
+}
+# Only in reports.
+_SMS_CODES: Mapping[str, tuple[Reason, str]] = {
+    "1010 1020 1040 1049 1084": ("invalid_number", advice.NOT_IN_USE),
+    "1048 1060 1061 1062 1063 1064": ("invalid_number", advice.NUMBER),
+    "1011 1012 1014 1024 1025 1026 102B 102C 1041 1093": ("", advice.CANNOT),
+    "1013 1019 1021 1022 1023": ("", advice.OFF),
+    "1018 102A": ("", advice.FULL),
+    "1033 1065 1066 1067": ("blocked", advice.SENDER),
+    "1035 1086 1087": ("blocked", advice.TEXT),
+    "1037": ("blocked", advice.NUMBER_LIMIT),
+    "1030 1031 1032 1034 1036 1038 1039 103A 103B 103C 1068 1069 1092": ("blocked", advice.OPERATOR),
+    "1050 1051 1052 1054 1055 1056 1057": ("", advice.NO_ROUTE),
+    "1078 1085": ("", advice.TOO_LONG),
+    "1074 1077 107C": ("", advice.SETTING),
+    "106B 106C 106D 106E 106F 1070 1071 1072 1073 1075 1076 1079 107A 107B 107D 107F": ("", advice.OURS),
+    "1015 1016 1017 101A 101B 1027 1028 1029 102D 102E 1042 1043 1044 1045 1046 1047 104A 1053 106A 107E 1080 1081 "
+    "1082 1083 1090 1091 1094": ("", advice.NO_REASON),
+}
+
+
+def _hints() -> dict[str, Hint]:
+    endings = {
+        f"{origin}{ending}": meaning
+        for endings, meaning in _ENDINGS.items()
+        for ending in endings.split()
+        for origin in ("01", "02", "03", "04", "05", "06", "07", "10")
+    }
+    link = "https://gatewayapi.com/docs/errors/"
+    return {
+        f"0x{code}": Hint(reason, text, link)
+        for codes, (reason, text) in {**endings, **_API_CODES, **_SMS_CODES}.items()
+        for code in codes.split()
+    }
+
+
+class GatewayApi(Provider):
+    """The caller chooses the encoding; a call of a webhook that has a token is repeated in a JWT."""
+
+    code = "gatewayapi"
+    title = "GatewayAPI"
+    docs = "https://gatewayapi.com/docs/"
+    fields = (
+        Secret("token", _("Token"), help=_("In the dashboard of GatewayAPI under API, API Keys: the API token.")),
+        Choice(
+            "host",
+            _("Address of the service"),
+            help=_("Where you log in: the two do not share accounts."),
+            choices=(("gatewayapi.com", "gatewayapi.com"), ("gatewayapi.eu", "gatewayapi.eu")),
+            default="gatewayapi.com",
+        ),
+        Secret(
+            "webhook_secret",
+            _("Authentication token of the webhook"),
+            help=_("Only if GatewayAPI signs its calls: what you typed there under API, Web Hooks, Authentication."),
+            required=False,
+            advanced=True,
+        ),
+    )
+    sender_fields = (
+        Choice(
+            "message_class",
+            _("Message class"),
+            help=_("Premium and secret cost more and have to be enabled for the account."),
+            choices=(("standard", "standard"), ("premium", "premium"), ("secret", "secret")),
+            default="standard",
+            advanced=True,
+        ),
+    )
+    setup = (
+        Step(
+            advice.COPY,
+            _("Create a key in the dashboard of GatewayAPI under API, API Keys and copy its API token into the form."),
+            "https://gatewayapi.com/app/",
+        ),
+        Step(advice.REPORTS, advice.REPORTS_COME),
+    )
+    reports = Reports.PUSHED
+    proof = Proof.KEYED
+    identified_by = ("token", "host")
+    hints = _hints()
+    tested = "contract"
+
+    def send(self, sms: Sms) -> Accepted:
+        wanted = {
+            "recipients": [{"msisdn": sms.to.removeprefix("+")}],
+            "message": sms.text,
+            "sender": sms.sender,
+            "encoding": "UCS2" if measure(sms.text).encoding == UCS_2 else "UTF8",
+            "class": sms.options.get("message_class", "standard"),
+            "userref": sms.reference,
+            "callback_url": sms.report_url,
+        }
+        body = {name: value for name, value in wanted.items() if value}
+        reply = self._heard(self.http.post(self._url("mtsms"), auth=self._auth(), json=body))
+        ref = reply.need("ids.0")
+        counts = dig(reply.json(), "usage.countries")
+        parts = sum(count for count in counts.values() if isinstance(count, int)) if isinstance(counts, dict) else 0
+        price = reply.number("usage.total_cost")
+        currency = "" if price is None else reply.find("usage.currency")
+        return Accepted(ref=ref, parts=parts or None, price=price, currency=currency)
+
+    def verify(self, call: Call) -> None:
+        secret = self.account["webhook_secret"]
+        if not secret:
+            return  # the address carries a MAC of ours, which the door has checked
+        token = call.header("X-Gwapi-Signature").encode("utf-8", "replace")
+        try:
+            claims = jwt.decode(token, secret, algorithms=["HS256"], options={"require": ["id", "msisdn", "status"]})
+        except jwt.PyJWTError:
+            raise Forged from None
+        # The token says all that the body says; a body beside another call's token is not the service's.
+        told = call.json()
+        if any(dig(told, name) != claims.get(name) for name in ("id", "msisdn", "status", "code", "userref", "time")):
+            raise Forged
+
+    def read_reports(self, call: Call) -> list[Report]:
+        told = call.json()
+        ref, word, number = (text_at(told, name) for name in ("id", "status", "msisdn"))
+        return [_report(ref, number, word, dig(told, "code"))] if ref and word else []
+
+    def look_up(self, refs: Sequence[str]) -> list[Report]:
+        found = []
+        for ref in refs:
+            reply = self.http.get(self._url(f"mtsms/{quote(ref, safe='')}"), auth=self._auth())
+            if reply.status == 404:
+                continue
+            told = dig(self._heard(reply).json(), "0.recipients.0")
+            word = reply.find("0.recipients.0.dsnstatus")
+            if word:
+                report = _report(ref, reply.find("0.recipients.0.msisdn"), word, dig(told, "dsnerrorcode"))
+                found.append(replace(report, detail=reply.strike(reply.find("0.recipients.0.dsnerror"))))
+        return found
+
+    def check(self) -> Account:
+        reply = self._heard(self.http.get(self._url("me"), auth=self._auth()))
+        return Account(label=reply.need("id"), balance=reply.number("credit"), currency=reply.find("currency"))
+
+    def _url(self, path: str) -> str:
+        return f"https://{self.account['host']}/rest/{path}"
+
+    def _auth(self) -> tuple[str, str]:
+        return self.account["token"], ""
+
+    def _heard(self, reply: Reply) -> Reply:
+        return reply.expect(self.hints, code="code", words="message")
+
+
+def _report(ref: str, recipient: str, word: str, told: object) -> Report:
+    code = f"0x{told:04X}" if isinstance(told, int) else told if isinstance(told, str) else ""
+    code = f"0x{code[2:].upper()}" if code.lower().startswith("0x") else code
+    reason = GatewayApi.hints[code].reason if code in GatewayApi.hints else ""
+    word = word.lower()
+    return Report(ref=ref, recipient=recipient, status=WORDS.get(word), word=word, code=code, reason=reason)

@@ -1,0 +1,193 @@
+"""Mobizon. An account belongs to one country's Mobizon, and only its address knows the account.
+
+API:     https://mobizon.kz/help/api-docs/sms-api
+Sandbox: none
+Checked: 2026-11-25 against reference/services/mobizon.md, github.com/mobizon/mobizon-api-docs, captures in Mobizon.Net
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+
+from providers.kit import advice
+from providers.kit.contract import (
+    Accepted,
+    Account,
+    Call,
+    Proof,
+    Provider,
+    Report,
+    Reports,
+    Scope,
+    Sms,
+    Status,
+    Unreadable,
+)
+from providers.kit.errors import Forged, Hint, Reason
+from providers.kit.fields import Choice, Secret, Step
+from providers.kit.http import Reply
+from providers.kit.reply import dig, text_at
+from providers.kit.words import _
+
+WORDS = {
+    "NEW": Status.QUEUED,
+    "ENQUEUD": Status.QUEUED,
+    "ACCEPTD": Status.SENT,
+    "PDLIVRD": Status.SENT,
+    "DELIVRD": Status.DELIVERED,
+    "UNDELIV": Status.UNDELIVERED,
+    "EXPIRED": Status.UNDELIVERED,
+    "REJECTD": Status.FAILED,
+    "DELETED": Status.FAILED,
+}
+
+# 1 and 12 name the field at fault beside the code.
+_CODES: Mapping[str, tuple[Reason, str]] = {
+    "1": ("invalid_request", advice.SETTING),
+    "1 recipient": ("invalid_number", advice.NUMBER),
+    "1 from": ("blocked", advice.SENDER),
+    "1 text": ("invalid_request", advice.TEXT),
+    "2": ("invalid_request", advice.SETTING),
+    "3": ("uncertain", advice.LOOK_THERE),
+    "4": ("invalid_request", advice.OURS),
+    "5": ("invalid_request", advice.OURS),
+    "6": ("invalid_request", advice.OURS),
+    "8": ("auth", advice.CREDENTIALS),
+    "9": ("auth", advice.RIGHTS),
+    "10": ("uncertain", advice.LOOK_THERE),
+    "11": ("invalid_request", advice.OURS),
+    "12": ("invalid_request", advice.SETTING),
+    "12 recipient": ("invalid_number", advice.NUMBER),
+    "12 from": ("blocked", advice.SENDER),
+    "12 text": ("invalid_request", advice.TEXT),
+    "13": ("auth", _("This account belongs to the Mobizon of another country. Choose its address in the account.")),
+    "14": ("auth", advice.SUSPENDED),
+    "15": ("rejected", _("Mobizon could not do it and says why in its own words. Often the balance is too low.")),
+    "30": ("throttled", advice.SLOW_DOWN),
+    "98": ("rejected", advice.STOPPED),
+    "99": ("rejected", advice.STOPPED),
+    "999": ("uncertain", advice.LOOK_THERE),
+}
+_FATES: Mapping[str, tuple[Reason, str]] = {
+    "UNDELIV": ("", advice.NO_REASON),
+    "EXPIRED": ("", advice.EXPIRED),
+    "REJECTD": ("rejected", advice.OPERATOR),
+    "DELETED": ("", advice.OPERATOR),
+}
+_DOCS = "https://mobizon.kz/help/api-docs/other"
+_IN_BACKGROUND = "100"
+_AT_ONCE = 100
+
+
+class Mobizon(Provider):
+    """Calls come with the final word only, so the way there is known from look-ups."""
+
+    code = "mobizon"
+    title = "Mobizon"
+    docs = "https://mobizon.kz/help/api-docs/sms-api"
+    countries = ("KZ", "UA", "UZ", "KG", "BR", "DE")
+    fields = (
+        Secret("api_key", _("API key"), help=_("In the Mobizon control panel: API.")),
+        Choice(
+            "base_url",
+            _("Address of the service"),
+            help=_("The country whose Mobizon the account was opened at."),
+            default="https://api.mobizon.kz",
+            choices=tuple(
+                (f"https://api.mobizon.{place}", f"mobizon.{place}")
+                for place in ("kz", "ua", "uz", "kg", "com.br", "gmbh", "com")
+            ),
+        ),
+        Secret(
+            "webhook_secret",
+            _("Secret key of the webhook"),
+            help=_("The one set with the webhook, if there is one. Delivery reports are signed with it."),
+            required=False,
+        ),
+    )
+    setup = (
+        Step(
+            advice.REPORTS,
+            _("In the Mobizon panel open API, Webhooks and create one for SMS statuses, as json, to {report_url}"),
+            "https://mobizon.kz/help/api-docs/webhook",
+        ),
+    )
+    reports = Reports.PUSHED
+    report_scope = Scope.ACCOUNT
+    proof = Proof.KEYED
+    identified_by = ("api_key", "base_url")
+    hints = {code: Hint(*told, f"{_DOCS}#apiCode-{code.split()[0]}") for code, told in _CODES.items()} | {
+        code: Hint(*told, f"{_DOCS}#SmsStatus") for code, told in _FATES.items()
+    }
+    tested = "contract"
+
+    def send(self, sms: Sms) -> Accepted:
+        sender = {"from": sms.sender} if sms.sender else {}
+        reply = self._ask("message/sendsmsmessage", {"recipient": sms.to.lstrip("+"), "text": sms.text} | sender)
+        if reply.find("code") == _IN_BACKGROUND:
+            return Accepted()  # taken, but the message has no id yet
+        return Accepted(ref=reply.need("data.messageId"))
+
+    def verify(self, call: Call) -> None:
+        """By its webhook documentation: SHA-1 over the event, not over its data.
+
+        The time in it is the event's, the same in repeats an hour later, so an old one proves nothing.
+        """
+        secret = self.account["webhook_secret"]
+        if not secret:
+            return
+        try:
+            event = call.json()
+        except Unreadable:
+            raise Forged from None
+        told = [text_at(event, name) for name in ("eventId", "attempt", "eventCreateTs")]
+        signed = "|".join([*told, secret]).encode("utf-8", "replace")
+        digest = hashlib.sha1(signed).hexdigest().encode()  # noqa: S324 (their choice)
+        if not hmac.compare_digest(digest, text_at(event, "sign").lower().encode("utf-8", "replace")):
+            raise Forged
+
+    def read_reports(self, call: Call) -> list[Report]:
+        event = call.json()
+        if dig(event, "eventType") != "sms-delivery-report":
+            return []
+        ref, word, number = (text_at(event, f"data.{name}") for name in ("messageId", "status", "to"))
+        return [_report(ref, word, f"+{number}" if number else "")] if ref and word else []
+
+    def look_up(self, refs: Sequence[str]) -> list[Report]:
+        found = []
+        for start in range(0, len(refs), _AT_ONCE):
+            reply = self._ask("message/getsmsstatus", {"ids": ",".join(refs[start : start + _AT_ONCE])})
+            rows = dig(reply.json(), "data")
+            told = [(text_at(row, "id"), text_at(row, "status")) for row in rows] if isinstance(rows, list) else []
+            found += [_report(ref, word) for ref, word in told if ref and word]
+        return found
+
+    def check(self) -> Account:
+        reply = self._ask("user/getownbalance", {})
+        reply.need("data.balance")
+        return Account(balance=reply.number("data.balance"), currency=reply.find("data.currency").upper())
+
+    def senders(self) -> list[str]:
+        rows = dig(self._ask("alphaname/list", {}).json(), "data.items")
+        return [name for row in rows if (name := text_at(row, "alphaname.name"))] if isinstance(rows, list) else []
+
+    def _ask(self, method: str, wanted: Mapping[str, str]) -> Reply:
+        reply = self.http.post(
+            f"{self.account['base_url']}/service/{method}",
+            params={"output": "json", "api": "v1"},
+            form={"apiKey": self.account["api_key"]} | dict(wanted),
+        )
+        reply.expect(self.hints, code="code", words="message")
+        code = reply.need("code")
+        if code in {"0", _IN_BACKGROUND}:
+            return reply
+        at_fault = next((name for name in ("recipient", "from", "text") if reply.find(f"data.{name}.0")), "")
+        # Where the account lives elsewhere, the data is the right address.
+        words = f"{reply.find('message')} {reply.find(f'data.{at_fault}.0') or reply.find('data')}".strip()
+        raise reply.refusal(f"{code} {at_fault}" if f"{code} {at_fault}" in self.hints else code, words, self.hints)
+
+
+def _report(ref: str, word: str, recipient: str = "") -> Report:
+    hint = Mobizon.hints.get(word)
+    code, reason = (word, hint.reason) if hint else ("", "")
+    return Report(ref=ref, recipient=recipient, status=WORDS.get(word), word=word, code=code, reason=reason)

@@ -1,0 +1,203 @@
+"""Netgsm, Türkiye.
+
+API:     https://www.netgsm.com.tr/dokuman/
+Sandbox: none
+Checked: 2026-11-25 against the vendor's SDKs (JavaScript with its OpenAPI file, Python, n8n) and netgsm_tr.md
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+
+from providers.kit import advice
+from providers.kit.contract import Accepted, Account, Proof, Provider, Report, Reports, Sms, Status
+from providers.kit.errors import Hint, Reason
+from providers.kit.fields import Choice, Secret, Step, Text
+from providers.kit.http import Reply
+from providers.kit.reply import dig, rows_at, text_at
+from providers.kit.text import UCS_2, measure
+from providers.kit.words import _
+
+WORDS = {
+    "0": Status.SENT,
+    "1": Status.DELIVERED,
+    "2": Status.UNDELIVERED,
+    "3": Status.FAILED,
+    "4": Status.FAILED,
+    "11": Status.FAILED,
+    "12": Status.FAILED,
+    "13": Status.FAILED,
+    "14": Status.FAILED,
+    "15": Status.FAILED,
+    "16": Status.FAILED,
+    "17": Status.FAILED,
+    "22": Status.FAILED,
+}
+
+_NO_ENTRY = _("Compare user name and password, and see at Netgsm whether this user may use the API from our address.")
+_NO_CONSENT_CHECK = _("The account at Netgsm cannot ask İYS for consent. Set up İYS there, or send as information.")
+_CODES: Mapping[str, tuple[Reason, str]] = {
+    "20": ("invalid_request", advice.TOO_LONG),
+    "30": ("auth", _NO_ENTRY),
+    "40": ("blocked", advice.SENDER),
+    "50": ("blocked", _NO_CONSENT_CHECK),
+    "51": ("blocked", _NO_CONSENT_CHECK),
+    "70": ("invalid_request", advice.SETTING),
+    "80": ("throttled", advice.SLOW_DOWN),
+    "85": ("throttled", advice.NUMBER_LIMIT),
+    "100": ("uncertain", advice.LOOK_THERE),
+    "101": ("uncertain", advice.LOOK_THERE),
+    "110": ("uncertain", advice.LOOK_THERE),
+    # The three lists of numbers overlap, so those of reports are told apart by a word.
+    "status 2": ("", advice.EXPIRED),
+    "status 3": ("invalid_number", advice.NUMBER),
+    "status 4": ("", advice.NO_REASON),
+    "status 11": ("rejected", advice.OPERATOR),
+    "status 12": ("", advice.NO_REASON),
+    "status 13": ("duplicate", advice.REPEATED),
+    "status 14": ("balance", advice.TOP_UP),
+    "status 15": ("opt_out", advice.STOP_LIST),
+    "status 16": ("opt_out", advice.OPT_OUT),
+    "status 17": ("", _NO_CONSENT_CHECK),
+    "status 22": ("blocked", advice.COUNTRY),
+    "error 101": ("", advice.FULL),
+    "error 102": ("", advice.OFF),
+    "error 103": ("", advice.OFF),  # busy
+    "error 104": ("invalid_number", advice.NOT_IN_USE),
+    "error 105": ("invalid_number", advice.NUMBER),
+    "error 106": ("opt_out", advice.STOP_LIST),
+    "error 111": ("", advice.EXPIRED),
+    "error 112": ("", advice.CANNOT),
+    "error 113": ("", advice.CANNOT),
+    "error 114": ("blocked", advice.NO_ROUTE),
+    "error 115": ("", advice.CANNOT),  # barred
+    "error 116": ("invalid_number", advice.NOT_IN_USE),
+    "error 117": ("", advice.CANNOT),  # not allowed in the network
+    "error 119": ("", advice.NO_REASON),
+}
+
+BASE = "https://api.netgsm.com.tr"
+TAKEN = {"", "00", "01", "02"}
+"""A list of packages has no code; 01 and 02 say that a date was corrected."""
+_SMS_LEFT = {"Adet SMS", "Adet Sms"}
+_ASKED_AT_ONCE = 50
+_TURKISH = str.maketrans("", "", "çÇğĞıİöÖşŞüÜ")
+
+
+class Netgsm(Provider):
+    """Numbers at home without their country; a reference that is repeated in reports and recognised nowhere."""
+
+    code = "netgsm"
+    title = "Netgsm"
+    docs = "https://www.netgsm.com.tr/dokuman/"
+    countries = ("TR",)
+    fields = (
+        Text("usercode", _("User name"), help=_("The subscriber number you log in with at Netgsm.")),
+        Secret("password", _("Password"), help=_("Of a sub-user of the kind API; not the one you log in with.")),
+    )
+    sender_fields = (
+        Choice(
+            "iysfilter",
+            _("Kind of messages"),
+            help=_("Commercial messages go only to people who have agreed to them at İYS."),
+            choices=(
+                ("0", _("Information")),
+                ("11", _("Commercial, to individuals")),
+                ("12", _("Commercial, to traders")),
+            ),
+            default="0",
+        ),
+    )
+    setup = (
+        Step(
+            advice.COPY,
+            _("Under Alt Kullanıcı Hesapları add an API Kullanıcısı with the right to SMS, and copy its password."),
+        ),
+        Step(advice.REPORTS, advice.REPORTS_ASKED),
+    )
+    reports = Reports.POLLED
+    proof = Proof.ADDRESS
+    identified_by = ("usercode",)
+    rate = 5.0
+    max_text = 883  # six parts with Turkish letters
+    hints = {code: Hint(*told, "https://www.netgsm.com.tr/dokuman/") for code, told in _CODES.items()}
+    tested = "contract"
+
+    def send(self, sms: Sms) -> Accepted:
+        home = sms.to.startswith("+90") and len(sms.to) == 13
+        wanted = {
+            "msgheader": sms.sender,
+            "messages": [{"msg": sms.text, "no": sms.to[3:] if home else f"00{sms.to[1:]}"}],
+            "iysfilter": sms.options.get("iysfilter") or "0",
+            "referansID": sms.reference,
+        }
+        encoding = _encoding(sms.text)
+        body = wanted | ({"encoding": encoding} if encoding else {})
+        reply = self.http.post(f"{BASE}/sms/rest/v2/send", auth=self._auth(), json=body)
+        return Accepted(ref=_heard(reply).need("jobid"))
+
+    def look_up(self, refs: Sequence[str]) -> list[Report]:
+        found = []
+        for start in range(0, len(refs), _ASKED_AT_ONCE):
+            asked = list(refs[start : start + _ASKED_AT_ONCE])
+            wanted = {"jobids": asked, "pagenumber": 0, "pagesize": _ASKED_AT_ONCE}
+            reply = self.http.post(f"{BASE}/sms/rest/v2/report", auth=self._auth(), json=wanted)
+            if reply.find("code") == "60":  # knows none of them
+                continue
+            found += [report for row in rows_at(_heard(reply).json(), "jobs") if (report := _report(row))]
+        return found
+
+    def check(self) -> Account:
+        self.senders()
+        packages = [row for row in rows_at(self._balance(1), "balance") if text_at(row, "balance_name") in _SMS_LEFT]
+        if packages:
+            return Account(
+                balance=sum(_decimal(text_at(row, "amount")) or Decimal(0) for row in packages) or Decimal(0)
+            )
+        lira = _decimal(text_at(self._balance(2), "balance"))
+        return Account(balance=lira, currency="" if lira is None else "TRY")
+
+    def senders(self) -> list[str]:
+        reply = _heard(self.http.get(f"{BASE}/sms/rest/v2/msgheader", auth=self._auth()))
+        names = dig(reply.json(), "msgheaders")
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+    def _auth(self) -> tuple[str, str]:
+        return self.account["usercode"], self.account["password"]
+
+    def _balance(self, kind: int) -> object | None:
+        wanted = {"usercode": self.account["usercode"], "password": self.account["password"], "stip": kind}
+        reply = self.http.post(f"{BASE}/balance", json=wanted)
+        return reply.json() if reply.ok else None  # another right than to send: without it the balance stays unknown
+
+
+def _heard(reply: Reply) -> Reply:
+    code = reply.find("code")
+    if reply.ok and code in TAKEN:
+        return reply
+    raise reply.refusal(code, reply.find("description"), Netgsm.hints)
+
+
+def _encoding(text: str) -> str:
+    """Without one, Turkish letters lose their marks and others are lost."""
+    rest = text.translate(_TURKISH)
+    if measure(rest).encoding == UCS_2:
+        return "UNICODE"
+    return "TR" if rest != text else ""
+
+
+def _report(row: object) -> Report | None:
+    ref, word, error, number = (text_at(row, name) for name in ("jobid", "status", "errorCode", "number"))
+    if not ref or not word:
+        return None
+    code = next((one for one in (f"error {error}", f"status {word}") if one in Netgsm.hints), "")
+    reason = Netgsm.hints[code].reason if code else ""
+    return Report(ref=ref, recipient=number, status=WORDS.get(word), word=word, code=code, reason=reason)
+
+
+def _decimal(told: str) -> Decimal | None:
+    """Credit comes with a decimal comma."""
+    try:
+        found = Decimal(told.replace(",", "."))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None

@@ -1,0 +1,228 @@
+"""Plivo.
+
+API:     https://www.plivo.com/docs/messaging/api/messages/
+Sandbox: a trial account, to numbers verified in its console
+Checked: 2026-11-25 against the vendor's documentation, plivo-python 4 and reference/services/plivo.md
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from urllib.parse import parse_qs, quote, urlsplit
+
+from providers.kit import advice
+from providers.kit.contract import Accepted, Account, Call, Provider, Report, Reports, Scope, Sms, Status
+from providers.kit.errors import Forged, Hint, Reason
+from providers.kit.fields import Choice, Secret, Step, Text
+from providers.kit.http import Reply
+from providers.kit.reply import dig, price_of
+from providers.kit.words import _
+
+WORDS = {
+    "queued": Status.QUEUED,
+    "sent": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "read": Status.DELIVERED,
+    "undelivered": Status.UNDELIVERED,
+    "failed": Status.FAILED,
+    "rejected": Status.FAILED,
+}
+
+_COUNTRIES = _("Allow the countries you write to under Messaging, Settings, Geo permissions.")
+
+_CODES: Mapping[str, tuple[Reason, str]] = {
+    # A refused request has no code, only words: these names are ours.
+    "src": ("invalid_request", advice.SENDER),
+    "dst": ("invalid_number", advice.NUMBER),
+    "credit": ("balance", advice.TOP_UP),
+    # In reports.
+    "10": ("rejected", advice.TEXT),
+    "20": ("", _("The operator had trouble with its network. Try again later.")),
+    "30": ("blocked", advice.SPAM),
+    "40": ("invalid_request", advice.SENDER),
+    "50": ("invalid_number", advice.NUMBER),
+    "60": ("blocked", _("The operator saw messages going round in a circle. Is a machine answering at this number?")),
+    "70": ("invalid_number", advice.NOT_IN_USE),
+    "80": ("", advice.OFF),
+    "90": ("rejected", advice.NO_ROUTE),
+    "100": ("blocked", advice.OPERATOR),
+    "110": ("invalid_request", advice.TOO_LONG),
+    "200": ("opt_out", advice.OPT_OUT),
+    "201": ("blocked", advice.NO_ROUTE),
+    "300": ("", advice.LOOK_THERE),
+    "420": ("", _("The message waited too long in the queue of the service. Lower the rate, or add senders.")),
+    "450": ("blocked", _COUNTRIES),
+    "900": ("balance", advice.TOP_UP),
+    "910": ("auth", advice.SUSPENDED),
+    "1000": ("", advice.NO_REASON),
+}
+
+_INDIA = _("For India only: as registered at the DLT platform.")
+
+
+class Plivo(Provider):
+    """One call per message; a long one is one message with one id and one report, however many parts it has."""
+
+    code = "plivo"
+    title = "Plivo"
+    docs = "https://www.plivo.com/docs/messaging/"
+    fields = (
+        Text("auth_id", "Auth ID", help=_("On the first page of the Plivo console.")),
+        Secret("auth_token", "Auth Token", help=_("Beside the Auth ID. Delivery reports are signed with it.")),
+        Text(
+            "powerpack_uuid",
+            "Powerpack UUID",
+            help=_("Takes the place of a sender: Messaging, Powerpacks in the Plivo console."),
+            required=False,
+        ),
+    )
+    sender_fields = (
+        Text("dlt_entity_id", "DLT Entity ID", help=_INDIA, required=False, advanced=True),
+        Text("dlt_template_id", "DLT Template ID", help=_INDIA, required=False, advanced=True),
+        Choice(
+            "dlt_template_category",
+            "DLT Template Category",
+            help=_INDIA,
+            required=False,
+            advanced=True,
+            choices=tuple(
+                (one, one) for one in ("transactional", "promotional", "service_implicit", "service_explicit")
+            ),
+        ),
+    )
+    setup = (
+        Step(
+            advice.COPY,
+            _("Open the Plivo console and copy Auth ID and Auth Token into the form."),
+            "https://cx.plivo.com/",
+        ),
+        Step(_("Allow your countries"), _COUNTRIES, "https://cx.plivo.com/messaging-settings"),
+        Step(advice.REPORTS, advice.REPORTS_COME),
+    )
+    reports = Reports.PUSHED
+    report_scope = Scope.MESSAGE
+    identified_by = ("auth_id",)
+    rate = 5.0  # https://plivo.com/docs/faq/messaging/messaging-api: 5 a second unless raised
+    hints = {
+        code: Hint(reason, text, "https://www.plivo.com/docs/messaging/troubleshooting/error-codes/")
+        for code, (reason, text) in _CODES.items()
+    }
+    tested = "contract"
+
+    def send(self, sms: Sms) -> Accepted:
+        wanted = {
+            "src": sms.sender.removeprefix("+"),
+            # Plivo refuses a Powerpack beside a sender.
+            "powerpack_uuid": "" if sms.sender else self.account["powerpack_uuid"],
+            "dst": sms.to.removeprefix("+"),
+            "text": sms.text,
+            "url": sms.report_url,
+            "method": "POST" if sms.report_url else "",
+        } | {field.name: sms.options.get(field.name, "") for field in self.sender_fields}
+        message = {name: value for name, value in wanted.items() if value}
+        reply = self.http.post(self._url("Message/"), auth=self._auth(), json=message)
+        words = reply.find("error") or reply.find("message")
+        if reply.ok and reply.find("invalid_number.0") and not reply.find("message_uuid.0"):
+            raise reply.refusal("dst", words, self.hints)
+        if not reply.ok:
+            raise reply.refusal(_code(reply.status, words, message), words, self.hints)
+        return Accepted(ref=reply.need("message_uuid.0"))
+
+    def verify(self, call: Call) -> None:
+        """By plivo-python's `signature_v3.py`; messaging calls may bear V2 alone, which signs the bare address."""
+        version = "V3" if call.header("X-Plivo-Signature-V3") or call.header("X-Plivo-Signature-Ma-V3") else "V2"
+        nonce = call.header(f"X-Plivo-Signature-{version}-Nonce")
+        signed = f"{_signed(call)}.{nonce}" if version == "V3" else f"{_bare(call.url)}{nonce}"
+        digest = hmac.new(self.account["auth_token"].encode(), signed.encode("utf-8", "replace"), hashlib.sha256)
+        right = base64.b64encode(digest.digest())
+        # By the account that owns the sender, and by its main account; each signs once per token that is in use.
+        given = f"{call.header(f'X-Plivo-Signature-{version}')},{call.header(f'X-Plivo-Signature-Ma-{version}')}"
+        matches = [hmac.compare_digest(right, one.strip().encode("utf-8", "replace")) for one in given.split(",")]
+        if not (nonce and any(matches)):
+            raise Forged
+
+    def read_reports(self, call: Call) -> list[Report]:
+        # Documented as the same, the parent's would still be ours if a part were ever reported apart.
+        ref = call.value("ParentMessageUUID") or call.value("MessageUUID")
+        word = call.value("Status") or call.value("status")
+        if not ref or not word:
+            return []
+        return [_report(ref, call.value("To"), word, call.value("ErrorCode"), call.value("TotalAmount"))]
+
+    def look_up(self, refs: Sequence[str]) -> list[Report]:
+        found = []
+        for ref in refs:
+            reply = self.http.get(self._url(f"Message/{quote(ref, safe='')}/"), auth=self._auth())
+            if reply.status == 404:
+                continue
+            self._expect(reply)
+            told = reply.need("message_state"), reply.find("error_code"), reply.find("total_amount")
+            found.append(_report(ref, reply.find("to_number"), *told))
+        return found
+
+    def check(self) -> Account:
+        reply = self._expect(self.http.get(self._url(""), auth=self._auth()))
+        sid = reply.need("auth_id")
+        # Who pays afterwards has no balance that could run out.
+        balance = None if reply.find("billing_mode") == "postpaid" else reply.number("cash_credits")
+        return Account(label=reply.find("name") or sid, balance=balance, currency="USD")
+
+    def senders(self) -> list[str]:
+        found: list[str] = []
+        for offset in range(0, 1000, 20):
+            params = {"services": "sms", "limit": "20", "offset": str(offset)}
+            reply = self._expect(self.http.get(self._url("Number/"), auth=self._auth(), params=params))
+            page = dig(reply.json(), "objects")
+            numbers = [dig(one, "number") for one in page] if isinstance(page, list) else []
+            found += [f"+{one}" for one in numbers if isinstance(one, str) and one]
+            if len(numbers) < 20:
+                break
+        return found
+
+    def _url(self, path: str) -> str:
+        return f"https://api.plivo.com/v1/Account/{quote(self.account['auth_id'], safe='')}/{path}"
+
+    def _auth(self) -> tuple[str, str]:
+        return self.account["auth_id"], self.account["auth_token"]
+
+    def _expect(self, reply: Reply) -> Reply:
+        return reply.expect(self.hints, words="error")
+
+
+def _code(status: int, words: str, message: Mapping[str, str]) -> str:
+    if not 400 <= status < 500 or status == 401:
+        return ""
+    if "insufficient credit" in words.lower():
+        return "credit"
+    return next((name for name in ("dst", "src") if message.get(name) and message[name] in words), "")
+
+
+def _report(ref: str, recipient: str, word: str, code: str, amount: str) -> Report:
+    code = code.strip("0") and code  # "000" is no error
+    hint = Plivo.hints.get(code)
+    word = word.lower()
+    price = price_of(amount)
+    return Report(
+        ref=ref,
+        recipient=recipient,
+        status=WORDS.get(word),
+        word=word,
+        code=code,
+        reason=hint.reason if hint else "",
+        price=price,
+        currency="USD" if price else "",
+    )
+
+
+def _bare(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+def _signed(call: Call) -> str:
+    query = parse_qs(urlsplit(call.url).query, keep_blank_values=True)
+    asked = "&".join(f"{name}={value}" for name in sorted(query) for value in sorted(query[name]))
+    fields = "".join(f"{name}{value}" for name in sorted(call.form) for value in sorted(call.form[name]))
+    separator = "." if asked and fields else ""
+    return f"{_bare(call.url)}{'?' if asked or fields else ''}{asked}{separator}{fields}"

@@ -1,0 +1,200 @@
+"""TurboSMS (Ukraine).
+
+API:     https://turbosms.ua/en/api.html
+Sandbox: none
+Checked: 2026-11-25 against reference/services/turbosms.md, stored pages of turbosms.ua/en, and public clients
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+
+from providers.kit import advice
+from providers.kit.contract import (
+    Accepted,
+    Account,
+    Call,
+    Proof,
+    Provider,
+    Report,
+    Reports,
+    Scope,
+    Sms,
+    Status,
+    Unreadable,
+)
+from providers.kit.errors import Forged, Hint, Reason
+from providers.kit.fields import Secret, Step
+from providers.kit.http import Reply
+from providers.kit.reply import dig, text_at
+from providers.kit.words import _
+
+WORDS = {
+    "queued": Status.QUEUED,
+    "in queue": Status.QUEUED,
+    "accepted": Status.QUEUED,
+    "sent": Status.SENT,
+    "in process": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "delivrd": Status.DELIVERED,
+    "read": Status.DELIVERED,
+    "undelivered": Status.UNDELIVERED,
+    "undeliv": Status.UNDELIVERED,
+    "expired": Status.UNDELIVERED,
+    "rejected": Status.FAILED,
+    "rejectd": Status.FAILED,
+    "failed": Status.FAILED,
+    "cancelled": Status.FAILED,
+}
+
+_CODES: Mapping[str, tuple[Reason, str]] = {
+    "103": ("auth", advice.CREDENTIALS),
+    "104": ("invalid_request", advice.OURS),
+    "105": ("auth", advice.CREDENTIALS),
+    "106": ("auth", advice.CREDENTIALS),
+    "200": ("invalid_request", _("There is no sender. Choose one that TurboSMS has approved.")),
+    "201": ("invalid_request", advice.EMPTY),
+    "202": ("invalid_request", advice.OURS),
+    "203": ("balance", advice.TOP_UP),
+    "300": ("invalid_request", advice.OURS),
+    "301": ("auth", advice.CREDENTIALS),
+    "302": ("blocked", advice.SENDER),
+    "303": ("invalid_request", advice.OURS),
+    "304": ("invalid_request", advice.TEXT),
+    "305": ("invalid_number", advice.NUMBER),
+    "306": ("invalid_request", advice.OURS),
+    "307": ("invalid_request", advice.OURS),
+    "400": ("blocked", advice.SENDER),
+    "401": ("blocked", _("This sender is not active at TurboSMS: it is not paid for, or not fully registered yet.")),
+    "403": ("invalid_request", advice.OURS),
+    "404": ("opt_out", advice.STOP_LIST),
+    "405": ("invalid_request", advice.OURS),
+    "406": ("blocked", advice.COUNTRY),
+    "407": ("duplicate", advice.REPEATED),
+    "409": ("invalid_request", advice.OURS),
+    "411": ("invalid_request", advice.SETTING),
+    "412": ("blocked", advice.TEXT),
+    "413": ("invalid_request", advice.TOO_LONG),
+    "414": ("invalid_request", advice.OURS),
+    "421": ("blocked", advice.SENDER),
+    "427": ("duplicate", advice.REPEATED),
+    "500": ("uncertain", advice.LOOK_THERE),
+    "501": ("uncertain", advice.LOOK_THERE),
+    "502": ("invalid_request", advice.OURS),
+    "503": ("rejected", advice.NO_REASON),
+    "903": ("invalid_number", advice.NUMBER),
+    "999": ("uncertain", advice.LOOK_THERE),
+    # Words of reports.
+    "undelivered": ("", advice.NO_REASON),
+    "undeliv": ("", advice.NO_REASON),
+    "expired": ("", advice.EXPIRED),
+    "rejected": ("rejected", advice.OPERATOR),
+    "rejectd": ("rejected", advice.OPERATOR),
+    "failed": ("", advice.NO_REASON),
+    "cancelled": ("", advice.STOPPED),
+}
+# 507 is a repeat of our sequence_id, answered with what the first request brought about.
+_FINE = {"0", "507", "800", "801", "802", "803"}
+
+
+class Turbosms(Provider):
+    """Two levels of codes: of the request, and of the recipient, who is accepted only where there is an id."""
+
+    code = "turbosms"
+    title = "TurboSMS"
+    docs = "https://turbosms.ua/en/api.html"
+    countries = ("UA",)
+    fields = (
+        Secret("token", _("Token"), help=_("In the API settings of TurboSMS, once HTTP API is switched on.")),
+        Secret(
+            "webhook_secret",
+            _("Secret key of the webhook"),
+            help=_("The one set with the webhook, if there is one. Delivery reports are signed with it."),
+            required=False,
+        ),
+    )
+    setup = (
+        Step(
+            advice.REPORTS,
+            _("Under Webhooks at TurboSMS add one for the delivery of SMS sent by HTTP API, as JSON, to {report_url}"),
+            "https://turbosms.ua/en/callback.html",
+        ),
+    )
+    reports = Reports.PUSHED
+    report_scope = Scope.ACCOUNT
+    proof = Proof.KEYED
+    identified_by = ("token",)
+    max_text = 1521
+    hints = {code: Hint(*told, "https://turbosms.ua/en/api.html") for code, told in _CODES.items()}
+    tested = "contract"
+
+    def send(self, sms: Sms) -> Accepted:
+        told = {"sender": sms.sender, "text": sms.text} if sms.sender else {"text": sms.text}
+        wanted = {"recipients": [sms.to.lstrip("+")], "sms": told, "sequence_id": sms.reference}
+        reply = self._ask("message/send", wanted)
+        ref = reply.find("response_result.0.message_id")
+        if not ref:
+            self._refuse(reply, "response_result.0.")
+            self._refuse(reply, "")
+        return Accepted(ref=ref or reply.need("response_result.0.message_id"))
+
+    def verify(self, call: Call) -> None:
+        """By turbosms.ua/en/callback.html: SHA-1 of the secret and the event's id, which does not tell the order."""
+        secret = self.account["webhook_secret"]
+        if not secret:
+            return
+        try:
+            event = call.json()
+        except Unreadable:
+            raise Forged from None
+        given, event_id = _bytes(text_at(event, "signature").lower()), text_at(event, "id")
+        matches = [
+            hmac.compare_digest(_bytes(hashlib.sha1(_bytes(signed)).hexdigest()), given)  # noqa: S324 (their choice)
+            for signed in (secret + event_id, event_id + secret)
+        ]
+        if not event_id or not any(matches):
+            raise Forged
+
+    def read_reports(self, call: Call) -> list[Report]:
+        event = call.json()
+        ref, word = text_at(event, "data.message_id"), text_at(event, "data.status")
+        return [_report(ref, word)] if ref and word else []
+
+    def look_up(self, refs: Sequence[str]) -> list[Report]:
+        reply = self._ask("message/status", {"messages": list(refs)})
+        self._refuse(reply, "")
+        rows = dig(reply.json(), "response_result")
+        told = [
+            (text_at(row, "message_id"), text_at(row, "status"), reply.strike(text_at(row, "rejected_status")))
+            for row in (rows if isinstance(rows, list) else [])
+        ]
+        return [_report(ref, word, detail) for ref, word, detail in told if ref and word]
+
+    def check(self) -> Account:
+        reply = self._ask("user/balance", {})
+        self._refuse(reply, "")
+        reply.need("response_result.balance")
+        return Account(balance=reply.number("response_result.balance"), currency="UAH")
+
+    def _ask(self, method: str, wanted: Mapping[str, object]) -> Reply:
+        headers = {"Authorization": f"Bearer {self.account['token']}"}
+        reply = self.http.post(f"https://api.turbosms.ua/{method}.json", headers=headers, json=wanted)
+        reply.expect(self.hints, code="response_code", words="response_status")
+        reply.need("response_code")
+        return reply
+
+    def _refuse(self, reply: Reply, where: str) -> None:
+        code = reply.find(f"{where}response_code")
+        if code and code not in _FINE:
+            raise reply.refusal(code, reply.find(f"{where}response_status"), self.hints)
+
+
+def _bytes(told: str) -> bytes:
+    return told.encode("utf-8", "replace")
+
+
+def _report(ref: str, word: str, detail: str = "") -> Report:
+    word = word.lower()
+    hint = Turbosms.hints.get(word)
+    code, reason = (word, hint.reason) if hint else ("", "")
+    return Report(ref=ref, status=WORDS.get(word), word=word, code=code, detail=detail, reason=reason)

@@ -1,0 +1,261 @@
+"""WhatsApp Cloud API of Meta.
+
+API:     https://developers.facebook.com/docs/whatsapp/cloud-api
+Sandbox: the test number of a Meta app, which writes to five confirmed numbers
+Checked: 2026-11-25 against reference/services/whatsapp_cloud.md and Meta's error codes as developers.kaleyra.io and
+         help.verloop.io keep them; Meta's own pages could not be read
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote
+
+from providers.kit import advice
+from providers.kit.contract import (
+    Accepted,
+    Account,
+    Answer,
+    Call,
+    Inbound,
+    Provider,
+    Report,
+    Reports,
+    Scope,
+    Sms,
+    Status,
+)
+from providers.kit.errors import Forged, Hint, Reason
+from providers.kit.fields import Choice, Secret, Step, Text
+from providers.kit.http import Reply
+from providers.kit.reply import rows_at, text_at
+from providers.kit.words import _
+
+WORDS = {
+    "accepted": Status.QUEUED,
+    "held_for_quality": Status.QUEUED,
+    "held_for_quality_assessment": Status.QUEUED,
+    "sent": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "read": Status.DELIVERED,
+    "failed": Status.FAILED,
+}
+UNDELIVERABLE = "131026"
+
+_MANAGER = _("Meta restricts this number or its account. Look at both in the WhatsApp Manager.")
+_NO_WHATSAPP = _("The number has no WhatsApp, or cannot receive this message there.")
+_WINDOW = _("More than 24 hours have passed since the person wrote last. Choose a template for this sender.")
+_TEMPLATE = _("Meta does not take this template or its variables. Compare the sender with the WhatsApp Manager.")
+_NUMBER_ID = _("In the Meta app: WhatsApp, API setup, below the number it sends from.")
+
+_CODES: Mapping[str, tuple[Reason, str]] = {
+    **dict.fromkeys(("4", "80007", "130429", "131056", "133016"), ("throttled", advice.SLOW_DOWN)),
+    **dict.fromkeys(("131048", "131057"), ("throttled", _MANAGER)),
+    **dict.fromkeys(("1", "2", "131000", "131016", "133004"), ("uncertain", advice.LOOK_THERE)),
+    **dict.fromkeys(("0", "190"), ("auth", advice.CREDENTIALS)),
+    **dict.fromkeys(("3", "10", "131005", *map(str, range(200, 300))), ("auth", advice.RIGHTS)),
+    **dict.fromkeys(("33", "131031", "131037", "131045", "133010", "133015"), ("auth", _MANAGER)),
+    **dict.fromkeys(("131042", "134011"), ("balance", advice.TOP_UP)),
+    **dict.fromkeys((UNDELIVERABLE, "131021"), ("invalid_number", _NO_WHATSAPP)),
+    "131030": ("invalid_number", advice.TRIAL),
+    "368": ("blocked", _MANAGER),
+    "130497": ("blocked", advice.COUNTRY),
+    "131047": ("blocked", _WINDOW),
+    **dict.fromkeys(("130472", "131049"), ("blocked", advice.NUMBER_LIMIT)),
+    "131050": ("opt_out", advice.OPT_OUT),
+    **dict.fromkeys(
+        ("132000", "132001", "132007", "132012", "132015", "132016", "132018", "132068", "132069"),
+        ("invalid_request", _TEMPLATE),
+    ),
+    "132005": ("invalid_request", advice.TOO_LONG),
+    **dict.fromkeys(("100", "131008", "131009", "135000"), ("invalid_request", advice.SETTING)),
+    **dict.fromkeys(("131051", "131052", "131053", "131055"), ("invalid_request", advice.OURS)),
+}
+
+
+class WhatsApp(Provider):
+    """Plain text reaches only who wrote in the last 24 hours; to all others a sender speaks through a template."""
+
+    code = "whatsapp"
+    title = "WhatsApp"
+    docs = "https://developers.facebook.com/docs/whatsapp/cloud-api"
+    fields = (
+        Secret("access_token", "Access Token", help=_("Of a system user: Meta Business, Settings, System users.")),
+        Text(
+            "phone_number_id",
+            "Phone number ID",
+            help=_NUMBER_ID,
+            pattern="[0-9]{5,20}",
+            placeholder="106540352242922",
+        ),
+        Secret(
+            "app_secret", "App Secret", help=_("In the Meta app: Settings, Basic. Delivery reports are signed with it.")
+        ),
+        Secret(
+            "verify_token",
+            "Verify Token",
+            help=_("Any word of yours; write the same in the Meta app beside the address."),
+        ),
+        Text("version", "Graph API", pattern=r"v[0-9]{1,3}\.[0-9]", default="v25.0", advanced=True),
+    )
+    sender_fields = (
+        Text(
+            "template",
+            _("Template"),
+            help=_(
+                "Its name in the WhatsApp Manager. Without one only people who wrote in the last 24 hours are reached."
+            ),
+            required=False,
+        ),
+        Text("language", _("Language of the template"), placeholder="en_US", default="en_US", required=False),
+        Choice(
+            "variables",
+            _("What becomes of the text"),
+            choices=(
+                ("text", _("The whole text fills the only variable")),
+                ("lines", _("Each line fills a variable")),
+                ("none", _("The template has no variables")),
+            ),
+            default="text",
+        ),
+    )
+    setup = (
+        Step(advice.COPY, _NUMBER_ID, "https://developers.facebook.com/apps/"),
+        Step(
+            advice.REPORTS,
+            _("In the Meta app: WhatsApp, Configuration, write this address and subscribe to messages: {report_url}"),
+            "https://developers.facebook.com/docs/whatsapp/cloud-api/guides/set-up-webhooks",
+        ),
+    )
+    reports = Reports.PUSHED
+    report_scope = Scope.ACCOUNT
+    identified_by = ("phone_number_id",)
+    rate = 80.0
+    max_text = 4096
+    hints = {
+        code: Hint(reason, text, "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes")
+        for code, (reason, text) in _CODES.items()
+    }
+    tested = "contract"
+
+    def send(self, sms: Sms) -> Accepted:
+        wanted = {
+            "messaging_product": "whatsapp",
+            "recipient_type": "individual",
+            "to": sms.to.removeprefix("+"),
+            "biz_opaque_callback_data": sms.reference,
+            **(_template(sms) if sms.options.get("template") else _plain(sms)),
+        }
+        reply = self._judged(self.http.post(self._url("/messages"), json=wanted, headers=self._headers()))
+        return Accepted(ref=reply.need("messages.0.id"))
+
+    def verify(self, call: Call) -> None:
+        """A GET is Meta trying the address, which knows our word; all else is signed over the body as it came."""
+        if call.method == "GET":
+            given, expected = call.value("hub.verify_token"), self.account["verify_token"]
+            good = call.value("hub.mode") == "subscribe"
+        else:
+            digest = hmac.new(self.account["app_secret"].encode(), call.body, hashlib.sha256).hexdigest()
+            given, expected, good = call.header("X-Hub-Signature-256"), f"sha256={digest}", True
+        if not hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace")) or not good:
+            raise Forged
+
+    def answer(self, call: Call) -> Answer:
+        return Answer(body=call.value("hub.challenge") if call.method == "GET" else "")
+
+    def read_reports(self, call: Call) -> list[Report]:
+        found = (_report(row) for value in self._values(call) for row in rows_at(value, "statuses"))
+        return [one for one in found if one.ref and one.word]
+
+    def read_inbound(self, call: Call) -> list[Inbound]:
+        found = (
+            Inbound(
+                sender=text_at(row, "from"),
+                recipient=text_at(value, "metadata.display_phone_number"),
+                text=_said(row),
+                ref=text_at(row, "id"),
+            )
+            for value in self._values(call)
+            for row in rows_at(value, "messages")
+            if not row.get("group_id")
+        )
+        return [one for one in found if one.sender and one.text and one.ref]
+
+    def check(self) -> Account:
+        number = self._number()
+        name = number.find("verified_name")
+        return Account(label=f"{name} {number.need('display_phone_number')}".strip())
+
+    def senders(self) -> list[str]:
+        return [self._number().need("display_phone_number")]
+
+    def _number(self) -> Reply:
+        params = {"fields": "display_phone_number,verified_name"}
+        return self._judged(self.http.get(self._url(""), params=params, headers=self._headers()))
+
+    def _values(self, call: Call) -> Iterator[Mapping[str, object]]:
+        """One address serves all numbers of a Meta app: what speaks of another number is not ours to know."""
+        for entry in rows_at(call.json(), "entry") if call.method != "GET" else ():
+            for change in rows_at(entry, "changes"):
+                value = change.get("value")
+                ours = text_at(value, "metadata.phone_number_id") == self.account["phone_number_id"]
+                if ours and isinstance(value, dict):
+                    yield value
+
+    def _url(self, path: str) -> str:
+        number = quote(self.account["phone_number_id"], safe="")
+        return f"https://graph.facebook.com/{self.account['version']}/{number}{path}"
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.account['access_token']}"}
+
+    def _judged(self, reply: Reply) -> Reply:
+        if reply.ok:
+            return reply
+        told = (reply.find("error.message"), reply.find("error.error_data.details"))
+        raise reply.refusal(reply.find("error.code"), ": ".join(part for part in told if part), self.hints)
+
+
+def _plain(sms: Sms) -> dict[str, object]:
+    linked = "http://" in sms.text or "https://" in sms.text
+    return {"type": "text", "text": {"body": sms.text, "preview_url": linked}}
+
+
+def _template(sms: Sms) -> dict[str, object]:
+    way = sms.options.get("variables", "text")
+    lines = {"text": [sms.text], "lines": sms.text.splitlines()}.get(way, [])
+    # Meta takes no line breaks, tabs or rows of blanks in a variable, and no empty one.
+    values = [value for value in (" ".join(line.split()) for line in lines) if value]
+    template: dict[str, object] = {
+        "name": sms.options["template"],
+        "language": {"policy": "deterministic", "code": sms.options.get("language") or "en_US"},
+    }
+    if values:
+        template["components"] = [{"type": "body", "parameters": [{"type": "text", "text": one} for one in values]}]
+    return {"type": "template", "template": template}
+
+
+def _report(row: Mapping[str, object]) -> Report:
+    word, code = text_at(row, "status").lower(), text_at(row, "errors.0.code")
+    return Report(
+        ref=text_at(row, "id"),
+        reference=text_at(row, "biz_opaque_callback_data"),
+        recipient=text_at(row, "recipient_id"),
+        status=Status.UNDELIVERED if (word, code) == ("failed", UNDELIVERABLE) else WORDS.get(word),
+        word=word,
+        code=code,
+        reason=_CODES[code][0] if code in _CODES else "",
+    )
+
+
+def _said(row: Mapping[str, object]) -> str:
+    """What a person wrote, tapped or wrote under a picture; the rest has no words."""
+    kind = text_at(row, "type")
+    paths = (
+        f"{kind}.body",
+        f"{kind}.text",
+        f"{kind}.caption",
+        f"{kind}.button_reply.title",
+        f"{kind}.list_reply.title",
+    )
+    return next((text for text in (text_at(row, path) for path in paths) if text), "")

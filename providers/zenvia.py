@@ -1,0 +1,162 @@
+"""Zenvia (Brazil and Latin America).
+
+API:     https://zenvia.github.io/zenvia-openapi-spec/v2/
+Sandbox: https://app.zenvia.com/home/sandbox, to numbers that wrote to it in the last 24 hours
+Checked: 2026-11-25 against reference/services/zenvia.md and the specification in zenvia/zenvia-openapi-spec
+"""
+
+import hmac
+import re
+from collections.abc import Mapping
+
+from providers.kit import advice
+from providers.kit.contract import (
+    Accepted,
+    Account,
+    Call,
+    Inbound,
+    Proof,
+    Provider,
+    Report,
+    Reports,
+    Scope,
+    Sms,
+    Status,
+)
+from providers.kit.errors import Forged, Hint, Reason
+from providers.kit.fields import Secret, Step
+from providers.kit.http import Reply
+from providers.kit.reply import dig, text_at
+from providers.kit.text import UCS_2, measure
+from providers.kit.words import _
+
+WORDS = {
+    "accepted": Status.QUEUED,
+    "sent": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "read": Status.DELIVERED,
+    "clicked": Status.DELIVERED,
+    "verified": Status.DELIVERED,
+    "not_delivered": Status.UNDELIVERED,
+    "rejected": Status.FAILED,
+    "deleted": Status.FAILED,
+}
+
+_CODES: Mapping[str, tuple[Reason, str]] = {
+    "AUTHENTICATION_ERROR": ("auth", advice.CREDENTIALS),
+    "VALIDATION_ERROR": ("invalid_request", advice.SETTING),
+    "VALIDATION_ERROR to": ("invalid_number", advice.NUMBER),
+    "VALIDATION_ERROR from": ("invalid_request", advice.SENDER),
+    "VALIDATION_ERROR contents": ("invalid_request", advice.TEXT),
+    "NOT_FOUND": ("invalid_request", advice.SENDER),
+    "DUPLICATED": ("duplicate", advice.REPEATED),
+    "INTERNAL_ERROR": ("uncertain", advice.LOOK_THERE),
+}
+
+_TOKEN = _("In the Zenvia console under API: create a token and copy it.")
+_HEADER = "X-Webhook-Secret"
+
+
+class Zenvia(Provider):
+    """Nothing is signed, but a webhook takes headers of our choice: one of them can be a secret."""
+
+    code = "zenvia"
+    title = "Zenvia"
+    docs = "https://zenvia.github.io/zenvia-openapi-spec/v2/"
+    countries = ("BR", "AR", "BO", "CL", "CO", "EC", "MX", "PE", "PY", "UY")
+    fields = (
+        Secret("api_token", "API Token", help=_TOKEN),
+        Secret(
+            "webhook_secret",
+            _("Secret of the webhook"),
+            help=_("If you give the webhook a header X-Webhook-Secret, its value; calls without it are then refused."),
+            required=False,
+            advanced=True,
+        ),
+    )
+    setup = (
+        Step(advice.COPY, _TOKEN, "https://app.zenvia.com/home/api"),
+        Step(
+            advice.REPORTS,
+            _("In Zenvia subscribe to the event MESSAGE_STATUS of the channel SMS with this address: {report_url}"),
+            "https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Subscriptions",
+        ),
+    )
+    reports = Reports.PUSHED
+    report_scope = Scope.ACCOUNT
+    proof = Proof.KEYED
+    identified_by = ("api_token",)
+    hints = {
+        code: Hint(reason, text, "https://zenvia.github.io/zenvia-openapi-spec/v2/#section/Error-Handling")
+        for code, (reason, text) in _CODES.items()
+    }
+    tested = "contract"
+
+    def send(self, sms: Sms) -> Accepted:
+        # Left to itself Zenvia may write accented letters without their accents.
+        encoding = "MORE_CHARACTER_SUPPORT" if measure(sms.text).encoding == UCS_2 else "AUTO"
+        wanted = {
+            "from": sms.sender.removeprefix("+"),
+            "to": sms.to.removeprefix("+"),
+            "externalId": sms.reference,
+            "contents": [{"type": "text", "text": sms.text, "encodingStrategy": encoding}],
+        }
+        reply = self.http.post(self._url("channels/sms/messages"), json=wanted, headers=self._headers())
+        return Accepted(ref=self._judged(reply).need("id"))
+
+    def verify(self, call: Call) -> None:
+        secret = self.account["webhook_secret"].encode()
+        given = call.header(_HEADER).encode("utf-8", "replace")
+        if secret and not hmac.compare_digest(secret, given):
+            raise Forged
+
+    def read_reports(self, call: Call) -> list[Report]:
+        told = call.json()
+        ref = text_at(told, "message.id") or text_at(told, "messageId")
+        word = text_at(told, "messageStatus.code").lower()
+        if text_at(told, "type").upper() != "MESSAGE_STATUS" or not ref or not word:
+            return []
+        code = text_at(told, "messageStatus.causes.0.channelErrorCode")
+        return [
+            Report(
+                ref=ref,
+                reference=text_at(told, "message.externalId"),
+                recipient=text_at(told, "message.to"),
+                status=WORDS.get(word),
+                word=word,
+                code=code if re.fullmatch(r"[A-Za-z0-9_.:-]{1,40}", code) else "",
+            )
+        ]
+
+    def read_inbound(self, call: Call) -> list[Inbound]:
+        told = call.json()
+        sender, ref = text_at(told, "message.from"), text_at(told, "message.id")
+        coming = text_at(told, "type").upper() == "MESSAGE" and text_at(told, "message.direction").upper() == "IN"
+        contents = dig(told, "message.contents")
+        texts = [text_at(one, "text") for one in contents] if isinstance(contents, list) else []
+        if not coming or not sender or not ref:
+            return []
+        text = "\n".join(one for one in texts if one)
+        return [Inbound(sender=sender, recipient=text_at(told, "message.to"), text=text, ref=ref)]
+
+    def check(self) -> Account:
+        self._judged(self.http.get(self._url("subscriptions"), headers=self._headers())).json()
+        return Account()  # neither a name nor a balance is told
+
+    def _url(self, path: str) -> str:
+        return f"https://api.zenvia.com/v2/{path}"
+
+    def _headers(self) -> dict[str, str]:
+        return {"X-API-TOKEN": self.account["api_token"]}
+
+    def _judged(self, reply: Reply) -> Reply:
+        code = reply.find("code")
+        if reply.ok and (not code or reply.find("id")):
+            return reply
+        words = reply.find("message") or reply.find("description")
+        details = reply.find("details.0.message")
+        place = re.split(r"[.\[/]", reply.find("details.0.path").lstrip("./"))[0]
+        known = f"{code} {place}" if f"{code} {place}" in _CODES else code
+        error = reply.refusal(known, ": ".join(part for part in (words, details) if part), self.hints)
+        error.code = code
+        raise error
