@@ -24,8 +24,8 @@ browser: .venv/installed ## The tests in a real Chromium, which must be installe
 	@echo "browser: pytest in Chromium"
 	@$(BIN)/python -m pytest -q -m browser tests
 
-interop: .venv/installed ## The official SDK in the sandbox portal; takes it from npm
-	@echo "interop: b24jssdk in Chromium"
+interop: .venv/installed ## Software nobody here wrote: b24jssdk, Kannel, OsmoMSC, node-smpp, moto, vendors' OpenAPI
+	@echo "interop: b24jssdk, Kannel, OsmoMSC, node-smpp, moto and the vendors' descriptions"
 	@$(BIN)/python -m pytest -q -m interop tests/interop
 
 bench: .venv/installed ## Figures against a straightforward design; ARGS="--quick" for a first look

@@ -53,7 +53,8 @@ class DeclaredField(forms.CharField):
 
 
 def _widget(declared: kit.Field) -> forms.Widget:
-    attributes = _BOXES.get(type(declared), _PLAIN_BOX) | ({"aria-required": "true"} if declared.required else {})
+    box = next((_BOXES[kind] for kind in type(declared).__mro__ if kind in _BOXES), _PLAIN_BOX)
+    attributes = box | ({"aria-required": "true"} if declared.required else {})
     if declared.placeholder:
         attributes |= {"placeholder": gettext(declared.placeholder)}
     match declared:

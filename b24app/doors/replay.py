@@ -10,6 +10,7 @@ from django.db import connections
 from b24app.core import spool, stopping
 from b24app.doors import events, from_portal, from_service
 from b24app.messaging import claims, outcomes
+from b24app.messaging.smpp import receipts
 from b24app.portals import tokens
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,7 @@ HANDLERS: Mapping[str, spool.Handler] = {
     "report": from_service.take,
     "event": events.take_kept,
     "unsigned": events.take_kept,
+    "receipts": receipts.take_kept,
     "verdicts": outcomes.take_kept,
     "claim": claims.give_back,
 }

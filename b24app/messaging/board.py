@@ -18,7 +18,7 @@ from b24app.core import spool, stopping
 from b24app.core.outage import AWAY
 from b24app.messaging import bell, budget, claims, guards, outcomes, sending
 from b24app.messaging.dispatch import Visit
-from b24app.messaging.holding import LINGER, Holding, learn
+from b24app.messaging.holding import LINGER, Holding
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.outcomes import Batch
 from b24app.messaging.sending import Drain, Landing
@@ -44,8 +44,15 @@ def ring(connection_id: int) -> None:
 class Board:
     """All connections that this process drains. `leave` hears of every connection that is let go, and rings."""
 
-    def __init__(self, leave: Callable[[Visit], None], *, linger: float = LINGER, inbox: Inbox = _inbox) -> None:
-        self.held = Holding(leave, linger)
+    def __init__(
+        self,
+        leave: Callable[[Visit], None],
+        *,
+        linger: float = LINGER,
+        inbox: Inbox = _inbox,
+        held: Holding | None = None,
+    ) -> None:
+        self.held = held or Holding(leave, linger)
         self.drains = self.held.drains
         self.inbox = inbox
         self.threads = ThreadPoolExecutor(budget.FLIGHTS + budget.SLOW_FLIGHTS, thread_name_prefix="flight")
@@ -146,7 +153,7 @@ class Board:
         if outcomes.record_apart(batches):
             bell.settle()
         for landings in self.landed.values():
-            learn(landings[0].drain)
+            landings[0].drain.learn()
         self.landed.clear()
 
     def _give_back(self) -> None:

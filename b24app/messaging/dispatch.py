@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import connection as database
@@ -28,7 +29,8 @@ LOOK_FOR_SERVICE = timedelta(minutes=5)
 ACQUIRE = """
 WITH free AS (
     SELECT id FROM messaging_connection
-    WHERE id = ANY(%(ids)s) AND (lease_until IS NULL OR lease_until < %(now)s) ORDER BY id FOR NO KEY UPDATE
+    WHERE id = ANY(%(ids)s) AND (lease_until IS NULL OR lease_until < %(now)s)
+      AND (service = ANY(%(bound)s)) = %(binds)s ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE messaging_connection c SET lease_until = %(until)s, lease_holder = %(holder)s FROM free WHERE c.id = free.id
 RETURNING c.id
@@ -73,9 +75,17 @@ class Visit:
     to_ask: datetime | None = None
 
 
-def acquire(holder: uuid.UUID, ids: Collection[int]) -> list[int]:
-    """Take the leases that are free; whoever has another one looks once more after letting go."""
-    return _leases(ACQUIRE, holder, ids)
+def bound_services() -> list[str]:
+    """Services that keep a connection of their own, in a process of their own."""
+    return [code for code, service in registry.services().items() if service.speaks != "http"]
+
+
+def acquire(holder: uuid.UUID, ids: Collection[int], *, binds: bool = False) -> list[int]:
+    """Take the leases that are free; whoever has another one looks once more after letting go.
+
+    `binds` takes only accounts of `bound_services`, else there are none of them.
+    """
+    return _leases(ACQUIRE, holder, ids, bound=bound_services(), binds=binds)
 
 
 def renew(holder: uuid.UUID, ids: Collection[int]) -> list[int]:
@@ -83,10 +93,11 @@ def renew(holder: uuid.UUID, ids: Collection[int]) -> list[int]:
     return _leases(RENEW, holder, ids)
 
 
-def _leases(statement: str, holder: uuid.UUID, ids: Collection[int]) -> list[int]:
+def _leases(statement: str, holder: uuid.UUID, ids: Collection[int], **values: Any) -> list[int]:
     now = timezone.now()
+    values |= {"ids": list(ids), "holder": holder, "now": now, "until": now + CONNECTION_LEASE}
     with database.cursor() as cursor:
-        cursor.execute(statement, {"ids": list(ids), "holder": holder, "now": now, "until": now + CONNECTION_LEASE})
+        cursor.execute(statement, values)
         return [pk for (pk,) in cursor.fetchall()]
 
 

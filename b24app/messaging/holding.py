@@ -5,13 +5,14 @@ import uuid
 from collections.abc import Callable, Container, Sequence
 
 import structlog
-from django.utils import timezone
 
 from b24app.core.outage import AWAY
 from b24app.messaging import bell, dispatch
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.sending import Drain
+from providers.kit.contract import Provider
+from providers.kit.http import Http
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +23,8 @@ RENEW_EVERY = 5.0  # seconds
 
 class Holding:
     """`leave` hears of every connection that is let go, and rings."""
+
+    binds = False  # whether it holds the accounts that a process of their own keeps bound, or all others
 
     def __init__(self, leave: Callable[[Visit], None], linger: float) -> None:
         self.leave = leave
@@ -52,7 +55,7 @@ class Holding:
             else:
                 drain.connection = known
                 drain.senders.clear()
-                learn(drain)
+                drain.learn()
         for pk in dispatch.lost(mine):
             dispatch.recover(self.drains[pk].connection, self.drains[pk].service)
         self._mark_slow()
@@ -72,7 +75,7 @@ class Holding:
         """Take the leases of connections that were rung for, as far as they are free, and put right what must be."""
         new = rung - self.drains.keys()
         if new:
-            taken = dispatch.acquire(self.holder, new)
+            taken = dispatch.acquire(self.holder, new, binds=self.binds)
             lost, known = set(dispatch.lost(taken)), dispatch.load(taken)
             for pk in taken:
                 self._open_safely(pk, known.get(pk), lost=pk in lost)
@@ -103,11 +106,15 @@ class Holding:
         same = before is not None and before.connection.checked_at == connection.checked_at
         if before and not same:
             before.http.close()
-        drain = self.drains[pk] = Drain(connection, service, before.http if before and same else None)
+        drain = self.drains[pk] = self.drain_of(connection, service, before.http if before and same else None)
         if connection.state != ConnectionState.ACTIVE:
             dispatch.settle_waiting(connection, service)
             drain.closed = True
-        learn(drain)
+        drain.learn()
+
+    def drain_of(self, connection: Connection, service: type[Provider], http: Http | None) -> Drain:
+        """A connection that was taken, perhaps with the sockets it had a moment ago."""
+        return Drain(connection, service, http)
 
     def let_go_of_idle(self, busy: Container[int]) -> None:
         """Let go of connections with nothing in the air that are closed or had nothing to do for a while."""
@@ -130,10 +137,3 @@ class Holding:
         visits = {visit.connection: visit for visit in dispatch.look_ahead(ids)}
         for pk in ids:
             self.leave(visits.get(pk, Visit(pk)))
-
-
-def learn(drain: Drain) -> None:
-    """What is known of the account may close it; once closed stays closed."""
-    now, connection = timezone.now(), drain.connection
-    until = [moment for moment in (connection.throttled_until, connection.breaker_until) if moment and moment > now]
-    drain.closed = drain.closed or bool(until)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
+from django.utils import timezone
 
 from b24app.core import addresses
 from b24app.messaging import connections
@@ -64,6 +65,17 @@ class Drain:
     def answers(self) -> bool:
         """Whether it answered a moment ago."""
         return self.answered_at is not None and time.monotonic() - self.answered_at < HANGS_AFTER
+
+    @property
+    def barred(self) -> bool:
+        """Whether the service wants nothing now: it said so, or its breaker is open."""
+        until = (self.connection.throttled_until, self.connection.breaker_until)
+        now = timezone.now()
+        return any(moment is not None and moment > now for moment in until)
+
+    def learn(self) -> None:
+        """What is known of the account may close it; once closed stays closed."""
+        self.closed = self.closed or self.barred
 
     def room(self) -> int:
         """How many messages may start now."""

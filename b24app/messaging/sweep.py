@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from b24app.messaging.dispatch import bound_services
 from b24app.messaging.models import Connection, DeliveryReport, Message
 from b24app.messaging.statuses import Phase, Status
 from b24app.portals.models import Portal
@@ -15,13 +16,17 @@ LONG_WAIT = timedelta(minutes=15)  # after it the portal is told that a message 
 
 
 def to_drain() -> Sequence[tuple[int, bool]]:
-    """Connections with something to send, to fail or to recover: id and whether its service is slow."""
+    """Connections with something to send, to fail or to recover: id and whether its service is slow.
+
+    Those that a process of their own keeps bound are its business.
+    """
     now = timezone.now()
     mine = Message.objects.filter(connection=OuterRef("pk"))
     due = Exists(mine.filter(phase=Phase.WAITING, due_at__lte=now))
     lost = Exists(mine.filter(phase=Phase.ON_WIRE, lease_until__lt=now))
     held = Q(lease_until__gt=now) | Q(throttled_until__gt=now) | Q(breaker_until__gt=now)
     rows = Connection.objects.filter(due | lost, portal__uninstalled_at=None).exclude(held)
+    rows = rows.exclude(service__in=bound_services())
     return list(rows.values_list("pk", "slow")[:AT_ONCE])
 
 

@@ -164,7 +164,7 @@ def _sample(field: Field) -> str:
         case Number():
             return str(field.min or 0)
         case Secret():
-            return f'sentinel/{field.name}+key&"42'
+            return field.placeholder or f'sentinel/{field.name}+key&"42'
         case Url():
             return f"https://{field.name.replace('_', '-')}.example.com/sms"
         case Host():

@@ -12,7 +12,7 @@ from redis import Redis
 from tests.faults.conftest import House
 from tests.faults.leaks import SHOWN, Kind
 
-CHILDREN = ("web", "worker", "beat", "migrate")
+CHILDREN = ("web", "worker", "smpp", "beat", "migrate")
 MEANT: dict[str, frozenset[Kind]] = {
     "messaging_message.raw_to": SHOWN,
     "messaging_message.to": SHOWN,

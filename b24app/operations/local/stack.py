@@ -1,4 +1,4 @@
-"""The whole application and its sandbox, started in order: stores, database, sandbox, web, worker, beat."""
+"""The whole application and its sandbox, started in order: stores, database, sandbox, web, worker, smpp, beat."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -91,8 +91,9 @@ def _serve(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str
         [*sandbox, "--state", local / "sandbox", "--app", app],
         ready=lambda: _says_ready(supervisor.log("sandbox")),
     )
-    say("starting the application: web, worker, beat")
+    say("starting the application: web, worker, smpp, beat")
     start_worker(supervisor)
+    start_smpp(supervisor)
     start_beat(supervisor, local)
     start_web(supervisor, ports.app)
 
@@ -108,6 +109,11 @@ def start_worker(supervisor: Supervisor, name: str = "worker", queues: str = QUE
     """Start a worker, for all queues unless said otherwise."""
     options = ["-P", "threads", "-c", str(threads), "-Q", queues, "-n", f"{name}@%h"]
     supervisor.start(name, [*CELERY, "worker", *options])
+
+
+def start_smpp(supervisor: Supervisor, name: str = "smpp") -> None:
+    """Start a process that keeps accounts bound."""
+    supervisor.start(name, ["manage.py", "smpp"])
 
 
 def start_beat(supervisor: Supervisor, local: Path, name: str = "beat") -> None:

@@ -1,0 +1,270 @@
+"""Apprise: smaller SMS services through the plugins of that library.
+
+API:     https://appriseit.com/services/
+Sandbox: that of the service behind the address; httpSMS and SMSTunnel send through a phone of your own
+Checked: 2026-11-25 against the source of apprise 2.3.0; none of its services was tried
+"""
+
+import inspect
+import logging
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from importlib import util
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from apprise.asset import AppriseAsset
+from apprise.plugins.base import NotifyBase
+
+from providers.kit import advice
+from providers.kit.contract import Accepted, Provider, Reports, Sms
+from providers.kit.errors import Rejected, SmsError
+from providers.kit.fields import BadField, Field, Secret, Step
+from providers.kit.http import Http, Reply
+from providers.kit.reply import MAX_WORDS
+from providers.kit.text import UCS_2, measure
+from providers.kit.words import _
+
+# Its plugins write texts and numbers to their log.
+logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+
+# Scheme -> the plugin's module and the only hosts it may talk to. Services that have a file of their own here are left
+# to it, as are plugins that ask for more than one request, for a host of the user's, or without TLS.
+SERVICES: Mapping[str, tuple[str, frozenset[str]]] = {
+    "bulksms": ("bulksms", frozenset({"api.bulksms.com"})),
+    "bulkvs": ("bulkvs", frozenset({"portal.bulkvs.com"})),
+    "burstsms": ("burstsms", frozenset({"api.transmitsms.com"})),
+    "cm": ("cm", frozenset({"gw.messaging.cm.com"})),
+    "d7sms": ("d7networks", frozenset({"api.d7networks.com"})),
+    "eight00com": ("eight00com", frozenset({"api.800.com"})),
+    "exotel": ("exotel", frozenset({"api.exotel.com", "api.in.exotel.com"})),
+    "httpsms": ("httpsms", frozenset({"api.httpsms.com"})),
+    "kaleyra": ("kaleyra", frozenset({"api.kaleyra.io", "api.in.kaleyra.io", "api.eu.kaleyra.io"})),
+    "kudosity": ("burstsms", frozenset({"api.transmitsms.com"})),
+    "mobilemessage": ("mobilemessage", frozenset({"api.mobilemessage.com.au"})),
+    "notifyre": ("notifyre", frozenset({"api.notifyre.com"})),
+    "octopush": ("octopush", frozenset({"api.octopush.com"})),
+    "serwersms": ("serwersms", frozenset({"api2.serwersms.pl"})),
+    "seven": ("seven", frozenset({"gateway.seven.io"})),
+    "sfr": ("sfr", frozenset({"www.dmc.sfr-sh.fr"})),
+    "smsmanager": ("smsmanager", frozenset({"http-api.smsmanager.cz"})),
+    "smstunnel": ("smstunnel", frozenset({"smstunnel.io"})),
+    "telesign": ("telesign", frozenset({"rest-ww.telesign.com"})),
+    "voipms": ("voipms", frozenset({"voip.ms"})),
+}
+# Most plugins go by the HTTP status alone: a 2xx counts only with something in it, a sign-in page does not.
+_JSON = re.compile(r'\s*[\[{].*"\s*:\s*(?:"[^"]|[-0-9tf])', re.DOTALL)
+_RECEIPTS = {"exotel": re.compile(r".*<Sid>[^<]", re.DOTALL), "smsmanager": re.compile("OK")}
+
+_UNREADABLE = _("Apprise cannot read this address. Compare it with its page about the service.")
+_NO_REQUEST = _("No request can be made of these settings and this message.")
+_ASSET = AppriseAsset(app_id="Sendline")
+
+
+@dataclass
+class _Talk:
+    """One send: its door to the network, where it may lead, and the last answer."""
+
+    http: Http
+    hosts: frozenset[str]
+    reply: Reply | None = None
+
+
+_talk: ContextVar[_Talk | None] = ContextVar("talk", default=None)
+
+
+class _Answer:
+    def __init__(self, reply: Reply) -> None:
+        self.status_code = reply.status
+        self.headers = reply.headers
+        self.text = reply.text
+        self.content = reply.text.encode()
+
+
+class _Requests:
+    """What a plugin takes for the library `requests`: all it asks goes through the door of the send it is asked in.
+
+    Its own timeouts and its wishes to follow redirects or to trust any certificate go unheard.
+    """
+
+    def __init__(self, original: Any) -> None:
+        self.codes = original.codes
+        self.RequestException = original.RequestException
+
+    def get(self, url: str, **options: Any) -> _Answer:
+        return _ask("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> _Answer:
+        return _ask("POST", url, **options)
+
+
+def _ask(  # noqa: PLR0913 (as many as requests has)
+    method: str,
+    url: str,
+    *,
+    data: Any = None,
+    params: Any = None,
+    headers: Any = None,
+    auth: Any = None,
+    verify: object = None,  # noqa: ARG001 (goes unheard)
+    timeout: object = None,  # noqa: ARG001 (goes unheard)
+    allow_redirects: object = None,  # noqa: ARG001 (goes unheard)
+) -> _Answer:
+    talk = _talk.get()
+    if talk is None:
+        raise RuntimeError("A plugin asked the network outside of a send.")
+    parts = urlsplit(url)
+    if parts.scheme != "https" or parts.netloc not in talk.hosts:
+        raise Rejected(_NO_REQUEST, reason="invalid_request")
+    is_form = isinstance(data, Mapping)
+    talk.reply = talk.http.request(
+        method,
+        url,
+        params=params,
+        form=data if is_form else None,
+        body=None if is_form else data,
+        headers=headers,
+        auth=auth,
+    )
+    return _Answer(talk.reply)
+
+
+@cache
+def _kind(module: str) -> type[NotifyBase]:
+    """The class of a plugin, out of a copy of its module that only we hold: the others of 150 are not even loaded."""
+    spec = util.find_spec(f"apprise.plugins.{module}")
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(name=module)
+    copy = util.module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    vars(copy)["requests"] = _Requests(vars(copy)["requests"])
+    kinds = (one for one in vars(copy).values() if isinstance(one, type) and issubclass(one, NotifyBase))
+    return next(one for one in kinds if one.__module__ == copy.__name__)
+
+
+def _scheme(url: str) -> str:
+    scheme, found, _rest = url.partition("://")
+    return scheme.lower() if found else ""
+
+
+def _told(url: str) -> dict[str, Any]:
+    """What a plugin reads in an address, {} if nothing: it is the plugin's business how it fails to."""
+    try:
+        return _kind(SERVICES[_scheme(url)][0]).parse_url(url) or {}
+    except Exception:  # noqa: BLE001 (a guest's code)
+        return {}
+
+
+def _private(url: str) -> list[str]:
+    """What its plugin calls private in an address, as it stands there and decoded."""
+    told = _told(url)
+    if not told:
+        return []
+    kind = _kind(SERVICES[_scheme(url)][0])
+    tokens = (*kind.template_tokens.items(), *kind.template_args.items())
+    names = {token.get("map_to", name) for name, token in tokens if token.get("private")}
+    found = [told[name] for name in sorted(names) if isinstance(told.get(name), str) and told[name]]
+    return list(dict.fromkeys((*found, *map(unquote, found))))
+
+
+def _plugin(url: str, to: str, sender: str = "", text: str = "") -> NotifyBase | None:
+    """A plugin for one message, None where it does not like the address, the sender or the number."""
+    told = _told(url)
+    if not told:
+        return None
+    kind = _kind(SERVICES[_scheme(url)][0])
+    takes = inspect.signature(kind).parameters
+    told |= {"targets": [to], "asset": _ASSET}
+    told |= {name: sender for name in ("source", "sender") if sender and name in takes}
+    if "unicode" in takes:
+        told["unicode"] = measure(text).encoding == UCS_2
+    told.pop("mode", None)  # Notifyre would send a fax
+    try:
+        return kind(**told)
+    except Exception:  # noqa: BLE001 (a guest's code)
+        return None
+
+
+def _is_taken(plugin: NotifyBase, text: str, talk: _Talk) -> bool:
+    token = _talk.set(talk)
+    try:
+        return bool(plugin.send(body=text))
+    except SmsError:
+        raise
+    except Exception:  # noqa: BLE001 (a guest's code)
+        return False
+    finally:
+        _talk.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Address(Secret):
+    """An address of Apprise, of one of the services that we know."""
+
+    def check(self, value: str) -> str:
+        value = Field.check(self, value)
+        if _scheme(value) not in SERVICES:
+            raise BadField(_("The address does not start with one of the services that can be used here."))
+        if not _private(value) or _plugin(value, "+12025550100") is None:
+            raise BadField(_UNREADABLE)
+        return value
+
+
+class Apprise(Provider):
+    """Gives no ids, no reports and no codes, so it is for services without a file of their own.
+
+    A plugin is used as it is, but for `requests`; which of its network calls we serve was read in its source, and the
+    tests read it again when Apprise changes.
+    """
+
+    code = "apprise"
+    title = "Apprise"
+    docs = "https://appriseit.com/services/"
+    fields = (
+        _Address(
+            "url",
+            "Apprise URL",
+            help=_("As Apprise's page about your service writes it; any number may stand for the recipient."),
+            placeholder="bulksms://token-id:token-secret@+12025550199",
+        ),
+    )
+    setup = (
+        Step(
+            _("Write the address"),
+            _("Open Apprise's page about your service and put the address together from your credentials."),
+            docs,
+        ),
+        Step(_("Services that can be used here"), ", ".join(f"{scheme}://" for scheme in sorted(SERVICES))),
+        Step(advice.REPORTS, _("None come: Apprise does not pass them on. Whether a message arrived stays unknown.")),
+    )
+    reports = Reports.NONE
+    identified_by = ("url",)
+    rate = 3.0
+    concurrency = 4
+    tested = "unverified"
+
+    @classmethod
+    def secrets(cls, account: Mapping[str, str]) -> tuple[str, ...]:
+        return (account.get("url", ""), *_private(account.get("url", "")))
+
+    def send(self, sms: Sms) -> Accepted:
+        scheme = _scheme(self.account["url"])
+        plugin = _plugin(self.account["url"], sms.to, sms.sender, sms.text)
+        if plugin is None:
+            raise Rejected(_NO_REQUEST, reason="invalid_request", hint=_UNREADABLE)
+        talk = _Talk(self.http, SERVICES[scheme][1])
+        taken = _is_taken(plugin, sms.text, talk)
+        reply = talk.reply
+        if reply is None:
+            raise Rejected(_NO_REQUEST, reason="invalid_request", hint=advice.SETTING)
+        if reply.ok and taken and _RECEIPTS.get(scheme, _JSON).match(reply.text):
+            return Accepted()
+        # Apprise says no more than no: what the service said is the only reason there is.
+        words = "" if reply.text.lstrip().startswith("<") else reply.text
+        if reply.ok:
+            # A refusal inside a success, an answer that the plugin does not know, or none of them.
+            raise reply.unclear(reply.strike(words)[:MAX_WORDS] or _("The answer lacks what it should hold."))
+        raise reply.refusal("", words)

@@ -1,0 +1,506 @@
+"""Amazon Web Services: End User Messaging SMS (EUM), and SNS for accounts that send with it already.
+
+API:     https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_SendTextMessage.html
+Sandbox: a new account is in AWS's own sandbox, which sends to confirmed numbers and has simulator numbers
+Checked: 2026-11-25 against the service models of botocore 1.44.8 and docs.aws.amazon.com (EUM event data, event types,
+         SNS verifying signatures, delivery retries); a live account UNVERIFIED
+"""
+
+import base64
+import html
+import json
+import logging
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlencode
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+
+from providers.kit import advice
+from providers.kit.contract import (
+    Accepted,
+    Account,
+    Call,
+    Provider,
+    Report,
+    Reports,
+    Scope,
+    Sms,
+    Status,
+    Unreadable,
+)
+from providers.kit.errors import Forged, Hint, Reason
+from providers.kit.fields import Choice, Secret, Step, Text, Url
+from providers.kit.http import Reply
+from providers.kit.reply import dig, text_at
+from providers.kit.words import _
+
+# botocore writes every request it signs to its debug log, the session token included.
+logging.getLogger("botocore").setLevel(logging.CRITICAL)
+
+REGIONS = (
+    ("us-east-1", "us-east-1 US East (N. Virginia)"),
+    ("us-east-2", "us-east-2 US East (Ohio)"),
+    ("us-west-1", "us-west-1 US West (N. California)"),
+    ("us-west-2", "us-west-2 US West (Oregon)"),
+    ("us-gov-east-1", "us-gov-east-1 GovCloud (US-East)"),
+    ("us-gov-west-1", "us-gov-west-1 GovCloud (US-West)"),
+    ("ca-central-1", "ca-central-1 Canada (Central)"),
+    ("ca-west-1", "ca-west-1 Canada West (Calgary)"),
+    ("mx-central-1", "mx-central-1 Mexico (Central)"),
+    ("sa-east-1", "sa-east-1 South America (São Paulo)"),
+    ("eu-central-1", "eu-central-1 Europe (Frankfurt)"),
+    ("eu-central-2", "eu-central-2 Europe (Zurich)"),
+    ("eu-north-1", "eu-north-1 Europe (Stockholm)"),
+    ("eu-south-1", "eu-south-1 Europe (Milan)"),
+    ("eu-south-2", "eu-south-2 Europe (Spain)"),
+    ("eu-west-1", "eu-west-1 Europe (Ireland)"),
+    ("eu-west-2", "eu-west-2 Europe (London)"),
+    ("eu-west-3", "eu-west-3 Europe (Paris)"),
+    ("af-south-1", "af-south-1 Africa (Cape Town)"),
+    ("il-central-1", "il-central-1 Israel (Tel Aviv)"),
+    ("me-central-1", "me-central-1 Middle East (UAE)"),
+    ("me-south-1", "me-south-1 Middle East (Bahrain)"),
+    ("ap-east-2", "ap-east-2 Asia Pacific (Taipei)"),
+    ("ap-northeast-1", "ap-northeast-1 Asia Pacific (Tokyo)"),
+    ("ap-northeast-2", "ap-northeast-2 Asia Pacific (Seoul)"),
+    ("ap-northeast-3", "ap-northeast-3 Asia Pacific (Osaka)"),
+    ("ap-south-1", "ap-south-1 Asia Pacific (Mumbai)"),
+    ("ap-south-2", "ap-south-2 Asia Pacific (Hyderabad)"),
+    ("ap-southeast-1", "ap-southeast-1 Asia Pacific (Singapore)"),
+    ("ap-southeast-2", "ap-southeast-2 Asia Pacific (Sydney)"),
+    ("ap-southeast-3", "ap-southeast-3 Asia Pacific (Jakarta)"),
+    ("ap-southeast-4", "ap-southeast-4 Asia Pacific (Melbourne)"),
+    ("ap-southeast-6", "ap-southeast-6 Asia Pacific (New Zealand)"),
+)
+
+WORDS = {
+    "TEXT_QUEUED": Status.QUEUED,
+    "TEXT_PENDING": Status.QUEUED,
+    "TEXT_SENT": Status.SENT,
+    "TEXT_SUCCESSFUL": Status.SENT,
+    "TEXT_DELIVERED": Status.DELIVERED,
+    "TEXT_UNREACHABLE": Status.UNDELIVERED,
+    "TEXT_CARRIER_UNREACHABLE": Status.UNDELIVERED,
+    "TEXT_TTL_EXPIRED": Status.UNDELIVERED,
+    "TEXT_UNKNOWN": Status.UNDELIVERED,
+    "TEXT_INVALID": Status.FAILED,
+    "TEXT_INVALID_MESSAGE": Status.FAILED,
+    "TEXT_BLOCKED": Status.FAILED,
+    "TEXT_CARRIER_BLOCKED": Status.FAILED,
+    "TEXT_SPAM": Status.FAILED,
+    "TEXT_PROTECT_BLOCKED": Status.FAILED,
+    "RCS_QUEUED": Status.QUEUED,
+    "RCS_SENT": Status.SENT,
+    "RCS_DELIVERED": Status.DELIVERED,
+    "RCS_READ": Status.DELIVERED,
+    "RCS_FALLEN_BACK_TO_SMS": Status.QUEUED,
+    "RCS_TTL_EXPIRED": Status.UNDELIVERED,
+    "RCS_FAILED": Status.FAILED,
+    "RCS_PROTECT_BLOCKED": Status.FAILED,
+}
+
+_PROTECTED = _("A protect configuration stops it. Change its rules in the EUM console: Protect configurations.")
+_SANDBOX = _("The account is in the sandbox of AWS. Confirm the number there, or ask AWS to leave the sandbox.")
+_CLOCK = _("AWS finds the time of the request wrong. The clock of this server is off; tell whoever runs it.")
+_IAM = _(
+    "In IAM the key needs sms-voice:SendTextMessage and sms-voice:Describe*, or for SNS sns:Publish and "
+    "sns:GetSMSAttributes."
+)
+_RESOURCE = _("AWS does not know a sender or configuration set of this name in this region.")
+
+# A code is the reason that EUM gives or, where it gives none, the name of the exception; SNS has codes of its own.
+_CODES: Mapping[str, tuple[Reason, str]] = {
+    "ThrottlingException": ("throttled", advice.SLOW_DOWN),
+    "Throttled": ("throttled", advice.SLOW_DOWN),
+    "Throttling": ("throttled", advice.SLOW_DOWN),
+    "TooManyRequestsException": ("throttled", advice.SLOW_DOWN),
+    "RequestLimitExceeded": ("throttled", advice.SLOW_DOWN),
+    "DAILY_NOTIFY_TIER_MESSAGE_LIMIT": ("throttled", advice.DAY_LIMIT),
+    "InternalServerException": ("uncertain", advice.LOOK_THERE),
+    "InternalError": ("uncertain", advice.LOOK_THERE),
+    "InternalFailure": ("uncertain", advice.LOOK_THERE),
+    "ServiceUnavailableException": ("uncertain", advice.LOOK_THERE),
+    "ServiceUnavailable": ("uncertain", advice.LOOK_THERE),
+    "UnrecognizedClientException": ("auth", advice.CREDENTIALS),
+    "InvalidSignatureException": ("auth", advice.CREDENTIALS),
+    "IncompleteSignatureException": ("auth", advice.CREDENTIALS),
+    "MissingAuthenticationTokenException": ("auth", advice.CREDENTIALS),
+    "InvalidClientTokenId": ("auth", advice.CREDENTIALS),
+    "SignatureDoesNotMatch": ("auth", advice.CREDENTIALS),
+    "IncompleteSignature": ("auth", advice.CREDENTIALS),
+    "MissingAuthenticationToken": ("auth", advice.CREDENTIALS),
+    "InvalidSecurity": ("auth", advice.CREDENTIALS),
+    "ExpiredTokenException": ("auth", advice.CREDENTIALS),
+    "ExpiredToken": ("auth", advice.CREDENTIALS),
+    "RequestExpired": ("auth", _CLOCK),
+    "AccessDeniedException": ("auth", _IAM),
+    "NotAuthorized": ("auth", _IAM),
+    "AccessDenied": ("auth", _IAM),
+    "AuthorizationError": ("auth", _IAM),
+    "OptInRequired": ("auth", advice.SUSPENDED),
+    "INSUFFICIENT_ACCOUNT_REPUTATION": ("auth", advice.SUSPENDED),
+    "ACCOUNT_DISABLED": ("auth", advice.SUSPENDED),
+    "MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT": ("balance", advice.TOP_UP),
+    "MONTHLY_SPEND_LIMIT_REACHED_FOR_RCS": ("balance", advice.TOP_UP),
+    "MONTHLY_SPEND_LIMIT_REACHED_FOR_NOTIFY": ("balance", advice.TOP_UP),
+    "DESTINATION_PHONE_NUMBER_OPTED_OUT": ("opt_out", advice.OPT_OUT),
+    "OptedOut": ("opt_out", advice.OPT_OUT),
+    "DestinationPhoneNumber": ("invalid_number", advice.NUMBER),
+    "DESTINATION_PHONE_NUMBER_NOT_VERIFIED": ("blocked", _SANDBOX),
+    "VerificationException": ("blocked", _SANDBOX),
+    "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION": ("blocked", _PROTECTED),
+    "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE": ("blocked", _PROTECTED),
+    "COUNTRY_NOT_ENABLED": ("blocked", advice.COUNTRY),
+    "DESTINATION_COUNTRY_BLOCKED": ("blocked", advice.COUNTRY),
+    "COUNTRY_CODE_MISMATCH": ("blocked", advice.NO_ROUTE),
+    "INTERNATIONAL_SENDING_NOT_SUPPORTED": ("blocked", advice.NO_ROUTE),
+    "INVALID_IDENTITY_FOR_DESTINATION_COUNTRY": ("blocked", advice.NO_ROUTE),
+    "SENDER_ID_NOT_SUPPORTED": ("blocked", advice.NO_ROUTE),
+    "SENDER_ID_REQUIRES_REGISTRATION": ("blocked", advice.REGISTER_SENDER),
+    "SENDER_ID_NOT_REGISTERED": ("blocked", advice.REGISTER_SENDER),
+    "REGISTRATION_NOT_COMPLETE": ("blocked", advice.REGISTER_SENDER),
+    "PRICE_OVER_THRESHOLD": ("blocked", advice.TOO_DEAR),
+    "NO_ORIGINATION_IDENTITIES_FOUND": ("invalid_request", advice.SENDER),
+    "NUMBER_CAPABILITIES_MISMATCH": ("invalid_request", advice.SENDER),
+    "MESSAGE_TYPE_MISMATCH": ("invalid_request", advice.SENDER),
+    "RESOURCE_NOT_ACTIVE": ("invalid_request", advice.SENDER),
+    "KEYWORD_MISMATCH": ("invalid_request", advice.SENDER),
+    "RESOURCE_NOT_ACCESSIBLE": ("invalid_request", _RESOURCE),
+    "INVALID_ARN": ("invalid_request", _RESOURCE),
+    "ResourceNotFoundException": ("invalid_request", _RESOURCE),
+    "MAXIMUM_SIZE_EXCEEDED": ("invalid_request", advice.TOO_LONG),
+    "CHANNEL_NOT_ENABLED": ("invalid_request", advice.SETTING),
+    "FIELD_VALIDATION_FAILED": ("invalid_request", advice.SETTING),
+    "INVALID_PARAMETER": ("invalid_request", advice.SETTING),
+    "PARAMETERS_CANNOT_BE_USED_TOGETHER": ("invalid_request", advice.SETTING),
+    "UNSPECIFIED_PARAMETER_NOT_SUPPORTED": ("invalid_request", advice.SETTING),
+    "InvalidParameter": ("invalid_request", advice.SETTING),
+    "ParameterValueInvalid": ("invalid_request", advice.SETTING),
+    "ValidationException": ("invalid_request", advice.SETTING),
+    "ValidationError": ("invalid_request", advice.SETTING),
+    "ConflictException": ("invalid_request", advice.SETTING),
+    "UserError": ("invalid_request", advice.SETTING),
+    "CANNOT_PARSE": ("invalid_request", advice.OURS),
+    "MISSING_PARAMETER": ("invalid_request", advice.OURS),
+    "INVALID_REQUEST": ("invalid_request", advice.OURS),
+    "UNKNOWN_OPERATION": ("invalid_request", advice.OURS),
+    "UnknownOperationException": ("invalid_request", advice.OURS),
+    "SerializationException": ("invalid_request", advice.OURS),
+    "InvalidAction": ("invalid_request", advice.OURS),
+}
+_EVENTS: Mapping[str, tuple[Reason, str]] = {
+    "TEXT_UNREACHABLE": ("", advice.OFF),
+    "TEXT_CARRIER_UNREACHABLE": ("", advice.NO_REASON),
+    "TEXT_UNKNOWN": ("", advice.NO_REASON),
+    "TEXT_TTL_EXPIRED": ("", advice.EXPIRED),
+    "TEXT_INVALID": ("invalid_number", advice.NUMBER),
+    "TEXT_INVALID_MESSAGE": ("invalid_request", advice.TEXT),
+    "TEXT_BLOCKED": ("blocked", advice.OPERATOR),
+    "TEXT_CARRIER_BLOCKED": ("blocked", advice.OPERATOR),
+    "TEXT_SPAM": ("blocked", advice.SPAM),
+    "TEXT_PROTECT_BLOCKED": ("blocked", _PROTECTED),
+    "RCS_TTL_EXPIRED": ("", advice.EXPIRED),
+    "RCS_FAILED": ("", advice.NO_REASON),
+    "RCS_PROTECT_BLOCKED": ("blocked", _PROTECTED),
+}
+
+_DOCS = "https://docs.aws.amazon.com/"
+_SENDING = f"{_DOCS}pinpoint/latest/apireference_smsvoicev2/API_SendTextMessage.html"
+_EVENT_TYPES = f"{_DOCS}sms-voice/latest/userguide/configuration-sets-event-types.html"
+_INDIA = _("For India only: as registered at the DLT platform.")
+
+_SNS_HOST = r"https://sns\.[a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2}\.amazonaws\.com"
+_CERTIFICATE = re.compile(rf"{_SNS_HOST}/SimpleNotificationService-[A-Za-z0-9]{{1,64}}\.pem")
+_SUBSCRIBE = re.compile(rf"{_SNS_HOST}/\?Action=ConfirmSubscription&[A-Za-z0-9&=:_.%-]{{1,2000}}")
+_CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+_SIGNED = {
+    "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
+    "SubscriptionConfirmation": _CONFIRMATION,
+    "UnsubscribeConfirmation": _CONFIRMATION,
+}
+# SNS stamps a message once and repeats it for at most 3600 s: docs.aws.amazon.com/sns/latest/dg/
+# sns-message-delivery-retries.html; five minutes more for the clocks.
+_REPEATED_FOR = 3600 + 300
+_CERTIFICATE_KEPT = 24 * 3600.0
+_MOST_PAGES = 10
+
+
+class Aws(Provider):
+    """botocore only signs: its client would pass our door to the network by, repeat in silence and log the text.
+
+    Reports come through an SNS topic that our address subscribes to; our reference comes back as the context.
+    """
+
+    code = "aws"
+    title = "Amazon Web Services (AWS)"
+    docs = f"{_DOCS}sms-voice/latest/userguide/what-is-sms-mms.html"
+    fields = (
+        Text("access_key_id", "Access key ID", help=_("IAM, Users, Security credentials, Create access key.")),
+        Secret("secret_access_key", "Secret access key", help=_("Shown once, when the access key is created.")),
+        Choice("region", _("Region"), choices=REGIONS, default="us-east-1"),
+        Choice(
+            "product",
+            _("Product"),
+            help=_("End User Messaging tells what became of each message; SNS never does."),
+            choices=(("eum", "End User Messaging SMS"), ("sns", "SNS")),
+            default="eum",
+        ),
+        Text(
+            "configuration_set",
+            "Configuration set",
+            help=_("Its event destination brings the delivery reports; without one none come."),
+            required=False,
+        ),
+        Text(
+            "topic_arn",
+            "Topic ARN",
+            help=_("Of the SNS topic the reports come through. If filled in, those of any other are refused."),
+            required=False,
+        ),
+        Secret("session_token", "Session token", required=False, advanced=True),
+        Url(
+            "base_url",
+            _("Address of the service"),
+            help=_("Leave it empty for AWS itself."),
+            required=False,
+            advanced=True,
+        ),
+    )
+    sender_fields = (
+        Choice(
+            "message_type",
+            _("Kind of messages"),
+            choices=(("TRANSACTIONAL", _("Transactional")), ("PROMOTIONAL", _("Promotional"))),
+            default="TRANSACTIONAL",
+        ),
+        Text("dlt_entity_id", "DLT Entity ID", help=_INDIA, required=False, advanced=True),
+        Text("dlt_template_id", "DLT Template ID", help=_INDIA, required=False, advanced=True),
+    )
+    setup = (
+        Step(advice.COPY, _IAM, "https://console.aws.amazon.com/iam/"),
+        Step(
+            advice.REPORTS,
+            _(
+                "Create an SNS topic, subscribe this address to it by HTTPS without raw message delivery, and make the "
+                "topic an event destination of the configuration set. We confirm the subscription: {report_url}"
+            ),
+            "https://console.aws.amazon.com/sms-voice/",
+        ),
+    )
+    reports = Reports.PUSHED
+    report_scope = Scope.ACCOUNT
+    identified_by = ("access_key_id", "region", "product", "base_url")
+    # It depends on the sender: a toll-free number sends 3 parts a second, a short code 100, a small 10DLC one less.
+    rate = 3.0
+    hints = {
+        **{code: Hint(reason, text, _SENDING) for code, (reason, text) in _CODES.items()},
+        **{code: Hint(reason, text, _EVENT_TYPES) for code, (reason, text) in _EVENTS.items()},
+    }
+    tested = "contract"
+
+    def send(self, sms: Sms) -> Accepted:
+        return self._publish(sms) if self.account["product"] == "sns" else self._send_text(sms)
+
+    def _send_text(self, sms: Sms) -> Accepted:
+        india = {
+            "IN_ENTITY_ID": sms.options.get("dlt_entity_id"),
+            "IN_TEMPLATE_ID": sms.options.get("dlt_template_id"),
+        }
+        wanted = {
+            "DestinationPhoneNumber": sms.to,
+            "OriginationIdentity": sms.sender,
+            "MessageBody": sms.text,
+            "MessageType": sms.options.get("message_type", "TRANSACTIONAL"),
+            "ConfigurationSetName": self.account["configuration_set"],
+            "Context": {"reference": sms.reference},
+            "DestinationCountryParameters": _filled(india),
+        }
+        return Accepted(ref=self._eum("SendTextMessage", _filled(wanted)).need("MessageId"))
+
+    def _publish(self, sms: Sms) -> Accepted:
+        is_number = re.fullmatch(r"\+?[0-9]+", sms.sender)
+        attributes = {
+            "AWS.SNS.SMS.SMSType": sms.options.get("message_type", "TRANSACTIONAL").capitalize(),
+            "AWS.MM.SMS.OriginationNumber" if is_number else "AWS.SNS.SMS.SenderID": sms.sender,
+            "AWS.MM.SMS.EntityId": sms.options.get("dlt_entity_id"),
+            "AWS.MM.SMS.TemplateId": sms.options.get("dlt_template_id"),
+        }
+        form = {"PhoneNumber": sms.to, "Message": sms.text}
+        for index, (name, value) in enumerate(_filled(attributes).items(), 1):
+            entry = f"MessageAttributes.entry.{index}"
+            form |= {f"{entry}.Name": name, f"{entry}.Value.DataType": "String", f"{entry}.Value.StringValue": value}
+        return Accepted(ref=_need(self._sns("Publish", form), "MessageId"))
+
+    def verify(self, call: Call) -> None:
+        """By docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html: RSA over the listed fields."""
+        told = _envelope(call)
+        names = [name for name in _SIGNED.get(told.get("Type", ""), ()) if name in told]
+        hashing = {"1": SHA1, "2": SHA256}.get(told.get("SignatureVersion", ""))
+        ours = self.account["topic_arn"] in {"", told.get("TopicArn")}
+        if not names or hashing is None or not ours or not _is_fresh(told.get("Timestamp", ""), call.at):
+            raise Forged
+        signed = "".join(f"{name}\n{told[name]}\n" for name in names).encode("utf-8", "replace")
+        key = self._key(told.get("SigningCertURL", ""))
+        try:
+            key.verify(base64.b64decode(told.get("Signature", ""), validate=True), signed, PKCS1v15(), hashing())
+        except (InvalidSignature, ValueError):
+            raise Forged from None
+
+    def read_reports(self, call: Call) -> list[Report]:
+        told = call.json()
+        if dig(told, "Type") == "SubscriptionConfirmation":
+            self._confirm(text_at(told, "SubscribeURL"), text_at(told, "Token"))
+            return []
+        event = _parsed(text_at(told, "Message"))
+        ref, word = text_at(event, "messageId"), text_at(event, "eventType")
+        if not ref or not word:
+            return []
+        cost = _number(event, "totalMessagePrice") + _number(event, "totalCarrierFee")
+        report = Report(
+            ref=ref,
+            reference=text_at(event, "context.reference"),
+            recipient=text_at(event, "destinationPhoneNumber"),
+            status=WORDS.get(word),
+            word=word,
+            code=word if word in _EVENTS else "",
+            reason=_EVENTS[word][0] if word in _EVENTS else "",
+            price=cost or None,
+            currency="USD" if cost else "",
+        )
+        return [report]
+
+    def check(self) -> Account:
+        if self.account["product"] == "sns":
+            _need(self._sns("GetSMSAttributes"), "RequestId")
+        else:
+            self._eum("DescribeSpendLimits").need("SpendLimits.0.Name")
+        return Account(label=self.account["region"])
+
+    def senders(self) -> list[str]:
+        if self.account["product"] == "sns":
+            attributes = self._sns("GetSMSAttributes").text
+            return re.findall(r"<key>DefaultSenderID</key>\s*<value>([^<]+)</value>", attributes)
+        numbers = [
+            text_at(one, "PhoneNumber")
+            for one in self._list("DescribePhoneNumbers", "PhoneNumbers")
+            if text_at(one, "Status") == "ACTIVE" and "SMS" in str(dig(one, "NumberCapabilities"))
+        ]
+        names = [text_at(one, "SenderId") for one in self._list("DescribeSenderIds", "SenderIds")]
+        return [one for one in dict.fromkeys((*numbers, *names)) if one]  # a name is listed once for each country
+
+    def _list(self, operation: str, name: str) -> list[object]:
+        rows = dig(self._eum(operation, {"MaxResults": 100}).json(), name)
+        return rows if isinstance(rows, list) else []
+
+    def _eum(self, operation: str, wanted: Mapping[str, object] = MappingProxyType({})) -> Reply:
+        target = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"PinpointSMSVoiceV2.{operation}"}
+        return self._ask("sms-voice", json.dumps(dict(wanted)), target)
+
+    def _sns(self, action: str, wanted: Mapping[str, str] = MappingProxyType({})) -> Reply:
+        form = {"Action": action, "Version": "2010-03-31", **wanted}
+        return self._ask("sns", urlencode(form), {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"})
+
+    def _ask(self, service: str, body: str, headers: Mapping[str, str]) -> Reply:
+        region = self.account["region"]
+        url = f"{self.account['base_url'].rstrip('/') or f'https://{service}.{region}.amazonaws.com'}/"
+        names = ("access_key_id", "secret_access_key", "session_token")
+        request = AWSRequest("POST", url, headers=dict(headers), data=body.encode())
+        SigV4Auth(Credentials(*(self.account[name] or None for name in names)), service, region).add_auth(request)
+        reply = self.http.post(url, body=body.encode(), headers=dict(request.headers.items()))
+        if reply.ok:
+            return reply
+        kind = reply.find("__type").rpartition("#")[2] or _element(reply, "Code")
+        code = reply.find("Reason") or kind
+        if reply.find("Fields.0.Name") == "DestinationPhoneNumber":
+            code = "DestinationPhoneNumber"
+        words = reply.find("Message") or reply.find("message") or _element(reply, "Message")
+        raise reply.refusal(code, words, self.hints)
+
+    def _key(self, url: str) -> RSAPublicKey:
+        if not _CERTIFICATE.fullmatch(url):
+            raise Forged
+        kept = self.memo.get(url)
+        if kept is not None:
+            return _key_of(kept)
+        reply = self.http.get(url)
+        if 400 <= reply.status < 500:
+            raise Forged
+        pem = reply.expect().text
+        key = _key_of(pem)
+        self.memo.put(url, pem, _CERTIFICATE_KEPT)
+        return key
+
+    def _confirm(self, url: str, token: str) -> None:
+        if not _SUBSCRIBE.fullmatch(url):
+            raise Forged
+        reply = self.http.hiding(token=token).get(url)
+        if reply.status >= 500:
+            reply.expect()  # so that the call is kept and read once more
+
+
+def _key_of(pem: str) -> RSAPublicKey:
+    try:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+    except ValueError:
+        raise Forged from None
+    key = certificate.public_key()
+    if not isinstance(key, RSAPublicKey) or certificate.not_valid_after_utc < datetime.now(UTC):
+        raise Forged
+    return key
+
+
+def _envelope(call: Call) -> dict[str, str]:
+    try:
+        told = call.json()
+    except Unreadable:
+        return {}
+    return {name: value for name, value in told.items() if isinstance(value, str)} if isinstance(told, dict) else {}
+
+
+def _is_fresh(stamp: str, at: float) -> bool:
+    try:
+        moment = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return abs(at - moment.timestamp()) <= _REPEATED_FOR
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _number(data: object, path: str) -> Decimal:
+    found = dig(data, path)
+    number = Decimal(str(found)) if type(found) in {int, float} else Decimal()
+    return number if number.is_finite() else Decimal()
+
+
+def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
+
+
+def _element(reply: Reply, name: str) -> str:
+    found = re.search(rf"<{name}>([^<]*)</{name}>", reply.text)
+    return html.unescape(found[1]) if found else ""
+
+
+def _need(reply: Reply, name: str) -> str:
+    found = _element(reply, name)
+    if not found:
+        raise reply.unclear(_("The answer lacks what it should hold."))
+    return found

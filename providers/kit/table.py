@@ -1,0 +1,75 @@
+"""`python -m providers.kit.table`: write docs/services.md from the classes of the shelf, so that it cannot be wrong."""
+
+import inspect
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from providers.kit import registry
+from providers.kit.contract import Proof, Provider, Reports
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "services.md"
+INTRODUCTION = """# The shelf
+
+Made by `python -m providers.kit.table` from the files in `providers/`; a test compares the two.
+
+- **Reports**: *signed* ones prove that they come from the service; *with a key* they do where the administrator enters
+  it; *by address* means that nothing is signed, and only the secret address they come to proves them; *asked*: we ask.
+- **Check** tells whether the credentials are good, *balance* also what is left. **Senders** are listed by the service.
+- **Repeat-safe**: for so long the service recognises a repeated send, so that a broken connection costs nothing twice.
+- **Tested**: *contract* against the published specification, *unverified* where essential facts could not be looked up.
+
+"""
+HEADINGS = ("Service", "At home in", "Reports", "Check", "Senders", "Inbound", "Repeat-safe", "Tested")
+_PROVEN = {Proof.SIGNED: "signed", Proof.KEYED: "signed with a key", Proof.ADDRESS: "by address"}
+
+
+def page(services: Iterable[type[Provider]]) -> str:
+    """Return the whole page in Markdown."""
+    rows = [HEADINGS, tuple("---" for _heading in HEADINGS), *map(_row, services)]
+    return INTRODUCTION + "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def _row(service: type[Provider]) -> tuple[str, ...]:
+    title = f"[{service.title}]({service.docs})" if service.docs else service.title
+    return (
+        f"{title} `{service.code}`",
+        " ".join(service.countries) or "worldwide",
+        _reports(service),
+        _check(service),
+        _yes(service.can("senders")),
+        _yes(service.can("read_inbound")),
+        _window(service),
+        service.tested,
+    )
+
+
+def _reports(service: type[Provider]) -> str:
+    if service.reports is Reports.NONE:
+        return "none"
+    told = [f"pushed, {_PROVEN[service.proof]}"] if service.reports is Reports.PUSHED else []
+    return ", ".join([*told, *(["asked"] if service.can("look_up") else [])])
+
+
+def _check(service: type[Provider]) -> str:
+    if not service.can("check"):
+        return ""
+    # What an account tells stands in the code alone: the class declares only that it can be asked.
+    return "balance" if re.search(r"\bbalance=", inspect.getsource(service)) else "yes"
+
+
+def _window(service: type[Provider]) -> str:
+    hours = service.repeat_window.total_seconds() / 3600
+    if hours:
+        return f"{hours:g} h"
+    return "as set" if "recognises_for" in vars(service) else ""
+
+
+def _yes(can: bool) -> str:  # noqa: FBT001 - one value, and its word
+    return "yes" if can else ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(registry.services().values()), encoding="utf-8")
+    sys.stdout.write(f"{PAGE}: {len(registry.services())} services\n")

@@ -1,0 +1,565 @@
+"""Accounts that stay bound: flights over one wire, receipts that come back by it, and who binds."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.db import connection as database
+from django.utils import timezone
+from pytest_django import Settings
+
+from b24app.core import spool
+from b24app.doors import replay
+from b24app.journal.models import Exchange
+from b24app.messaging import connections, settling, sweep
+from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
+from b24app.messaging.smpp import flights, process, receipts, session
+from b24app.messaging.smpp.process import Switchboard
+from b24app.messaging.statuses import Phase, Reason, Status, Wait
+from providers import smpp as smpp_service
+from providers.kit.contract import Account, Report
+from providers.kit.contract import Status as Word
+from tests import factories
+from tests.messaging.conftest import again, drain
+from tests.smsc import DATA, ENQUIRE, HANG_UP, RESPONSE, UNBIND, Smsc, listening
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "hush-hush"
+RECEIPT = "id:{} sub:001 dlvrd:001 submit date:2611250300 done date:2611250301 stat:{} err:000 text:Your order"
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(flights, "PAUSES", (0.05, 0.05))
+    monkeypatch.setattr("b24app.messaging.smpp.binds.LOOK_EVERY", 0.05)
+    monkeypatch.setattr(process, "PARKED_FOR", 0.4)
+
+
+@pytest.fixture
+def smsc() -> Iterator[Smsc]:
+    with listening() as there:
+        yield there
+
+
+def account(smsc: Smsc, **given: str) -> dict[str, str]:
+    return {"host": "127.0.0.1", "port": str(smsc.port), "system_id": "acme", "password": PASSWORD, **given}
+
+
+def a_sender(smsc: Smsc, **given: str) -> Sender:
+    connection = factories.connection(factories.portal(), "smpp", account=account(smsc, **given), rate=1000.0)
+    return factories.sender(connection, signature="Acme")
+
+
+@pytest.fixture
+def sender(smsc: Smsc) -> Sender:
+    return a_sender(smsc)
+
+
+@contextmanager
+def running() -> Iterator[Switchboard]:
+    """A process's board, turned by the test; whatever happens its binds and flights end."""
+    board = Switchboard()
+    try:
+        yield board
+    finally:
+        sessions = board._sessions()
+        for one in sessions:
+            one.stop()
+        for one in sessions:
+            one.join(5.0)
+        board.threads.shutdown()
+
+
+def turn_until(board: Switchboard, happened: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        board.turn(0.01)
+
+
+def turn_for(board: Switchboard, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        board.turn(0.01)
+
+
+def is_sent(*messages: Message) -> Callable[[], bool]:
+    pks = [one.pk for one in messages]
+    return lambda: Message.objects.filter(pk__in=pks, status=Status.SENT).count() == len(pks)
+
+
+# --- flights -------------------------------------------------------------------------------------------------------
+
+
+def test_a_message_goes_out_and_its_receipt_delivers_it(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender)
+    smsc.answers = lambda _: "8a3f"
+    with running() as board:
+        turn_until(board, is_sent(message))
+        receipt = smsc.deliver(RECEIPT.format("8a3f", "DELIVRD"))
+        turn_until(board, lambda: smsc.has_answer(receipt))
+    settling.settle()
+
+    assert smsc.answered(receipt) == 0
+    assert (again(message).status, message.ref, message.parts) == (Status.DELIVERED, "8a3f", 1)
+    (submit,) = smsc.submits
+    assert (submit.source, submit.dest, submit.body) == ((5, 0, "Acme"), (1, 1, "12025550147"), b"Your order is ready.")
+    assert Connection.objects.get().last_report_at is not None
+
+
+def test_a_long_text_has_an_id_for_each_part_and_is_delivered_with_the_last(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender, text="a" * 400)
+    with running() as board:
+        turn_until(board, is_sent(message))
+        refs = list(MessagePart.objects.order_by("pk").values_list("ref", flat=True))
+        for ref in refs[:2]:
+            smsc.deliver(RECEIPT.format(ref, "DELIVRD"))
+        turn_until(board, lambda: DeliveryReport.objects.count() == 2)
+        settling.settle()
+        assert again(message).status == Status.SENT
+        smsc.deliver(RECEIPT.format(refs[2], "DELIVRD"))
+        turn_until(board, lambda: DeliveryReport.objects.count() == 3)
+    DeliveryReport.objects.update(due_at=timezone.now())
+    settling.settle()
+
+    assert (again(message).status, message.parts, message.ref) == (Status.DELIVERED, 3, refs[0])
+    assert [submit.body[:6] for submit in smsc.submits] == [
+        b"\x05\x00\x03" + bytes((message.reference.bytes[0], 3, number)) for number in (1, 2, 3)
+    ]
+
+
+def test_a_part_that_fails_after_others_leaves_the_message_unknown(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender, text="a" * 400)
+    smsc.answers = lambda submit: 0x0B if submit.body[5] == 2 else ""
+    with running() as board:
+        turn_until(board, lambda: again(message).phase == Phase.UNKNOWN)
+
+    assert (message.reason, message.service_code) == (Reason.TIMED_OUT, "0x0B")
+    assert len(smsc.submits) == 2
+
+
+def test_a_first_part_that_fails_fails_the_message(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender, text="a" * 400)
+    smsc.answers = lambda _: 0x0B
+    with running() as board:
+        turn_until(board, lambda: again(message).status == Status.FAILED)
+
+    assert (message.reason, message.service_code) == (Reason.INVALID_NUMBER, "0x0B")
+    assert len(smsc.submits) == 1
+
+
+def test_a_later_part_that_was_surely_not_taken_is_tried_again(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender, text="a" * 400)
+    said: Iterator[int | str] = iter(["", 0x58, 0x14, "", ""])
+    smsc.answers = lambda _: next(said)
+    with running() as board:
+        turn_until(board, is_sent(message))
+
+    assert [submit.body[5] for submit in smsc.submits] == [1, 2, 2, 2, 3]
+    assert MessagePart.objects.count() == 3
+
+
+def test_answers_are_matched_by_their_sequence(smsc: Smsc, sender: Sender) -> None:
+    messages = [factories.message(sender, to=f"+120255501{number:02}") for number in range(2)]
+    smsc.answers = lambda _: None
+    with running() as board:
+        turn_until(board, lambda: len(smsc.submits) == 2)
+        for submit in reversed(smsc.submits):
+            smsc.accept(submit, ref=f"of-{submit.dest[2]}")
+        turn_until(board, is_sent(*messages))
+
+    assert [again(one).ref for one in messages] == ["of-12025550100", "of-12025550101"]
+
+
+def test_no_more_are_in_flight_than_the_window_is_wide(smsc: Smsc) -> None:
+    sender = a_sender(smsc, window="3")
+    first = [factories.message(sender) for _ in range(6)]
+    with running() as board:
+        turn_until(board, is_sent(*first))
+        smsc.answers = lambda _: None
+        for _ in range(8):
+            factories.message(sender)
+        turn_until(board, lambda: len(smsc.submits) == 9)
+        turn_for(board, 0.3)
+        assert len(smsc.submits) == 9
+        assert Message.objects.filter(phase=Phase.ON_WIRE).count() == 3
+
+
+def test_a_refusal_fails_the_message(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender)
+    smsc.answers = lambda _: 0x0A
+    with running() as board:
+        turn_until(board, lambda: again(message).status == Status.FAILED)
+
+    assert (message.reason, message.service_code) == (Reason.INVALID_REQUEST, "0x0A")
+
+
+def test_a_throttled_account_waits_without_unbinding(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender)
+    smsc.answers = lambda _: 0x58
+    with running() as board:
+        turn_until(board, lambda: again(message).wait == Wait.RATE)
+        turn_for(board, 0.3)
+        assert (len(smsc.submits), smsc.count(UNBIND), smsc.bound) == (1, 0, 1)
+    assert again(message).phase == Phase.WAITING
+
+
+def test_what_cannot_be_told_never_leaves(smsc: Smsc, sender: Sender) -> None:
+    Sender.objects.update(signature="Привет")
+    message = factories.message(sender)
+    with running() as board:
+        turn_until(board, lambda: again(message).status == Status.FAILED)
+    assert (message.reason, smsc.submits) == (Reason.INVALID_REQUEST, [])
+
+
+def test_a_message_that_nobody_answers_is_unknown(smsc: Smsc, sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "ANSWER_IN", 0.2)
+    message = factories.message(sender)
+    smsc.answers = lambda _: None
+    with running() as board:
+        turn_until(board, lambda: again(message).phase == Phase.UNKNOWN)
+
+
+def test_what_was_in_flight_when_the_wire_broke_is_unknown_and_the_rest_goes_by_the_next(
+    smsc: Smsc, sender: Sender
+) -> None:
+    lost = factories.message(sender)
+    smsc.answers = lambda _: HANG_UP
+    with running() as board:
+        turn_until(board, lambda: again(lost).phase == Phase.UNKNOWN)
+        smsc.answers = lambda _: ""
+        later = factories.message(sender)
+        turn_until(board, is_sent(later))
+
+    assert len(smsc.binds) >= 2
+    assert again(lost).reason == Reason.TIMED_OUT
+    assert len(smsc.submits) == 2
+
+
+def test_a_message_too_old_ends_though_nothing_is_bound(smsc: Smsc, sender: Sender) -> None:
+    smsc.stop()
+    message = factories.message(sender)
+    with running() as board:
+        turn_until(board, lambda: bool(board.drains))
+        Message.objects.update(expires_at=timezone.now())
+        board.held.renew_at = 0.0
+        turn_until(board, lambda: again(message).status == Status.FAILED)
+    assert message.reason == Reason.EXPIRED
+
+
+def test_what_is_kept_of_it_holds_no_secret_number_or_text(smsc: Smsc, sender: Sender, caplog: Any) -> None:
+    message = factories.message(sender)
+    smsc.answers = lambda _: "8a3f"
+    with running() as board:
+        turn_until(board, is_sent(message))
+    sent = Exchange.objects.get(message_id=message.pk)
+    bind = Exchange.objects.get(message_id=None)
+
+    assert (sent.method, sent.host, sent.path, sent.status) == ("SMPP", f"127.0.0.1:{smsc.port}", "/submit_sm", 200)
+    assert "destination_addr=[number]" in sent.request
+    assert "octets=20" in sent.request
+    assert sent.response == "submit_sm_resp 0x00 message_id=8a3f"
+    assert (bind.path, bind.connection_id) == ("/bind_transceiver", sender.connection_id)
+    for needle in (PASSWORD, "2025550147", "Your order"):
+        assert needle not in sent.request + sent.response + bind.request + bind.response + caplog.text
+
+
+# --- binds ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_password_blocks_the_account(smsc: Smsc, sender: Sender) -> None:
+    smsc.bind_status = 0x0E
+    message = factories.message(sender)
+    with running() as board:
+        turn_until(board, lambda: Connection.objects.get().state == ConnectionState.BLOCKED)
+        turn_until(board, lambda: not board.drains)
+        turn_for(board, 0.3)
+        assert len(smsc.binds) == 1
+    connection = Connection.objects.get()
+    assert (connection.blocked_reason, connection.error_code) == ("auth", "0x0E")
+    assert (again(message).wait, message.attempts) == (Wait.BLOCKED, 0)
+
+
+def test_new_credentials_are_bound_with(smsc: Smsc, sender: Sender) -> None:
+    smsc.bind_status = 0x0E
+    with running() as board:
+        turn_until(board, lambda: Connection.objects.get().state == ConnectionState.BLOCKED)
+        smsc.bind_status = 0
+        found = Connection.objects.get()
+        connections.rotate(found, account(smsc, password="new"), Account(label="acme"))
+        turn_until(board, lambda: smsc.bound == 1)
+    assert [password for _id, password, *_ in smsc.binds][-1] == "new"
+
+
+def test_who_cannot_bind_is_in_trouble_and_tries_on(smsc: Smsc, sender: Sender) -> None:
+    smsc.bind_status = 0x0D
+    message = factories.message(sender)
+    with running() as board:
+        turn_until(board, lambda: len(smsc.binds) >= 4)
+        turn_until(board, lambda: Connection.objects.get().breaker_until is not None)
+        troubled = Connection.objects.get()
+        smsc.bind_status = 0
+        turn_until(board, is_sent(message))
+    healed = Connection.objects.get()
+
+    assert (troubled.state, troubled.error_code) == (ConnectionState.ACTIVE, "0x0D")
+    assert (healed.error_code, healed.breaker_until, healed.troubles_in_a_row) == ("", None, 0)
+    assert again(message).attempts == 1
+    assert Exchange.objects.filter(path="/bind_transceiver").count() == 2
+
+
+def test_their_enquiries_are_answered(smsc: Smsc, sender: Sender) -> None:
+    with running() as board:
+        turn_until(board, lambda: smsc.bound == 1)
+        enquiry = smsc.say(ENQUIRE)
+        assert smsc.answered(enquiry) == 0
+
+
+def test_silence_is_enquired_into_and_the_bind_given_up(
+    smsc: Smsc, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "ENQUIRE_AFTER", 0.1)
+    monkeypatch.setattr(session, "ALIVE_IN", 0.1)
+    turn = smpp_service.Wire.turn
+    monkeypatch.setattr(smpp_service.Wire, "turn", lambda wire, _seconds, bell=None: turn(wire, 0.02, bell))
+    with running() as board:
+        turn_until(board, lambda: smsc.count(ENQUIRE) >= 3)
+        assert len(smsc.binds) == 1
+        smsc.answers_enquiries = False
+        turn_until(board, lambda: len(smsc.binds) >= 2)
+
+
+def test_an_unbind_of_theirs_is_answered_and_bound_anew(smsc: Smsc, sender: Sender) -> None:
+    with running() as board:
+        turn_until(board, lambda: smsc.bound == 1)
+        unbind = smsc.say(UNBIND)
+        assert smsc.answered(unbind) == 0
+        turn_until(board, lambda: len(smsc.binds) == 2)
+
+
+def test_a_paused_account_is_unbound_and_bound_again_when_it_goes_on(smsc: Smsc, sender: Sender) -> None:
+    connection = sender.connection
+    with running() as board:
+        turn_until(board, lambda: smsc.bound == 1)
+        connections.pause(connection)
+        board.held.renew_at = 0.0
+        turn_until(board, lambda: smsc.count(UNBIND) == 1)
+        connections.resume(connection)
+        turn_until(board, lambda: smsc.bound == 1)
+    assert smsc.most_bound == 1
+
+
+def test_a_lease_is_who_binds(smsc: Smsc, sender: Sender) -> None:
+    with running() as one, running() as other:
+        turn_until(one, lambda: smsc.bound == 1)
+        turn_for(other, 0.3)
+        assert (len(one.drains), len(other.drains), smsc.connections) == (1, 0, 1)
+
+
+def test_accounts_are_shared_among_the_processes_that_live(smsc: Smsc) -> None:
+    senders = [a_sender(smsc) for _ in range(4)]
+    with running() as one, running() as other:
+        turn_until(one, lambda: smsc.bound == 4)
+        turn_for(other, 0.05)
+        one.held.renew_at = 0.0
+        turn_until(one, lambda: len(one.drains) == 2)
+        turn_until(other, lambda: len(other.drains) == 2 and smsc.bound == 4)
+        messages = [factories.message(sender) for sender in senders]
+        turn_until(one, lambda: Message.objects.filter(status=Status.SENT).count() == 2)
+        turn_until(other, is_sent(*messages))
+
+
+def test_the_worker_leaves_bound_accounts_alone(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender)
+    assert list(sweep.to_drain()) == []
+    drain(sender.connection_id)
+
+    assert (again(message).phase, message.attempts, smsc.connections) == (Phase.WAITING, 0, 0)
+    assert Connection.objects.get().lease_holder is None
+
+
+def test_without_accounts_it_idles(db: None) -> None:
+    factories.message(factories.sender(factories.connection(factories.portal(), "demo")))
+    with running() as board:
+        turn_for(board, 0.1)
+        assert (board.drains, board._patience()) == ({}, 1.0)
+
+
+# --- the end -------------------------------------------------------------------------------------------------------
+
+
+def test_asked_to_stop_it_writes_down_what_has_not_answered_and_unbinds(
+    smsc: Smsc, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("b24app.messaging.board.GIVE_UP", 0.3)
+    silent, waiting = factories.message(sender), factories.message(sender, due_at=None, phase=Phase.UNKNOWN)
+    smsc.answers = lambda _: None
+    with running() as board:
+        turn_until(board, lambda: len(smsc.submits) == 1)
+        began = time.monotonic()
+        board.stop()
+        assert time.monotonic() - began < 5.0
+
+    assert again(silent).phase == Phase.UNKNOWN
+    assert again(waiting).phase == Phase.UNKNOWN
+    assert (smsc.count(UNBIND), Connection.objects.get().lease_holder) == (1, None)
+    assert not [one for one in threading.enumerate() if one.name == "bind"]
+
+
+def test_asked_to_stop_it_waits_for_answers(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender)
+    smsc.answers = lambda _: None
+    with running() as board:
+        turn_until(board, lambda: len(smsc.submits) == 1)
+        threading.Timer(0.3, lambda: smsc.accept(smsc.submits[0], "late")).start()
+        board.stop()
+    assert (again(message).status, message.ref) == (Status.SENT, "late")
+
+
+# --- receipts ------------------------------------------------------------------------------------------------------
+
+
+def test_an_id_may_be_written_in_another_base(smsc: Smsc, sender: Sender) -> None:
+    written = {
+        "8a30": "8A30",
+        "8a31": "35377",
+        "00008A32": "35378",
+        "35379": "8a33",
+        "35380": "00008A34",
+        "0000035381": "35381",
+        "35382": "0000035382",
+        "aa-01.x": "aa-01.x",
+    }
+    messages = [factories.message(sender, to=f"+120255501{number:02}") for number in range(len(written))]
+    given = dict(zip([one.to[1:] for one in messages], written, strict=True))
+    smsc.answers = lambda submit: given[submit.dest[2]]
+    with running() as board:
+        turn_until(board, is_sent(*messages))
+        told = [smsc.deliver(RECEIPT.format(written[ref], "DELIVRD"), source=number) for number, ref in given.items()]
+        turn_until(board, lambda: all(map(smsc.has_answer, told)))
+    settling.settle()
+    assert {again(one).status for one in messages} == {Status.DELIVERED}
+
+
+def test_whose_number_it_is_tells_ids_apart_that_are_each_others_digits(smsc: Smsc, sender: Sender) -> None:
+    """12 is the id of one and, in hexadecimal, 18: the id of the other."""
+    twelve, eighteen = factories.message(sender, to="+12025550112"), factories.message(sender, to="+12025550118")
+    refs = {"12025550112": "12", "12025550118": "18"}
+    smsc.answers = lambda submit: refs[submit.dest[2]]
+    with running() as board:
+        turn_until(board, is_sent(twelve, eighteen))
+        receipt = smsc.deliver(RECEIPT.format("12", "DELIVRD"), source="12025550118")
+        turn_until(board, lambda: smsc.has_answer(receipt))
+    settling.settle()
+    assert (again(twelve).status, again(eighteen).status) == (Status.SENT, Status.DELIVERED)
+
+
+def test_a_receipt_may_come_before_the_answer_that_gives_its_id(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender)
+    smsc.answers = lambda _: None
+    with running() as board:
+        turn_until(board, lambda: len(smsc.submits) == 1)
+        receipt = smsc.deliver(RECEIPT.format("35391", "DELIVRD"))
+        turn_for(board, 0.1)
+        assert not smsc.has_answer(receipt)
+        smsc.accept(smsc.submits[0], "8a3f")
+        turn_until(board, lambda: smsc.has_answer(receipt) and is_sent(message)())
+    settling.settle()
+    assert again(message).status == Status.DELIVERED
+
+
+def test_a_receipt_of_nobodys_is_kept_as_it_came(smsc: Smsc, sender: Sender) -> None:
+    with running() as board:
+        turn_until(board, lambda: smsc.bound == 1)
+        receipt = smsc.deliver(RECEIPT.format("8A3F", "DELIVRD"))
+        turn_until(board, lambda: smsc.has_answer(receipt))
+    assert (DeliveryReport.objects.get().ref, smsc.answered(receipt)) == ("8A3F", 0)
+
+
+def test_a_receipt_by_data_sm_is_answered_in_kind(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender)
+    smsc.answers = lambda _: "17"
+    with running() as board:
+        turn_until(board, is_sent(message))
+        receipt = smsc.deliver("", command=DATA, esm_class=0, tlvs={0x001E: b"17\0", 0x0427: b"\x08"})
+        turn_until(board, lambda: smsc.has_answer(receipt))
+    settling.settle()
+    assert (again(message).status, message.service_code) == (Status.FAILED, "REJECTD")
+    assert smsc.count(DATA | RESPONSE) == 1
+
+
+def test_a_receipt_is_written_down_once_however_often_it_comes(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender)
+    smsc.answers = lambda _: "17"
+    with running() as board:
+        turn_until(board, is_sent(message))
+        twice = [smsc.deliver(RECEIPT.format("17", "DELIVRD")) for _ in range(2)]
+        turn_until(board, lambda: all(map(smsc.has_answer, twice)))
+    assert DeliveryReport.objects.count() == 1
+
+
+def test_a_message_from_a_person_is_answered_and_not_taken_for_a_receipt(smsc: Smsc, sender: Sender) -> None:
+    message = factories.message(sender)
+    smsc.answers = lambda _: "17"
+    with running() as board:
+        turn_until(board, is_sent(message))
+        written = smsc.deliver(RECEIPT.format("17", "DELIVRD"), esm_class=0)
+        turn_until(board, lambda: smsc.has_answer(written))
+    assert (smsc.answered(written), DeliveryReport.objects.count()) == (0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receipt_waits_on_the_disk_while_the_database_is_away(
+    smsc: Smsc, sender: Sender, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SPOOL_DIR = tmp_path
+    message = factories.message(sender)
+    smsc.answers = lambda _: "8a3f"
+
+    def away(*_: object) -> None:
+        raise OperationalError
+
+    with running() as board:
+        turn_until(board, is_sent(message))
+        with database.execute_wrapper(away), monkeypatch.context() as patched:
+            patched.setattr("b24app.messaging.reports.keep", away)
+            receipt = smsc.deliver(RECEIPT.format("35391", "DELIVRD"))
+            turn_until(board, lambda: smsc.has_answer(receipt))
+    assert (smsc.answered(receipt), DeliveryReport.objects.count()) == (0, 0)
+    assert [path.suffix for path in spool.waiting()] == [".receipts"]
+    assert replay.replay() == 1
+    settling.settle()
+    assert again(message).status == Status.DELIVERED
+    spool._away_until = 0.0
+
+
+def test_a_receipt_that_can_be_kept_nowhere_is_asked_for_again(
+    smsc: Smsc, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise spool.SpoolFull
+
+    monkeypatch.setattr(spool, "kept", full)
+    with running() as board:
+        turn_until(board, lambda: smsc.bound == 1)
+        receipt = smsc.deliver(RECEIPT.format("17", "DELIVRD"))
+        turn_until(board, lambda: smsc.has_answer(receipt))
+    assert smsc.answered(receipt) == 0x64
+
+
+def test_what_waited_on_the_disk_is_what_it_was() -> None:
+    told = [
+        Report(ref="1", recipient="+1", status=Word.FAILED, word="REJECTD", code="REJECTD", detail="err:1"),
+        Report(ref="2", status=None, word="UNKNOWN"),
+    ]
+    sender = factories.sender(factories.connection(factories.portal(), "smpp"))
+    receipts.take_kept(receipts.to_json(sender.connection_id, told))
+    kept = DeliveryReport.objects.order_by("ref").values_list("ref", "status", "word", "code", "detail")
+    assert list(kept) == [("1", "failed", "REJECTD", "REJECTD", "err:1"), ("2", "", "UNKNOWN", "", "")]

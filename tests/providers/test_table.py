@@ -1,0 +1,45 @@
+"""The page of the shelf says what the classes say."""
+
+from datetime import timedelta
+
+from providers.kit import registry
+from providers.kit.contract import Account, Call, Proof, Provider, Report, Reports
+from providers.kit.table import PAGE, page
+
+
+class Pigeon(Provider):
+    code, title, docs = "pigeon", "Pigeon SMS", "https://pigeon.example/docs"
+    countries = ("GB", "IE")
+    reports = Reports.PUSHED
+    proof = Proof.KEYED
+    repeat_window = timedelta(hours=24)
+    tested = "contract"
+
+    def read_reports(self, call: Call) -> list[Report]:  # noqa: ARG002 (never called)
+        return []
+
+    def look_up(self, refs: object) -> list[Report]:  # noqa: ARG002 (never called)
+        return []
+
+    def check(self) -> Account:
+        return Account(balance=None)
+
+
+class Owl(Provider):
+    code, title, docs = "owl", "Owl", ""
+    reports = Reports.NONE
+    tested = "unverified"
+
+
+def test_a_row_tells_what_the_class_declares_and_can_do() -> None:
+    pigeon, owl = page([Pigeon, Owl]).splitlines()[-2:]
+
+    assert pigeon == (
+        "| [Pigeon SMS](https://pigeon.example/docs) `pigeon` | GB IE | pushed, signed with a key, asked | balance "
+        "|  |  | 24 h | contract |"
+    )
+    assert owl == "| Owl `owl` | worldwide | none |  |  |  |  | unverified |"
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(registry.services().values()), "run python -m providers.kit.table"
