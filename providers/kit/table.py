@@ -48,6 +48,8 @@ def _row(service: type[Provider]) -> tuple[str, ...]:
 def _reports(service: type[Provider]) -> str:
     if service.reports is Reports.NONE:
         return "none"
+    if service.speaks != "http":
+        return "over its own connection"
     told = [f"pushed, {_PROVEN[service.proof]}"] if service.reports is Reports.PUSHED else []
     return ", ".join([*told, *(["asked"] if service.can("look_up") else [])])
 
