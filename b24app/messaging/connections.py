@@ -103,7 +103,9 @@ def refuse_twin(portal: Portal, service: str, account: Mapping[str, str], *, but
     Portal.objects.select_for_update(no_key=True).get(pk=portal.pk)
     names = registry.get(service).identified_by
     mine = Connection.objects.filter(portal=portal, service=service).exclude(state=ConnectionState.REMOVED)
-    for other in mine.exclude(pk=but.pk if but else None) if names else ():
+    if but is not None:
+        mine = mine.exclude(pk=but.pk)
+    for other in mine if names else ():
         if all(other.account.get(name) == account.get(name) for name in names):
             raise ConnectedAlready(other)
 

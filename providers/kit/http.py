@@ -2,9 +2,11 @@
 
 import base64
 import copy
+import socket
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
@@ -12,6 +14,7 @@ from socket import gaierror
 from typing import Any, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
+import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
@@ -134,6 +137,35 @@ class Http:
         """Return the text without secrets and whatever else this clone hides."""
         return self._redactor.strike(text)
 
+    def note(self, exchange: Exchange) -> None:
+        """Record what was said over a wire of another kind, struck as everything is."""
+        request, response, error = (
+            self.strike(text)[:MAX_KEPT] for text in (exchange.request, exchange.response, exchange.error)
+        )
+        self._record(replace(exchange, request=request, response=response, error=error))
+
+    def dial(self, host: str, port: int, timeout: float, *, tls: bool) -> socket.socket:
+        """Return a socket for a protocol that is not HTTP, connected to an address that passed the guard.
+
+        Raises `AccountBlocked` where the address lies inside our walls, `Unreachable` where a proxy is in between, else
+        OSError, UnicodeError or `guard.NotConnected`.
+        """
+        if self._proxies:
+            raise Unreachable(_("This protocol does not pass the proxy of this installation."))
+        try:
+            connected = self._guard.connect(host, port, timeout, None)
+        except AddressRefused:
+            raise _refused(f"{host}:{port}") from None
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not tls:
+            return connected
+        trusted = self._verify if isinstance(self._verify, str) else certifi.where()
+        try:
+            return ssl.create_default_context(cafile=trusted).wrap_socket(connected, server_hostname=host)
+        except OSError:
+            connected.close()
+            raise
+
     def close(self) -> None:
         """Close the pooled connections, for all clones."""
         self._adapter.close()
@@ -214,10 +246,7 @@ class Http:
         try:
             status, headers, body = self._transfer(prepared, timeout)
         except AddressRefused:
-            failure = AccountBlocked(
-                f"{where}: {_('this address may not be reached from here.')}",
-                hint=_("The host name leads to a private or reserved address. Use the public address of the service."),
-            )
+            failure = _refused(where)
         except NotConnected as error:
             failure = Unreachable(f"{where}: {error}")
         except TimedOut:
@@ -271,3 +300,10 @@ class Http:
         named = [f"{name}: {value}" for name, value in headers.items() if name.lower() in _KEPT_HEADERS]
         lines = [first, *named, "", (body or "") if keep else "[not kept]"]
         return self.strike("\n".join(lines).rstrip("\n"))[:MAX_KEPT]
+
+
+def _refused(where: str) -> AccountBlocked:
+    return AccountBlocked(
+        f"{where}: {_('this address may not be reached from here.')}",
+        hint=_("The host name leads to a private or reserved address. Use the public address of the service."),
+    )

@@ -15,8 +15,9 @@ from b24app.messaging.verdicts import Verdict
 from providers.kit.contract import Accepted, Sms
 from providers.kit.errors import SmsError, Throttled, Uncertain, Unreachable
 from providers.kit.http import MAX_KEPT, Exchange, Http
+from providers.kit.smpp.wire import Pdu
 from providers.kit.text import measure
-from providers.smpp import Pdu, Smpp, exchange_status, status_code
+from providers.smpp import Smpp, exchange_status, status_code
 
 log = structlog.get_logger(__name__)
 

@@ -24,7 +24,7 @@ from b24app.messaging.smpp.session import Bound, News, Received, Session, Unboun
 from b24app.messaging.verdicts import KINDS, Kind, Verdict
 from providers.kit.contract import Report
 from providers.kit.errors import AccountBlocked, SmsError
-from providers.smpp import COME_AGAIN
+from providers.kit.smpp.wire import COME_AGAIN
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,8 @@ from b24app.core.times import backoff
 from providers.kit.contract import Report
 from providers.kit.errors import AccountBlocked, Rejected, SmsError, Uncertain, Unreachable
 from providers.kit.http import Exchange
-from providers.smpp import Lost, Pdu, Smpp, Wire
+from providers.kit.smpp.wire import Lost, Pdu, Wire
+from providers.smpp import Smpp
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,180 @@
+"""A connection to a message centre (SMSC) and the units of the protocol (PDU) that pass over it."""
+
+import itertools
+import select
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from smpplib import command, consts, exceptions, smpp
+from smpplib.pdu import extract_command
+
+from providers.kit.guard import NotConnected
+
+UNKNOWN_COMMAND, COME_AGAIN = 0x03, 0x64
+LEAVE_IN = 2.0  # seconds
+LONGEST_PDU = 70_000  # bytes; message_payload may have 64 KB
+LAST_SEQUENCE = 0x7FFFFFFF
+
+
+def c_string(raw: bytes) -> str:
+    return bytes(raw).partition(b"\0")[0].decode("latin-1").strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pdu:
+    """One unit of the protocol as it was read; `fields` and `tlvs` are raw."""
+
+    command: str
+    status: int
+    sequence: int
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    tlvs: Mapping[int, bytes] = field(default_factory=dict)
+
+    def text(self, name: str) -> str:
+        """A C-octet string of the body, "" if absent."""
+        return c_string(self.fields.get(name) or b"")
+
+
+class Lost(Exception):
+    """The connection is over. The words hold no address."""
+
+
+class Wire:
+    """A connection to an SMSC, for one thread: what is put goes out, and what came is returned, in `turn`."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._socket.settimeout(0.0)
+        self._in, self._out = bytearray(), bytearray()
+        self._sequences = itertools.count()
+        self._ended = False
+        self.heard_at = time.monotonic()
+
+    def put(self, name: str, sequence: int | None = None, status: int = 0, **fields: Any) -> int:
+        """Queue a unit, a new one or the answer to `sequence`; returns its sequence number."""
+        number = next(self._sequences) % LAST_SEQUENCE + 1 if sequence is None else sequence
+        self._out += _generated(name, number, status, fields)
+        return number
+
+    def turn(self, seconds: float, bell: int | None = None) -> list[Pdu]:
+        """Write and read until something came, `bell` (a file number) can be read, or the time is up; raises Lost."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._out else 0))
+        if bell is not None:
+            poll.register(bell, select.POLLIN)
+        poll.poll(max(0.0, seconds) * 1000)
+        self._flush()
+        self._fill()
+        found = list(self._whole())
+        if self._ended and not found:
+            raise Lost("the service hung up")
+        return found
+
+    def ask(self, name: str, seconds: float, **fields: Any) -> Pdu:
+        """Put a unit and wait for its answer; raises Lost, also when none comes in time."""
+        sequence, end = self.put(name, **fields), time.monotonic() + seconds
+        while time.monotonic() < end:
+            for pdu in self.turn(end - time.monotonic()):
+                if pdu.sequence == sequence and pdu.command in {f"{name}_resp", "generic_nack"}:
+                    return pdu
+                if pdu.command == "enquire_link":
+                    self.put("enquire_link_resp", pdu.sequence)
+        raise Lost("no answer in time")
+
+    def leave(self) -> None:
+        """Unbind, for as long as that may take, and hang up."""
+        with suppress(Lost, OSError):  # it is over either way
+            self.ask("unbind", LEAVE_IN)
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    def _flush(self) -> None:
+        try:
+            while self._out:
+                del self._out[: self._socket.send(self._out)]
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        except OSError:
+            raise Lost("the connection broke") from None
+
+    def _fill(self) -> None:
+        try:
+            while piece := self._socket.recv(65_536):
+                self._in += piece
+                self.heard_at = time.monotonic()
+            self._ended = True
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        except OSError:
+            raise Lost("the connection broke") from None
+
+    def _whole(self) -> Iterator[Pdu]:
+        while len(self._in) >= 16:
+            (length,) = struct.unpack_from(">L", self._in)
+            if not 16 <= length <= LONGEST_PDU:
+                raise Lost("the service does not speak SMPP")
+            if len(self._in) < length:
+                return
+            raw = bytes(self._in[:length])
+            del self._in[:length]
+            pdu = _parsed(raw)
+            kind, _status, sequence = struct.unpack_from(">LLL", raw, 4)
+            if pdu is not None:
+                yield pdu
+            elif not kind & 0x80000000:
+                self.put("generic_nack", sequence, UNKNOWN_COMMAND)
+
+
+def _generated(name: str, sequence: int, status: int, fields: Mapping[str, Any]) -> bytes:
+    made = smpp.make_pdu(name, client=None, sequence=sequence, status=status, **fields)
+    made.sequence = sequence
+    if name.startswith("bind_"):
+        # smpplib would cut what is longer than the standard has it, and the service refuse the rest.
+        longer = command.Param(type=str, max=256)
+        made.params = {**made.params, "system_id": longer, "password": longer, "system_type": longer}
+    return bytes(made.generate())
+
+
+def _parsed(raw: bytes) -> Pdu | None:
+    """None for what smpplib does not know or cannot read."""
+    try:
+        made = smpp.make_pdu(extract_command(raw), client=None, sequence=0)
+        tlvs: dict[int, bytes] = {}
+        made.parse_optional_params = lambda data: tlvs.update(_tlvs(data))
+        made.parse(raw)
+    except (exceptions.UnknownCommandError, struct.error, ValueError, TypeError, KeyError):
+        return None
+    fields = {name: getattr(made, name, None) for name in made.params if name not in consts.OPTIONAL_PARAMS}
+    return Pdu(command=made.command, status=made.status, sequence=made.sequence, fields=fields, tlvs=tlvs)
+
+
+def _tlvs(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Parameters by tag, whatever their number and length: smpplib stumbles over those it did not expect here."""
+    while len(data) >= 4:
+        tag, length = struct.unpack_from(">HH", data)
+        yield tag, data[4 : 4 + length]
+        data = data[4 + length :]
+
+
+def why(error: Exception) -> str:
+    """Why a connection did not come about or broke, without an address."""
+    if isinstance(error, socket.gaierror | UnicodeError):
+        return "the host name is not known"
+    if isinstance(error, TimeoutError):
+        return "no answer to the attempt to connect"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "the certificate is not valid"
+    if isinstance(error, ssl.SSLError):
+        return "the service does not speak TLS there"
+    return str(error) if isinstance(error, Lost | NotConnected) else "the connection failed"
