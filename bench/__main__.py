@@ -22,6 +22,7 @@ FIGURES: Mapping[str, str] = {
     "latency": "latency",
     "fairness": "fairness",
     "growth": "growth",
+    "journal": "journal",
     # What `end-to-end` brings along, for those who want it alone.
     "rest": "rest",
     "memory": "rest",

@@ -31,6 +31,23 @@ OLD: Mapping[str, str] = {
 }  # fmt: skip
 
 
+# One portal's past as varied as a journal's filters are; 300 days, so that a tenth lies in the usual window.
+AT = AGO.replace("365 days", "300 days")
+VARIED: Mapping[str, str] = {
+    **OLD,
+    **dict.fromkeys(("raw_to", "to"), "'+4477009' || lpad((g % 100000 * 7919 % 100000)::text, 5, '0')"),
+    "status": "CASE WHEN g % 200 < 4 THEN 'failed' WHEN g % 200 < 6 THEN 'undelivered' WHEN g % 200 < 8 THEN 'sent' "
+    "WHEN g % 20000 IN (9, 11) THEN 'queued' ELSE 'delivered' END",
+    "reason": "CASE WHEN g % 200 < 3 THEN 'rejected' WHEN g % 200 = 3 THEN 'invalid_number' "
+    "WHEN g % 200 < 6 THEN 'unreached' WHEN g % 20000 = 9 THEN 'timed_out' ELSE '' END",
+    "phase": "CASE g % 20000 WHEN 9 THEN 'unknown' WHEN 11 THEN 'on_wire' ELSE 'done' END",
+    "module": "(ARRAY['crm', 'bizproc', 'bizproc', 'sender', ''])[1 + (g / 7) % 5]",
+    "origin": "CASE g % 5000 WHEN 13 THEN 'test' WHEN 14 THEN 'card' ELSE 'portal' END",
+    "author_id": "1 + (g / 11) % 40",
+    "received_at": AT, "first_attempt_at": AT, "sent_at": AT, "final_at": f"{AT} + interval '5 seconds'",
+    "expires_at": f"{AT} + interval '1 day'", "day": f"({AT})::date",
+}  # fmt: skip
+
 OLDER: Mapping[str, str] = {name: sql.replace("'1 hour'", "'40 days'") for name, sql in OLD.items()}
 
 
@@ -92,6 +109,15 @@ def grow_old(senders: Sequence[Sender], quiet: Sender, count: int) -> None:
         _report_old(quiet)
     with database.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE) messaging_message, messaging_deliveryreport")
+        cursor.execute("CHECKPOINT")
+
+
+def grow_varied(senders: Sequence[Sender], count: int) -> None:
+    """So many messages of the past 300 days of one portal's senders, of every kind a journal tells apart; vacuumed."""
+    with _without_indexes(Message):
+        multiply(senders, count, VARIED)
+    with database.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE) messaging_message")
         cursor.execute("CHECKPOINT")
 
 

@@ -3,7 +3,7 @@
 API:     https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_SendTextMessage.html
 Sandbox: a new account is in AWS's own sandbox, which sends to confirmed numbers and has simulator numbers
 Checked: 2026-11-25 against the service models of botocore 1.44.8 and docs.aws.amazon.com (EUM event data, event types,
-         SNS verifying signatures, delivery retries); a live account UNVERIFIED
+         SNS verifying signatures, delivery retries), read again 2026-11-25; a live account UNVERIFIED
 """
 
 import base64
@@ -94,7 +94,7 @@ WORDS = {
     "TEXT_UNREACHABLE": Status.UNDELIVERED,
     "TEXT_CARRIER_UNREACHABLE": Status.UNDELIVERED,
     "TEXT_TTL_EXPIRED": Status.UNDELIVERED,
-    "TEXT_UNKNOWN": Status.UNDELIVERED,
+    "TEXT_UNKNOWN": Status.SENT,  # after 72 hours without a word of the operator
     "TEXT_INVALID": Status.FAILED,
     "TEXT_INVALID_MESSAGE": Status.FAILED,
     "TEXT_BLOCKED": Status.FAILED,
@@ -203,7 +203,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
 _EVENTS: Mapping[str, tuple[Reason, str]] = {
     "TEXT_UNREACHABLE": ("", advice.OFF),
     "TEXT_CARRIER_UNREACHABLE": ("", advice.NO_REASON),
-    "TEXT_UNKNOWN": ("", advice.NO_REASON),
+    "TEXT_UNKNOWN": ("", _("The operator sent no receipt. The message may have arrived.")),
     "TEXT_TTL_EXPIRED": ("", advice.EXPIRED),
     "TEXT_INVALID": ("invalid_number", advice.NUMBER),
     "TEXT_INVALID_MESSAGE": ("invalid_request", advice.TEXT),

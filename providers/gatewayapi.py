@@ -2,7 +2,8 @@
 
 API:     https://gatewayapi.com/docs/apis/rest/
 Sandbox: none; a new account has some credit
-Checked: 2026-11-25 against the vendor's docs (onlinecity/gatewayapi-docs) and reference/services/gatewayapi.md
+Checked: 2026-11-25 against the vendor's docs (onlinecity/gatewayapi-docs) and reference/services/gatewayapi.md;
+         read again 2026-11-25
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +40,7 @@ _API_CODES: Mapping[str, tuple[Reason, str]] = {
     "0210 0211 0221 0223 0224 0225 0226 0229": ("auth", advice.CREDENTIALS),
     "0212 0213": ("auth", advice.OUR_ADDRESS),
     "0214": ("duplicate", advice.REPEATED),
-    "0215": ("opt_out", advice.STOP_LIST),
+    "0215": ("blocked", advice.STOP_LIST),
     "0216": ("balance", advice.TOP_UP),
     "0217": ("blocked", advice.COUNTRY),
     "0218 021E 0311": ("invalid_request", advice.SETTING),
@@ -141,7 +142,7 @@ class GatewayApi(Provider):
         wanted = {
             "recipients": [{"msisdn": sms.to.removeprefix("+")}],
             "message": sms.text,
-            "sender": sms.sender,
+            "sender": sms.sender.removeprefix("+"),
             "encoding": "UCS2" if measure(sms.text).encoding == UCS_2 else "UTF8",
             "class": sms.options.get("message_class", "standard"),
             "userref": sms.reference,

@@ -94,7 +94,7 @@ class OwnGateway(Provider):
     """What goes on the wire is what the administrator wrote, with each placeholder escaped for its place."""
 
     code = "http"
-    title = "Your own gateway"
+    title = _("Your own gateway")
     docs = "https://en.wikipedia.org/wiki/SMS_gateway"
     fields = (
         Choice("method", _("Method"), choices=(("POST", "POST"), ("GET", "GET"), ("PUT", "PUT")), default="POST"),

@@ -2,7 +2,8 @@
 
 API:     https://www.infobip.com/docs/api/channels/sms
 Sandbox: a free trial account, which sends to the number it was opened with
-Checked: 2026-11-25 against the vendor's OpenAPI file 3.210.0, its Java and Python clients and its list of status codes
+Checked: 2026-11-25 against the vendor's OpenAPI file 3.210.0, its Java and Python clients and its list of status codes;
+         read again 2026-11-25
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from decimal import Decimal
 
 from providers.kit import advice
 from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Report, Reports, Sms, Status
-from providers.kit.errors import Hint, Reason
+from providers.kit.errors import AccountBlocked, Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.reply import dig, rows_at, text_at
@@ -204,7 +205,11 @@ class Infobip(Provider):
 
     def _refuse_what_failed(self, reply: Reply, code: str, reference: str) -> None:
         """A repeat may find the id used up by a first try that was refused, for want of money say: it was not taken."""
-        for earlier in self.look_up([reference]) if code == DUPLICATE else ():
+        try:
+            known = self.look_up([reference]) if code == DUPLICATE else []
+        except AccountBlocked:
+            return  # a key that may only send, and the sending was not refused for it
+        for earlier in known:
             if earlier.status in {Status.FAILED, Status.UNDELIVERED}:
                 raise reply.refusal(earlier.code, earlier.word)
 
@@ -259,6 +264,7 @@ def _report(row: object) -> Report | None:
 def _price(row: object) -> tuple[Decimal | None, str]:
     """The price is of each part."""
     price, parts = dig(row, "price.pricePerMessage"), dig(row, "messageCount")
+    price = None if price is True else price  # which is an int, too
     if not isinstance(price, int | float) or not 0 < price < 1_000_000 or not isinstance(parts, int):
         return None, ""
     return Decimal(str(price)) * parts, text_at(row, "price.currency").upper()

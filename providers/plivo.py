@@ -2,7 +2,8 @@
 
 API:     https://www.plivo.com/docs/messaging/api/messages/
 Sandbox: a trial account, to numbers verified in its console
-Checked: 2026-11-25 against the vendor's documentation, plivo-python 4 and reference/services/plivo.md
+Checked: 2026-11-25 against the vendor's documentation, plivo-python 4 and reference/services/plivo.md;
+         read again 2026-11-25
 """
 
 import base64

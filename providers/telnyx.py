@@ -2,11 +2,13 @@
 
 API:     https://developers.telnyx.com/api-reference/messages/send-a-message
 Sandbox: none; a trial account sends to verified numbers
-Checked: 2026-11-25 against the vendor's error, rate and webhook pages, telnyx-python and reference/services/telnyx.md
+Checked: 2026-11-25 against the vendor's error, rate and webhook pages, telnyx-python and reference/services/telnyx.md;
+         read again 2026-11-25 against its page on spend limits
 """
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from cryptography.exceptions import InvalidSignature
@@ -89,7 +91,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "40329": ("blocked", advice.REGISTER_SENDER),
     "40330": ("invalid_request", _NOT_READY),
     "40331": ("blocked", _COUNTRIES),
-    "40333": ("balance", advice.TOP_UP),
+    "40333": ("throttled", advice.DAY_LIMIT),  # of one messaging profile, until midnight UTC
     # Told by reports.
     "40001": ("invalid_number", advice.NOT_MOBILE),
     "40002": ("blocked", advice.SPAM),
@@ -111,6 +113,9 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "40019": ("blocked", advice.REGISTER_SENDER),
     "40020": ("blocked", advice.STOPPED),
 }
+
+_PROFILE_OFF = "40312"
+_MALFORMED = {"10002", "10016"}
 
 BASE = "https://api.telnyx.com/v2"
 TOLERANCE = 300
@@ -237,7 +242,16 @@ class Telnyx(Provider):
 
     def _expect(self, reply: Reply) -> Reply:
         words = "errors.0.detail" if reply.find("errors.0.detail") else "errors.0.title"
-        return reply.expect(self.hints, code="errors.0.code", words=words)
+        return reply.expect(self._hints(reply), code="errors.0.code", words=words)
+
+    def _hints(self, reply: Reply) -> Mapping[str, Hint]:
+        """What is the fault of one sender neither stops the account nor speaks against the number."""
+        code, hints = reply.find("errors.0.code"), self.hints
+        if code == _PROFILE_OFF and not self.account["messaging_profile_id"]:
+            return {**hints, code: replace(hints[code], reason="invalid_request")}
+        if code in _MALFORMED and reply.find("errors.0.source.pointer") == "/from":
+            return {**hints, code: replace(hints[code], reason="invalid_request", text=advice.SENDER)}
+        return hints
 
 
 def _reports(message: object) -> list[Report]:

@@ -2,7 +2,7 @@
 
 API:     https://www.twilio.com/docs/messaging/api/message-resource
 Sandbox: test credentials of the account, with the magic numbers +1 500 555 00xx; or Sendline's own
-Checked: 2026-11-23 against reference/services/twilio.md
+Checked: 2026-11-23 against reference/services/twilio.md; read again 2026-11-25 against the vendor's list of error codes
 """
 
 import base64
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
+from providers.kit import advice
 from providers.kit.contract import (
     Accepted,
     Account,
@@ -57,19 +58,25 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "14107": ("throttled", _TOO_FAST),
     "63018": ("throttled", _TOO_FAST),
     "30022": ("throttled", _TOO_FAST),
+    "63038": ("throttled", advice.DAY_LIMIT),
     "21611": ("throttled", _("The queue of this sender is full at Twilio. It goes on by itself.")),
     "30410": ("uncertain", _("Twilio waited for another system in vain. Look at the message in the Twilio console.")),
     "20003": ("auth", _CREDENTIALS),
     "20005": ("auth", _SUSPENDED),
     "20006": ("auth", _("This key may not do that. Use the Auth Token, or a key with all permissions.")),
+    "20008": ("auth", advice.RIGHTS),
     "10001": ("auth", _SUSPENDED),
     "30002": ("auth", _SUSPENDED),
     "20404": ("auth", _("Twilio does not know this account. Check the Account SID and the address of the service.")),
     "21211": ("invalid_number", _NUMBER),
     "21214": ("invalid_number", _NUMBER),
+    "21217": ("invalid_number", _NUMBER),
+    "21265": ("invalid_number", _NUMBER),
+    "21266": ("invalid_number", _NUMBER),
     "21604": ("invalid_number", _NUMBER),
     "21612": ("invalid_number", _("Twilio cannot reach this number from this sender. Try another sender.")),
     "21614": ("invalid_number", _("This is not a mobile number.")),
+    "21635": ("invalid_number", advice.NOT_MOBILE),
     "63024": ("invalid_number", _NUMBER),
     "21610": ("opt_out", _("The person replied STOP to this sender. Only they can allow messages again, with START.")),
     "21408": ("blocked", _("Allow this country in the Twilio console: Messaging, Settings, Geo permissions.")),
@@ -78,14 +85,26 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "30007": ("blocked", _("The operator took the message for spam. Change the text, or register the sender.")),
     "30023": ("blocked", _("The daily limit of this brand is used up. It opens again tomorrow.")),
     "30027": ("blocked", _("The daily limit at the operator is used up. It opens again tomorrow.")),
+    **dict.fromkeys(("30018", "30024", "30033", "30034"), ("blocked", advice.REGISTER_SENDER)),
+    **dict.fromkeys(("30035", "30040", "30041", "30042"), ("blocked", advice.REGISTER_SENDER)),
     "30032": ("blocked", _("This toll-free number is not verified yet. Verify it in the Twilio console.")),
+    **dict.fromkeys(("30037", "30039", "30450"), ("blocked", advice.STOPPED)),
+    "30454": ("blocked", advice.DAY_LIMIT),
+    "30038": ("blocked", advice.TEXT),
     "21212": ("invalid_request", _SENDER),
+    **dict.fromkeys(("21210", "21267", "21601", "21607", "21616"), ("invalid_request", _SENDER)),
+    **dict.fromkeys(("21657", "21659", "21660", "21661", "21709", "21910"), ("invalid_request", _SENDER)),
     "21603": ("invalid_request", _("There is no sender. Choose one, or set a Messaging Service.")),
     "21606": ("invalid_request", _SENDER),
     "21703": ("invalid_request", _("The Messaging Service has no sender. Add one in the Twilio console.")),
     "21704": ("invalid_request", _("The Messaging Service has no sender for this country. Add one.")),
     "21705": ("invalid_request", _("There is no such Messaging Service. Check its SID.")),
+    **dict.fromkeys(("21701", "21702"), ("invalid_request", _SETTING)),
     "21602": ("invalid_request", _("The text is empty.")),
+    "21618": ("invalid_request", advice.TEXT),
+    "21619": ("invalid_request", advice.EMPTY),
+    "30019": ("invalid_request", advice.TOO_LONG),
+    "30044": ("invalid_request", advice.TOO_LONG),
     "21617": ("invalid_request", _("The text is longer than 1600 characters.")),
     "21609": ("invalid_request", _("Twilio does not accept our report address. Tell whoever runs this application.")),
     "21620": ("invalid_request", _SETTING),
@@ -95,6 +114,10 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "30003": ("", _("The phone is switched off or out of reach.")),
     "30005": ("invalid_number", _("The number is not in use any more.")),
     "30006": ("invalid_number", _("This is a landline, or its operator cannot be reached.")),
+    "30017": ("", _("The operator had trouble with its network. Try again later.")),
+    "30036": ("", advice.EXPIRED),
+    **dict.fromkeys(("30453", "30485"), ("", advice.NO_REASON)),
+    "30500": ("", advice.LOOK_THERE),
     "30008": ("", _("The operator gave no reason. Try again later.")),
 }
 
@@ -228,11 +251,15 @@ class Twilio(Provider):
 
     def check(self) -> Account:
         sid = quote(self.account["account_sid"], safe="")
-        account = self._expect(self.http.get(f"{self._base()}/{sid}.json", auth=self._auth()))
+        # With the Auth Token: an API key may not read the account, and reports are signed with the token in any case.
+        token = (self.account["account_sid"], self.account["auth_token"])
+        account = self._expect(self.http.get(f"{self._base()}/{sid}.json", auth=token))
         found = account.need("sid")
         if account.find("status") in {"suspended", "closed"}:
             raise AccountBlocked(code="30002", hint=_SUSPENDED)
-        balance = self._expect(self.http.get(self._url("Balance.json"), auth=self._auth()))
+        balance = self.http.get(self._url("Balance.json"), auth=self._auth())
+        if balance.status != 404:  # a subaccount has none: its parent pays
+            self._expect(balance)
         return Account(
             label=account.find("friendly_name") or found,
             balance=balance.number("balance"),

@@ -3,7 +3,7 @@
 API:     https://developers.facebook.com/docs/whatsapp/cloud-api
 Sandbox: the test number of a Meta app, which writes to five confirmed numbers
 Checked: 2026-11-25 against reference/services/whatsapp_cloud.md and Meta's error codes as developers.kaleyra.io and
-         help.verloop.io keep them; Meta's own pages could not be read
+         help.verloop.io keep them; Meta's own pages could not be read; read again 2026-11-25
 """
 
 import hashlib
@@ -46,6 +46,8 @@ _MANAGER = _("Meta restricts this number or its account. Look at both in the Wha
 _NO_WHATSAPP = _("The number has no WhatsApp, or cannot receive this message there.")
 _WINDOW = _("More than 24 hours have passed since the person wrote last. Choose a template for this sender.")
 _TEMPLATE = _("Meta does not take this template or its variables. Compare the sender with the WhatsApp Manager.")
+# Code 100 is a wrong parameter, but with this subcode the address: no such number, or not one that the token may use.
+_NO_SUCH_OBJECT = "33"
 _NUMBER_ID = _("In the Meta app: WhatsApp, API setup, below the number it sends from.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
@@ -213,7 +215,10 @@ class WhatsApp(Provider):
         if reply.ok:
             return reply
         told = (reply.find("error.message"), reply.find("error.error_data.details"))
-        raise reply.refusal(reply.find("error.code"), ": ".join(part for part in told if part), self.hints)
+        code, hints = reply.find("error.code"), self.hints
+        if code == "100" and reply.find("error.error_subcode") == _NO_SUCH_OBJECT:
+            hints = {**hints, code: hints["190"]}
+        raise reply.refusal(code, ": ".join(part for part in told if part), hints)
 
 
 def _plain(sms: Sms) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """What went wrong with an account or a message, why, and what to do, in the words of whoever can mend it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -170,6 +170,15 @@ def of_end(message: Message) -> Explained | None:
     )
 
 
+def of_reason(reason: str, services: Collection[str]) -> Explained:
+    """Why many messages ended, in short, and what helps; the latter may name the service, so there must be only one."""
+    # What a service says of one message stands on that message's page only.
+    _what, todo = ("", "") if reason == Reason.REJECTED else _REASONS.get(reason, _NO_REASON)
+    titles = [service_title(service) for service in services]
+    words = str(todo).format(service=titles[0]) if len(titles) == 1 else "" if "{" in str(todo) else str(todo)
+    return Explained(what=in_short(reason), todo=words)
+
+
 def of_wait(message: Message) -> Explained | None:
     """Why a message waits; None for one that does not."""
     if message.phase != Phase.WAITING:
@@ -195,6 +204,40 @@ def _wait(message: Message) -> Words:
     if message.wait == Wait.PAUSED and message.sender.paused_at is not None:
         return _PAUSED_SENDER
     return _WAITS[message.wait]
+
+
+def meanings() -> list[tuple[str, str, Words]]:
+    """Each of the five words and the open question: its code, the word and what it means."""
+    return [(code, str(word), means) for code, (word, means) in _MEANINGS.items()]
+
+
+def waits() -> dict[str, list[str]]:
+    """What a message may wait for: in short, and in the words that stand on such messages."""
+    names = {"service": gettext("the service"), "connection": "…", "sender": "…"}
+    found: dict[str, list[str]] = {}
+    for wait, words in _WAITS.items():
+        told = str(words).format(**names)
+        found.setdefault(waiting_in_short(wait) or gettext("Queued"), []).append(told[:1].upper() + told[1:])
+    return found
+
+
+_MEANINGS: Mapping[str, tuple[Words, Words]] = {
+    "queued": (
+        _("Queued"),
+        _("Sendline has it, the service not yet: it waits for its turn or is being handed over just now."),
+    ),
+    "sent": (_("Sent"), _("The service has taken it. Whether it arrives is not known yet, and some never tell.")),
+    "delivered": (_("Delivered"), _("The service says that it has reached the phone.")),
+    "undelivered": (_("Undelivered"), _("The service has tried, but the phone was not reached.")),
+    "failed": (
+        _("Failed"),
+        _("It was not sent: the service refused it, or it was stopped here. Its page says why."),
+    ),
+    "unknown": (
+        _("Outcome unknown"),
+        _("It may have been sent: the service fell silent before it answered. An administrator decides what to do."),
+    ),
+}
 
 
 def expires_first(message: Message) -> bool:

@@ -8,14 +8,15 @@ from datetime import date, datetime, time, timedelta
 from functools import reduce
 from operator import and_
 from typing import Any, Self
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
-from django.db.models import Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from b24app.messaging.models import Sender
+from b24app.messaging.many import Act
+from b24app.messaging.models import Connection, Sender
 from b24app.messaging.statuses import Origin, Phase, Reason, Status
 from providers.kit.phones import BadNumber, read_number
 
@@ -42,6 +43,15 @@ SOURCES: Mapping[str, tuple[str | Promise, Q]] = {
     "resend": (_("Sent again by hand"), Q(origin=Origin.RESEND)),
 }
 
+_ACTS: Mapping[str, tuple[Act, ...]] = {
+    "": (Act.RESEND, Act.MARK_SENT, Act.CANCEL),
+    "waiting": (Act.CANCEL,),
+    "unknown": (Act.RESEND, Act.MARK_SENT),
+    "sent": (),
+    "delivered": (),
+    "undelivered": (Act.RESEND,),
+    "failed": (Act.RESEND,),
+}
 INDEXED_STATUSES = ("unknown", "undelivered", "failed")
 INDEXED_SOURCES = ("card", "test", "resend")
 
@@ -52,8 +62,10 @@ class Filters:
 
     status: str = ""
     sender: str = ""
+    service: str = ""  # its code; only links ask for it
     source: str = ""
     error: str = ""
+    employee: str = ""  # the portal's user id
     phone: str = ""
     since: date | None = None
     until: date | None = None
@@ -64,12 +76,24 @@ class Filters:
         return cls(
             status=_known(query.get("status", ""), STATUSES),
             sender=_uuid(query.get("sender", "")),
+            service=_code(query.get("service", "")),
             source=_known(query.get("source", ""), SOURCES),
             error=_known(query.get("error", ""), Reason.values),
+            employee=_user(query.get("employee", "")),
             phone=query.get("phone", "").strip()[:40],
             since=_first_day(query.get("since", "")),
             until=_date(query.get("until", "")),
         )
+
+    @classmethod
+    def of(cls, written: str) -> Self:
+        """Read what `written` made."""
+        return cls.read(dict(parse_qsl(written)))
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """What can be done at all with messages that these filters find."""
+        return _ACTS[self.status]
 
     def written(self, **changes: Any) -> str:
         """The query of an address with these filters, changed."""
@@ -107,10 +131,15 @@ class Filters:
             found.append((STATUSES[self.status][1], self.status in INDEXED_STATUSES))
         if self.source:
             found.append((SOURCES[self.source][1], self.source in INDEXED_SOURCES))
+        if self.employee:
+            found.append((Q(author_id=int(self.employee)), True))
         if self.sender:
             # Not a join, which the planner may begin with the wrong table.
             senders = Sender.objects.filter(uuid=uuid.UUID(self.sender)).values("pk")
             found.append((Q(sender_id=Subquery(senders)), False))
+        if self.service:
+            mine = Connection.objects.filter(pk=OuterRef("connection_id"), service=self.service)
+            found.append((Q(Exists(mine)), False))
         indexed = [condition for condition, has_index in found if has_index]
         others = [condition for condition, has_index in found if not has_index]
         return reduce(and_, indexed[:1], Q()), reduce(and_, indexed[1:] + others, Q())
@@ -131,6 +160,15 @@ def by_number(typed: str, country: str, column: str = "to") -> tuple[Q, bool]:
 
 def _known(value: str, values: Iterable[str]) -> str:
     return value if value and value in values else ""
+
+
+def _user(value: str) -> str:
+    """A user id as the portal writes it; no longer than a column holds."""
+    return value if re.fullmatch(r"[1-9][0-9]{0,17}", value) else ""
+
+
+def _code(value: str) -> str:
+    return value if len(value) <= 20 and value.isidentifier() else ""
 
 
 def _uuid(value: str) -> str:

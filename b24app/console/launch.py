@@ -12,13 +12,14 @@ from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from b24app.console import cards
 from b24app.console.framed import address
 from b24app.console.languages import to_django
 from b24app.console.models import Preference
 from b24app.console.shell import shell
 from b24app.messaging import bell
-from b24app.portals import installation
-from b24app.portals.errors import NotOurs, PortalError
+from b24app.portals import entities, installation
+from b24app.portals.errors import NotOurs, PortalError, Refused
 from b24app.portals.identity import Launch, verify_launch
 from b24app.portals.tickets import LIFETIME, mint
 
@@ -39,6 +40,28 @@ def installer(request: HttpRequest) -> HttpResponse:
     return _enter(request, at_installer=True)
 
 
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+def card(request: HttpRequest) -> HttpResponse:
+    """The tab on a CRM card. Which one is the browser's claim: the portal is asked, with the visitor's own token."""
+    if request.method != "POST":
+        return _page(request, "console/launch_outside.html")
+    try:
+        launch = verify_launch(request.GET, request.POST)
+        _begin(launch, at_installer=False)
+        entity = entities.look(
+            launch.portal, request.POST.get("AUTH_ID", ""), launch.placement, launch.placement_options
+        )
+    except NotOurs as refusal:
+        return _page(request, "console/launch_refused.html", words=refusal.words)
+    except Refused:
+        return _page(request, "console/launch_entity.html")
+    except PortalError:
+        return _page(request, "console/launch_unanswered.html")
+    signed = cards.sign(entity, launch.portal, launch.user_id)
+    return _shell(request, launch, address(launch.portal, "card", signed=signed))
+
+
 def _enter(request: HttpRequest, *, at_installer: bool) -> HttpResponse:
     if request.method != "POST":
         return _page(request, "console/launch_outside.html")
@@ -50,14 +73,22 @@ def _enter(request: HttpRequest, *, at_installer: bool) -> HttpResponse:
         return _page(request, "console/launch_unanswered.html")
     start = "install" if at_installer or launch.first_time else "home"
     # Whoever is not an administrator reads so at the installer; nothing is begun for them.
-    change = installation.opened(launch, at_installer=at_installer and launch.is_admin)
+    _begin(launch, at_installer=at_installer and launch.is_admin)
+    return _shell(request, launch, address(launch.portal, start))
+
+
+def _begin(launch: Launch, *, at_installer: bool) -> None:
+    change = installation.opened(launch, at_installer=at_installer)
     if change.wants_reconcile:
         bell.reconcile(launch.portal.pk)
+
+
+def _shell(request: HttpRequest, launch: Launch, start: str) -> HttpResponse:
     request.frame_origin = launch.portal.origin  # type: ignore[attr-defined]  # read by FramePolicy
     preference = Preference.of(launch.portal, launch.user_id)
     return shell(
         launch.portal,
-        address(launch.portal, start),
+        start,
         ticket=_ticket(launch),
         language=preference.language or to_django(launch.language),
         theme=preference.theme,
@@ -108,6 +139,7 @@ def reconnected(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("app/", main, name="main"),
+    path("card/", card, name="card-tab"),
     path("session/", session, name="session"),
     path("oauth/", reconnected, name="oauth"),
 ]

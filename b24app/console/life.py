@@ -54,7 +54,8 @@ def source(message: Message) -> str:
 def no_text(message: Message, portal: Portal) -> str:
     """What stands where a message has no text."""
     emptied_to = portal.texts_emptied_to
-    if emptied_to and message.received_at < emptied_to:
+    is_forgotten = not (message.to or message.raw_to)  # of a single person, before the time of all
+    if is_forgotten or (emptied_to and message.received_at < emptied_to):
         return gettext("(no longer kept)")
     return gettext("(no text)")
 

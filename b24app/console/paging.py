@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -40,12 +41,37 @@ class Search:
 
     def page(self, before: str, after: str) -> Page:
         """The messages older than one, newer than another, or the newest; both are references, "" for none."""
-        place = self._place(after)
+        place = self.place(after)
         if place is not None:
             page = self._newer(place)
             if page.messages or page.newer:
                 return page
-        return self._older(self._place(before))
+        return self._older(self.place(before))
+
+    def after(
+        self, place: Place | None, most: int, columns: Sequence[str]
+    ) -> tuple[list[tuple[Any, ...]], Place | None]:
+        """At most so many of what fits, older than a place, and the place to go on from; None: there is no more.
+
+        A row is its place, then the columns. Where hardly anything fits, few rows or none come, but soon.
+        """
+        listed = self.listed.filter(_older(place)) if place else self.listed
+        listed = listed.order_by(*NEWEST_FIRST)
+        end = None
+        if self.fitting:
+            end = next(iter(listed.values_list("received_at", "pk")[WALK - 1 : WALK]), None)
+            if end:
+                listed = listed.filter(_newer((end[0], end[1] - 1)))
+        found = list(listed.filter(self.fitting).values_list("received_at", "pk", *columns)[:most])
+        return found, (found[-1][0], found[-1][1]) if len(found) == most else end
+
+    def place(self, reference: str) -> Place | None:
+        """A message's place in the order; its reference stands in addresses, its id only in logs."""
+        try:
+            found = Message.objects.filter(portal=self.portal, reference=uuid.UUID(reference))
+        except ValueError:
+            return None
+        return found.values_list("received_at", "pk").first()
 
     def _older(self, place: Place | None) -> Page:
         listed = self.listed.filter(_older(place)) if place else self.listed
@@ -77,14 +103,6 @@ class Search:
                 end = Message.objects.values_list("reference", flat=True).get(pk=last[0][1]).hex
         found = list(listed.filter(self.fitting).select_related("sender", "connection")[: PAGE + 1])
         return found[:PAGE], len(found) > PAGE, end
-
-    def _place(self, reference: str) -> Place | None:
-        """A message's place in the order; its reference stands in addresses, its id only in logs."""
-        try:
-            found = Message.objects.filter(portal=self.portal, reference=uuid.UUID(reference))
-        except ValueError:
-            return None
-        return found.values_list("received_at", "pk").first()
 
 
 def _older(than: Place) -> Q:

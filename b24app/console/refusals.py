@@ -91,7 +91,7 @@ def of_portal(error: portal_errors.PortalError) -> Explained:
             todo = _("The sender is saved here and is registered as soon as the portal lets us.")
         case portal_errors.PortalGone():
             what = _("The portal says that Sendline is not installed there any more.")
-            todo = _("Install it again from the market.")
+            todo = _("Install it again from the Market.")
         case portal_errors.Refused():
             what, todo, _field = _refusal(error.code, error.words)
         case _:

@@ -16,7 +16,7 @@ MOST_LINES = 100_000
 BOM = "\ufeff"
 LONGEST_LINE_SHOWN = 60
 # What a spreadsheet takes for the beginning of a formula.
-_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+_FORMULA = frozenset("=+-@\t\r\n")
 # A number can do no harm as one, and other systems want it as it is.
 _NUMBER = re.compile(r"\+[0-9]{1,15}")
 _NUMBER_COLUMNS = frozenset({"number", "phone", "phone number", "to", "номер", "телефон", "номер телефона"})
@@ -54,7 +54,7 @@ class Understood:
 def cell(value: object) -> str:
     """A value as a cell of a CSV file that no spreadsheet computes."""
     text = str(value)
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    return f"'{text}" if text[:1] in _FORMULA and not _NUMBER.fullmatch(text) else text
 
 
 def written(rows: Iterable[Sequence[object]]) -> Iterator[str]:
@@ -67,6 +67,18 @@ def written(rows: Iterable[Sequence[object]]) -> Iterator[str]:
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
+
+
+def gathered(lines: Iterable[str], size: int = 32_768) -> Iterator[str]:
+    """The same in pieces of about so many characters: each piece is a call of its own to the network."""
+    piece, length = [], 0
+    for line in lines:
+        piece.append(line)
+        length += len(line)
+        if length >= size:
+            yield "".join(piece)
+            piece, length = [], 0
+    yield "".join(piece)
 
 
 def understand(file: IO[bytes], country: str) -> Understood:

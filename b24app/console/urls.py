@@ -4,17 +4,24 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from b24app.console import launch
 from b24app.console.screens import (
+    card,
     connect,
     counting,
+    export,
+    guide,
     home,
     install,
     journal,
     limits,
+    many,
     message,
+    personal,
     reconnect,
+    reports,
     senders,
     settings,
     stoplist,
+    support,
     testing,
 )
 
@@ -26,15 +33,26 @@ SCREENS: list[URLPattern | URLResolver] = [
     *testing.urlpatterns,
     *counting.urlpatterns,
     *journal.urlpatterns,
+    *reports.urlpatterns,
+    *export.urlpatterns,
+    *many.urlpatterns,
     *message.urlpatterns,
     *settings.urlpatterns,
+    *personal.urlpatterns,
     *limits.urlpatterns,
     *stoplist.urlpatterns,
     *reconnect.urlpatterns,
+    *guide.urlpatterns,
+    *support.urlpatterns,
+    *card.urlpatterns,
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *launch.urlpatterns,
     *stoplist.downloads,
+    *personal.downloads,
+    *reports.downloads,
+    *export.downloads,
+    *support.downloads,
     path("p/<str:key>/", include(SCREENS)),
 ]

@@ -7,37 +7,52 @@ from typing import Any
 from django.utils import timezone
 
 from b24app.core import statement
+from b24app.messaging.breakdowns import end_in_sql, source_in_sql
 from b24app.messaging.statuses import Change, Climb, Count
 
 COLUMNS = ("status", "reason", "code", "detail", "ref", "parts", "price", "currency", "poll_at")
 RANK = "array_position(ARRAY['queued', 'sent', 'failed', 'delivered'], replace({}, 'undelivered', 'failed'))"
 
-# Rows are locked in id order, so that two of these never wait for each other in a circle.
+# Rows are locked in id order, so that two of these never wait for each other in a circle. What was here before the
+# breakdowns were has no country: it is not noted for them.
 ADVANCE = f"""
 WITH change AS (
     SELECT * FROM json_to_recordset(%s)
            AS c(id bigint, status text, reason text, code text, detail text, ref text, parts int, price numeric,
                 currency text, poll_at timestamptz)
 ), old AS (
-    SELECT m.id, m.status, m.reason, m.parts, m.price, m.currency
+    SELECT m.id, m.status, m.reason, m.parts, m.price, m.currency,
+           coalesce(m.sent_at, m.first_attempt_at, m.received_at) AS taken_at
     FROM messaging_message m WHERE m.id IN (SELECT id FROM change) ORDER BY m.id FOR UPDATE
+), climbed AS (
+    UPDATE messaging_message m SET
+        status = c.status, phase = 'done', wait = '', due_at = NULL, lease_until = NULL, reason = c.reason,
+        service_code = left(c.code, 60), detail = left(c.detail, 300), ref = coalesce(nullif(c.ref, ''), m.ref),
+        parts = coalesce(c.parts, m.parts), price = coalesce(c.price, m.price),
+        currency = coalesce(nullif(c.currency, ''), m.currency),
+        sent_at = CASE WHEN c.status = 'failed' THEN m.sent_at ELSE coalesce(m.sent_at, %s) END,
+        final_at = CASE WHEN c.status <> 'sent' THEN %s::timestamptz END,
+        poll_at = CASE WHEN c.status = 'sent' THEN c.poll_at END,
+        push_tries = 0,
+        push_at = CASE WHEN m.message_id IS NULL THEN NULL
+                       WHEN c.status <> 'sent' THEN greatest(%s, m.received_at + interval '5 seconds')
+                       WHEN m.pushed = 'queued' THEN %s END
+    FROM change c JOIN old ON old.id = c.id
+    WHERE m.id = c.id AND {RANK.format("old.status")} < {RANK.format("c.status")}
+    RETURNING m.id, m.portal_id, m.connection_id, m.sender_id, m.day,
+        old.status AS was, old.reason AS was_reason, old.parts AS was_parts, old.price AS was_price,
+        old.currency AS was_currency, m.status, m.reason, m.parts, m.price, m.currency,
+        m.country, {source_in_sql("m")} AS source, m.author_id,
+        {end_in_sql("old")} AS began, {end_in_sql("m")} AS became,
+        CASE WHEN m.status = 'delivered' THEN greatest(extract(epoch FROM m.final_at - old.taken_at), 0) END AS took
+), noted AS (
+    INSERT INTO messaging_uncountedclimb
+        (sender_id, day, country, source, author_id, was, was_price, was_currency, became, price, currency, took)
+    SELECT sender_id, day, country, source, author_id, began, was_price, was_currency, became, price, currency, took
+    FROM climbed WHERE country IS NOT NULL
 )
-UPDATE messaging_message m SET
-    status = c.status, phase = 'done', wait = '', due_at = NULL, lease_until = NULL, reason = c.reason,
-    service_code = left(c.code, 60), detail = left(c.detail, 300), ref = coalesce(nullif(c.ref, ''), m.ref),
-    parts = coalesce(c.parts, m.parts), price = coalesce(c.price, m.price),
-    currency = coalesce(nullif(c.currency, ''), m.currency),
-    sent_at = CASE WHEN c.status = 'failed' THEN m.sent_at ELSE coalesce(m.sent_at, %s) END,
-    final_at = CASE WHEN c.status <> 'sent' THEN %s::timestamptz END,
-    poll_at = CASE WHEN c.status = 'sent' THEN c.poll_at END,
-    push_tries = 0,
-    push_at = CASE WHEN m.message_id IS NULL THEN NULL
-                   WHEN c.status <> 'sent' THEN greatest(%s, m.received_at + interval '5 seconds')
-                   WHEN m.pushed = 'queued' THEN %s END
-FROM change c JOIN old ON old.id = c.id
-WHERE m.id = c.id AND {RANK.format("old.status")} < {RANK.format("c.status")}
-RETURNING m.id, m.portal_id, m.connection_id, m.sender_id, m.day,
-          old.status, old.reason, old.parts, old.price, old.currency, m.status, m.reason, m.parts, m.price, m.currency
+SELECT id, portal_id, connection_id, sender_id, day, was, was_reason, was_parts, was_price, was_currency,
+       status, reason, parts, price, currency FROM climbed
 """  # noqa: S608 - made of constants
 
 

@@ -69,6 +69,21 @@ def reconcile(portal_id: int) -> None:
     _ring("reconcile", portal_id, queue="care")
 
 
+def note(portal_id: int, *, at: datetime | None = None) -> None:
+    """What was sent from a portal's CRM cards wants to be noted there."""
+    _ring("note", portal_id, queue="push", at=at)
+
+
+def notify(portal_id: int, *, at: datetime | None = None) -> None:
+    """A portal's administrators may have to be told of something."""
+    _ring("notify", portal_id, queue="care", at=at)
+
+
+def erase(erasure_id: int, *, at: datetime | None = None) -> None:
+    """A number is to be forgotten."""
+    _ring("erase", erasure_id, queue="care", at=at)
+
+
 def heard(kind: str, pk: int, when: str) -> None:
     """A task begins: from here on a new ring is not dropped, so nothing that comes during it is missed."""
     try:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from hashlib import blake2s
 from zoneinfo import ZoneInfo
 
 from django.db import connection as database
@@ -125,6 +126,17 @@ def forget_old() -> int:
     """Remove the counts of windows long over; answers how many."""
     old = CapUse.objects.filter(since__lt=timezone.now() - KEPT).order_by("since").values_list("pk", flat=True)[:5000]
     return CapUse.objects.filter(pk__in=list(old)).delete()[0]
+
+
+def recipient_key(number: str) -> str:
+    """The key of a recipient's windows. Counting needs no numbers, so none is written down for it."""
+    return blake2s(number.encode(), digest_size=16).hexdigest()
+
+
+def forget(portal_id: int, number: str) -> None:
+    """Remove the counts of one recipient."""
+    kinds = [Kind.RECIPIENT_HOUR.value, Kind.RECIPIENT_DAY.value]
+    CapUse.objects.filter(portal_id=portal_id, kind__in=kinds, key=recipient_key(number)).delete()
 
 
 # DO UPDATE, though it changes nothing, takes the lock and reads what was last committed; DO NOTHING does neither.

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from hashlib import blake2s
 
 from django.utils import timezone
 
@@ -63,8 +62,7 @@ def _quiet_until(message: Message, view: View, now: datetime) -> datetime | None
 
 def _caps(message: Message, view: View, now: datetime) -> Iterator[Cap]:
     portal, sender, zone = message.portal_id, message.sender_id, view.home
-    # Counting needs no numbers, so none is written down for it.
-    recipient = blake2s(message.to.encode(), digest_size=16).hexdigest()
+    recipient = caps.recipient_key(message.to)
     yield from caps.hourly(portal, Kind.RECIPIENT_HOUR, recipient, view.recipient_per_hour, now)
     yield from caps.daily(portal, Kind.RECIPIENT_DAY, recipient, view.recipient_per_day, now, zone)
     yield from caps.hourly(portal, Kind.SENDER_HOUR, sender, view.per_hour, now)

@@ -16,7 +16,7 @@ from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status
 from b24app.messaging.wishes import read
 from b24app.portals.models import Portal
 from providers.kit import registry
-from providers.kit.phones import read_number
+from providers.kit.phones import read_number, region_of
 
 
 class BadText(ValueError):
@@ -73,7 +73,7 @@ def _accept_carefully(
     return Taken(terms.portal_id, terms.lacks_token, to_drain, failed=wish.failure is not None)
 
 
-def compose(
+def compose(  # noqa: PLR0913 - a message has so many sides, and its writer knows them all
     portal: Portal,
     sender: Sender,
     to: str,
@@ -82,19 +82,30 @@ def compose(
     origin: Origin,
     author_id: int | None,
     links: Mapping[str, Any] | None = None,
+    reference: uuid.UUID | None = None,
 ) -> Message:
-    """Store a message written in our own screens. Raises BadNumber or BadText, and then stores nothing."""
+    """Store a message written in our own screens. Raises BadNumber or BadText, and then stores nothing.
+
+    With a `reference` of the caller's it is stored once, however often it comes; the answer is the one that is stored.
+    """
     message = _row(sender, timezone.now(), timezone.now())
     message.origin, message.author_id, message.links = origin, author_id, dict(links or {})
     message.raw_to, message.text = to[:200], storable.text(text)
     message.to = read_number(to, portal.country).e164
+    message.country = region_of(message.to)
     limit = registry.get(sender.connection.service).max_text
     if not text.strip():
         raise BadText("empty")
     if len(text) > limit:
         raise BadText("too long")
-    message.save()
-    return message
+    if reference is None:
+        message.save()
+        return message
+    message.reference = reference
+    # No error on a conflict: PostgreSQL would write the whole statement into its log, number and text and all.
+    Message.objects.bulk_create([message], ignore_conflicts=True)
+    stored: Message = Message.objects.get(portal=portal, reference=reference)
+    return stored
 
 
 def resend(message: Message, author_id: int | None) -> Message:
@@ -114,6 +125,7 @@ def _again(message: Message, author_id: int | None) -> Message:
     again = _row(sender, timezone.now(), timezone.now())
     again.origin, again.resend_of, again.author_id = Origin.RESEND, message, author_id
     again.raw_to, again.to, again.text = message.raw_to, message.to, message.text
+    again.country = region_of(message.to)
     again.module, again.links = message.module, message.links
     again.message_id, again.pushed = message.message_id, message.pushed
     again.save()

@@ -13,7 +13,10 @@ from django.utils import timezone
 from b24app.core.sealing import SealedJSON
 from b24app.messaging import tallies
 from b24app.messaging.advance import advance
-from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber  # noqa: F401 - here Django looks for models
+from b24app.messaging.breakdown_models import DayBreakdown, UncountedClimb  # noqa: F401 - here Django looks for models
+from b24app.messaging.erasure_models import Erasure  # noqa: F401
+from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber  # noqa: F401
+from b24app.messaging.notice_models import Notice, NoticeRules  # noqa: F401
 from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
 from providers.kit.rewriting import rewrite
@@ -41,6 +44,8 @@ class Connection(models.Model):
     balance = models.DecimalField(max_digits=16, decimal_places=4, null=True, blank=True)
     currency = models.CharField(max_length=3, default="", blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
+    low_balance = models.DecimalField(max_digits=16, decimal_places=4, null=True, blank=True)  # below it, tell people
+    balance_asked_at = models.DateTimeField(null=True, blank=True)
 
     state = models.CharField(max_length=10, choices=ConnectionState, default=ConnectionState.ACTIVE)
     blocked_reason = models.CharField(max_length=20, default="", blank=True)  # auth or balance
@@ -161,6 +166,7 @@ class Message(models.Model):
 
     raw_to = models.CharField(max_length=200, blank=True, default="")  # as the portal wrote it
     to = models.CharField(max_length=20, blank=True, default="")  # E.164
+    country = models.CharField(max_length=2, null=True, blank=True, default="")  # of `to`; null: older than breakdowns
     text = models.TextField(blank=True, default="")
     author_id = models.BigIntegerField(null=True, blank=True)
     module = models.CharField(max_length=40, blank=True, default="")  # crm, bizproc, sender or whatever comes
@@ -295,7 +301,7 @@ class DeliveryReport(models.Model):
 
 
 class DayTally(models.Model):
-    """Counts and money of a portal's day; outlives the messages and is all that charts read."""
+    """Counts and money of a portal's day; outlives the messages, and charts read it and the breakdowns alone."""
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="tallies", db_index=False)
     day = models.DateField()
@@ -307,6 +313,7 @@ class DayTally(models.Model):
     messages = models.IntegerField(default=0)
     parts = models.IntegerField(default=0)
     money = models.DecimalField(max_digits=16, decimal_places=5, default=0)
+    last_at = models.DateTimeField(null=True, blank=True)  # when a message last came to count here
 
     class Meta:
         constraints = [

@@ -125,7 +125,7 @@ def _write(outcome: Outcome) -> None:
 
 
 def _judge(connection: Connection, service: type[Provider], verdict: Verdict, outcome: Outcome) -> None:
-    if verdict.kind == Kind.ACCEPTED or _is_proven(connection, service, verdict):
+    if verdict.kind == Kind.ACCEPTED or _is_proven(verdict):
         outcome.changes.append(_accepted(service, verdict))
         if len(verdict.refs) > 1:
             outcome.parts += [
@@ -141,10 +141,9 @@ def _judge(connection: Connection, service: type[Provider], verdict: Verdict, ou
         outcome.waits.append((verdict.pk, verdict.attempt, *after, verdict.code, verdict.words))
 
 
-def _is_proven(connection: Connection, service: type[Provider], verdict: Verdict) -> bool:
-    """A repeat called a duplicate, unless that means only that somebody had the same text a moment ago."""
-    recognised = bool(service.recognises_for(connection.account))
-    return verdict.kind == Kind.REJECTED and verdict.reason == "duplicate" and verdict.repeated and recognised
+def _is_proven(verdict: Verdict) -> bool:
+    """A duplicate of a try that may have been taken; else it says only that somebody had the same text a moment ago."""
+    return verdict.kind == Kind.REJECTED and verdict.reason == "duplicate" and verdict.doubted
 
 
 def _accepted(service: type[Provider], verdict: Verdict) -> Change:

@@ -13,6 +13,7 @@ import structlog
 from django.utils import timezone
 
 from b24app.core import addresses
+from b24app.messaging import noticing
 from b24app.messaging.models import Sender, SenderState
 from b24app.portals.errors import Refused
 from b24app.portals.models import Portal
@@ -75,6 +76,7 @@ def reconcile(portal: Portal) -> int:
         elif sender.state == SenderState.REMOVING:
             _removed(sender)
     Portal.objects.filter(pk=portal.pk).update(senders_checked_at=timezone.now())
+    noticing.senders_added(portal, added)
     return added
 
 

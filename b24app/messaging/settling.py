@@ -36,6 +36,11 @@ UPDATE messaging_deliveryreport r SET message_id = w.message_id, due_at = w.due_
 FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::int[]) AS w(id, message_id, due_at, tries)
 WHERE r.id = w.id
 """
+# A number that was forgotten must not come back with a late report.
+FORGOTTEN = """
+UPDATE messaging_deliveryreport r SET recipient = '', detail = '' FROM messaging_message m
+WHERE r.id = ANY(%s) AND m.id = r.message_id AND m.to = '' AND (r.recipient <> '' OR r.detail <> '')
+"""
 PUSHES = """
 SELECT portal_id, min(push_at) FROM messaging_message WHERE id = ANY(%s) AND push_at IS NOT NULL GROUP BY portal_id
 """
@@ -110,6 +115,7 @@ def _apply(batch: Sequence[DeliveryReport]) -> list[int]:
     rows = [(report.pk, report.message_id, report.due_at, report.tries) for report in batch]
     with database.cursor() as cursor:
         cursor.execute(UNDERSTOOD, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(FORGOTTEN, [[report.pk for report in batch]])
     return [change.pk for change in changes]
 
 

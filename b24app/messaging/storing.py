@@ -29,8 +29,8 @@ JOIN portals_portal p ON p.id = s.portal_id WHERE s.uuid = %s
 """  # noqa: S608 - made of constants
 
 WRITTEN = (
-    "reference", "message_id", "raw_to", "to", "text", "author_id", "module", "links", "note", "day", "received_at",
-    "expires_at", "due_at",
+    "reference", "message_id", "raw_to", "to", "country", "text", "author_id", "module", "links", "note", "day",
+    "received_at", "expires_at", "due_at",
 )  # fmt: skip
 OF_SENDER = ("portal_id", "connection_id", "sender_id", "bulk")
 

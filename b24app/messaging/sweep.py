@@ -6,8 +6,11 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from b24app.messaging import noticing
 from b24app.messaging.dispatch import bound_services
+from b24app.messaging.erasure_models import Erasure
 from b24app.messaging.models import Connection, DeliveryReport, Message
+from b24app.messaging.notice_models import Notice
 from b24app.messaging.statuses import Phase, Status
 from b24app.portals.models import Portal
 
@@ -50,6 +53,20 @@ def to_push() -> Sequence[int]:
     rows = rows.exclude(Q(push_lease_until__gt=now) | Q(rest_after__gt=now) | Q(push_after__gt=now))
     rows = rows.exclude(suspended_until__gt=now)
     return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:AT_ONCE])
+
+
+def to_notify() -> Sequence[int]:
+    """Portals whose administrators may have to be told of something."""
+    now = timezone.now()
+    due = Notice.objects.filter(portal=OuterRef("pk"), due_at__lte=now)
+    rows = Portal.objects.installed().filter(Q(Exists(due)) | noticing.unnoticed())
+    rows = rows.exclude(rest_after__gt=now).exclude(suspended_until__gt=now)
+    return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:AT_ONCE])
+
+
+def to_erase() -> Sequence[int]:
+    """Orders to forget a number that are not done yet."""
+    return list(Erasure.objects.filter(due_at__lte=timezone.now()).values_list("pk", flat=True)[:AT_ONCE])
 
 
 def to_visit() -> Sequence[int]:

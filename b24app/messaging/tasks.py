@@ -5,10 +5,26 @@ from contextlib import suppress
 from celery import shared_task
 from django.utils import timezone
 
-from b24app.messaging import bell, board, caps, erasing, push, reports, retention, senders, settling, sweep
+from b24app.messaging import (
+    balances,
+    bell,
+    board,
+    breakdowns,
+    caps,
+    erasing,
+    forgetting,
+    notices,
+    push,
+    reports,
+    retention,
+    senders,
+    settling,
+    sweep,
+    timeline,
+)
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.lanes import COME_BACK, SlowLane
-from b24app.portals import tokens
+from b24app.portals import placements, tokens
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal
 
@@ -65,11 +81,43 @@ def tell(portal_id: int, when: str = bell.When.NOW) -> None:
 
 @shared_task(name="b24app.messaging.tasks.reconcile")
 def reconcile(portal_id: int, when: str = bell.When.NOW) -> None:
-    """The portal's senders are made equal to ours; its troubles are on its row already."""
+    """The portal's senders and tabs are made equal to ours; its troubles are on its row already."""
     bell.heard("reconcile", portal_id, when)
     with slow.place(("portal", portal_id)) as free, suppress(PortalError):
         if free:
-            senders.reconcile(Portal.objects.get(pk=portal_id))
+            portal = Portal.objects.get(pk=portal_id)
+            senders.reconcile(portal)
+            if portal.tabs_bound_at is None:
+                placements.bind_tabs(portal)
+
+
+@shared_task(name="b24app.messaging.tasks.note")
+def note(portal_id: int, when: str = bell.When.NOW) -> None:
+    """What was sent from CRM cards is noted in their timelines."""
+    bell.heard("note", portal_id, when)
+    with slow.place(("portal", portal_id)) as free:
+        again = timeline.write(portal_id) if free else timezone.now() + COME_BACK
+    if again:
+        bell.note(portal_id, at=again)
+
+
+@shared_task(name="b24app.messaging.tasks.notify")
+def notify(portal_id: int, when: str = bell.When.NOW) -> None:
+    """The portal's administrators are told what went wrong, and what is well again."""
+    bell.heard("notify", portal_id, when)
+    with slow.place(("portal", portal_id)) as free:
+        again = notices.tell(portal_id) if free else timezone.now() + COME_BACK
+    if again:
+        bell.notify(portal_id, at=again)
+
+
+@shared_task(name="b24app.messaging.tasks.erase")
+def erase(erasure_id: int, when: str = bell.When.NOW) -> None:
+    """A number is forgotten, a piece at a time."""
+    bell.heard("erase", erasure_id, when)
+    again = forgetting.forget(erasure_id)
+    if again:
+        bell.erase(erasure_id, at=again)
 
 
 @shared_task(name="b24app.messaging.tasks.sweep")
@@ -86,6 +134,11 @@ def look_round() -> None:
         bell.poll(connection_id, slow=slow)
     for portal_id in sweep.to_push():
         bell.push(portal_id)
+    for portal_id in sweep.to_notify():
+        bell.notify(portal_id)
+    for erasure_id in sweep.to_erase():
+        bell.erase(erasure_id)
+    breakdowns.count_climbs()
 
 
 @shared_task(name="b24app.messaging.tasks.care")
@@ -97,3 +150,4 @@ def care() -> None:
     erasing.erase_due()
     retention.prune()
     caps.forget_old()
+    balances.refresh()

@@ -36,10 +36,14 @@ KINDS: Mapping[type[errors.SmsError], Kind] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of handing one message to the service. `attempt` fences late verdicts off from a later attempt."""
+    """What came of handing one message to the service. `attempt` fences late verdicts off from a later attempt.
+
+    `doubted`: an earlier attempt may have been taken.
+    """
 
     pk: int
     attempt: int
+    doubted: bool = False
     kind: Kind
     first_attempt_at: str
     expires_at: str
@@ -61,6 +65,7 @@ class Verdict:
         common: dict[str, Any] = {
             "pk": message.pk,
             "attempt": message.attempts,
+            "doubted": message.repeat_until is not None,
             "first_attempt_at": (message.first_attempt_at or timezone.now()).isoformat(),
             "expires_at": message.expires_at.isoformat(),
             "ms": sum(one.ms for one in exchanges),
@@ -97,7 +102,3 @@ class Verdict:
         """The verdict in JSON's own types."""
         exchanges = [{**asdict(one), "at": one.at.isoformat()} for one in self.exchanges]
         return {**asdict(self), "exchanges": exchanges}
-
-    @property
-    def repeated(self) -> bool:
-        return self.attempt > 1

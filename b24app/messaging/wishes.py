@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from b24app.core import storable
 from b24app.messaging.statuses import Reason
 from providers.kit import registry
-from providers.kit.phones import BadNumber, read_e164
+from providers.kit.phones import BadNumber, read_e164, region_of
 
 LONGEST_TEXT_KEPT = 20_000
 LONGEST_LINKS_KEPT = 4_000
@@ -57,6 +57,7 @@ def read(payload: Mapping[str, Any], terms: Terms, received_at: datetime) -> Wis
         "message_id": fields.message_id,
         "raw_to": fields.text_of("message_to", "phone_number")[:200],
         "to": "",
+        "country": "",
         "text": text[:LONGEST_TEXT_KEPT],
         "author_id": fields.author(),
         "module": fields.text_of("module_id")[:40],
@@ -83,6 +84,7 @@ def _unusable(terms: Terms, values: dict[str, Any], text: str) -> Failure | None
         return Reason.TEXT_TOO_LONG, str(len(text))
     try:
         values["to"] = read_e164(values["raw_to"], terms.country)
+        values["country"] = region_of(values["to"])
     except BadNumber as bad:
         return Reason.INVALID_NUMBER, str(bad)
     return None

@@ -67,10 +67,11 @@ def opened(launch: Launch, *, at_installer: bool = False) -> Change:
         changes |= {"suspension": Suspension.NONE, "suspended_until": None, "trouble": "", "rest_after": None}
         change = Change.RESUMED
     if launch.version != portal.version or (at_installer and portal.installed_at is not None):
-        changes |= {"version": launch.version[:20], "events_bound_at": None, "trouble": ""}
+        changes |= {"version": launch.version[:20], "events_bound_at": None, "tabs_bound_at": None}
+        changes["trouble"] = ""
         change = Change.UPDATED if portal.installed_at else Change.INSTALLED
     if at_installer:
-        changes |= {"installed_at": None, "events_bound_at": None}
+        changes |= {"installed_at": None, "events_bound_at": None, "tabs_bound_at": None}
     if portal.uninstalled_at is not None:
         changes |= _new_beginning(portal)
         change = Change.INSTALLED
@@ -86,6 +87,7 @@ def _new_beginning(portal: Portal) -> dict[str, object]:
         "uninstalled_at": None,
         "installed_at": None,
         "events_bound_at": None,
+        "tabs_bound_at": None,
         "senders_checked_at": None,
         "erase_at": None,
     }
@@ -124,6 +126,7 @@ def uninstall(portal: Portal, *, clean: bool) -> None:
             uninstalled_at=now,
             installed_at=None,
             events_bound_at=None,
+            tabs_bound_at=None,
             application_token="",
             reconnect_nonce="",
             no_token_since=None,
@@ -187,7 +190,8 @@ def _updated(portal: Portal, payload: Fields, auth: Fields) -> Outcome:
     if not _vouched(portal, auth):
         return UNVERIFIED
     version = _text(mapping(payload.get("data")), "VERSION")[:20]
-    reactions.change(portal, version=version or portal.version, installed_at=None, events_bound_at=None)
+    changes = {"installed_at": None, "events_bound_at": None, "tabs_bound_at": None}
+    reactions.change(portal, version=version or portal.version, **changes)
     return Change.UPDATED, ""
 
 

@@ -52,12 +52,14 @@ class Portal(models.Model):
     installed_at = models.DateTimeField(null=True, blank=True)  # installFinish was called
     uninstalled_at = models.DateTimeField(null=True, blank=True)
     events_bound_at = models.DateTimeField(null=True, blank=True)
+    tabs_bound_at = models.DateTimeField(null=True, blank=True)  # or found that the portal can have none
     erase_at = models.DateTimeField(null=True, blank=True)  # uninstalled with "delete settings and data" ticked
     reconnect_nonce = models.CharField(max_length=32, default="", blank=True)  # of the one pending Reconnect
 
     keep_texts = models.DurationField(default=timedelta(days=90))  # and numbers
     keep_exchanges = models.DurationField(default=timedelta(days=30))
     keep_messages = models.DurationField(default=timedelta(days=365))  # and what services reported of them
+    hide_numbers = models.BooleanField(default=True, db_default=True)  # from employees who are not administrators
     texts_emptied_to = models.DateTimeField(null=True, blank=True)  # of messages received before, none is left
 
     suspension = models.CharField(max_length=10, choices=Suspension, default=Suspension.NONE, blank=True)

@@ -14,6 +14,7 @@ from b24app.sandbox.state import (
     PortalState,
     RestCall,
     Sender,
+    TimelineNote,
     Token,
     User,
 )
@@ -79,6 +80,11 @@ class Portal:
     def notifications(self) -> list[Notification]:
         """System notifications, oldest first."""
         return self.state.notifications
+
+    @property
+    def timeline(self) -> list[TimelineNote]:
+        """Notes on CRM cards, oldest first."""
+        return self.state.timeline
 
     @property
     def tokens(self) -> dict[str, Token]:

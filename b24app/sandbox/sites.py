@@ -7,6 +7,7 @@ from werkzeug.utils import redirect, send_file
 from werkzeug.wrappers import Request, Response
 
 from b24app.sandbox import control, oauth
+from b24app.sandbox.crm import KINDS
 from b24app.sandbox.rest import service
 from b24app.sandbox.web import answer
 from b24app.sandbox.world import World
@@ -19,7 +20,7 @@ _PAGES = {
     "/switches/": "switches.html",
     "/notifications/": "notifications.html",
 }
-_CARDS = ("/crm/contact/details/", "/crm/deal/details/")
+_CARDS = tuple(f"/crm/{kind}/details/" for kind in KINDS)
 
 
 def plain(world: World, request: Request) -> Response:
@@ -44,6 +45,8 @@ def _page(world: World, request: Request) -> Response:
         return redirect(f"http://{portal.host}:{port}{request.full_path.rstrip('?')}")
     if path == "/oauth/authorize/":
         return oauth.authorize(world, portal, request)
+    if path.strip("/") == f"marketplace/app/{world.client_id}":
+        return redirect("/app/")
     page = "card.html" if path.startswith(_CARDS) else _PAGES.get(path)
     return static_file(request, page) if page else Response("There is no such page.", 404)
 

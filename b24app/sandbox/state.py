@@ -150,7 +150,7 @@ class Notification:
 
 @dataclass
 class TimelineNote:
-    """What crm.timeline.logmessage.add wrote."""
+    """What crm.timeline.logmessage.add or crm.timeline.comment.add wrote; a comment has no title."""
 
     id: int
     entity_type_id: int
@@ -223,7 +223,7 @@ def starting_portals() -> list[PortalState]:
     alpha = {
         1: User(1, "Alice", "Adams", admin=True, time_zone="America/New_York"),
         2: User(2, "Dana", "Dolan", admin=True, language="ru"),
-        7: User(7, "Bob", "Brown", language="de"),
+        7: User(7, "Bob", "Brown"),
     }
     return [
         PortalState("alpha", "Alpha Trading", "localhost", "en", alpha),

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from b24app.sandbox.crm import ENTITIES
 from b24app.sandbox.portal import Portal
 from b24app.sandbox.state import Message, PortalState
 from b24app.sandbox.world import World
@@ -60,6 +61,7 @@ def full(handle: Portal) -> dict[str, Any]:
             "handlers": [dataclasses.asdict(item) for item in state.handlers],
             "placements": [dataclasses.asdict(item) for item in state.placements],
             "notifications": [dataclasses.asdict(item) for item in state.notifications],
+            "crm": [dataclasses.asdict(entity) for entity in ENTITIES.values()],
             "timeline": [dataclasses.asdict(item) for item in state.timeline],
             "tokens": [dataclasses.asdict(item) for item in state.tokens.values()],
             "switches": dataclasses.asdict(state.switches),

@@ -5,6 +5,7 @@ The facts come from libphonenumber's offline metadata, which loads a country whe
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from phonenumbers import PhoneNumber
 from phonenumbers import phonenumberutil as metadata
@@ -21,6 +22,9 @@ _UNLIKELY = {
     PhoneNumberType.VOICEMAIL,
     PhoneNumberType.PAGER,
 }
+# How many digits after a country code that several countries share tell which one it is.
+_TELLING = {1: 3, 7: 3}
+_TELLING_OTHERWISE = 6
 
 
 class BadNumber(ValueError):
@@ -79,6 +83,32 @@ def _possible(raw: str, region: str) -> PhoneNumber:
     if not metadata.is_possible_number(parsed):
         raise BadNumber(_("No telephone number in that country has this length."))
     return parsed
+
+
+def region_of(e164: str) -> str:
+    """Return the ISO code of the country of a number that is E.164, "" for any other; cheap.
+
+    The beginning tells it, but for the fixed lines of the Vatican, which count as Italian. A number that no country of
+    its code knows belongs to the largest.
+    """
+    digits = e164.removeprefix("+")
+    if not re.fullmatch(r"[0-9]{4,15}", digits):
+        return ""
+    for length in (1, 2, 3):
+        code = int(digits[:length])
+        regions = metadata.COUNTRY_CODE_TO_REGION_CODE.get(code, ())
+        if len(regions) == 1:
+            return str(regions[0]) if regions[0].isalpha() else ""  # satellites and the like have digits
+        if regions:
+            national = digits[length:]
+            return _region_among(code, national[: _TELLING.get(code, _TELLING_OTHERWISE)], len(national))
+    return ""
+
+
+@lru_cache(maxsize=8192)
+def _region_among(code: int, beginning: str, length: int) -> str:
+    alike = PhoneNumber(country_code=code, national_number=int(beginning.ljust(length, "2")))
+    return metadata.region_code_for_number(alike) or str(metadata.region_code_for_country_code(code))
 
 
 def national_digits(e164: str) -> str:

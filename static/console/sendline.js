@@ -157,6 +157,13 @@
 
   document.addEventListener("toast", ({ detail }) => toast(detail.words));
 
+  // All on the page at once; the list hears one change for it, as for each.
+  document.addEventListener("change", ({ target }) => {
+    const name = target.dataset.tickAll;
+    if (!name) return;
+    for (const box of document.querySelectorAll(`input[name="${name}"]`)) box.checked = target.checked;
+  }, true);
+
   /* Buttons that need a script: copying, and asking the portal to open or close something. */
 
   document.addEventListener("click", ({ target }) => {

@@ -1,4 +1,4 @@
-// A CRM card: the contact or deal, the Send SMS box, the live list of messages, and the application's widgets.
+// A CRM card: the lead, deal, contact or company, the Send SMS box, the live list of messages, and the application's widgets.
 
 import { api, clock, el, live, open, senderTitle } from "/static/sandbox/shell.js";
 import { openFrame } from "/static/sandbox/frame.js";
@@ -6,8 +6,13 @@ import { openFrame } from "/static/sandbox/frame.js";
 const { state, user, main } = await open();
 const [, , kind, , id] = location.pathname.split("/");
 const entity = kind.toUpperCase();
-const OWNERS = { contact: 3, deal: 2 };
-const phone = "+12025550142";
+const OWNERS = { lead: 1, deal: 2, contact: 3, company: 4 };
+const known = (type, number) => state.crm.find((item) => item.type_id === type && item.id === Number(number));
+const about = known(OWNERS[kind], id);
+const name = about?.title ?? `${kind} #${id}`;
+const readable = !about || about.is_open || user.admin;
+const phone = [about, ...(about?.contacts ?? []).map((one) => known(OWNERS.contact, one))]
+  .flatMap((item) => item?.fields.PHONE ?? [])[0]?.VALUE ?? "+12025550142";
 
 const sender = el("select", { id: "sender", name: "code" });
 const to = el("input", { id: "to", name: "to", value: phone });
@@ -89,10 +94,10 @@ const general = el(
   "div", { class: "columns" },
   el(
     "section", { class: "card" },
-    el("h2", {}, kind === "deal" ? "About the deal" : "About the contact"),
+    el("h2", {}, `About the ${kind}`),
     el(
       "dl", {},
-      el("dt", {}, "Name"), el("dd", {}, "Emma Evans"),
+      el("dt", {}, "Name"), el("dd", {}, name),
       el("dt", {}, "Phone"), el("dd", {}, phone),
       el("dt", {}, "Responsible"), el("dd", {}, `${state.users[0].name} ${state.users[0].last_name}`),
     ),
@@ -124,6 +129,10 @@ for (const bound of state.app.installed ? state.placements.filter((item) => item
     user, state, placement: bound.placement, options: { ID: id, URI: location.pathname + location.search },
   }));
 }
-main.replaceChildren(el("h1", {}, kind === "deal" ? `Deal #${id}: Website order` : "Emma Evans"), tabs, place);
-first.click();
-await live(draw);
+if (readable) {
+  main.replaceChildren(el("h1", {}, kind === "deal" ? `Deal #${id}: ${name}` : name), tabs, place);
+  first.click();
+  await live(draw);
+} else {
+  main.replaceChildren(el("p", { class: "empty", id: "denied" }, "You may not see this card."));
+}

@@ -9,11 +9,15 @@ from django.test import Client
 from django.urls import URLPattern
 from django.utils import timezone
 
+from b24app.console import cards
 from b24app.console.models import Preference
 from b24app.console.urls import SCREENS
+from b24app.messaging.erasure_models import Erasure
 from b24app.messaging.guard_models import Rules, StoppedNumber, StopSource
 from b24app.messaging.models import Connection, Message, Sender
+from b24app.messaging.notice_models import NoticeRules
 from b24app.portals import tickets
+from b24app.portals.entities import CONTACT, Entity, Phone
 from b24app.portals.models import Portal
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE
@@ -39,6 +43,7 @@ def property_of_alice(alices: Portal) -> tuple[Connection, Sender, Message]:
     connection = factories.connection(alices, title="Account of Alice")
     sender = factories.sender(connection, names={"en": "Sender of Alice"})
     StoppedNumber.objects.create(portal=alices, number="+12025550170", source=StopSource.HAND, note="Note of Alice")
+    Erasure.objects.create(portal=alices, number="+12025550171", asked_by=ALICE, found=1234, due_at=None)
     return connection, sender, factories.message(sender, text="Words of Alice")
 
 
@@ -46,11 +51,16 @@ def path_of(route: URLPattern, portal: Portal, things: tuple[Connection, Sender,
     """The address of a screen at `portal`, with the ids of `things` where it takes any."""
     connection, sender, message = things
     found = str(route.pattern)
+    emma = Entity(CONTACT, 1, "Contact of Alice", (Phone(message.to, "MOBILE"),))
     for given, value in {
+        "<str:signed>": cards.sign(emma, connection.portal, ALICE),
         "<slug:service>": "demo",
+        "<slug:what>": "days",
         "<uuid:connection>": str(connection.uuid),
         "<uuid:sender>": str(sender.uuid),
         "<uuid:reference>": str(message.reference),
+        "<slug:job>": message.reference.hex,
+        "<uuid:order>": str(Erasure.objects.get(portal=connection.portal).uuid),
         "<uuid:entry>": str(StoppedNumber.objects.get(portal=connection.portal).uuid),
     }.items():
         found = found.replace(given, value)
@@ -124,7 +134,7 @@ def test_another_tenants_ids_lead_nowhere(
     assert _state() == before
 
 
-EMPLOYEES_MAY = {"home", "theme", "install", "journal", "message", "segments"}
+EMPLOYEES_MAY = {"home", "help", "theme", "install", "journal", "message", "segments"}
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -199,7 +209,7 @@ def test_only_the_ticket_lifts_the_csrf_check(alices: Portal) -> None:
 def test_a_screen_speaks_the_visitors_language(client: Client, alices: Portal) -> None:
     Preference.objects.create(portal=alices, user_id=BOB, language="en")
     headers = {"HX-Request": "true", "HX-Target": "app"}
-    for user, code, expected in ((ALICE, "ru", "ru"), (ALICE, "la", "en"), (ALICE, "", "en"), (BOB, "ru", "en")):
+    for user, code, expected in ((ALICE, "ru", "ru"), (ALICE, "la", "es"), (ALICE, "xx", "en"), (ALICE, "", "en"), (BOB, "ru", "en")):
         ticket = tickets.mint(alices, user, user == ALICE, code)
         answer = client.get(f"/p/{alices.uuid.hex}/", headers={**headers, "Authorization": f"Bearer {ticket}"})
         assert f'<div class="frame" lang="{expected}" dir="ltr"' in answer.content.decode(), (user, code)
@@ -209,7 +219,7 @@ def _state() -> list[object]:
     """All that a screen could have changed."""
     rows: Iterator[object] = (
         row
-        for model in (Portal, Connection, Sender, Message, Preference, Rules, StoppedNumber)
+        for model in (Portal, Connection, Sender, Message, Preference, Rules, StoppedNumber, NoticeRules, Erasure)
         for row in model._default_manager.order_by("pk").values()
     )
     return list(rows)

@@ -147,6 +147,78 @@ def test_a_senders_state_is_its_gravest_trouble(portal: Portal) -> None:
     assert rows[0].state == "attention"
 
 
+def test_a_sender_tells_its_last_success_and_its_last_error(portal: Portal) -> None:
+    now = timezone.now()
+    sender = factories.sender(factories.connection(portal), tested_at=now)
+    other = factories.sender(sender.connection, names={"en": "Silent"}, created_at=now - timedelta(days=90))
+    new = factories.sender(sender.connection, names={"en": "New"})
+    tally(sender, Status.SENT, 0, last_at=now)
+    tally(sender, Status.DELIVERED, 3, last_at=now - timedelta(hours=2))
+    tally(sender, Status.FAILED, 1, reason=Reason.REJECTED, last_at=now - timedelta(hours=9))
+    tally(sender, Status.FAILED, 1, reason=Reason.INVALID_NUMBER, last_at=now - timedelta(hours=3), days=1)
+    tally(sender, Status.FAILED, 1, reason=Reason.CANCELLED, last_at=now)
+    tally(other, Status.DELIVERED, 1, days=40, last_at=now - timedelta(days=40))
+    rows = {row.sender: row for row in of_senders(portal)}
+    row = rows[sender]
+    assert row.error is not None
+    assert (row.success_at, row.error.reason, row.error.at) == (
+        now - timedelta(hours=2),
+        Reason.INVALID_NUMBER,
+        now - timedelta(hours=3),
+    )
+    assert (rows[other].success_at, rows[other].is_old, rows[other].error) == (None, True, None)
+    assert (rows[new].success_at, rows[new].is_old) == (None, False)
+    page = home(portal)
+    there = f"{address(portal, 'journal')}?error=invalid_number&amp;sender={sender.uuid.hex}&amp;since={row.error.day}"
+    assert f'<a href="{there}">Wrong number</a>' in page
+    assert "Correct the number in the CRM, then send again." in page
+    assert "over 30 days ago" in page
+
+
+def test_a_service_that_tells_no_more_succeeds_by_taking_a_message(portal: Portal) -> None:
+    sender = factories.sender(factories.connection(portal))
+    taken = timezone.now() - timedelta(minutes=5)
+    tally(sender, Status.SENT, 1, last_at=taken)
+    assert of_senders(portal)[0].success_at == taken
+
+
+def test_what_was_counted_before_moments_were_kept_is_told_by_its_day(portal: Portal) -> None:
+    sender = factories.sender(factories.connection(portal))
+    tally(sender, Status.DELIVERED, 1, days=3)
+    found = of_senders(portal)[0].success_at
+    assert found is not None
+    day = timezone.localdate(timezone=portal.zone) - timedelta(days=3)
+    assert timezone.localtime(found, portal.zone).date() == day
+
+
+def test_what_has_to_be_mended_is_one_step_away(portal: Portal) -> None:
+    blocked = factories.connection(
+        portal, state=ConnectionState.BLOCKED, blocked_reason="auth", error_words="Invalid API key"
+    )
+    factories.sender(blocked)
+    refused = factories.sender(
+        factories.connection(portal), state=SenderState.REFUSED, error_code="ERROR", error_words="Wrong code"
+    )
+    table = home(portal).split('id="senders"')[1]
+    assert "Invalid API key" in table
+    assert "Wrong code" in table
+    assert f'href="{address(portal, "connection", connection=blocked.uuid)}">Mend it</a>' in table
+    assert f'href="{address(portal, "sender", sender=refused.uuid)}">Mend it</a>' in table
+
+
+def test_fourteen_days_are_pictured_with_their_table(portal: Portal) -> None:
+    sender = factories.sender(factories.connection(portal))
+    tally(sender, Status.DELIVERED, 4321, days=13)
+    tally(sender, Status.DELIVERED, 9876, days=14)
+    page = home(portal)
+    picture = page.split('id="days"')[1]
+    assert 's-delivered" d="M2 ' in picture
+    assert "4,321" in picture
+    assert "9,876" not in page
+    assert picture.split('id="portal"')[0].count('scope="row"') == 14
+    assert f'href="{address(portal, "reports")}"' in picture
+
+
 def test_an_error_is_shown_until_something_goes_well(portal: Portal) -> None:
     now = timezone.now()
     account = factories.connection(portal, error_at=now, error_words="Out of funds")

@@ -337,3 +337,23 @@ def test_queries_do_not_grow_with_the_rows(alice: Client, sender: Sender, django
         factories.message(sender)
     with django_assert_max_num_queries(5):
         alice.get(at(sender.portal))
+
+
+def test_an_employee_is_picked_from_those_who_sent(alice: Client, sender: Sender) -> None:
+    for author in (7, 7, 31, None):
+        factories.message(sender, text=f"by {author}", author_id=author)
+    factories.message(factories.sender(factories.connection(factories.portal("charlie"))), author_id=99)
+    page = alice.get(at(sender.portal), {"employee": "7"})
+    assert texts(page) == ["by 7", "by 7"]
+    assert "Employee: 7" in words(page)
+    assert re.findall(r'<option value="([0-9]+)"', page.content.decode()) == ["7", "31"]
+    assert seen(alice, sender.portal, employee="nonsense") == ["by None", "by 31", "by 7", "by 7"]
+    assert seen(alice, sender.portal, employee="7", status="failed") == []
+
+
+def test_bob_cannot_pick_another_employee(sender: Sender) -> None:
+    factories.message(sender, text="Alice's")
+    bob = factories.visitor(sender.portal, factories.BOB, is_admin=False)
+    page = bob.get(at(sender.portal), {"employee": str(factories.ALICE)})
+    assert texts(page) == []
+    assert 'name="employee"' not in page.content.decode()

@@ -1,6 +1,7 @@
 """Settings: the portal's, and each visitor's own."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from tests.factories import ALICE, BOB
 pytestmark = pytest.mark.django_db
 
 DAYS = {"keep_texts": 60, "keep_messages": 400, "keep_exchanges": 14}
-GOOD = {"country": "KZ", "time_zone": "Asia/Almaty", "language": "ru", "theme": "dark", **DAYS}
+GOOD = {"country": "KZ", "time_zone": "Asia/Almaty", "language": "ru", "theme": "dark", "hide_numbers": "on", **DAYS}
 
 
 @pytest.fixture
@@ -86,3 +87,25 @@ def test_times_are_in_the_portals_zone(portal: Portal) -> None:
     ticket = factories.visitor(portal)
     page = ticket.get(f"/p/{portal.uuid.hex}/", headers={"HX-Target": "app"}).content.decode()
     assert "Times in Asia/Almaty" in page
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_employees_see_whole_numbers_only_where_that_was_allowed(portal: Portal, hidden: bool) -> None:
+    message = factories.message(factories.sender(factories.connection(portal)), author_id=BOB)
+    alice, bob = factories.visitor(portal), factories.visitor(portal, BOB, is_admin=False)
+    assert portal.hide_numbers is True
+    alice.post(f"/p/{portal.uuid.hex}/settings/", GOOD | ({} if hidden else {"hide_numbers": ""}))
+    portal.refresh_from_db()
+    assert portal.hide_numbers is hidden
+    for path in ("journal/", f"journal/{message.reference}/"):
+        at = f"/p/{portal.uuid.hex}/{path}"
+        assert ("+1 202-555-0147" in bob.get(at).content.decode()) is not hidden
+        assert "+1 202-555-0147" in alice.get(at).content.decode()
+
+
+def test_the_contents_lead_to_sections_that_exist(portal: Portal) -> None:
+    page = factories.visitor(portal).get(f"/p/{portal.uuid.hex}/settings/").content.decode()
+    wanted = re.findall(r'href="#([a-z]+)"', page)
+    assert wanted == ["general", "keeping", "guards", "notify", "personal"]
+    for name in wanted:
+        assert f'id="{name}"' in page

@@ -80,7 +80,7 @@ def test_what_many_services_say_at_once_is_one_transaction(sms: Sandbox) -> None
     with database.execute_wrapper(listen):
         board.turn(5.0)
     assert are_sent(*messages)
-    assert sum("UPDATE messaging_message m SET\n    status" in sql for sql in statements) == 1
+    assert sum("UPDATE messaging_message m SET" in sql and "status = c.status" in sql for sql in statements) == 1
 
 
 def test_a_connection_that_is_held_is_looked_at_without_a_ring(sms: Sandbox, sender: Sender) -> None:

@@ -22,7 +22,6 @@ from b24app.messaging.verdicts import Verdict
 from b24app.sandbox import Sandbox
 from providers.kit import errors
 from providers.kit.contract import Accepted, Account
-from providers.http import OwnGateway
 from providers.twilio import Twilio
 from tests.messaging.conftest import age, drain, wish
 
@@ -333,20 +332,17 @@ def test_a_repeat_that_waits_longer_than_the_service_remembers_becomes_unknown(
 
 
 @pytest.mark.parametrize(
-    ("recognises", "status", "reason"), [("1", Status.SENT, Reason.NONE), ("0", Status.FAILED, Reason.DUPLICATE)]
+    ("doubted", "status", "reason"), [(True, Status.SENT, Reason.NONE), (False, Status.FAILED, Reason.DUPLICATE)]
 )
-def test_a_duplicate_proves_acceptance_only_where_our_reference_is_recognised(
-    sender: Sender, recognises: str, status: Status, reason: Reason
+def test_a_duplicate_proves_acceptance_only_of_a_try_that_may_have_been_taken(
+    sender: Sender, doubted: bool, status: Status, reason: Reason
 ) -> None:
-    """A guard against the same text, which some services have, speaks of another message."""
-    connection = sender.connection
-    connection.service, connection.account = "http", {"recognises": recognises}
-    connection.save()
-    message = wish(sender)
-    Message.objects.update(phase=Phase.ON_WIRE, attempts=2, lease_until=timezone.now() + timedelta(minutes=1))
+    """After a throttled try it speaks of another message with the same text, which some services refuse."""
+    message, now = wish(sender), timezone.now()
+    until = now + timedelta(hours=1) if doubted else None
+    Message.objects.update(phase=Phase.ON_WIRE, attempts=2, lease_until=now, repeat_until=until)
     message.refresh_from_db()
-    verdict = Verdict.of(message, errors.Rejected(reason="duplicate"), [])
-    record([Batch(connection, OwnGateway, [verdict])])
+    record([Batch(sender.connection, Twilio, [Verdict.of(message, errors.Rejected(reason="duplicate"), [])])])
     message.refresh_from_db()
     assert (message.status, message.reason) == (status, reason)
 

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from b24app.journal.models import Exchange
 from b24app.messaging import sweep
+from b24app.messaging.breakdown_models import TOOK, DayBreakdown, Dimension
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender, SenderState
 from b24app.messaging.statuses import Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
@@ -86,6 +87,17 @@ def test_the_tallies_count_what_the_messages_say(told: Sequence[Message]) -> Non
     by_day = DayTally.objects.values_list("day").annotate(Sum("messages"))
     assert dict(by_day) == Counter(one.day for one in told if one.status != Status.QUEUED)
     assert {one.price for one in told if one.parts == 1} == {Decimal("0.0079")}
+
+
+def test_the_breakdowns_count_them_too_and_delivery_takes_its_time(told: Sequence[Message]) -> None:
+    ended = [one for one in told if one.status != Status.QUEUED]
+    by_source = DayBreakdown.objects.filter(dimension=Dimension.SOURCE)
+    assert by_source.aggregate(all=Sum("messages"))["all"] == len(ended)
+    took = by_source.aggregate(*(Sum(name) for name in TOOK))
+    assert sum(took.values()) == sum(one.status == Status.DELIVERED for one in ended)
+    assert len([count for count in took.values() if count]) > 2
+    latest = DayTally.objects.filter(messages__gt=0).values_list("last_at", flat=True)
+    assert all(at is not None and at < timezone.now() for at in latest)
 
 
 def test_nothing_is_due_but_what_waits_for_its_next_try(told: Sequence[Message]) -> None:

@@ -759,7 +759,7 @@ def test_an_event_is_a_report_with_its_whole_price() -> None:
         ("TEXT_UNREACHABLE", Status.UNDELIVERED, "TEXT_UNREACHABLE", ""),
         ("TEXT_CARRIER_UNREACHABLE", Status.UNDELIVERED, "TEXT_CARRIER_UNREACHABLE", ""),
         ("TEXT_TTL_EXPIRED", Status.UNDELIVERED, "TEXT_TTL_EXPIRED", ""),
-        ("TEXT_UNKNOWN", Status.UNDELIVERED, "TEXT_UNKNOWN", ""),
+        ("TEXT_UNKNOWN", Status.SENT, "TEXT_UNKNOWN", ""),
         ("TEXT_INVALID", Status.FAILED, "TEXT_INVALID", "invalid_number"),
         ("TEXT_INVALID_MESSAGE", Status.FAILED, "TEXT_INVALID_MESSAGE", "invalid_request"),
         ("TEXT_BLOCKED", Status.FAILED, "TEXT_BLOCKED", "blocked"),

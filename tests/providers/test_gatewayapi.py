@@ -60,6 +60,13 @@ def test_the_encoding_is_chosen_so_that_no_letter_is_lost(text: str, encoding: s
     assert http.asked[0].json["encoding"] == encoding
 
 
+def test_a_number_as_sender_is_told_in_digits() -> None:
+    gatewayapi, http = make(reply(json=TAKEN))
+    gatewayapi.send(replace(SMS, sender="+4500000100"))
+
+    assert http.asked[0].json["sender"] == "4500000100"
+
+
 def test_a_sender_may_have_another_class_and_the_account_another_host() -> None:
     gatewayapi, http = make(reply(json=TAKEN), host="gatewayapi.eu")
     gatewayapi.send(replace(SMS, sender="", report_url="", options={"message_class": "premium"}))
@@ -97,7 +104,7 @@ def test_a_receipt_without_an_id_is_uncertain(answer: object) -> None:
         (403, "0x022A", AccountBlocked, "auth"),
         (403, "0x0216", AccountBlocked, "balance"),
         (403, "0x0214", Rejected, "duplicate"),
-        (403, "0x0215", Rejected, "opt_out"),
+        (403, "0x0215", Rejected, "blocked"),
         (403, "0x0217", Rejected, "blocked"),
         (403, "0x021F", Rejected, "blocked"),
         (422, "0x0312", Rejected, "blocked"),

@@ -278,6 +278,16 @@ def test_a_repeat_of_what_was_refused_is_no_duplicate(status: int, group: int, n
     http.done()
 
 
+def test_a_key_that_may_not_read_the_logs_does_not_stop_the_account() -> None:
+    infobip, http = make(REFUSED_REPEAT, reply(403, json={"errorCode": "E403", "description": "Forbidden"}))
+
+    with pytest.raises(Rejected) as raised:
+        infobip.send(SMS)
+
+    assert raised.value.reason == "duplicate"
+    http.done()
+
+
 # --- reports -----------------------------------------------------------------------------------------------------
 
 
@@ -396,6 +406,7 @@ def test_the_report_of_a_refused_repeat_says_nothing_of_the_message() -> None:
         ({"price": {"pricePerMessage": 0, "currency": "EUR"}}, None, ""),
         ({"price": {"pricePerMessage": "0.01", "currency": "EUR"}}, None, ""),
         ({"price": {"pricePerMessage": float("inf"), "currency": "EUR"}}, None, ""),
+        ({"price": {"pricePerMessage": True, "currency": "EUR"}}, None, ""),
         ({"messageCount": None}, None, ""),
         ({"price": {"pricePerMessage": 0.0075, "currency": "usd"}, "messageCount": 2}, Decimal("0.0150"), "USD"),
     ],

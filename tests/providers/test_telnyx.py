@@ -84,10 +84,11 @@ def test_a_price_is_told_where_it_is_known(amount: object) -> None:
         (401, "10009", AccountBlocked, "auth"),
         (403, "10010", AccountBlocked, "auth"),
         (403, "20012", AccountBlocked, "auth"),
-        (403, "40312", AccountBlocked, "auth"),
+        (403, "40312", Rejected, "invalid_request"),
         (402, "20100", AccountBlocked, "balance"),
         (403, "20100", AccountBlocked, "balance"),
-        (400, "40333", AccountBlocked, "balance"),
+        (400, "40333", Throttled, "throttled"),
+        (429, "40333", Throttled, "throttled"),
         (400, "40300", Rejected, "opt_out"),
         (400, "40310", Rejected, "invalid_number"),
         (422, "10002", Rejected, "invalid_number"),
@@ -118,7 +119,8 @@ def test_a_code_becomes_its_error(status: int, code: str, kind: type[SmsError], 
 
 
 def test_a_known_code_says_what_to_do_and_where_to_read() -> None:
-    telnyx, _http = make(reply(400, json={"errors": [{"code": "40312", "title": "Profile disabled"}]}))
+    refusal = reply(400, json={"errors": [{"code": "40312", "title": "Profile disabled"}]})
+    telnyx, _http = make(refusal, messaging_profile_id="mp-1")
 
     with pytest.raises(AccountBlocked) as raised:
         telnyx.send(SMS)
@@ -126,6 +128,19 @@ def test_a_known_code_says_what_to_do_and_where_to_read() -> None:
     assert raised.value.words == "Profile disabled"
     assert "Telnyx portal" in raised.value.hint
     assert raised.value.link == "https://developers.telnyx.com/docs/overview/errors/40312"
+
+
+@pytest.mark.parametrize("code", ["10002", "10016"])
+def test_a_malformed_sender_does_not_speak_against_the_number(code: str) -> None:
+    error = {"code": code, "title": "Invalid phone number", "source": {"pointer": "/from"}}
+    telnyx, _http = make(reply(422, json={"errors": [error]}))
+
+    with pytest.raises(Rejected) as raised:
+        telnyx.send(SMS)
+
+    assert (raised.value.reason, raised.value.code) == ("invalid_request", code)
+    assert "sender" in raised.value.hint
+    assert raised.value.link == f"https://developers.telnyx.com/docs/overview/errors/{code}"
 
 
 # --- reports -----------------------------------------------------------------------------------------------------

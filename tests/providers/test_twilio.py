@@ -119,6 +119,8 @@ def test_a_price_is_a_positive_cost() -> None:
         (400, "30007", Rejected, "blocked"),
         (400, "21606", Rejected, "invalid_request"),
         (400, "21705", Rejected, "invalid_request"),
+        (400, "21659", Rejected, "invalid_request"),
+        (400, "21635", Rejected, "invalid_number"),
         (400, "30010", Rejected, "rejected"),
         (400, "29999", Rejected, "rejected"),
     ],
@@ -315,6 +317,39 @@ def test_a_check_tells_name_and_balance() -> None:
 
     assert twilio.check() == Account(label="Anna's shop", balance=Decimal("12.50"), currency="EUR")
     assert [asked.url for asked in http.asked] == [f"{BASE}.json", f"{BASE}/Balance.json"]
+
+
+def test_a_check_reads_the_account_with_the_token_and_the_balance_with_the_key() -> None:
+    twilio, http = make(
+        reply(json={"sid": SID, "status": "active"}),
+        reply(json={"balance": "1", "currency": "USD"}),
+        api_key_sid="SK1",
+        api_key_secret="hush",
+    )
+    twilio.check()
+
+    assert [asked.auth for asked in http.asked] == [(SID, TOKEN), ("SK1", "hush")]
+
+
+def test_a_subaccount_has_no_balance_of_its_own() -> None:
+    twilio, _http = make(reply(json={"sid": SID, "status": "active"}), reply(404, json={"code": 20404}))
+
+    assert twilio.check() == Account(label=SID)
+
+
+def test_a_key_that_is_refused_blocks_the_account() -> None:
+    twilio, _http = make(reply(json={"sid": SID, "status": "active"}), reply(401, json={"code": 20003}))
+
+    with pytest.raises(AccountBlocked):
+        twilio.check()
+
+
+@pytest.mark.parametrize("code", ["30018", "30024", "30033", "30034", "30040"])
+def test_a_report_on_an_unregistered_sender_is_explained(code: str) -> None:
+    form = {"MessageSid": [MESSAGE], "MessageStatus": ["undelivered"], "ErrorCode": [code]}
+
+    assert make()[0].read_reports(call(form))[0].reason == "blocked"
+    assert "registered" in Twilio.hints[code].text
 
 
 def test_a_suspended_account_is_blocked() -> None:

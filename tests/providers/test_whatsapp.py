@@ -134,6 +134,19 @@ def test_a_code_becomes_its_error(status: int, code: int, kind: type[SmsError], 
     assert raised.value.words == f"(#{code}) Words: and details"
 
 
+def test_a_number_id_that_the_token_does_not_reach_blocks_the_account() -> None:
+    told = {"message": "Unsupported post request. Object with ID does not exist", "code": 100, "error_subcode": 33}
+    whatsapp, _http = make(reply(400, json={"error": told}), reply(400, json={"error": told}))
+
+    with pytest.raises(AccountBlocked) as raised:
+        whatsapp.send(SMS)
+    with pytest.raises(AccountBlocked):
+        whatsapp.check()
+
+    assert (raised.value.reason, raised.value.code) == ("auth", "100")
+    assert "credentials" in raised.value.hint
+
+
 def test_outside_the_window_a_template_is_advised() -> None:
     whatsapp, _http = make(reply(400, json={"error": {"message": "Re-engagement message", "code": 131047}}))
 

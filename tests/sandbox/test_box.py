@@ -156,6 +156,13 @@ def test_every_page_is_served(box: Sandbox, session: requests.Session) -> None:
     assert session.get(f"{box.http_url}/nothing/").status_code == 404
 
 
+def test_a_link_of_a_notification_leads_to_the_application(box: Sandbox, session: requests.Session) -> None:
+    page = session.get(f"{box.http_url}/marketplace/app/{box.world.client_id}/")
+    assert page.url.endswith("/app/")
+    assert page.status_code == 200
+    assert session.get(f"{box.http_url}/marketplace/app/another/").status_code == 404
+
+
 def test_the_application_address_can_come_late(box: Sandbox) -> None:
     box.app_url = "http://127.0.0.1:12345/"
 

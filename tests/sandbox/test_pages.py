@@ -177,6 +177,13 @@ def test_a_bound_tab_frames_the_application(page: Page, box: Sandbox, alpha: Por
     assert ask(frame, "setTitle", {"title": "x"}) == "silence"
 
 
+def test_a_card_that_is_not_open_is_for_administrators(page: Page, box: Sandbox, alpha: Portal) -> None:
+    page.goto(f"{box.http_url}/crm/contact/details/2/?user=1")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Felix Ford")
+    page.goto(f"{box.http_url}/crm/contact/details/2/?user=7")
+    expect(page.locator("#denied")).to_have_text("You may not see this card.")
+
+
 def test_an_employee_is_told_to_ask_an_administrator(page: Page, box: Sandbox) -> None:
     page.goto(f"{box.http_url}/app/?user=7")
 

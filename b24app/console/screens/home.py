@@ -1,13 +1,20 @@
 """What to do next, the figures of the day, and the health of every sender."""
 
+from datetime import date, timedelta
+
 from django.http import HttpResponse
 from django.urls import path
+from django.utils import timezone
 
-from b24app.console import health
+from b24app.console import health, pictures
 from b24app.console.duties import duties
 from b24app.console.framed import FramedRequest, show
+from b24app.console.periods import Period
+from b24app.console.reports import Asked, Counts, Reading
 from b24app.messaging.models import Connection, ConnectionState, SenderState
 from b24app.portals.models import Portal
+
+PICTURED = 14  # days
 
 
 def home(request: FramedRequest) -> HttpResponse:
@@ -21,8 +28,15 @@ def home(request: FramedRequest) -> HttpResponse:
         return show(request, "console/home_empty.html", context)
     senders = health.of_senders(portal)
     context |= {"figures": health.figures(portal), "senders": senders, "enough": health.ENOUGH, "portal": portal}
+    days = _days(portal)
+    context |= {"volume": pictures.volume(days), "volume_table": pictures.tables(days)[0]}
     context |= {"in_menu": sum(row.sender.state == SenderState.REGISTERED for row in senders)}
     return show(request, "console/home.html", context)
+
+
+def _days(portal: Portal) -> list[tuple[date, Counts]]:
+    today = timezone.localdate()
+    return Reading(portal, Asked(period=Period(today - timedelta(days=PICTURED - 1), today))).days()
 
 
 def _portal_state(portal: Portal) -> str:

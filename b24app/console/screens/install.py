@@ -1,6 +1,7 @@
 """The installer: what the portal needs from us, done step by step before the portal is told that all is ready."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.http import HttpResponse
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_POST
 from b24app.console.framed import FramedRequest, admin_only, show
 from b24app.console.refusals import of_portal
 from b24app.messaging import senders
-from b24app.portals import installation, place
+from b24app.portals import installation, place, placements
 from b24app.portals.errors import PortalError, Refused
 from b24app.portals.models import Portal
 
@@ -28,6 +29,12 @@ def _bind_events(portal: Portal) -> None:
         raise Refused("EVENTS", ", ".join(refused))
 
 
+def _bind_tabs(portal: Portal) -> None:
+    # Nothing else depends on them, and the next look at the portal tries again.
+    with suppress(PortalError):
+        placements.bind_tabs(portal)
+
+
 def _reconcile(portal: Portal) -> None:
     senders.reconcile(portal)
 
@@ -36,6 +43,7 @@ STEPS = (
     Step(_("Bitrix24 has confirmed who you are"), None),
     Step(_("Access to the portal is kept, encrypted"), None),
     Step(_("The portal tells us when the application is updated or removed"), _bind_events),
+    Step(_("CRM cards have a Sendline tab, where the portal allows it"), _bind_tabs),
     Step(_("Country and time zone are taken from your profile"), place.learn),
     Step(_("Senders you had before are in the menu again"), _reconcile),
 )

@@ -1,7 +1,7 @@
 """All messages of the portal, newest first; employees who are not administrators see their own."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,10 +19,13 @@ from b24app.console.filters import SOURCES, STATUSES, Filters
 from b24app.console.framed import FramedRequest, show
 from b24app.console.life import no_text, source
 from b24app.console.paging import Page, Search
+from b24app.messaging.authors import authors
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.statuses import Phase, Wait
 from b24app.portals.models import Portal
 from providers.kit.text import measure
+
+MOST_EMPLOYEES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Row:
     no_text: str
     until: datetime | None
     new_day: bool
+    may: bool
+    ticked: bool
 
 
 def visible(request: FramedRequest) -> "QuerySet[Message]":
@@ -43,6 +48,11 @@ def visible(request: FramedRequest) -> "QuerySet[Message]":
     if not request.visitor.is_admin:
         messages = messages.filter(author_id=request.visitor.user_id)
     return messages.select_related("sender", "connection")
+
+
+def hides_numbers(request: FramedRequest) -> bool:
+    """Does this visitor see only the ends of phone numbers?"""
+    return request.portal.hide_numbers and not request.visitor.is_admin
 
 
 @require_safe
@@ -59,7 +69,7 @@ def journal(request: FramedRequest) -> HttpResponse:
     senders = Sender.objects.filter(portal=request.portal).order_by("pk") if request.visitor.is_admin else None
     context = {
         "filters": filters,
-        "rows": _rows(page.messages, request.portal),
+        "rows": _rows(page.messages, request.portal, request.GET.getlist("m")),
         "page": page,
         "walk": paging.WALK,
         "seen": seen,
@@ -69,10 +79,22 @@ def journal(request: FramedRequest) -> HttpResponse:
         "statuses": {code: words for code, (words, _query) in STATUSES.items()},
         "sources": {code: words for code, (words, _query) in SOURCES.items()},
         "errors": explanations.REASON_NAMES,
+        "employees": _employees(request, filters),
+        "acts": {act.value: 0 for act in filters.acts},
+        "query": filters.written(),
         "masked": not request.visitor.is_admin,
+        "hides": hides_numbers(request),
         "today": timezone.localdate(),
     }
     return show(request, "console/journal/journal.html", context)
+
+
+def _employees(request: FramedRequest, filters: Filters) -> list[int]:
+    """Those an administrator can choose from, the chosen one surely among them."""
+    if not request.visitor.is_admin:
+        return []
+    chosen = {int(filters.employee)} if filters.employee else set()
+    return sorted({*authors(request.portal, MOST_EMPLOYEES), *chosen})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +112,14 @@ def _chips(filters: Filters, senders: Mapping[str, str]) -> list[Chip]:
         Chip(_("Phone"), filters.phone, filters.written(phone="")),
         Chip(_("Status"), _name(STATUSES, filters.status), filters.written(status="")),
         Chip(_("Sender"), senders.get(filters.sender, ""), filters.written(sender="")),
+        Chip(
+            _("Service"), filters.service and explanations.service_title(filters.service), filters.written(service="")
+        ),
         Chip(_("Source"), _name(SOURCES, filters.source), filters.written(source="")),
         Chip(_("Error"), explanations.in_short(filters.error), filters.written(error="")),
     ]
+    if filters.employee:
+        chips.append(Chip(_("Employee"), filters.employee, filters.written(employee="")))
     if filters.since or filters.until:
         chips.append(Chip(_("Date"), " – ".join(days), filters.written(since=None, until=None)))
     return [chip for chip in chips if chip.value]
@@ -102,13 +129,19 @@ def _name(known: Mapping[str, tuple[object, object]], code: str) -> str:
     return str(known[code][0]) if code else ""
 
 
-def _page(request: FramedRequest, filters: Filters) -> Page:
-    known, fitting = filters.conditions(request.portal.country)
-    if not request.visitor.is_admin:
+def search(portal: Portal, filters: Filters, only_of: int | None = None) -> Search:
+    """The messages that filters find, all of the portal's or only those of one employee."""
+    known, fitting = filters.conditions(portal.country)
+    if only_of is not None:
         # An employee's own messages have an index, too, and are fewer than what most filters find.
-        known, fitting = Q(author_id=request.visitor.user_id), known & fitting
-    listed = Message.objects.filter(filters.window() & known, portal=request.portal)
-    return Search(request.portal, listed, fitting).page(request.GET.get("before", ""), request.GET.get("after", ""))
+        known, fitting = Q(author_id=only_of), known & fitting
+    return Search(portal, Message.objects.filter(filters.window() & known, portal=portal), fitting)
+
+
+def _page(request: FramedRequest, filters: Filters) -> Page:
+    only_of = None if request.visitor.is_admin else request.visitor.user_id
+    found = search(request.portal, filters, only_of)
+    return found.page(request.GET.get("before", ""), request.GET.get("after", ""))
 
 
 def _digest(messages: Sequence[Message]) -> str:
@@ -118,7 +151,7 @@ def _digest(messages: Sequence[Message]) -> str:
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
-def _rows(messages: Sequence[Message], portal: Portal) -> list[Row]:
+def _rows(messages: Sequence[Message], portal: Portal, ticked: Collection[str]) -> list[Row]:
     rows: list[Row] = []
     day = None
     for message in messages:
@@ -133,10 +166,18 @@ def _rows(messages: Sequence[Message], portal: Portal) -> list[Row]:
                 no_text=no_text(message, portal),
                 until=_until(message),
                 new_day=local != day,
+                may=_may(message),
+                ticked=message.reference.hex in ticked,
             )
         )
         day = local
     return rows
+
+
+def _may(message: Message) -> bool:
+    """Is there anything to be done with it?"""
+    is_lost = message.status in ("failed", "undelivered") and bool(message.to and message.text)
+    return is_lost or message.phase in (Phase.WAITING, Phase.UNKNOWN)
 
 
 def _why(message: Message) -> str:

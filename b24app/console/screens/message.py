@@ -15,7 +15,7 @@ from b24app.console.crm import crm_links
 from b24app.console.explanations import of_end, of_wait, service_title
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.life import life, no_text, source
-from b24app.console.screens.journal import visible
+from b24app.console.screens.journal import hides_numbers, visible
 from b24app.journal.models import Exchange
 from b24app.messaging import bell, intake, stoplist
 from b24app.messaging.models import Message
@@ -59,6 +59,7 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "wait": of_wait(found),
         "stopped": _is_stopped(request, found),
         "masked": not request.visitor.is_admin,
+        "hides": hides_numbers(request),
         "may": _may(request, found),
         "is_live": _is_live(found),
         "seen": seen,

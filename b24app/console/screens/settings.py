@@ -18,7 +18,9 @@ from django.views.decorators.http import require_POST
 
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.models import Preference, Theme
+from b24app.console.notice_forms import NoticeForm
 from b24app.console.rule_forms import CAPS
+from b24app.console.screens import personal
 from b24app.console.screens.limits import rules_of
 from b24app.messaging import pausing
 from b24app.portals.models import Portal
@@ -29,8 +31,11 @@ PERIODS = ("keep_texts", "keep_messages", "keep_exchanges")
 MOST_DAYS = 1825
 
 
+GENERAL = ("country", "time_zone", "language", "theme")
+
+
 class SettingsForm(forms.Form):
-    """Fields of the portal, then two of the visitor."""
+    """Fields of the portal, and two of the visitor."""
 
     country = forms.ChoiceField(
         label=gettext_lazy("Default country"),
@@ -66,6 +71,14 @@ class SettingsForm(forms.Form):
         ),
         min_value=3,  # the market asks for three days
         max_value=90,
+    )
+    hide_numbers = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Hide phone numbers from employees"),
+        help_text=gettext_lazy(
+            "They see the country code and the last two digits. Administrators see the whole number."
+        ),
+        widget=forms.CheckboxInput({"role": "switch"}),
     )
     language = forms.ChoiceField(
         label=gettext_lazy("Language"),
@@ -104,9 +117,16 @@ class SettingsForm(forms.Form):
         portal.country, portal.time_zone = self.cleaned_data["country"], self.cleaned_data["time_zone"]
         for name in PERIODS:
             setattr(portal, name, timedelta(days=self.cleaned_data[name]))
-        portal.save(update_fields=["country", "time_zone", *PERIODS])
+        portal.hide_numbers = self.cleaned_data["hide_numbers"]
+        portal.save(update_fields=["country", "time_zone", "hide_numbers", *PERIODS])
         preference.language, preference.theme = self.cleaned_data["language"], self.cleaned_data["theme"]
         preference.save()
+
+    def general(self) -> list[forms.BoundField]:
+        return [self[name] for name in GENERAL]
+
+    def of_journal(self) -> list[forms.BoundField]:
+        return [self[name] for name in PERIODS]
 
 
 def _countries() -> list[tuple[str, str]]:
@@ -131,31 +151,55 @@ def _zones(now: datetime) -> list[tuple[str, str]]:
     return known
 
 
-@admin_only
-def settings(request: FramedRequest) -> HttpResponse:
-    """Show the form, or save it and show the frame anew: its language and zone may be others now."""
-    portal, preference = request.portal, request.preference
-    saved = {
-        "country": portal.country,
-        "time_zone": portal.time_zone,
-        "language": preference.language,
-        "theme": preference.theme,
-        **{name: getattr(portal, name).days for name in PERIODS},
-    }
-    form = SettingsForm(request.POST if request.method == "POST" else None, initial=saved)
-    if form.is_bound and form.is_valid():
-        form.save(portal, preference)
-        return go(request, "settings", toast=_("The settings are saved"), whole=True)
-    rules = rules_of(portal)
+def _screen(request: FramedRequest, form: SettingsForm, notices: NoticeForm | None = None) -> HttpResponse:
+    """The screen with its forms as they stand."""
+    rules = rules_of(request.portal)
     context = {
         "form": form,
-        "portal": portal,
+        "notices": notices or NoticeForm(request.portal, request.visitor.user_id),
+        "person": personal.PersonForm(),
+        "orders": personal.open_orders(request.portal),
+        "portal": request.portal,
         "rules": rules,
         "caps": sum(getattr(rules, cap) is not None for cap in CAPS),
     }
     if rules.paused_at:
-        context["waiting"] = pausing.waiting_of(portal).count()
+        context["waiting"] = pausing.waiting_of(request.portal).count()
     return show(request, "console/settings.html", context)
+
+
+def _form(request: FramedRequest, data: Any = None) -> SettingsForm:
+    portal, preference = request.portal, request.preference
+    saved = {
+        "country": portal.country,
+        "time_zone": portal.time_zone,
+        "hide_numbers": portal.hide_numbers,
+        "language": preference.language,
+        "theme": preference.theme,
+        **{name: getattr(portal, name).days for name in PERIODS},
+    }
+    return SettingsForm(data, initial=saved)
+
+
+@admin_only
+def settings(request: FramedRequest) -> HttpResponse:
+    """Show the form, or save it and show the frame anew: its language and zone may be others now."""
+    form = _form(request, request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        form.save(request.portal, request.preference)
+        return go(request, "settings", toast=_("The settings are saved"), whole=True)
+    return _screen(request, form)
+
+
+@admin_only
+@require_POST
+def notices(request: FramedRequest) -> HttpResponse:
+    """Save who is told of what."""
+    form = NoticeForm(request.portal, request.visitor.user_id, request.POST)
+    if form.is_valid():
+        form.save()
+        return go(request, "settings", toast=_("The settings are saved"))
+    return _screen(request, _form(request), form)
 
 
 @require_POST
@@ -171,5 +215,6 @@ def theme(request: FramedRequest) -> HttpResponse:
 
 urlpatterns = [
     path("settings/", settings, name="settings"),
+    path("settings/notifications/", notices, name="notices"),
     path("theme/", theme, name="theme"),
 ]

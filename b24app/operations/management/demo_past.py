@@ -13,9 +13,9 @@ from random import Random
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from b24app.messaging import connections, intake, outcomes, reports, settling, verdicts
+from b24app.messaging import breakdowns, connections, intake, outcomes, reports, settling, verdicts
 from b24app.messaging.memo import SharedMemo
-from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
+from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.statuses import Phase
 from b24app.operations.management.demo_plan import Planned, plan
 from providers.kit import contract, errors, registry
@@ -37,7 +37,9 @@ def tell(sender: Sender) -> int:
         _take_in(random, sender, one)
     due = [pair for pair in _pairs(planned, sender) if pair[1].phase == Phase.WAITING]
     _hand_over(random, sender.connection, due)
+    _let_time_pass(random, sender)
     _report(sender.connection, _pairs(planned, sender))
+    breakdowns.count_climbs()
     _move_into_the_past(random, sender)
     return len(planned)
 
@@ -108,6 +110,15 @@ def _exchange(random: Random, at: datetime, said: contract.Accepted | errors.Sms
     )
 
 
+def _let_time_pass(random: Random, sender: Sender) -> None:
+    """Between the service's receipt and its report: most within seconds, some later."""
+    messages = list(Message.objects.filter(sender=sender).order_by("pk"))
+    for message in messages:
+        if message.sent_at:
+            message.sent_at -= timedelta(seconds=min(1 + random.lognormvariate(1.3, 0.9), 90))
+    Message.objects.bulk_update(messages, ["sent_at"])
+
+
 def _report(connection: Connection, pairs: Iterable[Pair]) -> None:
     """What the service says later of those it took."""
     told = [
@@ -126,13 +137,25 @@ def _move_into_the_past(random: Random, sender: Sender) -> None:
         asked = message.first_attempt_at or message.received_at
         answered = asked + timedelta(seconds=random.uniform(0.1, 0.9))
         if message.sent_at:
+            took = message.final_at - message.sent_at if message.final_at else timedelta(0)
             message.sent_at = answered
-            answered += timedelta(seconds=random.uniform(2, 90))
+            answered += took
         if message.final_at:
             message.final_at = answered if message.attempts else message.received_at
         if message.phase != Phase.UNKNOWN:  # of which the portal is told nothing
             message.pushed = message.status
         message.poll_at = message.push_at = None
     Message.objects.bulk_update(messages, ["sent_at", "final_at", "pushed", "poll_at", "push_at"])
+    _date_tallies(sender, messages)
     ends = Message.objects.filter(pk=OuterRef("message")).values("final_at")
     DeliveryReport.objects.filter(connection=sender.connection).update(received_at=Subquery(ends))
+
+
+def _date_tallies(sender: Sender, messages: Sequence[Message]) -> None:
+    """The tallies say when a message last came to them."""
+    tallies = list(DayTally.objects.filter(sender=sender))
+    for tally in tallies:
+        place = (tally.day, tally.status, tally.reason)
+        moments = [one.final_at or one.sent_at for one in messages if (one.day, one.status, one.reason) == place]
+        tally.last_at = max((moment for moment in moments if moment), default=None)
+    DayTally.objects.bulk_update(tallies, ["last_at"])

@@ -1,11 +1,11 @@
-"""Who and what the portal is, and small services beside messages: im.notify, crm.timeline (platform.md I)."""
+"""Who and what the portal is, and its notifications (platform.md I)."""
 
 import time
 from datetime import UTC, datetime
 
 from b24app.sandbox.rest.call import Call, Method
-from b24app.sandbox.rest.errors import RestError, access_denied
-from b24app.sandbox.state import Notification, TimelineNote, User
+from b24app.sandbox.rest.errors import RestError
+from b24app.sandbox.state import Notification, User
 
 
 def app_info(call: Call) -> object:
@@ -72,27 +72,6 @@ def notify_system(call: Call) -> object:
     return item.id
 
 
-def add_log_message(call: Call) -> object:
-    """crm.timeline.logmessage.add with its `fields`."""
-    given = call.params.get("FIELDS")
-    fields = {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
-    missing = [name for name in ("entityTypeId", "entityId", "title", "text") if not fields.get(name)]
-    if missing:
-        raise RestError("100", f"Could not find value for parameter {{{missing[0]}}}")
-    if not (fields["entityTypeId"].isdecimal() and fields["entityId"].isdecimal()):
-        raise access_denied()
-    note = TimelineNote(
-        call.portal.next_id(),
-        int(fields["entityTypeId"]),
-        int(fields["entityId"]),
-        fields["title"],
-        fields["text"],
-        time.time(),
-    )
-    call.portal.timeline.append(note)
-    return {"logMessage": {"id": note.id, "title": note.title, "text": note.text}}
-
-
 def _person(user: User) -> dict[str, object]:
     return {"ID": str(user.id), "NAME": user.name, "LAST_NAME": user.last_name}
 
@@ -105,5 +84,4 @@ METHODS = {
     "scope": Method("", scope),
     "server.time": Method("", server_time),
     "im.notify.system.add": Method("im", notify_system),
-    "crm.timeline.logmessage.add": Method("crm", add_log_message),
 }

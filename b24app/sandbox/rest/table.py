@@ -1,6 +1,6 @@
 """The table of all methods a portal has, and the methods that speak about it."""
 
-from b24app.sandbox.rest import basics, events, messages, placements, senders
+from b24app.sandbox.rest import basics, crm, events, messages, placements, senders
 from b24app.sandbox.rest.call import Call, Method
 from b24app.sandbox.rest.errors import method_not_found
 from b24app.sandbox.state import PortalState
@@ -35,6 +35,7 @@ def _methods(call: Call) -> object:
 
 METHODS: dict[str, Method] = {
     **basics.METHODS,
+    **crm.METHODS,
     **events.METHODS,
     **messages.METHODS,
     **placements.METHODS,

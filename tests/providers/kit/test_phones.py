@@ -1,8 +1,9 @@
 """Numbers: the vectors of reference/messages.md section 3."""
 
+import phonenumbers
 import pytest
 
-from providers.kit.phones import BadNumber, mask, pretty, read_number
+from providers.kit.phones import BadNumber, mask, pretty, read_number, region_of
 
 READABLE = [
     ("8 (916) 123-45-67", "RU", "+79161234567"),
@@ -68,3 +69,36 @@ def test_a_masked_number_keeps_area_and_last_two_digits() -> None:
 def test_a_pretty_number_is_international() -> None:
     assert pretty("+12025550147") == "+1 202-555-0147"
     assert pretty("ACME") == "ACME"
+
+
+@pytest.mark.parametrize(
+    ("e164", "region"),
+    [
+        ("+12025550147", "US"),
+        ("+14165550147", "CA"),
+        ("+18765550147", "JM"),
+        ("+77011234567", "KZ"),
+        ("+79990000123", "RU"),
+        ("+447797712345", "JE"),
+        ("+447700900123", "GB"),
+        ("+380671234567", "UA"),
+        ("+88216123456", ""),  # satellites belong to no country
+        ("+999999999999", ""),
+        ("555-01", ""),
+        ("", ""),
+    ],
+)
+def test_the_country_of_a_number_is_told_by_its_beginning(e164: str, region: str) -> None:
+    assert region_of(e164) == region
+
+
+def test_every_country_is_told_as_the_metadata_tell_it() -> None:
+    wrong = set()
+    for region in phonenumbers.SUPPORTED_REGIONS - {"VA"}:
+        for kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE):
+            example = phonenumbers.example_number_for_type(region, kind)
+            if example is not None:
+                e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+                if region_of(e164) != phonenumbers.region_code_for_number(example):
+                    wrong.add((region, e164))
+    assert wrong == set()

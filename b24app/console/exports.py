@@ -1,0 +1,106 @@
+"""The claim to one file of the journal, and how far its writing is."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Self
+
+import redis
+from django.http import Http404
+
+from b24app.console import claims
+from b24app.core.redis import client
+from b24app.portals.models import Portal
+
+PURPOSE = "journal"
+SILENT_SECONDS = 60  # after which nobody writes any more: a writer says something with every batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Who may take which messages out: an administrator of a portal (uuid), by filters as addresses have them."""
+
+    portal: str
+    user: int
+    is_admin: bool
+    filters: str
+    language: str
+    job: str
+
+    def sealed(self) -> str:
+        """What stands for it in an address for a minute; a number among the filters cannot be read there."""
+        return claims.sealed(PURPOSE, asdict(self))
+
+    @classmethod
+    def opened(cls, token: str) -> Self:
+        """Read it; Http404 for anything else than a good one of an administrator."""
+        try:
+            return cls(**claims.opened(PURPOSE, token))
+        except TypeError:
+            raise Http404 from None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many rows are written; `over` when no more come, `whole` if that are all."""
+
+    rows: int
+    over: bool = False
+    whole: bool = False
+
+
+def tell(portal: Portal, job: str, progress: Progress) -> None:
+    """Write down how far a file is. It is only told to people, so nothing depends on Redis."""
+    try:
+        client().set(_key(portal, job), json.dumps(asdict(progress)), ex=SILENT_SECONDS)
+    except redis.RedisError:
+        return
+
+
+def told(portal: Portal, job: str) -> Progress | None:
+    """How far a file is; None where nobody writes it, or nobody knows."""
+    try:
+        value = client().get(_key(portal, job))
+    except redis.RedisError:
+        return None
+    return Progress(**json.loads(value)) if isinstance(value, bytes) else None
+
+
+def begin(portal: Portal, job: str) -> bool:
+    """Take the portal's place among the writers: one file at a time, so that nobody takes the threads of all others."""
+    try:
+        return bool(client().set(_writer(portal), job, nx=True, ex=SILENT_SECONDS))
+    except redis.RedisError:
+        return True
+
+
+def go_on(portal: Portal) -> None:
+    """Keep the place for another minute."""
+    try:
+        client().expire(_writer(portal), SILENT_SECONDS)
+    except redis.RedisError:
+        return
+
+
+def end(portal: Portal) -> None:
+    """Give the place back."""
+    try:
+        client().delete(_writer(portal))
+    except redis.RedisError:
+        return
+
+
+def writing(portal: Portal) -> str:
+    """The file that is being written now, "" for none."""
+    try:
+        value = client().get(_writer(portal))
+    except redis.RedisError:
+        return ""
+    return value.decode() if isinstance(value, bytes) else ""
+
+
+def _key(portal: Portal, job: str) -> str:
+    return f"export:{portal.uuid.hex}:{job}"
+
+
+def _writer(portal: Portal) -> str:
+    return f"export:{portal.uuid.hex}"

@@ -1,0 +1,93 @@
+"""The journal as a table for spreadsheets: the words of its columns and cells, and its rows in bounded batches."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext, override
+from django.utils.translation import gettext_lazy as _
+
+from b24app.console.explanations import REASON_NAMES, WAIT_NAMES, service_title
+from b24app.console.filters import SOURCES
+from b24app.console.paging import Place, Search
+from b24app.console.templatetags.console import STATUS_WORDS
+from b24app.messaging.models import Sender
+from b24app.messaging.statuses import Origin, Phase, Wait
+from b24app.portals.models import Portal
+
+BATCH = 2000
+COLUMNS = (
+    "status", "phase", "wait", "reason", "to", "raw_to", "text", "sender_id", "parts", "price", "currency", "origin",
+    "module", "author_id", "final_at", "detail", "service_code", "reference", "ref",
+)  # fmt: skip
+_TITLES: tuple[str | Promise, ...] = (
+    _("Status"), _("Error"), _("To"), _("Text"), _("Sender"), _("Service"), _("Segments"), _("Price"), _("Currency"),
+    _("Source"), _("Employee"), _("Final word"), _("The service’s words"), _("Code"), _("Our reference"),
+    _("The service’s number"),
+)  # fmt: skip
+_MODULES = {"crm": "crm", "bizproc": "automation", "sender": "campaign"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """All words of a sheet in one language, looked up once: a row is made a hundred thousand times."""
+
+    titles: tuple[str, ...]
+    statuses: Mapping[str, str]
+    unknown: str
+    reasons: Mapping[str, str]
+    waits: Mapping[str, str]
+    sources: Mapping[str, str]
+    senders: Mapping[int, tuple[str, str]]
+
+    @classmethod
+    def of(cls, portal: Portal, language: str) -> Self:
+        """The words for a portal's messages; `language` is Django's code."""
+        with override(language):
+            return cls(
+                titles=(f"{gettext('Time')} ({portal.zone.key})", *map(str, _TITLES)),
+                statuses={code: str(words) for code, words in STATUS_WORDS.items()},
+                unknown=gettext("Outcome unknown"),
+                reasons={code: str(words) for code, words in REASON_NAMES.items()},
+                waits={code: str(words) for code, words in WAIT_NAMES.items()},
+                sources={code: str(words) for code, (words, _query) in SOURCES.items()},
+                senders={
+                    one.pk: (one.name, service_title(one.connection.service))
+                    for one in Sender.objects.filter(portal=portal).select_related("connection")
+                },
+            )
+
+
+def rows(search: Search, words: Words, told: Callable[[int], None]) -> Iterator[tuple[object, ...]]:
+    """The titles, then all that is found, newest first; `told` hears after every batch how many rows there are."""
+    yield words.titles
+    zone, count = search.portal.zone, 0
+    place: Place | None = None
+    while True:
+        found, place = search.after(place, BATCH, COLUMNS)
+        for row in found:
+            yield _cells(row, words, lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")
+        count += len(found)
+        told(count)
+        if place is None:
+            return
+
+
+def _cells(row: tuple[Any, ...], words: Words, clock: Callable[[datetime], str]) -> tuple[object, ...]:
+    (received_at, _pk, status, phase, wait, reason, to, raw_to, text, sender, parts, price, currency, origin, module,
+     author, final_at, detail, code, reference, ref) = row  # fmt: skip
+    name, service = words.senders.get(sender, ("", ""))
+    is_unknown = phase == Phase.UNKNOWN
+    why = words.waits.get(wait, "") if phase == Phase.WAITING and wait != Wait.NONE else words.reasons.get(reason, "")
+    source = _MODULES.get(module, "other") if origin == Origin.PORTAL else origin
+    return (
+        clock(received_at), words.unknown if is_unknown else words.statuses[status], why, to or raw_to, text, name,
+        service, _told(parts), _told(price), currency, words.sources[source], _told(author),
+        clock(final_at) if final_at else "", detail, code, reference.hex, ref,
+    )  # fmt: skip
+
+
+def _told(value: object) -> object:
+    return "" if value is None else value

@@ -1,0 +1,74 @@
+"""The reader's language as Babel knows it, and what Babel calls things in it: countries, times, days."""
+
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+from babel.core import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_decimal
+from babel.units import format_unit
+from django.utils import translation
+
+MINUTE, HOUR = 60, 3600
+
+
+def current() -> Locale:
+    """The language that is spoken now, or English."""
+    return _of(translation.get_language() or "en")
+
+
+@lru_cache
+def _of(language: str) -> Locale:
+    try:
+        return Locale.parse(translation.to_locale(language))
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
+
+
+def country(region: str) -> str:
+    """A country by its ISO code; a code that Babel does not know stays as it is."""
+    return str(current().territories.get(region, region))
+
+
+def short_day(day: date) -> str:
+    """18 Nov."""
+    return format_date(day, "d MMM", locale=current())
+
+
+def number(value: int) -> str:
+    """A count as the reader writes it."""
+    return _written(value, translation.get_language() or "en")
+
+
+@lru_cache(maxsize=20_000)  # a table of a year's days is written in no time then
+def _written(value: int, language: str) -> str:
+    return format_decimal(value, locale=_of(language))
+
+
+def percent(part: int, whole: int) -> str:
+    """A rate with one decimal, cut and not rounded: "100%" only when it is true."""
+    return _percent(part * 1000 // whole, translation.get_language() or "en")
+
+
+@lru_cache(maxsize=20_000)
+def _percent(tenths: int, language: str) -> str:
+    return format_decimal(Decimal(tenths) / 1000, format="0.#%", locale=_of(language))
+
+
+def at_most(seconds: int | None) -> str:
+    """A round time in short; None: more than an hour."""
+    return duration(seconds) if seconds else f"> {duration(HOUR)}"
+
+
+def duration(seconds: int, *, since: int | None = None) -> str:
+    """A round time in short, or a range that begins at `since`: 5 sec, 2–5 sec, 1–5 min, 1 hr."""
+    unit, size = next(
+        ((name, size) for name, size in (("hour", HOUR), ("minute", MINUTE)) if seconds >= size), ("second", 1)
+    )
+    if since is not None and since < size:
+        # A range is told in the unit of its beginning: 5–60 min, not 0–1 hr.
+        unit, size = ("minute", MINUTE) if since >= MINUTE else ("second", 1)
+    bounds = [seconds // size] if since is None else [since // size, seconds // size]
+    figures = "–".join(number(one) for one in bounds)
+    return str(format_unit(figures, f"duration-{unit}", length="short", locale=current()))

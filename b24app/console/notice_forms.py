@@ -1,0 +1,113 @@
+"""The form of notices: who is told in Bitrix24, of what, and from which balance on."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from b24app.messaging import noticing
+from b24app.messaging.models import Connection
+from b24app.messaging.notice_models import NoticeRules
+from b24app.portals.models import Portal
+
+KINDS = ("broken", "undecided", "senders", "balance")
+
+
+def _switch(label: Any, help_text: Any) -> forms.BooleanField:
+    return forms.BooleanField(
+        required=False, label=label, help_text=help_text, widget=forms.CheckboxInput({"role": "switch"})
+    )
+
+
+class NoticeForm(forms.Form):
+    """Switches of a portal, and a box for each account whose service tells its balance (`low-<uuid>`)."""
+
+    use_required_attribute = False
+
+    people = forms.TypedMultipleChoiceField(
+        coerce=int,
+        label=gettext_lazy("Who is told"),
+        help_text=gettext_lazy(
+            "In Bitrix24, as a notification; a newer one replaces the older. Administrators who have opened Sendline "
+            "are listed here."
+        ),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={
+            "required": gettext_lazy("Choose at least one person. To hear nothing, turn off what is below.")
+        },
+    )
+    broken = _switch(
+        gettext_lazy("A service stops working, and when it works again"),
+        gettext_lazy("Also when the portal itself no longer lets us in. Told after two minutes, at most once an hour."),
+    )
+    undecided = _switch(
+        gettext_lazy("Messages wait for a decision"),
+        gettext_lazy("When it is not known whether they were sent. At most once an hour."),
+    )
+    senders = _switch(
+        gettext_lazy("Senders were added again"), gettext_lazy("When the portal had lost them, as after an update.")
+    )
+    balance = _switch(
+        gettext_lazy("A balance is low"), gettext_lazy("Sendline asks the services once a day what is left.")
+    )
+
+    def __init__(self, portal: Portal, visitor_id: int, data: Any = None) -> None:
+        self.rules = noticing.rules_of(portal)
+        self.accounts = _accounts(portal)
+        initial: dict[str, Any] = {name: getattr(self.rules, name) for name in KINDS}
+        initial["people"] = noticing.people(portal, self.rules)
+        super().__init__(data, initial=initial)
+        known = noticing.administrators(portal)
+        people = self.fields["people"]
+        people.choices = [(one, _person(one, visitor_id)) for one in known]  # type: ignore[attr-defined]  # it has them
+        people.required = bool(known)
+        for account in self.accounts:
+            self.fields[_box(account)] = _threshold(account)
+
+    def thresholds(self) -> list[tuple[Connection, forms.BoundField]]:
+        """Each account with its box."""
+        return [(account, self[_box(account)]) for account in self.accounts]
+
+    def switches(self) -> list[forms.BoundField]:
+        return [self[name] for name in KINDS]
+
+    def save(self) -> None:
+        """Keep what was chosen."""
+        values = {name: self.cleaned_data[name] for name in KINDS}
+        values["user_ids"] = self.cleaned_data["people"]
+        NoticeRules.objects.update_or_create(portal=self.rules.portal, defaults=values)
+        for account in self.accounts:
+            low: Decimal | None = self.cleaned_data[_box(account)]
+            Connection.objects.filter(pk=account.pk).update(low_balance=low)
+
+
+def _accounts(portal: Portal) -> list[Connection]:
+    mine: Iterable[Connection] = Connection.objects.filter(noticing.in_use(), portal=portal, balance__isnull=False)
+    return sorted(mine, key=lambda account: account.pk)
+
+
+def _person(user_id: int, visitor_id: int) -> str:
+    known = _("employee %(number)s") % {"number": user_id}
+    return f"{known} ({_('you')})" if user_id == visitor_id else known
+
+
+def _box(account: Connection) -> str:
+    return f"low-{account.uuid.hex}"
+
+
+def _threshold(account: Connection) -> forms.DecimalField:
+    attrs = {"class": "input--sm input--tiny", "inputmode": "decimal", "autocomplete": "off", "dir": "ltr"}
+    low = account.low_balance
+    return forms.DecimalField(
+        required=False,
+        localize=True,
+        min_value=0,
+        max_digits=14,
+        decimal_places=4,
+        initial=None if low is None else Decimal(f"{low.normalize():f}"),
+        label=_("“{account}” is low below").format(account=account.title),
+        widget=forms.TextInput(attrs),
+    )

@@ -1,0 +1,88 @@
+"""The days a report is about: read from an address, in the portal's own calendar, and written back into addresses."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Self
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+USUAL = "30"
+LONGEST = 366  # days
+DAY = timedelta(days=1)
+
+PRESETS: Mapping[str, str | Promise] = {
+    "7": _("7 days"),
+    "30": _("30 days"),
+    "90": _("90 days"),
+    "month": _("This month"),
+    "last-month": _("Last month"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days from `first` to `last`, both included; `preset` is a key of PRESETS, "" for days of one's own.
+
+    `is_cut`: more days were asked for than can be shown.
+    """
+
+    first: date
+    last: date
+    preset: str = ""
+    is_cut: bool = False
+
+    @classmethod
+    def read(cls, query: Mapping[str, str], today: date) -> Self:
+        """What an address asks for; what makes no sense there is left out.
+
+        Days that a preset means today are that preset's, so that it goes on moving with the days.
+        """
+        preset = query.get("period", "")
+        usual = cls.of(preset if preset in PRESETS else USUAL, today)
+        since, until = _date(query.get("since", "")), _date(query.get("until", ""))
+        if (since is None and until is None) or (since, until) == (usual.first, usual.last):
+            return usual
+        first, last = sorted((since or until or today, until or today))
+        last = min(last, today)
+        first = min(first, last)
+        shown = max(first, last - (LONGEST - 1) * DAY)
+        return cls(shown, last, is_cut=shown > first)
+
+    @classmethod
+    def of(cls, preset: str, today: date) -> Self:
+        """The days that a preset means today."""
+        if preset == "month":
+            return cls(today.replace(day=1), today, preset)
+        if preset == "last-month":
+            last = today.replace(day=1) - DAY
+            return cls(last.replace(day=1), last, preset)
+        return cls(today - (int(preset) - 1) * DAY, today, preset)
+
+    def __len__(self) -> int:
+        return (self.last - self.first).days + 1
+
+    @property
+    def days(self) -> Sequence[date]:
+        return [self.first + place * DAY for place in range(len(self))]
+
+    @property
+    def before(self) -> Self:
+        """As many days, just before."""
+        return type(self)(self.first - len(self) * DAY, self.first - DAY)
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """What stands in an address; nothing for the usual days."""
+        if self.preset:
+            return {} if self.preset == USUAL else {"period": self.preset}
+        return {"since": self.first.isoformat(), "until": self.last.isoformat()}
+
+
+def _date(value: str) -> date | None:
+    try:
+        found = date.fromisoformat(value)
+    except ValueError:
+        return None
+    return found if found.year >= 2000 else None

@@ -1,0 +1,265 @@
+"""The tab on the card of a lead, deal, contact or company: its messages, and a box to write one more."""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import HttpResponseStopPolling, reswap
+
+from b24app.console import cards
+from b24app.console.costs import Cost
+from b24app.console.crm import crm_links
+from b24app.console.explanations import of_end, of_wait
+from b24app.console.framed import FRAME, FramedRequest, with_toast
+from b24app.console.life import no_text, source
+from b24app.console.screens.counting import MOST_COUNTED
+from b24app.console.talk import Talk, talk
+from b24app.messaging import bell, intake, timeline
+from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
+from b24app.messaging.statuses import Origin
+from b24app.portals.entities import Entity, Phone
+from b24app.portals.models import Portal
+from providers.kit.phones import BadNumber, pretty, read_e164
+from providers.kit.rewriting import rewrite
+from providers.kit.text import measure
+
+KINDS = {
+    "MOBILE": pgettext_lazy("phone", "mobile"),
+    "WORK": pgettext_lazy("phone", "work"),
+    "HOME": pgettext_lazy("phone", "home"),
+}
+Screen = Callable[[FramedRequest, Entity, str], HttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    message: Message
+    source: str
+    why: object
+    no_text: str
+    new_day: bool
+
+
+class CardForm(forms.Form):
+    """A message to one of an entity's numbers. `nonce` tells a form that was sent twice from two that say the same."""
+
+    use_required_attribute = False
+
+    to = forms.CharField(max_length=40, label=gettext_lazy("To"), widget=forms.Select())
+    sender = forms.ChoiceField(
+        label=gettext_lazy("Sender"), error_messages={"invalid_choice": gettext_lazy("Choose one of the list.")}
+    )
+    text = forms.CharField(
+        max_length=5000,
+        label=gettext_lazy("Text"),
+        widget=forms.Textarea({"rows": "6"}),
+        error_messages={"required": gettext_lazy("Write a text.")},
+    )
+    nonce = forms.UUIDField(required=False, widget=forms.HiddenInput())
+
+    def __init__(self, entity: Entity, senders: Sequence[Sender], country: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.entity, self.country = entity, country
+        self.fields["to"].widget.choices = [(one.e164, _phone_words(one)) for one in entity.phones]
+        self.fields["sender"].choices = [(one.uuid.hex, one.name) for one in senders]  # type: ignore[attr-defined]  # a ChoiceField
+
+    def clean_to(self) -> str:
+        """Only what the portal has told is a number of this entity."""
+        try:
+            number = read_e164(self.cleaned_data["to"], self.country)
+        except BadNumber as bad:
+            raise forms.ValidationError(_(bad.words)) from None
+        if number not in {phone.e164 for phone in self.entity.phones}:
+            raise forms.ValidationError(_("This number is not on the card."))
+        return number
+
+
+def of_card(screen: Screen) -> Callable[[FramedRequest, str], HttpResponse]:
+    """Let a visitor through who has come from the card itself; others read how to, and are shown nothing of it."""
+
+    @wraps(screen)
+    def guarded(request: FramedRequest, signed: str) -> HttpResponse:
+        try:
+            entity = cards.read(signed, request.portal, request.visitor.user_id)
+        except cards.BadCard as bad:
+            if bad.expired and (request.method == "POST" or "seen" in request.GET):
+                return _too_late(request)
+            # Chromium writes every 4xx into its console, and to have waited too long is no error.
+            return _show(request, "console/card/closed.html", {}, status=200 if bad.expired else 404)
+        return screen(request, entity, signed)
+
+    return guarded
+
+
+def _too_late(request: FramedRequest) -> HttpResponse:
+    """What is on the page stays there, for a text may be half written."""
+    if request.method != "POST":
+        stop: HttpResponse = reswap(HttpResponseStopPolling(), "none")
+        return stop
+    words = _("This page is too old to send from. Copy the text, reload the card and open its Sendline tab.")
+    return with_toast(HttpResponse(status=204), words)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@of_card
+def card(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
+    """The messages and the box, or one message more; a poll with `seen` is answered only if something has changed."""
+    senders = list(_senders(request.portal))
+    form = None
+    toast = ""
+    if request.method == "POST":
+        form = CardForm(entity, senders, request.portal.country, request.POST)
+        if form.is_valid() and _send(request, form, senders):
+            form, toast = None, _("On its way.")
+    before = request.GET.get("before", "")
+    page = talk(request.portal, entity, before)
+    seen = _digest(page.messages)
+    if request.GET.get("seen") == seen:
+        return HttpResponse(status=204)
+    if form is None:
+        form = _blank(request, entity, senders, page)
+    context = {
+        "entity": entity,
+        "name": entity.title or _kind_and_number(entity),
+        "signed": signed,
+        "rows": list(_rows(page.messages, request.portal)),
+        "page": page,
+        "before": before,
+        "seen": seen,
+        "senders": senders,
+        **_counted(form, senders),
+    }
+    response = _show(request, "console/card/card.html", context)
+    return with_toast(response, toast) if toast else response
+
+
+@require_POST
+@of_card
+def count(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
+    """What the text costs as it stands now. By POST: an address would be written into logs, the text with it."""
+    senders = list(_senders(request.portal))
+    form = CardForm(entity, senders, request.portal.country, request.POST)
+    return render(request, "console/card/count.html", {"signed": signed, **_counted(form, senders)})
+
+
+@require_POST
+@of_card
+def straighten(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
+    """The text with typographic characters in their plain form, to be read before it is sent."""
+    senders = list(_senders(request.portal))
+    plain = rewrite(request.POST.get("text", "")[:MOST_COUNTED], smart=True)
+    chosen = {"text": plain, "sender": request.POST.get("sender", "")}
+    form = CardForm(entity, senders, request.portal.country, initial=chosen)
+    form.fields["text"].widget.attrs["data-first"] = ""
+    return render(request, "console/card/writing.html", {"signed": signed, **_counted(form, senders)})
+
+
+def _senders(portal: Portal) -> Iterable[Sender]:
+    """Those with which something goes out now."""
+    ready = Sender.objects.filter(portal=portal, state=SenderState.REGISTERED, paused_at=None)
+    return ready.filter(connection__state=ConnectionState.ACTIVE).select_related("connection", "portal").order_by("pk")
+
+
+def _send(request: FramedRequest, form: CardForm, senders: Sequence[Sender]) -> Message | None:
+    """Store the message and ring; None when the text cannot be sent, which is said at the field.
+
+    Its reference is made of what was posted, so that a form that comes twice is one message.
+    """
+    to, text, entity = form.cleaned_data["to"], form.cleaned_data["text"], form.entity
+    sender = next(one for one in senders if one.uuid.hex == form.cleaned_data["sender"])
+    nonce = form.cleaned_data["nonce"] or uuid.uuid4()
+    posted = (request.visitor.user_id, nonce.hex, entity.type_id, entity.id, sender.pk, to, text)
+    try:
+        message = intake.compose(
+            request.portal,
+            sender,
+            to,
+            text,
+            origin=Origin.CARD,
+            author_id=request.visitor.user_id,
+            links=timeline.wanted(entity.type_id, entity.id),
+            reference=uuid.uuid5(request.portal.uuid, repr(posted)),
+        )
+    except BadNumber as bad:
+        form.add_error("to", _(bad.words))
+        return None
+    except intake.BadText:
+        form.add_error("text", _("The text is longer than this service takes."))
+        return None
+    bell.drain(sender.connection_id, slow=sender.connection.slow)
+    bell.note(request.portal.pk)
+    return message
+
+
+def _blank(request: FramedRequest, entity: Entity, senders: Sequence[Sender], page: Talk) -> CardForm:
+    """An empty box, with the number and the sender that were posted or used last."""
+    numbers = [phone.e164 for phone in sorted(entity.phones, key=lambda one: one.kind != "MOBILE")]
+    last = [message.to for message in page.messages if message.to in numbers]
+    signed_by = [message.sender.uuid.hex for message in page.messages]
+    known = [one.uuid.hex for one in senders]
+    chosen = {
+        "to": request.POST.get("to") or next(iter([*last, *numbers]), ""),
+        "sender": request.POST.get("sender") or next((one for one in signed_by if one in known), ""),
+        "nonce": uuid.uuid4(),
+    }
+    return CardForm(entity, senders, request.portal.country, initial=chosen)
+
+
+def _counted(form: CardForm, senders: Sequence[Sender]) -> dict[str, Any]:
+    """The form with what its text costs through the sender that is chosen, and what plain quotes would spare."""
+    chosen, text = form["sender"].value(), str(form["text"].value() or "")[:MOST_COUNTED]
+    sender = next((one for one in senders if one.uuid.hex == chosen), next(iter(senders), None))
+    if sender is None:
+        return {"form": form}
+    cost = Cost.of(text, sender)
+    plain = measure(sender.written(rewrite(text, smart=True)))
+    return {"form": form, "cost": cost, "measure": cost.measure, "spared": cost.measure.parts - plain.parts}
+
+
+def _rows(messages: Sequence[Message], portal: Portal) -> Iterable[Row]:
+    day = None
+    for message in messages:
+        local = timezone.localtime(message.received_at).date()
+        why = of_end(message) or (of_wait(message) if message.wait else None)
+        yield Row(message, source(message), why.what if why else "", no_text(message, portal), local != day)
+        day = local
+
+
+def _digest(messages: Sequence[Message]) -> str:
+    shown = [(one.pk, one.status, one.phase, one.wait, one.reason, one.price) for one in messages]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+
+def _phone_words(phone: Phone) -> str:
+    """A number with its kind and its owner; isolated, for it reads from left to right in every language."""
+    words = [f"\u2066{pretty(phone.e164)}\u2069", *(str(KINDS[kind]) for kind in [phone.kind] if kind in KINDS)]
+    return ", ".join([*words, *([phone.owner] if phone.owner else [])])
+
+
+def _kind_and_number(entity: Entity) -> str:
+    (link,) = crm_links(timeline.wanted(entity.type_id, entity.id))
+    return f"{link.kind} {link.number}"
+
+
+def _show(request: FramedRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
+    """A screen without the console's bar: the tab is a part of the portal's card, and leads nowhere else."""
+    layout = "console/card/frame.html" if request.htmx.target == FRAME else "console/screen.html"
+    return render(request, template, {**context, "layout": layout}, status=status)
+
+
+urlpatterns = [
+    path("card/<str:signed>/", card, name="card"),
+    path("card/<str:signed>/count/", count, name="card-count"),
+    path("card/<str:signed>/straighten/", straighten, name="card-straighten"),
+]

@@ -1,0 +1,102 @@
+"""The journal's messages as a file, as the filters stand; the page goes on, and says how far the file is."""
+
+import uuid
+from collections.abc import Iterator
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.views.decorators.http import require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from b24app.console import exports, journal_sheet, sheets
+from b24app.console.exports import Claim, Progress
+from b24app.console.filters import Filters
+from b24app.console.framed import FramedRequest, admin_only
+from b24app.console.journal_sheet import Words
+from b24app.console.paging import Search
+from b24app.console.screens.journal import search
+from b24app.portals.models import Portal
+
+
+@admin_only
+@require_safe
+def export(request: FramedRequest) -> HttpResponse:
+    """Begin a file, or show the one that is being written."""
+    if job := exports.writing(request.portal):
+        progress = exports.told(request.portal, job) or Progress(0)
+        return render(request, "console/journal/export.html", {"job": job, "progress": progress})
+    new = uuid.uuid4().hex
+    exports.tell(request.portal, new, Progress(0))
+    filters = Filters.read(request.GET.dict())
+    context = {"job": new, "progress": Progress(0), "query": filters.written(), "is_new": True}
+    return render(request, "console/journal/export.html", context)
+
+
+@admin_only
+@require_safe
+def progress(request: FramedRequest, job: str) -> HttpResponse:
+    """How far a file is; asked every second until it is over."""
+    told = exports.told(request.portal, job)
+    return render(request, "console/journal/export.html", {"job": job, "progress": told})
+
+
+@admin_only
+@require_safe
+def take(request: FramedRequest, job: str) -> HttpResponse:
+    """Send the page to an address that answers with the file: a download cannot carry a ticket."""
+    claim = Claim(
+        portal=request.portal.uuid.hex,
+        user=request.visitor.user_id,
+        is_admin=request.visitor.is_admin,
+        filters=Filters.read(request.GET.dict()).written(),
+        language=get_language() or "en",
+        job=job[:32],
+    )
+    return HttpResponseClientRedirect(reverse("journal-file", kwargs={"token": claim.sealed()}))
+
+
+@require_safe
+def file(_request: HttpRequest, token: str) -> HttpResponseBase:
+    """The messages as CSV, for a minute after they were asked for."""
+    claim = Claim.opened(token)
+    portal = get_object_or_404(Portal, uuid=uuid.UUID(claim.portal), uninstalled_at=None)
+    if not exports.begin(portal, claim.job):
+        raise Http404
+    with timezone.override(portal.zone):
+        found = search(portal, Filters.of(claim.filters))
+    words = Words.of(portal, claim.language)
+    response = StreamingHttpResponse(_written(found, words, claim.job), content_type="text/csv; charset=utf-8")
+    name = f"messages-{timezone.localdate(timezone=portal.zone):%Y-%m-%d}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _written(found: Search, words: Words, job: str) -> Iterator[str]:
+    """The file piece by piece; who stops reading, or a database that goes away, ends it, and the page says so."""
+    portal, count = found.portal, 0
+
+    def told(rows: int) -> None:
+        nonlocal count
+        count = rows
+        exports.tell(portal, job, Progress(rows))
+        exports.go_on(portal)
+
+    whole = False
+    try:
+        yield from sheets.gathered(sheets.written(journal_sheet.rows(found, words, told)))
+        whole = True
+    finally:
+        exports.tell(portal, job, Progress(count, over=True, whole=whole))
+        exports.end(portal)
+
+
+urlpatterns = [
+    path("journal/export/", export, name="journal-export"),
+    path("journal/export/<slug:job>/", progress, name="journal-progress"),
+    path("journal/export/<slug:job>/file/", take, name="journal-take"),
+]
+downloads = [path("d/journal/<str:token>/", file, name="journal-file")]

@@ -1,0 +1,102 @@
+"""How Sendline works, what its words mean, what each account still lacks, and a file for whoever helps."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from b24app.console import explanations
+from b24app.console.framed import FramedRequest, show
+from b24app.console.offers import Offer, set_up
+from b24app.messaging import connections
+from b24app.messaging.models import Connection, ConnectionState, Message
+from b24app.messaging.statuses import Origin, Status
+from b24app.portals.models import Portal
+from providers.kit import registry
+from providers.kit.contract import Reports, Scope
+from providers.kit.fields import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the list: done, or what is still missing; `is_open` where it is up to the reader."""
+
+    words: str
+    done: bool
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An account with what is done and what is not; `service` is None where its file does not load."""
+
+    connection: Connection
+    title: str
+    service: Offer | None
+    checks: list[Check]
+    steps: list[Step]
+
+
+@require_safe
+def guide(request: FramedRequest) -> HttpResponse:
+    """Administrators also read about their accounts."""
+    is_admin = request.visitor.is_admin
+    context = {
+        "is_admin": is_admin,
+        "meanings": explanations.meanings(),
+        "waits": explanations.waits(),
+        "accounts": list(_accounts(request.portal)) if is_admin else [],
+    }
+    return show(request, "console/help/help.html", context)
+
+
+def _accounts(portal: Portal) -> Iterable[Checked]:
+    tests = Message.objects.filter(portal=portal, origin=Origin.TEST, status=Status.DELIVERED)
+    tested = set(tests.values_list("connection_id", flat=True).distinct())
+    mine = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED).order_by("pk")
+    for connection in mine:
+        title = explanations.service_title(connection.service)
+        try:
+            service = registry.get(connection.service)
+        except registry.Unavailable:
+            yield Checked(connection, title, None, [], [])
+            continue
+        report_address = connections.report_address(connection) if service.report_scope == Scope.ACCOUNT else ""
+        checks = [
+            _state(connection),
+            _reports(connection, title, Reports(service.reports)),
+            Check(_("A test message was delivered."), done=True)
+            if connection.pk in tested
+            else Check(_("No test message was delivered yet. Send one from its sender."), done=False, is_open=True),
+        ]
+        yield Checked(connection, title, Offer.of(service), checks, set_up(service.setup, report_address))
+
+
+def _state(connection: Connection) -> Check:
+    if connection.state == ConnectionState.BLOCKED:
+        why = explanations.of_block(connection)
+        return Check(f"{why.what} {why.todo}", done=False, is_open=True)
+    if connection.state == ConnectionState.PAUSED:
+        return Check(_("The account is paused."), done=False)
+    return Check(_("The account is connected and sends."), done=True)
+
+
+def _reports(connection: Connection, title: str, reports: Reports) -> Check:
+    if connection.last_report_at is not None:
+        return Check(_("Reports of what became of messages come in."), done=True)
+    match reports:
+        case Reports.NONE:
+            return Check(_("{service} does not tell whether it arrives").format(service=title) + ".", done=False)
+        case Reports.POLLED:
+            return Check(
+                _("We ask {service} what became of messages; there is nothing to set up.").format(service=title),
+                done=True,
+            )
+        case Reports.PUSHED:
+            return Check(_("No report has ever come. Compare the steps below."), done=False, is_open=True)
+
+
+urlpatterns = [path("help/", guide, name="help")]

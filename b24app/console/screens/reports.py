@@ -1,0 +1,241 @@
+"""Volume, delivery, time and cost of a period, broken down, as pictures with their tables and as files."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.core import signing
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
+from django.utils import timezone, translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from b24app.console import locales, pictures, sheets
+from b24app.console.explanations import Explained, of_reason, service_title
+from b24app.console.filters import SOURCES, Filters
+from b24app.console.framed import FramedRequest, address, admin_only, show
+from b24app.console.periods import PRESETS, USUAL
+from b24app.console.reports import BY, Asked, Counts, Line, Money, Reading, Report, Times, Trouble
+from b24app.portals.models import Portal
+
+DOWNLOAD_SALT, DOWNLOAD_SECONDS = "b24app.console.reports", 60
+DAYS, LINES = "days", "lines"  # what a file holds
+MOST_SHOWN = 20  # lines of a breakdown; the others become one, and the file has them all
+MOST_TROUBLES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a breakdown as it is shown; `service` has a tile, `employee` a profile, `width` is its bar's."""
+
+    line: Line
+    title: str
+    service: str = ""
+    employee: str = ""
+    share: int = 0
+    width: int = 0
+
+    @property
+    def times(self) -> Times:
+        return self.line.times
+
+    @property
+    def counts(self) -> Counts:
+        return self.line.counts
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Why messages did not arrive, and where in the journal they are."""
+
+    why: Explained
+    messages: int
+    href: str
+
+
+@admin_only
+@require_safe
+def overview(request: FramedRequest) -> HttpResponse:
+    """The pictures of a period; all that is asked for stands in the address."""
+    asked = Asked.read(request.GET.dict(), timezone.localdate())
+    reading = Reading(request.portal, asked)
+    report = reading.report()
+    volume_table, rates_table = pictures.tables(report.days)
+    context = {
+        "asked": asked,
+        "report": report,
+        "presets": [(code, words, _turned(asked, code)) for code, words in PRESETS.items()],
+        "dimensions": [(code, words, asked.written(by="" if code == "sender" else code)) for code, words in BY.items()],
+        "by": BY[asked.by],
+        "senders": list(reading.senders.values()),
+        "services": [(code, service_title(code)) for code in reading.services],
+        "volume": pictures.volume(report.days),
+        "rates": pictures.rates(report.days),
+        "volume_table": volume_table,
+        "rates_table": rates_table,
+        "times": pictures.times(report.times),
+        "rows": _rows(reading, report),
+        "failing": [_failing(request.portal, asked, one) for one in report.troubles[:MOST_TROUBLES]],
+        "today": timezone.localdate(),
+    }
+    return show(request, "console/reports/reports.html", context)
+
+
+def _turned(asked: Asked, preset: str) -> str:
+    return asked.written(period="" if preset == USUAL else preset, since="", until="")
+
+
+def _rows(reading: Reading, report: Report) -> list[Row]:
+    shown, others = list(report.lines[:MOST_SHOWN]), report.lines[MOST_SHOWN:]
+    rows = [_row(reading, line, report) for line in shown]
+    if others:
+        rest = Line("")
+        for line in others:
+            rest += line
+        words = ngettext("{count} other", "{count} others", len(others)).format(count=locales.number(len(others)))
+        rows.append(Row(rest, words, share=_share(rest, report)))
+    return rows
+
+
+def _row(reading: Reading, line: Line, report: Report) -> Row:
+    by = reading.asked.by
+    sender = reading.senders.get(int(line.key)) if by == "sender" else None
+    service = sender.connection.service if sender else line.key if by == "service" else ""
+    return Row(
+        line,
+        _title(reading, line.key),
+        service=service_title(service) if service else "",
+        employee=line.key if by == "employee" else "",
+        share=_share(line, report),
+        width=round(100 * line.counts.messages / report.lines[0].counts.messages),
+    )
+
+
+def _share(line: Line, report: Report) -> int:
+    return 1000 * line.counts.messages // max(1, sum(one.counts.messages for one in report.lines))
+
+
+def _title(reading: Reading, key: str) -> str:
+    """What a line is called; "" of an employee is said in the template."""
+    if not key:
+        return _("No employee") if reading.asked.by == "employee" else _("not known")
+    match reading.asked.by:
+        case "sender":
+            sender = reading.senders.get(int(key))
+            return sender.name if sender else _("not known")
+        case "service":
+            return service_title(key)
+        case "country":
+            return locales.country(key)
+        case "source":
+            return str(SOURCES[key][0]) if key in SOURCES else key
+        case _:
+            return _("employee %(number)s") % {"number": key}
+
+
+def _failing(portal: Portal, asked: Asked, trouble: Trouble) -> Failing:
+    there = Filters(
+        error=trouble.reason,
+        sender=asked.sender,
+        service=asked.service,
+        since=asked.period.first,
+        until=asked.period.last,
+    )
+    why = of_reason(trouble.reason, trouble.services)
+    return Failing(why, trouble.messages, f"{address(portal, 'journal')}?{there.written()}")
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+@admin_only
+@require_safe
+def take(request: FramedRequest, what: str) -> HttpResponse:
+    """Send the page to an address that answers with the file: a download cannot carry a ticket."""
+    if what not in {DAYS, LINES}:
+        raise Http404
+    asked = Asked.read(request.GET.dict(), timezone.localdate())
+    days = {"since": asked.period.first.isoformat(), "until": asked.period.last.isoformat()}
+    order = [request.portal.uuid.hex, what, {**asked.values, **days}, translation.get_language()]
+    token = signing.dumps(order, salt=DOWNLOAD_SALT)
+    return HttpResponseClientRedirect(reverse("reports-file", kwargs={"token": token}))
+
+
+@require_safe
+def file(_request: HttpRequest, token: str) -> HttpResponseBase:
+    """The days or the breakdown as CSV, for a minute after it was asked for."""
+    try:
+        portal, what, query, language = signing.loads(token, salt=DOWNLOAD_SALT, max_age=DOWNLOAD_SECONDS)
+    except (signing.BadSignature, ValueError):
+        raise Http404 from None
+    found = get_object_or_404(Portal, uuid=uuid.UUID(portal), uninstalled_at=None)
+    asked = Asked.read(query, timezone.localdate(timezone=found.zone))
+    with translation.override(language):
+        rows = list(_day_rows(found, asked) if what == DAYS else _line_rows(found, asked))
+    response = StreamingHttpResponse(sheets.written(rows), content_type="text/csv; charset=utf-8")
+    name = f"{DAYS if what == DAYS else asked.by}-{asked.period.first}-{asked.period.last}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _day_rows(portal: Portal, asked: Asked) -> Iterator[Sequence[object]]:
+    reading = Reading(portal, asked)
+    money = reading.money_by_day()
+    currencies = _currencies(money.values())
+    yield [_("Day"), *_heads(), *_costs(currencies)]
+    for day, counts in reading.days():
+        yield [day.isoformat(), *_cells(counts), *_sums(money[day], currencies)]
+
+
+def _line_rows(portal: Portal, asked: Asked) -> Iterator[Sequence[object]]:
+    reading = Reading(portal, asked)
+    lines = reading.lines()
+    currencies = _currencies(line.money for line in lines)
+    yield [BY[asked.by], *_heads(), _("Half arrive within"), *_costs(currencies)]
+    for line in lines:
+        title, half = _title(reading, line.key), _half(line.times)
+        yield [title, *_cells(line.counts), half, *_sums(line.money, currencies)]
+
+
+def _heads() -> list[str | Promise]:
+    words = (_("Messages"), _("Delivered"), _("On the way"), _("Undelivered"), _("Failed"), _("Delivery rate"))
+    return list(words)
+
+
+def _cells(counts: Counts) -> list[object]:
+    """Plain figures, as a spreadsheet adds them up; no rate where there are too few."""
+    rate = counts.rate
+    percent = f"{100 * rate.delivered / rate.ended:.1f}%" if rate.is_telling else ""
+    return [counts.messages, counts.delivered, counts.on_way, counts.undelivered, counts.not_sent, percent]
+
+
+def _half(times: Times) -> str:
+    if not times.is_telling:
+        return ""
+    return locales.at_most(times.half)
+
+
+def _currencies(sums: Iterable[Money]) -> list[str]:
+    return sorted({currency for one in sums for currency, _amount in one.told})
+
+
+def _sums(money: Money, currencies: Sequence[str]) -> list[str]:
+    return [f"{money.sums.get(one, Decimal(0)):.5f}".rstrip("0").rstrip(".") for one in currencies]
+
+
+def _costs(currencies: Sequence[str]) -> list[str]:
+    return [f"{_('Cost')}, {currency}" for currency in currencies]
+
+
+urlpatterns = [
+    path("reports/", overview, name="reports"),
+    path("reports/<slug:what>/export/", take, name="reports-take"),
+]
+downloads = [path("d/reports/<str:token>/", file, name="reports-file")]

@@ -1,0 +1,75 @@
+"""The trace of a message as a file for whoever helps: redacted, and taken by an administrator alone."""
+
+import json
+import uuid
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
+
+from b24app.console import claims
+from b24app.console.framed import FramedRequest, admin_only
+from b24app.console.traces import trace
+from b24app.messaging.models import NEWEST_FIRST, Message
+from b24app.messaging.statuses import Phase, Status
+from b24app.portals.models import Portal
+
+PURPOSE = "support"
+
+
+@admin_only
+@require_POST
+def support(request: FramedRequest) -> HttpResponse:
+    """Send the page to the file of the message that was named, or of the latest that went wrong."""
+    written = request.POST.get("reference", "").strip()
+    found = _named(request.portal, written) if written else _latest(request.portal)
+    if found is None:
+        trouble = _("The portal has no message with this reference.") if written else _("No message went wrong.")
+        return render(request, "console/help/support.html", {"trouble": trouble, "reference": written})
+    said = {
+        "portal": request.portal.uuid.hex,
+        "user": request.visitor.user_id,
+        "is_admin": request.visitor.is_admin,
+        "message": found.hex,
+    }
+    return HttpResponseClientRedirect(reverse("support-file", kwargs={"token": claims.sealed(PURPOSE, said)}))
+
+
+def _named(portal: Portal, written: str) -> uuid.UUID | None:
+    try:
+        reference = uuid.UUID(written)
+    except ValueError:
+        return None
+    return reference if Message.objects.filter(portal=portal, reference=reference).exists() else None
+
+
+def _latest(portal: Portal) -> uuid.UUID | None:
+    """Each kind has an index of its own; one condition over all would have none."""
+    mine = Message.objects.filter(portal=portal).order_by(*NEWEST_FIRST).values_list("received_at", "reference")
+    kinds = ({"phase": Phase.UNKNOWN}, {"status": Status.FAILED}, {"status": Status.UNDELIVERED})
+    found = [latest for kind in kinds if (latest := mine.filter(**kind).first())]
+    return max(found)[1] if found else None
+
+
+@require_safe
+def file(_request: HttpRequest, token: str) -> HttpResponse:
+    """The trace as JSON, for a minute after it was asked for."""
+    said = claims.opened(PURPOSE, token)
+    try:
+        portal, reference = uuid.UUID(said["portal"]), uuid.UUID(said["message"])
+    except (KeyError, ValueError, AttributeError):
+        raise Http404 from None
+    mine = Message.objects.filter(portal__uuid=portal, portal__uninstalled_at=None)
+    found = get_object_or_404(mine.select_related("portal", "sender", "connection", "resend_of"), reference=reference)
+    content = json.dumps(trace(found), indent=2, ensure_ascii=False)
+    response = HttpResponse(content, content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="message-{reference.hex}.json"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+urlpatterns = [path("help/support/", support, name="support")]
+downloads = [path("d/support/<str:token>/", file, name="support-file")]

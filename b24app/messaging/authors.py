@@ -1,0 +1,25 @@
+"""Which employees of a portal have sent anything."""
+
+from django.db import connection as database
+
+from b24app.portals.models import Portal
+
+# One step of the index for each employee, however many messages each has sent.
+AUTHORS = """
+WITH RECURSIVE author(id) AS (
+    (SELECT author_id FROM messaging_message
+     WHERE portal_id = %(portal)s AND author_id IS NOT NULL ORDER BY author_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT m.author_id FROM messaging_message m
+            WHERE m.portal_id = %(portal)s AND m.author_id > author.id ORDER BY m.author_id LIMIT 1)
+    FROM author WHERE author.id IS NOT NULL
+)
+SELECT id FROM author WHERE id IS NOT NULL LIMIT %(most)s
+"""
+
+
+def authors(portal: Portal, most: int) -> list[int]:
+    """The user ids of those who have sent messages, in their order, at most so many."""
+    with database.cursor() as cursor:
+        cursor.execute(AUTHORS, {"portal": portal.pk, "most": most})
+        return [author for (author,) in cursor.fetchall()]

@@ -1,0 +1,74 @@
+"""A portal's days by country, source and employee, and the climbs that are not counted there yet."""
+
+from django.db import models
+
+from b24app.portals.models import Portal
+
+TIMES = (2, 5, 10, 30, 60, 300, 3600)  # seconds: where the columns of times end; the last has no end
+TOOK = (*(f"took_{seconds}" for seconds in TIMES), "took_longer")
+
+
+class Dimension(models.TextChoices):
+    """What a day is broken down by, and what `value` holds then; "" where it is not known or there is none."""
+
+    COUNTRY = "country", "country"  # ISO region of the number
+    SOURCE = "source", "source"  # key of breakdowns.SOURCES
+    EMPLOYEE = "employee", "employee"  # the portal's user id
+
+
+class DayBreakdown(models.Model):
+    """Counts and money of a portal's day and a sender, one dimension at a time; outlives the messages.
+
+    `messages` are all that were handed over or have ended; those of the four ends stand in their columns too.
+    """
+
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+", db_index=False)
+    dimension = models.CharField(max_length=8, choices=Dimension)
+    day = models.DateField()
+    sender = models.ForeignKey("messaging.Sender", on_delete=models.CASCADE, related_name="+", db_index=False)
+    value = models.CharField(max_length=20, blank=True, default="")
+    currency = models.CharField(max_length=3, blank=True, default="")
+    messages = models.IntegerField(default=0)
+    delivered = models.IntegerField(default=0)
+    undelivered = models.IntegerField(default=0)
+    failed = models.IntegerField(default=0)
+    stopped = models.IntegerField(default=0)  # by a person or a limit: no failure
+    money = models.DecimalField(max_digits=16, decimal_places=5, default=0)
+    took_2 = models.IntegerField(default=0)  # delivered within 2 seconds of being taken by the service
+    took_5 = models.IntegerField(default=0)  # within 5, but not 2
+    took_10 = models.IntegerField(default=0)
+    took_30 = models.IntegerField(default=0)
+    took_60 = models.IntegerField(default=0)
+    took_300 = models.IntegerField(default=0)
+    took_3600 = models.IntegerField(default=0)
+    took_longer = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["portal", "dimension", "day", "sender", "value", "currency"], name="one_breakdown"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.dimension} {self.value}: {self.messages}"
+
+
+class UncountedClimb(models.Model):
+    """That a message has climbed, until the breakdowns count it; written by the hottest statement, so without keys."""
+
+    sender_id = models.BigIntegerField()
+    day = models.DateField()
+    country = models.CharField(max_length=2)
+    source = models.CharField(max_length=10)
+    author_id = models.BigIntegerField(null=True)
+    was = models.CharField(max_length=12)  # a status, or stopped
+    was_price = models.DecimalField(max_digits=12, decimal_places=5, null=True)
+    was_currency = models.CharField(max_length=3)
+    became = models.CharField(max_length=12)
+    price = models.DecimalField(max_digits=12, decimal_places=5, null=True)
+    currency = models.CharField(max_length=3)
+    took = models.FloatField(null=True)  # seconds
+
+    def __str__(self) -> str:
+        return f"{self.was} to {self.became}"

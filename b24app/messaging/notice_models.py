@@ -1,0 +1,60 @@
+"""Whom a portal wants told in Bitrix24 of what, and what has been told so far."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from b24app.portals.models import Portal
+
+
+class NoticeKind(models.TextChoices):
+    BROKEN = "broken", "broken"  # an account is blocked, or its service does not answer
+    PORTAL = "portal", "portal"  # no token is left with which to call the portal
+    BALANCE = "balance", "balance"  # it is lower than an administrator wants it
+    SENDERS = "senders", "senders"  # some were missing in the portal and were added again
+    UNDECIDED = "undecided", "undecided"  # messages of unknown outcome wait for a person
+
+
+class NoticeRules(models.Model):
+    """What a portal's administrators want to be told; a portal without a row has the defaults."""
+
+    portal = models.OneToOneField(Portal, on_delete=models.CASCADE, primary_key=True, related_name="notice_rules")
+    user_ids = models.JSONField(default=list, blank=True)  # who is told; empty: whoever installed us
+    broken = models.BooleanField(default=True)  # accounts and the portal itself
+    balance = models.BooleanField(default=True)
+    senders = models.BooleanField(default=True)
+    undecided = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return f"notice rules of portal {self.portal_id}"
+
+    def wants(self, kind: str) -> bool:
+        """Is this kind of thing told at all?"""
+        return bool(getattr(self, NoticeKind.BROKEN if kind == NoticeKind.PORTAL else kind))
+
+
+class Notice(models.Model):
+    """One subject of notices: how it is, and what each person was last told of it."""
+
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="notices", db_index=False)
+    kind = models.CharField(max_length=10, choices=NoticeKind)
+    subject = models.BigIntegerField(default=0)  # id of a connection; 0: the portal
+    is_on = models.BooleanField(default=True)  # is it so now
+    since = models.DateTimeField(default=timezone.now)  # when that began
+    word = models.CharField(max_length=40, blank=True, default="")  # how it is: a reason, a balance, a count
+    told = models.CharField(max_length=40, blank=True, default="")  # the last word told; empty once it was taken back
+    told_at = models.DateTimeField(null=True, blank=True)  # that something is wrong; "well again" does not count
+    reached = models.JSONField(default=dict, blank=True)  # user id -> the word they have
+    due_at = models.DateTimeField(null=True, blank=True)  # when it is looked at next; null: at rest
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["portal", "kind", "subject"], name="one_notice_per_subject")]
+        indexes = [models.Index(fields=["due_at"], name="notice_due", condition=Q(due_at__isnull=False))]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}: {self.word}"
+
+    @property
+    def tag(self) -> str:
+        """By which a newer notification replaces the older one."""
+        return f"SENDLINE|{self.kind}|{self.subject}"

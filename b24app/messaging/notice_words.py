@@ -1,0 +1,93 @@
+"""What a notice says, in the portal's language."""
+
+from decimal import Decimal, InvalidOperation
+
+from babel.core import Locale
+from babel.numbers import format_decimal
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from b24app.messaging.models import Connection
+from b24app.messaging.notice_models import Notice, NoticeKind
+from b24app.portals.languages import to_django
+from b24app.portals.models import Portal
+from providers.kit import registry
+
+SILENT = "silent"  # beside the reasons of a block
+
+
+def of(notice: Notice, portal: Portal, connection: Connection | None, *, is_well: bool = False) -> str:
+    """The text for the portal, with a link to the application; `is_well`: what was told before is over."""
+    with translation.override(to_django(portal.language)):
+        words = _well(connection) if is_well else _trouble(notice, connection)
+        return f"{words} [URL={link(portal)}]{_('Open Sendline')}[/URL]"
+
+
+def link(portal: Portal) -> str:
+    """Where the application is inside the portal."""
+    return f"{portal.origin}/marketplace/app/{settings.B24_CLIENT_ID}/"
+
+
+def _trouble(notice: Notice, connection: Connection | None) -> str:
+    match notice.kind:
+        case NoticeKind.BROKEN if connection:
+            return f"{_account(connection)} {_broken(notice.word, connection)}"
+        case NoticeKind.BALANCE if connection:
+            words = _("The balance at {service} is low: {amount}.")
+            amount = _money(notice.word, connection.currency)
+            return f"{_account(connection)} {words.format(service=_service(connection), amount=amount)}"
+        case NoticeKind.PORTAL:
+            mend = _("Messages go out, but the portal does not learn what became of them. Reconnecting mends it.")
+            return f"{_('The portal does not let us in any more.')} {mend}"
+        case NoticeKind.SENDERS:
+            words = _("Senders added again because the portal had lost them: {count}.")
+            return words.format(count=notice.word)
+    count = int(notice.word)
+    words = ngettext("{count} message waits for your decision", "{count} messages wait for your decision", count)
+    why = _("The connection broke after they had left us, so they may or may not have been sent.")
+    return f"{words.format(count=count)}. {why}"
+
+
+def _broken(word: str, connection: Connection) -> str:
+    service = _service(connection)
+    if word == SILENT:
+        what, todo = (
+            _("{service} does not answer") + ".",
+            _("Messages of “{account}” wait and are tried again by themselves."),
+        )
+    elif word == "balance":
+        what, todo = _("The balance at {service} is used up."), _("Top it up at {service}, then turn it on again.")
+    else:
+        what, todo = _("{service} does not accept the credentials any more."), _("Enter new ones.")
+    return f"{what} {todo}".format(service=service, account=_plain(connection.title))
+
+
+def _well(connection: Connection | None) -> str:
+    if connection is None:
+        return f"{_('The portal lets us in again.')} {_('What had to wait is told to the portal at once.')}"
+    return f"{_account(connection)} {_('It works again: messages go out.')}"
+
+
+def _account(connection: Connection) -> str:
+    return f"[B]{_plain(connection.title)}[/B]:"
+
+
+def _service(connection: Connection) -> str:
+    kind = registry.services().get(connection.service)
+    return kind.title if kind else connection.service
+
+
+def _plain(text: str) -> str:
+    """A name that somebody chose, without what the portal would read as markup."""
+    return text.translate({ord("["): "(", ord("]"): ")"})
+
+
+def _money(amount: str, currency: str) -> str:
+    try:
+        locale = Locale.parse(translation.to_locale(translation.get_language() or "en"))
+        figures = format_decimal(Decimal(amount), format="#,##0.00##", locale=locale)
+    except (ValueError, InvalidOperation):
+        figures = amount
+    return f"{currency} {figures}".strip()

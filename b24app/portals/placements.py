@@ -1,0 +1,53 @@
+"""Our tab on the cards of leads, deals, contacts and companies."""
+
+import structlog
+from django.utils import timezone
+
+from b24app.core import addresses
+from b24app.portals import reactions, rest, scopes
+from b24app.portals.entities import TABS
+from b24app.portals.models import Portal
+
+log = structlog.get_logger(__name__)
+
+TITLE = "Sendline"
+# A portal shows the title by the person's language, and the application's name where theirs is not listed.
+LANGUAGES = (
+    "en", "de", "la", "br", "fr", "it", "pl", "ru", "ua", "tr",
+    "kz", "vn", "id", "ms", "th", "ja", "sc", "tc", "ar", "in",
+)  # fmt: skip
+LACKED = scopes.LACKING | {"ERROR_METHOD_NOT_FOUND", "ERROR_PLACEMENT_NOT_FOUND"}
+
+
+def bind_tabs(portal: Portal) -> list[str]:
+    """Bind our tabs in one call; "already bound" is success, and what a portal cannot have is let be.
+
+    Answers the names of those that were refused (tried again by the next call); raises what `rest.batch` raises. The
+    portal itself removes them when the application goes.
+    """
+    refused: list[str] = []
+    if scopes.grants(portal, "placement", "crm"):
+        with scopes.optional(portal):
+            answers = rest.batch(portal, [rest.Command("placement.bind", _wording(place)) for place in TABS])
+        refused = [place for place, answer in zip(TABS, answers, strict=True) if not _is_settled(answer)]
+    if refused:
+        log.warning("tabs_refused", portal=portal.pk, places=refused)
+    else:
+        reactions.change(portal, tabs_bound_at=timezone.now())
+    return refused
+
+
+def _wording(place: str) -> dict[str, object]:
+    return {
+        "PLACEMENT": place,
+        "HANDLER": addresses.public("/card/"),
+        "TITLE": TITLE,
+        "LANG_ALL": {language: {"TITLE": TITLE} for language in LANGUAGES},
+    }
+
+
+def _is_settled(answer: rest.Answer) -> bool:
+    if answer.error is None:
+        return answer.result is not False
+    # "already binded" is Bitrix24's own spelling, as with events.
+    return answer.error.code in LACKED or "already binded" in answer.error.words.lower()

@@ -1,0 +1,69 @@
+"""The CRM of every portal: a few invented people and firms, and who may read them."""
+
+from dataclasses import dataclass
+
+from b24app.sandbox.state import User
+
+LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4
+KINDS = {"lead": LEAD, "deal": DEAL, "contact": CONTACT, "company": COMPANY}
+
+
+@dataclass(frozen=True)
+class Entity:
+    """`fields` as crm.*.get answers them; `contacts` are a deal's. One that is not open is for administrators alone."""
+
+    type_id: int
+    id: int
+    title: str
+    fields: dict[str, object]
+    contacts: tuple[int, ...] = ()
+    is_open: bool = True
+
+    def may_read(self, user: User) -> bool:
+        """Administrators read everything, others what is open."""
+        return self.is_open or user.admin
+
+
+@dataclass
+class _Numbers:
+    last: int = 150
+
+    def phones(self, *phones: tuple[str, str]) -> list[dict[str, str]]:
+        """A multifield; its rows have ids of their own."""
+        rows = []
+        for kind, value in phones:
+            self.last += 1
+            rows.append({"ID": str(self.last), "VALUE_TYPE": kind, "VALUE": value, "TYPE_ID": "PHONE"})
+        return rows
+
+
+_rows = _Numbers().phones
+
+
+def _contact(number: int, name: str, last_name: str, *phones: tuple[str, str], is_open: bool = True) -> Entity:
+    fields: dict[str, object] = {"NAME": name, "LAST_NAME": last_name, "COMPANY_ID": "1", "PHONE": _rows(*phones)}
+    return Entity(CONTACT, number, f"{name} {last_name}", fields, is_open=is_open)
+
+
+_ALL = (
+    _contact(1, "Emma", "Evans", ("MOBILE", "+12025550142"), ("WORK", "+1 202 555-0160"), ("FAX", "+12025550161")),
+    _contact(2, "Felix", "Ford", ("MOBILE", "+12025550143"), is_open=False),
+    _contact(3, "Grace", "Green"),
+    Entity(COMPANY, 1, "Harbour Joinery", {"TITLE": "Harbour Joinery", "PHONE": _rows(("WORK", "+12025550144"))}),
+    Entity(DEAL, 1, "Website order", {"TITLE": "Website order", "CONTACT_ID": "1", "COMPANY_ID": "1"}, contacts=(1, 2)),
+    Entity(DEAL, 2, "Quiet order", {"TITLE": "Quiet order", "CONTACT_ID": "2", "COMPANY_ID": "0"}, (2,), is_open=False),
+    Entity(
+        LEAD,
+        1,
+        "Enquiry from the website",
+        {
+            "TITLE": "Enquiry from the website",
+            "NAME": "Hugo",
+            "LAST_NAME": "Hart",
+            "CONTACT_ID": None,
+            "COMPANY_ID": None,
+            "PHONE": _rows(("MOBILE", "+12025550145")),
+        },
+    ),
+)
+ENTITIES = {(entity.type_id, entity.id): entity for entity in _ALL}

@@ -1,0 +1,83 @@
+"""Our tab on a CRM card in a browser: write, count, straighten, send, and watch it arrive there and in the timeline."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from b24app.operations.local.stack import Stack
+from tests.browser.conftest import SECONDS, Portal, control
+from tests.browser.test_journey import ACCOUNT, fill
+
+pytestmark = pytest.mark.browser
+
+CARD = "/crm/contact/details/1/"
+CURLY = "Hello Emma, your oak top “Bergen” arrived today. You can collect it at Unit 4, Harbour Road, until 18:00."
+
+
+def connect(app: Stack, portal: Portal) -> None:
+    """See that there is a sender; the journey may have made one already."""
+    portal.open()
+    portal.see("Home")
+    state: Any = control(app, "state")
+    if state["senders"]:
+        return
+    portal.press("Connect a service")
+    portal.press("Twilio")
+    portal.see("Connect Twilio")
+    fill(portal, **ACCOUNT, **{"account-base_url": app.sms})
+    portal.press("Check credentials")
+    expect(portal.frame.get_by_text("Choose how the messages are signed")).to_be_visible(timeout=SECONDS)
+    fill(portal, **{"sender-signature": "Sendline", "sender-name_en": "Front desk"})
+    portal.press("Save and turn on")
+    portal.see("“Front desk” is ready")
+
+
+def open_tab(portal: Portal, path: str = CARD) -> None:
+    portal.open(path)
+    portal.page.get_by_role("tab", name="Sendline").click()
+
+
+def test_a_message_is_written_on_a_card_and_arrives(app: Stack, portal: Portal) -> None:
+    connect(app, portal)
+    open_tab(portal)
+    portal.see("SMS messages of Emma Evans")
+
+    count = portal.frame.locator(".compose__count")
+    text = portal.frame.locator("#id_text")
+    text.press_sequentially("Hello")
+    expect(count).to_contain_text("1 segment", timeout=SECONDS)
+    text.fill(CURLY)
+    expect(count).to_contain_text("2 segments", timeout=SECONDS)
+    portal.picture("card-1-writing")
+    assert portal.frame.locator("#id_text").input_value() == CURLY
+
+    portal.press("Straighten")
+    expect(count).to_contain_text("1 segment", timeout=SECONDS)
+    expect(portal.frame.locator("#id_text")).to_have_value(CURLY.replace("“", '"').replace("”", '"'))
+    expect(portal.frame.locator("#id_text")).to_be_focused()
+
+    portal.press("Send it")
+    sent = portal.frame.locator(".talk > li:not(.day)").first
+    expect(sent).to_contain_text('oak top "Bergen"', timeout=SECONDS)
+    expect(portal.frame.locator("#id_text")).to_have_value("")
+    expect(sent.locator(".status--delivered")).to_be_visible(timeout=4 * SECONDS)
+    portal.picture("card-2-delivered")
+
+    portal.page.get_by_role("tab", name="General").click()
+    note = portal.page.locator(".message", has_text="Sendline: SMS")
+    expect(note.first).to_contain_text('oak top "Bergen"', timeout=SECONDS)
+
+
+def test_the_tab_serves_a_phone(app: Stack, portal: Portal) -> None:
+    connect(app, portal)
+    portal.page.set_viewport_size({"width": 360, "height": 800})
+    open_tab(portal, "/crm/deal/details/1/")
+    portal.see("SMS messages of Website order")
+    portal.frame.locator("#id_text").fill("Your order leaves today.")
+    portal.press("Send it")
+    sent = portal.frame.locator(".talk > li:not(.day)").first
+    expect(sent).to_contain_text("Your order leaves today.", timeout=SECONDS)
+    assert not portal.frame.evaluate("document.documentElement.scrollWidth > innerWidth")
+    expect(sent.locator(".status--delivered")).to_be_visible(timeout=4 * SECONDS)
+    portal.shoot("card-3-phone")

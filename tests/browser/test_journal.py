@@ -1,0 +1,68 @@
+"""The journal's ticks, its file and Help in a browser, on the demonstration's past."""
+
+import pytest
+from playwright.sync_api import expect
+
+from b24app.operations.local.stack import Stack
+from tests.browser.conftest import SECONDS, Portal
+
+pytestmark = pytest.mark.browser
+
+
+def forgive_downloads(portal: Portal) -> None:
+    """Chromium calls a navigation that became a file a failed one."""
+    portal.troubles[:] = [one for one in portal.troubles if not one.startswith("failed: /d/")]
+
+
+@pytest.fixture
+def furnished(app: Stack, portal: Portal) -> Portal:
+    """The portal with a past."""
+    portal.open()
+    portal.see("Home")
+    portal.settle()
+    app.supervisor.run("seed", ["manage.py", "seed_demo"])
+    return portal
+
+
+def test_ticks_are_counted_asked_about_and_acted_on_and_the_file_comes(furnished: Portal) -> None:
+    portal = furnished
+    portal.open()
+    portal.see("Home")
+    portal.press("Journal")
+    portal.see("Journal")
+    portal.frame.locator("#filter-status").select_option("failed")
+    portal.settle()
+    boxes = portal.frame.locator("input[name=m]")
+    expect(boxes.first).to_be_visible(timeout=SECONDS)
+    portal.picture("journal-bulk-0")
+    portal.frame.locator("#m-all").check()
+    count = boxes.count()
+    expect(portal.frame.locator("#bulk")).to_contain_text(f"{count} selected", timeout=SECONDS)
+    portal.page.wait_for_timeout(5000)  # a poll keeps what is ticked
+    assert portal.frame.locator("input[name=m]:checked").count() == count
+    portal.picture("journal-bulk-1")
+    portal.frame.locator("#bulk button", has_text="Resend").click()
+    expect(portal.frame.locator("#bulk [role=alertdialog]")).to_be_visible(timeout=SECONDS)
+    portal.picture("journal-bulk-2")
+    portal.frame.locator("#bulk .btn--danger").click()
+    expect(portal.frame.locator("#toasts")).to_contain_text("on their way", timeout=SECONDS)
+    with portal.page.expect_download(timeout=SECONDS) as download:
+        portal.press("Save these as CSV")
+    assert download.value.suggested_filename.startswith("messages-")
+    expect(portal.frame.locator("#export")).to_contain_text("The file is here", timeout=SECONDS)
+    portal.picture("journal-export")
+    forgive_downloads(portal)
+
+
+def test_help_shows_the_words_and_gives_a_file(furnished: Portal) -> None:
+    portal = furnished
+    portal.open()
+    portal.see("Home")
+    portal.press("Help")
+    portal.see("Help")
+    portal.frame.locator("details.fold summary").first.click()
+    portal.picture("help")
+    with portal.page.expect_download(timeout=SECONDS) as download:
+        portal.press("Save the file")
+    assert download.value.suggested_filename.endswith(".json")
+    forgive_downloads(portal)

@@ -1,0 +1,76 @@
+"""The shapes of our pictures."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from b24app.console import charts, pictures
+from b24app.console.reports import Counts
+
+
+@pytest.mark.parametrize(
+    ("most", "ticks"),
+    [
+        (0, [1, 0]),
+        (1, [1, 0]),
+        (4, [4, 3, 2, 1, 0]),
+        (5, [6, 4, 2, 0]),
+        (100, [100, 50, 0]),
+        (1310, [1500, 1000, 500, 0]),
+        (123_456, [150_000, 100_000, 50_000, 0]),
+    ],
+)
+def test_a_scale_has_few_round_steps_and_room_for_all(most: int, ticks: list[int]) -> None:
+    assert charts.bars([(most,)], ["bar"], ["day"], []).plot.ticks == ticks
+
+
+def test_bars_stand_on_each_other_and_one_path_draws_a_kind() -> None:
+    bars = charts.bars([(1, 1), (0, 2), (4, 0)], ["low", "high"], ["a", "b", "c"], ["one", "two", "three"])
+    assert bars.paths == [("low", "M2 75h6v25h-6zM22 0h6v100h-6z"), ("high", "M2 50h6v25h-6zM12 50h6v50h-6z")]
+    assert bars.hints == [(0, "one"), (10, "two"), (20, "three")]
+    assert (bars.plot.width, bars.plot.grid) == (30, "M0 0h30M0 25h30M0 50h30M0 75h30")
+
+
+def test_a_kind_that_did_not_happen_is_not_drawn() -> None:
+    assert charts.bars([(1, 0)], ["low", "high"], ["a"], []).paths == [("low", "M2 0h6v100h-6z")]
+
+
+def test_a_line_has_gaps_where_nothing_can_be_told() -> None:
+    line = charts.rates([100.0, 94.0, None, 97.0, None, None], ["a"] * 6)
+    assert line is not None
+    assert line.floor == 94
+    assert line.line == "M5 0L15 100"
+    assert line.area == "M5 0L15 100L15 100L5 100z"
+    assert line.dots == "M35 50h0M15 100h0"  # the one that stands alone, and the lowest
+
+
+@pytest.mark.parametrize(
+    ("lowest", "ticks"),
+    [(99.9, [100, 99, 98, 97]), (89.0, [100, 96, 92, 88]), (41, [100, 80, 60, 40]), (12, [100, 75, 50, 25, 0])],
+)
+def test_a_scale_of_rates_begins_where_it_still_shows_the_lowest(lowest: float, ticks: list[int]) -> None:
+    line = charts.rates([100.0, lowest], ["a", "b"])
+    assert line is not None
+    assert line.plot.ticks == ticks
+
+
+def test_without_any_rate_there_is_no_line() -> None:
+    assert charts.rates([None, None], ["a", "b"]) is None
+
+
+def test_labels_are_few_enough_not_to_run_into_each_other() -> None:
+    days = [(date(2026, 10, 20) + timedelta(days=place), Counts(messages=1, delivered=1)) for place in range(30)]
+    bars = pictures.volume(days)
+    assert len(bars.plot.labels) == 30
+    assert [label for label in bars.plot.labels if label] == ["20 Oct", "26 Oct", "1 Nov", "7 Nov", "13 Nov"]
+    assert bars.hints[1] == (10, "21 Oct: 1\nDelivered 1")
+
+
+def test_the_days_of_a_year_have_no_hints() -> None:
+    days = [(date(2025, 11, 19) + timedelta(days=place), Counts(messages=1)) for place in range(365)]
+    bars = pictures.volume(days)
+    assert bars.hints == []
+    assert len([label for label in bars.plot.labels if label]) == 5
+    volume, rates = pictures.tables(days)
+    assert (volume[0], len(volume)) == (("Nov. 18, 2026", ["1", "0", "1", "0", "0"]), 365)
+    assert rates[0] == ("Nov. 18, 2026", ("0", "none"))

@@ -1,0 +1,120 @@
+"""Notifications in the settings: who is told, of what, from which balance on."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from b24app.messaging.models import Connection, ConnectionState
+from b24app.messaging.notice_models import NoticeRules
+from b24app.portals.models import Portal
+from tests import factories
+from tests.factories import ALICE, BOB, CHARLIE
+
+pytestmark = pytest.mark.django_db
+
+DANA = 2
+ALL_ON = {"broken": "on", "undecided": "on", "senders": "on", "balance": "on"}
+
+
+@pytest.fixture
+def portal() -> Portal:
+    found = factories.portal("alice")
+    factories.token(found)
+    factories.token(found, DANA)
+    factories.token(found, BOB, is_admin=False)
+    factories.token(found, 900, is_system=True)
+    return found
+
+
+@pytest.fixture
+def alice(portal: Portal) -> Client:
+    return factories.visitor(portal)
+
+
+def at(portal: Portal) -> str:
+    return f"/p/{portal.uuid.hex}/settings/notifications/"
+
+
+def page(client: Client, portal: Portal) -> str:
+    return client.get(f"/p/{portal.uuid.hex}/settings/").content.decode()
+
+
+def low(account: Connection) -> str:
+    return f"low-{account.uuid.hex}"
+
+
+def test_whoever_installed_us_is_told_of_everything_until_somebody_chooses(alice: Client, portal: Portal) -> None:
+    shown = page(alice, portal)
+    assert f'value="{ALICE}" id="id_people_0" checked' in shown.replace('aria-describedby="id_people_helptext" ', "")
+    assert f"employee {ALICE} (you)" in shown
+    assert f"employee {DANA}" in shown
+    assert f"employee {BOB}" not in shown
+    assert "employee 900" not in shown
+    for kind in ALL_ON:
+        box = shown.split(f'name="{kind}"')[1].split(">")[0]
+        assert "checked" in box, kind
+    assert not NoticeRules.objects.exists()
+
+
+def test_what_is_chosen_is_kept_and_shows(alice: Client, portal: Portal) -> None:
+    account = factories.connection(portal, balance=Decimal(20), currency="EUR", title="Main")
+    factories.connection(portal, title="Tells no balance")
+    factories.connection(portal, balance=1, state=ConnectionState.REMOVED, title="Gone")
+    answer = alice.post(at(portal), {"people": [DANA], "broken": "on", low(account): "100.50"})
+    assert "The settings are saved" in answer["HX-Trigger"]
+    rules = NoticeRules.objects.get()
+    assert (rules.portal, rules.user_ids) == (portal, [DANA])
+    assert (rules.broken, rules.undecided, rules.senders, rules.balance) == (True, False, False, False)
+    account.refresh_from_db()
+    assert account.low_balance == Decimal("100.5")
+    shown = page(alice, portal)
+    assert 'value="100.5"' in shown
+    assert "“Main” is low below" in shown
+    assert "Tells no balance" not in shown
+    assert "Gone" not in shown
+    alice.post(at(portal), {"people": [DANA], low(account): ""})
+    account.refresh_from_db()
+    assert account.low_balance is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"people": []}, "people"),
+        ({"people": [BOB]}, "people"),
+        ({"people": ["x"]}, "people"),
+        ({"low": "much"}, "low"),
+        ({"low": "-1"}, "low"),
+    ],
+)
+def test_a_wrong_value_is_said_and_nothing_is_kept(
+    alice: Client, portal: Portal, wrong: dict[str, Any], field: str
+) -> None:
+    account = factories.connection(portal, balance=Decimal(20))
+    data = {"people": [ALICE], **ALL_ON, **wrong}
+    data[low(account)] = data.pop("low", "")
+    answer = alice.post(at(portal), data)
+    name = low(account) if field == "low" else field
+    assert answer.status_code == 200
+    assert f'id="id_{name}_error"' in answer.content.decode()
+    assert "HX-Location" not in answer
+    assert not NoticeRules.objects.exists()
+    account.refresh_from_db()
+    assert account.low_balance is None
+
+
+def test_nobody_else_changes_it_and_another_portals_accounts_cannot_be_named(alice: Client, portal: Portal) -> None:
+    account = factories.connection(portal, balance=Decimal(20))
+    charlies = factories.portal("charlie")
+    factories.token(charlies, CHARLIE)
+    bob = factories.visitor(portal, BOB, is_admin=False)
+    assert bob.post(at(portal), {"people": [ALICE]}).status_code == 403
+    charlie = factories.visitor(charlies, CHARLIE)
+    assert charlie.post(at(portal), {"people": [ALICE]}).status_code == 401
+    charlie.post(at(charlies), {"people": [CHARLIE], low(account): "5"})
+    account.refresh_from_db()
+    assert account.low_balance is None
+    assert [one.portal for one in NoticeRules.objects.all()] == [charlies]
+    assert account.uuid.hex not in page(charlie, charlies)

@@ -1,0 +1,80 @@
+"""Balances are asked for once a day and after a refusal, within bounds, and never against newer credentials."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from b24app.messaging import balances
+from b24app.messaging.models import Connection, ConnectionState
+from b24app.portals.models import Portal
+from b24app.sandbox import Sandbox
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def account(connection: Connection) -> Connection:
+    """Checked two days ago, when there was little left."""
+    fields = {"checked_at": timezone.now() - 2 * DAY, "balance": Decimal(1), "currency": "USD"}
+    Connection.objects.filter(pk=connection.pk).update(**fields)
+    connection.refresh_from_db()
+    return connection
+
+
+def test_a_balance_is_asked_for_once_a_day(account: Connection, sms: Sandbox) -> None:
+    checked_at = account.checked_at
+    assert balances.refresh() == 1
+    account.refresh_from_db()
+    assert account.balance is not None
+    assert account.balance > 1
+    assert account.checked_at == checked_at  # a check of credentials is another thing
+    assert balances.refresh() == 0
+    Connection.objects.update(balance_asked_at=timezone.now() - DAY * 1.01)
+    assert balances.refresh() == 1
+
+
+def test_a_refusal_for_lack_of_money_is_looked_into_once(account: Connection, sms: Sandbox) -> None:
+    now = timezone.now()
+    fields = {"state": ConnectionState.BLOCKED, "blocked_reason": "balance", "blocked_since": now}
+    Connection.objects.update(checked_at=now, balance_asked_at=now - timedelta(hours=1), **fields)
+    assert balances.refresh() == 1
+    assert balances.refresh() == 0
+    account.refresh_from_db()
+    assert account.state == ConnectionState.BLOCKED  # a person decides when it goes on
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"balance": None},  # the service has never told one
+        {"state": ConnectionState.PAUSED},
+        {"state": ConnectionState.REMOVED},
+        {"checked_at": None},
+        {"service": "no-such-service"},
+    ],
+)
+def test_nobody_is_asked_in_vain(account: Connection, sms: Sandbox, fields: dict[str, object]) -> None:
+    Connection.objects.update(**fields)
+    assert balances.refresh() == 0
+
+
+def test_a_portal_that_left_is_not_asked_about(account: Connection, sms: Sandbox) -> None:
+    Portal.objects.update(uninstalled_at=timezone.now())
+    assert balances.refresh() == 0
+
+
+def test_a_refusal_changes_nothing_and_is_not_repeated_the_same_day(account: Connection, sms: Sandbox) -> None:
+    Connection.objects.filter(pk=account.pk).update(account={**account.account, "base_url": "https://127.0.0.1:1"})
+    assert balances.refresh() == 0
+    account.refresh_from_db()
+    assert account.balance == Decimal(1)
+    assert account.state == ConnectionState.ACTIVE
+    assert account.balance_asked_at is not None
+    assert balances._due() == []
+
+
+def test_a_round_is_bounded_in_time(account: Connection, sms: Sandbox) -> None:
+    assert balances.refresh(seconds=-1) == 0
+    assert len(balances._due()) == 1

@@ -1,0 +1,33 @@
+"""After an installation or an update the portal has our tabs again, without anybody opening the installer."""
+
+from b24app.messaging import tasks
+from b24app.portals import installation
+from b24app.portals.models import Portal
+from b24app.sandbox import Portal as SandboxPortal
+
+
+def bound(alpha: SandboxPortal) -> int:
+    return len([call for call in alpha.rest_log if call.method == "placement.bind"])
+
+
+def test_the_tabs_are_bound_once_and_again_after_an_update(alpha: SandboxPortal, live: Portal) -> None:
+    alpha.placements.clear()
+    tasks.reconcile(live.pk)
+    tasks.reconcile(live.pk)
+    assert bound(alpha) == 4
+    assert len(alpha.placements) == 4
+
+    alpha.placements.clear()
+    live.refresh_from_db()
+    token = alpha.issue_token(1)
+    auth = {
+        "member_id": alpha.member_id,
+        "access_token": token.access,
+        "refresh_token": token.refresh,
+        "server_endpoint": alpha.world.server_endpoint,
+    }
+    change = installation.handle_event(live, "ONAPPUPDATE", {"data": {"VERSION": "2"}, "auth": auth})
+    assert change.wants_reconcile
+    tasks.reconcile(live.pk)
+    assert bound(alpha) == 8
+    assert len(alpha.placements) == 4
