@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,8 +13,7 @@ from b24app.messaging.statuses import Climb, Count, Status
 
 ADD_TO_TALLIES = """
 INSERT INTO messaging_daytally AS t
-       (portal_id, day, connection_id, sender_id, status, reason, currency, messages, parts, money,
-        last_at)
+       (portal_id, day, connection_id, sender_id, status, reason, currency, messages, parts, money, last_at)
 SELECT * FROM unnest(%s::bigint[], %s::date[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
                      %s::int[], %s::int[], %s::numeric[], %s::timestamptz[])
 ON CONFLICT (portal_id, day, connection_id, sender_id, status, reason, currency) DO UPDATE
@@ -35,6 +34,10 @@ class _Total:
         self.parts += sign * (count.parts or 0)
         self.money += sign * (count.price or 0)
 
+    @property
+    def columns(self) -> tuple[int, int, Decimal, datetime | None]:
+        return self.messages, self.parts, self.money, self.last_at
+
 
 def move(climbed: Iterable[Climb]) -> None:
     """Take messages out of the tally they counted in and into the one they count in now."""
@@ -50,7 +53,7 @@ def move(climbed: Iterable[Climb]) -> None:
     if not totals:
         return
     # In key order, so that two writers never wait for each other in a circle.
-    rows = [(*key, *astuple(totals[key])) for key in sorted(totals, key=str)]
+    rows = [(*key, *totals[key].columns) for key in sorted(totals, key=str)]
     with database.cursor() as cursor:
         cursor.execute(ADD_TO_TALLIES, [list(column) for column in zip(*rows, strict=True)])
 

@@ -21,9 +21,9 @@ from b24app.messaging.models import Connection, ConnectionState, DeliveryReport,
 from b24app.messaging.smpp import flights, process, receipts, session
 from b24app.messaging.smpp.process import Switchboard
 from b24app.messaging.statuses import Phase, Reason, Status, Wait
-from providers import smpp as smpp_service
 from providers.kit.contract import Account, Report
 from providers.kit.contract import Status as Word
+from providers.kit.smpp import wire as wire_module
 from tests import factories
 from tests.messaging.conftest import again, drain
 from tests.smsc import DATA, ENQUIRE, HANG_UP, RESPONSE, UNBIND, Smsc, listening
@@ -327,8 +327,8 @@ def test_silence_is_enquired_into_and_the_bind_given_up(
 ) -> None:
     monkeypatch.setattr(session, "ENQUIRE_AFTER", 0.1)
     monkeypatch.setattr(session, "ALIVE_IN", 0.1)
-    turn = smpp_service.Wire.turn
-    monkeypatch.setattr(smpp_service.Wire, "turn", lambda wire, _seconds, bell=None: turn(wire, 0.02, bell))
+    turn = wire_module.Wire.turn
+    monkeypatch.setattr(wire_module.Wire, "turn", lambda wire, _seconds, bell=None: turn(wire, 0.02, bell))
     with running() as board:
         turn_until(board, lambda: smsc.count(ENQUIRE) >= 3)
         assert len(smsc.binds) == 1

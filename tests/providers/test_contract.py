@@ -179,6 +179,9 @@ def test_a_success_without_a_receipt_is_uncertain(service: type[Provider], text:
     assert type(attempt(service, "send", reply(200, text=text))[0]) is Uncertain
 
 
+WORTHLESS: list[object] = [
+    None, [], {}, [None], [[]], [1], "", "text", 7, {"id": {}, "status": [], "messages": [None]},
+]  # fmt: skip
 ODD = [
     "", "[]", "{}", '"ok"', "null", "1", "true", "[null]", "[[]]", "[1]", '["a"]',
     *(
@@ -188,7 +191,7 @@ ODD = [
             "outbound", "payload", "reports", "response", "result", "results", "sms", "SMSMessageData", "status",
             "statuses",
         )
-        for value in (None, [], {}, [None], [[]], [1], "", "text", 7, {"id": {}, "status": [], "messages": [None]})
+        for value in WORTHLESS
     ),
 ]  # fmt: skip
 
