@@ -152,17 +152,25 @@ USE_I18N = True
 LANGUAGE_CODE = "en"
 # All that a portal may speak, each by its own name: whoever looks for theirs need not read another.
 LANGUAGES = [
+    ("ar", "العربية"),
     ("de", "Deutsch"),
     ("en", "English"),
     ("es", "Español"),
     ("fr", "Français"),
+    ("hi", "हिन्दी"),
+    ("id", "Bahasa Indonesia"),
     ("it", "Italiano"),
+    ("ja", "日本語"),
     ("kk", "Қазақша"),
+    ("ms", "Bahasa Melayu"),
     ("pl", "Polski"),
     ("pt-br", "Português (Brasil)"),
     ("ru", "Русский"),
     ("tr", "Türkçe"),
     ("uk", "Українська"),
+    ("vi", "Tiếng Việt"),
+    ("zh-hans", "简体中文"),
+    ("zh-hant", "繁體中文"),
 ]
 LOCALE_PATHS = [BASE_DIR / "b24app" / "locale"]
 

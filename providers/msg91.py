@@ -64,21 +64,22 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "505": ("blocked", advice.TRIAL),
     "506": ("blocked", advice.DAY_LIMIT),
 }
-# Newer answers often have words and no code; these pieces of them stand in for it.
+# Newer answers often have words and no code; these pieces of them stand in for it. What can be at fault in a message
+# comes first: "This template is not of this authkey" is no reason to stop the account.
 _SAYINGS: Mapping[str, tuple[Reason, str]] = {
-    "whitelist": ("auth", advice.OUR_ADDRESS),
-    "authkey": ("auth", advice.CREDENTIALS),
-    "authentication": ("auth", advice.CREDENTIALS),
-    "balance": ("balance", advice.TOP_UP),
     "mobile": ("invalid_number", advice.NUMBER),
     "template": ("invalid_request", _TEMPLATE),
     "flow": ("invalid_request", _TEMPLATE),
     "sender": ("invalid_request", advice.SENDER),
+    "whitelist": ("auth", advice.OUR_ADDRESS),
+    "authkey": ("auth", advice.CREDENTIALS),
+    "authentication": ("auth", advice.CREDENTIALS),
+    "balance": ("balance", advice.TOP_UP),
 }
 # Only in reports: statuses, and the reasons of failure at https://msg91.com/help/delivery-report.
 _REPORTED: Mapping[str, tuple[Reason, str]] = {
     "2": ("", advice.NO_REASON),
-    "9": ("opt_out", advice.OPT_OUT),
+    "9": ("blocked", advice.OPT_OUT),  # of advertising only: what a person has ordered still goes to the same number
     "16": ("rejected", advice.OPERATOR),
     "25": ("rejected", advice.OPERATOR),
     "17": ("blocked", advice.STOP_LIST),
@@ -161,7 +162,7 @@ class Msg91(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         data = call.value("data")  # version v2 puts the JSON into a form
-        told = (replace(call, body=data.encode()) if data else call).json()
+        told = (replace(call, body=data.encode("utf-8", "replace")) if data else call).json()
         found = []
         for row in told if isinstance(told, list) else [told]:
             if isinstance(row, dict):

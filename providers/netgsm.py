@@ -34,6 +34,7 @@ WORDS = {
 }
 
 _NO_ENTRY = _("Compare user name and password, and see at Netgsm whether this user may use the API from our address.")
+_CONSENT = _("Commercial messages go only to people who have agreed to them at İYS.")
 _NO_CONSENT_CHECK = _("The account at Netgsm cannot ask İYS for consent. Set up İYS there, or send as information.")
 _CODES: Mapping[str, tuple[Reason, str]] = {
     "20": ("invalid_request", advice.TOO_LONG),
@@ -47,6 +48,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "100": ("uncertain", advice.LOOK_THERE),
     "101": ("uncertain", advice.LOOK_THERE),
     "110": ("uncertain", advice.LOOK_THERE),
+    "5000": ("uncertain", advice.LOOK_THERE),
     # The three lists of numbers overlap, so those of reports are told apart by a word.
     "status 2": ("", advice.EXPIRED),
     "status 3": ("invalid_number", advice.NUMBER),
@@ -56,7 +58,8 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "status 13": ("duplicate", advice.REPEATED),
     "status 14": ("balance", advice.TOP_UP),
     "status 15": ("opt_out", advice.STOP_LIST),
-    "status 16": ("opt_out", advice.OPT_OUT),
+    # Said of commercial messages only, also of people who were never asked: information may go to them.
+    "status 16": ("blocked", _CONSENT),
     "status 17": ("", _NO_CONSENT_CHECK),
     "status 22": ("blocked", advice.COUNTRY),
     "error 101": ("", advice.FULL),
@@ -98,7 +101,7 @@ class Netgsm(Provider):
         Choice(
             "iysfilter",
             _("Kind of messages"),
-            help=_("Commercial messages go only to people who have agreed to them at İYS."),
+            help=_CONSENT,
             choices=(
                 ("0", _("Information")),
                 ("11", _("Commercial, to individuals")),

@@ -64,7 +64,7 @@ _FATES: Mapping[str, tuple[Reason, str]] = {
     "err 13": ("", advice.NOT_IN_USE),
     "err 21": ("", advice.CANNOT),
     "err 200": ("", _("The account is in test mode at SMSC, so nothing is really sent. Switch it off there.")),
-    "err 219": ("", advice.STOPPED),
+    "err 219": ("", advice.CANNOT),  # for a day after the SIM card was replaced
     "err 220": ("", advice.OFF),
     "err 237": ("", advice.OFF),
     "err 238": ("blocked", advice.TEMPLATE),

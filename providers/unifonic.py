@@ -16,7 +16,7 @@ from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Rep
 from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Number, Secret, Step
 from providers.kit.http import Reply
-from providers.kit.reply import dig
+from providers.kit.reply import dig, price_of
 from providers.kit.words import _
 
 # https://docs.unifonic.com/docs/understanding-sms-delivery
@@ -34,6 +34,7 @@ WORDS = {
     "failed": Status.FAILED,
 }
 
+_ARTICLES = "https://docs.unifonic.com/articles"
 _APP_SID = _("The ID of the SMS application in the Unifonic console.")
 
 # The statuses of HTTP itself, which Unifonic has made its own: 402 has nothing to do with money here.
@@ -61,7 +62,8 @@ _STATUSES: Mapping[str, tuple[Reason, str]] = {
     ),
 }
 _CODES: Mapping[str, tuple[Reason, str]] = {
-    "ER-01": ("balance", advice.TOP_UP),
+    # "No rate found or insufficient funds": it may be the country of this one number, so the account goes on.
+    "ER-01": ("rejected", advice.TOP_UP),
     "ER-02": ("invalid_number", advice.NUMBER),
     "ER-03": ("invalid_number", advice.NUMBER),
     "ER-04": ("invalid_number", advice.NUMBER),
@@ -103,11 +105,11 @@ class Unifonic(Provider):
     known_by_reference = True
     hints = {
         **{
-            code: Hint(reason, text, "https://docs.unifonic.com/articles/api-documentation/http-status-codes")
+            code: Hint(reason, text, f"{_ARTICLES}/api-documentation/http-status-codes")
             for code, (reason, text) in _STATUSES.items()
         },
         **{
-            code: Hint(reason, text, "https://docs.unifonic.com/docs/understanding-reasons-of-sms-non-delivery")
+            code: Hint(reason, text, f"{_ARTICLES}/products-documentation/understanding-reasons-of-sms-non-delivery")
             for code, (reason, text) in _CODES.items()
         },
     }
@@ -123,12 +125,12 @@ class Unifonic(Provider):
             "MessageType": sms.options.get("message_type", ""),
         }
         reply = self._ask("messages", {name: value for name, value in wanted.items() if value})
-        parts, price = reply.find("data.NumberOfUnits"), reply.number("data.Cost")
-        currency = reply.find("data.CurrencyCode").upper()
+        parts, currency = reply.find("data.NumberOfUnits"), reply.find("data.CurrencyCode").upper()
+        price = _price(reply.find("data.Cost"), currency)
         return Accepted(
             ref=reply.need("data.MessageID"),
             parts=int(parts) if parts.isdecimal() and int(parts) else None,  # 0 where it is not known yet
-            price=abs(price) if price is not None and currency else None,
+            price=price,
             currency=currency if price is not None else "",
         )
 
@@ -178,11 +180,15 @@ def _text(row: Mapping[str, object], *names: str) -> str:
     return next((str(value).strip() for value in values if isinstance(value, str | int | float) and value), "")
 
 
+def _price(told: str, currency: str) -> Decimal | None:
+    """Here with a minus and there without; in no known currency it tells nothing."""
+    return price_of(told.removeprefix("-")) if currency else None
+
+
 def _report(row: Mapping[str, object], currency: str = "") -> Report:
     word = _text(row, "DLR", "Status").lower()
     code = _text(row, "errorCode").upper()
-    cost = _text(row, "Cost")
-    price = abs(Decimal(cost)) if currency and re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", cost) else None
+    price = _price(_text(row, "Cost"), currency)
     return Report(
         ref=_text(row, "MessageID"),
         reference=_text(row, "CorrelationID"),

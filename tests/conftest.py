@@ -15,6 +15,7 @@ import pytest
 from cryptography.fernet import Fernet
 from playwright.sync_api import Playwright, sync_playwright
 
+from b24app.operations.local import translations
 from b24app.operations.local.embedded import stores, temporary_folder
 
 SETTINGS = {
@@ -41,6 +42,7 @@ def start_session() -> None:
     atexit.register(session.close)
     folder = session.enter_context(temporary_folder())
     urls = session.enter_context(stores(folder, durable=False))
+    translations.compile_stale()
     keys = {name: Fernet.generate_key().decode() for name in ("SECRET_KEY", "SECRETS_KEYS", "ADDRESS_KEYS")}
     os.environ.update(SETTINGS | urls | keys | {"SPOOL_DIR": str(folder / "spool")})
 

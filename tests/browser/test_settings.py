@@ -23,7 +23,8 @@ def test_an_administrator_chooses_notices_and_forgets_a_number(app: Stack, porta
     portal.see("Connect a service")
     portal.press("Twilio")
     portal.see("Connect Twilio")
-    fill(portal, **ACCOUNT, **{"account-base_url": app.sms, "account-title": "Reception"})
+    mine = {"account-account_sid": "AC" + "2" * 32, "account-base_url": app.sms, "account-title": "Reception"}
+    fill(portal, **ACCOUNT | mine)
     portal.press("Check credentials")
     expect(portal.frame.get_by_text("Choose how the messages are signed")).to_be_visible(timeout=SECONDS)
     fill(portal, **{"sender-signature": "Sendline", "sender-name_en": "Reception"})

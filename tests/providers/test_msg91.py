@@ -119,6 +119,9 @@ def test_a_code_becomes_its_error(status: int, code: str, kind: type[SmsError], 
         (400, {"type": "error", "message": "Invalid authkey"}, AccountBlocked, "auth", ""),
         (200, {"type": "error", "message": "IP not whitelisted for this authkey"}, AccountBlocked, "auth", ""),
         (200, {"type": "error", "message": "Insufficient Balance"}, AccountBlocked, "balance", ""),
+        (400, {"type": "error", "message": "No such template of this authkey"}, Rejected, "invalid_request", ""),
+        (200, {"type": "error", "message": "Sender id is not whitelisted"}, Rejected, "invalid_request", ""),
+        (400, {"type": "error", "message": "Mobile number is not whitelisted"}, Rejected, "invalid_number", ""),
         (400, {"type": "error", "message": "Flow id missing", "code": "400"}, Rejected, "invalid_request", "400"),
         (400, {"type": "error", "message": "Invalid Mobile number"}, Rejected, "invalid_number", ""),
         (200, {"type": "error", "message": "Something else"}, Rejected, "rejected", ""),
@@ -187,7 +190,7 @@ def test_the_second_version_comes_as_json_in_a_form_and_holds_many() -> None:
 
     assert reports == [
         Report(ref=REF, recipient="910000000147", status=Status.DELIVERED, word="delivered"),
-        Report(ref=REF, recipient="910000000148", status=Status.FAILED, word="ndnc", code="9", reason="opt_out"),
+        Report(ref=REF, recipient="910000000148", status=Status.FAILED, word="ndnc", code="9", reason="blocked"),
         Report(
             ref="other",
             recipient="910000000149",

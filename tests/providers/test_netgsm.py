@@ -107,6 +107,7 @@ def test_a_success_without_a_job_is_uncertain(answer: object) -> None:
         ("85", Throttled, "throttled"),
         ("100", Uncertain, "uncertain"),
         ("101", Uncertain, "uncertain"),
+        ("5000", Uncertain, "uncertain"),
         ("99", Rejected, "rejected"),
     ],
 )
@@ -170,7 +171,7 @@ def test_at_most_fifty_are_asked_for_at_once() -> None:
         ({"status": 13}, Status.FAILED, "status 13", "duplicate"),
         ({"status": 14}, Status.FAILED, "status 14", "balance"),
         ({"status": 15}, Status.FAILED, "status 15", "opt_out"),
-        ({"status": 16}, Status.FAILED, "status 16", "opt_out"),
+        ({"status": 16}, Status.FAILED, "status 16", "blocked"),
         ({"status": 17}, Status.FAILED, "status 17", ""),
         ({"status": 22}, Status.FAILED, "status 22", "blocked"),
         ({"status": 99}, None, "", ""),

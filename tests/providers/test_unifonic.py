@@ -65,8 +65,9 @@ def test_the_sender_and_the_address_may_be_missing_and_a_class_given() -> None:
 
 
 @pytest.mark.parametrize("success", [True, "true", "True"])
-def test_what_is_not_told_stays_open(success: object) -> None:
-    data = {"MessageID": 7, "NumberOfUnits": 0, "Cost": 0, "CurrencyCode": ""}
+@pytest.mark.parametrize(("cost", "currency"), [(0, ""), (0.018, ""), (0, "USD"), ("-0.00", "USD"), (None, "USD")])
+def test_what_is_not_told_stays_open(success: object, cost: object, currency: str) -> None:
+    data = {"MessageID": 7, "NumberOfUnits": 0, "Cost": cost, "CurrencyCode": currency}
     unifonic, _http = make(reply(json={"success": success, "errorCode": "ER-00", "data": data}))
 
     assert unifonic.send(SMS) == Accepted(ref="7")
@@ -113,7 +114,7 @@ def test_a_status_of_its_own_becomes_its_error(status: int, kind: type[SmsError]
 @pytest.mark.parametrize(
     ("code", "kind", "reason"),
     [
-        ("ER-01", AccountBlocked, "balance"),
+        ("ER-01", Rejected, "rejected"),
         ("ER-02", Rejected, "invalid_number"),
         ("ER-05", Rejected, "invalid_number"),
         ("ER-06", Rejected, "invalid_request"),

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from b24app.operations.local import environment
+from b24app.operations.local import environment, translations
 from b24app.operations.local.embedded import stores
 from b24app.operations.local.supervisor import Supervisor, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCALE = ROOT / "b24app" / "locale"
 QUEUES = "dispatch,slow,push,care"
 CELERY = ("-m", "celery", "-A", "b24app")
 
@@ -69,17 +68,8 @@ def running(local: Path, ports: Ports, *, durable: bool, say: Callable[[str], No
 def _prepare(supervisor: Supervisor, say: Callable[[str], None]) -> None:
     say("bringing the database up to date")
     supervisor.run("migrate", ["manage.py", "migrate", "--noinput", "--verbosity", "1"])
-    if _translations_are_stale():
-        say("compiling translations")
-        supervisor.run("translations", ["-m", "babel.messages.frontend", "compile", "-d", str(LOCALE), "-D", "django"])
-
-
-def _translations_are_stale() -> bool:
-    for source in LOCALE.glob("*/LC_MESSAGES/django.po"):
-        compiled = source.with_suffix(".mo")
-        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
-            return True
-    return False
+    say("compiling translations")
+    translations.compile_stale()
 
 
 def _serve(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str], None]) -> None:

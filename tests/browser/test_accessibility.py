@@ -1,0 +1,148 @@
+"""Every screen, empty and full: axe-core, scroll bars, both looks, both widths, and once from right to left."""
+
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.urls import Resolver404, URLPattern, resolve
+from playwright.sync_api import expect
+
+from b24app.console.urls import SCREENS
+from b24app.operations.local.stack import Stack
+from tests.browser.conftest import SECONDS, Portal, control
+
+pytestmark = pytest.mark.browser
+
+# Parts of a screen that come on a click, files, what only takes a POST, the installer, and the card with its own test.
+PARTS = {
+    "card", "card-count", "card-straighten", "connect-preview", "connection-pause", "connection-remove",
+    "connection-resume", "install", "install-run", "journal-chosen", "journal-export", "journal-many",
+    "journal-progress", "journal-take", "message-cancel", "message-mark-sent", "message-resend", "notices", "pause",
+    "personal", "personal-erase", "personal-erasure", "personal-take", "reconnect", "reports-take", "resume",
+    "segments", "sender-pause", "sender-ready", "sender-register", "sender-remove", "sender-resume",
+    "senders-compare", "signature", "stoplist-remove", "stoplist-take", "support", "test-progress", "theme",
+    "try-rewriting",
+}  # fmt: skip
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# The page around belongs to the portal: inside a frame there is no page with landmarks of its own.
+NOT_OURS = {"region", "page-has-heading-one", "landmark-one-main"}
+CHECK = """async (options) => (await axe.run(document, options)).violations.map(found => ({
+    id: found.id, help: found.help, nodes: found.nodes.slice(0, 3).map(node => node.html.slice(0, 200)),
+}))"""
+WIDER = "(root => root.scrollWidth > innerWidth)(document.documentElement)"
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+
+def _screens() -> set[str]:
+    return {str(route.name) for route in SCREENS if isinstance(route, URLPattern)}
+
+
+def _name(path: str) -> str:
+    try:
+        return str(resolve(urlsplit(path).path).url_name)
+    except Resolver404:
+        return ""
+
+
+def _links(portal: Portal) -> list[str]:
+    found = portal.frame.eval_on_selector_all("a[href*='/p/']", "(all) => all.map(one => one.getAttribute('href'))")
+    return [one for one in found if one]
+
+
+def _walk(portal: Portal) -> Iterator[tuple[str, str]]:
+    """Follow every link of the application to one screen of each name."""
+    ahead, seen = _links(portal), set[str]()
+    while ahead:
+        path = ahead.pop(0)
+        name = _name(path)
+        if not name or name in seen:
+            continue
+        seen.add(name)
+        portal.frame.evaluate("(path) => htmx.ajax('GET', path, {target: '#content', push: path})", path)
+        portal.settle()
+        yield name, path
+        ahead += _links(portal)
+
+
+def _look(portal: Portal, axe: str, name: str, looks: Sequence[tuple[int, str]]) -> list[Any]:
+    """What is wrong with the screen that is open, at each width and in each look."""
+    wrong: list[Any] = []
+    for width, theme in looks:
+        portal.page.set_viewport_size({"width": width, "height": 900})
+        portal.frame.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
+        portal.settle()
+        if not portal.frame.evaluate("'axe' in window"):
+            portal.frame.evaluate(axe)
+        options = {"runOnly": RULES, "rules": {rule: {"enabled": False} for rule in NOT_OURS}}
+        wrong += [(name, width, theme, found) for found in portal.frame.evaluate(CHECK, options)]
+        if portal.frame.evaluate(WIDER):
+            wrong.append((name, width, theme, "scrolls sideways"))
+        if width == 1280 and portal.has_scroll_bars():
+            wrong.append((name, width, theme, "has scroll bars"))
+    portal.page.set_viewport_size({"width": 1280, "height": 800})
+    return wrong
+
+
+LOOKS = [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
+
+
+def test_screens_without_anything_are_in_order(app: Stack, portal: Portal, axe: str) -> None:
+    control(app, "uninstall")
+    portal.open()
+    portal.see("Home")
+    portal.settle()
+    wrong, seen = [], set()
+    for name, _path in _walk(portal):
+        seen.add(name)
+        wrong += _look(portal, axe, f"empty {name}", LOOKS[::3])
+    assert wrong == []
+    assert {"home", "journal", "reports", "senders", "connect", "stoplist", "settings", "help"} <= seen
+
+
+def test_every_screen_is_in_order_in_both_looks_and_widths(app: Stack, portal: Portal, axe: str) -> None:
+    portal.open()
+    portal.see("Home")
+    app.supervisor.run("seed", ["manage.py", "seed_demo"])
+    portal.open()
+    portal.see("Home")
+    portal.settle()
+    wrong, seen = [], set()
+    for name, _path in _walk(portal):
+        seen.add(name)
+        wrong += _look(portal, axe, name, LOOKS)
+    assert wrong == []
+    assert sorted(_screens() - PARTS - seen) == [], "a screen that no link leads to, or a part that is not among PARTS"
+
+
+def test_a_form_with_errors_is_in_order_and_leads_to_them(app: Stack, portal: Portal, axe: str) -> None:
+    portal.open()
+    portal.see("Home")
+    path = next(one for one in _links(portal) if _name(one) == "connect")
+    portal.frame.evaluate("(path) => htmx.ajax('GET', path, '#content')", f"{path}twilio/")
+    portal.see("Connect Twilio")
+    portal.press("Check credentials")
+    expect(portal.frame.get_by_text("Nothing was saved. Look at these fields:")).to_be_visible(timeout=SECONDS)
+    portal.settle()
+    assert _look(portal, axe, "errors", LOOKS) == []
+
+
+def test_screens_read_from_right_to_left(app: Stack, portal: Portal, axe: str) -> None:
+    control(app, "switches", language={"user": 1, "language": "ar"})
+    try:
+        portal.open()
+        expect(portal.page.frame_locator("iframe").locator(".frame[dir=rtl] h1").first).to_be_visible(timeout=SECONDS)
+        portal.settle()
+        wrong = []
+        for name, _path in _walk(portal):
+            wrong += _look(portal, axe, f"ar {name}", [(1280, "light"), (320, "light")])
+            if name in {"home", "journal", "reports"}:
+                portal.shoot(f"ar-{name}")
+        assert wrong == []
+    finally:
+        control(app, "switches", language={"user": 1, "language": "en"})
