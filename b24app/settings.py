@@ -166,6 +166,7 @@ LANGUAGES = [
     ("pl", "Polski"),
     ("pt-br", "Português (Brasil)"),
     ("ru", "Русский"),
+    ("th", "ไทย"),
     ("tr", "Türkçe"),
     ("uk", "Українська"),
     ("vi", "Tiếng Việt"),
