@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, ConsoleMessage, Frame, Locator, Page, Playwright, expect
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Frame,
+    Locator,
+    Page,
+    Playwright,
+    expect,
+)
+from playwright.sync_api import (
+    TimeoutError as TooLate,
+)
 
 from b24app.operations.local import stack, visitor
 from b24app.operations.local.embedded import temporary_folder
@@ -99,8 +110,14 @@ class Portal:
 
     def choose_theme(self, theme: str) -> None:
         """Use the switch at the foot."""
-        with self.page.expect_response("**/theme/"):
-            self.frame.locator(f"label:has(#theme-{theme})").click()
+        for _ in range(3):  # what moved under the mouse is tried again, as a person would
+            self.settle()
+            try:
+                with self.page.expect_response("**/theme/", timeout=SECONDS / 3):
+                    self.frame.locator(f"label:has(#theme-{theme})").click()
+            except TooLate:
+                continue
+            return
 
     def shoot(self, name: str) -> None:
         """Keep one picture as it is; a caret hidden by Playwright would leave a style attribute behind."""

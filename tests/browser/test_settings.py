@@ -13,7 +13,7 @@ from tests.browser.test_safeguards import forgive
 
 pytestmark = pytest.mark.browser
 
-NUMBER = "+12025550142"
+NUMBER = "+12025550144"
 
 
 def test_an_administrator_chooses_notices_and_forgets_a_number(app: Stack, portal: Portal) -> None:
@@ -51,7 +51,7 @@ def test_an_administrator_chooses_notices_and_forgets_a_number(app: Stack, porta
     expect(portal.frame.locator("[name^=low-]").first).to_have_value("1000000", timeout=SECONDS)
 
     fill(portal, number=NUMBER)
-    portal.press("Look")
+    portal.press("Find messages")
     expect(portal.frame.get_by_text("The oldest:")).to_be_visible(timeout=SECONDS)
     with portal.page.expect_download(timeout=SECONDS) as download:
         portal.press("Save as JSON")

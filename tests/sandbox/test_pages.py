@@ -149,6 +149,7 @@ def test_a_text_is_sent_from_the_card_in_the_users_language(
 ) -> None:
     names = {"en": "Acme line", "de": "Acme Leitung"}
     rest("messageservice.sender.add", CODE="acme", TYPE="SMS", HANDLER=f"{app.url}/handler/", NAME=names)
+    alpha.set_user(7, language="de")
     page.goto(f"{box.http_url}/crm/contact/details/1/?user=7")
     expect(page.locator("#sender option")).to_have_text("[Sendline] Acme Leitung")
     page.fill("#text", "Hello Emma")

@@ -1,0 +1,388 @@
+"""Nobody sees or changes what is Alice's: every address of the console, by every method, with every wrong ticket.
+
+The addresses come from the URL resolver. One that is not in the table `DOORS` fails the first test.
+"""
+
+import re
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.core import signing
+from django.db.models import Model, QuerySet
+from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
+from django.utils import timezone
+
+from b24app.console import cards, claims, exports
+from b24app.console import urls as console
+from b24app.console.models import Preference
+from b24app.console.screens import personal, reports, stoplist
+from b24app.core import sealing
+from b24app.core.redis import client as redis_client
+from b24app.journal.models import Exchange
+from b24app.messaging.erasure_models import Erasure
+from b24app.messaging.guard_models import Rules, StoppedNumber, StopSource
+from b24app.messaging.models import Connection, Message, Sender
+from b24app.messaging.statuses import Phase, Reason, Status
+from b24app.portals import tickets
+from b24app.portals.entities import Entity, Phone
+from b24app.portals.models import Portal
+from tests import factories
+from tests.factories import ALICE, BOB, CHARLIE
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("get", "head", "post", "put", "patch", "delete")
+READ, POST, BOTH = ("get", "head"), ("post",), ("get", "head", "post")
+SECRET, NUMBER = "Quokka", "+12025550199"  # stands in every row of Alice's, in no sentence of ours
+JOB = "0123456789abcdef0123456789abcdef"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What an address answers. Where `ids` name rows of Alice's, Charlie reads 404, however good his own ticket is."""
+
+    methods: tuple[str, ...] = METHODS
+    ids: tuple[str, ...] = ()
+    form: dict[str, str] = field(default_factory=dict)  # what is posted; `{name}` stands for an id of Alice's
+    bob: int = 403  # what her employee reads
+    charlie: int | None = None  # what he reads of his own, by GET or else by POST; None: 200, or 404 with ids
+    shows: bool = False  # Alice finds the secret there
+
+
+BOX = {"to": NUMBER, "sender": "{sender}", "text": "Hello"}
+TICKED = {"m": "{reference}", "query": "q=" + NUMBER.removeprefix("+")}
+
+DOORS = {
+    "home": Door(bob=200, shows=True),
+    "install": Door(bob=200),
+    "install-run": Door(POST),
+    "connect": Door(READ),
+    "connect-service": Door(BOTH, ("service",), charlie=200),
+    "connect-preview": Door(POST, ("service",), charlie=404),
+    "sender-ready": Door(READ, ("sender",), shows=True),
+    "senders": Door(READ, shows=True),
+    "senders-compare": Door(POST, charlie=204),
+    "sender-register": Door(POST, ("sender",)),
+    "sender-remove": Door(BOTH, ("sender",), shows=True),
+    "sender-pause": Door(BOTH, ("sender",), shows=True),
+    "sender-resume": Door(POST, ("sender",)),
+    "sender-new": Door(BOTH, ("connection",), shows=True),
+    "signature": Door(POST),
+    "sender": Door(BOTH, ("sender",), {"sender-name_en": "Stolen"}, shows=True),
+    "connection": Door(BOTH, ("connection",), {"account-title": "Stolen"}, shows=True),
+    "connection-pause": Door(BOTH, ("connection",), shows=True),
+    "connection-resume": Door(POST, ("connection",)),
+    "connection-remove": Door(BOTH, ("connection",), shows=True),
+    "test": Door(BOTH, ("sender",), {"to": NUMBER, "text": "Hello"}, shows=True),
+    "test-progress": Door(READ, ("reference",), shows=True),
+    "segments": Door(POST, ("sender",), {"text": "Hello"}, bob=200),
+    "try-rewriting": Door(POST, form={"text": "Hello"}),
+    "journal": Door(READ, bob=200, shows=True),
+    "reports": Door(READ, shows=True),
+    "reports-take": Door(READ, ("what",), charlie=200),
+    "journal-export": Door(READ),
+    "journal-progress": Door(READ, ("job",), charlie=200),
+    "journal-take": Door(READ, ("job",), charlie=200),
+    "journal-chosen": Door(POST, form=TICKED),
+    "journal-many": Door(POST, form={**TICKED, "act": "resend"}),
+    "message": Door(READ, ("reference",), bob=404, shows=True),
+    "message-resend": Door(BOTH, ("reference",)),
+    "message-mark-sent": Door(BOTH, ("reference",)),
+    "message-cancel": Door(POST, ("reference",)),
+    "settings": Door(),
+    "notices": Door(POST),
+    "theme": Door(POST, form={"theme": "dark"}, bob=204, charlie=204),
+    "personal": Door(POST, form={"number": NUMBER}),
+    "personal-take": Door(POST, form={"number": NUMBER, "shape": "json"}),
+    "personal-erase": Door(POST, form={"number": NUMBER, "sure": "1"}),
+    "personal-erasure": Door(READ, ("order",)),
+    "limits": Door(BOTH),
+    "pause": Door(BOTH),
+    "resume": Door(POST),
+    "stoplist": Door(BOTH, form={"number": NUMBER}, shows=True),
+    "stoplist-bring": Door(BOTH),
+    "stoplist-take": Door(READ),
+    "stoplist-remove": Door(BOTH, ("entry",)),
+    "reconnect": Door(),
+    "help": Door(READ, bob=200, shows=True),
+    "support": Door(POST, form={"reference": "{reference}"}),
+    "card": Door(BOTH, ("signed",), BOX, bob=404, shows=True),
+    "card-count": Door(POST, ("signed",), BOX, bob=404),
+    "card-straighten": Door(POST, ("signed",), BOX, bob=404),
+}
+FILES = {"stoplist-file", "personal-file", "reports-file", "journal-file", "support-file"}
+WAYS_IN = {"main": BOTH, "card-tab": BOTH, "session": POST, "oauth": METHODS}
+NAMES = [pytest.param(name, id=name) for name in DOORS]
+
+
+def named(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from named(pattern.url_patterns)
+        else:
+            yield str(pattern.name)
+
+
+def test_every_address_of_the_console_is_in_the_table() -> None:
+    assert sorted(named(console.urlpatterns)) == sorted([*DOORS, *FILES, *WAYS_IN])
+
+
+class World:
+    """Alice's portal with a row of everything, and Charlie's with nothing."""
+
+    def __init__(self) -> None:
+        self.alice = factories.portal("alice")
+        self.charlie = factories.portal("charlie")
+        account = factories.connection(self.alice, title=f"{SECRET} account")
+        sender = factories.sender(account, names={"en": f"{SECRET} desk"}, signature=f"{SECRET}")
+        past = {"to": NUMBER, "text": f"{SECRET} is ready.", "first_attempt_at": timezone.now(), "attempts": 1}
+        failed = {"status": Status.FAILED, "reason": Reason.OPT_OUT, "final_at": timezone.now()}
+        message = factories.message(sender, **past, **failed, detail=f"{SECRET} refused")
+        unsure = {"phase": Phase.UNKNOWN, "due_at": None, "reason": Reason.TIMED_OUT}
+        factories.message(sender, **past, **unsure)
+        spoken = {"method": "POST", "host": f"{SECRET.lower()}.example", "path": "/", "request": SECRET}
+        Exchange.objects.create(
+            at=timezone.now(), portal_id=self.alice.pk, message_id=message.pk, peer="demo", **spoken
+        )
+        entry = StoppedNumber.objects.create(
+            portal=self.alice, number=NUMBER, source=StopSource.HAND, note=f"{SECRET} asked"
+        )
+        order = Erasure.objects.create(portal=self.alice, number=NUMBER, asked_by=ALICE, why=f"{SECRET} asked")
+        Rules.objects.create(portal=self.alice, portal_per_hour=17)
+        exports.tell(self.alice, JOB, exports.Progress(31_337))
+        self.message = message
+        self.card = Entity(3, 1, f"{SECRET} Evans", (Phone(NUMBER, "MOBILE", ""),))
+        self.ids: dict[str, str] = {
+            "service": "demo",
+            "sender": str(sender.uuid),
+            "connection": str(account.uuid),
+            "reference": str(message.reference),
+            "what": reports.DAYS,
+            "job": JOB,
+            "order": str(order.uuid),
+            "entry": str(entry.uuid),
+            "signed": cards.sign(self.card, self.alice, ALICE),
+        }
+
+    def address(self, name: str, portal: Portal) -> str:
+        """A screen below a portal's key, with ids of Alice's."""
+        ids = {one: self.ids[one] for one in DOORS[name].ids}
+        return reverse(name, kwargs={"key": portal.uuid.hex, **ids})
+
+    def ask(self, client: Client, method: str, name: str, portal: Portal) -> Any:
+        """One request, with the door's form where it is a POST."""
+        form = {key: value.format(**self.ids) for key, value in DOORS[name].form.items()}
+        send = getattr(client, method)
+        return send(self.address(name, portal), form) if method == "post" else send(self.address(name, portal))
+
+    def rows(self) -> list[Any]:
+        """All that is Alice's, to see that nothing has changed."""
+        mine: list[QuerySet[Any]] = [
+            Portal.objects.filter(pk=self.alice.pk),
+            *(
+                of.objects.filter(portal=self.alice)  # type: ignore[attr-defined]  # a model of any kind
+                for of in tenants_models()
+            ),
+            Exchange.objects.filter(portal_id=self.alice.pk),
+        ]
+        return [list(rows.order_by("pk").values()) for rows in mine]
+
+
+def tenants_models() -> tuple[type[Model], ...]:
+    return Connection, Sender, Message, StoppedNumber, Erasure, Rules, Preference
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    redis_client().flushdb()
+    yield World()
+    redis_client().flushdb()
+
+
+def bearer(ticket: str) -> Client:
+    return Client(headers={"Authorization": f"Bearer {ticket}", "HX-Request": "true", "HX-Target": "content"})
+
+
+def expired(portal: Portal) -> Client:
+    """Alice's ticket, a second too old."""
+    old = [portal.uuid.hex, ALICE, True, "en", int(timezone.now().timestamp()) - 1]
+    return bearer(signing.dumps(old, salt=tickets.SALT, compress=True))
+
+
+def other_key(portal: Portal) -> Client:
+    """A ticket that says what Alice's does, signed with a key that is none of ours."""
+    said = [portal.uuid.hex, ALICE, True, "en", int(timezone.now().timestamp()) + 600]
+    return bearer(signing.dumps(said, salt=tickets.SALT, key="guessed", compress=True))
+
+
+def body(answer: Any) -> str:
+    return b"".join(answer.streaming_content).decode() if answer.streaming else answer.content.decode()
+
+
+def holds_hers(answer: Any) -> bool:
+    """Is there anything of Alice's in it: in the body or in a header?"""
+    words = body(answer) + repr(answer.headers)
+    return SECRET.lower() in words.lower() or NUMBER[2:] in re.sub(r"[^0-9]", "", words) or "31,337" in words
+
+
+def holds_secret(answer: Any) -> bool:
+    return SECRET.lower() in (body(answer) + repr(answer.headers)).lower()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_alice_reads_her_own(world: World, name: str) -> None:
+    """So that what the others do not find is there, and the table's methods are the address's own."""
+    door, alice = DOORS[name], factories.visitor(world.alice)
+    for method in METHODS:
+        if method not in door.methods:
+            assert world.ask(alice, method, name, world.alice).status_code == 405, method
+    if "get" in door.methods:
+        answer = world.ask(alice, "get", name, world.alice)
+        assert (answer.status_code, holds_secret(answer)) == (200, door.shows)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_wrong_ticket_opens_anything(world: World, name: str) -> None:
+    left = factories.portal("left", uninstalled_at=timezone.now())
+    wrong = {
+        "none": (Client(headers={"HX-Request": "true"}), world.alice),
+        "scheme": (Client(headers={"HX-Request": "true", "Authorization": "Basic YTpi"}), world.alice),
+        "empty": (bearer(""), world.alice),
+        "garbage": (bearer("a:b:c"), world.alice),
+        "expired": (expired(world.alice), world.alice),
+        "other key": (other_key(world.alice), world.alice),
+        "foreign": (factories.visitor(world.charlie, CHARLIE), world.alice),
+        "hers elsewhere": (factories.visitor(world.alice), world.charlie),
+        "uninstalled": (factories.visitor(left), left),
+    }
+    before = world.rows()
+    for what, (client, portal) in wrong.items():
+        for method in METHODS:
+            answer = world.ask(client, method, name, portal)
+            assert (answer.status_code, answer.content) == (401, b""), (what, method)
+    assert world.rows() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_without_a_ticket_is_an_empty_shell(world: World, name: str) -> None:
+    before = world.rows()
+    for method in METHODS:
+        answer = world.ask(Client(), method, name, world.alice)
+        assert answer.status_code == (200 if method in READ else 401), method
+        assert not holds_hers(answer)
+    assert world.rows() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_key_of_no_portal_is_not_there(world: World, name: str) -> None:
+    nowhere = Portal(uuid=uuid.uuid4())
+    for client in (Client(), factories.visitor(world.alice)):
+        for method in METHODS:
+            assert world.ask(client, method, name, nowhere).status_code == 404, method
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_charlie_finds_nothing_under_his_own_key(world: World, name: str) -> None:
+    door, charlie = DOORS[name], factories.visitor(world.charlie, CHARLIE)
+    good = door.charlie or (404 if door.ids else 200)
+    before = world.rows()
+    for method in METHODS:
+        answer = world.ask(charlie, method, name, world.charlie)
+        assert answer.status_code == (good if method in door.methods else 405), method
+        assert not (holds_secret(answer) if NUMBER in door.form.values() else holds_hers(answer)), method
+    assert world.rows() == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bob_reads_and_changes_nothing_of_the_portals(world: World, name: str) -> None:
+    door, bob = DOORS[name], factories.visitor(world.alice, BOB, is_admin=False)
+    before = world.rows()
+    for method in METHODS:
+        answer = world.ask(bob, method, name, world.alice)
+        # What is for administrators alone is refused before the method is looked at; the installer's is the other way.
+        closed = 403 if door.bob == 403 and name != "install-run" else 405
+        assert answer.status_code == (door.bob if method in door.methods else closed), method
+        assert not holds_hers(answer), method
+    if name != "theme":
+        assert world.rows() == before
+
+
+# -- files, whose address is the permit
+
+
+def token_of(name: str, world: World) -> str:
+    """Such as Alice is given."""
+    if name == "stoplist-file":
+        return signing.dumps(world.alice.uuid.hex, salt=stoplist.DOWNLOAD_SALT)
+    if name == "reports-file":
+        return signing.dumps([world.alice.uuid.hex, reports.DAYS, {}, "en"], salt=reports.DOWNLOAD_SALT)
+    if name == "personal-file":
+        claim = {"for": personal.PURPOSE, "portal": world.alice.uuid.hex, "number": NUMBER, "shape": "json"}
+        return sealing.seal(repr({**claim, "until": int(time.time()) + 60}).replace("'", '"').encode()).decode()
+    said = {"portal": world.alice.uuid.hex, "user": ALICE, "is_admin": True}
+    if name == "journal-file":
+        return exports.Claim(**said, filters="", language="en", job=JOB[::-1]).sealed()  # type: ignore[arg-type]  # a table of odd claims
+    return claims.sealed("support", {**said, "message": world.message.reference.hex})
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_files_address_serves_itself_alone(world: World, name: str) -> None:
+    tokens = {other: token_of(other, world) for other in FILES}
+    good = tokens.pop(name)
+    wrong = {"garbage": "abc", "cut": good[:-2], "altered": good[:-3] + good[-3:].swapcase() + "x", **tokens}
+    fetch = partial(reverse, name)
+    for what, token in wrong.items():
+        answer = Client().get(fetch(kwargs={"token": token}))
+        assert answer.status_code == 404, what
+        assert not holds_hers(answer), what
+    for method in METHODS:
+        if method not in READ:
+            assert getattr(Client(), method)(fetch(kwargs={"token": good})).status_code in {403, 405}, method
+    answer = Client().get(fetch(kwargs={"token": good}))
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+    assert holds_hers(answer) == (name != "reports-file")
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_files_address_ends_with_the_installation(world: World, name: str) -> None:
+    address = reverse(name, kwargs={"token": token_of(name, world)})
+    Portal.objects.filter(pk=world.alice.pk).update(uninstalled_at=timezone.now() - timedelta(seconds=1))
+    answer = Client().get(address)
+    assert answer.status_code == 404
+    assert not holds_hers(answer)
+
+
+def test_a_trace_is_of_a_message_of_the_portal_that_asks(world: World) -> None:
+    said = {"portal": world.charlie.uuid.hex, "user": CHARLIE, "is_admin": True}
+    token = claims.sealed("support", {**said, "message": world.message.reference.hex})
+    assert Client().get(reverse("support-file", kwargs={"token": token})).status_code == 404
+
+
+# -- ways in, where nobody has a ticket yet
+
+
+@pytest.mark.parametrize("name", sorted(WAYS_IN))
+def test_who_only_claims_to_be_of_the_portal_is_told_nothing(world: World, name: str) -> None:
+    claimed = {
+        "DOMAIN": world.alice.domain,
+        "member_id": world.alice.member_id,
+        "AUTH_ID": "guessed",
+        "code": "guessed",
+    }
+    *before, _exchanges = world.rows()
+    for method in METHODS:
+        answer = getattr(Client(), method)(reverse(name), claimed)
+        assert answer.status_code == (200 if method in WAYS_IN[name] else 405), method
+        assert not holds_hers(answer), method
+        assert b"sendline-ticket" not in answer.content, method
+        if name == "session" and method == "post":
+            assert answer.json() == {"ticket": "", "seconds": 0}
+    *after, _exchanges = world.rows()  # that the claim was asked about is written down
+    assert after == before
