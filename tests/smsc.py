@@ -43,6 +43,7 @@ class Smsc:
     bind_status: int = 0
     answers_enquiries: bool = True
     answers_binds: bool = True
+    enquires_at_once: bool = False  # in one breath with the answer to a bind
     tls: ssl.SSLContext | None = None
     binds: list[tuple[str, str, str, int]] = field(default_factory=list)
     submits: list[Submit] = field(default_factory=list)
@@ -169,7 +170,11 @@ class Smsc:
         self.binds.append((system_id.decode(), password.decode(), system_type.decode(), rest[0]))
         if not self.answers_binds:
             return False
-        self._send(wire, BIND | RESPONSE, self.bind_status, sequence, b"" if self.bind_status else b"double\0")
+        answer = _pdu(BIND | RESPONSE, self.bind_status, sequence, b"" if self.bind_status else b"double\0")
+        if self.enquires_at_once:
+            answer += _pdu(ENQUIRE, 0, next(self._sequences))
+        with self._lock:
+            wire.sendall(answer)
         if self.bind_status:
             return False
         self.bound += 1
@@ -189,7 +194,11 @@ class Smsc:
 
     def _send(self, wire: socket.socket, command: int, status: int, sequence: int, body: bytes = b"") -> None:
         with self._lock, suppress(OSError):
-            wire.sendall(struct.pack(">LLLL", 16 + len(body), command, status, sequence) + body)
+            wire.sendall(_pdu(command, status, sequence, body))
+
+
+def _pdu(command: int, status: int, sequence: int, body: bytes = b"") -> bytes:
+    return struct.pack(">LLLL", 16 + len(body), command, status, sequence) + body
 
 
 def _exactly(wire: socket.socket, wanted: int) -> bytes:

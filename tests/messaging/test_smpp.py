@@ -322,6 +322,13 @@ def test_their_enquiries_are_answered(smsc: Smsc, sender: Sender) -> None:
         assert smsc.answered(enquiry) == 0
 
 
+def test_what_comes_in_one_breath_with_the_bind_is_not_lost(smsc: Smsc, sender: Sender) -> None:
+    smsc.enquires_at_once = True
+    with running() as board:
+        turn_until(board, lambda: smsc.bound == 1)
+        assert smsc.answered(7001) == 0
+
+
 def test_silence_is_enquired_into_and_the_bind_given_up(
     smsc: Smsc, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ class Wire:
         self._in, self._out = bytearray(), bytearray()
         self._sequences = itertools.count()
         self._ended = False
+        self._kept: list[Pdu] = []
         self.heard_at = time.monotonic()
 
     def put(self, name: str, sequence: int | None = None, status: int = 0, **fields: Any) -> int:
@@ -64,27 +65,25 @@ class Wire:
 
     def turn(self, seconds: float, bell: int | None = None) -> list[Pdu]:
         """Write and read until something came, `bell` (a file number) can be read, or the time is up; raises Lost."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._out else 0))
-        if bell is not None:
-            poll.register(bell, select.POLLIN)
-        poll.poll(max(0.0, seconds) * 1000)
-        self._flush()
-        self._fill()
-        found = list(self._whole())
-        if self._ended and not found:
-            raise Lost("the service hung up")
-        return found
+        kept, self._kept = self._kept, []
+        return kept or self._read(seconds, bell)
 
     def ask(self, name: str, seconds: float, **fields: Any) -> Pdu:
-        """Put a unit and wait for its answer; raises Lost, also when none comes in time."""
+        """Put a unit and wait for its answer; raises Lost, also when none comes in time.
+
+        What else comes, even in the same breath, is kept for `turn`.
+        """
         sequence, end = self.put(name, **fields), time.monotonic() + seconds
         while time.monotonic() < end:
-            for pdu in self.turn(end - time.monotonic()):
-                if pdu.sequence == sequence and pdu.command in {f"{name}_resp", "generic_nack"}:
-                    return pdu
+            found = self._read(end - time.monotonic())
+            answers = [one for one in found if _answers(one, name, sequence)]
+            for pdu in found:
                 if pdu.command == "enquire_link":
                     self.put("enquire_link_resp", pdu.sequence)
+                elif pdu not in answers:
+                    self._kept.append(pdu)
+            if answers:
+                return answers[0]
         raise Lost("no answer in time")
 
     def leave(self) -> None:
@@ -96,6 +95,19 @@ class Wire:
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
+
+    def _read(self, seconds: float, bell: int | None = None) -> list[Pdu]:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._out else 0))
+        if bell is not None:
+            poll.register(bell, select.POLLIN)
+        poll.poll(max(0.0, seconds) * 1000)
+        self._flush()
+        self._fill()
+        found = list(self._whole())
+        if self._ended and not found:
+            raise Lost("the service hung up")
+        return found
 
     def _flush(self) -> None:
         try:
@@ -132,6 +144,10 @@ class Wire:
                 yield pdu
             elif not kind & 0x80000000:
                 self.put("generic_nack", sequence, UNKNOWN_COMMAND)
+
+
+def _answers(pdu: Pdu, name: str, sequence: int) -> bool:
+    return pdu.sequence == sequence and pdu.command in {f"{name}_resp", "generic_nack"}
 
 
 def _generated(name: str, sequence: int, status: int, fields: Mapping[str, Any]) -> bytes:
