@@ -8,6 +8,7 @@ from tests.chaos.run import BRIEF, run
 
 
 @pytest.mark.chaos
+@pytest.mark.long
 def test_a_short_bad_day_loses_nothing_doubles_nothing_and_leaves_nothing_open() -> None:
     said: list[str] = []
     result = run(int(os.environ.get("CHAOS_SEED", "1")), BRIEF, said.append)

@@ -11,6 +11,8 @@ from tests.faults.day import NUMBERS, Day
 from tests.faults.keeping import MEANT
 from tests.faults.leaks import SHOWN, Kind, Search
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("secrets")]  # the day is lived through once
+
 
 @pytest.fixture(scope="module")
 def _loud() -> Iterator[None]:
