@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from babel.core import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.numbers import format_decimal
 from babel.units import format_unit
 from django.utils import translation
@@ -31,9 +31,14 @@ def country(region: str) -> str:
     return str(current().territories.get(region, region))
 
 
+def day(value: date) -> str:
+    """Nov 18, 2026."""
+    return format_date(value, "medium", locale=current())
+
+
 def short_day(day: date) -> str:
-    """18 Nov."""
-    return format_date(day, "d MMM", locale=current())
+    """Nov 18."""
+    return format_skeleton("MMMd", day, locale=current())
 
 
 def number(value: int) -> str:

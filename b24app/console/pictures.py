@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from b24app.console import charts, locales
@@ -65,7 +64,7 @@ def times(found: Times) -> list[Share]:
 
 def tables(days: Days) -> tuple[Table, Table]:
     """The twins of `volume` and of `rates`, the newest day first."""
-    named = [(date_format(day, "DATE_FORMAT"), counts) for day, counts in reversed(days)]
+    named = [(locales.day(day), counts) for day, counts in reversed(days)]
     return [(name, _counts(one)) for name, one in named], [(name, _rate(one.rate)) for name, one in named]
 
 

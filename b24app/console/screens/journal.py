@@ -9,12 +9,11 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.urls import path
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseStopPolling
 
-from b24app.console import explanations, paging
+from b24app.console import explanations, locales, paging
 from b24app.console.filters import SOURCES, STATUSES, Filters
 from b24app.console.framed import FramedRequest, show
 from b24app.console.life import no_text, source
@@ -107,7 +106,7 @@ class Chip:
 
 
 def _chips(filters: Filters, senders: Mapping[str, str]) -> list[Chip]:
-    days = [date_format(day, "DATE_FORMAT") if day else "…" for day in (filters.since, filters.until)]
+    days = [locales.day(day) if day else "…" for day in (filters.since, filters.until)]
     chips = [
         Chip(_("Phone"), filters.phone, filters.written(phone="")),
         Chip(_("Status"), _name(STATUSES, filters.status), filters.written(status="")),

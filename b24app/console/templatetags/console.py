@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -145,9 +145,15 @@ def phone(e164: str, masked: bool = False) -> SafeString:  # noqa: FBT001, FBT00
     return format_html('<bdi dir="ltr" class="nowrap">{}</bdi>', shown)
 
 
+@register.filter
+def day(value: date | datetime) -> str:
+    """A day, of a time that of the portal's zone: Nov 18, 2026."""
+    return locales.day(timezone.localtime(value) if isinstance(value, datetime) else value)
+
+
 @register.simple_tag
 def moment(value: datetime | None, form: str = "short") -> SafeString:
-    """A time in the portal's zone: `short` 18 Nov, 14:36; `clock` 14:36:07; `exact` with milliseconds."""
+    """A time in the portal's zone: `short` Nov 18, 14:36; `clock` 14:36:07; `exact` with milliseconds."""
     if value is None:
         return format_html('<span class="muted">{}</span>', pgettext("time", "never"))
     local = timezone.localtime(value)
@@ -182,12 +188,12 @@ def _day(local: datetime) -> str:
         return _("yesterday")
     if days == -1:
         return _("tomorrow")
-    return format_date(local, "d MMM" if days < 300 else "d MMM y", locale=_locale())
+    return locales.short_day(local) if days < 300 else locales.day(local)
 
 
 def _time(value: datetime, shown: str) -> SafeString:
     local = timezone.localtime(value)
-    full = f"{format_datetime(local, 'd MMMM y, HH:mm:ss', locale=_locale())} {local.tzname()}"
+    full = f"{format_date(local, 'long', locale=_locale())}, {local:%H:%M:%S} {local.tzname()}"
     return format_html('<time datetime="{}" title="{}">{}</time>', value.astimezone(UTC).isoformat(), full, shown)
 
 
