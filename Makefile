@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --strip-extras --quiet
 
-.PHONY: run demo test chaos browser interop bench lint lock clean
+.PHONY: run demo test chaos browser screenshots interop bench lint lock clean
 
 run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
 	@$(BIN)/python -m b24app.operations.local run
@@ -14,7 +14,7 @@ demo: .venv/installed ## One message all the way, without a browser
 
 test: .venv/installed ## Every test but the browser's
 	@echo "test: pytest on private stores"
-	@$(BIN)/python -m pytest -q -n 4
+	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup
 
 chaos: .venv/installed ## Faults under load, then the books; ARGS="--seed 7 --minutes 30", or --brief as in the tests
 	@echo "chaos: seeded faults under load"
@@ -23,6 +23,10 @@ chaos: .venv/installed ## Faults under load, then the books; ARGS="--seed 7 --mi
 browser: .venv/installed ## The tests in a real Chromium, which must be installed
 	@echo "browser: pytest in Chromium"
 	@$(BIN)/python -m pytest -q -m browser tests
+
+screenshots: .venv/installed ## The pictures in docs/screenshots, taken anew in Chromium
+	@echo "screenshots: docs/screenshots"
+	@$(BIN)/python -m tests.pictures
 
 interop: .venv/installed ## Software nobody here wrote: b24jssdk, Kannel, OsmoMSC, node-smpp, moto, vendors' OpenAPI
 	@echo "interop: b24jssdk, Kannel, OsmoMSC, node-smpp, moto and the vendors' descriptions"

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,8 +17,9 @@ from pytest_django import Settings
 from b24app.journal.models import Exchange
 from b24app.messaging import sweep
 from b24app.messaging.breakdown_models import TOOK, DayBreakdown, Dimension
-from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender, SenderState
+from b24app.messaging.models import Connection, ConnectionState, DayTally, DeliveryReport, Message, Sender, SenderState
 from b24app.messaging.statuses import Phase, Reason, Status, Wait
+from b24app.operations.management.demo_plan import plan
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as SandboxPortal
 from tests import factories
@@ -136,7 +139,7 @@ def test_the_second_time_nothing_is_done(told: Sequence[Message], live: Portal, 
 def test_the_same_story_is_told_everywhere(told: Sequence[Message], live: Portal) -> None:
     first = [(one.message_id, one.to, one.text) for one in told]
     texts = {text for _id, _to, text in first}
-    assert (len(texts), sum("Марлоу" in text for text in texts)) == (94, 14)
+    assert (len(texts), sum("Марлоу" in text for text in texts)) == (94, 16)
     live.messages.all().delete()
     Sender.objects.all().delete()
     Connection.objects.all().delete()
@@ -144,11 +147,32 @@ def test_the_same_story_is_told_everywhere(told: Sequence[Message], live: Portal
     assert sorted(Message.objects.values_list("message_id", "to", "text")) == sorted(first)
 
 
+def test_the_hour_moves_moments_and_changes_no_word() -> None:
+    zone, noon = ZoneInfo("UTC"), datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+    stories = [plan(Random(1), now, zone) for now in (noon, noon + timedelta(hours=7, minutes=50))]  # noqa: S311 - as there
+    first, second = ({(one.message_id, one.to, one.text) for one in story} for story in stories)
+    assert first == second
+    assert [one.message_id for one in stories[0]] != [one.message_id for one in stories[1]]
+
+
 def test_a_portal_that_cannot_be_asked_is_furnished_all_the_same(development: None, db: None) -> None:
     factories.portal()
     seed()
     assert Sender.objects.get().state == SenderState.REGISTERING
     assert Message.objects.count() == 120
+
+
+def test_the_shop_of_the_pictures_has_three_accounts(development: None, live: Portal, alpha: SandboxPortal) -> None:
+    said = StringIO()
+    call_command("seed_demo", shop="http://127.0.0.1:1", stdout=said)
+    assert said.getvalue() == f"{live} has three accounts and {Message.objects.count()} messages.\n"
+    assert sorted(Connection.objects.values_list("service", "state")) == [
+        ("twilio", ConnectionState.ACTIVE),
+        ("vonage", ConnectionState.BLOCKED),
+        ("whatsapp", ConnectionState.ACTIVE),
+    ]
+    assert [sender.state for sender in Sender.objects.all()] == [SenderState.REGISTERED] * 4
+    assert set(Message.objects.values_list("author_id", flat=True)) == {0, 1, 2, 7}
 
 
 def test_it_is_refused_in_production(live: Portal) -> None:

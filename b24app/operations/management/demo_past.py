@@ -4,7 +4,7 @@ The road's own steps decide what becomes of each and count it; only the waiting 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,8 +17,9 @@ from b24app.messaging import breakdowns, connections, intake, outcomes, reports,
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.statuses import Phase
-from b24app.operations.management.demo_plan import Planned, plan
-from providers.kit import contract, errors, registry
+from b24app.operations.management.demo_plan import MODULES, Planned, plan
+from providers.demo import Demo
+from providers.kit import contract, errors
 from providers.kit.http import Exchange
 
 SEED = 20_120_412  # any number, but always this one
@@ -26,15 +27,24 @@ PRICE, CURRENCY = Decimal("0.0079"), "USD"  # of one part, invented
 Pair = tuple[Planned, Message]
 
 
-def tell(sender: Sender) -> int:
-    """Store the planned messages of a new sender of the demo service, and their fates; answers how many.
+def tell(
+    sender: Sender,
+    *,
+    seed: int = SEED,
+    modules: Mapping[str, int] = MODULES,
+    times: int = 1,
+    authors: Sequence[int] = (),
+) -> int:
+    """Store the planned messages of a new sender, and what the demo service made of them; answers how many.
 
-    Call it in a transaction: half-way the messages are due, and a worker would send them.
+    `modules` and `times` are those of the plan; without `authors` whoever installed us writes from the cards. Call it
+    in a transaction: half-way the messages are due, and a worker would send them.
     """
-    random = Random(SEED)  # noqa: S311 - a story, not a secret
-    planned = plan(random, timezone.now(), sender.portal.zone)
-    for one in planned:
-        _take_in(random, sender, one)
+    random = Random(seed)  # noqa: S311 - a story, not a secret
+    planned = plan(random, timezone.now(), sender.portal.zone, modules=modules, times=times)
+    authors = authors or list(sender.portal.tokens.values_list("user_id", flat=True)[:1]) or [0]
+    for place, one in enumerate(planned):
+        _take_in(sender, one, authors[place % len(authors)])
     due = [pair for pair in _pairs(planned, sender) if pair[1].phase == Phase.WAITING]
     _hand_over(random, sender.connection, due)
     _let_time_pass(random, sender)
@@ -48,20 +58,19 @@ def _pairs(planned: Sequence[Planned], sender: Sender) -> list[Pair]:
     return list(zip(planned, Message.objects.filter(sender=sender).order_by("pk"), strict=True))
 
 
-def _take_in(random: Random, sender: Sender, one: Planned) -> None:
+def _take_in(sender: Sender, one: Planned, author: int) -> None:
     """As the portal calls: people write from cards, robots and campaigns have no author."""
-    author = sender.portal.tokens.values_list("user_id", flat=True).first() if one.module == "crm" else None
     payload = {
-        "message_id": f"{random.getrandbits(128):032x}",
+        "message_id": one.message_id,
         "message_to": one.to,
         "message_body": one.text,
         "module_id": one.module,
         "ts": str(int((one.received_at - one.fate.late).timestamp())),
-        "auth": {"user_id": str(author or 0)},
+        "auth": {"user_id": str(author if one.module == "crm" else 0)},
     }
     intake.accept(sender.uuid.hex, payload, one.received_at)
     if one.fate.is_cancelled:
-        intake.cancel(Message.objects.get(sender=sender, message_id=payload["message_id"]))
+        intake.cancel(Message.objects.get(sender=sender, message_id=one.message_id))
 
 
 def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> None:
@@ -70,10 +79,9 @@ def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> N
         message.phase, message.attempts = Phase.ON_WIRE, one.fate.tries
         message.first_attempt_at = one.received_at + timedelta(seconds=random.uniform(0.1, 0.9))
     Message.objects.bulk_update([message for _one, message in due], ["phase", "attempts", "first_attempt_at"])
-    kind = registry.get(connection.service)
-    http = connections.http_for(kind, connection.account, lambda _exchange: None)
-    service = kind(connection.account, http, SharedMemo(connection.uuid.hex))
-    outcomes.record([outcomes.Batch(connection, kind, [_verdict(random, service, message) for _one, message in due])])
+    http = connections.http_for(Demo, {}, lambda _exchange: None)
+    service = Demo({}, http, SharedMemo(connection.uuid.hex))
+    outcomes.record([outcomes.Batch(connection, Demo, [_verdict(random, service, message) for _one, message in due])])
     http.close()
 
 
@@ -81,7 +89,8 @@ def _verdict(random: Random, service: contract.Provider, message: Message) -> ve
     said: contract.Accepted | errors.SmsError
     try:
         receipt = service.send(contract.Sms(to=message.to, text=message.text, reference=message.reference.hex))
-        said = replace(receipt, price=PRICE * (receipt.parts or 1), currency=CURRENCY)
+        price, currency = PRICE * (receipt.parts or 1), message.connection.currency or CURRENCY
+        said = replace(receipt, ref=f"{random.getrandbits(128):032x}", price=price, currency=currency)
     except errors.SmsError as error:
         said = error
     return verdicts.Verdict.of(message, said, _exchanges(random, message, said))

@@ -1,5 +1,6 @@
 """Two weeks of an invented shop's messages, planned: who is written to, what, when, and what shall become of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from random import Random
@@ -26,6 +27,10 @@ class Fate:
     is_readable: bool = True  # the number, as the portal wrote it
     late: timedelta = timedelta(0)  # the portal handed it over so long after it was written
 
+    @property
+    def is_usual(self) -> bool:
+        return self.reported == Status.DELIVERED and self.within == timedelta(days=DAYS)
+
 
 FATES = (
     Fate(count=66, reported=Status.DELIVERED),
@@ -42,7 +47,7 @@ FATES = (
     Fate(count=1, late=timedelta(hours=26)),
 )
 
-MODULES = {"crm": 5, "bizproc": 4, "sender": 2}  # weights
+MODULES: Mapping[str, int] = {"crm": 5, "bizproc": 4, "sender": 2}  # weights
 UNREADABLE = ("call Olivia back", "555-01", "none")
 
 ENGLISH_NAMES = ("Olivia", "Marcus", "Priya", "Tom", "Hannah", "Kwame", "Ingrid", "Leo", "Sofia", "Ben", "Yuki", "Nora")
@@ -83,27 +88,32 @@ class Planned:
     """One message as the portal would hand it over."""
 
     fate: Fate
+    message_id: str
     received_at: datetime
     module: str
     to: str
     text: str
 
 
-def plan(random: Random, now: datetime, zone: ZoneInfo) -> list[Planned]:
-    """Everything, oldest first; the same for the same `random` but for the moments, which lie before `now`."""
-    clock = Random(random.random())  # noqa: S311 - apart, for how often it is asked depends on the hour
-    fates = [fate for fate in FATES for _ in range(fate.count)]
-    planned = [_planned(random, fate, _moment(clock, fate, now, zone)) for fate in fates]
+def plan(
+    random: Random, now: datetime, zone: ZoneInfo, *, modules: Mapping[str, int] = MODULES, times: int = 1
+) -> list[Planned]:
+    """Everything, oldest first; the same for the same `random` but for the moments, which lie before `now`.
+
+    `modules` weighs where the messages come from; of what went the usual way there is so many times more.
+    """
+    fates = [fate for fate in FATES for _ in range(fate.count * (times if fate.is_usual else 1))]
+    planned = [_planned(random, fate, _moment(random, fate, now, zone), modules) for fate in fates]
     return sorted(planned, key=lambda one: one.received_at)
 
 
-def _planned(random: Random, fate: Fate, moment: datetime) -> Planned:
-    module = random.choices(list(MODULES), list(MODULES.values()))[0]
+def _planned(random: Random, fate: Fate, moment: datetime, modules: Mapping[str, int]) -> Planned:
+    module = random.choices(list(modules), list(modules.values()))[0]
     is_russian = random.random() < 0.2
     names, texts = (RUSSIAN_NAMES, RUSSIAN_TEXTS) if is_russian else (ENGLISH_NAMES, ENGLISH_TEXTS)
     text = random.choice(texts[module]).format(name=random.choice(names), number=random.randint(4100, 4990))
     to = _number(random, fate, is_russian=is_russian) if fate.is_readable else random.choice(UNREADABLE)
-    return Planned(fate, moment, module, to, text)
+    return Planned(fate, f"{random.getrandbits(128):032x}", moment, module, to, text)
 
 
 def _number(random: Random, fate: Fate, *, is_russian: bool) -> str:
@@ -116,10 +126,11 @@ def _number(random: Random, fate: Fate, *, is_russian: bool) -> str:
 
 def _moment(random: Random, fate: Fate, now: datetime, zone: ZoneInfo) -> datetime:
     """Within opening hours, where the time allows it."""
+    clock = Random(random.random())  # noqa: S311 - apart, for how often it is asked depends on the hour
     newest = now - JUST_NOW
     moment = newest
     for _ in range(20):
-        moment = newest - random.random() * (fate.within - JUST_NOW)
+        moment = newest - clock.random() * (fate.within - JUST_NOW)
         if OPENS <= moment.astimezone(zone).time() < CLOSES:
             break
     return moment

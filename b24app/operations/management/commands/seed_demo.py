@@ -4,14 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
 from b24app.console import registration
 from b24app.messaging import connections
 from b24app.messaging.models import Connection, Sender
-from b24app.operations.management import demo_past
+from b24app.operations.management import demo_past, demo_shop
 from b24app.operations.management.demo_plan import DAYS
 from b24app.portals.models import Portal
 
@@ -24,12 +24,18 @@ class Command(BaseCommand):
 
     help = __doc__
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Offer the richer shop of the pictures."""
+        parser.add_argument("--shop", metavar="URL", help="instead, accounts at three services; the sandbox's address")
+
+    def handle(self, *_args: Any, shop: str | None = None, **_options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("Demonstration data is for development (DEBUG); nothing was done.")
         for portal in Portal.objects.installed().order_by("pk"):
             if portal.connections.exists():
                 self.stdout.write(f"{portal} has an account already and stays as it is.")
+            elif shop:
+                self.stdout.write(f"{portal} has three accounts and {demo_shop.furnish(portal, shop)} messages.")
             else:
                 self._furnish(portal)
 

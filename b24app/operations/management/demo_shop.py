@@ -1,0 +1,110 @@
+"""The invented shop with accounts at three services, for pictures: nothing can be sent through two of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from decimal import Decimal
+from itertools import count
+
+from django.db import transaction
+from django.utils import timezone
+
+from b24app.console import registration
+from b24app.messaging import connections
+from b24app.messaging.models import Connection, Sender
+from b24app.operations.management import demo_past
+from b24app.operations.management.demo_plan import DAYS
+from b24app.portals.models import Portal
+from providers.kit.contract import Account
+
+EMPLOYEES = (1, 2, 7)  # of the sandbox portal
+AFTERNOON = 14  # o'clock; every difference to it has a zone of its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stall:
+    """One account and its senders; `modules` weighs where their messages come from, `times` how many there are."""
+
+    service: str
+    title: str
+    account: Mapping[str, str]
+    found: Account
+    senders: Sequence[tuple[str, str, Mapping[str, int], int]]  # name, signature, modules, times
+
+
+def stalls(sms: str) -> tuple[Stall, ...]:
+    """The accounts of the shop; `sms` is the sandbox's SMS service."""
+    return (
+        Stall(
+            service="twilio",
+            title="Marlow & Finch",
+            account={"account_sid": "AC" + "0" * 32, "auth_token": "token-of-the-sandbox", "base_url": sms},
+            found=Account(label="Marlow & Finch Ltd", balance=Decimal("41.27"), currency="USD"),
+            senders=(
+                ("Front desk", "+12025550142", {"crm": 5, "bizproc": 1}, 3),
+                ("Orders and delivery", "MARLOW", {"bizproc": 1}, 5),
+            ),
+        ),
+        Stall(
+            service="whatsapp",
+            title="Marlow & Finch on WhatsApp",
+            account={"access_token": "invented", "phone_number_id": "100000000000001", "app_secret": "invented"},
+            found=Account(label="Marlow & Finch"),
+            senders=(("WhatsApp", "", {"crm": 1}, 2),),
+        ),
+        Stall(
+            service="vonage",
+            title="Newsletters",
+            account={"api_key": "invented", "api_secret": "invented"},
+            found=Account(label="Marlow & Finch", balance=Decimal("0.38"), currency="EUR"),
+            senders=(("Newsletter", "MARLOW", {"sender": 1}, 3),),
+        ),
+    )
+
+
+def furnish(portal: Portal, sms: str) -> int:
+    """Connect the accounts, register the senders and tell their past; answers how many messages that makes.
+
+    `sms` is the address of the sandbox's SMS service.
+    """
+    portal.time_zone = _where_it_is_afternoon()
+    portal.save(update_fields=["time_zone"])
+    seeds = count(demo_past.SEED)  # every sender has a story of its own
+    return sum(_furnish(portal, stall, seeds) for stall in stalls(sms))
+
+
+def _where_it_is_afternoon() -> str:
+    """At whatever hour the pictures are taken, the shop has been open for a while."""
+    ahead = AFTERNOON - timezone.now().astimezone(UTC).hour
+    return f"Etc/GMT{-ahead:+}"  # signs are the other way round there
+
+
+def _furnish(portal: Portal, stall: Stall, seeds: Iterator[int]) -> int:
+    connection, told = _connected(portal, stall), 0
+    for name, signature, modules, times in stall.senders:
+        sender = Sender(portal=portal, connection=connection, names={"en": name}, signature=signature)
+        sender.created_at = sender.tested_at = connection.created_at
+        registration.save_and_register(sender)
+        with transaction.atomic():
+            told += demo_past.tell(sender, seed=next(seeds), modules=modules, times=times, authors=EMPLOYEES)
+    _bring_up_to_now(connection)
+    return told
+
+
+def _connected(portal: Portal, stall: Stall) -> Connection:
+    connection = connections.connect(portal, stall.service, stall.title, stall.account, stall.found)
+    connection.created_at = timezone.now() - timedelta(days=DAYS)
+    connection.balance_asked_at = timezone.now()
+    connection.save(update_fields=["created_at", "balance_asked_at"])
+    return connection
+
+
+def _bring_up_to_now(connection: Connection) -> None:
+    """The newsletters have used up their money; with the others all went well a moment ago."""
+    if connection.service == "vonage":
+        connections.block(connection, "balance", "9", "Partner quota violation: not enough credit")
+    else:
+        well = timezone.now() - timedelta(minutes=4)
+        Connection.objects.filter(pk=connection.pk).update(
+            last_accepted_at=well, error_code="", error_words="", error_at=None
+        )
