@@ -14,7 +14,7 @@ demo: .venv/installed ## One message all the way, without a browser
 
 test: .venv/installed ## Every test but the browser's
 	@echo "test: pytest on private stores"
-	@$(BIN)/python -m pytest -q -n 4 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n 4
 
 chaos: .venv/installed ## Faults under load, then the books; ARGS="--seed 7 --minutes 30", or --brief as in the tests
 	@echo "chaos: seeded faults under load"

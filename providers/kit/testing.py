@@ -78,6 +78,10 @@ class FakeHttp(Http):
         self._replies = list(replies)
         super().__init__(self.exchanges.append, secrets=secrets)
 
+    def answer_with(self, *replies: Script) -> None:
+        """Forget the answers that are left; these are the next."""
+        self._replies[:] = replies
+
     def request(self, method: str, url: str, **options: Unpack[Options]) -> Reply:
         """Note what is asked, then answer from the paper."""
         self.asked.append(

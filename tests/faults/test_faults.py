@@ -11,7 +11,7 @@ import pytest
 from b24app.operations.local import visitor
 from tests.faults.conftest import House, wait
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults")]  # in one house
+pytestmark = pytest.mark.long
 
 # `FAULT_SECONDS=60 pytest tests/faults` is the full length.
 OUTAGE = float(os.environ.get("FAULT_SECONDS", "6"))

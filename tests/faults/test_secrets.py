@@ -11,7 +11,7 @@ from tests.faults.day import NUMBERS, Day
 from tests.faults.keeping import MEANT
 from tests.faults.leaks import SHOWN, Kind, Search
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("secrets")]  # the day is lived through once
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """A person's number and texts are forgotten everywhere, nobody else's are, and the books stay."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import blake2s
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.django_db
 
 NUMBER, TEXT = "+12025550147", "Your order 4711 is ready."
 TRACES = (NUMBER.removeprefix("+"), "0147", "4711", "Jane Doe")
+AN_ID = re.compile("[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")  # of chance, and so may have these digits
 ROOMS = ("messaging", "journal", "portals", "console")
 
 
@@ -65,7 +67,7 @@ def written() -> Iterator[tuple[str, str, str]]:
             cursor.execute(f"SELECT {wanted} FROM {table}")  # noqa: S608 - our own tables
             for row in cursor.fetchall():
                 for column, value in zip(columns, row, strict=True):
-                    yield table, str(column), str(value or "")
+                    yield table, str(column), AN_ID.sub("", str(value or ""))
 
 
 def traces() -> list[tuple[str, str]]:
