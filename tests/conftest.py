@@ -70,7 +70,7 @@ def pytest_xdist_setupnodes() -> None:
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
-class Dealer(LoadScopeScheduling):
+class Dealer(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
     """Deals tests one by one, but the faults' by file: those share a house, or a day. Long files go out first."""
 
     def _split_scope(self, nodeid: str) -> str:
