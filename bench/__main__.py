@@ -23,6 +23,7 @@ FIGURES: Mapping[str, str] = {
     "fairness": "fairness",
     "growth": "growth",
     "journal": "journal",
+    "year": "year",
     # What `end-to-end` brings along, for those who want it alone.
     "rest": "rest",
     "memory": "rest",

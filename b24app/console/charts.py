@@ -54,7 +54,8 @@ class Line:
 
 
 def bars(stacks: Sequence[Sequence[int]], kinds: Sequence[str], labels: Sequence[str], hints: Sequence[str]) -> Bars:
-    """A bar for each stack of counts, the first kind at the bottom."""
+    """A bar for each stack of counts, the first kind at the bottom; none is wider than a tenth of the picture."""
+    wide = min(BAR, len(stacks))
     ticks = _ticks(max((sum(stack) for stack in stacks), default=0))
     paths: list[list[str]] = [[] for _kind in kinds]
     for cell, stack in enumerate(stacks):
@@ -63,7 +64,7 @@ def bars(stacks: Sequence[Sequence[int]], kinds: Sequence[str], labels: Sequence
             height = 100 * count / ticks[0]
             y -= height
             if count:
-                path.append(f"M{cell * CELL + (CELL - BAR) // 2} {_short(y)}h{BAR}v{_short(height)}h-{BAR}z")
+                path.append(f"M{_short(cell * CELL + (CELL - wide) / 2)} {_short(y)}h{wide}v{_short(height)}h-{wide}z")
     drawn = [(kind, "".join(path)) for kind, path in zip(kinds, paths, strict=True) if path]
     places = [(cell * CELL, hint) for cell, hint in enumerate(hints)]
     return Bars(Plot(len(stacks), ticks, labels), drawn, places)

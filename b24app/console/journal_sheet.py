@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from b24app.console.explanations import REASON_NAMES, WAIT_NAMES, service_title
 from b24app.console.filters import SOURCES
 from b24app.console.paging import Place, Search
+from b24app.console.people import People
 from b24app.console.templatetags.console import STATUS_WORDS
 from b24app.messaging.models import Sender
 from b24app.messaging.statuses import Origin, Phase, Wait
@@ -22,10 +23,11 @@ COLUMNS = (
     "status", "phase", "wait", "reason", "to", "raw_to", "text", "sender_id", "parts", "price", "currency", "origin",
     "module", "author_id", "final_at", "detail", "service_code", "reference", "ref",
 )  # fmt: skip
+AUTHOR = 2 + COLUMNS.index("author_id")  # in a row, which begins with its place
 _TITLES: tuple[str | Promise, ...] = (
     _("Status"), _("Error"), _("To"), _("Text"), _("Sender"), _("Service"), _("Segments"), _("Price"), _("Currency"),
-    _("Source"), _("Employee"), _("Final word"), _("The service’s words"), _("Code"), _("Our reference"),
-    _("The service’s number"),
+    _("Source"), _("Employee"), _("Employee’s name"), _("Final word"), _("The service’s words"), _("Code"),
+    _("Our reference"), _("The service’s number"),
 )  # fmt: skip
 _MODULES = {"crm": "crm", "bizproc": "automation", "sender": "campaign"}
 
@@ -47,7 +49,7 @@ class Words:
         """The words for a portal's messages; `language` is Django's code."""
         with override(language):
             return cls(
-                titles=(f"{gettext('Time')} ({portal.zone.key})", *map(str, _TITLES)),
+                titles=(gettext("Time") + f" ({portal.zone.key})", *map(str, _TITLES)),
                 statuses={code: str(words) for code, words in STATUS_WORDS.items()},
                 unknown=gettext("Outcome unknown"),
                 reasons={code: str(words) for code, words in REASON_NAMES.items()},
@@ -67,15 +69,17 @@ def rows(search: Search, words: Words, told: Callable[[int], None]) -> Iterator[
     place: Place | None = None
     while True:
         found, place = search.after(place, BATCH, COLUMNS)
+        people = People.of(search.portal, {row[AUTHOR] for row in found})
         for row in found:
-            yield _cells(row, words, lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")
+            who = people.names.get(row[AUTHOR], "")
+            yield _cells(row, words, who, lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")
         count += len(found)
         told(count)
         if place is None:
             return
 
 
-def _cells(row: tuple[Any, ...], words: Words, clock: Callable[[datetime], str]) -> tuple[object, ...]:
+def _cells(row: tuple[Any, ...], words: Words, who: str, clock: Callable[[datetime], str]) -> tuple[object, ...]:
     (received_at, _pk, status, phase, wait, reason, to, raw_to, text, sender, parts, price, currency, origin, module,
      author, final_at, detail, code, reference, ref) = row  # fmt: skip
     name, service = words.senders.get(sender, ("", ""))
@@ -84,7 +88,7 @@ def _cells(row: tuple[Any, ...], words: Words, clock: Callable[[datetime], str])
     source = _MODULES.get(module, "other") if origin == Origin.PORTAL else origin
     return (
         clock(received_at), words.unknown if is_unknown else words.statuses[status], why, to or raw_to, text, name,
-        service, _told(parts), _told(price), currency, words.sources[source], _told(author),
+        service, _told(parts), _told(price), currency, words.sources[source], _told(author), who,
         clock(final_at) if final_at else "", detail, code, reference.hex, ref,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from b24app.console.people import People
 from b24app.messaging import noticing
 from b24app.messaging.models import Connection
 from b24app.messaging.notice_models import NoticeRules
@@ -61,8 +62,9 @@ class NoticeForm(forms.Form):
         initial["people"] = noticing.people(portal, self.rules)
         super().__init__(data, initial=initial)
         known = noticing.administrators(portal)
+        who = People.of(portal, known)
         people = self.fields["people"]
-        people.choices = [(one, _person(one, visitor_id)) for one in known]  # type: ignore[attr-defined]  # it has them
+        people.choices = [(one, _person(who, one, visitor_id)) for one in known]  # type: ignore[attr-defined]  # it has
         people.required = bool(known)
         for account in self.accounts:
             self.fields[_box(account)] = _threshold(account)
@@ -89,9 +91,9 @@ def _accounts(portal: Portal) -> list[Connection]:
     return sorted(mine, key=lambda account: account.pk)
 
 
-def _person(user_id: int, visitor_id: int) -> str:
-    known = _("employee %(number)s") % {"number": user_id}
-    return f"{known} ({_('you')})" if user_id == visitor_id else known
+def _person(who: People, user_id: int, visitor_id: int) -> str:
+    you = _("you")  # not inside the braces, where it would not be found for translation
+    return f"{who.called(user_id)} ({you})" if user_id == visitor_id else who.called(user_id)
 
 
 def _box(account: Connection) -> str:

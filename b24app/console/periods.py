@@ -68,6 +68,17 @@ class Period:
         return [self.first + place * DAY for place in range(len(self))]
 
     @property
+    def months(self) -> Sequence[date]:
+        """The first days of the months that lie in it whole."""
+        return [day for day in self.days if day.day == 1 and month_after(day) - DAY <= self.last]
+
+    def without(self, months: Sequence[date]) -> Sequence[tuple[date, date]]:
+        """First and last days of what is left of it when these of its `months` are taken out, the oldest first."""
+        firsts = [self.first, *(month_after(one) for one in months)]
+        lasts = [*(one - DAY for one in months), self.last]
+        return [(first, last) for first, last in zip(firsts, lasts, strict=True) if first <= last]
+
+    @property
     def before(self) -> Self:
         """As many days, just before."""
         return type(self)(self.first - len(self) * DAY, self.first - DAY)
@@ -78,6 +89,11 @@ class Period:
         if self.preset:
             return {} if self.preset == USUAL else {"period": self.preset}
         return {"since": self.first.isoformat(), "until": self.last.isoformat()}
+
+
+def month_after(month: date) -> date:
+    """The first day of the month after the one that begins on this day."""
+    return (month + 31 * DAY).replace(day=1)
 
 
 def _date(value: str) -> date | None:

@@ -2,20 +2,23 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Any, Self
 from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet, Sum
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from b24app.console.health import ENOUGH, Rate, rounded
 from b24app.console.periods import Period
-from b24app.messaging.breakdown_models import TIMES, TOOK, DayBreakdown, Dimension
+from b24app.messaging.breakdown_models import TIMES, TOOK, DayBreakdown, Dimension, MonthBreakdown
 from b24app.messaging.breakdowns import NO_FAILURE, STOPPED
 from b24app.messaging.models import DayTally, Sender, SenderState
 from b24app.messaging.statuses import Status
@@ -177,7 +180,10 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a report shows. `before` is the number of messages in as many days before, None if not counted."""
+    """Everything a report shows. `before` is the number of messages in as many days before, None if not counted.
+
+    `begun`: the day on which the breakdowns begin, if there were messages in the period before.
+    """
 
     days: Sequence[tuple[date, Counts]]
     total: Counts
@@ -186,6 +192,7 @@ class Report:
     lines: Sequence[Line]
     troubles: Sequence[Trouble]
     before: int | None
+    begun: date | None
 
 
 class Reading:
@@ -200,19 +207,19 @@ class Reading:
         self._meant = [pk for pk, one in self.senders.items() if self._is_meant(one)]
 
     def report(self) -> Report:
-        """Read all of it, in three or four questions."""
+        """Read all of it, in as many questions whatever the period."""
         days = self.days()
         total = Counts()
         for _day, counts in days:
             total += counts
         by_sender, troubles, money = self._tallies()
         lines, times = self._lines(by_sender)
-        return Report(days, total, times, money, lines, troubles, self._before())
+        return Report(days, total, times, money, lines, troubles, self._before(), self._begun(days))
 
     def money_by_day(self) -> Mapping[date, Money]:
         """What each day's messages cost."""
         found: defaultdict[date, Money] = defaultdict(Money)
-        for day, currency, amount in _grouped(self._days_of(DayTally), ("day", "currency"), [Sum("money")]):
+        for day, currency, amount in _grouped(self._tallied(self.asked.period), ("day", "currency"), [Sum("money")]):
             found[day].add(currency, amount)
         return found
 
@@ -220,7 +227,7 @@ class Reading:
         """Every day of the period, those without messages too."""
         found = {day: Counts() for day in self.asked.period.days}
         sums = (Sum("messages"), Sum("messages", filter=Q(reason__in=NO_FAILURE)))
-        for day, status, messages, stopped in _grouped(self._days_of(DayTally), ("day", "status"), sums):
+        for day, status, messages, stopped in _grouped(self._tallied(self.asked.period), ("day", "status"), sums):
             found[day].add(status, messages - (stopped or 0))
             found[day].add(STOPPED, stopped or 0)
         return list(found.items())
@@ -235,19 +242,44 @@ class Reading:
             not asked.service or sender.connection.service == asked.service
         )
 
-    def _rows(self, model: "type[DayTally | DayBreakdown]", period: Period) -> "QuerySet[Any]":
-        rows = model._default_manager.filter(portal=self.portal, day__range=(period.first, period.last))
+    def _rows(self, model: "type[DayTally | DayBreakdown | MonthBreakdown]", *which: Q) -> "QuerySet[Any]":
+        rows = model._default_manager.filter(*which, portal=self.portal)
         is_narrowed = self.asked.sender or self.asked.service
         return rows.filter(sender__in=self._meant) if is_narrowed else rows
 
-    def _days_of(self, model: "type[DayTally | DayBreakdown]") -> "QuerySet[Any]":
-        return self._rows(model, self.asked.period)
+    def _tallied(self, period: Period) -> "QuerySet[Any]":
+        return self._rows(DayTally, Q(day__range=(period.first, period.last)))
+
+    def _broken_down(
+        self, dimension: Dimension, keys: Sequence[str], names: Sequence[str]
+    ) -> Iterator[tuple[Any, ...]]:
+        """The sums by these keys; the same keys come twice where part of the period is kept by the month."""
+        period, sums = self.asked.period, [Sum(name) for name in names]
+        months = self._kept(period.months)
+        if months:
+            rows = self._rows(MonthBreakdown, Q(month__in=months))
+            yield from _grouped(rows.filter(dimension=dimension), keys, sums)
+        days = [Q(day__range=rest) for rest in period.without(months)]
+        if days:
+            rows = self._rows(DayBreakdown, reduce(or_, days))
+            yield from _grouped(rows.filter(dimension=dimension), keys, sums)
+
+    def _kept(self, months: Sequence[date]) -> Sequence[date]:
+        if not months:
+            return []
+        rows = MonthBreakdown.objects.filter(portal=self.portal, dimension=Dimension.SOURCE, month__in=months)
+        return sorted(rows.values_list("month", flat=True).distinct())
 
     def _before(self) -> int | None:
         if len(self.asked.period) > COMPARED_UP_TO:
             return None
-        rows = self._rows(DayTally, self.asked.period.before)
+        rows = self._tallied(self.asked.period.before)
         return int(rows.aggregate(all=Sum("messages"))["all"] or 0)
+
+    def _begun(self, days: Sequence[tuple[date, Counts]]) -> date | None:
+        rows = DayBreakdown.objects.filter(portal=self.portal, dimension=Dimension.SOURCE).order_by("day")
+        begun = rows.values_list("day", flat=True).first() or timezone.localdate(timezone=self.portal.zone)
+        return begun if any(counts.messages and day < begun for day, counts in days) else None
 
     def _tallies(self) -> tuple[dict[str, Line], list[Trouble], Money]:
         """Lines by sender, without times; why messages did not arrive; what all cost."""
@@ -256,7 +288,7 @@ class Reading:
         services: defaultdict[str, set[str]] = defaultdict(set)
         money = Money()
         keys, sums = ("sender_id", "status", "reason", "currency"), (Sum("messages"), Sum("money"))
-        for pk, status, reason, currency, messages, amount in _grouped(self._days_of(DayTally), keys, sums):
+        for pk, status, reason, currency, messages, amount in _grouped(self._tallied(self.asked.period), keys, sums):
             line = lines.setdefault(str(pk), Line(str(pk)))
             line.counts.add(STOPPED if reason in NO_FAILURE else status, messages)
             line.money.add(currency, amount)
@@ -279,16 +311,14 @@ class Reading:
     def _with_times(self, by_sender: Mapping[str, Line]) -> list[Line]:
         """Lines by sender: the tallies know their counts, the breakdown by source, the smallest, their times."""
         lines = {key: Line(key, line.counts, Times(), line.money) for key, line in by_sender.items()}
-        rows = self._days_of(DayBreakdown).filter(dimension=Dimension.SOURCE)
-        for pk, *times in _grouped(rows, ("sender_id",), [Sum(name) for name in TOOK]):
+        for pk, *times in self._broken_down(Dimension.SOURCE, ("sender_id",), TOOK):
             lines.setdefault(str(pk), Line(str(pk))).times.add(times)
         return list(lines.values())
 
     def _by_value(self) -> list[Line]:
         lines: dict[str, Line] = {}
-        rows = self._days_of(DayBreakdown).filter(dimension=Dimension(self.asked.by))
         names = (*Counts.__slots__, "money", *TOOK)
-        for value, currency, *sums in _grouped(rows, ("value", "currency"), [Sum(name) for name in names]):
+        for value, currency, *sums in self._broken_down(Dimension(self.asked.by), ("value", "currency"), names):
             line = lines.setdefault(value, Line(value))
             line.counts += Counts(*sums[: len(Counts.__slots__)])
             line.money.add(currency, sums[len(Counts.__slots__)])

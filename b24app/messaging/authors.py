@@ -8,7 +8,7 @@ from b24app.portals.models import Portal
 AUTHORS = """
 WITH RECURSIVE author(id) AS (
     (SELECT author_id FROM messaging_message
-     WHERE portal_id = %(portal)s AND author_id IS NOT NULL ORDER BY author_id LIMIT 1)
+     WHERE portal_id = %(portal)s AND author_id > 0 ORDER BY author_id LIMIT 1)
     UNION ALL
     SELECT (SELECT m.author_id FROM messaging_message m
             WHERE m.portal_id = %(portal)s AND m.author_id > author.id ORDER BY m.author_id LIMIT 1)

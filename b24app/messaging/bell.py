@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 FORGOTTEN_AFTER = 20  # seconds after which a ring nobody heard may be repeated
 GATHER_WORDS = timedelta(seconds=1)
 GATHER_REPORTS = timedelta(seconds=0.3)
+NAMES_EVERY = 120  # seconds
 SOON = 5.0  # seconds
 FARTHEST = 60.0  # seconds ahead; later work is the sweep's
 SWEEP_EVERY = 10
@@ -82,6 +83,19 @@ def notify(portal_id: int, *, at: datetime | None = None) -> None:
 def erase(erasure_id: int, *, at: datetime | None = None) -> None:
     """A number is to be forgotten."""
     _ring("erase", erasure_id, queue="care", at=at)
+
+
+def names(portal_id: int, user_ids: Sequence[int]) -> None:
+    """A portal wants to be asked what these employees are called; it is not asked twice in a short while.
+
+    So a portal that does not answer is left alone however often people look; whoever was not asked for has a number
+    until the next look.
+    """
+    try:
+        if client().set(f"bell:names:{portal_id}", b"1", nx=True, ex=NAMES_EVERY):
+            current_app.send_task("b24app.messaging.tasks.names", [portal_id, list(user_ids)], queue="care")
+    except AWAY:
+        log.warning("bell_away", kind="names")
 
 
 def heard(kind: str, pk: int, when: str) -> None:

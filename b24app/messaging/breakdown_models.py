@@ -1,4 +1,4 @@
-"""A portal's days by country, source and employee, and the climbs that are not counted there yet."""
+"""A portal's days and months by country, source and employee, and the climbs that are not counted there yet."""
 
 from django.db import models
 
@@ -16,15 +16,14 @@ class Dimension(models.TextChoices):
     EMPLOYEE = "employee", "employee"  # the portal's user id
 
 
-class DayBreakdown(models.Model):
-    """Counts and money of a portal's day and a sender, one dimension at a time; outlives the messages.
+class Breakdown(models.Model):
+    """Counts and money of a sender, one dimension at a time; outlives the messages.
 
     `messages` are all that were handed over or have ended; those of the four ends stand in their columns too.
     """
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+", db_index=False)
     dimension = models.CharField(max_length=8, choices=Dimension)
-    day = models.DateField()
     sender = models.ForeignKey("messaging.Sender", on_delete=models.CASCADE, related_name="+", db_index=False)
     value = models.CharField(max_length=20, blank=True, default="")
     currency = models.CharField(max_length=3, blank=True, default="")
@@ -44,6 +43,15 @@ class DayBreakdown(models.Model):
     took_longer = models.IntegerField(default=0)
 
     class Meta:
+        abstract = True
+
+
+class DayBreakdown(Breakdown):
+    """Of a portal's day."""
+
+    day = models.DateField()
+
+    class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["portal", "dimension", "day", "sender", "value", "currency"], name="one_breakdown"
@@ -52,6 +60,25 @@ class DayBreakdown(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.dimension} {self.value}: {self.messages}"
+
+
+class MonthBreakdown(Breakdown):
+    """The sums of a portal's days of a whole month that is over, so that a year is read in a few rows.
+
+    A month is here with all of its days or not at all; see `months`.
+    """
+
+    month = models.DateField()  # its first day
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["portal", "dimension", "month", "sender", "value", "currency"], name="one_month_breakdown"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.dimension} {self.value}: {self.messages}"
 
 
 class UncountedClimb(models.Model):

@@ -7,6 +7,7 @@ statement dearer by half. A note costs next to nothing, and by the thousand they
 from collections.abc import Mapping
 
 from django.db import connection as database
+from django.utils import timezone
 
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.messaging.breakdown_models import TIMES, TOOK, Dimension
@@ -36,7 +37,7 @@ def end_in_sql(row: str) -> str:
 
 
 _ENDS = (Status.DELIVERED, Status.UNDELIVERED, Status.FAILED, STOPPED)
-_COUNTS = ("messages", *_ENDS, "money", *TOOK)
+COUNTS = ("messages", *_ENDS, "money", *TOOK)
 _BOUNDS = (-1, *TIMES)
 
 
@@ -52,8 +53,28 @@ _SUMS = ", ".join(
         *(f"count(*) FILTER (WHERE {_between(low, high)})" for low, high in zip(_BOUNDS, (*TIMES, None), strict=True)),
     )
 )
-# What belongs to nobody any more is dropped: its sender has been erased. Breakdowns are written in key order, so that
-# two of these never wait for each other in a circle.
+_MONTH = "date_trunc('month', side.day)::date"
+
+
+def _added(table: str, day: str, expression: str, where: str) -> str:
+    """In key order, so that two of these never wait for each other in a circle."""
+    return f"""
+    INSERT INTO {table} AS b (portal_id, dimension, {day}, sender_id, value, currency, {", ".join(COUNTS)})
+    SELECT s.portal_id, v.dimension, {expression}, s.id, v.value, side.currency, {_SUMS}
+    FROM side JOIN messaging_sender s ON s.id = side.sender_id
+    CROSS JOIN LATERAL (VALUES ('{Dimension.COUNTRY}', side.country), ('{Dimension.SOURCE}', side.source),
+        ('{Dimension.EMPLOYEE}', coalesce(nullif(side.author_id, 0)::text, ''))) AS v(dimension, value)
+    {where} GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT (portal_id, dimension, {day}, sender_id, value, currency) DO UPDATE
+    SET {", ".join(f"{name} = b.{name} + excluded.{name}" for name in COUNTS)}"""  # noqa: S608 - made of constants
+
+
+# Whether a month is kept is asked for each climb of the past, and there are few: not a join, for which the table of
+# months might be read as a whole.
+_KEPT = f"""WHERE side.day < %s AND (
+    SELECT true FROM messaging_monthbreakdown k
+    WHERE k.portal_id = s.portal_id AND k.dimension = '{Dimension.SOURCE}' AND k.month = {_MONTH} LIMIT 1)"""  # noqa: S608
+# What belongs to nobody any more is dropped: its sender has been erased.
 COUNT = f"""
 WITH gone AS (
     DELETE FROM messaging_uncountedclimb WHERE id IN (
@@ -64,16 +85,8 @@ WITH gone AS (
     UNION ALL
     SELECT sender_id, day, country, source, author_id, was, -1, was_price, was_currency, NULL FROM gone
     WHERE was <> '{Status.QUEUED}'
-), counted AS (
-    INSERT INTO messaging_daybreakdown AS b
-        (portal_id, dimension, day, sender_id, value, currency, {", ".join(_COUNTS)})
-    SELECT s.portal_id, v.dimension, side.day, s.id, v.value, side.currency, {_SUMS}
-    FROM side JOIN messaging_sender s ON s.id = side.sender_id
-    CROSS JOIN LATERAL (VALUES ('{Dimension.COUNTRY}', side.country), ('{Dimension.SOURCE}', side.source),
-        ('{Dimension.EMPLOYEE}', coalesce(nullif(side.author_id, 0)::text, ''))) AS v(dimension, value)
-    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
-    ON CONFLICT (portal_id, dimension, day, sender_id, value, currency) DO UPDATE
-    SET {", ".join(f"{name} = b.{name} + excluded.{name}" for name in _COUNTS)}
+), counted AS ({_added("messaging_daybreakdown", "day", "side.day", "")}
+), kept AS ({_added("messaging_monthbreakdown", "month", _MONTH, _KEPT)}
 )
 SELECT count(*) FROM gone
 """  # noqa: S608 - made of constants
@@ -93,5 +106,5 @@ def count_climbs() -> int:
 @repeated_on_deadlock
 def _count_some() -> int:
     with database.cursor() as cursor:
-        cursor.execute(COUNT)
+        cursor.execute(COUNT, [timezone.now().date().replace(day=1)])
         return int(cursor.fetchone()[0])

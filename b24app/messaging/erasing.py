@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from b24app.journal import pruning
 from b24app.messaging import retention
-from b24app.messaging.breakdown_models import DayBreakdown, UncountedClimb
+from b24app.messaging.breakdown_models import DayBreakdown, MonthBreakdown, UncountedClimb
 from b24app.messaging.guard_models import CapUse, StoppedNumber
 from b24app.messaging.models import NEWEST_FIRST, Connection, DayTally, Message, Sender
 from b24app.portals.models import Portal
@@ -39,6 +39,7 @@ def _erase_some(portal: Portal) -> None:
             # That no message names them any more is found by reading the table: no index begins with them alone.
             cursor.execute("SET LOCAL statement_timeout = 0")
             UncountedClimb.objects.filter(sender_id__in=Sender.objects.filter(portal=portal).values("pk")).delete()
+            MonthBreakdown.objects.filter(portal=portal).delete()
             DayBreakdown.objects.filter(portal=portal).delete()
             DayTally.objects.filter(portal=portal).delete()
             Sender.objects.filter(portal=portal).delete()

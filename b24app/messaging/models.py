@@ -13,7 +13,7 @@ from django.utils import timezone
 from b24app.core.sealing import SealedJSON
 from b24app.messaging import tallies
 from b24app.messaging.advance import advance
-from b24app.messaging.breakdown_models import DayBreakdown, UncountedClimb  # noqa: F401 - here Django looks for models
+from b24app.messaging.breakdown_models import DayBreakdown, MonthBreakdown, UncountedClimb  # noqa: F401 - for Django
 from b24app.messaging.erasure_models import Erasure  # noqa: F401
 from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber  # noqa: F401
 from b24app.messaging.notice_models import Notice, NoticeRules  # noqa: F401

@@ -22,7 +22,8 @@ def of(notice: Notice, portal: Portal, connection: Connection | None, *, is_well
     """The text for the portal, with a link to the application; `is_well`: what was told before is over."""
     with translation.override(to_django(portal.language)):
         words = _well(connection) if is_well else _trouble(notice, connection)
-        return f"{words} [URL={link(portal)}]{_('Open Sendline')}[/URL]"
+        opens = _("Open Sendline")
+        return f"{words} [URL={link(portal)}]{opens}[/URL]"
 
 
 def link(portal: Portal) -> str:
@@ -39,8 +40,9 @@ def _trouble(notice: Notice, connection: Connection | None) -> str:
             amount = _money(notice.word, connection.currency)
             return f"{_account(connection)} {words.format(service=_service(connection), amount=amount)}"
         case NoticeKind.PORTAL:
+            what = _("The portal does not let us in any more.")
             mend = _("Messages go out, but the portal does not learn what became of them. Reconnecting mends it.")
-            return f"{_('The portal does not let us in any more.')} {mend}"
+            return f"{what} {mend}"
         case NoticeKind.SENDERS:
             words = _("Senders added again because the portal had lost them: {count}.")
             return words.format(count=notice.word)
@@ -66,8 +68,8 @@ def _broken(word: str, connection: Connection) -> str:
 
 def _well(connection: Connection | None) -> str:
     if connection is None:
-        return f"{_('The portal lets us in again.')} {_('What had to wait is told to the portal at once.')}"
-    return f"{_account(connection)} {_('It works again: messages go out.')}"
+        return " ".join((_("The portal lets us in again."), _("What had to wait is told to the portal at once.")))
+    return " ".join((_account(connection), _("It works again: messages go out.")))
 
 
 def _account(connection: Connection) -> str:

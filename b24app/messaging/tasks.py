@@ -13,6 +13,7 @@ from b24app.messaging import (
     caps,
     erasing,
     forgetting,
+    months,
     notices,
     push,
     reports,
@@ -24,7 +25,7 @@ from b24app.messaging import (
 )
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.lanes import COME_BACK, SlowLane
-from b24app.portals import placements, tokens
+from b24app.portals import employees, placements, tokens
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal
 
@@ -111,6 +112,14 @@ def notify(portal_id: int, when: str = bell.When.NOW) -> None:
         bell.notify(portal_id, at=again)
 
 
+@shared_task(name="b24app.messaging.tasks.names")
+def names(portal_id: int, user_ids: list[int]) -> None:
+    """A portal is asked what its employees are called; while it does not say, they keep their numbers."""
+    with slow.place(("portal", portal_id)) as free, suppress(PortalError):
+        if free:
+            employees.learn(Portal.objects.get(pk=portal_id), user_ids)
+
+
 @shared_task(name="b24app.messaging.tasks.erase")
 def erase(erasure_id: int, when: str = bell.When.NOW) -> None:
     """A number is forgotten, a piece at a time."""
@@ -148,6 +157,7 @@ def care() -> None:
         bell.reconcile(portal_id)
     tokens.keep_alive()
     erasing.erase_due()
+    months.sum_up()
     retention.prune()
     caps.forget_old()
     balances.refresh()

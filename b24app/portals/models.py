@@ -124,3 +124,18 @@ class PortalToken(models.Model):
 
     def __str__(self) -> str:
         return f"user {self.user_id} of portal {self.portal_id}"
+
+
+class Employee(models.Model):
+    """What a portal calls one of its users, as it said when it was last asked."""
+
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="employees", db_index=False)
+    user_id = models.BigIntegerField()
+    name = models.CharField(max_length=200, default="", blank=True)  # empty: it names nobody by this number
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["portal", "user_id"], name="one_name_per_employee")]
+
+    def __str__(self) -> str:
+        return f"employee {self.user_id} of portal {self.portal_id}"

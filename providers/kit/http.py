@@ -304,6 +304,6 @@ class Http:
 
 def _refused(where: str) -> AccountBlocked:
     return AccountBlocked(
-        f"{where}: {_('this address may not be reached from here.')}",
+        _("{where}: this address may not be reached from here.").format(where=where),
         hint=_("The host name leads to a private or reserved address. Use the public address of the service."),
     )

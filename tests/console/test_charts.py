@@ -26,13 +26,19 @@ def test_a_scale_has_few_round_steps_and_room_for_all(most: int, ticks: list[int
 
 def test_bars_stand_on_each_other_and_one_path_draws_a_kind() -> None:
     bars = charts.bars([(1, 1), (0, 2), (4, 0)], ["low", "high"], ["a", "b", "c"], ["one", "two", "three"])
-    assert bars.paths == [("low", "M2 75h6v25h-6zM22 0h6v100h-6z"), ("high", "M2 50h6v25h-6zM12 50h6v50h-6z")]
+    assert bars.paths == [("low", "M3.5 75h3v25h-3zM23.5 0h3v100h-3z"), ("high", "M3.5 50h3v25h-3zM13.5 50h3v50h-3z")]
     assert bars.hints == [(0, "one"), (10, "two"), (20, "three")]
     assert (bars.plot.width, bars.plot.grid) == (30, "M0 0h30M0 25h30M0 50h30M0 75h30")
 
 
 def test_a_kind_that_did_not_happen_is_not_drawn() -> None:
-    assert charts.bars([(1, 0)], ["low", "high"], ["a"], []).paths == [("low", "M2 0h6v100h-6z")]
+    assert charts.bars([(1, 0)], ["low", "high"], ["a"], []).paths == [("low", "M4.5 0h1v100h-1z")]
+
+
+@pytest.mark.parametrize(("days", "wide"), [(1, 1), (5, 5), (6, 6), (30, 6), (366, 6)])
+def test_a_bar_is_no_wider_than_a_tenth_of_the_picture(days: int, wide: int) -> None:
+    ((_kind, path),) = charts.bars([(1,)] * days, ["low"], ["a"] * days, []).paths
+    assert path.count(f"h{wide}v100h-{wide}z") == days
 
 
 def test_a_line_has_gaps_where_nothing_can_be_told() -> None:

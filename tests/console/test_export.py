@@ -71,7 +71,7 @@ def test_a_row_says_all_that_the_journal_knows(alice: Client, sender: Sender) ->
     assert titles[:4] == ["Time (Europe/Berlin)", "Status", "Error", "To"]
     assert row == [
         local, "Failed", "Refused by the service", "+12025550147", 'Hello; "you"', "Front desk", "Demo",
-        "2", "0.01580", "USD", "CRM card", "7", local, "Too bad", "30007", message.reference.hex, "SM1",
+        "2", "0.01580", "USD", "CRM card", "7", "", local, "Too bad", "30007", message.reference.hex, "SM1",
     ]  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def test_no_cell_is_a_formula(alice: Client, sender: Sender) -> None:
     factories.message(sender, text="@SUM(A1)", detail="-1+2", service_code="+cmd")
     rows = table(alice, sender.portal)[1:]
     assert [row[4] for row in rows] == ["'@SUM(A1)", "'=HYPERLINK(1)"]
-    assert rows[0][13:15] == ["'-1+2", "'+cmd"]
+    assert rows[0][14:16] == ["'-1+2", "'+cmd"]
     assert rows[0][3] == "+12025550147"
 
 

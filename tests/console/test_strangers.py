@@ -32,7 +32,7 @@ from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.statuses import Phase, Reason, Status
 from b24app.portals import tickets
 from b24app.portals.entities import Entity, Phone
-from b24app.portals.models import Portal
+from b24app.portals.models import Employee, Portal
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE
 
@@ -156,6 +156,8 @@ class World:
         )
         order = Erasure.objects.create(portal=self.alice, number=NUMBER, asked_by=ALICE, why=f"{SECRET} asked")
         Rules.objects.create(portal=self.alice, portal_per_hour=17)
+        # His own number is the same as hers.
+        Employee.objects.create(portal=self.alice, user_id=ALICE, name=f"{SECRET} Adams", asked_at=timezone.now())
         exports.tell(self.alice, JOB, exports.Progress(31_337))
         self.message = message
         self.card = Entity(3, 1, f"{SECRET} Evans", (Phone(NUMBER, "MOBILE", ""),))
@@ -196,7 +198,7 @@ class World:
 
 
 def tenants_models() -> tuple[type[Model], ...]:
-    return Connection, Sender, Message, StoppedNumber, Erasure, Rules, Preference
+    return Connection, Sender, Message, StoppedNumber, Erasure, Rules, Preference, Employee
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from b24app.journal.models import Exchange
 from b24app.messaging import erasing
 from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber, StopSource
 from b24app.messaging.models import Connection, DayTally, Message, Sender
-from b24app.portals.models import Portal
+from b24app.portals.models import Employee, Portal
 from tests.messaging.conftest import a_portal, drain, wish
 
 pytestmark = pytest.mark.django_db
@@ -25,9 +25,10 @@ def test_everything_of_the_portal_goes(left: Portal) -> None:
     StoppedNumber.objects.create(portal=left, number="+12025550147", source=StopSource.HAND)
     Rules.objects.create(portal=left, portal_per_hour=5)
     CapUse.objects.create(portal=left, kind="recipient_hour", key="+12025550147", since=timezone.now(), used=1)
+    Employee.objects.create(portal=left, user_id=1, name="Alice Adams", asked_at=timezone.now())
     for _ in range(3):
         erasing.erase_due()
-    for model in (Portal, Connection, Sender, Message, DayTally, Exchange, StoppedNumber, Rules, CapUse):
+    for model in (Portal, Connection, Sender, Message, DayTally, Exchange, StoppedNumber, Rules, CapUse, Employee):
         assert not model.objects.exists(), model
 
 

@@ -108,9 +108,8 @@ def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         except PortalError as error:
             trouble = of_portal(error)
             bell.reconcile(request.portal.pk)
-            return with_toast(
-                HttpResponse(status=204), f"{trouble.what} {_('Nothing was forgotten; try again later.')}"
-            )
+            kept = _("Nothing was forgotten; try again later.")
+            return with_toast(HttpResponse(status=204), f"{trouble.what} {kept}")
     connections.disconnect(found)
     bell.drain(found.pk)
     return go(

@@ -18,6 +18,7 @@ from b24app.console.filters import SOURCES, STATUSES, Filters
 from b24app.console.framed import FramedRequest, show
 from b24app.console.life import no_text, source
 from b24app.console.paging import Page, Search
+from b24app.console.people import People
 from b24app.messaging.authors import authors
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.statuses import Phase, Wait
@@ -66,6 +67,8 @@ def journal(request: FramedRequest) -> HttpResponse:
     if request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     senders = Sender.objects.filter(portal=request.portal).order_by("pk") if request.visitor.is_admin else None
+    employees = _employees(request, filters)
+    people = People.of(request.portal, employees)
     context = {
         "filters": filters,
         "rows": _rows(page.messages, request.portal, request.GET.getlist("m")),
@@ -74,11 +77,11 @@ def journal(request: FramedRequest) -> HttpResponse:
         "seen": seen,
         "is_live": is_live,
         "senders": senders,
-        "chips": _chips(filters, {one.uuid.hex: one.name for one in senders or ()}),
+        "chips": _chips(filters, {one.uuid.hex: one.name for one in senders or ()}, people),
         "statuses": {code: words for code, (words, _query) in STATUSES.items()},
         "sources": {code: words for code, (words, _query) in SOURCES.items()},
         "errors": explanations.REASON_NAMES,
-        "employees": _employees(request, filters),
+        "employees": people.in_order(employees),
         "acts": {act.value: 0 for act in filters.acts},
         "query": filters.written(),
         "masked": not request.visitor.is_admin,
@@ -88,12 +91,12 @@ def journal(request: FramedRequest) -> HttpResponse:
     return show(request, "console/journal/journal.html", context)
 
 
-def _employees(request: FramedRequest, filters: Filters) -> list[int]:
+def _employees(request: FramedRequest, filters: Filters) -> set[int]:
     """Those an administrator can choose from, the chosen one surely among them."""
     if not request.visitor.is_admin:
-        return []
+        return set()
     chosen = {int(filters.employee)} if filters.employee else set()
-    return sorted({*authors(request.portal, MOST_EMPLOYEES), *chosen})
+    return {*authors(request.portal, MOST_EMPLOYEES), *chosen}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Chip:
     without: str
 
 
-def _chips(filters: Filters, senders: Mapping[str, str]) -> list[Chip]:
+def _chips(filters: Filters, senders: Mapping[str, str], people: People) -> list[Chip]:
     days = [locales.day(day) if day else "…" for day in (filters.since, filters.until)]
     chips = [
         Chip(_("Phone"), filters.phone, filters.written(phone="")),
@@ -118,7 +121,9 @@ def _chips(filters: Filters, senders: Mapping[str, str]) -> list[Chip]:
         Chip(_("Error"), explanations.in_short(filters.error), filters.written(error="")),
     ]
     if filters.employee:
-        chips.append(Chip(_("Employee"), filters.employee, filters.written(employee="")))
+        chosen = int(filters.employee)
+        who = people.called(chosen) if chosen in people.names else filters.employee
+        chips.append(Chip(_("Employee"), who, filters.written(employee="")))
     if filters.since or filters.until:
         chips.append(Chip(_("Date"), " – ".join(days), filters.written(since=None, until=None)))
     return [chip for chip in chips if chip.value]

@@ -15,6 +15,7 @@ from b24app.console.crm import crm_links
 from b24app.console.explanations import of_end, of_wait, service_title
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.life import life, no_text, source
+from b24app.console.people import People
 from b24app.console.screens.journal import hides_numbers, visible
 from b24app.journal.models import Exchange
 from b24app.messaging import bell, intake, stoplist
@@ -53,6 +54,7 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "steps": life(found, exchanges, reports),
         "exchanges": exchanges if request.visitor.is_admin else [],
         "links": crm_links(found.links),
+        "author": _author(request, found),
         "measure": cost.measure,
         "cost": cost,
         "end": of_end(found),
@@ -71,6 +73,13 @@ def _is_stopped(request: FramedRequest, found: Message) -> bool:
     """Is there an entry of the stop list for this visitor to look at?"""
     opted_out = request.visitor.is_admin and found.reason == Reason.OPT_OUT
     return opted_out and stoplist.entry(request.portal, found.to) is not None
+
+
+def _author(request: FramedRequest, found: Message) -> str:
+    """Words for the employee who wrote it, which only administrators read; "" where there is none, as of a robot."""
+    if not (request.visitor.is_admin and found.author_id):
+        return ""
+    return People.of(request.portal, [found.author_id]).called(found.author_id)
 
 
 def _is_live(found: Message) -> bool:

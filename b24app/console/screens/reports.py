@@ -20,6 +20,7 @@ from b24app.console import locales, pictures, sheets
 from b24app.console.explanations import Explained, of_reason, service_title
 from b24app.console.filters import SOURCES, Filters
 from b24app.console.framed import FramedRequest, address, admin_only, show
+from b24app.console.people import People
 from b24app.console.periods import PRESETS, USUAL
 from b24app.console.reports import BY, Asked, Counts, Line, Money, Reading, Report, Times, Trouble
 from b24app.portals.models import Portal
@@ -93,7 +94,8 @@ def _turned(asked: Asked, preset: str) -> str:
 
 def _rows(reading: Reading, report: Report) -> list[Row]:
     shown, others = list(report.lines[:MOST_SHOWN]), report.lines[MOST_SHOWN:]
-    rows = [_row(reading, line, report) for line in shown]
+    people = _people(reading, shown)
+    rows = [_row(reading, line, report, people) for line in shown]
     if others:
         rest = Line("")
         for line in others:
@@ -103,13 +105,13 @@ def _rows(reading: Reading, report: Report) -> list[Row]:
     return rows
 
 
-def _row(reading: Reading, line: Line, report: Report) -> Row:
+def _row(reading: Reading, line: Line, report: Report, people: People) -> Row:
     by = reading.asked.by
     sender = reading.senders.get(int(line.key)) if by == "sender" else None
     service = sender.connection.service if sender else line.key if by == "service" else ""
     return Row(
         line,
-        _title(reading, line.key),
+        _title(reading, line.key, people),
         service=service_title(service) if service else "",
         employee=line.key if by == "employee" else "",
         share=_share(line, report),
@@ -121,8 +123,13 @@ def _share(line: Line, report: Report) -> int:
     return 1000 * line.counts.messages // max(1, sum(one.counts.messages for one in report.lines))
 
 
-def _title(reading: Reading, key: str) -> str:
-    """What a line is called; "" of an employee is said in the template."""
+def _people(reading: Reading, lines: Iterable[Line]) -> People:
+    """Who stands in these lines."""
+    return People.of(reading.portal, [int(line.key) for line in lines if line.key and reading.asked.by == "employee"])
+
+
+def _title(reading: Reading, key: str, people: People) -> str:
+    """What a line is called."""
     if not key:
         return _("No employee") if reading.asked.by == "employee" else _("not known")
     match reading.asked.by:
@@ -136,7 +143,7 @@ def _title(reading: Reading, key: str) -> str:
         case "source":
             return str(SOURCES[key][0]) if key in SOURCES else key
         case _:
-            return _("employee %(number)s") % {"number": key}
+            return people.called(int(key))
 
 
 def _failing(portal: Portal, asked: Asked, trouble: Trouble) -> Failing:
@@ -197,10 +204,11 @@ def _day_rows(portal: Portal, asked: Asked) -> Iterator[Sequence[object]]:
 def _line_rows(portal: Portal, asked: Asked) -> Iterator[Sequence[object]]:
     reading = Reading(portal, asked)
     lines = reading.lines()
+    people = _people(reading, lines)
     currencies = _currencies(line.money for line in lines)
     yield [BY[asked.by], *_heads(), _("Half arrive within"), *_costs(currencies)]
     for line in lines:
-        title, half = _title(reading, line.key), _half(line.times)
+        title, half = _title(reading, line.key, people), _half(line.times)
         yield [title, *_cells(line.counts), half, *_sums(line.money, currencies)]
 
 
@@ -231,7 +239,7 @@ def _sums(money: Money, currencies: Sequence[str]) -> list[str]:
 
 
 def _costs(currencies: Sequence[str]) -> list[str]:
-    return [f"{_('Cost')}, {currency}" for currency in currencies]
+    return [_("Cost") + f", {currency}" for currency in currencies]
 
 
 urlpatterns = [

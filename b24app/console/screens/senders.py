@@ -108,8 +108,8 @@ def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
         senders.remove(found)
     except PortalError as error:
         bell.reconcile(request.portal.pk)
-        trouble = of_portal(error)
-        return go(request, "senders", toast=f"{trouble.what} {_('It is removed as soon as the portal answers.')}")
+        trouble, later = of_portal(error), _("It is removed as soon as the portal answers.")
+        return go(request, "senders", toast=f"{trouble.what} {later}")
     return go(
         request, "senders", toast=_("“{name}” is out of the menu. It can be added again.").format(name=found.name)
     )

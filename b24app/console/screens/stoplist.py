@@ -24,6 +24,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from b24app.console import sheets
 from b24app.console.filters import by_number
 from b24app.console.framed import FramedRequest, admin_only, go, show
+from b24app.console.people import People
 from b24app.messaging import stoplist
 from b24app.messaging.guard_models import StoppedNumber, StopSource
 from b24app.portals.models import Portal
@@ -45,6 +46,7 @@ SOURCES = {
 class Row:
     entry: StoppedNumber
     how: str | Promise
+    who: str  # added it; "" for nobody
 
 
 class NumberForm(forms.Form):
@@ -97,7 +99,11 @@ def _page(request: FramedRequest, phone: str) -> tuple[list[Row], str]:
     if (before := _pk(request, request.GET.get("before", ""))) is not None:
         found = found.filter(pk__lt=before)
     rows = list(found[: PAGE + 1])
-    shown = [Row(row, SOURCES[StopSource(row.source)]) for row in rows[:PAGE]]
+    people = People.of(request.portal, [row.added_by for row in rows[:PAGE]])
+    shown = [
+        Row(row, SOURCES[StopSource(row.source)], people.called(row.added_by) if row.added_by else "")
+        for row in rows[:PAGE]
+    ]
     return shown, rows[PAGE - 1].uuid.hex if len(rows) > PAGE else ""
 
 

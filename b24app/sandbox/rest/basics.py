@@ -38,7 +38,18 @@ def user_admin(call: Call) -> object:
 
 def user_current(call: Call) -> object:
     """user.current."""
-    return _person(call.user) | {"ACTIVE": call.user.active, "USER_TYPE": "employee"}
+    return _listed(call.user)
+
+
+def user_get(call: Call) -> object:
+    """user.get by ID alone: dismissed employees too, never the system user; FILTER replaces all other parameters."""
+    fields = call.params.get("FILTER")
+    upper = {key.upper(): value for key, value in fields.items()} if isinstance(fields, dict) else call.params
+    people = [user for _id, user in sorted(call.portal.users.items()) if not user.system]
+    if "ID" in upper:
+        wanted = upper["ID"] if isinstance(upper["ID"], list) else [upper["ID"]]
+        people = [user for user in people if str(user.id) in map(str, wanted)]
+    return call.page([_listed(user) for user in people])
 
 
 def scope(call: Call) -> object:
@@ -72,15 +83,22 @@ def notify_system(call: Call) -> object:
     return item.id
 
 
+def _listed(user: User) -> dict[str, object]:
+    return _person(user) | {"ACTIVE": user.active, "USER_TYPE": "employee"}
+
+
 def _person(user: User) -> dict[str, object]:
     return {"ID": str(user.id), "NAME": user.name, "LAST_NAME": user.last_name}
 
+
+_OF_USERS = "user_brief user_basic user"
 
 METHODS = {
     "app.info": Method("", app_info),
     "profile": Method("", profile),
     "user.admin": Method("", user_admin),
-    "user.current": Method("user_brief", user_current),
+    "user.current": Method(_OF_USERS, user_current),
+    "user.get": Method(_OF_USERS, user_get),
     "scope": Method("", scope),
     "server.time": Method("", server_time),
     "im.notify.system.add": Method("im", notify_system),

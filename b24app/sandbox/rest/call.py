@@ -1,7 +1,7 @@
 """One call of one REST method, and the checks several methods share."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -10,17 +10,22 @@ from b24app.sandbox.state import PortalState, Token, User
 from b24app.sandbox.world import World
 
 CODE_PATTERN = re.compile(r"[a-z0-9.\-_]+", re.IGNORECASE | re.ASCII)
+PAGE = 50
 
 
 @dataclass
 class Call:
-    """What a method gets to see; the names in `params` are upper-cased, `auth`, `start` and `state` are gone."""
+    """What a method gets to see; the names in `params` are upper-cased, `auth`, `start` and `state` are gone.
+
+    `start` is the first row of the page that is asked for.
+    """
 
     world: World
     portal: PortalState
     token: Token
     user: User
     params: dict[str, object]
+    start: int = 0
 
     def text(self, name: str) -> str:
         """A parameter as text; "" where it is missing or an array."""
@@ -30,6 +35,11 @@ class Call:
     def number(self, name: str) -> int:
         """A parameter as a whole number, 0 where it is none."""
         return int(self.text(name)) if self.text(name).isdecimal() else 0
+
+    def page(self, rows: Sequence[object]) -> "Page":
+        """The page of a list that was asked for."""
+        end = self.start + PAGE
+        return Page(list(rows[self.start : end]), len(rows), end if end < len(rows) else None)
 
     def need_application(self) -> None:
         """Refuse a token that belongs to no application."""
@@ -42,12 +52,21 @@ class Call:
             raise access_denied()
 
 
+@dataclass(frozen=True)
+class Page:
+    """Part of a list: its answer says how many there are, and where the next page begins, if there is one."""
+
+    rows: list[object]
+    total: int
+    next: int | None
+
+
 Function = Callable[[Call], object]
 
 
 @dataclass(frozen=True)
 class Method:
-    """A REST method and the scope it needs ("" for none)."""
+    """A REST method and the scope it needs: "" for none, several apart by spaces where any of them will do."""
 
     scope: str
     function: Function

@@ -8,7 +8,7 @@ from typing import Any
 
 from b24app.sandbox import phpform
 from b24app.sandbox.rest import limits, table
-from b24app.sandbox.rest.call import Call
+from b24app.sandbox.rest.call import Call, Page
 from b24app.sandbox.rest.errors import RestError
 from b24app.sandbox.state import PortalState, RestCall, Token, User
 from b24app.sandbox.world import World
@@ -41,7 +41,7 @@ class Runner:
         self._note(name, params, started, None, inner=inner)
         with self._world.lock:
             operating = limits.measure(self._running, name, started)
-        return {"result": result, "time": time_block(started, operating)}
+        return {**_paged(result), "time": time_block(started, operating)}
 
     def batch(self, params: dict[str, object]) -> dict[str, Any]:
         """The answer of `batch`: always 200, errors per command; empty arrays are PHP's `[]`."""
@@ -53,30 +53,36 @@ class Runner:
         cmd = params.get("cmd", {})
         commands = cmd.items() if isinstance(cmd, dict) else ((str(i), item) for i, item in enumerate(_items(cmd)))
         halt = str(params.get("halt", 0)) not in {"0", "", "False", "false"}
-        results, errors, times = self._commands(list(commands), halt=halt)
-        self._note("batch", {"cmd": len(times) + len(errors), "halt": halt}, started, None, inner=False)
-        parts = {"result": results, "result_error": errors, "result_total": {}, "result_next": {}, "result_time": times}
+        answers, errors = self._commands(list(commands), halt=halt)
+        self._note("batch", {"cmd": len(answers) + len(errors), "halt": halt}, started, None, inner=False)
+        parts = {
+            "result": {key: answer["result"] for key, answer in answers.items()},
+            "result_error": errors,
+            "result_total": {key: answer["total"] for key, answer in answers.items() if "total" in answer},
+            "result_next": {key: answer["next"] for key, answer in answers.items() if "next" in answer},
+            "result_time": {key: answer["time"] for key, answer in answers.items()},
+        }
         result = {key: phpform.listed(value) for key, value in parts.items()}
         return {"result": result, "time": time_block(started, None)}
 
     def _commands(
         self, commands: list[tuple[str, object]], *, halt: bool
-    ) -> tuple[dict[str, object], dict[str, object], dict[str, object]]:
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, object]]:
+        answers: dict[str, dict[str, Any]] = {}
         results: dict[str, object] = {}
         errors: dict[str, object] = {}
-        times: dict[str, object] = {}
         for position, (key, command) in enumerate(commands):
             try:
                 if position >= _BATCH_LENGTH:
                     raise RestError("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")
-                answer = self._command(str(command), results)
+                answers[key] = self._command(str(command), results)
             except RestError as error:
                 errors[key] = error.body()
                 if halt:
                     break
             else:
-                results[key], times[key] = answer["result"], answer["time"]
-        return results, errors, times
+                results[key] = answers[key]["result"]
+        return answers, errors
 
     def _command(self, command: str, results: dict[str, object]) -> dict[str, Any]:
         name, _, query = command.partition("?")
@@ -97,7 +103,7 @@ class Runner:
         limits.check_operating(self._portal, self._running, name, now)
         upper = {key.upper(): value for key, value in params.items() if key.lower() not in _RESERVED}
         try:
-            return method.function(Call(self._world, self._portal, self._token, self._user, upper))
+            return method.function(Call(self._world, self._portal, self._token, self._user, upper, _start(params)))
         finally:
             limits.spend(self._portal, self._running, name, now, time.time() - now)
 
@@ -110,6 +116,18 @@ class Runner:
             RestCall(started, name, shown, outcome, status, self._user.id, time.time() - started, inner)
         )
         self._world.touch()
+
+
+def _paged(result: object) -> dict[str, Any]:
+    """How an answer says what a method gave: a list says how long it is, and where its next page begins."""
+    if not isinstance(result, Page):
+        return {"result": result}
+    return {"result": result.rows, "total": result.total} | ({"next": result.next} if result.next else {})
+
+
+def _start(params: dict[str, object]) -> int:
+    value = str(params.get("start", ""))
+    return int(value) if value.isdecimal() else 0
 
 
 def time_block(started: float, operating: limits.Operating | None) -> dict[str, object]:

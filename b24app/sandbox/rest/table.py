@@ -16,7 +16,9 @@ def find(portal: PortalState, name: str) -> Method:
 
 def granted(portal: PortalState, method: Method) -> bool:
     """Whether the application's scope covers the method."""
-    return not method.scope or (method.scope in portal.app.scope and not portal.switches.insufficient_scope)
+    if not method.scope:
+        return True
+    return not portal.switches.insufficient_scope and not set(portal.app.scope).isdisjoint(method.scope.split())
 
 
 def _method_get(call: Call) -> object:

@@ -1,0 +1,88 @@
+"""What a portal's employees are called. Screens read what is remembered; the portal is asked behind their backs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from b24app.core import storable
+from b24app.portals import rest, scopes
+from b24app.portals.answers import mapping
+from b24app.portals.errors import InDoubt, Refused
+from b24app.portals.models import Employee, Portal
+
+METHOD, SCOPES = "user.get", ("user_brief", "user_basic", "user")  # any of them is enough
+GOOD_FOR = timedelta(days=30)  # a name, and that there is none
+REFUSED_FOR = timedelta(days=1)  # a permission may be granted any day
+AT_ONCE = 50  # one answer's worth, so that no second page is to be asked for
+MOST = 200  # at a time; whoever is left out is asked for by a later look
+LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Names by user id, and the ids that the portal wants to be asked for."""
+
+    names: Mapping[int, str]
+    due: Sequence[int]
+
+
+def names(portal: Portal, ids: Iterable[int]) -> dict[int, str]:
+    """The names that are remembered of these employees; who has none is not in it. Asks nobody."""
+    return dict(known(portal, ids).names)
+
+
+def known(portal: Portal, ids: Iterable[int]) -> Known:
+    """What is remembered of these employees, in one query. Nothing is due where the portal lets us ask for nothing."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return Known({}, ())
+    rows = Employee.objects.filter(portal=portal, user_id__in=wanted).values_list("user_id", "name", "asked_at")
+    found = {user_id: (name, asked_at) for user_id, name, asked_at in rows}
+    old = timezone.now() - GOOD_FOR
+    due = [one for one in wanted if one not in found or found[one][1] <= old] if _may_ask(portal) else []
+    return Known({user_id: name for user_id, (name, _at) in found.items() if name}, due)
+
+
+def learn(portal: Portal, ids: Iterable[int]) -> None:
+    """Ask the portal for those of these that are due, and remember what it said, and of whom it said nothing.
+
+    A refusal bothers nobody; raises what else `rest.call` raises, and then what was learnt before is kept.
+    """
+    due = known(portal, ids).due[:MOST]
+    for first in range(0, len(due), AT_ONCE):
+        some = due[first : first + AT_ONCE]
+        try:
+            called = _ask(portal, some)
+        except Refused:
+            _remember(portal, dict.fromkeys(due, ""), timezone.now() - GOOD_FOR + REFUSED_FOR, fields=["asked_at"])
+            return
+        _remember(portal, {one: called.get(one, "") for one in some}, timezone.now(), fields=["name", "asked_at"])
+
+
+def _may_ask(portal: Portal) -> bool:
+    return any(scopes.grants(portal, scope) for scope in SCOPES)
+
+
+def _ask(portal: Portal, ids: Sequence[int]) -> dict[int, str]:
+    """What the portal calls these; ADMIN_MODE shows an administrator's token guests from outside the company, too."""
+    with scopes.optional(portal):
+        answer = rest.call(portal, METHOD, {"FILTER": {"ID": list(ids)}, "ADMIN_MODE": True})
+    if not isinstance(answer, list):
+        raise InDoubt("UNREADABLE")
+    people = [mapping(one) for one in answer]
+    return {int(one["ID"]): _name(one) for one in people if str(one.get("ID", "")).isdecimal()}
+
+
+def _name(person: Mapping[str, Any]) -> str:
+    """First and last name in the order of most portals, without anything that would break a line."""
+    words = " ".join(str(person[field]) for field in ("NAME", "LAST_NAME") if person.get(field))
+    return " ".join(storable.text(words).split())[:LONGEST]
+
+
+def _remember(portal: Portal, called: Mapping[int, str], at: datetime, *, fields: Sequence[str]) -> None:
+    """In the order of their numbers, so that two who remember at once do not wait for one another."""
+    rows = [Employee(portal=portal, user_id=one, name=name, asked_at=at) for one, name in sorted(called.items())]
+    Employee.objects.bulk_create(rows, update_conflicts=True, unique_fields=["portal", "user_id"], update_fields=fields)
