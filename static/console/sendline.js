@@ -100,6 +100,14 @@
     renew().then(() => htmx.ajax(verb, path, again), () => toast(words.ended));
   });
 
+  // A file: htmx expects another page and would let the button turn for ever, but this one stays.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const file = event.detail.xhr.getResponseHeader("HX-Redirect");
+    if (!file) return;
+    event.preventDefault();
+    location.href = file;
+  });
+
   for (const name of ["htmx:sendError", "htmx:responseError"]) {
     document.addEventListener(name, () => toast(words.lost));
   }

@@ -3,7 +3,9 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -29,7 +31,8 @@ SECONDS = 30_000  # of patience, in milliseconds
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 # Chromium's own switch for third-party cookies, as a person sets it.
-PREFERENCES = {"profile": {"cookie_controls_mode": 1, "block_third_party_cookies": True}}
+REFUSES: dict[str, object] = {"profile": {"cookie_controls_mode": 1, "block_third_party_cookies": True}}
+LETS_IN: dict[str, object] = {"profile": {"cookie_controls_mode": 0, "block_third_party_cookies": False}}
 
 WATCH_POLICY = """
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -83,12 +86,15 @@ class Portal:
         self.settle()
         return shown
 
-    def settle(self) -> None:
-        """Wait until htmx has swapped everything in and the frame has its height: a click then hits its target."""
+    def settle(self, *, answered: bool = True) -> None:
+        """Wait until htmx has swapped everything in and the frame has its height: a click then hits its target.
+
+        Unless `answered`, requests may stay under way.
+        """
         before, calm = None, 0
         for _ in range(100):
             now = self.frame.evaluate(SETTLED)
-            calm = calm + 1 if now == before and not now["busy"] else 0
+            calm = calm + 1 if now == before and not (answered and now["busy"]) else 0
             if calm == 2:
                 return
             before = now
@@ -141,20 +147,26 @@ class Portal:
         self.page.set_viewport_size({"width": 1280, "height": height})
 
 
-@pytest.fixture(scope="session")
-def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """Chromium from the system, with a profile that refuses third-party cookies."""
+@contextmanager
+def chromium(playwright: Playwright, profile: Path, preferences: dict[str, object]) -> Iterator[BrowserContext]:
+    """Chromium from the system with a new profile that has these preferences."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    profile = tmp_path_factory.mktemp("profile")
     (profile / "Default").mkdir()
-    (profile / "Default" / "Preferences").write_text(json.dumps(PREFERENCES))
+    (profile / "Default" / "Preferences").write_text(json.dumps(preferences))
     context = playwright.chromium.launch_persistent_context(
         profile, executable_path=CHROMIUM, args=["--no-sandbox"], viewport={"width": 1280, "height": 800}
     )
-    context.add_init_script(WATCH_POLICY)
     yield context
     context.close()
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """A browser that refuses third-party cookies; test_cookies proves that it does."""
+    with chromium(playwright, tmp_path_factory.mktemp("profile"), REFUSES) as context:
+        context.add_init_script(WATCH_POLICY)
+        yield context
 
 
 @pytest.fixture
@@ -173,6 +185,16 @@ def portal(app: Stack, browser: BrowserContext) -> Iterator[Portal]:
     yield person
     page.close()
     assert person.troubles == []
+
+
+@pytest.fixture
+def furnished(app: Stack, portal: Portal) -> Portal:
+    """The portal with a past, unless it has an account already."""
+    portal.open()
+    portal.see("Home")
+    portal.settle()
+    app.supervisor.run("seed", ["manage.py", "seed_demo"])
+    return portal
 
 
 def control(app: Stack, name: str, **body: object) -> object:

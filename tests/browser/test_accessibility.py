@@ -1,8 +1,6 @@
 """Every screen, empty and full: axe-core, scroll bars, both looks, both widths, and once from right to left."""
 
-from collections.abc import Iterator, Sequence
-from importlib.resources import files
-from typing import Any
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,6 +10,7 @@ from playwright.sync_api import expect
 from b24app.console.urls import SCREENS
 from b24app.operations.local.stack import Stack
 from tests.browser.conftest import SECONDS, Portal, control
+from tests.browser.looks import LOOKS, NARROWEST, look
 
 pytestmark = pytest.mark.browser
 
@@ -25,18 +24,6 @@ PARTS = {
     "senders-compare", "signature", "stoplist-remove", "stoplist-take", "support", "test-progress", "theme",
     "try-rewriting",
 }  # fmt: skip
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# The page around belongs to the portal: inside a frame there is no page with landmarks of its own.
-NOT_OURS = {"region", "page-has-heading-one", "landmark-one-main"}
-CHECK = """async (options) => (await axe.run(document, options)).violations.map(found => ({
-    id: found.id, help: found.help, nodes: found.nodes.slice(0, 3).map(node => node.html.slice(0, 200)),
-}))"""
-WIDER = "(root => root.scrollWidth > innerWidth)(document.documentElement)"
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
 def _screens() -> set[str]:
@@ -70,29 +57,7 @@ def _walk(portal: Portal) -> Iterator[tuple[str, str]]:
         ahead += _links(portal)
 
 
-def _look(portal: Portal, axe: str, name: str, looks: Sequence[tuple[int, str]]) -> list[Any]:
-    """What is wrong with the screen that is open, at each width and in each look."""
-    wrong: list[Any] = []
-    for width, theme in looks:
-        portal.page.set_viewport_size({"width": width, "height": 900})
-        portal.frame.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
-        portal.settle()
-        if not portal.frame.evaluate("'axe' in window"):
-            portal.frame.evaluate(axe)
-        options = {"runOnly": RULES, "rules": {rule: {"enabled": False} for rule in NOT_OURS}}
-        wrong += [(name, width, theme, found) for found in portal.frame.evaluate(CHECK, options)]
-        if portal.frame.evaluate(WIDER):
-            wrong.append((name, width, theme, "scrolls sideways"))
-        if width == 1280 and portal.has_scroll_bars():
-            wrong.append((name, width, theme, "has scroll bars"))
-    portal.page.set_viewport_size({"width": 1280, "height": 800})
-    return wrong
-
-
-LOOKS = [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
-
-
-def test_screens_without_anything_are_in_order(app: Stack, portal: Portal, axe: str) -> None:
+def test_screens_without_anything_are_in_order(app: Stack, portal: Portal) -> None:
     control(app, "uninstall")
     portal.open()
     portal.see("Home")
@@ -100,12 +65,12 @@ def test_screens_without_anything_are_in_order(app: Stack, portal: Portal, axe: 
     wrong, seen = [], set()
     for name, _path in _walk(portal):
         seen.add(name)
-        wrong += _look(portal, axe, f"empty {name}", LOOKS[::3])
+        wrong += look(portal, f"empty {name}", LOOKS[::2])
     assert wrong == []
     assert {"home", "journal", "reports", "senders", "connect", "stoplist", "settings", "help"} <= seen
 
 
-def test_every_screen_is_in_order_in_both_looks_and_widths(app: Stack, portal: Portal, axe: str) -> None:
+def test_every_screen_is_in_order_in_both_looks_and_widths(app: Stack, portal: Portal) -> None:
     portal.open()
     portal.see("Home")
     app.supervisor.run("seed", ["manage.py", "seed_demo"])
@@ -115,12 +80,12 @@ def test_every_screen_is_in_order_in_both_looks_and_widths(app: Stack, portal: P
     wrong, seen = [], set()
     for name, _path in _walk(portal):
         seen.add(name)
-        wrong += _look(portal, axe, name, LOOKS)
+        wrong += look(portal, name, [*LOOKS, NARROWEST])
     assert wrong == []
     assert sorted(_screens() - PARTS - seen) == [], "a screen that no link leads to, or a part that is not among PARTS"
 
 
-def test_a_form_with_errors_is_in_order_and_leads_to_them(app: Stack, portal: Portal, axe: str) -> None:
+def test_a_form_with_errors_is_in_order_and_leads_to_them(app: Stack, portal: Portal) -> None:
     portal.open()
     portal.see("Home")
     path = next(one for one in _links(portal) if _name(one) == "connect")
@@ -129,10 +94,10 @@ def test_a_form_with_errors_is_in_order_and_leads_to_them(app: Stack, portal: Po
     portal.press("Check credentials")
     expect(portal.frame.get_by_text("Nothing was saved. Look at these fields:")).to_be_visible(timeout=SECONDS)
     portal.settle()
-    assert _look(portal, axe, "errors", LOOKS) == []
+    assert look(portal, "errors") == []
 
 
-def test_screens_read_from_right_to_left(app: Stack, portal: Portal, axe: str) -> None:
+def test_screens_read_from_right_to_left(app: Stack, portal: Portal) -> None:
     control(app, "switches", language={"user": 1, "language": "ar"})
     try:
         portal.open()
@@ -140,7 +105,7 @@ def test_screens_read_from_right_to_left(app: Stack, portal: Portal, axe: str) -
         portal.settle()
         wrong = []
         for name, _path in _walk(portal):
-            wrong += _look(portal, axe, f"ar {name}", [(1280, "light"), (320, "light")])
+            wrong += look(portal, f"ar {name}", [(1280, "light"), (320, "light")])
             if name in {"home", "journal", "reports"}:
                 portal.shoot(f"ar-{name}")
         assert wrong == []

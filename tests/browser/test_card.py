@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from b24app.operations.local.stack import Stack
 from tests.browser.conftest import SECONDS, Portal, control
+from tests.browser.looks import look
 from tests.browser.test_journey import ACCOUNT, fill
 
 pytestmark = pytest.mark.browser
@@ -36,6 +37,26 @@ def connect(app: Stack, portal: Portal) -> None:
 def open_tab(portal: Portal, path: str = CARD) -> None:
     portal.open(path)
     portal.page.get_by_role("tab", name="Sendline").click()
+
+
+def test_the_tab_is_in_order_whatever_is_on_the_card(app: Stack, portal: Portal) -> None:
+    control(app, "uninstall")
+    connect(app, portal)
+    open_tab(portal, "/crm/contact/details/3/")
+    portal.see("SMS messages of Grace Green")
+    expect(portal.frame.get_by_text("There is no number on this card")).to_be_visible(timeout=SECONDS)
+    wrong = look(portal, "tab without a number")
+    open_tab(portal, "/crm/company/details/1/")
+    portal.see("SMS messages of Harbour Joinery")
+    expect(portal.frame.get_by_text("No messages yet")).to_be_visible(timeout=SECONDS)
+    wrong += look(portal, "tab without messages")
+    portal.frame.locator("#id_text").fill("Your order leaves today.")
+    portal.press("Send it")
+    expect(portal.frame.locator(".talk .status--delivered")).to_be_visible(timeout=4 * SECONDS)
+    portal.frame.locator("#id_text").fill(CURLY)
+    expect(portal.frame.get_by_role("button", name="Straighten")).to_be_visible(timeout=SECONDS)
+    wrong += look(portal, "tab with a message and advice")
+    assert wrong == []
 
 
 def test_a_message_is_written_on_a_card_and_arrives(app: Stack, portal: Portal) -> None:

@@ -3,7 +3,6 @@
 import pytest
 from playwright.sync_api import expect
 
-from b24app.operations.local.stack import Stack
 from tests.browser.conftest import SECONDS, Portal
 
 pytestmark = pytest.mark.browser
@@ -12,16 +11,6 @@ pytestmark = pytest.mark.browser
 def forgive_downloads(portal: Portal) -> None:
     """Chromium calls a navigation that became a file a failed one."""
     portal.troubles[:] = [one for one in portal.troubles if not one.startswith("failed: /d/")]
-
-
-@pytest.fixture
-def furnished(app: Stack, portal: Portal) -> Portal:
-    """The portal with a past."""
-    portal.open()
-    portal.see("Home")
-    portal.settle()
-    app.supervisor.run("seed", ["manage.py", "seed_demo"])
-    return portal
 
 
 def test_ticks_are_counted_asked_about_and_acted_on_and_the_file_comes(furnished: Portal) -> None:

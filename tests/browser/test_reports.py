@@ -34,6 +34,7 @@ def test_an_administrator_reads_the_reports(app: Stack, portal: Portal) -> None:
         portal.frame.get_by_role("button", name="Save as CSV").last.click()
     saved = Path(download.value.path()).read_text(encoding="utf-8-sig")
     assert saved.startswith("Country,Messages,Delivered,")
+    expect(portal.frame.locator(".htmx-request")).to_have_count(0)  # a file that came is asked for no longer
     portal.frame.locator("#period-7").click()
     expect(portal.frame.locator("#period-7[aria-current]")).to_be_focused(timeout=SECONDS)
     expect(portal.frame.locator("#by-country[aria-current]")).to_be_visible(timeout=SECONDS)

@@ -315,6 +315,20 @@ def test_a_poll_is_answered_only_when_something_changed(portal: Portal, sender: 
     assert "Sent" in words(alice.get(at(portal), {"seen": seen}))
 
 
+def test_an_employee_sees_past_numbers_masked_and_chooses_among_the_card_s_own(
+    portal: Portal, sender: Sender, alice: Client, bob: Client
+) -> None:
+    factories.message(sender, to=HERS)
+    talks = {who: client.get(at(portal, EMMA, user)) for who, client, user in (("a", alice, ALICE), ("b", bob, BOB))}
+    meta = {who: found(r'<p class="talk__meta">(.*?)</p>', page) for who, page in talks.items()}
+    assert "+1 202-555-0142" in meta["a"]
+    assert "+1 •••-•••-••42" in meta["b"]
+    assert "0142" not in meta["b"]
+    assert f'<option value="{HERS}" selected>' in talks["b"].content.decode()
+    Portal.objects.update(hide_numbers=False)
+    assert "+1 202-555-0142" in found(r'<p class="talk__meta">(.*?)</p>', bob.get(at(portal, EMMA, BOB)))
+
+
 def test_a_failure_is_explained(portal: Portal, sender: Sender, alice: Client) -> None:
     factories.message(sender, to=HERS, status=Status.FAILED, reason="invalid_number")
     assert "This number cannot receive messages." in words(alice.get(at(portal)))

@@ -24,6 +24,7 @@ from b24app.console.explanations import of_end, of_wait
 from b24app.console.framed import FRAME, FramedRequest, with_toast
 from b24app.console.life import no_text, source
 from b24app.console.screens.counting import MOST_COUNTED
+from b24app.console.screens.journal import hides_numbers
 from b24app.console.talk import Talk, talk
 from b24app.messaging import bell, intake, timeline
 from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
@@ -137,6 +138,9 @@ def card(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
         "page": page,
         "before": before,
         "seen": seen,
+        # Past messages are masked as in the journal: they may be to numbers that the card no longer has. Those to
+        # choose from are whole: the portal was asked with the visitor's own token, and shows them beside this tab.
+        "hides": hides_numbers(request),
         "senders": senders,
         **_counted(form, senders),
     }
