@@ -1,5 +1,6 @@
 """Tables that people keep in a spreadsheet: numbers read from CSV, and rows written so that none is a formula."""
 
+import codecs
 import csv
 import io
 import re
@@ -7,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from django.utils.translation import gettext
+from babel.languages import get_official_languages
+from django.utils.translation import get_language, gettext
 
 from providers.kit.phones import BadNumber, read_e164
 
@@ -19,8 +21,22 @@ LONGEST_LINE_SHOWN = 60
 _FORMULA = frozenset("=+-@\t\r\n")
 # A number can do no harm as one, and other systems want it as it is.
 _NUMBER = re.compile(r"\+[0-9]{1,15}")
+# Beside what the console calls them in the reader's language.
 _NUMBER_COLUMNS = frozenset({"number", "phone", "phone number", "to", "номер", "телефон", "номер телефона"})
 _NOTE_COLUMNS = frozenset({"note", "comment", "заметка", "примечание", "комментарий"})
+# What spreadsheets on Windows write where they do not write Unicode, by language.
+_BEFORE_UNICODE = {
+    **dict.fromkeys(("ru", "uk", "kk"), "cp1251"),
+    "pl": "cp1250",
+    "tr": "cp1254",
+    "ar": "cp1256",
+    "vi": "cp1258",
+    "th": "cp874",
+    "ja": "cp932",
+    "zh-hans": "gb18030",
+    "zh-hant": "cp950",
+}
+_WESTERN = "cp1252"
 
 
 class BadFile(ValueError):
@@ -87,21 +103,18 @@ def understand(file: IO[bytes], country: str) -> Understood:
     A first line that names its columns says which are meant; without one the first cell of a line is the number and
     the second the note. Raises BadFile when it is too large or no text.
     """
-    text = _opened(file)
+    text = _opened(file, country)
     delimiter = _delimiter(text.readline())
     text.seek(0)
     found, columns = Understood(), (0, 1)
-    try:
-        for line, words in enumerate(text, 1):
-            if line > MOST_LINES:
-                raise BadFile(gettext("The file has more than {most} lines; divide it.").format(most=MOST_LINES))
-            cells = _cells(words, delimiter)
-            if line == 1 and (named := _named(cells)):
-                found.header, columns = True, named
-            else:
-                _take(found, line, cells, columns, country)
-    except UnicodeDecodeError:
-        raise BadFile(_no_text()) from None
+    for line, words in enumerate(text, 1):
+        if line > MOST_LINES:
+            raise BadFile(gettext("The file has more than {most} lines; divide it.").format(most=MOST_LINES))
+        cells = _cells(words, delimiter)
+        if line == 1 and (named := _named(cells)):
+            found.header, columns = True, named
+        else:
+            _take(found, line, cells, columns, country)
     return found
 
 
@@ -123,19 +136,28 @@ def _cells(line: str, delimiter: str) -> list[str]:
     return [_plain(one) for one in row]
 
 
-def _opened(file: IO[bytes]) -> io.TextIOWrapper:
-    """UTF-8, or what Windows writes in Russian; decoded as it is read."""
+def _older(country: str) -> str:
+    """The encoding of a file that is no Unicode. English is read everywhere: then the portal's country counts."""
+    language = get_language() or "en"
+    spoken = get_official_languages(country, de_facto=True) if language == "en" else (language,)
+    return next((_BEFORE_UNICODE[one] for one in spoken if one in _BEFORE_UNICODE), _WESTERN)
+
+
+def _opened(file: IO[bytes], country: str) -> io.TextIOWrapper:
+    """UTF-16 with its mark, UTF-8, or what Windows writes elsewhere. Raises BadFile when too large or no text."""
     beginning = file.read(MOST_BYTES + 1)
     if len(beginning) > MOST_BYTES:
         raise BadFile(too_large())
-    if b"\0" in beginning:
+    marked = beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if b"\0" in beginning and not marked:
         raise BadFile(_no_text())
-    try:
-        beginning.decode()
-        encoding = "utf-8-sig"
-    except UnicodeDecodeError:
-        encoding = "cp1251"
-    return io.TextIOWrapper(io.BytesIO(beginning), encoding=encoding)
+    for encoding in ["utf-16"] if marked else ["utf-8-sig", _older(country)]:
+        try:
+            beginning.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return io.TextIOWrapper(io.BytesIO(beginning), encoding=encoding)
+    raise BadFile(_no_text())
 
 
 def _delimiter(first: str) -> str:
@@ -148,11 +170,14 @@ def _plain(cell: str) -> str:
 
 
 def _named(cells: Sequence[str]) -> tuple[int, int] | None:
-    names = [one.lower() for one in cells]
-    number = next((place for place, name in enumerate(names) if name in _NUMBER_COLUMNS), None)
+    ours = (gettext("Number"), gettext("Phone"), gettext("Phone number"))
+    numbers = _NUMBER_COLUMNS | {one.casefold() for one in ours}
+    notes = _NOTE_COLUMNS | {gettext("Note").casefold()}
+    names = [one.casefold() for one in cells]
+    number = next((place for place, name in enumerate(names) if name in numbers), None)
     if number is None:
         return None
-    return number, next((place for place, name in enumerate(names) if name in _NOTE_COLUMNS), -1)
+    return number, next((place for place, name in enumerate(names) if name in notes), -1)
 
 
 def _take(found: Understood, line: int, cells: Sequence[str], columns: tuple[int, int], country: str) -> None:

@@ -4,6 +4,9 @@ import csv
 import io
 
 import pytest
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext
 
 from b24app.console import sheets
 
@@ -61,9 +64,42 @@ def test_a_quote_too_many_swallows_no_other_line() -> None:
     assert found.numbers["+12025550148"] == "fine"
 
 
-def test_russian_excel_is_read_too() -> None:
-    found = understood("Номер;Примечание\r\n+7 999 000 14 52;просил не писать\r\n".encode("cp1251"), "RU")
-    assert found.numbers == {"+79990001452": "просил не писать"}
+@pytest.mark.parametrize(
+    ("language", "encoding", "header", "note"),
+    [
+        ("ru", "cp1251", "Номер;Примечание", "просил не писать"),
+        ("uk", "cp1251", "Номер;Нотатка", "просив не писати"),
+        ("pl", "cp1250", "Telefon;Notatka", "prosił o spokój"),
+        ("de", "cp1252", "Telefonnummer;Notiz", "möchte nichts hören"),
+        ("tr", "cp1254", "Telefon;Not", "yazılmasın istedi"),
+        ("ja", "cp932", "番号;メモ", "送らないで"),
+        ("zh-hans", "gb18030", "号码;备注", "不要再发"),
+        ("zh-hant", "cp950", "號碼;備註", "請勿再發"),
+        ("th", "cp874", "หมายเลข;หมายเหตุ", "ไม่ต้องส่ง"),
+    ],
+)
+def test_what_windows_writes_is_read_in_the_reader_s_language(
+    language: str, encoding: str, header: str, note: str
+) -> None:
+    with translation.override(language):
+        found = understood(f"{header}\r\n+7 999 000 14 52;{note}\r\n".encode(encoding), "RU")
+    assert (found.numbers, found.header) == ({"+79990001452": note}, True)
+
+
+@pytest.mark.parametrize(
+    ("country", "encoding", "note"),
+    [("RU", "cp1251", "просил не писать"), ("PL", "cp1250", "prosił"), ("US", "cp1252", "“stop”")],
+)
+def test_for_who_reads_english_the_country_of_the_portal_counts(country: str, encoding: str, note: str) -> None:
+    assert understood(f"+12025550147;{note}\n".encode(encoding), country).numbers == {"+12025550147": note}
+
+
+@pytest.mark.parametrize("language", [code for code, _name in settings.LANGUAGES])
+def test_columns_are_known_by_the_names_they_have_on_the_screen(language: str) -> None:
+    with translation.override(language):
+        for name in ("Number", "Phone", "Phone number"):
+            found = understood(f"x;{gettext('Note')};{gettext(name)}\n1;said so;+12025550147\n")
+            assert found.numbers == {"+12025550147": "said so"}
 
 
 def test_what_a_spreadsheet_made_of_a_number_is_not_taken_for_one() -> None:

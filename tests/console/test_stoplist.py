@@ -1,5 +1,6 @@
 """The stop list: kept by administrators, brought in and taken out as a file."""
 
+import io
 import re
 import time
 from typing import Any
@@ -167,6 +168,19 @@ def test_no_file_and_no_text_are_explained(alice: Client, portal: Portal) -> Non
     huge = upload(alice, portal, "1" * (sheets.MOST_BYTES + 20_000))
     assert "The file is larger than 5 MB" in text(huge)
     assert huge.status_code == 200
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_what_excel_calls_unicode_text_is_read(encoding: str) -> None:
+    content = "\ufeffnumber\tnote\r\n+12025550101\tпросил 不要\r\n".encode(encoding)
+    found = sheets.understand(io.BytesIO(content), "US")
+    assert (found.numbers, found.header, found.bad) == ({"+12025550101": "просил 不要"}, True, [])
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe+\x001", b"\xff\xfe\x00\xd8\n\x00", b"+12025550101;\x81\n"])
+def test_what_cannot_be_decoded_is_said(content: bytes) -> None:
+    with pytest.raises(sheets.BadFile, match="This is not a text file"):
+        sheets.understand(io.BytesIO(content), "US")
 
 
 def test_ten_thousand_lines_lose_none(alice: Client, portal: Portal) -> None:
