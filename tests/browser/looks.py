@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from tests.browser.conftest import Portal
+from tests.browser.conftest import PUT_ON, Portal
 
 Look = tuple[int, str]  # the width of the window in pixels; the theme, or nothing to see only whether it scrolls
 
@@ -20,16 +20,6 @@ CHECK = """async ([within, options]) => (await axe.run(within, options)).violati
     id: found.id, help: found.help, nodes: found.nodes.slice(0, 3).map(node => node.html.slice(0, 200)),
 }))"""
 OPTIONS = {"runOnly": RULES, "rules": {rule: {"enabled": False} for rule in NOT_OURS}}
-# The switch at the foot decides, where there is one; unlike a click this tells the server nothing. Colours that are
-# on their way to others would be measured half-way. Tells which look has come.
-PUT_ON = """async (theme) => {
-    document.documentElement.dataset.theme = theme;
-    const choice = document.getElementById(`theme-${theme}`);
-    if (choice) choice.checked = true;
-    const passing = document.getAnimations().filter(one => one instanceof CSSTransition);
-    await Promise.allSettled(passing.map(one => one.finished));
-    return getComputedStyle(document.documentElement).colorScheme;
-}"""
 WIDER = "(root => root.scrollWidth > innerWidth)(document.documentElement)"
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import phonenumbers
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_decimal
 from django import template
 from django.forms import BoundField
@@ -161,7 +161,7 @@ def moment(value: datetime | None, form: str = "short") -> SafeString:
         case "clock":
             shown = format_time(local, "HH:mm:ss", locale=_locale())
         case "exact":
-            shown = format_datetime(local, "HH:mm:ss.SSS", locale=_locale())
+            shown = f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"  # Babel makes a thousand of the last half
         case _:
             shown = f"{_day(local)}, {format_time(local, 'short', locale=_locale())}"
     return _time(value, shown)
