@@ -22,7 +22,7 @@ chaos: .venv/installed ## Faults under load, then the books; ARGS="--seed 7 --mi
 
 browser: .venv/installed ## The tests in a real Chromium, which must be installed
 	@echo "browser: pytest in Chromium"
-	@$(BIN)/python -m pytest -q -m browser tests
+	@$(BIN)/python -m pytest -q -n 2 -m browser tests
 
 screenshots: .venv/installed ## The pictures in docs/screenshots, taken anew in Chromium
 	@echo "screenshots: docs/screenshots"

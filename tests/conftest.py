@@ -70,12 +70,15 @@ def pytest_xdist_setupnodes() -> None:
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
+BY_FILE = ("tests/faults/", "tests/browser/", "tests/sandbox/test_pages.py")
+
+
 class Dealer(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Deals tests one by one, but the faults' by file: those share a house, or a day. Long files go out first."""
+    """Deals tests one by one, but by file what shares a house, a day or a portal. Long files go out first."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return path if path.startswith("tests/faults/") else nodeid
+        return path if path.startswith(BY_FILE) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -42,9 +42,13 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 @pytest.fixture(scope="session")
 def app() -> Iterator[Stack]:
-    """Web, worker, beat and sandbox, on free ports, in a folder that is forgotten."""
-    with temporary_folder() as folder, stack.running(folder, Ports(0, 0, 0, 0), durable=False, say=_quietly) as running:
-        yield running
+    """Web, worker, beat and sandbox, on free ports, in a folder that is forgotten, with stores of their own."""
+    with ExitStack() as held:
+        folder = held.enter_context(temporary_folder())
+        patch = held.enter_context(pytest.MonkeyPatch.context())
+        for name in ("DATABASE_URL", "REDIS_URL"):
+            patch.delenv(name, raising=False)  # those of all tests: two of these would meet there
+        yield held.enter_context(stack.running(folder, Ports(0, 0, 0, 0), durable=False, say=_quietly))
 
 
 def _quietly(_words: str) -> None:

@@ -49,8 +49,11 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, app: Listener) -> Iterator[Page]:
-    """A page of its own session; anything in its console that is an error or a warning fails the test."""
+def page(browser: Browser, app: Listener, box: Sandbox) -> Iterator[Page]:
+    """A page of its own session; anything in its console that is an error or a warning fails the test.
+
+    It is closed before the sandbox is: its polls would be.
+    """
     app.body = APPLICATION
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
