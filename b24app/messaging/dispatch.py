@@ -19,12 +19,14 @@ from b24app.messaging.outcomes import question_of_unknown, repeatable_until
 from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
 from providers.kit import registry
 from providers.kit.contract import Provider
+from providers.smpp import Smpp
 
 log = structlog.get_logger(__name__)
 
 CONNECTION_LEASE = timedelta(seconds=30)
 AT_ONCE = 1000
 LOOK_FOR_SERVICE = timedelta(minutes=5)
+BOUND = (Smpp.code,)  # services that keep a connection of their own, in a process of their own
 
 ACQUIRE = """
 WITH free AS (
@@ -75,17 +77,12 @@ class Visit:
     to_ask: datetime | None = None
 
 
-def bound_services() -> list[str]:
-    """Services that keep a connection of their own, in a process of their own."""
-    return [code for code, service in registry.services().items() if service.speaks != "http"]
-
-
 def acquire(holder: uuid.UUID, ids: Collection[int], *, binds: bool = False) -> list[int]:
     """Take the leases that are free; whoever has another one looks once more after letting go.
 
-    `binds` takes only accounts of `bound_services`, else there are none of them.
+    `binds` takes only accounts of `BOUND`, else there are none of them.
     """
-    return _leases(ACQUIRE, holder, ids, bound=bound_services(), binds=binds)
+    return _leases(ACQUIRE, holder, ids, bound=list(BOUND), binds=binds)
 
 
 def renew(holder: uuid.UUID, ids: Collection[int]) -> list[int]:

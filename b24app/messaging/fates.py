@@ -157,7 +157,7 @@ def _end(sieve: Sieve) -> None:
 
 
 def _question(message: Message) -> datetime | None:
-    service = registry.services().get(message.connection.service)
+    service = registry.find(message.connection.service)
     return question_of_unknown(service) if service else None
 
 

@@ -77,7 +77,7 @@ def _account(connection: Connection) -> str:
 
 
 def _service(connection: Connection) -> str:
-    kind = registry.services().get(connection.service)
+    kind = registry.find(connection.service)
     return kind.title if kind else connection.service
 
 

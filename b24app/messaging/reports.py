@@ -129,7 +129,7 @@ def poll(connection_id: int) -> datetime | None:
     connection = Connection.objects.select_related("portal").get(pk=connection_id)
     if connection.portal.uninstalled_at is not None or connection.state == ConnectionState.REMOVED:
         return None
-    kind = registry.services().get(connection.service)
+    kind = registry.find(connection.service)
     if kind is None:
         return None  # its file does not load here
     asked = _claim_questions(connection_id, kind)

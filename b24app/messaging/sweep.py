@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from b24app.messaging import noticing
-from b24app.messaging.dispatch import bound_services
+from b24app.messaging.dispatch import BOUND
 from b24app.messaging.erasure_models import Erasure
 from b24app.messaging.models import Connection, DeliveryReport, Message
 from b24app.messaging.notice_models import Notice
@@ -29,7 +29,7 @@ def to_drain() -> Sequence[tuple[int, bool]]:
     lost = Exists(mine.filter(phase=Phase.ON_WIRE, lease_until__lt=now))
     held = Q(lease_until__gt=now) | Q(throttled_until__gt=now) | Q(breaker_until__gt=now)
     rows = Connection.objects.filter(due | lost, portal__uninstalled_at=None).exclude(held)
-    rows = rows.exclude(service__in=bound_services())
+    rows = rows.exclude(service__in=BOUND)
     return list(rows.values_list("pk", "slow")[:AT_ONCE])
 
 

@@ -2,7 +2,7 @@
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -28,11 +28,19 @@ def services() -> Mapping[str, type[Provider]]:
 
 
 def get(code: str) -> type[Provider]:
-    """Return a service by code; raise `Unavailable`."""
-    working, broken = _shelf()
-    if code in working:
-        return working[code]
-    raise Unavailable(code, broken.get(code, "There is no such service."))
+    """Return a service by code, of which alone the file is loaded; raise `Unavailable`."""
+    found = _load(providers.__name__, code) if code in _codes() else "There is no such service."
+    if isinstance(found, str):
+        raise Unavailable(code, found)
+    return found
+
+
+def find(code: str) -> type[Provider] | None:
+    """Return a service by code, of which alone the file is loaded; None where there is none."""
+    try:
+        return get(code)
+    except Unavailable:
+        return None
 
 
 def unavailable() -> Mapping[str, str]:
@@ -42,25 +50,42 @@ def unavailable() -> Mapping[str, str]:
 
 @cache
 def _shelf() -> tuple[Mapping[str, type[Provider]], Mapping[str, str]]:
-    return walk(Path(next(iter(providers.__path__))), providers.__name__)
+    return walk(_folder(), providers.__name__)
+
+
+@cache
+def _codes() -> frozenset[str]:
+    return frozenset(_files(_folder()))
+
+
+def _folder() -> Path:
+    return Path(next(iter(providers.__path__)))
+
+
+def _files(folder: Path) -> Sequence[str]:
+    return sorted(path.stem for path in folder.glob("[!_]*.py"))
 
 
 def walk(folder: Path, package: str) -> tuple[Mapping[str, type[Provider]], Mapping[str, str]]:
     """Return the working services of an importable folder, and the reasons of the others."""
-    working: dict[str, type[Provider]] = {}
-    broken: dict[str, str] = {}
-    for path in sorted(folder.glob("[!_]*.py")):
-        code = path.stem
-        try:
-            working[code] = _find(importlib.import_module(f"{package}.{code}"), code)
-        except ModuleNotFoundError as error:
-            broken[code] = f"The Python package {error.name} is not installed."
-        except Unavailable as error:
-            broken[code] = error.why
-        except Exception as error:  # noqa: BLE001 (whatever a guest's file does at import must not take the shelf down)
-            broken[code] = f"Its file does not load: {type(error).__name__}."
+    loaded = {code: _load(package, code) for code in _files(folder)}
+    working = {code: found for code, found in loaded.items() if not isinstance(found, str)}
+    broken = {code: why for code, why in loaded.items() if isinstance(why, str)}
     ordered = dict(sorted(working.items(), key=lambda item: item[1].title.casefold()))
     return MappingProxyType(ordered), MappingProxyType(broken)
+
+
+@cache
+def _load(package: str, code: str) -> type[Provider] | str:
+    """The service in a file, or why there is none."""
+    try:
+        return _find(importlib.import_module(f"{package}.{code}"), code)
+    except ModuleNotFoundError as error:
+        return f"The Python package {error.name} is not installed."
+    except Unavailable as error:
+        return error.why
+    except Exception as error:  # noqa: BLE001 (whatever a guest's file does at import must not take the shelf down)
+        return f"Its file does not load: {type(error).__name__}."
 
 
 def _find(module: ModuleType, code: str) -> type[Provider]:

@@ -17,10 +17,12 @@ from b24app.core import spool
 from b24app.doors import replay
 from b24app.journal.models import Exchange
 from b24app.messaging import connections, settling, sweep
+from b24app.messaging.dispatch import BOUND
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.smpp import flights, process, receipts, session
 from b24app.messaging.smpp.process import Switchboard
 from b24app.messaging.statuses import Phase, Reason, Status, Wait
+from providers.kit import registry
 from providers.kit.contract import Account, Report
 from providers.kit.contract import Status as Word
 from providers.kit.smpp import wire as wire_module
@@ -93,6 +95,10 @@ def turn_for(board: Switchboard, seconds: float) -> None:
 def is_sent(*messages: Message) -> Callable[[], bool]:
     pks = [one.pk for one in messages]
     return lambda: Message.objects.filter(pk__in=pks, status=Status.SENT).count() == len(pks)
+
+
+def test_whatever_speaks_no_http_is_kept_bound() -> None:
+    assert [code for code, one in registry.services().items() if one.speaks != "http"] == list(BOUND)
 
 
 # --- flights -------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from b24app.core.redis import client
 from b24app.messaging import dispatch
-from b24app.messaging.dispatch import Visit, bound_services
+from b24app.messaging.dispatch import BOUND, Visit
 from b24app.messaging.holding import Holding
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.sending import Drain
@@ -114,7 +114,7 @@ class Binds(Holding):
 
 
 def _all_bound() -> "QuerySet[Connection]":
-    return Connection.objects.filter(service__in=bound_services(), portal__uninstalled_at=None)
+    return Connection.objects.filter(service__in=BOUND, portal__uninstalled_at=None)
 
 
 def nobody(_visit: Visit) -> None:

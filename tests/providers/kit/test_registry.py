@@ -1,5 +1,7 @@
 """The shelf is the folder."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,19 @@ def test_a_broken_file_takes_nobody_with_it(shelf: Path) -> None:
 def test_the_real_shelf_is_whole() -> None:
     assert registry.unavailable() == {}
     assert {"demo", "http", "twilio"} <= set(registry.services())
+
+
+def test_to_look_for_one_service_loads_its_file_alone() -> None:
+    code = "from providers.kit import registry; import sys; registry.get('twilio'); registry.find('pigeon')"
+    told = "print(sorted(name for name in sys.modules if name.startswith('providers.') and name.count('.') == 1))"
+    done = subprocess.run([sys.executable, "-c", f"{code}; {told}"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['providers.kit', 'providers.twilio']"
+
+
+def test_what_is_found_is_what_the_shelf_has() -> None:
+    assert all(registry.find(code) is service for code, service in registry.services().items())
+    assert registry.find("pigeon") is None
+    assert registry.find("kit/http") is None
 
 
 def test_an_unknown_service_is_unavailable_and_says_why() -> None:
