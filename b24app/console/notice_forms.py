@@ -92,8 +92,8 @@ def _accounts(portal: Portal) -> list[Connection]:
 
 
 def _person(who: People, user_id: int, visitor_id: int) -> str:
-    you = _("you")  # not inside the braces, where it would not be found for translation
-    return f"{who.called(user_id)} ({you})" if user_id == visitor_id else who.called(user_id)
+    known, you = who.called(user_id), _("you")
+    return f"{known} ({you})" if user_id == visitor_id else known
 
 
 def _box(account: Connection) -> str:

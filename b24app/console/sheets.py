@@ -33,7 +33,7 @@ _BEFORE_UNICODE = {
     "vi": "cp1258",
     "th": "cp874",
     "ja": "cp932",
-    "zh-hans": "gb18030",
+    **dict.fromkeys(("zh", "zh-hans"), "gb18030"),
     "zh-hant": "cp950",
 }
 _WESTERN = "cp1252"
@@ -140,7 +140,8 @@ def _older(country: str) -> str:
     """The encoding of a file that is no Unicode. English is read everywhere: then the portal's country counts."""
     language = get_language() or "en"
     spoken = get_official_languages(country, de_facto=True) if language == "en" else (language,)
-    return next((_BEFORE_UNICODE[one] for one in spoken if one in _BEFORE_UNICODE), _WESTERN)
+    known = (_BEFORE_UNICODE.get(one.replace("_", "-").lower()) for one in spoken)
+    return next(filter(None, known), _WESTERN)
 
 
 def _opened(file: IO[bytes], country: str) -> io.TextIOWrapper:

@@ -23,15 +23,10 @@ LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Names by user id, and the ids that the portal wants to be asked for."""
+    """Names by user id, without those who have none, and some of the ids that are to be asked for."""
 
     names: Mapping[int, str]
     due: Sequence[int]
-
-
-def names(portal: Portal, ids: Iterable[int]) -> dict[int, str]:
-    """The names that are remembered of these employees; who has none is not in it. Asks nobody."""
-    return dict(known(portal, ids).names)
 
 
 def known(portal: Portal, ids: Iterable[int]) -> Known:
@@ -43,7 +38,7 @@ def known(portal: Portal, ids: Iterable[int]) -> Known:
     found = {user_id: (name, asked_at) for user_id, name, asked_at in rows}
     old = timezone.now() - GOOD_FOR
     due = [one for one in wanted if one not in found or found[one][1] <= old] if _may_ask(portal) else []
-    return Known({user_id: name for user_id, (name, _at) in found.items() if name}, due)
+    return Known({user_id: name for user_id, (name, _at) in found.items() if name}, due[:MOST])
 
 
 def learn(portal: Portal, ids: Iterable[int]) -> None:
@@ -51,7 +46,7 @@ def learn(portal: Portal, ids: Iterable[int]) -> None:
 
     A refusal bothers nobody; raises what else `rest.call` raises, and then what was learnt before is kept.
     """
-    due = known(portal, ids).due[:MOST]
+    due = known(portal, ids).due
     for first in range(0, len(due), AT_ONCE):
         some = due[first : first + AT_ONCE]
         try:

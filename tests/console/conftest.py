@@ -5,13 +5,34 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from b24app.core.redis import client as redis_client
+from b24app.messaging.models import Sender
 from b24app.portals import identity
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
+from tests import factories
+
+
+@pytest.fixture
+def portal(sender: Sender) -> Portal:
+    """Alice's; a test file has the sender, or says otherwise which portal."""
+    return sender.portal
+
+
+@pytest.fixture
+def alice(portal: Portal) -> Client:
+    """She administers the portal."""
+    return factories.visitor(portal)
+
+
+@pytest.fixture
+def bob(portal: Portal) -> Client:
+    """He is its employee."""
+    return factories.visitor(portal, factories.BOB, is_admin=False)
 
 
 @pytest.fixture(scope="session")

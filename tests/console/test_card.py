@@ -35,21 +35,6 @@ def sender(db: None) -> Sender:
     return factories.sender(factories.connection(factories.portal("alice")))
 
 
-@pytest.fixture
-def portal(sender: Sender) -> Portal:
-    return sender.portal
-
-
-@pytest.fixture
-def alice(portal: Portal) -> Client:
-    return factories.visitor(portal)
-
-
-@pytest.fixture
-def bob(portal: Portal) -> Client:
-    return factories.visitor(portal, BOB, is_admin=False)
-
-
 def at(portal: Portal, entity: Entity = EMMA, user: int = ALICE, *more: str) -> str:
     return "/".join([f"/p/{portal.uuid.hex}/card", cards.sign(entity, portal, user), *more, ""])
 

@@ -32,11 +32,6 @@ def sender() -> Sender:
     return factories.sender(factories.connection(portal, title="Acme"), names={"en": "Front desk"})
 
 
-@pytest.fixture
-def alice(sender: Sender) -> Client:
-    return factories.visitor(sender.portal)
-
-
 def at(portal: Portal, rest: str = "") -> str:
     return f"/p/{portal.uuid.hex}/journal/export/{rest}"
 

@@ -31,16 +31,6 @@ def sender(portal: Portal) -> Sender:
     return factories.sender(factories.connection(portal, title="Main account"))
 
 
-@pytest.fixture
-def alice(portal: Portal) -> Client:
-    return factories.visitor(portal)
-
-
-@pytest.fixture
-def bob(portal: Portal) -> Client:
-    return factories.visitor(portal, BOB, is_admin=False)
-
-
 def at(portal: Portal, path: str = "") -> str:
     return f"/p/{portal.uuid.hex}/{path}"
 

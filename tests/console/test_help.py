@@ -33,11 +33,6 @@ def sender() -> Sender:
     return factories.sender(factories.connection(portal, "twilio", title="Acme", account=account))
 
 
-@pytest.fixture
-def alice(sender: Sender) -> Client:
-    return factories.visitor(sender.portal)
-
-
 def at(portal: Portal, rest: str = "") -> str:
     return f"/p/{portal.uuid.hex}/help/{rest}"
 

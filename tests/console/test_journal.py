@@ -25,11 +25,6 @@ def sender() -> Sender:
     return factories.sender(factories.connection(factories.portal("alice"), title="Acme"), names={"en": "Front desk"})
 
 
-@pytest.fixture
-def alice(sender: Sender) -> Client:
-    return factories.visitor(sender.portal)
-
-
 def at(portal: Portal) -> str:
     return f"/p/{portal.uuid.hex}/journal/"
 

@@ -26,11 +26,6 @@ def sender() -> Sender:
 
 
 @pytest.fixture
-def alice(sender: Sender) -> Client:
-    return factories.visitor(sender.portal)
-
-
-@pytest.fixture
 def house(sender: Sender) -> dict[str, Message]:
     """One of each, all in one portal."""
     return {

@@ -25,11 +25,6 @@ def sender() -> Sender:
     return factories.sender(factories.connection(factories.portal("alice"), "twilio", title="Main"))
 
 
-@pytest.fixture
-def alice(sender: Sender) -> Client:
-    return factories.visitor(sender.portal)
-
-
 def at(message: Message, path: str = "") -> str:
     return f"/p/{message.portal.uuid.hex}/journal/{message.reference}/{path}"
 

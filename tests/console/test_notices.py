@@ -28,11 +28,6 @@ def portal() -> Portal:
     return found
 
 
-@pytest.fixture
-def alice(portal: Portal) -> Client:
-    return factories.visitor(portal)
-
-
 def at(portal: Portal) -> str:
     return f"/p/{portal.uuid.hex}/settings/notifications/"
 

@@ -42,21 +42,6 @@ def sender() -> Sender:
     return factories.sender(factories.connection(factories.portal("alice")))
 
 
-@pytest.fixture
-def portal(sender: Sender) -> Portal:
-    return sender.portal
-
-
-@pytest.fixture
-def alice(portal: Portal) -> Client:
-    return factories.visitor(portal)
-
-
-@pytest.fixture
-def bob(portal: Portal) -> Client:
-    return factories.visitor(portal, BOB, is_admin=False)
-
-
 def name(portal: Portal, user_id: int, called: str, **ago: float) -> None:
     asked_at = timezone.now() - timedelta(**ago)
     Employee.objects.create(portal=portal, user_id=user_id, name=called, asked_at=asked_at)

@@ -42,16 +42,6 @@ def sender() -> Sender:
     return factories.sender(account)
 
 
-@pytest.fixture
-def portal(sender: Sender) -> Portal:
-    return sender.portal
-
-
-@pytest.fixture
-def alice(portal: Portal) -> Client:
-    return factories.visitor(portal)
-
-
 def at(portal: Portal, path: str = "") -> str:
     return f"/p/{portal.uuid.hex}/settings/personal/{path}"
 

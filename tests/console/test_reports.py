@@ -44,11 +44,6 @@ def sender(portal: Portal) -> Sender:
     return factories.sender(factories.connection(portal, title="Acme"), names={"en": "Front desk"})
 
 
-@pytest.fixture
-def alice(portal: Portal) -> Client:
-    return factories.visitor(portal)
-
-
 def at(portal: Portal, path: str = "") -> str:
     return f"/p/{portal.uuid.hex}/reports/{path}"
 

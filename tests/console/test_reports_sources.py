@@ -21,26 +21,13 @@ from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.statuses import Change, Phase, Reason, Status
 from b24app.portals.models import Portal
 from tests import factories
-from tests.console.test_reports import at, breakdown, link, reading, saved, tally, today, words
+from tests.console.test_reports import at, breakdown, link, portal, reading, saved, sender, tally, today, words
+
+__all__ = ["portal", "sender"]
 
 pytestmark = pytest.mark.django_db
 
 YEAR = {"since": "2025-11-20", "until": "2026-11-19"}
-
-
-@pytest.fixture
-def portal() -> Portal:
-    return factories.portal("alice")
-
-
-@pytest.fixture
-def sender(portal: Portal) -> Sender:
-    return factories.sender(factories.connection(portal, title="Acme"), names={"en": "Front desk"})
-
-
-@pytest.fixture
-def alice(portal: Portal) -> Client:
-    return factories.visitor(portal)
 
 
 def a_year(sender: Sender) -> None:

@@ -88,7 +88,13 @@ def test_what_windows_writes_is_read_in_the_reader_s_language(
 
 @pytest.mark.parametrize(
     ("country", "encoding", "note"),
-    [("RU", "cp1251", "просил не писать"), ("PL", "cp1250", "prosił"), ("US", "cp1252", "“stop”")],
+    [
+        ("RU", "cp1251", "просил не писать"),
+        ("PL", "cp1250", "prosił"),
+        ("CN", "gb18030", "不要再发"),
+        ("TW", "cp950", "請勿再發"),
+        ("US", "cp1252", "“stop”"),
+    ],
 )
 def test_for_who_reads_english_the_country_of_the_portal_counts(country: str, encoding: str, note: str) -> None:
     assert understood(f"+12025550147;{note}\n".encode(encoding), country).numbers == {"+12025550147": note}

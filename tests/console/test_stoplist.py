@@ -26,11 +26,6 @@ def portal() -> Portal:
     return factories.portal(country="US")
 
 
-@pytest.fixture
-def alice(portal: Portal) -> Client:
-    return factories.visitor(portal)
-
-
 def at(portal: Portal, path: str = "") -> str:
     return f"/p/{portal.uuid.hex}/stop-list/{path}"
 

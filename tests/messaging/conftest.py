@@ -1,8 +1,10 @@
 """A portal of Alice's with a Twilio account at the sandbox's SMS service."""
 
+import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import cycle
 from queue import SimpleQueue
@@ -205,3 +207,20 @@ def wait_for_lock() -> bool:
                 return True
         time.sleep(0.1)
     return False
+
+
+def at_once(*work: Callable[[], object]) -> None:
+    """Do each in a thread of its own, all beginning together; raise what one of them raised."""
+    ready = threading.Barrier(len(work), timeout=30)
+
+    def do(one: Callable[[], object]) -> None:
+        ready.wait()
+        try:
+            one()
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(len(work)) as pool:
+        done = [pool.submit(do, one) for one in work]
+    for one in done:
+        one.result()

@@ -1,13 +1,11 @@
 """Messages are counted by country, source and employee soon after they climb, once, however often they climb."""
 
-import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection as database
 from django.utils import timezone
 
 from b24app.console.filters import SOURCES
@@ -18,7 +16,7 @@ from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.statuses import Change, Origin, Reason, Status
 from b24app.portals.models import Portal
 from tests import factories
-from tests.messaging.conftest import wish
+from tests.messaging.conftest import at_once, wish
 
 pytestmark = pytest.mark.django_db
 
@@ -218,20 +216,7 @@ def test_a_climb_whose_sender_is_gone_holds_up_nobody(front: Sender) -> None:
 def test_two_who_count_at_once_count_everything_once(front: Sender) -> None:
     for place in range(200):
         climb(factories.message(front, author_id=place % 5 + 1), Status.SENT)
-    ready = threading.Barrier(2, timeout=30)
-
-    def count() -> None:
-        ready.wait()
-        try:
-            breakdowns.count_climbs()
-        finally:
-            database.close()
-
-    threads = [threading.Thread(target=count) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(breakdowns.count_climbs, breakdowns.count_climbs)
     breakdowns.count_climbs()
     assert counted(Dimension.EMPLOYEE, "messages") == {str(user): 40 for user in range(1, 6)}
 

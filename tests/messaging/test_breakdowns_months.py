@@ -1,13 +1,10 @@
 """Months that are over are kept as sums of their days, and stay that whatever climbs late."""
 
-import threading
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection as database
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -19,6 +16,7 @@ from b24app.messaging.models import Message, Sender
 from b24app.messaging.statuses import Change, Reason, Status
 from b24app.portals.models import Portal
 from tests import factories
+from tests.messaging.conftest import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -142,26 +140,8 @@ def test_months_are_right_though_climbs_are_counted_while_they_are_summed_up(
     for place in range(90):
         sent(front, ago(place % 6), author_id=place % 4)
     breakdowns.count_climbs()  # sixty of them
-    ready = threading.Barrier(4, timeout=30)
-    troubles: list[BaseException] = []
-
-    def run(work: Callable[[], Any]) -> None:
-        ready.wait()
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - told in the test's own thread
-            troubles.append(error)
-        finally:
-            database.close()
-
-    work = (breakdowns.count_climbs, breakdowns.count_climbs, months.sum_up, months.sum_up)
-    threads = [threading.Thread(target=run, args=(one,)) for one in work]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(breakdowns.count_climbs, breakdowns.count_climbs, months.sum_up, months.sum_up)
     breakdowns.count_climbs()
-    assert troubles == []
     assert set(MonthBreakdown.objects.values_list("month", flat=True)) == {ago(place) for place in range(6)}
     assert by_months() == by_days()
     assert sum(row.messages for row in MonthBreakdown.objects.filter(dimension="source")) == 90

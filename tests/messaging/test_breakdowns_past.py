@@ -1,7 +1,6 @@
 """What is older than the breakdowns is counted too, once, wherever that is stopped and whatever moves meanwhile."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -9,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection as database
 from django.utils import timezone
 
 from b24app.core import stopping
@@ -19,6 +17,7 @@ from b24app.messaging.models import Message, Sender
 from b24app.messaging.statuses import Change, Origin, Reason, Status
 from providers.kit.phones import region_of
 from tests import factories
+from tests.messaging.conftest import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -163,30 +162,14 @@ def test_it_leaves_between_two_batches_when_the_process_is_asked_to_stop(
 @pytest.mark.django_db(transaction=True)
 def test_everything_counts_once_while_messages_climb_and_two_fill_at_once(front: Sender) -> None:
     messages = [factories.message(front, country=None) for _ in range(120)]
-    ready = threading.Barrier(3, timeout=30)
-    troubles: list[BaseException] = []
 
     def go_up() -> None:
         for status in (Status.SENT, Status.UNDELIVERED, Status.DELIVERED):
             for start in range(0, 120, 10):
                 Message.objects.advance([Change(pk=one.pk, status=status) for one in messages[start : start + 10]])
 
-    def run(work: Callable[[], Any]) -> None:
-        ready.wait()
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - told in the test's own thread
-            troubles.append(error)
-        finally:
-            database.close()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in (fill, fill, go_up)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(fill, fill, go_up)
     breakdowns.count_climbs()
-    assert troubles == []
     assert not Message.objects.filter(country=None).exists()
     for dimension in ("country", "source", "employee"):
         rows = DayBreakdown.objects.filter(dimension=dimension)

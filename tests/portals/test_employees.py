@@ -35,11 +35,11 @@ def aged(**by: float) -> None:
 
 
 def test_names_are_learnt_in_one_call_and_read_from_rows_in_one_query(portal: Portal, alpha: There) -> None:
-    assert employees.names(portal, [ALICE, BOB]) == {}
+    assert employees.known(portal, [ALICE, BOB]).names == {}
     employees.learn(portal, [BOB, ALICE, BOB])
     assert filters(alpha) == [[ALICE, BOB]]
     with CaptureQueriesContext(database) as queries:
-        assert employees.names(portal, [ALICE, BOB, DANA]) == {ALICE: "Alice Adams", BOB: "Bob Brown"}
+        assert employees.known(portal, [ALICE, BOB, DANA]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
     assert len(queries) == 1
     assert asked(alpha, "user.get") == ["ok"]
 
@@ -54,7 +54,7 @@ def test_of_nobody_nothing_is_asked(portal: Portal, alpha: There) -> None:
 def test_who_is_dismissed_keeps_the_name(portal: Portal, alpha: There) -> None:
     alpha.set_user(BOB, active=False)
     employees.learn(portal, [BOB])
-    assert employees.names(portal, [BOB]) == {BOB: "Bob Brown"}
+    assert employees.known(portal, [BOB]).names == {BOB: "Bob Brown"}
 
 
 def test_whom_the_portal_does_not_know_is_not_asked_for_again_before_a_month(portal: Portal, alpha: There) -> None:
@@ -72,7 +72,7 @@ def test_a_name_is_asked_for_again_after_a_month_and_shows_meanwhile(portal: Por
     aged(days=31)
     alpha.set_user(ALICE, last_name="Archer")
     del alpha.state.users[BOB]
-    assert employees.names(portal, [ALICE, BOB]) == {ALICE: "Alice Adams", BOB: "Bob Brown"}
+    assert employees.known(portal, [ALICE, BOB]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
     employees.learn(portal, [ALICE, BOB])
     assert employees.known(portal, [ALICE, BOB]) == employees.Known({ALICE: "Alice Archer"}, [])
 
@@ -81,7 +81,7 @@ def test_many_are_asked_for_a_page_at_a_time_and_too_many_another_time(portal: P
     alpha.state.users |= {one: User(one, "Number", str(one)) for one in range(1000, 1250)}
     employees.learn(portal, range(1000, 1250))
     assert [len(ids) for ids in filters(alpha)] == [50, 50, 50, 50]
-    assert employees.names(portal, range(1000, 1250)) == {one: f"Number {one}" for one in range(1000, 1200)}
+    assert employees.known(portal, range(1000, 1250)).names == {one: f"Number {one}" for one in range(1000, 1200)}
     assert employees.known(portal, range(1000, 1250)).due == list(range(1200, 1250))
 
 
@@ -103,7 +103,7 @@ def test_a_name_is_first_and_last_as_the_portal_writes_them(
 ) -> None:
     alpha.set_user(ALICE, name=first, last_name=last)
     employees.learn(portal, [ALICE])
-    assert employees.names(portal, [ALICE]).get(ALICE) == name
+    assert employees.known(portal, [ALICE]).names.get(ALICE) == name
     assert employees.known(portal, [ALICE]).due == []
 
 
@@ -118,7 +118,7 @@ def test_a_portal_known_to_lack_the_permission_is_not_asked(portal: Portal, alph
 def test_any_permission_to_read_users_will_do(portal: Portal, alpha: There, scope: str) -> None:
     portal.scope, alpha.state.app.scope = f"messageservice,{scope}", ["messageservice", scope]
     employees.learn(portal, [ALICE])
-    assert employees.names(portal, [ALICE]) == {ALICE: "Alice Adams"}
+    assert employees.known(portal, [ALICE]).names == {ALICE: "Alice Adams"}
 
 
 def test_a_permission_that_turns_out_to_lack_bothers_nobody_for_a_day(portal: Portal, alpha: There) -> None:
@@ -136,7 +136,7 @@ def test_a_permission_that_turns_out_to_lack_bothers_nobody_for_a_day(portal: Po
     Employee.objects.update(asked_at=timezone.now() - employees.GOOD_FOR)
     alpha.state.app.scope.append("user_brief")
     employees.learn(portal, [ALICE, BOB])
-    assert employees.names(portal, [ALICE, BOB]) == {ALICE: "Alice Adams", BOB: "Bob Brown"}
+    assert employees.known(portal, [ALICE, BOB]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
 
 
 def test_a_refusal_is_believed_for_a_day(portal: Portal, forced: Force) -> None:
@@ -158,7 +158,7 @@ def test_a_portal_that_does_not_answer_loses_nothing(portal: Portal, alpha: Ther
     assert employees.known(portal, [ALICE, BOB]) == employees.Known({ALICE: "Alice Adams"}, [ALICE, BOB])
     alpha.switches.down = False
     employees.learn(portal, [ALICE, BOB])
-    assert employees.names(portal, [ALICE, BOB]) == {ALICE: "Alice Adams", BOB: "Bob Brown"}
+    assert employees.known(portal, [ALICE, BOB]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
 
 
 def test_what_came_before_a_limit_is_kept(portal: Portal, alpha: There) -> None:
@@ -167,7 +167,7 @@ def test_what_came_before_a_limit_is_kept(portal: Portal, alpha: There) -> None:
     with pytest.raises(NotNow):
         employees.learn(portal, range(1000, 1060))
     assert asked(alpha, "user.get") == ["ok", "OPERATION_TIME_LIMIT"]
-    assert employees.names(portal, range(1000, 1060)) == {one: f"Number {one}" for one in range(1000, 1050)}
+    assert employees.known(portal, range(1000, 1060)).names == {one: f"Number {one}" for one in range(1000, 1050)}
     assert employees.known(portal, range(1000, 1060)).due == list(range(1050, 1060))
 
 
@@ -200,8 +200,8 @@ def test_another_tenants_employee_of_the_same_number_is_another(portal: Portal, 
     employees.learn(portal, [ALICE])
     assert employees.known(charlies, [ALICE]) == employees.Known({}, [ALICE])
     employees.learn(charlies, [ALICE])
-    assert employees.names(charlies, [ALICE]) == {ALICE: "Charlie Clark"}
-    assert employees.names(portal, [ALICE]) == {ALICE: "Alice Adams"}
+    assert employees.known(charlies, [ALICE]).names == {ALICE: "Charlie Clark"}
+    assert employees.known(portal, [ALICE]).names == {ALICE: "Alice Adams"}
 
 
 def test_no_transaction_is_open_while_the_portal_is_asked(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,15 +75,16 @@ class Wire:
         """
         sequence, end = self.put(name, **fields), time.monotonic() + seconds
         while time.monotonic() < end:
-            found = self._read(end - time.monotonic())
-            answers = [one for one in found if _answers(one, name, sequence)]
-            for pdu in found:
-                if pdu.command == "enquire_link":
+            answer = None
+            for pdu in self._read(end - time.monotonic()):
+                if pdu.sequence == sequence and pdu.command in {f"{name}_resp", "generic_nack"}:
+                    answer = pdu
+                elif pdu.command == "enquire_link":
                     self.put("enquire_link_resp", pdu.sequence)
-                elif pdu not in answers:
+                else:
                     self._kept.append(pdu)
-            if answers:
-                return answers[0]
+            if answer is not None:
+                return answer
         raise Lost("no answer in time")
 
     def leave(self) -> None:
@@ -144,10 +145,6 @@ class Wire:
                 yield pdu
             elif not kind & 0x80000000:
                 self.put("generic_nack", sequence, UNKNOWN_COMMAND)
-
-
-def _answers(pdu: Pdu, name: str, sequence: int) -> bool:
-    return pdu.sequence == sequence and pdu.command in {f"{name}_resp", "generic_nack"}
 
 
 def _generated(name: str, sequence: int, status: int, fields: Mapping[str, Any]) -> bytes:
