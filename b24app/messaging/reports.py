@@ -104,7 +104,7 @@ def _row(connection_id: int, report: contract.Report, ours: uuid.UUID | None, no
         "detail": storable.text(report.detail)[:300],
         "reason": report.reason if report.reason in Reason.values else Reason.NONE,
         "price": storable.price(report.price),
-        "currency": storable.text(report.currency)[:3],
+        "currency": storable.currency(report.currency),
         "received_at": now,
         "due_at": now,
     }

@@ -76,15 +76,15 @@ class Verdict:
             return cls(
                 kind=Kind.ACCEPTED,
                 ref=storable.text(said.ref)[:128],
-                refs=tuple(storable.text(ref)[:128] for ref in said.refs),
-                parts=storable.count(said.parts),
+                refs=tuple(storable.text(ref)[:128] for ref in said.refs[: storable.MOST_PARTS]),
+                parts=storable.parts(said.parts),
                 price="" if price is None else str(price),
-                currency=storable.text(said.currency)[:3],
+                currency=storable.currency(said.currency),
                 **common,
             )
         kind = next((kind for error, kind in KINDS.items() if isinstance(said, error)), Kind.UNCERTAIN)
         words, code = storable.text(said.words), storable.text(said.code)
-        after = None if said.after is None else min(said.after, LONGEST_PAUSE)
+        after = storable.seconds(said.after, LONGEST_PAUSE)
         return cls(kind=kind, reason=said.reason, code=code, words=words, after=after, **common)
 
     @classmethod
