@@ -32,7 +32,7 @@ class Breakdown(models.Model):
     undelivered = models.IntegerField(default=0)
     failed = models.IntegerField(default=0)
     stopped = models.IntegerField(default=0)  # by a person or a limit: no failure
-    money = models.DecimalField(max_digits=16, decimal_places=5, default=0)
+    money = models.DecimalField(max_digits=30, decimal_places=5, default=0)  # no sum of prices may ever be too large
     took_2 = models.IntegerField(default=0)  # delivered within 2 seconds of being taken by the service
     took_5 = models.IntegerField(default=0)  # within 5, but not 2
     took_10 = models.IntegerField(default=0)
@@ -81,8 +81,8 @@ class MonthBreakdown(Breakdown):
         return f"{self.month:%Y-%m} {self.dimension} {self.value}: {self.messages}"
 
 
-class UncountedClimb(models.Model):
-    """That a message has climbed, until the breakdowns count it; written by the hottest statement, so without keys."""
+class NotedClimb(models.Model):
+    """That a message has climbed: what a breakdown needs to know of it."""
 
     sender_id = models.BigIntegerField()
     day = models.DateField()
@@ -97,5 +97,16 @@ class UncountedClimb(models.Model):
     currency = models.CharField(max_length=3)
     took = models.FloatField(null=True)  # seconds
 
+    class Meta:
+        abstract = True
+
     def __str__(self) -> str:
         return f"{self.was} to {self.became}"
+
+
+class UncountedClimb(NotedClimb):
+    """Until the breakdowns count it; written by the hottest statement, so without keys."""
+
+
+class SetAsideClimb(NotedClimb):
+    """One that raised when it was counted; it keeps its id, by which its dead letter names it."""

@@ -13,7 +13,13 @@ from django.utils import timezone
 from b24app.core.sealing import SealedJSON
 from b24app.messaging import tallies
 from b24app.messaging.advance import advance
-from b24app.messaging.breakdown_models import DayBreakdown, MonthBreakdown, UncountedClimb  # noqa: F401 - for Django
+from b24app.messaging.breakdown_models import (  # noqa: F401 - for Django
+    DayBreakdown,
+    MonthBreakdown,
+    SetAsideClimb,
+    UncountedClimb,
+)
+from b24app.messaging.dead_letter_models import DeadLetter  # noqa: F401
 from b24app.messaging.erasure_models import Erasure  # noqa: F401
 from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber  # noqa: F401
 from b24app.messaging.notice_models import Notice, NoticeRules  # noqa: F401
@@ -312,7 +318,7 @@ class DayTally(models.Model):
     currency = models.CharField(max_length=3, blank=True, default="")
     messages = models.IntegerField(default=0)
     parts = models.IntegerField(default=0)
-    money = models.DecimalField(max_digits=16, decimal_places=5, default=0)
+    money = models.DecimalField(max_digits=30, decimal_places=5, default=0)  # no sum of prices may ever be too large
     last_at = models.DateTimeField(null=True, blank=True)  # when a message last came to count here
 
     class Meta:
