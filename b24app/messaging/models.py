@@ -295,7 +295,7 @@ class DeliveryReport(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["connection", "fingerprint"], name="a_report_comes_once")]
         indexes = [
-            models.Index(fields=["due_at"], name="report_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["connection", "due_at"], name="report_to_settle", condition=Q(due_at__isnull=False)),
             models.Index(fields=["connection", "ref"], name="report_early", condition=Q(message__isnull=True)),
             models.Index(
                 fields=["received_at"], name="report_stray", condition=Q(message__isnull=True, due_at__isnull=True)

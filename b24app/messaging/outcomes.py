@@ -7,25 +7,24 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
-import structlog
 from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
 from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
 from b24app.core.times import backoff
 from b24app.journal import recording
 from b24app.journal.models import Exchange as ExchangeRow
-from b24app.messaging import accounts, stoplist
+from b24app.messaging import accounts, dead_letters, stoplist
+from b24app.messaging.dead_letter_models import Kind as Letter
 from b24app.messaging.guard_models import StopSource
 from b24app.messaging.models import Connection, Message, MessagePart
 from b24app.messaging.statuses import Change, Reason, Status, Wait
 from b24app.messaging.verdicts import Kind, Verdict
 from providers.kit import registry
 from providers.kit.contract import Provider, Reports
-
-log = structlog.get_logger(__name__)
 
 ASK_POLLED = (5, 15, 60, 300, 1800, 7200, 21_600, 86_400)  # seconds after acceptance, one step a time
 ASK_PUSHED = (1800, 10_800, 86_400)  # only what was never reported
@@ -75,41 +74,36 @@ def record_apart(batches: Sequence[Batch]) -> set[int]:
     except AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a service said that we did not expect
-        log.warning("verdicts_written_apart", error=type(error).__name__)
         alone = [Batch(one.connection, one.service, [verdict]) for one in batches for verdict in one.verdicts]
-    return {pk for batch in alone for pk in _record_one(batch)}
+        return {pk for found in work_apart(alone, record, _set_aside, error) for pk in found}
 
 
-def _record_one(batch: Batch) -> set[int]:
-    try:
-        return record([batch])
-    except AWAY:
-        raise
-    except Exception as error:  # noqa: BLE001 - see above
-        known = {"message": batch.verdicts[0].pk, "service": batch.service.code, "error": type(error).__name__}
-        log.error("verdict_cannot_be_kept", **known)
-        return set()
+def _set_aside(batch: Batch, error: Exception) -> None:
+    """Its message stays on the wire until its lease is over; then nobody knows what became of it, which is true."""
+    dead_letters.note(Letter.VERDICT, batch.verdicts[0].pk, error, portal=batch.connection.portal_id)
 
 
 def take_kept(kept: Mapping[str, Any]) -> None:
     """Write verdicts that waited on disk."""
     connection = Connection.objects.get(pk=kept["connection"])
     verdicts = [Verdict.from_json(one) for one in kept["verdicts"]]
-    record([Batch(connection, registry.get(connection.service), verdicts)])
+    record_apart([Batch(connection, registry.get(connection.service), verdicts)])
 
 
 def _reported_early(batches: Sequence[Batch]) -> set[int]:
-    pairs = [
-        (batch.connection.pk, ref)
-        for batch in batches
-        for verdict in batch.verdicts
-        for ref in (verdict.ref, *verdict.refs)
-        if ref
-    ]
-    if not pairs:
+    verdicts = [(batch.connection.pk, verdict) for batch in batches for verdict in batch.verdicts]
+    return rearm_early([(pk, ref) for pk, one in verdicts for ref in (one.ref, *one.refs) if ref])
+
+
+def rearm_early(refs: Sequence[tuple[int, str]]) -> set[int]:
+    """Make due what was reported before a ref was known, given as connection and ref; return the connections.
+
+    Call it wherever a message learns its ref, once that is written.
+    """
+    if not refs:
         return set()
     with database.cursor() as cursor:
-        cursor.execute(EARLY, [timezone.now(), *(list(column) for column in zip(*pairs, strict=True))])
+        cursor.execute(EARLY, [timezone.now(), *(list(column) for column in zip(*refs, strict=True))])
         return {connection for (connection,) in cursor.fetchall()}
 
 

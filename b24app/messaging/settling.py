@@ -1,4 +1,7 @@
-"""Step 3, the second half: what services reported changes the rows, for all connections together."""
+"""Step 3, the second half: what services reported changes the rows, for all connections together.
+
+A report that cannot be applied is set aside with its reason; the others of its batch are applied all the same.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -10,26 +13,32 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.core.deadlock import repeated_on_deadlock
-from b24app.messaging import stoplist
+from b24app.core.isolation import work_apart
+from b24app.core.outage import AWAY
+from b24app.messaging import dead_letters, due_reports, outcomes, stoplist
+from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.guard_models import StopSource
-from b24app.messaging.models import DeliveryReport, Message, MessagePart
+from b24app.messaging.models import Connection, DeliveryReport, Message, MessagePart
 from b24app.messaging.statuses import FINAL, Change, Phase, Reason, Status
 
 AT_ONCE = 500
 GOES_ON_FOR = 10.0  # seconds of a task; then others have their turn
-LOOK_FOR_MESSAGE_AFTER = (60, 600, 3600, 21_600, 86_400)  # seconds; then it belongs to somebody else
+LOOKS = 2  # for the message of a report; then it belongs to somebody else
+LOOK_AGAIN_AFTER = timedelta(seconds=60)
 PARTS_MAY_TAKE = timedelta(hours=1)
 DEFAULT_REASONS = {Status.UNDELIVERED: Reason.UNREACHED, Status.FAILED: Reason.REJECTED}
 
-# A message whose ref is known is found by it; the later branch overwrites the earlier one.
+# The last row of a report counts: our reference before an id of the service's, and of two messages to which it gave
+# the same id the newer one.
 FIND = """
-SELECT r.id, m.id, m.ref, m.phase, m.poll_at FROM messaging_deliveryreport r
+SELECT r.id, m.id, m.ref, m.phase, m.poll_at, 1 AS rank FROM messaging_deliveryreport r
 JOIN messaging_message m ON m.connection_id = r.connection_id AND m.ref = r.ref AND m.ref <> ''
 WHERE r.id = ANY(%s)
 UNION ALL
-SELECT r.id, m.id, m.ref, m.phase, m.poll_at FROM messaging_deliveryreport r
+SELECT r.id, m.id, m.ref, m.phase, m.poll_at, 2 FROM messaging_deliveryreport r
 JOIN messaging_message m ON m.reference = r.reference AND m.connection_id = r.connection_id
 WHERE r.id = ANY(%s)
+ORDER BY rank, 2
 """
 UNDERSTOOD = """
 UPDATE messaging_deliveryreport r SET message_id = w.message_id, due_at = w.due_at, tries = w.tries
@@ -65,7 +74,7 @@ class Found:
 
 
 def settle() -> Settled:
-    """Apply the reports that are due, of all connections, in the order of their coming."""
+    """Apply the reports that are due, by portals in turn and of each in the order of their coming."""
     until = time.monotonic() + GOES_ON_FOR
     pushes: dict[int, datetime] = {}
     while time.monotonic() < until:
@@ -74,29 +83,56 @@ def settle() -> Settled:
             break
         for portal, at in some:
             pushes[portal] = min(at, pushes.get(portal, at))
-    waiting = DeliveryReport.objects.filter(due_at__isnull=False).order_by("due_at")
-    return Settled(waiting.values_list("due_at", flat=True).first(), pushes)
+    return Settled(due_reports.first_due_at(), pushes)
 
 
-@repeated_on_deadlock
 def _settle_some() -> list[tuple[int, datetime]] | None:
     """Portals that want to be told; None when nothing was due."""
-    with transaction.atomic():
-        due = DeliveryReport.objects.filter(due_at__lte=timezone.now()).order_by("due_at")
-        batch = list(due.select_for_update(skip_locked=True)[:AT_ONCE])
-        if not batch:
-            return None
-        changed = _apply(sorted(batch, key=lambda report: report.pk))
+    taken: list[int] = []
+    try:
+        changed = [_settle_due(taken)]
+    except AWAY:
+        raise
+    except Exception as error:  # whatever one of them raises
+        if not taken:
+            raise
+        changed = work_apart(taken, _settle_these, _set_aside, error)
+    if not taken:
+        return None
     with database.cursor() as cursor:
-        cursor.execute(PUSHES, [changed])
+        cursor.execute(PUSHES, [[pk for some in changed for pk in some]])
         return list(cursor.fetchall())
 
 
+@repeated_on_deadlock
+def _settle_due(taken: list[int]) -> list[int]:
+    """Apply a batch of what is due; tells by `taken` which reports it is, also where it raises."""
+    with transaction.atomic():
+        batch = due_reports.take(AT_ONCE)
+        taken[:] = [report.pk for report in batch]
+        return _apply(batch)
+
+
+@repeated_on_deadlock
+def _settle_these(ids: Sequence[int]) -> list[int]:
+    with transaction.atomic():
+        return _apply(due_reports.take_again(ids))
+
+
+def _set_aside(pk: int, error: Exception) -> None:
+    """It is looked at no more until an operator says so."""
+    DeliveryReport.objects.filter(pk=pk).update(due_at=None)
+    portal = Connection.objects.filter(reports=pk).values_list("portal_id", flat=True).first()
+    dead_letters.note(Kind.REPORT, pk, error, portal=portal)
+
+
 def _apply(batch: Sequence[DeliveryReport]) -> list[int]:
-    """Answers the messages that the reports may have changed."""
-    found = _find(batch)
-    parts = _find_parts(batch)
+    """Change what the reports speak of, in the order given; return the messages that may have changed."""
+    if not batch:
+        return []
+    found, parts = _find(batch), _find_parts(batch)
     changes: list[Change] = []
+    named: list[tuple[int, str]] = []  # messages that learn their ref only now
     for report in batch:
         part = parts.get((report.connection_id, report.ref))
         message = found.get(report.pk) or (Found(part.message_id, part.ref, Phase.DONE, None) if part else None)
@@ -104,19 +140,29 @@ def _apply(batch: Sequence[DeliveryReport]) -> list[int]:
             _look_again_later(report)
             continue
         report.message_id, report.due_at = message.pk, None
-        if part is not None:
-            change = _of_part(report, part, message)
-        else:
-            change = _change(message, _climbs_to(message, Status(report.status)), report) if report.status else None
+        change = _changed_by(report, message, part)
         if change is not None and change.status != Status.QUEUED:
             changes.append(change)
+            named += [(report.connection_id, change.ref)] if change.ref else []
     Message.objects.advance(changes)
     stoplist.learn_from((one.pk for one in changes if one.reason == Reason.OPT_OUT), StopSource.REPORT)
+    _understand(batch)
+    outcomes.rearm_early(named)
+    return [change.pk for change in changes]
+
+
+def _changed_by(report: DeliveryReport, message: Found, part: MessagePart | None) -> Change | None:
+    # A service may give an id twice: to a message, and to a part of another one.
+    if part is not None and part.message_id == message.pk:
+        return _of_part(report, part, message)
+    return _change(message, _climbs_to(message, Status(report.status)), report) if report.status else None
+
+
+def _understand(batch: Sequence[DeliveryReport]) -> None:
     rows = [(report.pk, report.message_id, report.due_at, report.tries) for report in batch]
     with database.cursor() as cursor:
         cursor.execute(UNDERSTOOD, [list(column) for column in zip(*rows, strict=True)])
         cursor.execute(FORGOTTEN, [[report.pk for report in batch]])
-    return [change.pk for change in changes]
 
 
 def _find(batch: Sequence[DeliveryReport]) -> Mapping[int, Found]:
@@ -124,7 +170,7 @@ def _find(batch: Sequence[DeliveryReport]) -> Mapping[int, Found]:
     ids = [report.pk for report in batch]
     with database.cursor() as cursor:
         cursor.execute(FIND, [ids, ids])
-        return {report: Found(*message) for report, *message in cursor.fetchall()}
+        return {report: Found(*message) for report, *message, _rank in cursor.fetchall()}
 
 
 def _find_parts(batch: Sequence[DeliveryReport]) -> Mapping[tuple[int, str], MessagePart]:
@@ -134,12 +180,12 @@ def _find_parts(batch: Sequence[DeliveryReport]) -> Mapping[tuple[int, str], Mes
 
 
 def _look_again_later(report: DeliveryReport) -> None:
-    """It may have come before our own record of the send."""
+    """It may have come before our own record of the send, and that arms it again by itself (`outcomes.rearm_early`).
+
+    A second look is the net for a process that was killed between writing a ref and arming what had come before it.
+    """
     report.tries += 1
-    if report.tries > len(LOOK_FOR_MESSAGE_AFTER):
-        report.due_at = None
-    else:
-        report.due_at = timezone.now() + timedelta(seconds=LOOK_FOR_MESSAGE_AFTER[report.tries - 1])
+    report.due_at = None if report.tries >= LOOKS else timezone.now() + LOOK_AGAIN_AFTER
 
 
 def _climbs_to(message: Found, told: Status) -> Status:
@@ -177,5 +223,5 @@ def _of_part(report: DeliveryReport, part: MessagePart, message: Found) -> Chang
             return None
         if not final:
             return None
-    worst = next(status for status in (Status.FAILED, Status.UNDELIVERED, Status.DELIVERED) if status in final)
-    return _change(message, worst, report)
+    worst = next((status for status in (Status.FAILED, Status.UNDELIVERED, Status.DELIVERED) if status in final), None)
+    return None if worst is None else _change(message, worst, report)

@@ -85,7 +85,8 @@ class Verdict:
         kind = next((kind for error, kind in KINDS.items() if isinstance(said, error)), Kind.UNCERTAIN)
         words, code = storable.text(said.words), storable.text(said.code)
         after = storable.seconds(said.after, LONGEST_PAUSE)
-        return cls(kind=kind, reason=said.reason, code=code, words=words, after=after, **common)
+        reason = storable.text(said.reason)[:20]
+        return cls(kind=kind, reason=reason, code=code, words=words, after=after, **common)
 
     @classmethod
     def interrupted(cls, message: Message) -> Self:

@@ -146,13 +146,38 @@ def test_a_report_never_leaves_the_connection_of_its_address(sent: Message, conn
     assert sent.status == Status.SENT
 
 
-def test_a_report_for_nobody_is_looked_for_less_and_less_and_then_given_up(connection: Connection) -> None:
+def test_a_report_for_nobody_is_looked_for_twice_and_then_given_up(connection: Connection) -> None:
     reports.keep(connection.pk, [report("somebody-elses", "delivered")])
-    for _ in range(6):
-        DeliveryReport.objects.update(due_at=timezone.now())
-        settling.settle()
+    settling.settle()
     kept = DeliveryReport.objects.get()
-    assert (kept.tries, kept.due_at, kept.message_id) == (6, None, None)
+    assert kept.due_at is not None
+    assert timedelta(seconds=55) < kept.due_at - timezone.now() < timedelta(seconds=61)
+    DeliveryReport.objects.update(due_at=timezone.now())
+    settling.settle()
+    kept.refresh_from_db()
+    assert (kept.tries, kept.due_at, kept.message_id) == (2, None, None)
+
+
+def test_a_report_given_up_is_applied_when_its_ref_is_written_at_last(sender: Sender) -> None:
+    message = wish(sender)
+    Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
+    message.refresh_from_db()
+    reports.keep(sender.connection_id, [report("SM-early", "delivered")])
+    DeliveryReport.objects.update(tries=2, due_at=None)
+    record([Batch(sender.connection, Twilio, [Verdict.of(message, contract.Accepted(ref="SM-early"), [])])])
+    settling.settle()
+    assert Message.objects.get().status == Status.DELIVERED
+
+
+def test_a_report_given_up_is_applied_when_another_report_brings_its_ref(sender: Sender) -> None:
+    message = wish(sender)
+    Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
+    reports.keep(sender.connection_id, [report("SM1", "delivered")])
+    DeliveryReport.objects.update(tries=2, due_at=None)
+    reports.keep(sender.connection_id, [report("SM1", "sent")], message.reference.hex)
+    settling.settle()
+    message.refresh_from_db()
+    assert (message.status, message.ref) == (Status.DELIVERED, "SM1")
 
 
 @pytest.mark.parametrize(
