@@ -1,6 +1,5 @@
 """Balances are asked for once a day, and after a refusal for lack of money; never while something is being sent."""
 
-import time
 from datetime import timedelta
 
 import structlog
@@ -8,7 +7,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from b24app.core import stopping
-from b24app.messaging import connections
+from b24app.core.isolation import work_each
+from b24app.messaging import connections, dead_letters
+from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.models import Connection, ConnectionState
 from providers.kit import registry
 from providers.kit.errors import SmsError
@@ -22,13 +23,16 @@ EVERY = timedelta(days=1)
 
 def refresh(seconds: float = ROUND) -> int:
     """Ask for some balances that are a day old, for about so long at most; answers how many were learnt."""
-    until, learnt = time.monotonic() + seconds, 0
-    for connection in _due():
-        if time.monotonic() > until or stopping.asked():
-            break
-        if _claim(connection):
-            learnt += _ask(connection)
-    return learnt
+    return sum(work_each(stopping.in_time(_due(), seconds), _refresh, _set_aside))
+
+
+def _refresh(connection: Connection) -> bool:
+    return _claim(connection) and _ask(connection)
+
+
+def _set_aside(connection: Connection, error: Exception) -> None:
+    """It was asked for, so it is due again only tomorrow."""
+    dead_letters.note(Kind.BALANCE, connection.pk, error, portal=connection.portal_id, retry=True)
 
 
 def _due() -> list[Connection]:

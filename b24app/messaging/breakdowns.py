@@ -4,13 +4,19 @@ A batch of 200 climbs touches a few tallies but two hundred breakdowns, so that 
 statement dearer by half. A note costs next to nothing, and by the thousand they are counted at a fraction of the price.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db import connection as database
+from django.db import transaction
 from django.utils import timezone
 
 from b24app.core.deadlock import repeated_on_deadlock
-from b24app.messaging.breakdown_models import TIMES, TOOK, Dimension
+from b24app.core.isolation import work_apart
+from b24app.core.outage import AWAY
+from b24app.messaging import dead_letters
+from b24app.messaging.breakdown_models import TIMES, TOOK, Dimension, NotedClimb, UncountedClimb
+from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.statuses import Origin, Reason, Status
 
 AT_ONCE = 5000
@@ -75,10 +81,10 @@ _KEPT = f"""WHERE side.day < %s AND (
     SELECT true FROM messaging_monthbreakdown k
     WHERE k.portal_id = s.portal_id AND k.dimension = '{Dimension.SOURCE}' AND k.month = {_MONTH} LIMIT 1)"""  # noqa: S608
 # What belongs to nobody any more is dropped: its sender has been erased.
-COUNT = f"""
+_COUNT = f"""
 WITH gone AS (
     DELETE FROM messaging_uncountedclimb WHERE id IN (
-        SELECT id FROM messaging_uncountedclimb ORDER BY id LIMIT {AT_ONCE} FOR UPDATE SKIP LOCKED)
+        SELECT id FROM messaging_uncountedclimb {{which}} FOR UPDATE SKIP LOCKED)
     RETURNING *
 ), side AS (
     SELECT sender_id, day, country, source, author_id, became AS word, 1 AS sign, price, currency, took FROM gone
@@ -90,6 +96,14 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone
 """  # noqa: S608 - made of constants
+COUNT = _COUNT.format(which=f"ORDER BY id LIMIT {AT_ONCE}")
+COUNT_THESE = _COUNT.format(which="WHERE id = ANY(%s) ORDER BY id")
+_NAMES = ", ".join(field.attname for field in NotedClimb._meta.local_fields)
+SET_ASIDE = f"""
+WITH gone AS (DELETE FROM messaging_uncountedclimb WHERE id = %s RETURNING id, {_NAMES}), kept AS (
+    INSERT INTO messaging_setasideclimb (id, {_NAMES}) SELECT * FROM gone)
+SELECT s.portal_id FROM gone JOIN messaging_sender s ON s.id = gone.sender_id
+"""  # noqa: S608 - made of the model's own columns
 
 
 def count_climbs() -> int:
@@ -103,8 +117,32 @@ def count_climbs() -> int:
     return total
 
 
-@repeated_on_deadlock
 def _count_some() -> int:
-    with database.cursor() as cursor:
-        cursor.execute(COUNT, [timezone.now().date().replace(day=1)])
+    """How many climbs were counted or set aside."""
+    try:
+        return _count(COUNT)
+    except AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever one of them raises
+        ids = list(UncountedClimb.objects.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+        work_apart(ids, _count_these, _set_aside, error)
+        return len(ids)
+
+
+def _count_these(ids: Sequence[int]) -> int:
+    return _count(COUNT_THESE, list(ids))
+
+
+@repeated_on_deadlock
+def _count(sql: str, *values: Any) -> int:
+    with transaction.atomic(), database.cursor() as cursor:
+        cursor.execute(sql, [*values, timezone.now().date().replace(day=1)])
         return int(cursor.fetchone()[0])
+
+
+def _set_aside(pk: int, error: Exception) -> None:
+    """It goes to a table of its own, as it is, from which it can be counted again."""
+    with transaction.atomic(), database.cursor() as cursor:
+        cursor.execute(SET_ASIDE, [pk])
+        (portal,) = cursor.fetchone() or (None,)
+        dead_letters.note(Kind.CLIMB, pk, error, portal=portal)

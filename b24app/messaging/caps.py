@@ -16,6 +16,9 @@ from django.db import connection as database
 from django.db.models import Sum
 from django.utils import timezone
 
+from b24app.core.isolation import work_isolated
+from b24app.messaging import dead_letters
+from b24app.messaging.dead_letter_models import Kind as Letter
 from b24app.messaging.guard_models import CapUse
 
 KEPT = timedelta(days=3)
@@ -124,8 +127,17 @@ def use_of(windows: Iterable[Window]) -> dict[Window, int]:
 
 def forget_old() -> int:
     """Remove the counts of windows long over; answers how many."""
-    old = CapUse.objects.filter(since__lt=timezone.now() - KEPT).order_by("since").values_list("pk", flat=True)[:5000]
-    return CapUse.objects.filter(pk__in=list(old)).delete()[0]
+    held = [int(key) for key in dead_letters.held(Letter.CAP)]
+    old = CapUse.objects.filter(since__lt=timezone.now() - KEPT).exclude(pk__in=held).order_by("since")
+    return sum(work_isolated(list(old.values_list("pk", flat=True)[:5000]), _delete, _set_aside))
+
+
+def _delete(ids: Sequence[int]) -> int:
+    return CapUse.objects.filter(pk__in=list(ids)).delete()[0]
+
+
+def _set_aside(pk: int, error: Exception) -> None:
+    dead_letters.note(Letter.CAP, pk, error, retry=True)
 
 
 def recipient_key(number: str) -> str:

@@ -4,9 +4,11 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
+from b24app.core.isolation import work_each
 from b24app.journal import pruning
-from b24app.messaging import retention
-from b24app.messaging.breakdown_models import DayBreakdown, MonthBreakdown, UncountedClimb
+from b24app.messaging import dead_letters, retention
+from b24app.messaging.breakdown_models import DayBreakdown, MonthBreakdown, SetAsideClimb, UncountedClimb
+from b24app.messaging.dead_letter_models import DeadLetter, Kind
 from b24app.messaging.guard_models import CapUse, StoppedNumber
 from b24app.messaging.models import NEWEST_FIRST, Connection, DayTally, Message, Sender
 from b24app.portals.models import Portal
@@ -16,8 +18,13 @@ AT_ONCE = 2000
 
 def erase_due() -> None:
     """Go on forgetting the portals whose time has come; a portal that came back meanwhile is left alone."""
-    for portal in Portal.objects.filter(erase_at__lte=timezone.now(), uninstalled_at__isnull=False)[:10]:
-        _erase_some(portal)
+    due = Portal.objects.filter(erase_at__lte=timezone.now(), uninstalled_at__isnull=False)
+    held = [int(key) for key in dead_letters.held(Kind.LEAVING)]
+    work_each(due.exclude(pk__in=held).order_by("erase_at")[:10], _erase_some, _set_aside)
+
+
+def _set_aside(portal: Portal, error: Exception) -> None:
+    dead_letters.note(Kind.LEAVING, portal.pk, error, portal=portal.pk, retry=True)
 
 
 def _erase_some(portal: Portal) -> None:
@@ -38,7 +45,10 @@ def _erase_some(portal: Portal) -> None:
         if Portal.objects.select_for_update().filter(pk=portal.pk, erase_at__isnull=False).exists():
             # That no message names them any more is found by reading the table: no index begins with them alone.
             cursor.execute("SET LOCAL statement_timeout = 0")
-            UncountedClimb.objects.filter(sender_id__in=Sender.objects.filter(portal=portal).values("pk")).delete()
+            senders = Sender.objects.filter(portal=portal).values("pk")
+            UncountedClimb.objects.filter(sender_id__in=senders).delete()
+            SetAsideClimb.objects.filter(sender_id__in=senders).delete()
+            DeadLetter.objects.filter(portal_id=portal.pk).delete()
             MonthBreakdown.objects.filter(portal=portal).delete()
             DayBreakdown.objects.filter(portal=portal).delete()
             DayTally.objects.filter(portal=portal).delete()

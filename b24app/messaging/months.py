@@ -4,7 +4,6 @@ A month is kept with all of its days or not at all. What climbs in a kept month 
 statement writes to the table of months, and so it and `_keep`, which lets nobody write there, never run side by side.
 """
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,9 +12,12 @@ from django.db import connection as database
 from django.db import transaction
 
 from b24app.core import stopping
+from b24app.core.isolation import work_each
 from b24app.core.outage import AWAY
+from b24app.messaging import dead_letters
 from b24app.messaging.breakdown_models import Dimension
 from b24app.messaging.breakdowns import COUNTS
+from b24app.messaging.dead_letter_models import Kind
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +35,7 @@ _KEPT = f"""
 # One look into an index for each portal and month; as joins, whole tables might be read.
 DUE = f"""
 SELECT p.id, m.month FROM portals_portal p CROSS JOIN unnest(%s::date[]) AS m(month)
-WHERE NOT {_KEPT.format(portal="p.id", month="m.month")}
+WHERE p.id <> ALL(%s) AND NOT {_KEPT.format(portal="p.id", month="m.month")}
     AND (SELECT true {_DAYS.format(portal="p.id", month="m.month", dimension=f"= '{Dimension.SOURCE}'")} LIMIT 1)
 LIMIT {AT_ONCE}
 """  # noqa: S608 - made of constants
@@ -51,19 +53,24 @@ GROUP BY 1, 2, 4, 5, 6
 
 def sum_up(seconds: float = ROUND) -> int:
     """Sum up months of portals, for about so long at most; answers how many."""
-    until, kept = time.monotonic() + seconds, 0
     try:
-        with database.cursor() as cursor:
-            cursor.execute(DUE, [list(over(datetime.now(UTC).date()))])
-            due: list[tuple[int, date]] = cursor.fetchall()
-        for portal_id, month in due:
-            if time.monotonic() > until or stopping.asked():
-                break
-            _keep(portal_id, month)
-            kept += 1
+        due = _due(sorted(map(int, dead_letters.held(Kind.MONTH))))
+        return len(work_each(stopping.in_time(due, seconds), _keep, _set_aside))
     except AWAY as error:
         log.warning("months_stopped", error=type(error).__name__)
-    return kept
+        return 0
+
+
+def _due(held: Sequence[int]) -> list[tuple[int, date]]:
+    """Portals, but for those held, each with a month that is to be summed up."""
+    with database.cursor() as cursor:
+        cursor.execute(DUE, [list(over(datetime.now(UTC).date())), held])
+        return list(cursor.fetchall())
+
+
+def _set_aside(due: tuple[int, date], error: Exception) -> None:
+    portal_id, _month = due
+    dead_letters.note(Kind.MONTH, portal_id, error, portal=portal_id, retry=True)
 
 
 def over(today: date) -> Sequence[date]:
@@ -74,7 +81,8 @@ def over(today: date) -> Sequence[date]:
     return found[1:]
 
 
-def _keep(portal_id: int, month: date) -> None:
+def _keep(due: tuple[int, date]) -> None:
+    portal_id, month = due
     with transaction.atomic(), database.cursor() as cursor:
         # Waits for those who count, and they for us: for one month of one portal, while climbs go on being noted.
         cursor.execute("LOCK TABLE messaging_monthbreakdown IN SHARE ROW EXCLUSIVE MODE")

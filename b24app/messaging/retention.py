@@ -7,7 +7,8 @@ neither the others nor the sending.
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,9 +22,12 @@ from django.utils import timezone
 
 from b24app.core import stopping
 from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core.isolation import work_each, work_isolated
 from b24app.core.outage import AWAY
 from b24app.journal import pruning
 from b24app.journal.models import Exchange
+from b24app.messaging import dead_letters
+from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.models import NEWEST_FIRST, DeliveryReport, Message, MessagePart
 from b24app.portals.models import Portal
 
@@ -37,42 +41,69 @@ NOBODYS_EXCHANGES = timedelta(days=30)
 OLDEST_FIRST = tuple(name.removeprefix("-") for name in NEWEST_FIRST)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
-Batch = Callable[[], int]
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is done a thousand rows at a time; `work` answers of how many. Its key names it where it raises."""
+
+    step: str
+    portal_id: int | None
+    work: Callable[[], int]
+
+    @property
+    def key(self) -> str:
+        return f"{self.step}:{self.portal_id or 0}"
 
 
 def prune(seconds: float = ROUND) -> int:
     """Work for about so long at most; answers how many rows went or were emptied."""
-    until, gone = time.monotonic() + seconds, 0
     try:
         batches = deque(_due(timezone.now()))
-        while batches and time.monotonic() < until and not stopping.asked():
-            batch, started = batches.popleft(), time.monotonic()
-            count = batch()
-            gone += count
-            stopping.wait(time.monotonic() - started)  # half of the disk's time is for the others
-            if count >= AT_ONCE:
-                batches.append(batch)
+        return sum(work_each(stopping.in_time(_in_turn(batches), seconds), partial(_work, batches), _set_aside))
     except AWAY as error:
         log.warning("pruning_stopped", error=type(error).__name__)
-    return gone
+        return 0
+
+
+def _in_turn(batches: deque[Batch]) -> Iterator[Batch]:
+    while batches:
+        yield batches.popleft()
+
+
+def _work(batches: deque[Batch], batch: Batch) -> int:
+    started = time.monotonic()
+    count = batch.work()
+    stopping.wait(time.monotonic() - started)  # half of the disk's time is for the others
+    if count >= AT_ONCE:
+        batches.append(batch)
+    return count
+
+
+def _set_aside(batch: Batch, error: Exception) -> None:
+    """It is left out for a while, longer each time."""
+    dead_letters.note(Kind.RETENTION, batch.key, error, portal=batch.portal_id, retry=True)
 
 
 def _due(now: datetime) -> list[Batch]:
     """A batch for everything that is due; in random order, for a round may end before the last."""
     hour = now.replace(minute=0, second=0, microsecond=0)  # so that a portal is visited for an hour's rows at a time
-    batches: list[Batch] = [
-        partial(_drop_strays, now - STRAYS),
-        partial(pruning.prune, None, now - NOBODYS_EXCHANGES, AT_ONCE),
+    batches = [
+        Batch("strays", None, partial(_drop_strays, now - STRAYS)),
+        Batch("nobody", None, partial(pruning.prune, None, now - NOBODYS_EXCHANGES, AT_ONCE)),
     ]
     messages = Message.objects.filter(portal=OuterRef("pk"))
     with_texts = messages.filter(received_at__gte=Coalesce(OuterRef("texts_emptied_to"), Value(LONG_AGO)))
     exchanges = Exchange.objects.filter(portal_id=OuterRef("pk"))
     due = _portals(with_texts.filter(received_at__lt=_before(hour, "keep_texts")))
-    batches += [partial(_empty, one.pk, hour - one.keep_texts) for one in due]
+    batches += [Batch("texts", one.pk, partial(_empty, one.pk, hour - one.keep_texts)) for one in due]
     due = _portals(messages.filter(received_at__lt=_before(hour, "keep_messages")))
-    batches += [partial(_drop, one.pk, hour - one.keep_messages) for one in due]
+    batches += [Batch("messages", one.pk, partial(_drop, one.pk, hour - one.keep_messages)) for one in due]
     due = _portals(exchanges.filter(at__lt=_before(hour, "keep_exchanges")))
-    batches += [partial(pruning.prune, one.pk, hour - one.keep_exchanges, AT_ONCE) for one in due]
+    batches += [
+        Batch("exchanges", one.pk, partial(pruning.prune, one.pk, hour - one.keep_exchanges, AT_ONCE)) for one in due
+    ]
+    held = dead_letters.held(Kind.RETENTION)
+    batches = [batch for batch in batches if batch.key not in held]
     random.shuffle(batches)
     return batches
 
@@ -126,9 +157,18 @@ def forget(messages: Sequence[int]) -> None:
 
 
 def _drop_strays(before: datetime) -> int:
-    """Reports that were given up: no message of ours has their ref."""
+    """Reports that were given up: no message of ours has their ref. They are of many portals."""
     strays = DeliveryReport.objects.filter(message=None, due_at=None, received_at__lt=before).order_by("received_at")
-    with transaction.atomic():
-        batch = list(strays.select_for_update(skip_locked=True).values_list("pk", flat=True)[:AT_ONCE])
-        DeliveryReport.objects.filter(pk__in=batch).delete()
-    return len(batch)
+    held = [int(key) for key in dead_letters.held(Kind.STRAY)]
+    ids = list(strays.exclude(pk__in=held).values_list("pk", flat=True)[:AT_ONCE])
+    work_isolated(ids, _delete_strays, _set_stray_aside)
+    return len(ids)
+
+
+def _delete_strays(ids: Sequence[int]) -> None:
+    # Not one that was made due again meanwhile, for its message has turned up.
+    DeliveryReport.objects.filter(pk__in=list(ids), message=None, due_at=None).delete()
+
+
+def _set_stray_aside(pk: int, error: Exception) -> None:
+    dead_letters.note(Kind.STRAY, pk, error, retry=True)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from b24app.core import spool
+from b24app.core.isolation import SetAside, work_each
 from b24app.journal.models import Exchange
 from b24app.portals import bitrix, exchanges, reactions
 from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer, Pair
@@ -152,26 +153,32 @@ def take_kept(record: Mapping[str, Any]) -> None:
     )
 
 
-def due_for_keep_alive(limit: int = 100) -> list[PortalToken]:
+def due_for_keep_alive(limit: int = 100, *, without: Collection[int] = ()) -> list[PortalToken]:
     """Tokens that nobody has renewed for four months, oldest first, of portals that may be called."""
     now = timezone.now()
     return list(
         PortalToken.objects.filter(dead_reason="", is_admin=True, refreshed_at__lt=now - KEEP_ALIVE_AFTER)
         .exclude(refresh="")
+        .exclude(pk__in=list(without))
         .filter(portal__uninstalled_at=None, portal__suspension="")
         .select_related("portal")
         .order_by("refreshed_at")[:limit]
     )
 
 
-def keep_alive() -> int:
-    """Renew what `due_for_keep_alive` names; answers how many were. Troubles are on the rows afterwards."""
-    renewed = 0
-    for token in due_for_keep_alive():
-        with suppress(PortalError, Dead):
-            renew(token.portal, token)
-            renewed += 1
-    return renewed
+def keep_alive(set_aside: SetAside[PortalToken], *, without: Collection[int] = ()) -> int:
+    """Renew what `due_for_keep_alive` names; answers how many were. Troubles are on the rows afterwards.
+
+    A token whose renewal raises anything else goes to `set_aside`, and the others are renewed all the same.
+    """
+    return sum(work_each(due_for_keep_alive(without=without), _keep_one_alive, set_aside))
+
+
+def _keep_one_alive(token: PortalToken) -> bool:
+    with suppress(PortalError, Dead):
+        renew(token.portal, token)
+        return True
+    return False
 
 
 def _lease(token: PortalToken) -> bool:
