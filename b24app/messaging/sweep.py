@@ -6,10 +6,12 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from b24app.messaging import noticing
+from b24app.core.isolation import work_isolated
+from b24app.messaging import dead_letters, due_reports, noticing
+from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.dispatch import BOUND
 from b24app.messaging.erasure_models import Erasure
-from b24app.messaging.models import Connection, DeliveryReport, Message
+from b24app.messaging.models import Connection, Message
 from b24app.messaging.notice_models import Notice
 from b24app.messaging.statuses import Phase, Status
 from b24app.portals.models import Portal
@@ -29,19 +31,21 @@ def to_drain() -> Sequence[tuple[int, bool]]:
     lost = Exists(mine.filter(phase=Phase.ON_WIRE, lease_until__lt=now))
     held = Q(lease_until__gt=now) | Q(throttled_until__gt=now) | Q(breaker_until__gt=now)
     rows = Connection.objects.filter(due | lost, portal__uninstalled_at=None).exclude(held)
-    rows = rows.exclude(service__in=BOUND)
+    rows = rows.exclude(service__in=BOUND).exclude(pk__in=_held(Kind.ACCOUNT))
     return list(rows.values_list("pk", "slow")[:AT_ONCE])
 
 
 def reports_are_due() -> bool:
     """Whether there are reports to apply."""
-    return DeliveryReport.objects.filter(due_at__lte=timezone.now()).exists()
+    first = due_reports.first_due_at()
+    return first is not None and first <= timezone.now()
 
 
 def to_poll() -> Sequence[tuple[int, bool]]:
     """Connections whose service wants to be asked."""
     due = Message.objects.filter(connection=OuterRef("pk"), poll_at__lte=timezone.now())
     rows = Connection.objects.filter(Exists(due), portal__uninstalled_at=None)
+    rows = rows.exclude(pk__in=dead_letters.held_ids("poll"))
     return list(rows.values_list("pk", "slow")[:AT_ONCE])
 
 
@@ -49,7 +53,7 @@ def to_push() -> Sequence[int]:
     """Portals that want to be told."""
     now = timezone.now()
     due = Message.objects.filter(portal=OuterRef("pk"), push_at__lte=now)
-    rows = Portal.objects.installed().filter(Exists(due))
+    rows = Portal.objects.installed().filter(Exists(due)).exclude(pk__in=dead_letters.held_ids("push"))
     rows = rows.exclude(Q(push_lease_until__gt=now) | Q(rest_after__gt=now) | Q(push_after__gt=now))
     rows = rows.exclude(suspended_until__gt=now)
     return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:AT_ONCE])
@@ -60,13 +64,15 @@ def to_notify() -> Sequence[int]:
     now = timezone.now()
     due = Notice.objects.filter(portal=OuterRef("pk"), due_at__lte=now)
     rows = Portal.objects.installed().filter(Q(Exists(due)) | noticing.unnoticed())
+    rows = rows.exclude(pk__in=dead_letters.held_ids("notify"))
     rows = rows.exclude(rest_after__gt=now).exclude(suspended_until__gt=now)
     return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:AT_ONCE])
 
 
 def to_erase() -> Sequence[int]:
     """Orders to forget a number that are not done yet."""
-    return list(Erasure.objects.filter(due_at__lte=timezone.now()).values_list("pk", flat=True)[:AT_ONCE])
+    rows = Erasure.objects.filter(due_at__lte=timezone.now()).exclude(pk__in=dead_letters.held_ids("erase"))
+    return list(rows.values_list("pk", flat=True)[:AT_ONCE])
 
 
 def to_visit() -> Sequence[int]:
@@ -79,6 +85,7 @@ def to_visit() -> Sequence[int]:
     day_old = Q(senders_checked_at__lt=now - timedelta(days=1)) & live
     month_old = Q(senders_checked_at__lt=now - timedelta(days=30))
     rows = Portal.objects.installed().filter(no_token_since=None, suspension="").filter(day_old | month_old)
+    rows = rows.exclude(pk__in=dead_letters.held_ids("reconcile"))
     return list(rows.values_list("pk", flat=True)[:50])
 
 
@@ -92,5 +99,17 @@ def tell_long_waits() -> int:
         received_at__lt=timezone.now() - LONG_WAIT,
     )
     # In the order of its index: without it the planner would rather read the whole table.
-    oldest = waiting.order_by("received_at").values_list("pk", flat=True)[:AT_ONCE]
-    return Message.objects.filter(pk__in=list(oldest)).update(push_at=timezone.now())
+    oldest = waiting.exclude(pk__in=_held(Kind.STATUS)).order_by("received_at").values_list("pk", flat=True)[:AT_ONCE]
+    return sum(work_isolated(list(oldest), _tell, _set_aside))
+
+
+def _tell(messages: Sequence[int]) -> int:
+    return Message.objects.filter(pk__in=list(messages)).update(push_at=timezone.now())
+
+
+def _set_aside(pk: int, error: Exception) -> None:
+    dead_letters.note(Kind.STATUS, pk, error, retry=True)
+
+
+def _held(kind: Kind) -> list[int]:
+    return [int(key) for key in dead_letters.held(kind)]

@@ -11,6 +11,7 @@ from b24app.messaging import (
     board,
     breakdowns,
     caps,
+    dead_letters,
     erasing,
     forgetting,
     months,
@@ -18,16 +19,20 @@ from b24app.messaging import (
     push,
     reports,
     retention,
+    rounds,
     senders,
     settling,
     sweep,
     timeline,
 )
+from b24app.messaging.dead_letter_models import Kind
+from b24app.messaging.dead_letters import noted_task
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.lanes import COME_BACK, SlowLane
+from b24app.messaging.rounds import Steps
 from b24app.portals import employees, placements, tokens
 from b24app.portals.errors import PortalError
-from b24app.portals.models import Portal
+from b24app.portals.models import Portal, PortalToken
 
 slow = SlowLane()
 
@@ -60,6 +65,7 @@ def settle(_all: int = 0, when: str = bell.When.NOW) -> None:
 
 
 @shared_task(name="b24app.messaging.tasks.poll")
+@noted_task("poll")
 def poll(connection_id: int, when: str = bell.When.NOW) -> None:
     """Step 3, the other way round: the service is asked."""
     bell.heard("poll", connection_id, when)
@@ -71,6 +77,7 @@ def poll(connection_id: int, when: str = bell.When.NOW) -> None:
 
 
 @shared_task(name="b24app.messaging.tasks.push")
+@noted_task("push")
 def tell(portal_id: int, when: str = bell.When.NOW) -> None:
     """Step 4: the portal is told."""
     bell.heard("push", portal_id, when)
@@ -81,6 +88,7 @@ def tell(portal_id: int, when: str = bell.When.NOW) -> None:
 
 
 @shared_task(name="b24app.messaging.tasks.reconcile")
+@noted_task("reconcile")
 def reconcile(portal_id: int, when: str = bell.When.NOW) -> None:
     """The portal's senders and tabs are made equal to ours; its troubles are on its row already."""
     bell.heard("reconcile", portal_id, when)
@@ -93,6 +101,7 @@ def reconcile(portal_id: int, when: str = bell.When.NOW) -> None:
 
 
 @shared_task(name="b24app.messaging.tasks.note")
+@noted_task("note")
 def note(portal_id: int, when: str = bell.When.NOW) -> None:
     """What was sent from CRM cards is noted in their timelines."""
     bell.heard("note", portal_id, when)
@@ -103,6 +112,7 @@ def note(portal_id: int, when: str = bell.When.NOW) -> None:
 
 
 @shared_task(name="b24app.messaging.tasks.notify")
+@noted_task("notify")
 def notify(portal_id: int, when: str = bell.When.NOW) -> None:
     """The portal's administrators are told what went wrong, and what is well again."""
     bell.heard("notify", portal_id, when)
@@ -113,6 +123,7 @@ def notify(portal_id: int, when: str = bell.When.NOW) -> None:
 
 
 @shared_task(name="b24app.messaging.tasks.names")
+@noted_task("names")
 def names(portal_id: int, user_ids: list[int]) -> None:
     """A portal is asked what its employees are called; while it does not say, they keep their numbers."""
     with slow.place(("portal", portal_id)) as free, suppress(PortalError):
@@ -121,6 +132,7 @@ def names(portal_id: int, user_ids: list[int]) -> None:
 
 
 @shared_task(name="b24app.messaging.tasks.erase")
+@noted_task("erase")
 def erase(erasure_id: int, when: str = bell.When.NOW) -> None:
     """A number is forgotten, a piece at a time."""
     bell.heard("erase", erasure_id, when)
@@ -129,35 +141,80 @@ def erase(erasure_id: int, when: str = bell.When.NOW) -> None:
         bell.erase(erasure_id, at=again)
 
 
+def _ring_to_drain() -> None:
+    for connection_id, slow in sweep.to_drain():
+        bell.drain(connection_id, slow=slow)
+
+
+def _ring_to_settle() -> None:
+    if sweep.reports_are_due():
+        bell.settle()
+
+
+def _ring_to_poll() -> None:
+    for connection_id, slow in sweep.to_poll():
+        bell.poll(connection_id, slow=slow)
+
+
+def _ring_to_push() -> None:
+    for portal_id in sweep.to_push():
+        bell.push(portal_id)
+
+
+def _ring_to_notify() -> None:
+    for portal_id in sweep.to_notify():
+        bell.notify(portal_id)
+
+
+def _ring_to_erase() -> None:
+    for erasure_id in sweep.to_erase():
+        bell.erase(erasure_id)
+
+
+def _ring_to_reconcile() -> None:
+    for portal_id in sweep.to_visit():
+        bell.reconcile(portal_id)
+
+
+def _keep_tokens_alive() -> None:
+    held = [int(key) for key in dead_letters.held(Kind.TOKEN)]
+    tokens.keep_alive(_set_token_aside, without=held)
+
+
+def _set_token_aside(token: PortalToken, error: Exception) -> None:
+    dead_letters.note(Kind.TOKEN, token.pk, error, portal=token.portal_id, retry=True)
+
+
+SWEEP: Steps = {
+    "tell_long_waits": sweep.tell_long_waits,
+    "to_drain": _ring_to_drain,
+    "to_settle": _ring_to_settle,
+    "to_poll": _ring_to_poll,
+    "to_push": _ring_to_push,
+    "to_notify": _ring_to_notify,
+    "to_erase": _ring_to_erase,
+    "count_climbs": breakdowns.count_climbs,
+}
+CARE: Steps = {
+    "to_reconcile": _ring_to_reconcile,
+    "keep_tokens_alive": _keep_tokens_alive,
+    "erase_portals": erasing.erase_due,
+    "sum_up_months": months.sum_up,
+    "prune": retention.prune,
+    "forget_caps": caps.forget_old,
+    "refresh_balances": balances.refresh,
+    "forget_healed": dead_letters.forget_healed,
+}
+
+
 @shared_task(name="b24app.messaging.tasks.sweep")
 def look_round() -> None:
     """Every ten seconds: ring for everything the rows show is due. Losing all of Redis costs one round."""
-    if not bell.begin_sweep():
-        return
-    sweep.tell_long_waits()
-    for connection_id, slow in sweep.to_drain():
-        bell.drain(connection_id, slow=slow)
-    if sweep.reports_are_due():
-        bell.settle()
-    for connection_id, slow in sweep.to_poll():
-        bell.poll(connection_id, slow=slow)
-    for portal_id in sweep.to_push():
-        bell.push(portal_id)
-    for portal_id in sweep.to_notify():
-        bell.notify(portal_id)
-    for erasure_id in sweep.to_erase():
-        bell.erase(erasure_id)
-    breakdowns.count_climbs()
+    if bell.begin_sweep():
+        rounds.run(SWEEP)
 
 
 @shared_task(name="b24app.messaging.tasks.care")
 def care() -> None:
     """Every few minutes: visit portals that were not looked at for long, keep tokens alive, forget and prune."""
-    for portal_id in sweep.to_visit():
-        bell.reconcile(portal_id)
-    tokens.keep_alive()
-    erasing.erase_due()
-    months.sum_up()
-    retention.prune()
-    caps.forget_old()
-    balances.refresh()
+    rounds.run(CARE)
