@@ -9,7 +9,7 @@ from django.db import connections
 
 from b24app.core import spool, stopping
 from b24app.doors import events, from_portal, from_service
-from b24app.messaging import claims, outcomes
+from b24app.messaging import outcomes, preparing
 from b24app.messaging.smpp import receipts
 from b24app.portals import tokens
 
@@ -25,7 +25,7 @@ HANDLERS: Mapping[str, spool.Handler] = {
     "unsigned": events.take_kept,
     "receipts": receipts.take_kept,
     "verdicts": outcomes.take_kept,
-    "claim": claims.give_back,
+    "claim": preparing.give_back,
 }
 
 

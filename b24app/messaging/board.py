@@ -6,7 +6,7 @@ accounts say in the same moment is one transaction.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from b24app.core import spool, stopping
 from b24app.core.outage import AWAY
-from b24app.messaging import bell, budget, claims, guards, outcomes, sending
+from b24app.messaging import bell, budget, claims, outcomes, preparing
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.holding import LINGER, Holding
 from b24app.messaging.models import Message, Sender
@@ -159,7 +159,7 @@ class Board:
     def _give_back(self) -> None:
         """The database went away during a claim: what it may have handed out all the same was never sent."""
         while self.doubts:
-            claims.give_back(self.doubts[0])
+            preparing.give_back(self.doubts[0])
             del self.doubts[0]
 
     # -- flying ----------------------------------------------------------------------------------------------------
@@ -170,8 +170,7 @@ class Board:
             return
         lease = timezone.now() + claims.MESSAGE_LEASE
         self.doubts.append({"connections": [want.connection for want in wants], "lease": lease.isoformat()})
-        messages = guards.sift(self._without_the_dead(claims.claim(self.held.holder, wants, lease)))
-        sending.know_senders(self.drains, messages)
+        messages = preparing.prepare(self.drains, self.held.holder, wants, lease)
         self.doubts.pop()
         for message in messages:
             drain = self.drains[message.connection_id]
@@ -179,17 +178,6 @@ class Board:
             self.threads.submit(self._fly, drain, message, drain.senders[message.sender_id])
         for pk in {message.connection_id for message in messages}:
             self.drains[pk].claims += 1
-
-    def _without_the_dead(self, messages: Iterable[Message]) -> list[Message]:
-        now = timezone.now()
-        alive: list[Message] = []
-        dead: dict[int, list[Message]] = defaultdict(list)
-        for message in messages:
-            (dead[message.connection_id] if claims.is_dead(message, now) else alive).append(message)
-        for pk, some in dead.items():
-            claims.bury(self.drains[pk].service, some)
-            self.drains[pk].touched_at = time.monotonic()
-        return alive
 
     def _fly(self, drain: Drain, message: Message, sender: Sender) -> None:
         self.inbox.put(Landing(drain, drain.attempt(message, sender)))

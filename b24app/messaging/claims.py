@@ -18,7 +18,7 @@ MESSAGE_LEASE = timedelta(seconds=180)  # longer than the longest send and a min
 
 # The branches of the union run one after the other, and the second only for room that the first leaves. What is dead
 # comes along, so that nobody has to look for it: it is in the order of `due_at` like everything else.
-CLAIM = """
+_CLAIM = """
 WITH wanted AS (
     SELECT w.id, w.room, w.bulk
     FROM unnest(%(ids)s::bigint[], %(rooms)s::int[], %(bulk)s::bool[], %(checked)s::timestamptz[])
@@ -31,11 +31,11 @@ WITH wanted AS (
     SELECT due.id, due.expires_at > %(now)s AND (due.repeat_until IS NULL OR due.repeat_until > %(now)s) AS alive
     FROM wanted w CROSS JOIN LATERAL (
         SELECT * FROM (SELECT m.id, m.expires_at, m.repeat_until FROM messaging_message m
-         WHERE m.connection_id = w.id AND m.phase = 'waiting' AND m.bulk = w.bulk AND m.due_at <= %(now)s
+         WHERE m.connection_id = w.id AND m.phase = 'waiting' AND m.bulk = w.bulk AND m.due_at <= %(now)s{only}
          ORDER BY m.due_at, m.id LIMIT w.room FOR UPDATE SKIP LOCKED) first
         UNION ALL
         SELECT * FROM (SELECT m.id, m.expires_at, m.repeat_until FROM messaging_message m
-         WHERE m.connection_id = w.id AND m.phase = 'waiting' AND m.bulk = NOT w.bulk AND m.due_at <= %(now)s
+         WHERE m.connection_id = w.id AND m.phase = 'waiting' AND m.bulk = NOT w.bulk AND m.due_at <= %(now)s{only}
          ORDER BY m.due_at, m.id LIMIT w.room FOR UPDATE SKIP LOCKED) rest
         LIMIT w.room) due
 )
@@ -46,6 +46,8 @@ UPDATE messaging_message m SET
 FROM picked WHERE m.id = picked.id
 RETURNING m.*
 """
+CLAIM = _CLAIM.format(only="")
+CLAIM_THESE = _CLAIM.format(only=" AND m.id = ANY(%(only)s)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,12 @@ class Want:
     checked_at: datetime | None
 
 
-def claim(holder: uuid.UUID, wants: Sequence[Want], lease: datetime) -> list[Message]:
+def claim(
+    holder: uuid.UUID, wants: Sequence[Want], lease: datetime, *, only: Sequence[int] | None = None
+) -> list[Message]:
     """Put what is due on the wire until `lease`, where `holder` has the connection's lease and it may send.
 
-    Messages too old to be sent are among them: see `is_dead`.
+    Messages too old to be sent are among them: see `is_dead`. `only` names the messages that may be claimed.
     """
     values = {
         "holder": holder,
@@ -71,8 +75,18 @@ def claim(holder: uuid.UUID, wants: Sequence[Want], lease: datetime) -> list[Mes
         "rooms": [want.room for want in wants],
         "bulk": [want.bulk_first for want in wants],
         "checked": [want.checked_at for want in wants],
+        "only": list(only or ()),
     }
-    return sorted(Message.objects.raw(CLAIM, values), key=lambda message: message.pk)
+    sql = CLAIM if only is None else CLAIM_THESE
+    return sorted(Message.objects.raw(sql, values), key=lambda message: message.pk)
+
+
+def look_ahead(want: Want) -> list[int]:
+    """The messages that would be claimed next, or soon."""
+    due = Message.objects.filter(connection=want.connection, phase=Phase.WAITING, due_at__lte=timezone.now())
+    classes = [due.filter(bulk=bulk).order_by("due_at", "id") for bulk in (want.bulk_first, not want.bulk_first)]
+    found = [pk for rows in classes for pk in rows.values_list("pk", flat=True)[: want.room]]
+    return found[: want.room]
 
 
 def is_dead(message: Message, now: datetime) -> bool:

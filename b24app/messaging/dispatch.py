@@ -1,7 +1,7 @@
 """Step 2's housekeeping: which connections a worker holds, what must be put right first, and when to come back."""
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from django.db import connection as database
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from b24app.core.sealing import CannotOpen
+from b24app.core.isolation import work_isolated
 from b24app.messaging import connections
 from b24app.messaging.claims import bury
 from b24app.messaging.models import Connection, ConnectionState, Message
@@ -100,19 +100,15 @@ def _leases(statement: str, holder: uuid.UUID, ids: Collection[int], **values: A
 
 def load(ids: Collection[int]) -> dict[int, Connection]:
     """Connections with their portals, without those whose account no key opens."""
-    rows = Connection.objects.select_related("portal")
-    try:
-        return {one.pk: one for one in rows.filter(pk__in=list(ids))} if ids else {}
-    except CannotOpen:
-        return {pk: one for pk in ids if (one := _load_one(rows, pk))}
+    return {pk: one for some in work_isolated(list(ids), _load, _cannot_open) for pk, one in some.items()}
 
 
-def _load_one(rows: QuerySet[Connection], pk: int) -> Connection | None:
-    try:
-        return rows.get(pk=pk)
-    except CannotOpen:
-        log.error("account_cannot_be_opened", connection=pk)
-        return None
+def _load(ids: Sequence[int]) -> dict[int, Connection]:
+    return {one.pk: one for one in Connection.objects.select_related("portal").filter(pk__in=ids)}
+
+
+def _cannot_open(pk: int, error: Exception) -> None:
+    log.error("account_cannot_be_opened", connection=pk, error=type(error).__name__)
 
 
 def let_go(holder: uuid.UUID, paced: Mapping[int, datetime | None]) -> None:

@@ -2,12 +2,15 @@
 
 import time
 import uuid
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from datetime import datetime
 
 import structlog
 
+from b24app.core.isolation import work_each, work_isolated
 from b24app.core.outage import AWAY
-from b24app.messaging import bell, dispatch
+from b24app.messaging import bell, dead_letters, dispatch
+from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.sending import Drain
@@ -42,7 +45,7 @@ class Holding:
         self._forget_resting()
         if not self.drains:
             return
-        mine = set(dispatch.renew(self.holder, self.drains.keys()))
+        mine = set(_flat(work_isolated(sorted(self.drains), self._renew, _set_aside)))
         fresh = dispatch.load(mine)
         for pk, drain in self.drains.items():
             known = fresh.get(pk)
@@ -56,15 +59,16 @@ class Holding:
                 drain.connection = known
                 drain.senders.clear()
                 drain.learn()
-        for pk in dispatch.lost(mine):
-            dispatch.recover(self.drains[pk].connection, self.drains[pk].service)
+        work_each(dispatch.lost(mine), self._recover, _set_aside)
         self._mark_slow()
 
     def _mark_slow(self) -> None:
-        for drain in self.drains.values():
-            if drain.hangs and not drain.connection.slow:
-                Connection.objects.filter(pk=drain.connection.pk).update(slow=True)
-                drain.connection.slow = True
+        hanging = [pk for pk, drain in self.drains.items() if drain.hangs and not drain.connection.slow]
+        work_each(hanging, self._note_slow, _set_aside)
+
+    def _note_slow(self, pk: int) -> None:
+        Connection.objects.filter(pk=pk).update(slow=True)
+        self.drains[pk].connection.slow = True
 
     def _forget_resting(self) -> None:
         now = time.monotonic()
@@ -75,22 +79,32 @@ class Holding:
         """Take the leases of connections that were rung for, as far as they are free, and put right what must be."""
         new = rung - self.drains.keys()
         if new:
-            taken = dispatch.acquire(self.holder, new, binds=self.binds)
+            taken = _flat(work_isolated(sorted(new), self._acquire, _set_aside))
             lost, known = set(dispatch.lost(taken)), dispatch.load(taken)
             for pk in taken:
                 self._open_safely(pk, known.get(pk), lost=pk in lost)
         for pk in rung & self.drains.keys():
             self.drains[pk].touched_at = time.monotonic()
 
+    def _acquire(self, ids: Sequence[int]) -> list[int]:
+        return dispatch.acquire(self.holder, ids, binds=self.binds)
+
+    def _renew(self, ids: Sequence[int]) -> list[int]:
+        return dispatch.renew(self.holder, ids)
+
+    def _recover(self, pk: int) -> None:
+        dispatch.recover(self.drains[pk].connection, self.drains[pk].service)
+
     def _open_safely(self, pk: int, connection: Connection | None, *, lost: bool) -> None:
         try:
             self._open(pk, connection, lost=lost)
         except AWAY:
             raise
-        except Exception:  # one account must not hold up the others; the sweep rings for it again
+        except Exception as error:  # one account must not hold up the others; the sweep rings for it again
             log.exception("connection_not_opened", connection=pk)
+            dead_letters.note(Kind.ACCOUNT, pk, error, portal=connection.portal_id if connection else None, retry=True)
             self.drains.pop(pk, None)
-            dispatch.let_go(self.holder, {pk: connection.paced_until if connection else None})
+            self._give_back([pk], {pk: connection.paced_until if connection else None})
 
     def _open(self, pk: int, connection: Connection | None, *, lost: bool) -> None:
         left = connection is None or connection.portal.uninstalled_at is not None
@@ -128,12 +142,25 @@ class Holding:
             return
         # Rings are dropped while a connection is held. From here on they are not, and then it is looked at once more.
         bell.heard_all("drain", ids)
-        dispatch.let_go(self.holder, {pk: self.drains[pk].pace.used_until for pk in ids})
+        self._give_back(ids, {pk: self.drains[pk].pace.used_until for pk in ids})
         for pk in ids:
             self.resting[pk] = self.drains.pop(pk)
         self._leave(ids)
+
+    def _give_back(self, ids: Sequence[int], paced: Mapping[int, datetime | None]) -> None:
+        """A lease that cannot be given back runs out by itself."""
+        work_isolated(ids, lambda some: dispatch.let_go(self.holder, {pk: paced[pk] for pk in some}), _set_aside)
 
     def _leave(self, ids: Sequence[int]) -> None:
         visits = {visit.connection: visit for visit in dispatch.look_ahead(ids)}
         for pk in ids:
             self.leave(visits.get(pk, Visit(pk)))
+
+
+def _set_aside(pk: int, error: Exception) -> None:
+    """The sweep passes it over for a while."""
+    dead_letters.note(Kind.ACCOUNT, pk, error, retry=True)
+
+
+def _flat(found: Iterable[Iterable[int]]) -> list[int]:
+    return [pk for some in found for pk in some]

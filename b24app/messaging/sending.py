@@ -83,6 +83,10 @@ class Drain:
             return 0
         return max(0, min(min(self.concurrency, self.window) - len(self.flying), self.pace.allowed()))
 
+    def touch(self) -> None:
+        """Something was done there just now."""
+        self.touched_at = time.monotonic()
+
     def takes_off(self, message: Message) -> None:
         """A message goes on the wire."""
         self.pace.use(1)
