@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 import structlog
 from django.utils import timezone
 
-from b24app.messaging import notice_words, noticing
+from b24app.core.isolation import work_each
+from b24app.messaging import dead_letters, notice_words, noticing
+from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.notice_models import Notice, NoticeKind, NoticeRules
 from b24app.messaging.noticing import Say
@@ -32,11 +34,19 @@ def tell(portal_id: int) -> datetime | None:
     noticing.follow(portal, now)
     rules = noticing.rules_of(portal)
     people = noticing.people(portal, rules) if scopes.grants(portal, SCOPE) else []
-    for notice in Notice.objects.filter(portal=portal, due_at__lte=now).order_by("pk"):
+
+    def work(notice: Notice) -> None:
         if _claim(notice, now):
             _free(notice, _tell(portal, notice, rules, people))
+
+    work_each(Notice.objects.filter(portal=portal, due_at__lte=now).order_by("pk"), work, _set_aside)
     waiting = Notice.objects.filter(portal=portal, due_at__isnull=False).order_by("due_at")
     return waiting.values_list("due_at", flat=True).first()
+
+
+def _set_aside(notice: Notice, error: Exception) -> None:
+    """It is looked at again when the lease that was taken for it is over."""
+    dead_letters.note(Kind.NOTICE, notice.pk, error, portal=notice.portal_id, retry=True)
 
 
 def _claim(notice: Notice, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from django.db import connection as database
@@ -9,9 +10,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core.isolation import work_each, work_isolated
 from b24app.core.leases import let_go
 from b24app.core.times import backoff
-from b24app.messaging import gathering
+from b24app.messaging import dead_letters, gathering
+from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.gathering import BATCH
 from b24app.messaging.models import Message
 from b24app.messaging.statuses import FINAL, Phase, Status
@@ -160,10 +163,21 @@ def _confirm_at(message: Message, now: datetime) -> datetime | None:
 def _acknowledge(messages: Sequence[Message], answers: Sequence[Answer]) -> None:
     now = timezone.now()
     pairs = list(zip(messages, answers, strict=True))
-    _note_told([message for message, answer in pairs if answer.error is None], now)
-    for message, answer in pairs:
-        if answer.error is not None:
-            _refused(message, answer.error, now)
+    told = [message for message, answer in pairs if answer.error is None]
+    work_isolated(told, partial(_note_told, now=now), _set_aside)
+    refused = [(message, answer.error) for message, answer in pairs if answer.error is not None]
+    work_each(refused, partial(_note_refused, now=now), lambda pair, error: _set_aside(pair[0], error))
+
+
+def _set_aside(message: Message, error: Exception) -> None:
+    """The portal is not told this status again, for it would be with every batch."""
+    dead_letters.note(Kind.STATUS, message.pk, error, portal=message.portal_id)
+    Message.objects.filter(pk=message.pk).update(push_at=None, push_error=type(error).__name__[:60])
+
+
+def _note_refused(pair: tuple[Message, Refused], now: datetime) -> None:
+    message, error = pair
+    _refused(message, error, now)
 
 
 def _refused(message: Message, error: Refused, now: datetime) -> None:

@@ -12,6 +12,8 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from b24app.messaging import dead_letters
+from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.statuses import Origin
 from b24app.portals import rest, scopes
@@ -40,13 +42,14 @@ def write(portal_id: int) -> datetime | None:
         message = _take(portal)
         if message is None:
             return None
-        try:
-            _note(portal, message)
-        except NotNow as later:  # surely not written
-            _give_back(message)
-            return later.until
-        except PortalError as error:
-            log.info("timeline_not_written", portal=portal.pk, message=message.pk, code=error.code)
+        with dead_letters.noted(Kind.NOTE, message.pk, portal=portal.pk):
+            try:
+                _note(portal, message)
+            except NotNow as later:  # surely not written
+                _give_back(message)
+                return later.until
+            except PortalError as error:
+                log.info("timeline_not_written", portal=portal.pk, message=message.pk, code=error.code)
     return timezone.now()
 
 
