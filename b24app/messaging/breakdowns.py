@@ -104,6 +104,10 @@ WITH gone AS (DELETE FROM messaging_uncountedclimb WHERE id = %s RETURNING id, {
     INSERT INTO messaging_setasideclimb (id, {_NAMES}) SELECT * FROM gone)
 SELECT s.portal_id FROM gone JOIN messaging_sender s ON s.id = gone.sender_id
 """  # noqa: S608 - made of the model's own columns
+COUNT_AGAIN = f"""
+WITH back AS (DELETE FROM messaging_setasideclimb WHERE id = ANY(%s) RETURNING id, {_NAMES})
+INSERT INTO messaging_uncountedclimb (id, {_NAMES}) SELECT * FROM back
+"""  # noqa: S608 - made of the model's own columns
 
 
 def count_climbs() -> int:

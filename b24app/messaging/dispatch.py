@@ -12,8 +12,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from b24app.core.isolation import work_isolated
-from b24app.messaging import connections
+from b24app.messaging import connections, dead_letters
 from b24app.messaging.claims import bury
+from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.outcomes import question_of_unknown, repeatable_until
 from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
@@ -108,7 +109,8 @@ def _load(ids: Sequence[int]) -> dict[int, Connection]:
 
 
 def _cannot_open(pk: int, error: Exception) -> None:
-    log.error("account_cannot_be_opened", connection=pk, error=type(error).__name__)
+    log.error("account_cannot_be_opened", connection=pk)
+    dead_letters.note(Kind.ACCOUNT, pk, error, retry=True)
 
 
 def let_go(holder: uuid.UUID, paced: Mapping[int, datetime | None]) -> None:

@@ -1,0 +1,55 @@
+"""`manage.py dead_letters`: what raised and was set aside, so that it stopped nobody else, and how to try it again."""
+
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db.models import Count
+
+from b24app.messaging import retrying
+from b24app.messaging.dead_letter_models import DeadLetter, Kind
+
+SHOWN = 100
+
+
+class Command(BaseCommand):
+    """Names rows by their ids and exceptions by their class, never what they say.
+
+    Ends with 1 while something is set aside, so that a monitor can ask.
+    """
+
+    help = __doc__
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("kinds", nargs="*", type=_kind, help=f"only these, of {', '.join(Kind.values)}")
+        parser.add_argument("--again", action="store_true", help="give them another chance")
+
+    def handle(self, *_args: Any, kinds: Sequence[Kind], again: bool, **_options: Any) -> None:
+        if again:
+            count = sum(retrying.retry(kind) for kind in kinds or list(Kind))
+            self.stdout.write(f"{count} are tried again; the workers take them within seconds.")
+        letters = DeadLetter.objects.filter(kind__in=list(kinds or Kind))
+        for row in letters.values("kind").annotate(count=Count("pk")).order_by("kind"):
+            self.stdout.write(f"{row['count']} {row['kind']}: {Kind(row['kind']).label}")
+        for letter in letters.order_by("-last_at")[:SHOWN]:
+            self.stdout.write(_told(letter))
+        if letters.exists():
+            raise SystemExit(1)
+        self.stdout.write("nothing is set aside")
+
+
+def _kind(word: str) -> Kind:
+    if word not in Kind.values:
+        raise ArgumentTypeError(f"{word} is none of {', '.join(Kind.values)}")
+    return Kind(word)
+
+
+def _told(letter: DeadLetter) -> str:
+    """`report 17 of portal 3: StopIteration at messaging/settling.py:180, 2 times, last 2026-11-30 10:40`."""
+    of = "" if letter.portal_id is None else f" of portal {letter.portal_id}"
+    last = f"{letter.last_at:%Y-%m-%d %H:%M}"
+    times = "once" if letter.tries == 1 else f"{letter.tries} times"
+    again = f", again at {letter.retry_at:%H:%M}" if letter.retry_at else ""
+    return f"{letter.kind} {letter.key}{of}: {letter.error} at {letter.place}, {times}, last {last}{again}"
