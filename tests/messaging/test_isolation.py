@@ -1,8 +1,21 @@
 """One row that raises stops nobody else's: it is tried apart, set aside with its reason, and seen."""
 
-import pytest
+import ast
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
 
-from b24app.messaging import reports, settling
+import pytest
+from celery import current_app
+from django.core.management import call_command
+from django.db import connection as database
+from django.utils import timezone
+
+import b24app
+from b24app.doors.replay import HANDLERS
+from b24app.messaging import bell, dead_letters, reports, retrying, settling, tasks
+from b24app.messaging.dead_letter_models import DeadLetter, Kind
+from b24app.messaging.erasure_models import Erasure
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.outcomes import Batch, record
 from b24app.messaging.smpp import receipts
@@ -13,8 +26,14 @@ from providers.kit import contract
 from providers.kit.contract import Accepted
 from providers.smpp import Smpp
 from tests import factories
+from tests.messaging.shared_places import PLACES, Scenario
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HELPERS = {"work_isolated", "work_apart", "work_each", "noted", "noted_task"}
+ROUNDS = {"rounds:run": "test_a_step_that_raises_ends_neither_the_round_nor_the_others"}
+ALONE = {"tasks:reconcile", "tasks:names"}
+"""Tasks of one portal in which nothing of another's is worked: see `test_a_task_that_raises_is_noted`."""
 
 
 @pytest.fixture
@@ -67,3 +86,136 @@ def test_of_two_messages_with_one_id_a_report_means_the_newer(front: Sender) -> 
     told(front.connection, "7")
     settling.settle()
     assert (again(older).status, again(newer).status) == (Status.SENT, Status.DELIVERED)
+
+
+def two_senders() -> tuple[Sender, Sender]:
+    """Alice's and Charlie's."""
+    alice, charlie = (factories.sender(factories.connection(factories.portal(name))) for name in ("alice", "charlie"))
+    return alice, charlie
+
+
+def callers() -> set[str]:
+    """Every function of ours that calls the helper, as `module:function`."""
+    found = set()
+    for path in sorted(Path(b24app.__file__).parent.rglob("*.py")):
+        if path.stem != "isolation":
+            found |= {f"{path.stem}:{name}" for name in _callers_in(ast.parse(path.read_text()))}
+    return found
+
+
+def _callers_in(tree: ast.AST, within: str = "") -> Iterator[str]:
+    for node in ast.iter_child_nodes(tree):
+        name = node.name if isinstance(node, ast.FunctionDef) else within
+        if isinstance(node, ast.Call) and _called(node.func) in HELPERS:
+            yield name
+        yield from _callers_in(node, name)
+
+
+def _called(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def test_every_place_that_many_share_is_in_the_list() -> None:
+    assert callers() == {*PLACES, *ROUNDS, *ALONE}
+
+
+def test_every_kind_of_letter_has_a_place() -> None:
+    kinds = {scenario(*two_senders()).kind for found in PLACES.values() for scenario in found}
+    assert kinds == {*Kind} - {Kind.STEP}
+
+
+def test_every_task_works_its_rows_apart() -> None:
+    rounds, board = {"sweep", "care"}, {"drain"}
+    known = {name.rpartition(".")[2] for name in current_app.tasks if name.startswith("b24app.messaging.tasks.")}
+    functions = {"push": "tell", "settle": "settle"}
+    noted = {name.partition(":")[2] for name in callers() if name.startswith("tasks:")}
+    assert {functions.get(name, name) for name in known - rounds - board} - {"settle"} == noted
+    assert set(HANDLERS) == {"tokens", "wish", "report", "event", "unsigned", "receipts", "verdicts", "claim"}
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    {scenario: None for found in PLACES.values() for scenario in found},
+    ids=lambda scenario: str(scenario.__name__),
+)
+def test_one_row_that_raises_stops_nobody_else(scenario: Scenario) -> None:
+    alice, charlie = two_senders()
+    place = scenario(alice, charlie)
+    place.poison()
+    try:
+        place.work()
+        assert (place.is_done(charlie), place.is_done(alice)) == (True, False)
+        letter = DeadLetter.objects.get()
+        assert (letter.kind, letter.key, letter.tries) == (place.kind, str(place.key), 1)
+        assert letter.error in {"DataError", "KeyError", "CannotOpen"}
+        assert ".py:" in letter.place
+        if not place.comes_once:
+            place.work()
+            assert DeadLetter.objects.get().tries == 1  # it is not at the head of the line again
+    finally:
+        place.heal()
+    if place.comes_once:
+        return
+    retrying.retry(place.kind)
+    place.work()
+    assert place.is_done(alice)
+    assert not DeadLetter.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["poll", "reconcile", "note", "notify", "names"])
+def test_a_task_that_raises_is_noted(name: str) -> None:
+    task = current_app.tasks[f"b24app.messaging.tasks.{name}"]
+    task.run(0, *([[1]] if name == "names" else []))
+    letter = DeadLetter.objects.get()
+    assert (letter.kind, letter.key, letter.error) == (Kind.TASK, f"{name}:0", "DoesNotExist")
+    assert dead_letters.held_ids(name) == [0]
+
+
+def test_a_step_that_raises_ends_neither_the_round_nor_the_others() -> None:
+    portal = factories.portal()
+    factories.sender(factories.connection(portal))
+    Erasure.objects.create(portal=portal, number="+12025550147", asked_by=1)
+    with database.cursor() as cursor:
+        cursor.execute("ALTER TABLE messaging_notice RENAME TO messaging_notice_away")
+    try:
+        bell.client().flushdb()
+        tasks.look_round()
+    finally:
+        with database.cursor() as cursor:
+            cursor.execute("ALTER TABLE messaging_notice_away RENAME TO messaging_notice")
+    letter = DeadLetter.objects.get()
+    assert (letter.kind, letter.key, letter.error) == (Kind.STEP, "to_notify", "ProgrammingError")
+    assert bell.client().keys("bell:erase:*")  # the step behind it
+
+
+def told_by(*arguments: str) -> tuple[list[str], int]:
+    out, code = StringIO(), 0
+    try:
+        call_command("dead_letters", *arguments, stdout=out)
+    except SystemExit as end:
+        code = int(str(end.code))
+    return out.getvalue().splitlines(), code
+
+
+def test_operators_see_what_is_set_aside_and_try_it_again() -> None:
+    assert told_by() == (["nothing is set aside"], 0)
+    dead_letters.note(Kind.REPORT, 17, ValueError("+12025550147 secret"), portal=3)
+    dead_letters.note(Kind.REPORT, 17, ValueError("+12025550147 secret"), portal=3)
+    lines, code = told_by()
+    assert code == 1
+    assert lines[0] == "1 report: a delivery report that could not be applied"
+    assert lines[1].startswith("report 17 of portal 3: ValueError at , 2 times, last 20")
+    assert told_by("step") == (["nothing is set aside"], 0)
+    assert told_by("report", "--again") == (
+        ["1 are tried again; the workers take them within seconds.", "nothing is set aside"],
+        0,
+    )
+
+
+def test_what_went_well_again_is_forgotten_after_some_hours() -> None:
+    dead_letters.note(Kind.MONTH, 1, ValueError(), retry=True)
+    dead_letters.note(Kind.MONTH, 2, ValueError(), retry=True)
+    dead_letters.note(Kind.REPORT, 3, ValueError())
+    DeadLetter.objects.filter(key="1").update(retry_at=timezone.now() - dead_letters.HEALED_AFTER)
+    assert dead_letters.forget_healed() == 1
+    assert sorted(DeadLetter.objects.values_list("key", flat=True)) == ["2", "3"]

@@ -1,0 +1,670 @@
+"""Every place where rows of several tenants are worked in one statement or loop, each with a row that raises there.
+
+A real row in the real PostgreSQL raises: a trigger refuses what is written for Alice. Charlie's row is worked in the
+same call. `PLACES` is keyed by module and function; a test compares it with all callers of the helper.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection as database
+from django.utils import timezone
+
+from b24app.journal.models import Exchange
+from b24app.messaging import (
+    balances,
+    breakdowns,
+    caps,
+    claims,
+    erasing,
+    months,
+    notices,
+    outcomes,
+    preparing,
+    push,
+    reports,
+    retention,
+    settling,
+    sweep,
+    tasks,
+)
+from b24app.messaging.breakdown_models import DayBreakdown, MonthBreakdown, UncountedClimb
+from b24app.messaging.dead_letter_models import Kind
+from b24app.messaging.dispatch import Visit
+from b24app.messaging.erasure_models import Erasure
+from b24app.messaging.guard_models import CapUse, Rules
+from b24app.messaging.holding import Holding
+from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
+from b24app.messaging.notice_models import Notice, NoticeKind
+from b24app.messaging.statuses import Origin, Phase, Status, Wait
+from b24app.messaging.verdicts import Verdict
+from b24app.portals.models import Portal
+from b24app.portals.rest import Answer
+from providers.demo import Demo
+from providers.kit import contract
+from tests import factories
+
+LONG_AGO = timedelta(days=800)
+
+REFUSE = """
+CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'poison' USING ERRCODE = '22003'; END $$;
+CREATE TRIGGER poison BEFORE {events} ON {table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION refuse()
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Rows of Alice and Charlie, what refuses Alice's, and the work. `key` is what the dead letter names."""
+
+    kind: Kind
+    key: object
+    work: Callable[[], object]
+    is_done: Callable[[Sender], bool]
+    table: str
+    condition: str
+    events: str = "UPDATE"
+    comes_once: bool = False  # what came is not worked again by a second call: it was given, not read
+
+    def poison(self) -> None:
+        with database.cursor() as cursor:
+            cursor.execute(REFUSE.format(events=self.events, table=self.table, condition=self.condition))
+
+    def heal(self) -> None:
+        with database.cursor() as cursor:
+            cursor.execute(f"DROP TRIGGER IF EXISTS poison ON {self.table}")
+
+
+Scenario = Callable[[Sender, Sender], Place]
+PLACES: dict[str, list[Scenario]] = {}
+
+
+def place(*callers: str) -> Callable[[Scenario], Scenario]:
+    """Add a scenario for the functions, named as `module:function`, that call the helper."""
+
+    def add(scenario: Scenario) -> Scenario:
+        for caller in callers:
+            PLACES.setdefault(caller, []).append(scenario)
+        return scenario
+
+    return add
+
+
+def status_of(message: Message) -> str:
+    return Message.objects.get(pk=message.pk).status
+
+
+def both(alice: Sender, charlie: Sender, **fields: Any) -> dict[int, Message]:
+    return {sender.pk: factories.message(sender, **fields) for sender in (alice, charlie)}
+
+
+def on_wire(alice: Sender, charlie: Sender, **fields: Any) -> dict[int, Message]:
+    now = timezone.now()
+    wire = {"phase": Phase.ON_WIRE, "attempts": 1, "due_at": None, "first_attempt_at": now}
+    return both(alice, charlie, **{**wire, "lease_until": now + timedelta(minutes=3), **fields})
+
+
+# -- reports, verdicts, counting ---------------------------------------------------------------------------------------
+
+
+@place("settling:_settle_some")
+def reports_are_applied(alice: Sender, charlie: Sender) -> Place:
+    rows = both(alice, charlie, status=Status.SENT, ref="7")
+    for message in rows.values():
+        told = contract.Report(ref="7", status=contract.Status.DELIVERED, word="delivered")
+        reports.keep(message.connection_id, [told])
+    poisoned = DeliveryReport.objects.get(connection=alice.connection)
+    return Place(
+        kind=Kind.REPORT,
+        key=poisoned.pk,
+        work=settling.settle,
+        is_done=lambda sender: status_of(rows[sender.pk]) == Status.DELIVERED,
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.status = 'delivered'",
+    )
+
+
+@place("outcomes:record_apart")
+def verdicts_are_written(alice: Sender, charlie: Sender) -> Place:
+    rows = on_wire(alice, charlie)
+    batches = [
+        outcomes.Batch(one.connection, Demo, [Verdict.of(one, contract.Accepted(ref=f"r{one.pk}"), [])])
+        for one in rows.values()
+    ]
+    return Place(
+        kind=Kind.VERDICT,
+        key=rows[alice.pk].pk,
+        work=lambda: outcomes.record_apart(batches),
+        is_done=lambda sender: status_of(rows[sender.pk]) == Status.SENT,
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.status = 'sent'",
+        comes_once=True,
+    )
+
+
+@place("breakdowns:_count_some")
+def climbs_are_counted(alice: Sender, charlie: Sender) -> Place:
+    rows = [
+        UncountedClimb(
+            sender_id=sender.pk,
+            day=date.today(),  # noqa: DTZ011
+            country="US",
+            source="crm",
+            was="queued",
+            became="sent",
+            was_currency="",
+            currency="",
+        )
+        for sender in (alice, charlie)
+    ]
+    UncountedClimb.objects.bulk_create(rows)
+    return Place(
+        kind=Kind.CLIMB,
+        key=rows[0].pk,
+        work=breakdowns.count_climbs,
+        is_done=lambda sender: DayBreakdown.objects.filter(sender=sender).exists(),
+        table="messaging_daybreakdown",
+        condition=f"NEW.sender_id = {alice.pk}",
+        events="INSERT",
+    )
+
+
+@place("months:sum_up")
+def months_are_summed_up(alice: Sender, charlie: Sender) -> Place:
+    day = months.over(timezone.now().date())[0]
+    for sender in (alice, charlie):
+        DayBreakdown.objects.create(
+            portal=sender.portal, sender=sender, dimension="source", value="crm", day=day, messages=1
+        )
+    return Place(
+        kind=Kind.MONTH,
+        key=alice.portal_id,
+        work=months.sum_up,
+        is_done=lambda sender: MonthBreakdown.objects.filter(sender=sender).exists(),
+        table="messaging_monthbreakdown",
+        condition=f"NEW.sender_id = {alice.pk}",
+        events="INSERT",
+    )
+
+
+# -- care --------------------------------------------------------------------------------------------------------------
+
+
+@place("retention:prune")
+def texts_are_emptied(alice: Sender, charlie: Sender) -> Place:
+    rows = both(alice, charlie, status=Status.SENT, now=timezone.now() - timedelta(days=100))
+    return Place(
+        kind=Kind.RETENTION,
+        key=f"texts:{alice.portal_id}",
+        work=retention.prune,
+        is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).text == "",
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk}",
+    )
+
+
+@place("retention:_drop_strays")
+def strays_are_dropped(alice: Sender, charlie: Sender) -> Place:
+    kept = {"word": "delivered", "due_at": None, "received_at": timezone.now() - LONG_AGO}
+    rows = {
+        sender.pk: DeliveryReport.objects.create(connection=sender.connection, fingerprint="1", **kept)
+        for sender in (alice, charlie)
+    }
+    return Place(
+        kind=Kind.STRAY,
+        key=rows[alice.pk].pk,
+        work=retention.prune,
+        is_done=lambda sender: not DeliveryReport.objects.filter(pk=rows[sender.pk].pk).exists(),
+        table="messaging_deliveryreport",
+        condition=f"OLD.id = {rows[alice.pk].pk}",
+        events="DELETE",
+    )
+
+
+@place("caps:forget_old")
+def old_counts_are_forgotten(alice: Sender, charlie: Sender) -> Place:
+    rows = {
+        sender.pk: CapUse.objects.create(
+            portal_id=sender.portal_id, kind="portal_hour", key="", since=timezone.now() - LONG_AGO, used=1
+        )
+        for sender in (alice, charlie)
+    }
+    return Place(
+        kind=Kind.CAP,
+        key=rows[alice.pk].pk,
+        work=caps.forget_old,
+        is_done=lambda sender: not CapUse.objects.filter(pk=rows[sender.pk].pk).exists(),
+        table="messaging_capuse",
+        condition=f"OLD.id = {rows[alice.pk].pk}",
+        events="DELETE",
+    )
+
+
+@place("erasing:erase_due")
+def portals_that_left_are_erased(alice: Sender, charlie: Sender) -> Place:
+    gone = timezone.now() - timedelta(days=1)
+    portals = [alice.portal_id, charlie.portal_id]
+    Portal.objects.filter(pk__in=portals).update(uninstalled_at=gone, erase_at=gone)
+    return Place(
+        kind=Kind.LEAVING,
+        key=alice.portal_id,
+        work=erasing.erase_due,
+        is_done=lambda sender: not Portal.objects.filter(pk=sender.portal_id).exists(),
+        table="messaging_sender",
+        condition=f"OLD.id = {alice.pk}",
+        events="DELETE",
+    )
+
+
+@place("tokens:keep_alive")
+def tokens_are_kept_alive(alice: Sender, charlie: Sender) -> Place:
+    old = timezone.now() - timedelta(days=150)
+    Portal.objects.update(oauth_host="127.0.0.1:9")
+    rows = {sender.pk: factories.token(sender.portal, refreshed_at=old) for sender in (alice, charlie)}
+    return Place(
+        kind=Kind.TOKEN,
+        key=rows[alice.pk].pk,
+        work=tasks.CARE["keep_tokens_alive"],
+        is_done=lambda sender: Exchange.objects.filter(portal_id=sender.portal_id).exists(),  # it was asked for
+        table="portals_portaltoken",
+        condition=f"NEW.id = {rows[alice.pk].pk}",
+    )
+
+
+@place("balances:refresh")
+def balances_are_asked_for(alice: Sender, charlie: Sender) -> Place:
+    old = timezone.now() - timedelta(days=2)
+    Connection.objects.update(balance=Decimal(1), checked_at=old)
+    return Place(
+        kind=Kind.BALANCE,
+        key=alice.connection_id,
+        work=balances.refresh,
+        is_done=lambda sender: Connection.objects.get(pk=sender.connection_id).balance_asked_at is not None,
+        table="messaging_connection",
+        condition=f"NEW.id = {alice.connection_id}",
+        comes_once=True,
+    )
+
+
+# -- the sweep and tasks -----------------------------------------------------------------------------------------------
+
+
+@place("sweep:tell_long_waits")
+def long_waits_are_told(alice: Sender, charlie: Sender) -> Place:
+    rows = both(alice, charlie, now=timezone.now() - timedelta(hours=1))
+    return Place(
+        kind=Kind.STATUS,
+        key=rows[alice.pk].pk,
+        work=sweep.tell_long_waits,
+        is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).push_at is not None,
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.push_at IS NOT NULL",
+    )
+
+
+@place("dead_letters:apart", "tasks:tell")
+def portals_are_told(alice: Sender, charlie: Sender) -> Place:
+    both(alice, charlie, status=Status.SENT, push_at=timezone.now() - timedelta(minutes=1))
+    for sender in (alice, charlie):
+        factories.token(sender.portal)
+
+    def work() -> None:
+        for portal_id in sweep.to_push():
+            tasks.tell(portal_id)
+
+    return Place(
+        kind=Kind.TASK,
+        key=f"push:{alice.portal_id}",
+        work=work,
+        is_done=lambda sender: not Message.objects.filter(portal=sender.portal, push_at__lte=timezone.now()).exists(),
+        table="portals_portal",
+        condition=f"NEW.id = {alice.portal_id}",
+    )
+
+
+@place("tasks:erase")
+def numbers_are_forgotten(alice: Sender, charlie: Sender) -> Place:
+    rows = {
+        sender.pk: Erasure.objects.create(portal=sender.portal, number="+12025550147", asked_by=1)
+        for sender in (alice, charlie)
+    }
+
+    def work() -> None:
+        for pk in sweep.to_erase():
+            tasks.erase(pk)
+
+    return Place(
+        kind=Kind.TASK,
+        key=f"erase:{rows[alice.pk].pk}",
+        work=work,
+        is_done=lambda sender: Erasure.objects.get(pk=rows[sender.pk].pk).finished_at is not None,
+        table="messaging_erasure",
+        condition=f"NEW.id = {rows[alice.pk].pk}",
+    )
+
+
+@place("tasks:poll")
+def services_are_asked(alice: Sender, charlie: Sender) -> Place:
+    rows = both(alice, charlie, status=Status.SENT, ref="demo", poll_at=timezone.now())
+
+    def work() -> None:
+        for pk, _slow in sweep.to_poll():
+            tasks.poll(pk)
+
+    return Place(
+        kind=Kind.TASK,
+        key=f"poll:{alice.connection_id}",
+        work=work,
+        is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).polls > 0,
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk}",
+    )
+
+
+@place("tasks:notify")
+def administrators_are_notified(alice: Sender, charlie: Sender) -> Place:
+    """The notice that is to be written down is refused."""
+    for sender in (alice, charlie):
+        factories.token(sender.portal)
+    Portal.objects.update(no_token_since=timezone.now() - timedelta(hours=1))
+
+    def work() -> None:
+        for pk in sweep.to_notify():
+            tasks.notify(pk)
+
+    return Place(
+        kind=Kind.TASK,
+        key=f"notify:{alice.portal_id}",
+        work=work,
+        is_done=lambda sender: Notice.objects.filter(portal=sender.portal).exists(),
+        table="messaging_notice",
+        condition=f"NEW.portal_id = {alice.portal_id}",
+        events="INSERT",
+    )
+
+
+@place("timeline:write", "tasks:note")
+def notes_are_written(alice: Sender, charlie: Sender) -> Place:
+    """Two messages from cards of one portal; what refuses is in the row itself: it belongs to no card."""
+    bound = {"timeline": "due", "bindings": [{"OWNER_TYPE_ID": "1", "OWNER_ID": "1"}]}
+    rows = both(alice, charlie, portal=alice.portal, origin=Origin.CARD, status=Status.SENT, links=bound)
+    lost = rows[alice.pk]
+    Message.objects.filter(pk=lost.pk).update(links={"timeline": "due"})
+
+    def is_done(sender: Sender) -> bool:
+        return sender != alice and Message.objects.get(pk=rows[sender.pk].pk).links["timeline"] == "done"
+
+    return Place(
+        kind=Kind.NOTE,
+        key=lost.pk,
+        work=lambda: tasks.note(alice.portal_id),
+        is_done=is_done,
+        table="messaging_message",
+        condition="false",
+        comes_once=True,
+    )
+
+
+@place("push:_acknowledge")
+def acknowledged_statuses_are_written(alice: Sender, charlie: Sender) -> Place:
+    rows = both(alice, charlie, status=Status.SENT, push_at=timezone.now(), pushed=Status.QUEUED)
+    told = list(rows.values())
+    return Place(
+        kind=Kind.STATUS,
+        key=rows[alice.pk].pk,
+        work=lambda: push._acknowledge(told, [Answer(result=True)] * len(told)),
+        is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).pushed == Status.SENT,
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.pushed <> OLD.pushed",
+        comes_once=True,
+    )
+
+
+@place("notices:tell")
+def notices_are_told(alice: Sender, charlie: Sender) -> Place:
+    """Two subjects of one portal."""
+    past = timezone.now() - timedelta(hours=1)
+    factories.token(alice.portal)
+    rows = {
+        sender.pk: Notice.objects.create(
+            portal=alice.portal, kind=NoticeKind.SENDERS, subject=number, word="1", since=past, due_at=past
+        )
+        for number, sender in enumerate((alice, charlie))
+    }
+    return Place(
+        kind=Kind.NOTICE,
+        key=rows[alice.pk].pk,
+        work=lambda: notices.tell(alice.portal_id),
+        is_done=lambda sender: (Notice.objects.get(pk=rows[sender.pk].pk).due_at or timezone.now()) > past,
+        table="messaging_notice",
+        condition=f"NEW.id = {rows[alice.pk].pk}",
+        comes_once=True,
+    )
+
+
+# -- the board ---------------------------------------------------------------------------------------------------------
+
+
+def held(*senders: Sender) -> Holding:
+    """Their accounts, taken up by a board."""
+    visits: list[Visit] = []
+    holding = Holding(visits.append, linger=0.0)
+    holding.admit({sender.connection_id for sender in senders})
+    return holding
+
+
+def wants(holding: Holding) -> list[claims.Want]:
+    return [claims.Want(pk, 5, False, drain.connection.checked_at) for pk, drain in holding.drains.items()]
+
+
+def prepare(holding: Holding) -> Callable[[], object]:
+    return lambda: preparing.prepare(
+        holding.drains, holding.holder, wants(holding), timezone.now() + claims.MESSAGE_LEASE
+    )
+
+
+@place("preparing:_claim", "preparing:one_by_one")
+def messages_are_claimed(alice: Sender, charlie: Sender) -> Place:
+    rows, holding = both(alice, charlie), held(alice, charlie)
+    return Place(
+        kind=Kind.MESSAGE,
+        key=rows[alice.pk].pk,
+        work=prepare(holding),
+        is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).phase == Phase.ON_WIRE,
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.phase = 'on_wire'",
+    )
+
+
+@place("preparing:prepare")
+def messages_are_guarded(alice: Sender, charlie: Sender) -> Place:
+    rows, holding = both(alice, charlie), held(alice, charlie)
+    for sender in (alice, charlie):
+        Rules.objects.create(portal=sender.portal, paused_at=timezone.now())
+    return Place(
+        kind=Kind.MESSAGE,
+        key=rows[alice.pk].pk,
+        work=prepare(holding),
+        is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).wait == Wait.PAUSED,
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.wait = 'paused'",
+    )
+
+
+@place("preparing:_without_the_dead")
+def messages_too_old_are_ended(alice: Sender, charlie: Sender) -> Place:
+    """Two messages of one account, and one of another."""
+    rows = both(alice, charlie, expires_at=timezone.now())
+    beside = factories.message(alice, expires_at=timezone.now())
+    holding = held(alice, charlie)
+
+    def is_done(sender: Sender) -> bool:
+        mine = status_of(rows[sender.pk]) == Status.FAILED
+        return mine and status_of(beside) == Status.FAILED
+
+    return Place(
+        kind=Kind.MESSAGE,
+        key=rows[alice.pk].pk,
+        work=prepare(holding),
+        is_done=is_done,
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.status = 'failed'",
+    )
+
+
+@place("preparing:give_back")
+def doubtful_claims_are_given_back(alice: Sender, charlie: Sender) -> Place:
+    lease = timezone.now() + claims.MESSAGE_LEASE
+    rows = on_wire(alice, charlie, lease_until=lease)
+    doubt = {"connections": [alice.connection_id, charlie.connection_id], "lease": lease.isoformat()}
+    return Place(
+        kind=Kind.ACCOUNT,
+        key=alice.connection_id,
+        work=lambda: preparing.give_back(doubt),
+        is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).phase == Phase.WAITING,
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk}",
+        comes_once=True,
+    )
+
+
+def leased(sender: Sender) -> bool:
+    return Connection.objects.get(pk=sender.connection_id).lease_until is not None
+
+
+@place("holding:admit")
+def accounts_are_taken_up(alice: Sender, charlie: Sender) -> Place:
+    both(alice, charlie)
+    holding = held()
+
+    def work() -> None:
+        holding.admit({pk for pk, _slow in sweep.to_drain()})
+
+    return Place(
+        kind=Kind.ACCOUNT,
+        key=alice.connection_id,
+        work=work,
+        is_done=leased,
+        table="messaging_connection",
+        condition=f"NEW.id = {alice.connection_id}",
+    )
+
+
+@place("holding:admit")
+def accounts_are_opened(alice: Sender, charlie: Sender) -> Place:
+    """Its interrupted messages are recovered first."""
+    past = timezone.now() - timedelta(minutes=10)
+    on_wire(alice, charlie, lease_until=past)
+    holding = held()
+
+    def work() -> None:
+        holding.admit({pk for pk, _slow in sweep.to_drain()})
+
+    return Place(
+        kind=Kind.ACCOUNT,
+        key=alice.connection_id,
+        work=work,
+        is_done=lambda sender: sender.connection_id in holding.drains,
+        table="messaging_message",
+        condition=f"NEW.connection_id = {alice.connection_id}",
+    )
+
+
+@place("dispatch:load")
+def accounts_are_read(alice: Sender, charlie: Sender) -> Place:
+    """What refuses is in the row itself: no key opens it."""
+    both(alice, charlie)
+    with database.cursor() as cursor:
+        cursor.execute("UPDATE messaging_connection SET account = 'garbage' WHERE id = %s", [alice.connection_id])
+    holding = held()
+
+    def work() -> None:
+        holding.admit({pk for pk, _slow in sweep.to_drain()})
+
+    return Place(
+        kind=Kind.ACCOUNT,
+        key=alice.connection_id,
+        work=work,
+        is_done=lambda sender: sender.connection_id in holding.drains,
+        table="messaging_connection",
+        condition="false",
+        comes_once=True,
+    )
+
+
+@place("holding:renew")
+def leases_are_renewed(alice: Sender, charlie: Sender) -> Place:
+    holding = held(alice, charlie)
+    before = timezone.now() - timedelta(minutes=1)
+    Connection.objects.update(lease_until=before)
+
+    def work() -> None:
+        holding.renew_at = 0.0
+        holding.renew()
+
+    return Place(
+        kind=Kind.ACCOUNT,
+        key=alice.connection_id,
+        work=work,
+        is_done=lambda sender: Connection.objects.filter(pk=sender.connection_id, lease_until__gt=before).exists(),
+        table="messaging_connection",
+        condition=f"NEW.id = {alice.connection_id}",
+        comes_once=True,
+    )
+
+
+@place("holding:renew")
+def interrupted_messages_are_recovered(alice: Sender, charlie: Sender) -> Place:
+    holding = held(alice, charlie)
+    rows = on_wire(alice, charlie, lease_until=timezone.now() - timedelta(minutes=10))
+
+    def work() -> None:
+        holding.renew_at = 0.0
+        holding.renew()
+
+    return Place(
+        kind=Kind.ACCOUNT,
+        key=alice.connection_id,
+        work=work,
+        is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).phase == Phase.UNKNOWN,
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk}",
+        comes_once=True,
+    )
+
+
+@place("holding:_mark_slow")
+def hanging_accounts_are_marked(alice: Sender, charlie: Sender) -> Place:
+    holding = held(alice, charlie)
+    for sender in (alice, charlie):
+        drain = holding.drains[sender.connection_id]
+        drain.flying[0] = (factories.message(sender), time.monotonic() - 60)
+        drain.landed_at = time.monotonic() - 60
+    return Place(
+        kind=Kind.ACCOUNT,
+        key=alice.connection_id,
+        work=holding._mark_slow,
+        is_done=lambda sender: Connection.objects.get(pk=sender.connection_id).slow,
+        table="messaging_connection",
+        condition=f"NEW.id = {alice.connection_id} AND NEW.slow",
+        comes_once=True,
+    )
+
+
+@place("holding:_give_back")
+def leases_are_given_back(alice: Sender, charlie: Sender) -> Place:
+    holding = held(alice, charlie)
+    paced = dict.fromkeys(holding.drains)
+    return Place(
+        kind=Kind.ACCOUNT,
+        key=alice.connection_id,
+        work=lambda: holding._give_back(list(paced), paced),
+        is_done=lambda sender: not leased(sender),
+        table="messaging_connection",
+        condition=f"NEW.id = {alice.connection_id}",
+        comes_once=True,
+    )

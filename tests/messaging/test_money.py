@@ -1,0 +1,79 @@
+"""However much money adds up, no sum raises; and what no message costs is no price."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import connection as database
+from django.utils import timezone
+
+from b24app.core import storable
+from b24app.messaging import breakdowns, months, reports, settling
+from b24app.messaging.breakdown_models import DayBreakdown, MonthBreakdown, UncountedClimb
+from b24app.messaging.dead_letter_models import DeadLetter
+from b24app.messaging.models import DayTally, DeliveryReport, Message, Sender
+from b24app.messaging.statuses import Phase, Status
+from providers.kit import contract
+
+pytestmark = pytest.mark.django_db
+
+DEAREST = Decimal("9999999.99999")  # what a column of a message holds; rows of before prices were tamed have it
+MANY = 12_000
+
+
+def many_sent(sender: Sender, count: int) -> None:
+    """Messages that their service has taken, with refs 0, 1, 2…"""
+    now = timezone.now()
+    row = {"portal": sender.portal, "connection": sender.connection, "sender": sender, "day": now.date()}
+    row |= {"received_at": now, "expires_at": now, "status": Status.SENT, "phase": Phase.DONE}
+    Message.objects.bulk_create([Message(ref=str(n), **row) for n in range(count)], batch_size=2000)
+
+
+def report_all(sender: Sender, count: int, price: Decimal) -> None:
+    now = timezone.now()
+    row = {"connection": sender.connection, "word": "delivered", "status": Status.DELIVERED, "price": price}
+    row |= {"currency": "EUR", "received_at": now, "due_at": now}
+    kept = [DeliveryReport(fingerprint=str(n), ref=str(n), **row) for n in range(count)]
+    DeliveryReport.objects.bulk_create(kept, batch_size=2000)
+
+
+def test_the_dearest_messages_of_a_month_add_up_everywhere(front: Sender) -> None:
+    many_sent(front, MANY)
+    report_all(front, MANY, DEAREST)
+
+    settling.settle()
+    breakdowns.count_climbs()
+
+    total = DEAREST * MANY
+    assert total > 10**11  # more than sums could hold
+    assert DayTally.objects.get(status="delivered").money == total
+    assert {row.money for row in DayBreakdown.objects.filter(currency="EUR")} == {total}
+    assert not UncountedClimb.objects.exists()
+
+    over = months.over(timezone.now().date())[0]
+    DayBreakdown.objects.update(day=over)
+    months.sum_up()
+    assert {row.money for row in MonthBreakdown.objects.filter(currency="EUR")} == {total}
+    assert not DeadLetter.objects.exists()
+
+
+def test_a_price_that_no_message_has_is_none(front: Sender) -> None:
+    many_sent(front, 1)
+    told = contract.Report(
+        ref="0", status=contract.Status.DELIVERED, word="d", price=storable.MOST_PRICE, currency="E\0R"
+    )
+    reports.keep(front.connection_id, [told])
+    settling.settle()
+    message = Message.objects.get()
+    assert (message.status, message.price, message.currency) == (Status.DELIVERED, None, "")
+
+
+def test_more_room_for_sums_rewrites_no_table(front: Sender) -> None:
+    """As the migration does it, and back: the file of the table stays the same."""
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TABLE sums (money numeric(16, 5) NOT NULL)")
+        cursor.execute("INSERT INTO sums VALUES (1.5)")
+        cursor.execute("SELECT pg_relation_filenode('sums')")
+        (before,) = cursor.fetchone()
+        cursor.execute('ALTER TABLE sums ALTER COLUMN money TYPE numeric(30, 5) USING "money"::numeric(30, 5)')
+        cursor.execute("SELECT pg_relation_filenode('sums')")
+        assert cursor.fetchone() == (before,)
