@@ -21,6 +21,8 @@ app.conf.beat_schedule = {
     "sweep": {"task": "b24app.messaging.tasks.sweep", "schedule": 10.0, "options": {"expires": 10.0}},
     "care": {"task": "b24app.messaging.tasks.care", "schedule": 300.0, "options": {"expires": 300.0}},
 }
+# Nothing is kept between two lives of a beat: what is due is found by the rows, and a file would be one that two share.
+app.conf.beat_scheduler = "celery.beat:Scheduler"
 
 
 @setup_logging.connect

@@ -93,11 +93,9 @@ def tenants(lab: Lab, count: int) -> list[Tenant]:
 
 @contextmanager
 def serving(lab: Lab, *names: str) -> Iterator[None]:
-    """Processes of the Procfile, all but `release` where none are named; our own database connections are closed."""
+    """The named processes of the Procfile, or web, worker, pusher and beat; our own database connections are closed."""
     commands = procfile()
     chosen = {name: commands[name] for name in names or ("web", "worker", "pusher", "beat")}
-    if "beat" in chosen:
-        chosen["beat"] += f" --schedule {lab.folder / 'beat'} --pidfile ''"
     connections.close_all()
     with lab.serving(chosen, lab.env):
         yield

@@ -48,7 +48,7 @@ class Parts:
             # Not waited for: it may be unable to answer until something else is healed.
             "web": lambda: stack.start_web(self._family, urlsplit(self._house.run.app).port or 0, life, wait=False),
             "pusher": lambda: stack.start_worker(self._family, life, "push,slow,care", 16),
-            "beat": lambda: stack.start_beat(self._family, self._house.folder, life),
+            "beat": lambda: stack.start_beat(self._family, life),
         }
         self.names.append(life)
         starts.get(name, lambda: stack.start_worker(self._family, life, "dispatch", 4))()

@@ -120,7 +120,7 @@ class House:
 
     def beat(self) -> None:
         """Start beat again."""
-        stack.start_beat(self.run.supervisor, self.folder)
+        stack.start_beat(self.run.supervisor)
 
     def open(self) -> tuple[Visitor, Page]:
         """Alice's browser on the home screen."""

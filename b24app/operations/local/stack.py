@@ -84,7 +84,7 @@ def _serve(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str
     say("starting the application: web, worker, smpp, beat")
     start_worker(supervisor)
     start_smpp(supervisor)
-    start_beat(supervisor, local)
+    start_beat(supervisor)
     start_web(supervisor, ports.app)
 
 
@@ -106,9 +106,9 @@ def start_smpp(supervisor: Supervisor, name: str = "smpp") -> None:
     supervisor.start(name, ["manage.py", "smpp"])
 
 
-def start_beat(supervisor: Supervisor, local: Path, name: str = "beat") -> None:
-    """Start a beat; its schedule is kept in `local`."""
-    supervisor.start(name, [*CELERY, "beat", "--schedule", local / "beat", "--pidfile", ""])
+def start_beat(supervisor: Supervisor, name: str = "beat") -> None:
+    """Start a beat."""
+    supervisor.start(name, [*CELERY, "beat"])
 
 
 def _says_ready(log: Path) -> bool:
