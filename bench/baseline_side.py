@@ -10,7 +10,7 @@ from bench.lab import BASELINE, Lab, procfile
 from bench.load import Caller, send_all, warming
 
 WARM_UP_SECONDS = 90
-WORKER = "celery -A bench.baseline.celery worker -P threads -c 32 --loglevel WARNING"
+WORKER = "exec celery -A bench.baseline.celery worker -P threads -c 32 --loglevel WARNING"
 INSERT = """
 INSERT INTO baseline_sender (id, uuid, code, number, endpoint, access, base_url, account_sid, auth_token)
 VALUES (%s, %s, %s, '+12025550199', %s, %s, %s, %s, %s)

@@ -63,9 +63,7 @@ class Lab:
         try:
             for name, command in commands.items():
                 self.log(name).unlink(missing_ok=True)
-                self.running[name] = processes.spawn(
-                    ["sh", "-c", f"exec {command}"], log=self.log(name), env=env, cwd=ROOT
-                )
+                self.running[name] = processes.spawn(["sh", "-c", command], log=self.log(name), env=env, cwd=ROOT)
             web = self.running["web"]
             processes.wait_until(self._answers, web, name="web", log=self.log("web"), seconds=START_SECONDS)
             yield
@@ -120,9 +118,9 @@ class Lab:
 
 
 def procfile() -> dict[str, str]:
-    """The application's own commands without what they prepare, on the loopback address."""
+    """The application's own commands as they stand, on the loopback address."""
     lines = (line.partition(": ") for line in (ROOT / "Procfile").read_text().splitlines() if ": " in line)
-    return {name: command.rpartition("exec ")[2].replace("0.0.0.0", "127.0.0.1") for name, _, command in lines}
+    return {name: command.replace("0.0.0.0", "127.0.0.1") for name, _, command in lines}
 
 
 def baseline_url(url: str) -> str:
@@ -150,7 +148,7 @@ def open_lab() -> Iterator[Lab]:
         lab = Lab(folder, database, redis, stub, stub_process, port, ours, theirs)
         lab.sql(f"CREATE DATABASE {BASELINE}")
         lab.run("migrate", ["manage.py", "migrate", "--noinput"], ours)
-        lab.run("static", ["manage.py", "collectstatic", "--noinput"], ours)
+        lab.run("build", ["-m", "b24app.operations.build"], ours)
         lab.run("baseline", ["-m", "django", "migrate", "--run-syncdb"], {**theirs, "PYTHONPATH": str(ROOT)})
         yield lab
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Playwright, sync_playwright
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from b24app.operations.local import translations
+from b24app.operations import translations
 from b24app.operations.local.embedded import stores, temporary_folder
 
 SETTINGS = {
@@ -44,7 +44,7 @@ def start_session() -> None:
     atexit.register(session.close)
     folder = session.enter_context(temporary_folder())
     urls = session.enter_context(stores(folder, durable=False))
-    translations.compile_stale()
+    translations.compile_catalogues()
     keys = {name: Fernet.generate_key().decode() for name in ("SECRET_KEY", "SECRETS_KEYS", "ADDRESS_KEYS")}
     os.environ.update(SETTINGS | urls | keys | {"SPOOL_DIR": str(folder / "spool")})
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from b24app.operations.local import environment, translations
+from b24app.operations import translations
+from b24app.operations.local import environment
 from b24app.operations.local.embedded import stores
 from b24app.operations.local.supervisor import Supervisor, free_port
 
@@ -69,7 +70,7 @@ def _prepare(supervisor: Supervisor, say: Callable[[str], None]) -> None:
     say("bringing the database up to date")
     supervisor.run("migrate", ["manage.py", "migrate", "--noinput", "--verbosity", "1"])
     say("compiling translations")
-    translations.compile_stale()
+    translations.compile_catalogues()
 
 
 def _serve(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str], None]) -> None:

@@ -1,0 +1,36 @@
+"""`python -m b24app.operations.build`: make what processes need of the code, before any of them is started.
+
+It compiles the translations and collects the static files. It is run once wherever the code is put in place, with
+requirements.txt and no settings at all; nothing that runs afterwards writes into the code's folder.
+"""
+
+import os
+
+import django
+from django.core.management import call_command
+
+from b24app.operations import translations
+
+# The settings do not load without these, and nothing that is made depends on them.
+UNUSED = {
+    "SECRET_KEY": "unused",
+    "SECRETS_KEYS": "unused",
+    "ADDRESS_KEYS": "unused",
+    "B24_CLIENT_ID": "unused",
+    "B24_CLIENT_SECRET": "unused",
+    "PUBLIC_URL": "https://sendline.example",
+    "DATABASE_URL": "postgresql:///unused?host=/nonexistent",
+    "REDIS_URL": "unix:///nonexistent?db=0",
+}
+
+
+def build() -> None:
+    """Compile translations and collect static files, whether or not the code was built before."""
+    translations.compile_catalogues()
+    os.environ.update(UNUSED | {"DJANGO_SETTINGS_MODULE": "b24app.settings", "DEBUG": "false"})
+    django.setup()
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+if __name__ == "__main__":
+    build()
