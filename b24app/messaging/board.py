@@ -6,9 +6,10 @@ accounts say in the same moment is one transaction.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
+from threading import Lock
 
 import structlog
 from django.db import connection as database
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 POLL = 0.025  # seconds between looks for new messages of a connection that is held
 GATHER = 0.005  # seconds in which verdicts and rings gather to be worked off together
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between tries while the database is away
+AFTER_A_DEFECT = 0.5  # seconds until the next turn
 GIVE_UP = 14.0  # seconds after which a worker that was asked to stop waits for no service any more
 
 
@@ -65,17 +67,19 @@ class Board:
 
     def run(self) -> None:
         """Work until the process is asked to stop, then bring home what is in the air."""
-        while not stopping.asked():
-            self._turn(self._patience())
-        self.stop()
-
-    def _turn(self, patience: float) -> None:
         try:
-            self.turn(patience)
+            while not stopping.asked():
+                self._turn()
+        finally:
+            self.stop()
+
+    def _turn(self, patience: float | None = None) -> None:
+        try:
+            self.turn(self._patience() if patience is None else patience)
         except Exception:  # a defect of ours must not end the thread that everybody's messages wait for
             log.exception("board_broke")
             database.close()
-            stopping.wait(1.0)
+            time.sleep(AFTER_A_DEFECT)
 
     def turn(self, patience: float) -> None:
         """Hear what happened, for at most so many seconds, and do what is to be done about it."""
@@ -112,6 +116,9 @@ class Board:
             self._give_back()
             self.held.let_go(list(self.drains))
         except AWAY:
+            self._keep_on_disk()
+        except Exception:
+            log.exception("board_broke")
             self._keep_on_disk()
         self.threads.shutdown(wait=False)
 
@@ -157,7 +164,7 @@ class Board:
         self.landed.clear()
 
     def _give_back(self) -> None:
-        """The database went away during a claim: what it may have handed out all the same was never sent."""
+        """Let wait again what was claimed and never sent: the database went away, or not all flights could begin."""
         while self.doubts:
             preparing.give_back(self.doubts[0])
             del self.doubts[0]
@@ -169,17 +176,34 @@ class Board:
         if not wants:
             return
         lease = timezone.now() + claims.MESSAGE_LEASE
-        self.doubts.append({"connections": [want.connection for want in wants], "lease": lease.isoformat()})
+        doubt: dict[str, object] = {"connections": [want.connection for want in wants], "lease": lease.isoformat()}
+        self.doubts.append(doubt)
         messages = preparing.prepare(self.drains, self.held.holder, wants, lease)
-        self.doubts.pop()
+        # Whatever happens from here on, those that have not begun their flight are given back, and no others.
+        doubt["messages"] = waiting = [message.pk for message in reversed(messages)]
         for message in messages:
-            drain = self.drains[message.connection_id]
-            drain.takes_off(message)
-            self.threads.submit(self._fly, drain, message, drain.senders[message.sender_id])
+            self._begin_flight(message)
+            waiting.pop()
+        self.doubts.remove(doubt)
         for pk in {message.connection_id for message in messages}:
             self.drains[pk].claims += 1
 
-    def _fly(self, drain: Drain, message: Message, sender: Sender) -> None:
+    def _begin_flight(self, message: Message) -> None:
+        """Hand a message to a thread. Raises RuntimeError where there is none for it; then it is surely never sent."""
+        drain = self.drains[message.connection_id]
+        sender = drain.senders[message.sender_id]
+        once = Lock()
+        drain.takes_off(message)
+        try:
+            self.threads.submit(self._fly, drain, message, sender, once)
+        except RuntimeError:  # the flight may be in the queue all the same
+            if once.acquire(blocking=False):
+                del drain.flying[message.pk]
+                raise
+
+    def _fly(self, drain: Drain, message: Message, sender: Sender, once: Lock) -> None:
+        if not once.acquire(blocking=False):
+            return
         self.inbox.put(Landing(drain, drain.attempt(message, sender)))
 
     def _in_air(self) -> int:
@@ -189,6 +213,13 @@ class Board:
 
     def _keep_on_disk(self) -> None:
         for pk, landings in self.landed.items():
-            spool.put("verdicts", {"connection": pk, "verdicts": [one.verdict.to_json() for one in landings]})
+            _keep("verdicts", {"connection": pk, "verdicts": [one.verdict.to_json() for one in landings]})
         for doubt in self.doubts:
-            spool.put("claim", doubt)
+            _keep("claim", doubt)
+
+
+def _keep(kind: str, record: Mapping[str, object]) -> None:
+    try:
+        spool.put(kind, record)
+    except (spool.SpoolFull, OSError) as error:
+        log.critical("verdicts_lost", kind=kind, error=type(error).__name__)

@@ -116,10 +116,15 @@ def bury(service: type[Provider], dead: Iterable[Message], *, phase: Phase = Pha
 
 
 def give_back(kept: Mapping[str, Any]) -> None:
-    """Let messages wait again that were claimed under this very lease and surely never left: it was no attempt."""
+    """Let messages wait again that were claimed under this very lease and surely never left: it was no attempt.
+
+    They are those that `messages` names; all under that lease where it is missing.
+    """
     lease = datetime.fromisoformat(kept["lease"])
     claimed_at = lease - MESSAGE_LEASE
     rows = Message.objects.filter(connection__in=kept["connections"], phase=Phase.ON_WIRE, lease_until=lease)
+    if "messages" in kept:
+        rows = rows.filter(pk__in=kept["messages"])
     alive = Q(expires_at__gt=claimed_at) & (Q(repeat_until=None) | Q(repeat_until__gt=claimed_at))
     again = {"phase": Phase.WAITING, "due_at": timezone.now(), "lease_until": None}
     rows.filter(alive, attempts__lte=1).update(**again, attempts=0, first_attempt_at=None)

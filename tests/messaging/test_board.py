@@ -1,8 +1,10 @@
 """The thread that drains all connections: many at once, some of them in trouble, and asked to stop."""
 
 import json
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +18,7 @@ from pytest_django import Settings
 
 from b24app.core import spool
 from b24app.core.sealing import unseal
+from b24app.doors import replay
 from b24app.messaging import board as board_module
 from b24app.messaging import budget, outcomes, sending
 from b24app.messaging.board import Board
@@ -222,3 +225,98 @@ def test_a_verdict_that_cannot_be_written_costs_no_other(sms: Sandbox, sender: S
     assert are_sent(well)
     odd.refresh_from_db()
     assert odd.phase == Phase.ON_WIRE  # and unknown when its lease has run out
+
+
+class Ending(ThreadPoolExecutor):
+    """As in an interpreter that ends: after so many flights it takes no more."""
+
+    def __init__(self, flights: int, *, takes_it_all_the_same: bool = False) -> None:
+        super().__init__(4)
+        self.left, self.takes_it_all_the_same = flights, takes_it_all_the_same
+
+    def submit(self, *arguments: Any, **more: Any) -> Any:
+        if self.left <= 0:
+            if self.takes_it_all_the_same:  # as where the flight is in the queue, and no thread can be started for it
+                super().submit(*arguments, **more)
+                time.sleep(0.3)
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        self.left -= 1
+        return super().submit(*arguments, **more)
+
+
+def test_what_was_claimed_and_could_not_take_off_waits_again_and_what_flew_is_sent_once(
+    sms: Sandbox, sender: Sender
+) -> None:
+    flies, stays = wish(sender), wish(sender)
+    other = wish(a_sender(sms))
+    board = a_board(linger=60.0)
+    board.threads.shutdown()
+    board.threads = Ending(1)
+    for message in (flies, other):
+        board.inbox.put(message.connection_id)
+    with pytest.raises(RuntimeError):
+        board.turn(5.0)
+    board.stop()
+    assert are_sent(flies)
+    for message in (stays, other):
+        message.refresh_from_db()
+        assert (message.phase, message.attempts, message.first_attempt_at) == (Phase.WAITING, 0, None)
+    assert [entry["to"] for entry in sms.sms.entries()] == [flies.to]
+    assert not Connection.objects.exclude(lease_until=None).exists()
+
+
+def test_a_flight_that_began_although_it_was_refused_is_not_given_back(sms: Sandbox, sender: Sender) -> None:
+    message = wish(sender)
+    board = a_board(linger=60.0)
+    board.threads.shutdown()
+    board.threads = Ending(0, takes_it_all_the_same=True)
+    board.inbox.put(sender.connection_id)
+    turn_until(board, lambda: are_sent(message))
+    board.stop()
+    assert len(sms.sms.entries()) == 1
+
+
+def test_a_flight_refused_before_any_thread_was_free_never_begins(sms: Sandbox, sender: Sender) -> None:
+    message = wish(sender)
+    board = a_board(linger=60.0)
+    board.threads.shutdown()
+    board.threads = Ending(0, takes_it_all_the_same=True)
+    free = threading.Event()
+    for _ in range(4):
+        ThreadPoolExecutor.submit(board.threads, free.wait)
+    board.inbox.put(sender.connection_id)
+    with pytest.raises(RuntimeError):
+        board.turn(5.0)
+    free.set()
+    board.stop()
+    board.threads.shutdown(wait=True)
+    message.refresh_from_db()
+    assert (message.phase, message.attempts) == (Phase.WAITING, 0)
+    assert sms.sms.entries() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_could_not_take_off_waits_on_disk_while_the_database_is_away(
+    sms: Sandbox, sender: Sender, settings: Settings, tmp_path: Path
+) -> None:
+    settings.SPOOL_DIR = tmp_path
+    flies, stays = wish(sender), wish(sender)
+    board = a_board(linger=60.0)
+    board.threads.shutdown()
+    board.threads = Ending(1)
+    board.inbox.put(sender.connection_id)
+    with pytest.raises(RuntimeError):
+        board.turn(5.0)
+    turn = time.monotonic() + 30
+    while not board.inbox.qsize() and time.monotonic() < turn:
+        time.sleep(0.02)
+
+    def away(*_: Any) -> Any:
+        raise OperationalError
+
+    with database.execute_wrapper(away):
+        board.stop()
+    assert spool.replay(replay.HANDLERS) == 2
+    assert are_sent(flies)
+    stays.refresh_from_db()
+    assert (stays.phase, stays.attempts) == (Phase.WAITING, 0)
