@@ -82,6 +82,21 @@ def put(kind: str, record: Mapping[str, Any]) -> None:
     _flush(folder)
 
 
+def check_writable() -> None:
+    """Write and flush a file in the spool's folder as `put` would. Raises OSError where that cannot be done."""
+    folder = _folder()
+    with _only_one():
+        pass
+    probe = folder / f".{secrets.token_hex(8)}.probe"
+    try:
+        with open(probe, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(b"written")
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        probe.unlink(missing_ok=True)
+
+
 def size() -> int:
     """Bytes of the disk that the spool takes, with what was set aside."""
     return _bytes(_folder()) + _bytes(_folder() / POISON)

@@ -47,16 +47,18 @@ def replay() -> int:
 def keep_replaying() -> None:
     """Start the process's replaying thread, unless it runs; what was set aside before is tried once more."""
     with _starting:
-        if _process.pid == os.getpid():
-            return
-        _process.pid = os.getpid()
-    spool.try_again()
-    threading.Thread(target=_forever, name="spool-replay", daemon=True).start()
+        if _process.pid != os.getpid():
+            stopping.start_essential(_forever, name="spool-replay", daemon=True)
+            _process.pid = os.getpid()
 
 
 def _forever() -> None:
+    tried_again = False
     while not stopping.wait(EVERY):
         try:
+            if not tried_again:
+                spool.try_again()
+                tried_again = True
             taken = replay()
             if taken:
                 log.info("spool_replayed", records=taken)

@@ -4,19 +4,21 @@ Asked to stop, it is gone within 20 seconds: the board brings home what is in th
 and whatever else still waits for somebody by then is safe in the database.
 """
 
-import os
 import threading
 from typing import Any
 
 import structlog
-from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+from celery import bootsteps
+from celery.signals import worker_shutdown, worker_shutting_down
 from django.db import connections
 
+from b24app.celery import app
 from b24app.core import stopping
 from b24app.core.garbage import rarely_collect
 from b24app.doors import replay
 from b24app.messaging import bell, tasks
 from b24app.messaging.board import Board
+from b24app.operations.starting import check_can_start
 
 log = structlog.get_logger(__name__)
 
@@ -25,24 +27,49 @@ LOOK_EVERY = 15.0  # seconds
 NOBODY_SWEEPS = 60.0
 
 
-@worker_ready.connect
-def begin(**_: Any) -> None:
-    rarely_collect()
-    replay.keep_replaying()
-    threading.Thread(target=Board(tasks.left).run, name="board").start()
-    threading.Thread(target=_sweep_when_nobody_does, name="sweep-when-nobody-does", daemon=True).start()
+class Threads(bootsteps.StartStopStep):
+    """The worker's own threads: started before it hears its queue, and waited for before the interpreter ends.
+
+    A signal would do neither: Celery goes on where a receiver breaks. And once the main thread is at its end, Python
+    lets nobody start a flight any more, while the board is about to.
+    """
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self.board: threading.Thread | None = None
+
+    def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
+        """Raise SystemExit where this process could not do its work: Celery ends then."""
+        check_can_start()
+        rarely_collect()
+        replay.keep_replaying()
+        self.board = stopping.start_essential(Board(tasks.left).run, name="board")
+        threading.Thread(target=_sweep_when_nobody_does, name="sweep-when-nobody-does", daemon=True).start()
+
+    def stop(self, parent: Any) -> None:
+        """Return when the board has brought home what it could."""
+        end()
+        if self.board is not None:
+            self.board.join()
+        parent.exitcode = parent.exitcode or stopping.exit_code()
+
+    def terminate(self, parent: Any) -> None:
+        """As asked to in a hurry: no other way is safe."""
+        self.stop(parent)
+
+
+app.steps["worker"].add(Threads)
 
 
 @worker_shutting_down.connect
 @worker_shutdown.connect
 def end(**_: Any) -> None:
     """Asked to stop, or ended by itself: a worker that cannot hear its queue must not live on without ears."""
-    if stopping.asked():
-        return
-    stopping.ask()
-    late = threading.Timer(GONE_AFTER, os._exit, [0])
-    late.daemon = True
-    late.start()
+    if not stopping.asked():
+        stopping.ask()
+        stopping.exit_after(GONE_AFTER)
 
 
 def _sweep_when_nobody_does() -> None:

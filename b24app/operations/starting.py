@@ -1,0 +1,30 @@
+"""What must be so before a process serves: it ends with a sentence otherwise, for it would only seem to be well.
+
+Checked before a worker hears its queue and before a web server opens its port.
+"""
+
+from django.conf import settings
+
+from b24app.core import spool
+
+
+def check_can_start() -> None:
+    """Raise SystemExit, with a sentence for the operator, where this process could not do its work."""
+    try:
+        spool.check_writable()
+    except OSError as error:
+        why = error.strerror or error
+        raise SystemExit(
+            f"Sendline does not start: nothing can be kept in SPOOL_DIR, {settings.SPOOL_DIR} ({why}). "
+            "It has to be a folder on a disk that this process may write to."
+        ) from None
+    if any(_uncompiled()):
+        raise SystemExit(
+            "Sendline does not start: its translations are not compiled. "
+            "Run `python -m b24app.operations.build` where the code is."
+        )
+
+
+def _uncompiled() -> list[str]:
+    sources = (path for folder in settings.LOCALE_PATHS for path in folder.glob("*/LC_MESSAGES/*.po"))
+    return [source.parts[-3] for source in sources if not source.with_suffix(".mo").exists()]
