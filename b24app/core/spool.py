@@ -4,10 +4,12 @@ A record is one encrypted file, flushed before `put` returns. Replaying is the s
 the first place, so every handler must be safe to run twice.
 """
 
+import hashlib
 import json
 import os
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -29,6 +31,7 @@ PAUSE_AFTER_FAILURE = 2.0  # seconds during which the database is not even tried
 COUNT_EVERY = 5.0  # seconds
 POISON = "poison"
 SHARES = {"unsigned": 0.1}  # of the room, for what strangers may write
+OWNER_SHARE = 0.2  # for one sender's calls or one account's reports, of the room that all others have left
 POISON_SHARE = 0.5  # of the room, for what no handler could take
 BLOCK = 4096  # bytes that the smallest file takes from the disk
 LOCKED_AT_ONCE = 3  # records of one round that may find their rows locked; each has waited for the lock
@@ -41,8 +44,8 @@ class SpoolFull(Exception):
     """The spool has reached SPOOL_MAX_MB; the record was not kept."""
 
 
-def kept(kind: str, record: Mapping[str, Any], write: Callable[[], T]) -> T | None:
-    """Run `write`; when the database is away, keep the record on disk instead and answer None.
+def kept(kind: str, record: Mapping[str, Any], write: Callable[[], T], *, owner: str = "") -> T | None:
+    """Run `write`; when the database is away, keep the record on disk instead, in its owner's share, and answer None.
 
     Raises SpoolFull when neither could be done.
     """
@@ -58,17 +61,22 @@ def kept(kind: str, record: Mapping[str, Any], write: Callable[[], T]) -> T | No
                 with suppress(DatabaseError):
                     connection.close()
                 log.warning("database_away", kind=kind)
-    put(kind, record)
+    put(kind, record, owner=owner)
     return None
 
 
-def put(kind: str, record: Mapping[str, Any]) -> None:
-    """Keep one record (JSON types only) on disk; it is safe there when this returns."""
+def put(kind: str, record: Mapping[str, Any], *, owner: str = "") -> None:
+    """Keep one record (JSON types only) on disk; it is safe there when this returns.
+
+    What comes from one tenant has an `owner`, whose records take a limited share of the room. Raises SpoolFull where
+    there is none left for it.
+    """
     folder = _folder()
     data = seal(json.dumps(record).encode())
-    if not _room.take(len(data), SHARES.get(kind, 1.0)):
+    tag = _tag(owner)
+    if not _room.take(len(data), SHARES.get(kind, 1.0), tag):
         raise SpoolFull
-    name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.{kind}"
+    name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{tag}.{kind}"
     part = folder / f".{name}"
     try:
         with open(part, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
@@ -99,16 +107,32 @@ def check_writable() -> None:
 
 def size() -> int:
     """Bytes of the disk that the spool takes, with what was set aside."""
-    return _bytes(_folder()) + _bytes(_folder() / POISON)
+    return _used().total()
 
 
-def _bytes(folder: Path) -> int:
-    total = 0
+def _used() -> Counter[str]:
+    """Bytes of the disk by the tag of their owner."""
+    return _used_in(_folder()) + _used_in(_folder() / POISON)
+
+
+def _used_in(folder: Path) -> Counter[str]:
+    used: Counter[str] = Counter()
     with suppress(FileNotFoundError):  # nothing was ever set aside
         for entry in os.scandir(folder):
             with suppress(FileNotFoundError):  # replayed, or given its name, since the folder was read
-                total += _on_disk(entry.stat().st_size) if entry.is_file() else 0
-    return total
+                used[_tag_in(entry.name)] += _on_disk(entry.stat().st_size) if entry.is_file() else 0
+    return used
+
+
+def _tag(owner: str) -> str:
+    """Return what the names of an owner's records carry: not who it is, only that they are of the same."""
+    return f"-{hashlib.sha256(owner.encode()).hexdigest()[:12]}" if owner else ""
+
+
+def _tag_in(name: str) -> str:
+    """Return the tag in a record's name; empty where it belongs to no tenant."""
+    parts = name.partition(".")[0].split("-")
+    return f"-{parts[2]}" if len(parts) == 3 else ""
 
 
 def _on_disk(size: int) -> int:
@@ -124,18 +148,22 @@ class _Room:
     """How full the spool is: counted now and then, for a folder of many files takes long to read."""
 
     def __init__(self) -> None:
-        self._used = 0
+        self._used: Counter[str] = Counter()
         self._count_at = 0.0
 
-    def take(self, wanted: int, share: float) -> bool:
-        """Whether so many bytes more fit into that share of the whole; if so they are counted."""
+    def take(self, wanted: int, share: float, tag: str) -> bool:
+        """Whether so many bytes more fit into that share of the whole and into their owner's; then they are counted.
+
+        However many owners have filled their shares, so much is left for the first records of one more.
+        """
         if time.monotonic() >= self._count_at:
-            self._used = size()
+            self._used = _used()
             self._count_at = time.monotonic() + COUNT_EVERY
-        limit = share * room()
         wanted = _on_disk(wanted)
-        fits = self._used + wanted <= limit
-        self._used += wanted if fits else 0
+        total, mine = self._used.total() + wanted, self._used[tag] + wanted
+        left_by_others = room() - (total - mine)
+        fits = total <= share * room() and (not tag or mine <= OWNER_SHARE * left_by_others)
+        self._used[tag] += wanted if fits else 0
         return fits
 
 
@@ -210,10 +238,17 @@ def _set_aside(path: Path, error: Exception) -> None:
 def _make_room(aside: Path) -> None:
     """Let what no handler can take never fill the place of what one could: beyond its share the oldest goes, aloud.
 
-    What strangers wrote goes first. Every record here has been refused at least once by the code that runs now.
+    What strangers wrote goes first, then what is of the owner with the most. Every record here has been refused at
+    least once by the code that runs now.
     """
-    over = _bytes(aside) - POISON_SHARE * room()
-    for path in sorted(aside.iterdir(), key=lambda path: (path.suffix != ".unsigned", path.name)) if over > 0 else ():
+    held = _used_in(aside)
+    over = held.total() - POISON_SHARE * room()
+
+    def turn(path: Path) -> tuple[bool, int, str]:
+        tag = _tag_in(path.name)
+        return path.suffix != ".unsigned", -held[tag] if tag else 0, path.name
+
+    for path in sorted(aside.iterdir(), key=turn) if over > 0 else ():
         if over <= 0:
             break
         over -= _on_disk(path.stat().st_size)

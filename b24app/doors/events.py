@@ -82,13 +82,13 @@ def _keep(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:
 
 def _act(kind: str, record: Mapping[str, Any]) -> None:
     try:
-        spool.kept(kind, record, lambda: take_kept(record))
+        spool.kept(kind, record, lambda: take_kept(record), owner=record["portal"])
     except (spool.SpoolFull, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the portal its event: it waits on disk
         log.error("event_not_understood", error=type(error).__name__)
         if kind == "event":
-            spool.put(kind, record)
+            spool.put(kind, record, owner=record["portal"])
 
 
 def _portal(key: str, payload: Mapping[str, Any]) -> Portal | None:

@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
-from b24app.core import addresses, spool
+from b24app.core import addresses, spool, storable
 from b24app.doors import brackets
 from b24app.doors.bodies import length
 from b24app.messaging import bell, intake
-from b24app.messaging.wishes import LINKS
+from b24app.messaging.wishes import LINKS, LONGEST_LINKS_KEPT, LONGEST_TEXT_KEPT
 from b24app.portals import tokens
 from b24app.portals.models import Portal
 
@@ -25,8 +25,10 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY = 4 * 1024 * 1024
 DEPTH, WIDTH = 4, 100
-AUTH = ("user_id", "access_token", "expires")
-KNOWN = ("message_id", "message_to", "message_body", "module_id", "ts", "properties", "auth", *LINKS)
+# What is read of a call, and how many characters of it: more is kept nowhere, and so does not reach the disk either.
+TEXTS = {"message_id": 2_000, "message_to": 400, "message_body": LONGEST_TEXT_KEPT, "module_id": 100, "ts": 40}
+PROPERTIES = {"phone_number": 400, "message_text": LONGEST_TEXT_KEPT}
+AUTH = {"user_id": 40, "access_token": 4_000, "expires": 40}
 
 
 @csrf_exempt
@@ -58,12 +60,12 @@ def _keep(record: Mapping[str, Any]) -> HttpResponse:
 
 def _store(record: Mapping[str, Any]) -> None:
     try:
-        spool.kept("wish", record, lambda: take(record))
+        spool.kept("wish", record, lambda: take(record), owner=record["sender"])
     except (spool.SpoolFull, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the portal its message: it waits on disk
         log.error("wish_not_understood", error=type(error).__name__)
-        spool.put("wish", record)
+        spool.put("wish", record, owner=record["sender"])
 
 
 def take(record: Mapping[str, Any]) -> None:
@@ -91,11 +93,26 @@ def _keep_authors_token(portal_id: int, auth: Mapping[str, str]) -> None:
 def read(request: HttpRequest) -> dict[str, Any]:
     """What we use of a call, whatever it is encoded as. Raises RequestDataTooBig and Django's parse errors."""
     fields = _fields(request)
-    known = {name: _bounded(fields[name], DEPTH) for name in KNOWN if name in fields}
-    known["message_id"] = known["message_id"] if isinstance(known.get("message_id"), str) else ""
-    auth = known.get("auth")
-    known["auth"] = {name: str(auth.get(name, "")) for name in AUTH} if isinstance(auth, dict) else {}
-    return known
+    return {
+        "message_id": "",
+        **_texts(fields, TEXTS),
+        "properties": _texts(fields.get("properties"), PROPERTIES),
+        "auth": _texts(fields.get("auth"), AUTH),
+        **_links(fields),
+    }
+
+
+def _texts(fields: Any, longest: Mapping[str, int]) -> dict[str, str]:
+    """The fields that are read, each cut to its length; lists and objects are none of them."""
+    if not isinstance(fields, dict):
+        return {}
+    found = ((name, fields.get(name), limit) for name, limit in longest.items() if name in fields)
+    return {name: _text(value, limit) for name, value, limit in found if not isinstance(value, dict | list)}
+
+
+def _links(fields: Mapping[str, Any]) -> dict[str, Any]:
+    links = {name: _bounded(fields[name], DEPTH) for name in LINKS if name in fields}
+    return links if len(json.dumps(links)) <= LONGEST_LINKS_KEPT else {}
 
 
 def _fields(request: HttpRequest) -> dict[str, Any]:
@@ -120,10 +137,15 @@ def _from_json(body: bytes) -> dict[str, Any]:
 def _bounded(value: Any, depth: int) -> Any:
     """Texts in lists and objects, no deeper and no longer than a portal sends them."""
     if isinstance(value, dict) and depth:
-        return {str(key): _bounded(value[key], depth - 1) for key in list(value)[:WIDTH]}
+        return {_text(key, LONGEST_LINKS_KEPT): _bounded(value[key], depth - 1) for key in list(value)[:WIDTH]}
     if isinstance(value, list) and depth:
         return [_bounded(one, depth - 1) for one in value[:WIDTH]]
-    return str(value) if isinstance(value, str | int | float) else ""
+    return _text(value, LONGEST_LINKS_KEPT)
+
+
+def _text(value: Any, longest: int) -> str:
+    """A text that our columns and the disk can hold; empty for what is no text or number."""
+    return storable.text(str(value)[:longest]) if isinstance(value, str | int | float) else ""
 
 
 def _refuse(sender: str, status: int) -> HttpResponse:

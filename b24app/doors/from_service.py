@@ -50,12 +50,12 @@ def report(request: HttpRequest, connection: str, reference: str, mac: str) -> H
 
 def _keep(record: Mapping[str, Any]) -> Answer:
     try:
-        return spool.kept("report", record, lambda: take(record)) or Answer()
+        return spool.kept("report", record, lambda: take(record), owner=record["connection"]) or Answer()
     except tuple(REFUSALS):
         raise
     except Exception as error:  # noqa: BLE001 - a file that does not load or breaks: its service's word waits on disk
         log.error("report_not_understood", error=type(error).__name__)
-        spool.put("report", record)
+        spool.put("report", record, owner=record["connection"])
         return Answer()
 
 

@@ -127,8 +127,8 @@ def test_what_was_set_aside_is_tried_again_by_the_next_process() -> None:
     assert (taken, spool.poisoned()) == ([{"a": 1}], [])
 
 
-def poison(kind: str, size: int) -> None:
-    spool.put(kind, {"a": "x" * size})
+def poison(kind: str, size: int, owner: str = "") -> None:
+    spool.put(kind, {"a": "x" * size}, owner=owner)
     spool.replay({})
 
 
@@ -168,6 +168,21 @@ def test_of_what_was_set_aside_strangers_go_first_then_the_oldest_and_it_is_said
     kinds = [path.suffix[1:] for path in spool.poisoned()]
     assert kinds == ["wish", "event", "wish", "claim", "verdicts", "tokens"]
     assert [one.levelname for one in caplog.records].count("CRITICAL") == 3
+
+
+@pytest.mark.usefixtures("small")
+def test_of_what_was_set_aside_the_owner_of_the_most_loses_the_oldest(caplog: pytest.LogCaptureFixture) -> None:
+    poison("wish", 60_000, owner="charlie")
+    for kind, owner in (*[("report", "alice")] * 2, *[("tokens", "")] * 3, ("claim", "")):
+        poison(kind, 60_000, owner)
+    kinds = [path.suffix[1:] for path in spool.poisoned()]
+    assert kinds == ["wish", "report", "tokens", "tokens", "tokens", "claim"]
+    assert [one.levelname for one in caplog.records].count("CRITICAL") == 1
+
+
+def test_the_name_of_a_record_does_not_tell_whose_it_is() -> None:
+    spool.put("wish", {}, owner="0c55e1d8bd0c4033b8f91ebf161e09ac")
+    assert "0c55e1d8" not in spool.waiting()[0].name
 
 
 def test_strangers_leave_room_for_wishes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
