@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from b24app.core import addresses, spool
 from b24app.doors.bodies import length
 from b24app.messaging import bell, reports
+from b24app.messaging.report_budget import TooManyResults, TooManyWaiting
 from providers.kit.contract import Answer, Call, Unreadable
 from providers.kit.errors import Forged
 
@@ -29,6 +30,8 @@ REFUSALS: Mapping[type[Exception], int] = {
     UnreadablePostError: 400,
     reports.NoSuchConnection: 404,
     RequestDataTooBig: 413,
+    TooManyResults: 413,
+    TooManyWaiting: 429,
     spool.SpoolFull: 503,
     OSError: 503,
 }
@@ -36,7 +39,10 @@ REFUSALS: Mapping[type[Exception], int] = {
 
 @csrf_exempt
 def report(request: HttpRequest, connection: str, reference: str, mac: str) -> HttpResponse:
-    """200 and what the service wants back; 403 for strangers, 400 for what cannot be read, 413 for too much."""
+    """200 and what the service wants back; 403 for strangers, 400 for what cannot be read, 413 for too much.
+
+    429 while too many reports of the portal wait to be applied: services come again.
+    """
     if not addresses.is_ours(mac, "report", connection, reference):
         return HttpResponse(status=403)
     try:
@@ -59,9 +65,15 @@ def _keep(record: Mapping[str, Any]) -> Answer:
         return Answer()
 
 
-def take(record: Mapping[str, Any]) -> Answer:
-    """Verify, keep and ring; also what the spool replays."""
-    to_settle, answer = reports.take(record["connection"], record["reference"], _call(record))
+def take_kept(record: Mapping[str, Any]) -> None:
+    """Verify, keep and ring for what waited on disk: the service was told that we have it."""
+    take(record, within_budget=False)
+
+
+def take(record: Mapping[str, Any], *, within_budget: bool = True) -> Answer:
+    """Verify, keep and ring."""
+    told = (record["connection"], record["reference"], _call(record))
+    to_settle, answer = reports.take(*told, within_budget=within_budget)
     if to_settle:
         bell.settle()
     return answer

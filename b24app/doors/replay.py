@@ -20,7 +20,7 @@ EVERY = 2.0  # seconds
 HANDLERS: Mapping[str, spool.Handler] = {
     "tokens": tokens.take_kept,  # first in meaning: a lost refresh token needs a person
     "wish": from_portal.take,
-    "report": from_service.take,
+    "report": from_service.take_kept,
     "event": events.take_kept,
     "unsigned": events.take_kept,
     "receipts": receipts.take_kept,

@@ -5,13 +5,14 @@ look each (`PENDING`), however many reports one of them has, and the oldest of e
 """
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.utils import timezone
 
 from b24app.messaging.models import DeliveryReport
 
+LOOK_AGAIN_AFTER = timedelta(seconds=60)  # for the message of a report, once
 CONNECTIONS_AT_ONCE = 100  # of a round; where more have something due chance decides, so that none is left out for long
 
 # The connections with reports to settle, each with the time of its first.
@@ -40,11 +41,15 @@ SELECT due.* FROM turn CROSS JOIN LATERAL (
     ORDER BY r.connection_id, r.due_at LIMIT greatest(%(most)s / turn.sharers, 1) FOR UPDATE SKIP LOCKED) due
 """  # noqa: S608 - made of constants
 FIRST = f"{PENDING} SELECT min(due_at) FROM step"  # noqa: S608
+# Of each account no more are counted than matter. Parts of messages wait for longer than a second look does.
 WAITING = """
-SELECT (SELECT count(*) FROM (SELECT FROM messaging_deliveryreport r WHERE r.connection_id = c.id
-            AND r.due_at <= %(now)s LIMIT %(most)s) due),
-       (SELECT count(*) FROM (SELECT FROM messaging_deliveryreport r WHERE r.connection_id = c.id
-            AND r.due_at > %(now)s AND r.due_at <= %(until)s AND r.message_id IS NULL LIMIT %(most)s) later)
+SELECT coalesce(sum((SELECT count(*) FROM (
+           SELECT FROM messaging_deliveryreport r
+           WHERE r.connection_id = c.id AND r.due_at <= %(now)s LIMIT %(most_due)s) due)), 0),
+       coalesce(sum((SELECT count(*) FROM (
+           SELECT FROM messaging_deliveryreport r
+           WHERE r.connection_id = c.id AND r.due_at > %(now)s AND r.due_at <= %(until)s AND r.message_id IS NULL
+           LIMIT %(most_strays)s) strays)), 0)
 FROM messaging_connection c WHERE c.portal_id = %(portal)s
 """
 
@@ -70,3 +75,13 @@ def first_due_at() -> datetime | None:
         cursor.execute(FIRST)
         first: datetime | None = cursor.fetchone()[0]
     return first
+
+
+def waiting_of(portal_id: int, most_due: int, most_strays: int) -> tuple[int, int]:
+    """How many reports of a portal are due, and how many wait for a second look; of each account at most so many."""
+    now = timezone.now()
+    limits = {"most_due": most_due, "most_strays": most_strays}
+    with database.cursor() as cursor:
+        cursor.execute(WAITING, {"portal": portal_id, "now": now, "until": now + LOOK_AGAIN_AFTER, **limits})
+        due, strays = cursor.fetchone()
+    return int(due), int(strays)

@@ -15,6 +15,7 @@ from b24app.messaging import connections, keeping
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message
 from b24app.messaging.outcomes import ASK_POLLED, ASK_PUSHED
+from b24app.messaging.report_budget import budget
 from b24app.messaging.statuses import Phase, Reason
 from providers.kit import contract, registry
 from providers.kit.errors import SmsError
@@ -27,11 +28,13 @@ class NoSuchConnection(LookupError):
     """The address was signed by us, but the connection is not in our database."""
 
 
-def take(connection_uuid: str, reference: str, call: contract.Call) -> tuple[Collection[int], contract.Answer]:
+def take(
+    connection_uuid: str, reference: str, call: contract.Call, *, within_budget: bool = True
+) -> tuple[Collection[int], contract.Answer]:
     """Verify a service's call and keep its reports; answers the connections to settle and what the service wants back.
 
     `reference` is the message the address was made for, `-` for an account's address. Raises Forged, Unreadable,
-    Unavailable, NoSuchConnection.
+    Unavailable, NoSuchConnection; `within_budget` also TooManyResults, TooManyWaiting.
     """
     account = keeping.account(uuid.UUID(connection_uuid))
     if account is None:
@@ -46,6 +49,8 @@ def take(connection_uuid: str, reference: str, call: contract.Call) -> tuple[Col
             raise
         account = fresh
         told = _read(account, call)
+    if within_budget:
+        budget.take(account.portal_id, len(told))
     to_settle = _keep(account.pk, told, reference)
     if not account.has_reported:
         account.has_reported = True

@@ -24,7 +24,6 @@ from b24app.messaging.statuses import FINAL, Change, Phase, Reason, Status
 AT_ONCE = 500
 GOES_ON_FOR = 10.0  # seconds of a task; then others have their turn
 LOOKS = 2  # for the message of a report; then it belongs to somebody else
-LOOK_AGAIN_AFTER = timedelta(seconds=60)
 PARTS_MAY_TAKE = timedelta(hours=1)
 DEFAULT_REASONS = {Status.UNDELIVERED: Reason.UNREACHED, Status.FAILED: Reason.REJECTED}
 
@@ -185,7 +184,7 @@ def _look_again_later(report: DeliveryReport) -> None:
     A second look is the net for a process that was killed between writing a ref and arming what had come before it.
     """
     report.tries += 1
-    report.due_at = None if report.tries >= LOOKS else timezone.now() + LOOK_AGAIN_AFTER
+    report.due_at = None if report.tries >= LOOKS else timezone.now() + due_reports.LOOK_AGAIN_AFTER
 
 
 def _climbs_to(message: Found, told: Status) -> Status:

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from b24app.core import addresses, spool
 from b24app.doors import from_service
 from b24app.doors.replay import replay
-from b24app.messaging import settling
+from b24app.messaging import report_budget, settling
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.statuses import Status
 from providers.kit.errors import Forged
@@ -173,3 +173,59 @@ def test_a_replay_window_is_measured_from_the_coming_of_a_report_not_from_its_re
     with nullcontext() if status else pytest.raises(Forged):
         from_service.take(record)
     assert DeliveryReport.objects.count() == status
+
+
+def many_results(connection: Connection, first: int, count: int) -> int:
+    """A call at the account's address, as whoever has it can make it."""
+    url = addresses.report(connection.uuid.hex, "-")
+    results = [{"message-id": uuid.UUID(int=n).hex, "status": "delivered"} for n in range(first, first + count)]
+    return Client().post(urlsplit(url).path, {"messages": results}, content_type="application/json").status_code
+
+
+@pytest.fixture
+def flooded() -> Connection:
+    """An account of a service that signs nothing."""
+    return Connection.objects.create(portal=a_portal(), service="playmobile", title="P", account={})
+
+
+def keep_strays(connection: Connection, count: int) -> None:
+    """Reports that were looked for once and wait to be looked for again."""
+    later = timezone.now() + timedelta(seconds=50)
+    row = {"connection": connection, "word": "delivered", "status": "delivered", "tries": 1, "due_at": later}
+    kept = [DeliveryReport(fingerprint=f"stray {n}", reference=uuid.UUID(int=n), **row) for n in range(count)]
+    DeliveryReport.objects.bulk_create(kept, batch_size=2000)
+
+
+def test_a_call_with_more_results_than_any_service_gathers_is_refused(flooded: Connection) -> None:
+    assert many_results(flooded, 0, report_budget.MOST_RESULTS) == 200
+    assert many_results(flooded, 10_000, report_budget.MOST_RESULTS + 1) == 413
+    assert DeliveryReport.objects.count() == report_budget.MOST_RESULTS
+
+
+def test_reports_of_messages_that_nobody_sent_are_refused_above_a_budget_of_the_portal(
+    flooded: Connection, message: Message
+) -> None:
+    keep_strays(flooded, report_budget.MOST_STRAYS)
+    assert many_results(flooded, 20_000, report_budget.COUNT_EVERY - 1) == 200  # they were not counted yet
+    assert many_results(flooded, 30_000, 1) == 429
+    beside = Connection.objects.create(portal=flooded.portal, service="playmobile", title="Q", account={})
+    assert many_results(beside, 40_000, 1) == 429  # the accounts of a portal share it
+    assert report(message) == 200  # another portal's does not
+    assert DeliveryReport.objects.count() == report_budget.MOST_STRAYS + report_budget.COUNT_EVERY
+
+
+def test_an_account_with_fewer_strays_than_that_is_heard(flooded: Connection) -> None:
+    keep_strays(flooded, report_budget.MOST_STRAYS - 1)
+    assert many_results(flooded, 20_000, report_budget.COUNT_EVERY) == 200
+
+
+def test_what_waited_on_disk_is_taken_whatever_waits(flooded: Connection, tmp_path: Path, settings: Settings) -> None:
+    settings.SPOOL_DIR = tmp_path
+    keep_strays(flooded, report_budget.MOST_STRAYS)
+    assert many_results(flooded, 20_000, report_budget.COUNT_EVERY) == 429
+    body = b'{"messages": [{"message-id": "9", "status": "delivered"}]}'
+    kept = {"connection": flooded.uuid.hex, "reference": "-", "method": "POST", "url": "", "query": "", "at": 0.0}
+    headers = {"Content-Type": "application/json"}
+    spool.put("report", {**kept, "headers": headers, "body": base64.b64encode(body).decode()})
+    assert replay() == 1
+    assert DeliveryReport.objects.count() == report_budget.MOST_STRAYS + 1
