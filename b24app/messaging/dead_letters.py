@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec
+from typing import ParamSpec
 
 import structlog
 from django.db import connection as database
@@ -77,14 +77,17 @@ def noted(kind: Kind, key: object, *, portal: int | None = None) -> Iterator[Non
         note(kind, key, error, portal=portal, retry=True)
 
 
-def noted_task(name: str) -> Callable[[Callable[Concatenate[int, P], None]], Callable[Concatenate[int, P], None]]:
-    """Note what a task of one account, portal or order raises, under its name and id; the sweep then passes it over."""
+def noted_task(name: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Note what a task of one account, portal or order raises, under this name and the id that is its first argument.
 
-    def around(task: Callable[Concatenate[int, P], None]) -> Callable[Concatenate[int, P], None]:
+    The sweep then passes it over for a while (`held_ids`).
+    """
+
+    def around(task: Callable[P, None]) -> Callable[P, None]:
         @wraps(task)
-        def apart(pk: int, *args: P.args, **kwargs: P.kwargs) -> None:
-            with noted(Kind.TASK, f"{name}:{pk}"):
-                task(pk, *args, **kwargs)
+        def apart(*args: P.args, **kwargs: P.kwargs) -> None:
+            with noted(Kind.TASK, f"{name}:{args[0]}"):
+                task(*args, **kwargs)
 
         return apart
 

@@ -61,7 +61,7 @@ def sum_up(seconds: float = ROUND) -> int:
         return 0
 
 
-def _due(held: Sequence[int]) -> list[tuple[int, date]]:
+def _due(held: list[int]) -> list[tuple[int, date]]:
     """Portals, but for those held, each with a month that is to be summed up."""
     with database.cursor() as cursor:
         cursor.execute(DUE, [list(over(datetime.now(UTC).date())), held])

@@ -111,6 +111,6 @@ def _put_off_unclaimed(pk: int, error: Exception) -> None:
 
 def _wait(message: Message, phase: Phase, error: Exception, *, counted: int) -> None:
     again = dead_letters.note(Kind.MESSAGE, message.pk, error, portal=message.portal_id, retry=True)
-    row = {"pk": message.pk, "attempts": message.attempts, "phase": phase.value}
+    row: dict[str, Any] = {"pk": message.pk, "attempts": message.attempts, "phase": phase.value}
     with database.cursor() as cursor:
         cursor.execute(PUT_OFF, {**row, "again": again, "counted": counted})

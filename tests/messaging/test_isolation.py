@@ -12,8 +12,9 @@ from django.db import connection as database
 from django.utils import timezone
 
 import b24app
+from b24app.core.redis import client
 from b24app.doors.replay import HANDLERS
-from b24app.messaging import bell, dead_letters, reports, retrying, settling, tasks
+from b24app.messaging import dead_letters, reports, retrying, settling, tasks
 from b24app.messaging.dead_letter_models import DeadLetter, Kind
 from b24app.messaging.erasure_models import Erasure
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
@@ -178,14 +179,14 @@ def test_a_step_that_raises_ends_neither_the_round_nor_the_others() -> None:
     with database.cursor() as cursor:
         cursor.execute("ALTER TABLE messaging_notice RENAME TO messaging_notice_away")
     try:
-        bell.client().flushdb()
+        client().flushdb()
         tasks.look_round()
     finally:
         with database.cursor() as cursor:
             cursor.execute("ALTER TABLE messaging_notice_away RENAME TO messaging_notice")
     letter = DeadLetter.objects.get()
     assert (letter.kind, letter.key, letter.error) == (Kind.STEP, "to_notify", "ProgrammingError")
-    assert bell.client().keys("bell:erase:*")  # the step behind it
+    assert client().keys("bell:erase:*")  # the step behind it
 
 
 def told_by(*arguments: str) -> tuple[list[str], int]:
