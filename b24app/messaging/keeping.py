@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from django.db import DatabaseError
-
 from b24app.core import statement
 from b24app.core.outage import AWAY
 from b24app.core.remembered import Remembered
@@ -95,12 +93,12 @@ def keep(rows: Sequence[Row]) -> tuple[bool, Collection[int]]:
 
 def _write(calls: Sequence[Sequence[Row]]) -> list[int | None]:
     """For each call its connection, None where it was not taken."""
-    rows = statement.written([{"nth": nth, **row} for nth, call in enumerate(calls) for row in call])
     try:
+        rows = statement.written([{"nth": nth, **row} for nth, call in enumerate(calls) for row in call])
         taken = dict(statement.run(_insert(), rows))
     except AWAY:
         raise
-    except DatabaseError:
+    except Exception:  # noqa: BLE001 - whatever one of them raises
         taken = {}  # something is wrong with one of them: each goes the careful way, where it can only harm itself
     return [taken.get(nth) for nth in range(len(calls))]
 

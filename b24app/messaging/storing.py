@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from django.db import DatabaseError
-
 from b24app.core import statement
 from b24app.core.outage import AWAY
 from b24app.core.remembered import Remembered
@@ -69,12 +67,12 @@ def store(wish: Wish) -> tuple[Stored | None, Sequence[Stored | None]]:
 
 
 def _write(wishes: Sequence[Wish]) -> list[Stored | None]:
-    rows = statement.written([wish.values for wish in wishes])
     try:
+        rows = statement.written([wish.values for wish in wishes])
         stored = {reference: Stored(*facts) for reference, *facts in statement.run(_insert(), rows)}
     except AWAY:
         raise
-    except DatabaseError:
+    except Exception:  # noqa: BLE001 - whatever one of them raises
         stored = {}  # something is wrong with one of them: each goes the careful way, where it can only harm itself
     return [stored.get(wish.values["reference"]) for wish in wishes]
 
