@@ -1,9 +1,11 @@
 """One row that raises stops nobody else's: it is tried apart, set aside with its reason, and seen."""
 
 import ast
+import time
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from celery import current_app
@@ -15,7 +17,9 @@ import b24app
 from b24app.core.redis import client
 from b24app.doors.replay import HANDLERS
 from b24app.messaging import dead_letters, reports, retrying, settling, tasks
+from b24app.messaging.board import Board
 from b24app.messaging.dead_letter_models import DeadLetter, Kind
+from b24app.messaging.dispatch import Visit
 from b24app.messaging.erasure_models import Erasure
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.outcomes import Batch, record
@@ -27,7 +31,7 @@ from providers.kit import contract
 from providers.kit.contract import Accepted
 from providers.smpp import Smpp
 from tests import factories
-from tests.messaging.shared_places import PLACES, Scenario
+from tests.messaging.shared_places import PLACES, REFUSE, Scenario
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -220,3 +224,29 @@ def test_what_went_well_again_is_forgotten_after_some_hours() -> None:
     DeadLetter.objects.filter(key="1").update(retry_at=timezone.now() - dead_letters.HEALED_AFTER)
     assert dead_letters.forget_healed() == 1
     assert sorted(DeadLetter.objects.values_list("key", flat=True)) == ["2", "3"]
+
+
+def test_a_message_that_cannot_be_claimed_waits_while_the_board_sends_the_others() -> None:
+    alice, charlie = two_senders()
+    poisoned, beside, other = factories.message(alice), factories.message(alice), factories.message(charlie)
+    with database.cursor() as cursor:
+        condition = f"NEW.id = {poisoned.pk} AND NEW.phase = 'on_wire'"
+        cursor.execute(REFUSE.format(events="UPDATE", table="messaging_message", condition=condition))
+    visits: list[Visit] = []
+    board = Board(visits.append, linger=0.0, inbox=SimpleQueue())
+    try:
+        for sender in (alice, charlie):
+            board.inbox.put(sender.connection_id)
+        end = time.monotonic() + 60
+        while again(beside).status != "sent" or again(other).status != "sent":
+            assert time.monotonic() < end
+            board.turn(0.1)
+        board.stop()
+    finally:
+        with database.cursor() as cursor:
+            cursor.execute("DROP TRIGGER poison ON messaging_message")
+    waiting = again(poisoned)
+    assert (waiting.status, waiting.phase, waiting.wait, waiting.attempts) == ("queued", "waiting", "retry", 0)
+    assert waiting.due_at is not None
+    assert waiting.due_at > timezone.now()
+    assert DeadLetter.objects.get().key == str(poisoned.pk)
