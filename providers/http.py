@@ -103,6 +103,7 @@ class OwnGateway(Provider):
             _("Address"),
             help=_("May hold {to}, {text} and the other placeholders, as in https://…/send?phone={to_digits}."),
             placeholder="https://gateway.example.com/send",
+            plain=True,
         ),
         Choice(
             "login",
@@ -128,6 +129,7 @@ class OwnGateway(Provider):
             placeholder="X-Api-Key: {password}",
             required=False,
             multiline=True,
+            directs=True,
         ),
         Choice(
             "content",
@@ -145,6 +147,7 @@ class OwnGateway(Provider):
             required=False,
             multiline=True,
             default="to={to}\ntext={text}\nfrom={sender}",
+            directs=True,
         ),
         Text(
             "success_text",

@@ -61,6 +61,7 @@ class Kannel(Provider):
             _("Address of the service"),
             help=_("The whole address of sendsms. Parameters written behind it, such as smsc, go along."),
             placeholder="http://gateway.example.com:13013/cgi-bin/sendsms",
+            plain=True,
         ),
         Text("username", _("User name"), help=_("Of the group sendsms-user.")),
         Secret("password", _("Password"), help=_("Of the group sendsms-user.")),

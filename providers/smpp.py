@@ -97,8 +97,8 @@ class Smpp(Provider):
     speaks = "smpp"
     fields = (
         Host("host", _("Host name of the SMSC"), placeholder="smpp.example.com"),
-        Number("port", _("Port"), min=1, max=65535, default="2775"),
-        Choice("tls", _("Encryption"), choices=(("no", _("None")), ("yes", "TLS")), default="no"),
+        Number("port", _("Port"), min=1, max=65535, default="2775", directs=True),
+        Choice("tls", _("Encryption"), choices=(("no", _("None")), ("yes", "TLS")), default="no", directs=True),
         Text("system_id", "System ID", help=_("The service gives it to you.")),
         Secret("password", _("Password"), help=_("The service gives it to you.")),
         Text("system_type", "System type", required=False, advanced=True),

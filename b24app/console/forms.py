@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from b24app.console.languages import DJANGO_CODES, FRAME_CODES, name_of
@@ -32,7 +33,7 @@ class DeclaredField(forms.CharField):
         self.kept = kept
         super().__init__(
             label=gettext(declared.label),
-            help_text=gettext(declared.help) if declared.help else "",
+            help_text=_help(declared),
             required=declared.required and not kept,
             widget=_widget(declared),
         )
@@ -47,9 +48,18 @@ class DeclaredField(forms.CharField):
         if self.kept and not typed.strip():
             return self.kept
         try:
-            return self.declared.clean(typed)
+            cleaned = self.declared.clean(typed)
+            kit.require_encryption(self.declared, cleaned, settings.ALLOWED_PRIVATE_NETWORKS)
         except kit.BadField as error:
             raise forms.ValidationError(gettext(error.template).format(**error.values)) from None
+        return cleaned
+
+
+def _help(declared: kit.Field) -> str:
+    told = [declared.help] if declared.help else []
+    if isinstance(declared, kit.Url) and declared.plain:
+        told.append(kit.UNENCRYPTED)
+    return " ".join(map(gettext, told))
 
 
 def _widget(declared: kit.Field) -> forms.Widget:
@@ -143,7 +153,28 @@ class AccountForm(DeclaredForm):
         self, service: type[Provider], data: Any = None, *, kept: Mapping[str, str] | None = None, title: str = ""
     ) -> None:
         super().__init__(data, initial={"title": title})
-        self.declare(service.fields, kept or {})
+        self.kept = kept or {}
+        self.declare(service.fields, self.kept)
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the saved secrets again where they would go to another place than they were entered for."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return cleaned
+        redirected = kit.find_redirection(self.declared, self.kept, cleaned)
+        if redirected is not None:
+            words = gettext(
+                "“{field}” has changed, so please enter this again: "
+                "a saved secret is sent only to the place it was entered for."
+            )
+            for one in self._left_blank():
+                self.add_error(one, words.format(field=gettext(redirected.label)))
+        return cleaned
+
+    def _left_blank(self) -> list[str]:
+        """The saved secrets that nobody has typed in again."""
+        boxes = [self[one.name] for one in self.declared]
+        return [box.name for box in boxes if box.field.kept and not str(box.data or "").strip()]
 
 
 class SenderForm(DeclaredForm):

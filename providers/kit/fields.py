@@ -2,12 +2,15 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 from providers.kit.words import _
 
+UNENCRYPTED = _("With http:// the password and the texts travel unencrypted: use https:// wherever you can.")
+"""What the form says beside an address for which http:// is usual."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?", re.IGNORECASE)
@@ -25,7 +28,11 @@ class BadField(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One value a person types in. `advanced` fields are folded away; an empty value takes `default`."""
+    """One value a person types in. `advanced` fields are folded away; an empty value takes `default`.
+
+    `directs` says that it decides where the secrets of the account go, or whether they go unencrypted: whoever changes
+    it has to enter them again (see `find_redirection`).
+    """
 
     name: str
     label: str
@@ -35,6 +42,7 @@ class Field:
     placeholder: str = ""
     default: str = ""
     advanced: bool = False
+    directs: bool = False
 
     max_length: ClassVar[int] = 500
 
@@ -119,7 +127,13 @@ class Number(Field):
 
 @dataclass(frozen=True, slots=True)
 class Url(Field):
-    """An http or https address. Whether its host may be reached is judged at the socket, not here: names change."""
+    """An http or https address. Whether its host may be reached is judged at the socket, not here: names change.
+
+    `plain` says that http:// is usual there, as with gateways that companies run in their own network.
+    """
+
+    directs: bool = True
+    plain: bool = False
 
     max_length: ClassVar[int] = 2000
 
@@ -145,6 +159,8 @@ class Url(Field):
 class Host(Field):
     """A host name or IP address with an optional port, without `https://` and path."""
 
+    directs: bool = True
+
     max_length: ClassVar[int] = 260
 
     def check(self, value: str) -> str:
@@ -166,6 +182,30 @@ class Step:
     title: str
     text: str
     url: str = ""
+
+
+def find_redirection(fields: Sequence[Field], kept: Mapping[str, str], given: Mapping[str, str]) -> Field | None:
+    """Return a field whose change would send the secrets of a kept account to another place, None if they may stay.
+
+    A secret was entered for one place. Whoever changes that place must show that they know the secret: else the
+    console, which never shows it, would hand it to any host that is typed in. Values are compared as cleaned.
+    """
+    moved = (one for one in fields if one.directs and given.get(one.name) != kept.get(one.name, one.default))
+    return next(moved, None)
+
+
+def require_encryption(field: Field, value: str, private_networks: Sequence[str]) -> None:
+    """Raise `BadField` for an http:// address where the service's own is https, but for one in a private network."""
+    if not isinstance(field, Url) or field.plain or urlsplit(value).scheme != "http":
+        return
+    try:
+        address = ipaddress.ip_address(urlsplit(value).hostname or "")
+    except ValueError:
+        inside = False
+    else:
+        inside = any(address in ipaddress.ip_network(network) for network in private_networks)
+    if not inside:
+        raise BadField(_("Write https:// here: with http:// the credentials would travel unencrypted."))
 
 
 def _is_host(host: str) -> bool:

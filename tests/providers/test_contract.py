@@ -11,14 +11,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, get_args
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit
 
 import pytest
 
 from providers.kit import registry
 from providers.kit.contract import Call, Proof, Provider, Report, Reports, Scope, Sms, Unreadable
 from providers.kit.errors import AccountBlocked, Forged, Reason, SmsError, Throttled, Uncertain, Unreachable
-from providers.kit.fields import Host, Secret, Url
+from providers.kit.fields import Choice, Host, Secret, Url
 from providers.kit.http import Exchange, Http
 from providers.kit.testing import (
     FakeHttp,
@@ -290,6 +290,33 @@ def test_no_secret_number_or_text_is_kept(
         for needle in needles:
             for written in writings(needle):
                 assert written not in kept
+
+
+def places(service: type[Provider], account: dict[str, str]) -> set[tuple[str, str]]:
+    """Where the verbs of a service would take the secrets of an account: scheme and host of every request."""
+    http = FakeHttp()
+    for verb in (name for name in VERBS if service.can(name)):
+        http.answer_with(*[reply(500)] * 6)
+        with suppress(SmsError):
+            VERBS[verb](service(account, http, KnowingMemo()))
+    return {(urlsplit(asked.url).scheme, urlsplit(asked.url).netloc) for asked in http.asked}
+
+
+@every_networked
+def test_what_decides_where_the_secrets_go_is_declared(service: type[Provider]) -> None:
+    """Else a change of it would not ask for them anew. A choice of the service's own hosts leads to nobody else."""
+    usual = account_of(service)
+    for field in service.fields:
+        if field.directs or isinstance(field, Secret):
+            continue
+        values = [value for value, _label in field.choices] if isinstance(field, Choice) else ["evil.example.net/x?"]
+        for value in values:
+            moved = places(service, usual | {field.name: value}) - places(service, usual)
+            if isinstance(field, Choice):
+                assert {scheme for scheme, _host in moved} <= {"https"}, field.name
+            else:
+                assert not moved, field.name
+    assert all(field.directs for field in service.fields if isinstance(field, Url | Host))
 
 
 ADDRESS_FIELDS = [

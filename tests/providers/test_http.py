@@ -1,6 +1,7 @@
 """Your own gateway: templates filled for their place, answers and reports read as described."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,8 +9,8 @@ import pytest
 
 from providers.http import OwnGateway
 from providers.kit.contract import Accepted, Call, Report, Sms, Status
-from providers.kit.errors import AccountBlocked, Forged, Rejected, Uncertain
-from providers.kit.fields import BadField
+from providers.kit.errors import AccountBlocked, Forged, Rejected, SmsError, Uncertain
+from providers.kit.fields import BadField, Field, Text, Url
 from providers.kit.testing import FakeHttp, MemoryMemo, Script, make_account, reply
 
 SMS = Sms(
@@ -105,6 +106,18 @@ def test_headers_are_filled() -> None:
 
     assert http.asked[0].headers["X-Api-Key"] == "hush-hush"
     assert http.asked[0].headers["X-Ref"] == SMS.reference
+
+
+@pytest.mark.parametrize("field", [field for field in OwnGateway.fields if isinstance(field, Text | Url)])
+def test_wherever_a_placeholder_is_filled_in_is_declared_to_direct_the_secret(field: Field) -> None:
+    """Written into another parameter, say the text of a message, the password could be sent to anybody's phone."""
+    gateway, http = make(reply())
+    with suppress(SmsError):
+        OwnGateway({**gateway.account, field.name: "https://gw.example.com/?x={password}"}, http, MemoryMemo()).send(
+            SMS
+        )
+
+    assert ("hush-hush" in repr(http.asked)) == field.directs
 
 
 def test_a_line_break_in_a_header_is_refused_before_the_wire() -> None:

@@ -2,7 +2,18 @@
 
 import pytest
 
-from providers.kit.fields import BadField, Choice, Field, Host, Number, Secret, Text, Url
+from providers.kit.fields import (
+    BadField,
+    Choice,
+    Field,
+    Host,
+    Number,
+    Secret,
+    Text,
+    Url,
+    find_redirection,
+    require_encryption,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +77,48 @@ def test_the_words_can_be_translated_and_filled() -> None:
         Number("a", "A", max=9).clean("10")
 
     assert refused.value.template.format(**refused.value.values) == "Write 9 or less."
+
+
+MOVING = (Text("login", "L"), Url("base", "B", default="https://api.example.com"), Number("port", "P", directs=True))
+KEPT = {"login": "ann", "base": "https://api.example.com", "port": "1"}
+
+
+@pytest.mark.parametrize(
+    ("kept", "changes", "found"),
+    [
+        (KEPT, {}, None),
+        (KEPT, {"login": "bob"}, None),
+        (KEPT, {"base": "https://api.example.net"}, "base"),
+        (KEPT, {"base": ""}, "base"),
+        (KEPT, {"port": "2"}, "port"),
+        ({"login": "ann", "port": "1"}, {}, None),  # saved before the field was added: it had its default
+        ({"login": "ann", "port": "1"}, {"base": "https://api.example.net"}, "base"),
+    ],
+)
+def test_a_changed_place_is_found(kept: dict[str, str], changes: dict[str, str], found: str | None) -> None:
+    redirected = find_redirection(MOVING, kept, KEPT | changes)
+    assert (redirected.name if redirected else None) == found
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "refused"),
+    [
+        (Url("a", "A"), "https://api.example.com", False),
+        (Url("a", "A"), "http://api.example.com", True),
+        (Url("a", "A"), "HTTP://api.example.com", True),
+        (Url("a", "A"), "http://10.1.2.3/", False),
+        (Url("a", "A"), "http://10.1.2.3.example.com/", True),
+        (Url("a", "A"), "http://11.1.2.3/", True),
+        (Url("a", "A"), "http://[::1]/", True),
+        (Url("a", "A"), "", False),
+        (Url("a", "A", plain=True), "http://api.example.com", False),
+        (Text("a", "A"), "http://api.example.com", False),
+    ],
+)
+def test_credentials_travel_encrypted_but_in_private_networks(field: Field, value: str, refused: bool) -> None:
+    try:
+        require_encryption(field, value, ["10.0.0.0/8"])
+    except BadField:
+        assert refused
+    else:
+        assert not refused
