@@ -173,8 +173,8 @@ class AccountForm(DeclaredForm):
 
     def _left_blank(self) -> list[str]:
         """The saved secrets that nobody has typed in again."""
-        boxes = [self[one.name] for one in self.declared]
-        return [box.name for box in boxes if box.field.kept and not str(box.data or "").strip()]
+        secrets = (one.name for one in self.declared if isinstance(one, kit.Secret) and self.kept.get(one.name))
+        return [name for name in secrets if not str(self[name].data or "").strip()]
 
 
 class SenderForm(DeclaredForm):

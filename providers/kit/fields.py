@@ -152,6 +152,8 @@ class Url(Field):
             raise BadField(_("Leave the name and password out of the address; there are fields for them."))
         if not _is_host(host):
             raise BadField(_("The host name in this address is not right."))
+        if {".", ".."} & set(parts.path.split("/")):
+            raise BadField(_("Write the path without “.” and “..” between slashes."))
         return value
 
 

@@ -12,7 +12,7 @@ from http.client import HTTPException
 from pathlib import Path
 from socket import gaierror
 from typing import Any, Self, TypedDict, Unpack
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import certifi
 import requests
@@ -232,7 +232,7 @@ class Http:
             ).prepare()
             "".join(prepared.headers.values()).encode("latin-1")  # or the wire would find out, too late to say so
             parts = urlsplit(prepared.url or "")
-            if parts.scheme in {"http", "https"} and parts.hostname:
+            if parts.scheme in {"http", "https"} and parts.hostname and not _shortens(urlsplit(url).path):
                 return prepared
         except (ValueError, requests.RequestException, HTTPError):
             pass  # all of these print the address
@@ -307,3 +307,8 @@ def _refused(where: str) -> AccountBlocked:
         _("{where}: this address may not be reached from here.").format(where=where),
         hint=_("The host name leads to a private or reserved address. Use the public address of the service."),
     )
+
+
+def _shortens(path: str) -> bool:
+    """Whether a segment of a path takes itself or the one before it away; a quoted dot is the same dot everywhere."""
+    return any(unquote(segment) in {".", ".."} for segment in path.split("/"))

@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import unquote
 
 import pytest
 
@@ -11,7 +12,9 @@ from providers.http import OwnGateway
 from providers.kit.contract import Accepted, Call, Report, Sms, Status
 from providers.kit.errors import AccountBlocked, Forged, Rejected, SmsError, Uncertain
 from providers.kit.fields import BadField, Field, Text, Url
+from providers.kit.http import Http
 from providers.kit.testing import FakeHttp, MemoryMemo, Script, make_account, reply
+from tests.providers.kit.loopback import answer, listening, says
 
 SMS = Sms(
     to="+12025550147",
@@ -83,6 +86,29 @@ def test_an_address_is_escaped_as_an_address_and_get_has_no_body() -> None:
     assert http.asked[0].body is None
 
 
+@pytest.mark.parametrize("text", [".", ".."])
+def test_a_text_of_dots_takes_no_segment_of_the_address_away(text: str) -> None:
+    gateway, http = make(method="GET", url="https://gw.example.com/base/{text}")
+
+    with pytest.raises(Rejected) as raised:
+        gateway.send(replace(SMS, text=text))
+    assert raised.value.reason == "invalid_request"
+    assert http.exchanges == []
+
+
+@pytest.mark.parametrize("text", ["...", "..a", "../..", "%2e%2e", "a.."])
+def test_a_text_with_dots_arrives_as_it_is(text: str) -> None:
+    with listening(says(answer(b"OK"))) as gate:
+        http = Http(lambda _exchange: None, private_networks=["127.0.0.0/8"])
+        account = make_account(OwnGateway, **EMPTY, url=f"{gate.url}/base/{{text}}/end", method="GET")
+        OwnGateway(account, http, MemoryMemo()).send(replace(SMS, text=text))
+        http.close()
+
+    path = gate.requests[0].split(b" ")[1].decode()
+    assert path.count("/") == 3
+    assert unquote(path) == f"/base/{text}/end"
+
+
 def test_what_people_write_is_never_a_template() -> None:
     gateway, http = make(reply(), content="text", body="{text}")
     gateway.send(replace(SMS, text="{password}{username}{to}"))
@@ -136,6 +162,7 @@ def test_a_line_break_in_a_header_is_refused_before_the_wire() -> None:
         ("url", "https://gw.example.com/?to={to.__class__}", "There is no {to.__class__} here."),
         ("url", "https://{to}.example.com/", "host name"),
         ("url", "file:///etc/passwd", "must start with"),
+        ("url", "https://gw.example.com/a/../b", "Write the path without"),
         ("body", "to={To}", "There is no {To} here."),
         ("body", "to={text!r}", "There is no {text!r} here."),
         ("headers", "X-Key: {key}", "There is no {key} here."),

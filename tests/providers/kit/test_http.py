@@ -134,6 +134,25 @@ def test_whatever_breaks_after_the_request_is_uncertain(
     assert raised.value.__context__ is None
 
 
+@pytest.mark.parametrize("path", ["/base/..", "/base/../", "/base/%2e%2E/x", "/./x", "/base/.%2e", "/base/%2e?a=b"])
+def test_no_segment_of_a_path_is_taken_away(http: Http, exchanges: list[Exchange], path: str) -> None:
+    """What a text or an id adds to a path must not shorten it; a quoted dot is the same dot to every server."""
+    with listening(says(answer(b"{}"))) as gate:
+        with pytest.raises(Rejected) as raised:
+            http.get(f"{gate.url}{path}")
+        assert gate.connections == 0
+
+    assert raised.value.reason == "invalid_request"
+    assert exchanges == []
+
+
+def test_dots_that_are_no_segment_stay_where_they_are(http: Http) -> None:
+    with listening(says(answer(b"{}"))) as gate:
+        http.get(f"{gate.url}/v1.2/..a/.../a..?to=../..")
+
+    assert gate.requests[0].startswith(b"GET /v1.2/..a/.../a..?to=../.. HTTP/1.1")
+
+
 def test_nobody_listening_is_unreachable(http: Http) -> None:
     with listening(says(b"")) as gate:
         pass
