@@ -18,6 +18,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
+from providers.kit.special import BLOCKED_PORTS, GIVEN_OUT, SPECIAL
+
 MAX_IDLE = 20.0
 """Seconds after which a pooled connection is not used again; services close idle ones after 30 to 75 s."""
 MAX_ADDRESSES = 3
@@ -41,6 +43,10 @@ class AddressRefused(Exception):
     """The name leads to an address that must not be reached from here."""
 
 
+class PortRefused(AddressRefused):
+    """At this port no SMS service answers, but something else might."""
+
+
 def _inner(address: Address) -> Address:
     """Return the IPv4 address an IPv6 one stands for, if it does."""
     if isinstance(address, ipaddress.IPv4Address):
@@ -49,6 +55,14 @@ def _inner(address: Address) -> Address:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     teredo = address.teredo
     return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None) or address
+
+
+def _is_public(address: Address) -> bool:
+    """Python's own judgement counts too, for what a registry may list one day."""
+    if isinstance(address, ipaddress.IPv6Address) and address not in GIVEN_OUT:
+        return False
+    special = any(address in network for network in SPECIAL)
+    return address.is_global and not special and not (address.is_multicast or address.is_reserved)
 
 
 class TimedOut(Exception):
@@ -60,18 +74,14 @@ class Broken(Exception):
 
 
 class Guard:
-    """Says which addresses may be reached: public ones, and those in `private_networks` (CIDR)."""
+    """Says what may be reached: public addresses but for some ports, and whatever is in `private_networks` (CIDR)."""
 
     def __init__(self, private_networks: Sequence[str] = ()) -> None:
         self.networks = tuple(ipaddress.ip_network(network) for network in private_networks)
 
     def allows(self, raw: str) -> bool:
         """Whether an IP address may be reached."""
-        address = _inner(ipaddress.ip_address(raw))
-        if any(address in network for network in self.networks):
-            return True
-        site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
-        return address.is_global and not (address.is_multicast or address.is_reserved or site_local)
+        return self._is_opened(raw) or _is_public(_inner(ipaddress.ip_address(raw)))
 
     def resolve(self, host: str, port: int) -> list[tuple[Any, ...]]:
         """Return `getaddrinfo` rows to connect to; raise `AddressRefused` if a single one is not allowed."""
@@ -80,7 +90,14 @@ class Guard:
             raise NotConnected("the host name has no address")
         if not all(self.allows(str(row[4][0])) for row in rows):
             raise AddressRefused
+        if port in BLOCKED_PORTS and not all(self._is_opened(str(row[4][0])) for row in rows):
+            raise PortRefused
         return rows[:MAX_ADDRESSES]
+
+    def _is_opened(self, raw: str) -> bool:
+        """Whether an IP address lies in a network that the operator has opened."""
+        address = _inner(ipaddress.ip_address(raw))
+        return any(address in network for network in self.networks)
 
     def connect(self, host: str, port: int, timeout: float | None, options: Any) -> socket.socket:
         """Return a socket connected to an address that was checked; raise OSError, `AddressRefused`, `NotConnected`."""

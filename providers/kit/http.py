@@ -21,7 +21,16 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from providers.kit.errors import AccountBlocked, Rejected, SmsError, Uncertain, Unreachable
-from providers.kit.guard import AddressRefused, Broken, Deadline, Guard, NotConnected, TimedOut, pool_classes
+from providers.kit.guard import (
+    AddressRefused,
+    Broken,
+    Deadline,
+    Guard,
+    NotConnected,
+    PortRefused,
+    TimedOut,
+    pool_classes,
+)
 from providers.kit.redaction import Redactor
 from providers.kit.reply import Reply
 from providers.kit.words import _
@@ -154,8 +163,8 @@ class Http:
             raise Unreachable(_("This protocol does not pass the proxy of this installation."))
         try:
             connected = self._guard.connect(host, port, timeout, None)
-        except AddressRefused:
-            raise _refused(f"{host}:{port}") from None
+        except AddressRefused as refusal:
+            raise _refused(f"{host}:{port}", refusal) from None
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not tls:
             return connected
@@ -245,8 +254,8 @@ class Http:
         failure: SmsError
         try:
             status, headers, body = self._transfer(prepared, timeout)
-        except AddressRefused:
-            failure = _refused(where)
+        except AddressRefused as refusal:
+            failure = _refused(where, refusal)
         except NotConnected as error:
             failure = Unreachable(f"{where}: {error}")
         except TimedOut:
@@ -287,7 +296,7 @@ class Http:
     def _check_before_proxy(self, url: str) -> None:
         parts = urlsplit(url)
         try:
-            self._guard.resolve(parts.hostname or "", parts.port or 443)
+            self._guard.resolve(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
         except gaierror:
             return  # where only the proxy has a resolver, only the proxy can judge
 
@@ -302,11 +311,11 @@ class Http:
         return self.strike("\n".join(lines).rstrip("\n"))[:MAX_KEPT]
 
 
-def _refused(where: str) -> AccountBlocked:
-    return AccountBlocked(
-        _("{where}: this address may not be reached from here.").format(where=where),
-        hint=_("The host name leads to a private or reserved address. Use the public address of the service."),
-    )
+def _refused(where: str, refusal: AddressRefused) -> AccountBlocked:
+    hint = _("The host name leads to a private or reserved address. Use the public address of the service.")
+    if isinstance(refusal, PortRefused):
+        hint = _("No SMS service answers at this port. Compare the address with the service's own.")
+    return AccountBlocked(_("{where}: this address may not be reached from here.").format(where=where), hint=hint)
 
 
 def _shortens(path: str) -> bool:

@@ -381,6 +381,50 @@ def test_an_inner_address_is_not_allowed(address: str) -> None:
     assert Guard().allows(address) is False
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        # A cloud's own, at addresses that look public or that older Pythons take for public.
+        "192.0.0.192", "::ffff:192.0.0.192", "168.63.129.16", "64:ff9b::a83f:8110", "100.100.100.200", "161.26.0.10",
+        "166.9.1.2", "fd00:ec2::254", "fd20:ce::254", "fd00:c1::a9fe:a9fe",
+        # The rest of IANA's registries of special addresses.
+        "192.0.0.9", "192.0.0.10", "192.0.0.170", "192.31.196.1", "192.52.193.1", "192.88.99.1", "192.175.48.1",
+        "198.51.100.1", "203.0.113.1", "64:ff9b:1::1", "100::1", "100:0:0:1::1", "2001:1::1", "2001:2::1", "2001:3::1",
+        "2001:4:112::1", "2001:10::1", "2001:20::1", "2001:30::1", "2620:4f:8000::1", "3fff::1", "5f00::1", "4000::1",
+    ],
+)  # fmt: skip
+def test_a_special_address_is_not_allowed(address: str) -> None:
+    assert Guard().allows(address) is False
+
+
+@pytest.mark.parametrize(
+    "port", [22, 23, 25, 53, 110, 143, 389, 445, 587, 1433, 2375, 3306, 3389, 5432, 6379, 9200, 11211, 27017]
+)
+def test_a_port_of_another_service_is_refused_before_anything_is_sent(names: dict[str, list[str]], port: int) -> None:
+    names["gateway.example.com"] = ["93.184.216.34"]
+    exchanges: list[Exchange] = []
+    http = Http(exchanges.append, connect_timeout=0.5)
+    for attempt in (
+        lambda: http.get(f"http://gateway.example.com:{port}/send"),
+        lambda: http.dial("gateway.example.com", port, 0.5, tls=False),
+    ):
+        with pytest.raises(AccountBlocked) as raised:
+            attempt()
+        assert raised.value.hint == "No SMS service answers at this port. Compare the address with the service's own."
+    http.close()
+
+
+@pytest.mark.parametrize("port", [80, 443, 1401, 2775, 3550, 5016, 8080, 8443, 8775, 9000, 13013, 16000])
+def test_a_port_of_sms_services_is_free(names: dict[str, list[str]], port: int) -> None:
+    names["gateway.example.com"] = ["93.184.216.34"]
+    assert Guard().resolve("gateway.example.com", port)[0][4] == ("93.184.216.34", port)
+
+
+def test_a_port_in_an_opened_network_is_the_operators_business(names: dict[str, list[str]]) -> None:
+    names["gateway.example.com"] = ["10.1.2.3"]
+    assert Guard(["10.0.0.0/8"]).resolve("gateway.example.com", 25)[0][4] == ("10.1.2.3", 25)
+
+
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700::1111", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"])
 def test_a_public_address_is_allowed(address: str) -> None:
     assert Guard().allows(address) is True
