@@ -58,8 +58,9 @@ def _ask(connection: Connection) -> bool:
     except (SmsError, registry.Unavailable) as error:
         log.info("balance_not_told", connection=connection.pk, error=type(error).__name__)
         return False
-    if found.balance is None:
+    known = connections.facts(found)
+    if known["balance"] is None:
         return False
     # Not where the credentials were changed meanwhile: they may be of another account.
     same = Connection.objects.filter(pk=connection.pk, checked_at=connection.checked_at)
-    return same.update(balance=found.balance, currency=found.currency[:3]) == 1
+    return same.update(balance=known["balance"], currency=known["currency"]) == 1

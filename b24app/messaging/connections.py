@@ -1,7 +1,8 @@
 """An account with a service: checked, connected, given new credentials, paused, disconnected."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -9,7 +10,7 @@ from django.db.models import DateTimeField, F, QuerySet, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from b24app.core import addresses
+from b24app.core import addresses, storable
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.journal.recording import Recorder
 from b24app.messaging.memo import SharedMemo
@@ -21,6 +22,7 @@ from providers.kit.http import Exchange, Http
 
 HELD = {ConnectionState.PAUSED: Wait.PAUSED, ConnectionState.BLOCKED: Wait.BLOCKED}
 SETTLED_AFTER = timedelta(seconds=40)  # before, the portal may write its own `sent` over our word
+LONGEST_TITLE, LONGEST_LABEL, LONGEST_SIGNATURE = 100, 200, 60  # characters that their columns hold
 STUCK = (Wait.PAUSED, Wait.BLOCKED, Wait.UNAVAILABLE)
 
 
@@ -72,26 +74,40 @@ def senders_at(service: str, account: Mapping[str, str], portal: Portal) -> list
     with Recorder(portal.pk, service) as record:
         http = http_for(kind, account, record)
         try:
-            return kind(account, http, SharedMemo(f"check-{portal.uuid}")).senders()
+            return usable_senders(kind(account, http, SharedMemo(f"check-{portal.uuid}")).senders())
         finally:
             http.close()
+
+
+def usable_senders(told: Iterable[str]) -> list[str]:
+    """Return what a sender can be named after: a service may list anything, of any length."""
+    names = (storable.text(one).strip() for one in told)
+    return [one for one in names if one and len(one) <= LONGEST_SIGNATURE]
+
+
+def facts(found: contract.Account) -> dict[str, Any]:
+    """Return what a service says of an account, by column, as far as a column holds it."""
+    return {
+        "label": storable.text(found.label)[:LONGEST_LABEL],
+        "balance": storable.balance(found.balance),
+        "currency": storable.currency(found.currency),
+    }
 
 
 def connect(
     portal: Portal, service: str, title: str, account: Mapping[str, str], found: contract.Account
 ) -> Connection:
     """Keep a checked account; raise ConnectedAlready."""
+    known = facts(found)
     with transaction.atomic():
         refuse_twin(portal, service, account)
         return Connection.objects.create(
             portal=portal,
             service=service,
-            title=title or found.label or registry.get(service).title,
+            title=title or known["label"][:LONGEST_TITLE].strip() or registry.get(service).title,
             account=dict(account),
-            label=found.label,
-            balance=found.balance,
-            currency=found.currency,
             checked_at=timezone.now(),
+            **known,
         )
 
 
@@ -115,8 +131,9 @@ def rotate(connection: Connection, account: Mapping[str, str], found: contract.A
     with transaction.atomic():
         refuse_twin(connection.portal, connection.service, account, but=connection)
         connection.account = dict(account)
-        connection.label = found.label or connection.label
-        connection.balance, connection.currency = found.balance, found.currency
+        known = facts(found)
+        connection.label = known["label"] or connection.label
+        connection.balance, connection.currency = known["balance"], known["currency"]
         connection.checked_at = timezone.now()
         connection.save(update_fields=["account", "label", "balance", "currency", "checked_at"])
     connection.refresh_from_db(fields=["state"])  # the check took a while

@@ -34,6 +34,11 @@ class Hint:
     link: str = ""
 
 
+def _writable(words: str) -> str:
+    """Return words that a page and a column can hold: JSON may spell NUL and half a surrogate pair."""
+    return words.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+
+
 class SmsError(Exception):
     """Base of all verdicts. `words` and `code` are the service's own, `after` is in seconds.
 
@@ -53,9 +58,8 @@ class SmsError(Exception):
         link: str = "",
         after: float | None = None,
     ) -> None:
-        super().__init__(words)
-        self.words = words
-        self.code = code
+        self.words, self.code = _writable(words), _writable(code)
+        super().__init__(self.words)
         self.reason = reason or self.default_reason
         self.hint = hint
         self.link = link
