@@ -45,6 +45,7 @@ def http_for(service: type[contract.Provider], account: Mapping[str, str], recor
     return Http(
         record,
         secrets=service.secrets(account),
+        words=service.private_words(account),
         private_networks=settings.ALLOWED_PRIVATE_NETWORKS,
         proxy=settings.EGRESS_PROXY,
     )

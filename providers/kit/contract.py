@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 from providers.kit.errors import Forged, Hint
-from providers.kit.fields import Field, Secret, Step
+from providers.kit.fields import BadField, Field, Secret, Step
 from providers.kit.http import Http
 
 
@@ -236,6 +236,16 @@ class Provider:
     def secrets(cls, account: Mapping[str, str]) -> tuple[str, ...]:
         """Return the values of an account that must be struck out of everything kept (`Http(secrets=…)`)."""
         return tuple(account[one.name] for one in cls.fields if isinstance(one, Secret) and account.get(one.name))
+
+    @classmethod
+    def private_words(cls, account: Mapping[str, str]) -> frozenset[str]:  # noqa: ARG003 (an overriding service needs it)
+        """Return single words, in lower case, that are struck from what the service says though no field is secret."""
+        return frozenset()
+
+    @classmethod
+    def mistakes(cls, account: Mapping[str, str]) -> Mapping[str, BadField]:  # noqa: ARG003 (as above)
+        """Return what is wrong with fields that are each right by themselves, by name of the field."""
+        return {}
 
     @classmethod
     def recognises_for(cls, account: Mapping[str, str]) -> timedelta:  # noqa: ARG003 (an overriding service may need it)

@@ -5,7 +5,7 @@ import copy
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.client import HTTPException
@@ -41,6 +41,7 @@ MAX_ANSWER = 1_000_000
 """Bytes of an answer we read."""
 MAX_KEPT = 4096
 """Characters of a request or an answer that an exchange keeps, cut after striking."""
+NOT_KEPT = "[not kept]"
 POOL = 64
 _KEPT_HEADERS = frozenset(
     {"accept", "content-length", "content-type", "date", "retry-after", "server", "user-agent",
@@ -67,7 +68,8 @@ class Options(TypedDict, total=False):
     """What a request may carry besides method and address.
 
     One of `form`, `json` and `body` at most; `auth` is user and password for HTTP Basic; `timeout` is in seconds and
-    counts to the last byte of the answer; `record_bodies=False` keeps a login's bodies out of the record.
+    counts to the last byte of the answer; `record_bodies=False` keeps a login's bodies out of the record. `record_as`
+    is recorded in place of the request, of which only method and host are kept then: it must hold no secret.
     """
 
     params: Mapping[str, str] | Sequence[tuple[str, str]] | None
@@ -78,6 +80,7 @@ class Options(TypedDict, total=False):
     auth: tuple[str, str] | None
     timeout: float | None
     record_bodies: bool
+    record_as: str | None
 
 
 class _GuardedAdapter(HTTPAdapter):
@@ -100,17 +103,19 @@ class _GuardedAdapter(HTTPAdapter):
 class Http:
     """Talks to services. Made once per connection and shared by its threads; `hiding` gives a clone for one message.
 
-    `record` is called with every `Exchange`. One request takes at most 4 × `connect_timeout` to connect (three
-    addresses and TLS), as long again to write, and `read_timeout` to the last byte of the answer.
+    `record` is called with every `Exchange`; `words` are single words in lower case that are struck from answers.
+    One request takes at most 4 × `connect_timeout` to connect (three addresses and TLS), as long again to write, and
+    `read_timeout` to the last byte of the answer.
     Behind an egress `proxy` the name is checked here, but the proxy resolves it again and must
     refuse inner addresses too.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (one way to the network, made in one place)
         self,
         record: Callable[[Exchange], None],
         *,
         secrets: Iterable[str] = (),
+        words: Container[str] = frozenset(),
         private_networks: Sequence[str] = (),
         proxy: str = "",
         verify: str | bool = True,
@@ -120,7 +125,7 @@ class Http:
         if isinstance(verify, str) and not Path(verify).exists():
             raise ValueError(f"There is no certificate bundle at {verify}")
         self._record = record
-        self._redactor = Redactor({"secret": secrets})
+        self._redactor = Redactor({"secret": secrets}, words=words)
         self._guard = Guard(private_networks)
         self._adapter = _GuardedAdapter(self._guard)
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
@@ -143,14 +148,12 @@ class Http:
         return clone
 
     def strike(self, text: str) -> str:
-        """Return the text without secrets and whatever else this clone hides."""
-        return self._redactor.strike(text)
+        """Return what a service said without secrets and whatever else this clone hides, cut to `MAX_KEPT`."""
+        return self._redactor.strike_echo(text, MAX_KEPT)
 
     def note(self, exchange: Exchange) -> None:
         """Record what was said over a wire of another kind, struck as everything is."""
-        request, response, error = (
-            self.strike(text)[:MAX_KEPT] for text in (exchange.request, exchange.response, exchange.error)
-        )
+        request, response, error = (self.strike(text) for text in (exchange.request, exchange.response, exchange.error))
         self._record(replace(exchange, request=request, response=response, error=error))
 
     def dial(self, host: str, port: int, timeout: float, *, tls: bool) -> socket.socket:
@@ -199,7 +202,9 @@ class Http:
         """
         prepared = self._prepare(method, url, options)
         parts = urlsplit(prepared.url or "")
-        host, path = self.strike(parts.netloc.rpartition("@")[2]), self.strike(parts.path)
+        described = options.get("record_as")
+        host = self._redactor.strike(parts.netloc.rpartition("@")[2])
+        path = self._redactor.strike(parts.path) if described is None else ""
         where = f"{method} {host}{path}"
         timeout = options.get("timeout") or self._read_timeout
         at, started = datetime.now(UTC), time.monotonic()
@@ -213,10 +218,8 @@ class Http:
                 path=path,
                 status=status,
                 ms=round((time.monotonic() - started) * 1000),
-                request=self._kept(
-                    f"{method} {self._target(parts.path, parts.query)}", prepared.headers, prepared.body, keep=keep
-                ),
-                response=self._kept(f"HTTP {status}", headers, text, keep=keep) if status else "",
+                request=self._kept_request(prepared, keep=keep) if described is None else described[:MAX_KEPT],
+                response=self.strike(_written(f"HTTP {status}", headers, text if keep else NOT_KEPT)) if status else "",
                 error=str(failure) if failure else "",
             )
         )
@@ -300,15 +303,18 @@ class Http:
         except gaierror:
             return  # where only the proxy has a resolver, only the proxy can judge
 
-    def _target(self, path: str, query: str) -> str:
-        return f"{path}?{query}" if query else path
-
-    def _kept(self, first: str, headers: Mapping[str, str], body: str | bytes | None, *, keep: bool) -> str:
+    def _kept_request(self, prepared: requests.PreparedRequest, *, keep: bool) -> str:
+        parts, body = urlsplit(prepared.url or ""), prepared.body
         if isinstance(body, bytes):
             body = body.decode("utf-8", "replace")
-        named = [f"{name}: {value}" for name, value in headers.items() if name.lower() in _KEPT_HEADERS]
-        lines = [first, *named, "", (body or "") if keep else "[not kept]"]
-        return self.strike("\n".join(lines).rstrip("\n"))[:MAX_KEPT]
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        written = _written(f"{prepared.method} {target}", prepared.headers, (body or "") if keep else NOT_KEPT)
+        return self._redactor.strike(written)[:MAX_KEPT]
+
+
+def _written(first: str, headers: Mapping[str, str], body: str) -> str:
+    named = [f"{name}: {value}" for name, value in headers.items() if name.lower() in _KEPT_HEADERS]
+    return "\n".join([first, *named, "", body]).rstrip("\n")
 
 
 def _refused(where: str, refusal: AddressRefused) -> AccountBlocked:

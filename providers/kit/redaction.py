@@ -4,7 +4,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from providers.kit.phones import national_digits
 
@@ -27,6 +27,13 @@ _PERCENT = tuple(
     for safe, blank in (("", "%20"), ("/", "%20"), ("", "+"), ("!*'()", "%20"), ("!#$&'()*+,/:;=?@[]", "%20"))
     for upper in (True, False)
 )
+
+_CHARSETS = ("latin-1", "cp1252", "cp1250", "cp1251", "cp1254")
+SHORTEST_FRAGMENT = 12
+"""Characters of a value that are struck even where a service has cut the rest away."""
+LONGEST_CUT = 2000
+"""Characters of a value, from its beginning, in which a service may have cut."""
+_WORD = re.compile(r"[^\W_]+")
 
 _ESCAPABLE = re.compile(r"[^ -~]|[\"'\\<>&/]")
 _MANY_WAYS = re.compile(r"[^A-Za-z0-9_.~ -]")
@@ -55,6 +62,32 @@ def _escaped(value: str) -> set[str]:
     return found.union(*(_percent(form) for form in {value, lines, ascii_only, readable}))
 
 
+def _raws(value: str) -> set[bytes]:
+    """A value in the older charsets that have most of its letters; all of them are ASCII's for ASCII."""
+    if value.isascii():
+        return set()
+    raws = {value.encode(charset, "replace") for charset in _CHARSETS}
+    return {raw for raw in raws if raw.count(b"?") * 2 < len(raw)}
+
+
+def _recoded(value: str) -> set[str]:
+    """As an older charset writes it, read as UTF-8 and percent-encoded; and UTF-8 that was taken for Latin-1."""
+    if value.isascii():
+        return set()
+    found = {value.encode().decode("latin-1")}
+    for raw in _raws(value):
+        percent = {"".join(map(_PERCENT[index].__getitem__, raw)) for index in (0, 1, 4, 5)}
+        found |= {raw.decode("utf-8", "replace"), *percent}
+    return {form for form in found if form.strip("\ufffd ?")}
+
+
+def _writings(value: str) -> set[str]:
+    """The usual writings of a value, in which a service may have cut it."""
+    ascii_only = json.dumps(value)[1:-1]
+    percent = {"".join(map(_PERCENT[index].__getitem__, value.encode())) for index in (0, 4)}
+    return {value, ascii_only, *percent, *(raw.decode("utf-8", "replace") for raw in _raws(value))}
+
+
 def _base64(value: str) -> set[str]:
     """All three alignments inside a longer whole, without the characters that its neighbours also colour."""
     raw = value.encode()
@@ -75,7 +108,7 @@ def _hex(value: str) -> set[str]:
 def forms(value: str) -> set[str]:
     """Return every form in which a value may appear; a number in E.164 also without + and in national digits."""
     value = value.encode("utf-8", "replace").decode()
-    found = _escaped(value)
+    found = _escaped(value) | _recoded(value)
     if len(value) >= SHORTEST_ANYWHERE:
         found |= _base64(value) | _hex(value)
     if re.fullmatch(r"\+[0-9]{6,15}", value):
@@ -84,15 +117,28 @@ def forms(value: str) -> set[str]:
 
 
 class Redactor:
-    """Strikes values given as `name -> values`; what is struck reads `[name]`."""
+    """Strikes values given as `name -> values`; what is struck reads `[name]`.
 
-    def __init__(self, values: Mapping[str, Iterable[str]], base: "Redactor | None" = None) -> None:
+    `words` are single words in lower case, struck wherever they stand alone in what comes from outside: there may be
+    thousands of them, so they are looked up and not searched for.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, Iterable[str]],
+        base: "Redactor | None" = None,
+        words: Container[str] = frozenset(),
+    ) -> None:
+        self._words: Container[str] = base._words if base else words
+        self._cuttable: list[tuple[str, str]] = list(base._cuttable) if base else []
         self._names: list[str] = list(base._names) if base else []
         replacements: dict[str, str] = dict(base._replacements) if base else {}
         for name, several in values.items():
             token = chr(_TOKENS + len(self._names) % _MAX_TOKENS)
             self._names.append(name)
             for value in several:
+                if len(value) > SHORTEST_FRAGMENT:
+                    self._cuttable.append((name, value[:LONGEST_CUT].encode("utf-8", "replace").decode()))
                 if value.strip():
                     replacements |= {form: token for form in forms(value) if form not in replacements}
         # Longest first: a value inside a longer one must not break the longer one up.
@@ -112,3 +158,33 @@ class Redactor:
         for index, name in enumerate(self._names):
             text = text.replace(chr(_TOKENS + index), f"[{name}]")
         return text
+
+    def strike_echo(self, text: str, limit: int) -> str:
+        """Return at most so many characters of what a service said, also without what it cut out of a value."""
+        text = _without_pieces(self.strike(text)[:limit], self._pieces())
+        return _WORD.sub(self._or_secret, text) if self._words else text
+
+    def _pieces(self) -> Mapping[str, str]:
+        """Every stretch of twelve characters of the longer values, with the name of its value."""
+        return {
+            form[start : start + SHORTEST_FRAGMENT]: name
+            for name, value in self._cuttable
+            for form in _writings(value)
+            for start in range(len(form) - SHORTEST_FRAGMENT + 1)
+        }
+
+    def _or_secret(self, found: re.Match[str]) -> str:
+        return "[secret]" if found[0].lower() in self._words else found[0]
+
+
+def _without_pieces(text: str, pieces: Mapping[str, str]) -> str:
+    """Return a text without the stretches whose every window is a piece of a value."""
+    kept, upto, end = [], 0, 0
+    for start in range(len(text) - SHORTEST_FRAGMENT + 1):
+        name = pieces.get(text[start : start + SHORTEST_FRAGMENT])
+        if name is None:
+            continue
+        if start >= end:
+            kept += [text[upto:start], f"[{name}]"]
+        upto = end = start + SHORTEST_FRAGMENT
+    return "".join(kept) + text[upto:]

@@ -72,11 +72,11 @@ class FakeHttp(Http):
     Answers are used in order, by all clones together. `asked` and `exchanges` tell what happened.
     """
 
-    def __init__(self, *replies: Script, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(self, *replies: Script, secrets: tuple[str, ...] = (), words: frozenset[str] = frozenset()) -> None:
         self.asked: list[Asked] = []
         self.exchanges: list[Exchange] = []
         self._replies = list(replies)
-        super().__init__(self.exchanges.append, secrets=secrets)
+        super().__init__(self.exchanges.append, secrets=secrets, words=words)
 
     def answer_with(self, *replies: Script) -> None:
         """Forget the answers that are left; these are the next."""

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -85,3 +86,50 @@ def test_nothing_to_strike_changes_nothing() -> None:
 
 def test_a_text_with_a_lone_surrogate_does_not_break() -> None:
     assert Redactor({"text": ["odd \ud800 text"]}).strike("odd ? text") == "[text]"
+
+
+CUT = "Привет, «мир», сегодня в девять у входа"
+
+
+@pytest.mark.parametrize("value", [CUT, "Meet me at the yellow door at nine", "k9/+q=7~abcdefgh&x"])
+@pytest.mark.parametrize("form", ["literal", "percent", "percent, forms", "JSON"])
+def test_what_a_service_cut_out_of_a_value_is_struck_too(form: str, value: str) -> None:
+    write = FORMS[form]
+    assert callable(write)
+    written = write(value)
+    cut = written[: len(written) - 3]
+
+    assert Redactor({"text": [value]}).strike_echo(f"id: {cut}…", 4096) == "id: [text]…"
+    assert Redactor({"text": [value]}).strike_echo(f"…{written[2:]}", 4096) == "…[text]"
+
+
+def test_what_has_little_in_common_with_a_value_stays() -> None:
+    redactor = Redactor({"text": ["The order is accepted and paid"], "secret": ["application-key-1"]})
+
+    assert redactor.strike_echo("accepted: order 5, application 7", 100) == "accepted: order 5, application 7"
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "cp1252", "cp1254"])
+def test_a_value_in_an_older_charset_is_struck(charset: str) -> None:
+    password = "pässwörd é"
+    read = password.encode(charset).decode("utf-8", "replace")
+
+    assert Redactor({"secret": [password]}).strike(f"<{read}>") == "<[secret]>"
+    assert Redactor({"secret": [password]}).strike(f"<{quote(password, encoding=charset)}>") == "<[secret]>"
+    assert Redactor({"secret": [password]}).strike(f"<{password.encode().decode('latin-1')}>") == "<[secret]>"
+
+
+def test_words_are_struck_where_they_stand_alone_in_what_is_said() -> None:
+    redactor = Redactor({}, words=frozenset({"horse", "q7z"})).also({"text": ["horses"]})
+
+    assert redactor.strike_echo("Horse! correct-horse_x q7Z racehorse q7zz", 100) == (
+        "[secret]! correct-[secret]_x [secret] racehorse q7zz"
+    )
+    assert redactor.strike_echo("x" * 50, 10) == "x" * 10
+
+
+def test_a_long_value_and_a_long_answer_cost_little() -> None:
+    redactor = Redactor({"text": ["a" * 20_000]})
+    started = time.process_time()
+    assert redactor.strike_echo("a" * 11 + "b" + "a" * 4_000, 4_096).startswith("a" * 11 + "b[text]")
+    assert time.process_time() - started < 1
