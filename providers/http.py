@@ -19,24 +19,38 @@ from providers.kit.contract import Accepted, Call, Proof, Provider, Report, Repo
 from providers.kit.errors import AccountBlocked, Forged, Rejected
 from providers.kit.fields import BadField, Choice, Secret, Step, Text, Url
 from providers.kit.http import Reply
+from providers.kit.outline import HIDDEN, PLACEHOLDER, is_usual, outline, outline_path, written_words
 from providers.kit.reply import dig
 from providers.kit.words import _
 
 NAMES = ("to", "to_digits", "text", "sender", "reference", "report_url", "username", "password")
 DOTS = "••••••"
-SHORTEST_SECRET = 6
+SHORTEST_SECRET = 3
+MOST_VALUES = 40  # are searched for in every writing; the words of all are struck besides
+_MOVE_IT = _(
+    "“{key}” looks like a password or key. Put it into the field “Password or API key” and write {{password}} here: "
+    "only that field is kept encrypted and never shown."
+)
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _LOOKS_LIKE_ONE = re.compile(r"\{([A-Za-z_][^{}\s\"',:]*)\}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _OURS = {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect"}
-_HARMLESS = {"content-type", "accept", "accept-language", "user-agent"}
 _TYPES = {
     "form": "application/x-www-form-urlencoded",
     "json": "application/json",
     "xml": "application/xml; charset=utf-8",
     "text": "text/plain; charset=utf-8",
 }
+_HARMLESS_TYPES = {*_TYPES.values(), "application/xml", "text/xml", "text/plain", "text/csv", "application/soap+xml"}
+_SECRET_NAME = re.compile(
+    r"(x[-_]?)?(((api|app|access|auth|secret|private|client|user|account|sms)[-_]?)?"
+    r"(key|token|secret|password|passwd|passwort|passphrase|pass|pwd|psw|pin)|auth|authorization|credentials?)",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(r"""(?<![\w.-])(?P<name>[\w.-]+)(?=["']?\s*(?:[=:]|>)\s*["']?(?P<value>[^"'&<>,;\n]*))""")
+_SCHEMES = {"", "basic", "bearer", "token", "key", "apikey", "app", "digest", "true", "false", "null"}
+_LONG_WORD = re.compile(r"(?<![\w.~+-])(?=[\w.~+-]*[0-9])(?=[\w.~+-]*[A-Za-z])[\w.~+-]{20,}")
 
 
 def _check_names(template: str) -> None:
@@ -211,8 +225,22 @@ class OwnGateway(Provider):
 
     @classmethod
     def secrets(cls, account: Mapping[str, str]) -> tuple[str, ...]:
-        """Besides the password, whatever is written out in the templates: people paste their keys there."""
-        return (*super().secrets(account), *_written_out(account))
+        """The whole account is secret: besides the password the user name and what is written out in the templates."""
+        named = (account.get("username", ""), *_written_out(account)[:MOST_VALUES])
+        return (*super().secrets(account), *filter(None, named))
+
+    @classmethod
+    def private_words(cls, account: Mapping[str, str]) -> frozenset[str]:
+        """Every word that is written out, but for those of the trade."""
+        return frozenset(written_words(_templates(account)))
+
+    @classmethod
+    def mistakes(cls, account: Mapping[str, str]) -> Mapping[str, BadField]:
+        """Where a key seems to be written out instead of {password}, which alone is kept encrypted."""
+        templates = {name: account.get(name, "") for name in ("url", "headers", "body")}
+        filled_in = account.get("login", "template") != "template" or "{password}" in "".join(templates.values())
+        found = {name: _find_key(template, alone=not filled_in) for name, template in templates.items()}
+        return {name: BadField(_MOVE_IT, key=_shortened(key)) for name, key in found.items() if key}
 
     @classmethod
     def preview(cls, account: Mapping[str, str], sms: Sms) -> str:
@@ -234,7 +262,13 @@ class OwnGateway(Provider):
             trouble = bad.words
         else:
             return self._receipt(
-                self.http.request(request.method, request.url, headers=request.headers, body=request.body)
+                self.http.request(
+                    request.method,
+                    request.url,
+                    headers=request.headers,
+                    body=request.body,
+                    record_as=_outline(self.account),
+                )
             )
         raise AccountBlocked(trouble, hint=_("Mend the templates of this gateway; the preview shows the request."))
 
@@ -345,17 +379,64 @@ def _body(content: str, template: str, fill: Fill) -> str:
             return fill(template, str)
 
 
+def _templates(account: Mapping[str, str]) -> tuple[str, ...]:
+    """What goes on the wire as it is written, but for the host."""
+    parts = urlsplit(account.get("url", ""))
+    return (parts.path, parts.query, parts.fragment, account.get("headers", ""), account.get("body", ""))
+
+
+def _outline(account: Mapping[str, str]) -> str:
+    """The request as the record may have it: the shape of the templates, and nothing that was written out."""
+    parts = urlsplit(account["url"])
+    query = f"?{outline(parts.query)}" if parts.query else ""
+    lines = [f"{account['method']} {outline_path(parts.path)}{query}"]
+    for line in filter(None, map(str.strip, account["headers"].split("\n"))):
+        name, _colon, value = line.partition(":")
+        shown = value.strip() if value.strip().lower() in _HARMLESS_TYPES else outline(value.strip())
+        lines.append(f"{name.strip() if is_usual(name.strip()) else HIDDEN}: {shown}")
+    if account["login"] != "template":
+        lines.append(f"Authorization: {account['login'].capitalize()} {HIDDEN}")
+    if account["method"] == "GET":
+        return "\n".join(lines)
+    if "content-type:" not in account["headers"].lower():
+        lines.append(f"Content-Type: {_TYPES[account['content']]}")
+    return "\n".join([*lines, "", outline(account["body"])])
+
+
+def _find_key(template: str, *, alone: bool) -> str:
+    """Return what seems to be a key in a template, "" where nothing does: what stands behind a telling name.
+
+    `alone` says that no password is filled in anywhere: then a long word of letters and digits is one too.
+    """
+    template = template.partition("://")[2] if template.startswith("http") else template
+    for found in _NAMED.finditer(template):
+        if not _SECRET_NAME.fullmatch(found["name"]):
+            continue
+        written = PLACEHOLDER.sub(" ", found["value"]).strip()
+        holds = "{password}" in found["value"] or "{username}" in found["value"]
+        words = {word.strip("]}") for word in written.lower().split()} - _SCHEMES
+        if words and not holds and written[0] not in "{[":
+            return written
+    long = _LONG_WORD.search(PLACEHOLDER.sub(" ", template)) if alone else None
+    return long[0] if long else ""
+
+
+def _shortened(key: str) -> str:
+    """Enough of a key for the person who has just written it to find it."""
+    return f"{key[:3]}…"
+
+
 def _written_out(account: Mapping[str, str]) -> list[str]:
-    """Return the constant values of the templates, long enough to be a key."""
+    """Return the constant values of the templates, which may be keys."""
     found = [value for _name, value in parse_qsl(urlsplit(account.get("url", "")).query)]
     for line in account.get("headers", "").split("\n"):
-        name, _colon, value = line.partition(":")
-        if name.strip().lower() not in _HARMLESS:
+        _name, _colon, value = line.partition(":")
+        if value.strip().lower() not in _HARMLESS_TYPES:
             found += [value.strip(), *value.split()]
     body = account.get("body", "")
     found += [value for line in body.split("\n") for _name, value in parse_qsl(line.strip())]
     found += re.findall(r'"([^"\\]+)"\s*[,}\]]', body) + re.findall(r">([^<>]+)</", body)
-    return [value for value in found if len(value) >= SHORTEST_SECRET and not _PLACEHOLDER.search(value)]
+    return [value for value in found if len(value) >= SHORTEST_SECRET and not PLACEHOLDER.search(value)]
 
 
 def _at_star(text: str, pattern: str) -> str:

@@ -153,7 +153,7 @@ class AccountForm(DeclaredForm):
         self, service: type[Provider], data: Any = None, *, kept: Mapping[str, str] | None = None, title: str = ""
     ) -> None:
         super().__init__(data, initial={"title": title})
-        self.kept = kept or {}
+        self.service, self.kept = service, kept or {}
         self.declare(service.fields, self.kept)
 
     def clean(self) -> dict[str, Any]:
@@ -161,6 +161,8 @@ class AccountForm(DeclaredForm):
         cleaned: dict[str, Any] = super().clean() or {}
         if self.errors:
             return cleaned
+        for name, bad in self.service.mistakes(cleaned).items():
+            self.add_error(name, gettext(bad.template).format(**bad.values))
         redirected = kit.find_redirection(self.declared, self.kept, cleaned)
         if redirected is not None:
             words = gettext(

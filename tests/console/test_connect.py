@@ -189,6 +189,17 @@ def test_a_wrong_template_is_explained_in_the_preview(alice: Client, alpha: Port
     assert "There is no {number} here." in text(alice.post(at(alpha, "connect/http/preview/"), typed))
 
 
+def test_a_key_that_is_written_out_is_moved_to_where_it_is_encrypted(alice: Client, alpha: Portal) -> None:
+    typed = {"url": "https://gateway.example.com/send?apikey=sentinel-key", "body": "to={to}\ntext={text}"}
+    here = at(alpha, "connect/http/")
+    page = text(alice.post(here, {f"account-{name}": value for name, value in typed.items()}))
+    assert "“sen…” looks like a password or key. Put it into the field “Password or API key”" in page
+    assert not Connection.objects.exists()
+    typed |= {"url": "https://gateway.example.com/send?apikey={password}", "password": "sentinel-key"}
+    went_to(alice.post(here, {f"account-{name}": value for name, value in typed.items()}))
+    assert Connection.objects.get().account["password"] == "sentinel-key"
+
+
 def test_only_a_service_that_can_be_drawn_has_a_preview(alice: Client, alpha: Portal) -> None:
     assert alice.post(at(alpha, "connect/twilio/preview/"), {}).status_code == 404
 

@@ -244,6 +244,63 @@ def test_keys_written_out_in_the_templates_are_struck_too() -> None:
     assert "application/json" in kept
 
 
+LONG = "a1B2c3D4e5F6g7H8i9J0k1"
+
+
+@pytest.mark.parametrize(
+    ("field", "template"),
+    [
+        ("url", "https://gw.example.com/?apikey=abc&to={to}"),
+        ("url", "https://gw.example.com/?to={to}&pass=1234"),
+        ("headers", "Authorization: Bearer abc"),
+        ("headers", "X-Api-Key: abc"),
+        ("headers", "X-Auth-Token: {to}abc"),
+        ("body", "to={to}\nauth=KEY:{to}"),
+        ("body", '{"to": "{to}", "access_token": "abc"}'),
+        ("body", '{"auth": {"client-secret": "abc"}}'),
+        ("body", '{"pin": 1234}'),
+        ("body", '<m password="abc" to="{to}">{text}</m>'),
+        ("body", "<m><Password>abc</Password></m>"),
+        ("body", "login: ann; password: abc"),
+        ("url", f"https://gw.example.com/bot{LONG}/send"),
+        ("headers", f"X-Whatever: {LONG}"),
+        ("body", f"{LONG} {{to}} {{text}}"),
+    ],
+)
+def test_a_key_that_is_written_out_is_to_be_moved(field: str, template: str) -> None:
+    account = EMPTY | {"url": "https://gw.example.com/", "body": "to={to}", field: template}
+
+    [(found, bad)] = OwnGateway.mistakes(account).items()
+    assert found == field
+    assert "looks like a password or key" in bad.words
+    assert "write {password} here" in bad.words
+
+
+@pytest.mark.parametrize(
+    ("field", "template"),
+    [
+        ("url", "https://gw.example.com/?apikey={password}&user={username}&to={to}"),
+        ("url", "https://gw.example.com/api/v2/messages/send?type=text&key={username}"),
+        ("headers", "Authorization: Bearer {password}\nContent-Type: application/x-www-form-urlencoded"),
+        ("headers", "Authorization: Basic {password}"),
+        ("body", '{"auth": {"key": "{password}", "pass": true}, "to": "{to}"}'),
+        ("body", "<m><Password>{password}</Password><pin>{text}</pin></m>"),
+        ("body", f"key={{password}}\ntemplate={LONG}"),  # with the password in its place, this is something else
+    ],
+)
+def test_a_template_without_a_key_is_left_alone(field: str, template: str) -> None:
+    account = EMPTY | {"url": "https://gw.example.com/", "body": "to={to}", field: template}
+
+    assert OwnGateway.mistakes(account) == {}
+
+
+def test_a_login_of_its_own_needs_no_password_in_the_templates() -> None:
+    account = EMPTY | {"url": f"https://gw.example.com/{LONG}", "body": "to={to}"}
+
+    assert set(OwnGateway.mistakes(account)) == {"url"}
+    assert OwnGateway.mistakes(account | {"login": "basic"}) == {}
+
+
 def test_the_preview_shows_the_request_and_dots_for_the_password() -> None:
     account = {
         "url": "https://gw.example.com/{to_digits}?k={password}",

@@ -1,0 +1,78 @@
+"""What may be kept of a template that a person wrote: its shape, its placeholders, and names that everybody uses.
+
+Somebody's own gateway is described in templates, and people write their keys into them: into the path, an attribute, a
+name. Which word is a key nobody can tell. So nothing that was written out is kept, but for words of this trade that
+stand where a name stands; and whatever was written out is struck from what the gateway answers.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import unquote_plus
+
+HIDDEN = "…"
+USUAL = frozenset(
+    """
+    accept access account action api apikey apisecret apitoken apiversion app application attribute auth authkey
+    authorization authtoken bearer basic bin body bulk callback callbackurl campaign cgi channel charset class client
+    clientid clientref coding com command concat content contenttype context control count country create data date
+    datacoding delivery deliveryreport dest destination destinations device dlr dlrmask dlrurl encoding entity entityid
+    error extra false file flash form format from group head header http https html id ids index info int integer ip
+    item items json key kind lang language lat list login long mask max message messageid messages method mobile mode
+    model module msg msgid msgs msisdn name net none notify notifyurl null number numbers ok option options orderid org
+    originator outbound page param parameter parameters params parts pass passwd password pdu phone phonenumber phones
+    php pin plain post priority profile project provider pwd query quick receiver recipient recipients ref reference
+    reply report reports reporturl request requestid response rest result route scheduled schema secret send sender
+    senderid sendsms service session short signature simple single sms smsc smsid smstext soap source src status string
+    submit subject system tag tags target telephone template templateid test text time timeout title to token track
+    transaction transactional true type udh ucs unicode uri url urlencoded user userid username users utf validity value
+    version view webhook xml xmlns xsd xsi
+    """.split()  # noqa: SIM905 (a list would be a page)
+)
+"""Words of requests for messages, in lower case and without hyphens and underscores."""
+SHORTEST_WORD, SHORTEST_NUMBER = 3, 4
+PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
+_RUN = re.compile(r"[^\s/?&=:,;{}\[\]\"'<>|]+")
+_ALONE = re.compile(r"[^\W_]+")
+
+
+def outline(template: str) -> str:
+    """Return the shape of a template, what was written out as dots; names stay where they are usual ones."""
+    return _apart(template, _dotted)
+
+
+def outline_path(template: str) -> str:
+    """Return the shape of a path, of which no segment is kept: its words are not names of anything."""
+    return _apart(template, lambda written: re.sub("[^/]+", HIDDEN, written))
+
+
+def _apart(template: str, judged: Callable[[str], str]) -> str:
+    pieces, upto = [], 0
+    for found in PLACEHOLDER.finditer(template):
+        pieces += [judged(template[upto : found.start()]), found[0]]
+        upto = found.end()
+    return "".join([*pieces, judged(template[upto:])])
+
+
+def written_words(templates: Iterable[str]) -> Iterator[str]:
+    """Yield the single words that are written out in templates, in lower case, but for the usual ones."""
+    for template in templates:
+        written = PLACEHOLDER.sub(" ", template)
+        for word in _ALONE.findall(f"{written} {unquote_plus(written)}"):
+            shortest = SHORTEST_NUMBER if word.isdecimal() else SHORTEST_WORD
+            if len(word) >= shortest and word.lower() not in USUAL:
+                yield word.lower()
+
+
+def is_usual(word: str) -> bool:
+    """Whether a word is one of the trade, in any of its spellings."""
+    bare = re.sub("[-_.]", "", word.lower())
+    return bare in USUAL or bare.removeprefix("x") in USUAL
+
+
+def _dotted(written: str) -> str:
+    def judged(found: re.Match[str]) -> str:
+        before, after = written[: found.start()], written[found.end() :]
+        names = re.match(r"[\"']?\s*[:=]", after) or before.endswith(("<", "</"))
+        return found[0] if names and is_usual(found[0]) else HIDDEN
+
+    return _RUN.sub(judged, written)
