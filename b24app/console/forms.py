@@ -157,21 +157,29 @@ class AccountForm(DeclaredForm):
         self.declare(service.fields, self.kept)
 
     def clean(self) -> dict[str, Any]:
-        """Ask for the saved secrets again where they would go to another place than they were entered for."""
+        """Judge the fields beside each other, once each is right by itself."""
         cleaned: dict[str, Any] = super().clean() or {}
-        if self.errors:
-            return cleaned
+        if not self.errors:
+            self._point_out_mistakes(cleaned)
+        if not self.errors:
+            self._ask_again(cleaned)
+        return cleaned
+
+    def _point_out_mistakes(self, cleaned: Mapping[str, str]) -> None:
         for name, bad in self.service.mistakes(cleaned).items():
             self.add_error(name, gettext(bad.template).format(**bad.values))
+
+    def _ask_again(self, cleaned: Mapping[str, str]) -> None:
+        """Ask for the saved secrets where they would go to another place than they were entered for."""
         redirected = kit.find_redirection(self.declared, self.kept, cleaned)
-        if redirected is not None:
-            words = gettext(
-                "“{field}” has changed, so please enter this again: "
-                "a saved secret is sent only to the place it was entered for."
-            )
-            for one in self._left_blank():
-                self.add_error(one, words.format(field=gettext(redirected.label)))
-        return cleaned
+        if redirected is None:
+            return
+        words = gettext(
+            "“{field}” has changed, so please enter this again: "
+            "a saved secret is sent only to the place it was entered for."
+        )
+        for name in self._left_blank():
+            self.add_error(name, words.format(field=gettext(redirected.label)))
 
     def _left_blank(self) -> list[str]:
         """The saved secrets that nobody has typed in again."""

@@ -104,6 +104,20 @@ def test_a_place_that_stays_keeps_its_secret() -> None:
     assert connection.account["auth_token"] == "sentinel-token"
 
 
+def test_a_key_in_a_saved_template_is_pointed_out_by_itself() -> None:
+    """What is wrong with the address now is said first; that it has changed is said once it is right."""
+    account = {"url": "https://gw.example.com/?apikey=abc", "body": "to={to}", "password": "sentinel-password"}
+    connection = factories.connection(factories.portal(), "http", account=account)
+    page = text(post(connection, account, login="template", method="POST", content="form", id_from="none"))
+
+    assert "looks like a password or key" in page
+    assert "please enter this again" not in page
+    moved = account | {"url": "https://gw.example.com/?apikey={password}"}
+    page = text(post(connection, moved, login="template", method="POST", content="form", id_from="none"))
+    assert "“Address” has changed, so please enter this again" in page
+    assert "HX-Location" in post(connection, moved | {"method": "POST"}, password="abc", login="template")
+
+
 PLAIN = {"kannel", "http"}  # gateways that companies run in their own network
 ADDRESSES = [(service, field) for service, field in PLACES if isinstance(field, Url) and service.code not in PLAIN]
 
