@@ -20,7 +20,7 @@ MESSAGE_LEASE = timedelta(seconds=180)  # longer than the longest send and a min
 # comes along, so that nobody has to look for it: it is in the order of `due_at` like everything else.
 _CLAIM = """
 WITH wanted AS (
-    SELECT w.id, w.room, w.bulk
+    SELECT w.id, w.room, w.bulk, p.left_at
     FROM unnest(%(ids)s::bigint[], %(rooms)s::int[], %(bulk)s::bool[], %(checked)s::timestamptz[])
          AS w(id, room, bulk, checked_at)
     JOIN messaging_connection c ON c.id = w.id JOIN portals_portal p ON p.id = c.portal_id
@@ -28,13 +28,15 @@ WITH wanted AS (
       AND (c.throttled_until IS NULL OR c.throttled_until <= %(now)s)
       AND (c.breaker_until IS NULL OR c.breaker_until <= %(now)s) AND p.uninstalled_at IS NULL
 ), picked AS MATERIALIZED (
-    SELECT due.id, due.expires_at > %(now)s AND (due.repeat_until IS NULL OR due.repeat_until > %(now)s) AS alive
+    SELECT due.id, (due.received_at < w.left_at) IS TRUE AS left_behind,
+           due.expires_at > %(now)s AND (due.repeat_until IS NULL OR due.repeat_until > %(now)s)
+           AND (due.received_at < w.left_at) IS NOT TRUE AS alive
     FROM wanted w CROSS JOIN LATERAL (
-        SELECT * FROM (SELECT m.id, m.expires_at, m.repeat_until FROM messaging_message m
+        SELECT * FROM (SELECT m.id, m.expires_at, m.repeat_until, m.received_at FROM messaging_message m
          WHERE m.connection_id = w.id AND m.phase = 'waiting' AND m.bulk = w.bulk AND m.due_at <= %(now)s{only}
          ORDER BY m.due_at, m.id LIMIT w.room FOR UPDATE SKIP LOCKED) first
         UNION ALL
-        SELECT * FROM (SELECT m.id, m.expires_at, m.repeat_until FROM messaging_message m
+        SELECT * FROM (SELECT m.id, m.expires_at, m.repeat_until, m.received_at FROM messaging_message m
          WHERE m.connection_id = w.id AND m.phase = 'waiting' AND m.bulk = NOT w.bulk AND m.due_at <= %(now)s{only}
          ORDER BY m.due_at, m.id LIMIT w.room FOR UPDATE SKIP LOCKED) rest
         LIMIT w.room) due
@@ -44,7 +46,7 @@ UPDATE messaging_message m SET
     attempts = m.attempts + picked.alive::int,
     first_attempt_at = CASE WHEN picked.alive THEN coalesce(m.first_attempt_at, %(now)s) ELSE m.first_attempt_at END
 FROM picked WHERE m.id = picked.id
-RETURNING m.*
+RETURNING m.*, picked.left_behind
 """
 CLAIM = _CLAIM.format(only="")
 CLAIM_THESE = _CLAIM.format(only=" AND m.id = ANY(%(only)s)")
@@ -65,7 +67,8 @@ def claim(
 ) -> list[Message]:
     """Put what is due on the wire until `lease`, where `holder` has the connection's lease and it may send.
 
-    Messages too old to be sent are among them: see `is_dead`. `only` names the messages that may be claimed.
+    Messages that may not be sent any more are among them: see `is_dead`. `only` names the messages that may be
+    claimed.
     """
     values = {
         "holder": holder,
@@ -90,18 +93,33 @@ def look_ahead(want: Want) -> list[int]:
 
 
 def is_dead(message: Message, now: datetime) -> bool:
-    """Whether a claimed message waited for its whole life, or so long that a repeat would be sent a second time."""
+    """Whether a claimed message waited for its whole life, or so long that a repeat would be sent a second time.
+
+    Nor is sent what waited when the portal uninstalled us, although it came back since.
+    """
+    if _was_left_behind(message):
+        return True
     return message.expires_at <= now or (message.repeat_until is not None and message.repeat_until <= now)
 
 
+def _was_left_behind(message: Message) -> bool:
+    return bool(getattr(message, "left_behind", False))  # a column of the claim's own
+
+
 def bury(service: type[Provider], dead: Iterable[Message], *, phase: Phase = Phase.ON_WIRE) -> None:
-    """Fail what has waited for its whole life; what may have been sent meanwhile becomes unknown."""
+    """Fail what is dead; what may have been sent meanwhile becomes unknown."""
     doubtful: list[Message] = []
     expired: list[Message] = []
     for message in dead:
         (expired if message.repeat_until is None else doubtful).append(message)
     Message.objects.advance(
-        Change(pk=one.pk, status=Status.FAILED, reason=Reason.EXPIRED, code=one.service_code, detail=one.detail)
+        Change(
+            pk=one.pk,
+            status=Status.FAILED,
+            reason=Reason.SENDER_REMOVED if _was_left_behind(one) else Reason.EXPIRED,
+            code=one.service_code,
+            detail=one.detail,
+        )
         for one in expired
     )
     if doubtful:

@@ -84,6 +84,7 @@ def _new_beginning(portal: Portal) -> dict[str, object]:
     """Installed again. Addresses of the installation before this one are told by their generation."""
     return {
         "generation": portal.generation + 1,
+        "left_at": portal.uninstalled_at,
         "uninstalled_at": None,
         "installed_at": None,
         "events_bound_at": None,

@@ -51,6 +51,7 @@ class Portal(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     installed_at = models.DateTimeField(null=True, blank=True)  # installFinish was called
     uninstalled_at = models.DateTimeField(null=True, blank=True)
+    left_at = models.DateTimeField(null=True, blank=True)  # the latest uninstallation before this installation
     events_bound_at = models.DateTimeField(null=True, blank=True)
     tabs_bound_at = models.DateTimeField(null=True, blank=True)  # or found that the portal can have none
     erase_at = models.DateTimeField(null=True, blank=True)  # uninstalled with "delete settings and data" ticked
