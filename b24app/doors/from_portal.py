@@ -17,6 +17,7 @@ from b24app.core import addresses, spool, storable
 from b24app.doors import brackets
 from b24app.doors.bodies import length
 from b24app.messaging import bell, intake
+from b24app.messaging.admission import CallRefused
 from b24app.messaging.wishes import LINKS, LONGEST_LINKS_KEPT, LONGEST_TEXT_KEPT
 from b24app.portals import tokens
 from b24app.portals.models import Portal
@@ -28,7 +29,8 @@ DEPTH, WIDTH = 4, 100
 # What is read of a call, and how many characters of it: more is kept nowhere, and so does not reach the disk either.
 TEXTS = {"message_id": 2_000, "message_to": 400, "message_body": LONGEST_TEXT_KEPT, "module_id": 100, "ts": 40}
 PROPERTIES = {"phone_number": 400, "message_text": LONGEST_TEXT_KEPT}
-AUTH = {"user_id": 40, "access_token": 4_000, "expires": 40}
+AUTHOR = {"user_id": 40, "access_token": 4_000, "expires": 40}
+AUTH = {**AUTHOR, "application_token": 400, "member_id": 100}
 
 
 @csrf_exempt
@@ -46,12 +48,16 @@ def handler(request: HttpRequest, sender: str, generation: int, mac: str) -> Htt
         return _refuse(sender, 400)
     if not payload["message_id"]:
         return _refuse(sender, 400)
-    return _keep({"sender": sender, "payload": payload, "received_at": datetime.now(UTC).isoformat()})
+    address = {"sender": sender, "generation": generation}
+    return _keep({**address, "payload": payload, "received_at": datetime.now(UTC).isoformat()})
 
 
 def _keep(record: Mapping[str, Any]) -> HttpResponse:
     try:
         _store(record)
+    except CallRefused as refused:
+        log.warning("wish_refused", why=refused.why)  # nothing of its address: that was a secret
+        return HttpResponse(status=403)
     except (spool.SpoolFull, OSError) as full:
         log.critical("wish_lost", error=type(full).__name__)
         return HttpResponse(status=503)
@@ -61,16 +67,25 @@ def _keep(record: Mapping[str, Any]) -> HttpResponse:
 def _store(record: Mapping[str, Any]) -> None:
     try:
         spool.kept("wish", record, lambda: take(record), owner=record["sender"])
-    except (spool.SpoolFull, OSError):
+    except (CallRefused, spool.SpoolFull, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the portal its message: it waits on disk
         log.error("wish_not_understood", error=type(error).__name__)
         spool.put("wish", record, owner=record["sender"])
 
 
+def take_kept(record: Mapping[str, Any]) -> None:
+    """Take a wish that waited on disk; one that must be refused by now is let go."""
+    try:
+        take(record)
+    except CallRefused as refused:
+        log.warning("wish_refused", why=refused.why)
+
+
 def take(record: Mapping[str, Any]) -> None:
-    """Store a wish and ring; also what the spool replays."""
-    taken = intake.accept(record["sender"], record["payload"], datetime.fromisoformat(record["received_at"]))
+    """Store a wish and ring. Raises CallRefused."""
+    received_at = datetime.fromisoformat(record["received_at"])
+    taken = intake.accept(record["sender"], record["payload"], received_at, record.get("generation"))
     if taken is None:
         log.warning("wish_for_no_sender")  # nothing of its address: that is a secret
         return
@@ -84,7 +99,7 @@ def take(record: Mapping[str, Any]) -> None:
 
 def _keep_authors_token(portal_id: int, auth: Mapping[str, str]) -> None:
     """No administrator's token lives: the author's own, good for an hour, can tell the portal of its messages."""
-    user, access, expires = (auth.get(name, "") for name in AUTH)
+    user, access, expires = (auth.get(name, "") for name in AUTHOR)
     if access and user.isdecimal() and expires.isdecimal() and len(expires) < 12:
         portal = Portal.objects.get(pk=portal_id)
         tokens.keep_author(portal, int(user), access, datetime.fromtimestamp(int(expires), UTC))

@@ -19,7 +19,7 @@ EVERY = 2.0  # seconds
 
 HANDLERS: Mapping[str, spool.Handler] = {
     "tokens": tokens.take_kept,  # first in meaning: a lost refresh token needs a person
-    "wish": from_portal.take,
+    "wish": from_portal.take_kept,
     "report": from_service.take_kept,
     "event": events.take_kept,
     "unsigned": events.take_kept,

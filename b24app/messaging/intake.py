@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from b24app.core import storable
 from b24app.messaging import storing
+from b24app.messaging.admission import CallRefused, Credentials, is_vouched_for, refusal
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status
 from b24app.messaging.wishes import read
@@ -37,32 +38,40 @@ class Taken:
     failed: bool
 
 
-def accept(sender_uuid: str, payload: Mapping[str, Any], received_at: datetime) -> Taken | None:
+def accept(
+    sender_uuid: str, payload: Mapping[str, Any], received_at: datetime, generation: int | None = None
+) -> Taken | None:
     """Store a handler call once, however often it comes. None: the sender is not in our database.
 
-    An unusable field makes the message `failed` with its reason, so that the portal can be told.
+    `generation` is that of the address called. An unusable field makes the message `failed` with its reason, so that
+    the portal can be told. Raises CallRefused where the address is not good any more, and then nothing is stored.
     """
     sender = uuid.UUID(sender_uuid)
+    shown = Credentials.of(payload.get("auth"), generation)
     terms = storing.terms(sender)
     if terms is None:
         return None
     wish = read(payload, terms, received_at)
     to_drain: dict[int, bool] = {}
-    if wish.failure is None:
-        stored, written = storing.store(wish)
+    if wish.failure is None and refusal(terms, shown, received_at) is None:
+        vouched = is_vouched_for(terms, shown)
+        stored, written = storing.store(replace(wish, generation=generation, vouched=vouched))
         to_drain = {one.connection_id: one.slow for one in written if one}
         if stored:
             return Taken(stored.portal_id, stored.lacks_token, to_drain, failed=False)
-    return _accept_carefully(sender, payload, received_at, to_drain)
+    return _accept_carefully(sender, payload, received_at, shown, to_drain)
 
 
 def _accept_carefully(
-    sender: uuid.UUID, payload: Mapping[str, Any], received_at: datetime, to_drain: dict[int, bool]
+    sender: uuid.UUID, payload: Mapping[str, Any], received_at: datetime, shown: Credentials, to_drain: dict[int, bool]
 ) -> Taken | None:
     """Nothing known by heart: for what cannot be sent, and for what the short way did not take."""
     terms = storing.read_terms(sender)
     if terms is None:
         return None
+    why = refusal(terms, shown, received_at)
+    if why is not None:
+        raise CallRefused(why)
     wish = read(payload, terms, received_at)
     message = Message(**wish.values, portal_id=terms.portal_id, connection_id=terms.connection_id, bulk=terms.bulk)
     if wish.failure is None:

@@ -113,7 +113,12 @@ class Sender(models.Model):
     latin = models.BooleanField(default=False, db_default=False)  # other alphabets go in Latin letters
 
     state = models.CharField(max_length=12, choices=SenderState, default=SenderState.DRAFT)
-    generation = models.IntegerField(default=1)  # of the handler's address
+    # The handler's address: the newest generation, the oldest that is still answered, and the portal's installation
+    # (`Portal.generation`) it was made in. See `admission`.
+    generation = models.IntegerField(default=1)
+    oldest_generation = models.IntegerField(default=1, db_default=1)
+    previous_until = models.DateTimeField(null=True, blank=True)  # for calls that were under way when it was replaced
+    installation = models.IntegerField(null=True, blank=True)  # null: saved by an older version, good for any
     registered_as = models.CharField(max_length=64, default="", blank=True)  # digest of what the portal was told
     error_code = models.CharField(max_length=60, default="", blank=True)
     error_words = models.CharField(max_length=300, default="", blank=True)

@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from django.db.models import Case, F, QuerySet, Subquery, When
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from b24app.core import addresses
 from b24app.messaging import noticing
+from b24app.messaging.admission import UNDER_WAY
 from b24app.messaging.models import Sender, SenderState
 from b24app.portals.errors import Refused
 from b24app.portals.models import Portal
@@ -26,14 +29,47 @@ ADD, UPDATE = "messageservice.sender.add", "messageservice.sender.update"
 LIST, DELETE = "messageservice.sender.list", "messageservice.sender.delete"
 ALREADY, ABSENT = "ERROR_SENDER_ALREADY_INSTALLED", "ERROR_SENDER_NOT_FOUND"
 NO_SUCH_METHOD = "ERROR_METHOD_NOT_FOUND"
+ADDRESS = ("generation", "oldest_generation", "previous_until", "installation")
 
 
 def save(sender: Sender) -> None:
-    """Commit a sender that the portal shall have; a new one gets its code, which never changes."""
+    """Commit a sender that the portal shall have; a new one gets its code, which never changes.
+
+    One that was removed comes back under its code, but at a new address: the one before is refused from now on.
+    """
     sender.code = sender.code or f"sendline-{sender.uuid.hex[:12]}"
+    comes_back = sender.state in (SenderState.REMOVING, SenderState.REMOVED)
     sender.state, sender.removed_at = SenderState.REGISTERING, None
     sender.error_code = sender.error_words = ""
-    sender.save()
+    if sender._state.adding:
+        sender.installation = sender.portal.generation
+        sender.save()
+        return
+    # Not the address: it may have been replaced since this sender was read.
+    sender.save(update_fields=[field.name for field in sender._meta.concrete_fields if _is_kept(field)])
+    if comes_back:
+        _give_new_address(Sender.objects.filter(pk=sender.pk), sender.portal)
+    sender.refresh_from_db(fields=ADDRESS)
+
+
+def renew_address(sender: Sender) -> Sender:
+    """Give a sender a new address and ask the portal to call that.
+
+    The one before is answered until the portal has the new one. Raises as `register` does; then the next `reconcile`
+    goes on.
+    """
+    if renew_addresses(Sender.objects.filter(pk=sender.pk)):
+        sender.refresh_from_db(fields=["state", *ADDRESS])
+        return register(sender)
+    return sender
+
+
+def renew_addresses(chosen: QuerySet[Sender]) -> int:
+    """Give new addresses to those of these senders that the portal shall have; answers to how many.
+
+    The portal is told by the next `reconcile`, and calls the ones before until then.
+    """
+    return chosen.filter(state__in=WANTED).update(generation=F("generation") + 1, state=SenderState.REGISTERING)
 
 
 def register(sender: Sender) -> Sender:
@@ -42,6 +78,8 @@ def register(sender: Sender) -> Sender:
     The portal's refusal is kept on the sender (`refused`). Raises NotNow, InDoubt, NoToken or PortalGone; the sender
     then stays *registering* and is settled by the next `reconcile`.
     """
+    _leave_earlier_installations(sender.portal)
+    sender.refresh_from_db(fields=ADDRESS)
     try:
         _add(sender)
     except Refused as no:
@@ -64,6 +102,7 @@ def reconcile(portal: Portal) -> int:
 
     Raises as `register` does.
     """
+    _leave_earlier_installations(portal)
     there = {str(code) for code in call(portal, LIST) or []}
     added = 0
     for sender in portal.senders.exclude(state=SenderState.DRAFT).order_by("id"):
@@ -89,7 +128,7 @@ def _settle_wanted(sender: Sender, *, is_there: bool) -> int:
     if not is_there:
         was = sender.state
         return int(register(sender).state == SenderState.REGISTERED and was == SenderState.REGISTERED)
-    if sender.state == SenderState.REGISTERED and is_current(sender):
+    if sender.state == SenderState.REGISTERED and is_current(sender) and sender.oldest_generation == sender.generation:
         return 0
     _update(sender)
     return 0
@@ -148,9 +187,53 @@ def _delete(portal: Portal, code: str) -> None:
 
 
 def _registered(sender: Sender) -> Sender:
-    sender.state, sender.registered_as = SenderState.REGISTERED, _digest(_wording(sender))
-    sender.error_code = sender.error_words = ""
-    return _settled(sender, "state", "registered_as", "error_code", "error_words")
+    """Write that the portal has the sender as we told it: from now on the addresses before are refused."""
+    told = sender.generation
+    wanted = Sender.objects.filter(pk=sender.pk, state__in=WANTED)
+    confirmed = wanted.filter(generation=told).update(
+        state=SenderState.REGISTERED,
+        registered_as=_digest(_wording(sender)),
+        error_code="",
+        error_words="",
+        oldest_generation=told,
+        previous_until=Case(
+            When(oldest_generation__lt=told, then=timezone.now() + UNDER_WAY), default=F("previous_until")
+        ),
+    )
+    if not confirmed:
+        # Its address was replaced meanwhile, and what we told may have reached the portal last: it is told once more,
+        # and until it says that it knows, what it calls is answered.
+        wanted.update(
+            state=SenderState.REGISTERING, registered_as="", oldest_generation=Least(F("oldest_generation"), told)
+        )
+    sender.refresh_from_db(fields=["state", "registered_as", "error_code", "error_words", *ADDRESS])
+    return _update(sender) if not confirmed and sender.state in WANTED else sender
+
+
+def _leave_earlier_installations(portal: Portal) -> None:
+    """Give new addresses to senders whose address the portal was given in an installation before this one."""
+    mine = Sender.objects.filter(portal=portal)
+    _give_new_address(mine.filter(installation__lt=F("portal__generation")), portal)
+    mine.filter(installation=None).update(installation=_installation(portal))
+
+
+def _give_new_address(chosen: QuerySet[Sender], portal: Portal) -> None:
+    """For senders that the portal has not now: nothing is under way, so the addresses before are refused at once."""
+    chosen.update(
+        generation=F("generation") + 1,
+        oldest_generation=F("generation") + 1,
+        previous_until=None,
+        registered_as="",
+        installation=_installation(portal),
+    )
+
+
+def _installation(portal: Portal) -> Subquery:
+    return Subquery(Portal.objects.filter(pk=portal.pk).values("generation"))
+
+
+def _is_kept(field: Any) -> bool:
+    return not field.primary_key and field.name not in ADDRESS
 
 
 def _refused(sender: Sender, no: Refused) -> Sender:

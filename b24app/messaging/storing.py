@@ -1,7 +1,7 @@
 """Wishes into rows, many at a time: what the handler's door does with the database in the ordinary case.
 
-What a sender's terms say is known by heart for some seconds, for reading only. Whether the sender may still send is
-asked of the rows themselves, in the statement that writes.
+What a sender's terms say is known by heart for some seconds, for reading only. Whether the sender may still send, and
+whether the address called is still good, is asked of the rows themselves, in the statement that writes.
 """
 
 import uuid
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from b24app.core import statement
+from b24app.core import sealing, statement
 from b24app.core.outage import AWAY
 from b24app.core.remembered import Remembered
 from b24app.core.together import Together
@@ -19,9 +19,11 @@ from b24app.messaging.wishes import Terms, Wish
 KNOWN_FOR, KNOWN_AT_MOST = 5.0, 2_000  # seconds, senders
 
 REMOVED = "(s.state IN ('removing', 'removed') OR c.state = 'removed')"
+EARLIER = "coalesce(s.installation <> p.generation, false)"
 TERMS = f"""
 SELECT s.id, s.portal_id, s.connection_id, s.bulk, s.max_age, {REMOVED}, c.service, c.slow, p.country, p.time_zone,
-       p.no_token_since IS NOT NULL
+       p.no_token_since IS NOT NULL, s.oldest_generation, s.previous_until, p.uninstalled_at IS NOT NULL,
+       {EARLIER}, p.member_id, p.application_token
 FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id
 JOIN portals_portal p ON p.id = s.portal_id WHERE s.uuid = %s
 """  # noqa: S608 - made of constants
@@ -31,6 +33,12 @@ WRITTEN = (
     "received_at", "expires_at", "due_at",
 )  # fmt: skip
 OF_SENDER = ("portal_id", "connection_id", "sender_id", "bulk")
+
+# The same as `admission.refusal` says, but for a foreign token, which only the application can read.
+ADMITTED = f"""
+p.uninstalled_at IS NULL AND NOT {EARLIER} AND (w.generation IS NULL OR w.generation >= s.oldest_generation
+    OR (w.vouched AND w.received_at < s.previous_until))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +59,19 @@ def terms(sender: uuid.UUID) -> Terms | None:
 def read_terms(sender: uuid.UUID) -> Terms | None:
     """A sender's terms as they are now."""
     for row in statement.run(TERMS, sender):
-        found = Terms(*row)
+        found = Terms(*(*row[:-1], _opened(row[-1])))
         _known.put(sender, found)
         return found
     _known.forget(sender)
     return None
+
+
+def _opened(sealed: str) -> str:
+    """The application_token; none where no key opens it, for then calls are taken without it."""
+    try:
+        return sealing.unseal(sealed.encode()).decode() if sealed else ""
+    except sealing.CannotOpen:
+        return ""
 
 
 def store(wish: Wish) -> tuple[Stored | None, Sequence[Stored | None]]:
@@ -68,7 +84,9 @@ def store(wish: Wish) -> tuple[Stored | None, Sequence[Stored | None]]:
 
 def _write(wishes: Sequence[Wish]) -> list[Stored | None]:
     try:
-        rows = statement.written([wish.values for wish in wishes])
+        rows = statement.written(
+            [{**wish.values, "generation": wish.generation, "vouched": wish.vouched} for wish in wishes]
+        )
         stored = {reference: Stored(*facts) for reference, *facts in statement.run(_insert(), rows)}
     except AWAY:
         raise
@@ -79,7 +97,7 @@ def _write(wishes: Sequence[Wish]) -> list[Stored | None]:
 
 @cache
 def _insert() -> str:
-    """The statement; what it does not take is a wish that came before, or one that cannot be sent.
+    """The statement; what it does not take came before, cannot be sent, or came at an address that is no longer good.
 
     Nobody's wishes wait for a lock on somebody else's rows: where such a lock is, the wish is not taken. Rows go in by
     their unique key, so that two processes with the same two wishes do not wait for each other in turn.
@@ -90,11 +108,12 @@ def _insert() -> str:
     return f"""
     INSERT INTO messaging_message AS m ({columns})
     SELECT {written}, s.portal_id, s.connection_id, s.id, s.bulk, {", ".join(map(statement.literal, defaults.values()))}
-    FROM json_to_recordset(%s) AS w(sender_id bigint, {statement.typed(Message, WRITTEN)})
+    FROM json_to_recordset(%s)
+        AS w(sender_id bigint, generation bigint, vouched bool, {statement.typed(Message, WRITTEN)})
     JOIN LATERAL (SELECT s.id, s.portal_id, s.connection_id, s.bulk
                   FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id
                   JOIN portals_portal p ON p.id = s.portal_id
-                  WHERE s.id = w.sender_id AND NOT {REMOVED} FOR KEY SHARE SKIP LOCKED) s ON true
+                  WHERE s.id = w.sender_id AND NOT {REMOVED} AND {ADMITTED} FOR KEY SHARE SKIP LOCKED) s ON true
     ORDER BY s.portal_id, w.message_id ON CONFLICT DO NOTHING
     RETURNING m.reference, m.portal_id, m.connection_id,
         (SELECT c.slow FROM messaging_connection c WHERE c.id = m.connection_id),

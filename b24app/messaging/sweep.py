@@ -11,8 +11,9 @@ from b24app.messaging import dead_letters, due_reports, noticing
 from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.dispatch import BOUND
 from b24app.messaging.erasure_models import Erasure
-from b24app.messaging.models import Connection, Message
+from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.notice_models import Notice
+from b24app.messaging.senders import WANTED
 from b24app.messaging.statuses import Phase, Status
 from b24app.portals.models import Portal
 
@@ -78,13 +79,17 @@ def to_erase() -> Sequence[int]:
 def to_visit() -> Sequence[int]:
     """Portals whose senders were not looked at for a day while a token is live, or for 30 days at all.
 
-    A few at a time, so that portals installed together are not visited together.
+    And portals that came back, but were not given new addresses yet. A few at a time, so that those installed together
+    are not visited together.
     """
     now = timezone.now()
     live = Exists(Portal.objects.filter(pk=OuterRef("pk"), tokens__dead_reason="", tokens__expires_at__gt=now))
     day_old = Q(senders_checked_at__lt=now - timedelta(days=1)) & live
     month_old = Q(senders_checked_at__lt=now - timedelta(days=30))
-    rows = Portal.objects.installed().filter(no_token_since=None, suspension="").filter(day_old | month_old)
+    wanted = Sender.objects.filter(portal=OuterRef("pk"), state__in=WANTED)
+    came_back = Exists(wanted.filter(installation__lt=OuterRef("generation")))
+    due = came_back | day_old | month_old
+    rows = Portal.objects.installed().filter(no_token_since=None, suspension="").filter(due)
     rows = rows.exclude(pk__in=dead_letters.held_ids("reconcile"))
     return list(rows.values_list("pk", flat=True)[:50])
 

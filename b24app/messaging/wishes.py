@@ -4,7 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -37,6 +37,12 @@ class Terms:
     country: str
     time_zone: str
     lacks_token: bool
+    oldest_generation: int  # of the addresses that are answered
+    previous_until: datetime | None
+    uninstalled: bool
+    earlier: bool  # its address was given out in an installation before this one
+    member_id: str
+    application_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Wish:
 
     values: Mapping[str, Any]
     failure: Failure | None
+    generation: int | None = None  # of the address called, None where that is not known
+    vouched: bool = False  # by the portal's application_token
 
 
 def read(payload: Mapping[str, Any], terms: Terms, received_at: datetime) -> Wish:

@@ -99,7 +99,8 @@ def test_a_robots_call_without_auth_is_taken(sender: Sender) -> None:
 
 
 def test_a_stale_application_token_is_delivered_all_the_same(sender: Sender) -> None:
-    assert post(sender, fields(**{"auth[application_token]": "of-an-earlier-installation"})) == 200
+    stale = {"auth[application_token]": "of-before-the-update", "auth[member_id]": sender.portal.member_id}
+    assert post(sender, fields(**stale)) == 200
     assert Message.objects.get().phase == Phase.WAITING
 
 
