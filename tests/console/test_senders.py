@@ -315,6 +315,48 @@ def test_charlie_finds_nothing_of_alice_s(path: str, method: str) -> None:
     assert (sender.state, sender.connection.state) == (SenderState.REGISTERED, ConnectionState.ACTIVE)
 
 
+def test_a_sender_gets_a_new_address_after_a_question(
+    alice: Client, alpha: Portal, there: There, sender: Sender
+) -> None:
+    old = there.senders[sender.code].handler
+    question = text(alice.get(at(alpha, f"{sender.uuid}/address/")))
+    assert "Give “Front desk” a new address?" in question
+    assert there.senders[sender.code].handler == old
+    response = alice.post(at(alpha, f"{sender.uuid}/address/"))
+    assert "The old one no longer works." in toast(response)
+    assert there.senders[sender.code].handler != old
+    sender.refresh_from_db()
+    assert (sender.state, sender.generation, sender.oldest_generation) == (SenderState.REGISTERED, 2, 2)
+
+
+def test_while_the_portal_does_not_answer_the_old_address_stays_and_the_page_says_so(
+    alice: Client, alpha: Portal, there: There, sender: Sender
+) -> None:
+    old = there.senders[sender.code].handler
+    there.switches.method_errors = [MethodError("*", "INTERNAL_SERVER_ERROR", status=500)]
+    for path in (f"{sender.uuid}/address/", "addresses/"):
+        said = toast(alice.post(at(alpha, path)))
+        assert "The portal has not answered. Until Bitrix24 has the new address, the old one works." in said
+    assert there.senders[sender.code].handler == old
+    assert "Until then the old one works." in text(alice.get(at(alpha)))
+
+
+def test_all_senders_get_new_addresses_after_a_question(
+    alice: Client, alpha: Portal, there: There, sender: Sender
+) -> None:
+    old = there.senders[sender.code].handler
+    assert "Give all senders new addresses?" in text(alice.get(at(alpha, "addresses/")))
+    assert "All senders have new addresses." in toast(alice.post(at(alpha, "addresses/")))
+    assert there.senders[sender.code].handler != old
+    assert factories.visitor(alpha, factories.BOB, is_admin=False).post(at(alpha, "addresses/")).status_code == 403
+
+
+def test_a_removed_sender_gets_no_new_address(alice: Client, alpha: Portal, sender: Sender) -> None:
+    Sender.objects.update(state=SenderState.REMOVED)
+    assert alice.post(at(alpha, f"{sender.uuid}/address/")).status_code == 404
+    assert Sender.objects.get().generation == 1
+
+
 @pytest.mark.parametrize("path", ["", "compare/", *ACTIONS, *ACCOUNT_ACTIONS, *POSTS])
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_bob_can_change_nothing(path: str, method: str) -> None:

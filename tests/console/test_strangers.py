@@ -69,6 +69,8 @@ DOORS = {
     "sender-ready": Door(READ, ("sender",), shows=True),
     "senders": Door(READ, shows=True),
     "senders-compare": Door(POST, charlie=204),
+    "senders-addresses": Door(BOTH),
+    "sender-address": Door(BOTH, ("sender",), shows=True),
     "sender-register": Door(POST, ("sender",)),
     "sender-remove": Door(BOTH, ("sender",), shows=True),
     "sender-pause": Door(BOTH, ("sender",), shows=True),

@@ -17,7 +17,7 @@ from b24app.console.explanations import Explained, of_block, service_title
 from b24app.console.filters import WINDOW
 from b24app.console.framed import FramedRequest, admin_only, go, show, with_toast
 from b24app.console.refusals import of_portal, of_refusal
-from b24app.console.screens import accounts, sender_form
+from b24app.console.screens import accounts, addresses, sender_form
 from b24app.messaging import bell, pausing, senders
 from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
@@ -170,6 +170,7 @@ urlpatterns = [
     path("senders/<uuid:sender>/remove/", remove, name="sender-remove"),
     path("senders/<uuid:sender>/pause/", pause, name="sender-pause"),
     path("senders/<uuid:sender>/resume/", resume, name="sender-resume"),
+    *addresses.urlpatterns,
     *sender_form.urlpatterns,
     *accounts.urlpatterns,
 ]

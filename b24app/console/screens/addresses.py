@@ -1,0 +1,65 @@
+"""New addresses at which Bitrix24 calls our senders, for when somebody else may know the old ones."""
+
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from b24app.console.framed import FramedRequest, admin_only, go
+from b24app.console.refusals import of_portal, of_refusal
+from b24app.messaging import bell, senders
+from b24app.messaging.models import Sender, SenderState
+from b24app.portals.errors import PortalError
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def renew_one(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Ask in place, then give one sender a new address and tell the portal."""
+    found = get_object_or_404(Sender, portal=request.portal, uuid=sender, state__in=senders.WANTED)
+    found.portal = request.portal
+    if request.method != "POST":
+        return render(request, "console/senders/renew_address.html", {"sender": found})
+    try:
+        senders.renew_address(found)
+    except PortalError as error:
+        return _later(request, error)
+    if found.state == SenderState.REFUSED:
+        trouble = of_refusal(found)
+        return go(request, "senders", toast=f"{trouble.what} {_old_ones_work()}")
+    words = _("“{name}” has a new address. The old one no longer works.").format(name=found.name)
+    return go(request, "senders", toast=words)
+
+
+@admin_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def renew_all(request: FramedRequest) -> HttpResponse:
+    """Ask in place, then give every sender a new address and tell the portal."""
+    if request.method != "POST":
+        return render(request, "console/senders/renew_addresses.html")
+    senders.renew_addresses(Sender.objects.filter(portal=request.portal))
+    try:
+        senders.reconcile(request.portal)
+    except PortalError as error:
+        return _later(request, error)
+    if Sender.objects.filter(portal=request.portal, state=SenderState.REFUSED).exists():
+        return go(request, "senders", toast=_old_ones_work())
+    return go(request, "senders", toast=_("All senders have new addresses. The old ones no longer work."))
+
+
+def _later(request: FramedRequest, error: PortalError) -> HttpResponse:
+    bell.reconcile(request.portal.pk)
+    return go(request, "senders", toast=f"{of_portal(error).what} {_old_ones_work()}")
+
+
+def _old_ones_work() -> str:
+    return _("Until Bitrix24 has the new address, the old one works.")
+
+
+urlpatterns = [
+    path("senders/addresses/", renew_all, name="senders-addresses"),
+    path("senders/<uuid:sender>/address/", renew_one, name="sender-address"),
+]
