@@ -1,0 +1,62 @@
+"""How much long work a process does at once: so much of one tenant, so much in all, and nobody queues for more.
+
+A request that waits for somebody else's server, or computes for seconds, holds a thread. Without a limit one tenant
+whose server hangs would hold them all.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from b24app.core.remembered import Remembered
+
+SLOW_FOR = 60.0  # seconds
+MOST_REMEMBERED = 10_000
+
+
+class Busy(Exception):
+    """As much is going on as may. Nothing was done; try again in a moment."""
+
+
+class ConcurrencyLimit:
+    """Places for long work of one kind: `in_all` of them, `per_tenant` of one tenant; safe among threads.
+
+    Whoever holds a place for `slow_after` seconds is slow for the next minute. A slow tenant has one place at a time,
+    and all the slow ones together have half: some tenants whose servers hang leave the other half to everybody else.
+    """
+
+    def __init__(self, *, in_all: int, per_tenant: int, slow_after: float = 3.0) -> None:
+        self.in_all, self.per_tenant = in_all, per_tenant
+        self._slow_after = slow_after
+        self._lock = threading.Lock()
+        self._held: list[tuple[str, float]] = []  # tenant, and since when
+        self._slow: Remembered[str, float] = Remembered(SLOW_FOR, MOST_REMEMBERED)
+
+    @contextmanager
+    def hold(self, tenant: str) -> Iterator[None]:
+        """Hold a place of a tenant for as long as the block takes; raise Busy at once where none is free."""
+        mine = (tenant, time.monotonic())
+        with self._lock:
+            if not self._is_free(tenant):
+                raise Busy
+            self._held.append(mine)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.remove(mine)
+                if time.monotonic() - mine[1] >= self._slow_after:
+                    self._slow.put(tenant, mine[1])
+
+    def _is_free(self, tenant: str) -> bool:
+        own = sum(held == tenant for held, _since in self._held)
+        if len(self._held) >= self.in_all or own >= self.per_tenant:
+            return False
+        now = time.monotonic()
+        slow = {
+            held for held, since in self._held if now - since >= self._slow_after or self._slow.get(held) is not None
+        }
+        if tenant not in slow and self._slow.get(tenant) is None:
+            return True
+        return own == 0 and sum(held in slow for held, _since in self._held) < max(1, self.in_all // 2)
