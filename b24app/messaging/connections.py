@@ -10,7 +10,7 @@ from django.db.models import DateTimeField, F, QuerySet, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from b24app.core import addresses, storable
+from b24app.core import addresses, storable, wait_limit
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.journal.recording import Recorder
 from b24app.messaging.memo import SharedMemo
@@ -41,14 +41,16 @@ def services() -> list[type[contract.Provider]]:
 
 
 def http_for(service: type[contract.Provider], account: Mapping[str, str], record: Callable[[Exchange], None]) -> Http:
-    """The door to the network for one account; the caller closes it."""
-    return Http(
+    """The door to the network for one account; the caller closes it. It ends when the caller may wait no longer."""
+    http = Http(
         record,
         secrets=service.secrets(account),
         words=service.private_words(account),
         private_networks=settings.ALLOWED_PRIVATE_NETWORKS,
         proxy=settings.EGRESS_PROXY,
     )
+    seconds = wait_limit.seconds_left()
+    return http if seconds is None else http.ending_within(seconds)
 
 
 def check(service: str, account: Mapping[str, str], portal: Portal) -> contract.Account:

@@ -28,6 +28,7 @@ from django.utils import timezone
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from b24app.core import wait_limit
 from b24app.journal.models import Exchange
 from b24app.portals.answers import (
     ErrorAnswer,
@@ -49,7 +50,8 @@ from b24app.portals.answers import (
 )
 from providers.kit.guard import AddressRefused, Deadline, Guard, NotConnected, pool_classes
 
-CONNECT_SECONDS, READ_SECONDS = 3, 20
+CONNECT_SECONDS, READ_SECONDS = 3, 20  # for workers; behind a request `wait_limit` says how long
+SPENDING = "/oauth/token/"
 MAX_ANSWER = 8_000_000  # bytes
 
 # What an exchange keeps of a method's parameters; addresses, names and texts stay out of it.
@@ -93,14 +95,14 @@ def app_info(host: str, access: str, record: Record) -> Owner:
 def refresh(host: str, token: str, record: Record) -> Pair:
     """Exchange a refresh token for a new pair; the old one is spent. Raises ErrorAnswer, NoAnswer, Moved."""
     app = _App(host)
-    talk = _Talk("oauth", "GET", host, "/oauth/token/", {"grant_type": "refresh_token"}, record, (token,))
+    talk = _Talk("oauth", "GET", host, SPENDING, {"grant_type": "refresh_token"}, record, (token,))
     return talk.hold(app, lambda: pair_of(app.wire.refresh_oauth_token(token)))
 
 
 def redeem(host: str, code: str, record: Record) -> Pair:
     """Exchange an authorization code (30 s, one time) for a pair; raises ErrorAnswer, NoAnswer, Moved."""
     app = _App(host)
-    talk = _Talk("oauth", "GET", host, "/oauth/token/", {"grant_type": "authorization_code"}, record, (code,))
+    talk = _Talk("oauth", "GET", host, SPENDING, {"grant_type": "authorization_code"}, record, (code,))
     return talk.hold(app, lambda: pair_of(app.wire.get_oauth_token(code)))
 
 
@@ -131,15 +133,25 @@ def _trust(extra: str) -> ssl.SSLContext:
     return context
 
 
-def _send(method: str, url: str, **options: Any) -> requests.Response:
-    """One request on one connection, without redirects; the environment's proxies, CA files and .netrc play no part."""
-    with requests.Session() as session, Deadline(READ_SECONDS) as deadline:
+def _send(method: str, url: str, seconds: float, **options: Any) -> requests.Response:
+    """One request on one connection, without redirects; the environment's proxies, CA files and .netrc play no part.
+
+    `seconds` are for the answer.
+    """
+    if seconds <= 0:
+        raise requests.Timeout
+    with requests.Session() as session, Deadline(seconds) as deadline:
         session.trust_env = False
         session.mount("https://", _Adapter(max_retries=0))
         if settings.EGRESS_PROXY:
             session.proxies = {"https": settings.EGRESS_PROXY}
-        timeout = (CONNECT_SECONDS, READ_SECONDS)
-        response = session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **options)
+        timeout = (min(CONNECT_SECONDS, seconds), seconds)
+        try:
+            response = session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **options)
+        except requests.ConnectionError:
+            if deadline.passed:  # and so the wire was cut
+                raise requests.Timeout from None
+            raise
         try:
             body = response.raw.read(MAX_ANSWER + 1, decode_content=True)
         except HTTPError:
@@ -154,7 +166,7 @@ class _Restful(BitrixAPIRequester):  # type: ignore[misc]  # the SDK has no type
     status = 0
 
     def _request(self) -> requests.Response:
-        response = _send("POST", self._url, json=self._params, headers=self._headers)
+        response = _send("POST", self._url, wait_limit.shorten(READ_SECONDS), json=self._params, headers=self._headers)
         self.status = response.status_code
         return response
 
@@ -169,8 +181,10 @@ class _Authority(BitrixOAuthRequester):  # type: ignore[misc]  # the SDK has no 
 
     def _request(self, url: str, params: Mapping[str, Any]) -> requests.Response:
         # The SDK writes its one host into class attributes; the path is right.
-        address = f"https://{self.host}{urlsplit(url).path}"
-        response = _send("GET", address, params=params, headers=self._headers)
+        path = urlsplit(url).path
+        # A pair or a code can be exchanged once: whoever does not wait for the answer has lost it.
+        seconds = READ_SECONDS if path == SPENDING else wait_limit.shorten(READ_SECONDS)
+        response = _send("GET", f"https://{self.host}{path}", seconds, params=params, headers=self._headers)
         self.status = response.status_code
         return response
 
@@ -265,7 +279,7 @@ class _Talk:
         except BitrixResponseError as error:
             failure = unreadable(error.response.status_code, error.response.headers.get("Location", ""))
         except BitrixRequestTimeout:
-            failure = NoAnswer(f"no answer within {READ_SECONDS} s")
+            failure = NoAnswer("no answer in time")
         except BitrixRequestError:
             failure = NoAnswer("the connection broke")
         except NotConnected as error:

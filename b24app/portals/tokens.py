@@ -15,7 +15,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from b24app.core import spool
+from b24app.core import spool, wait_limit
 from b24app.core.isolation import SetAside, work_each
 from b24app.journal.models import Exchange
 from b24app.portals import bitrix, exchanges, reactions
@@ -122,7 +122,7 @@ def renew(portal: Portal, token: PortalToken) -> PortalToken:
 
     Raises Dead, InDoubt (the OAuth server did not answer), NotNow, PortalGone, Refused.
     """
-    known, until = token.generation, time.monotonic() + WAIT_SECONDS
+    known, until = token.generation, time.monotonic() + wait_limit.shorten(WAIT_SECONDS)
     while True:
         try:
             token.refresh_from_db()

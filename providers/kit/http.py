@@ -132,6 +132,7 @@ class Http:
         self._verify = verify
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
+        self._until: float | None = None
 
     def hiding(self, **values: str | Iterable[str]) -> Self:
         """Return a clone that shares the connections and strikes these values too, each replaced by `[name]`."""
@@ -145,6 +146,12 @@ class Http:
         """Return a clone that shares the connections and tells its exchanges to somebody else."""
         clone = copy.copy(self)
         clone._record = record
+        return clone
+
+    def ending_within(self, seconds: float) -> Self:
+        """Return a clone that shares the connections and whose requests end, all together, about so long from now."""
+        clone = copy.copy(self)
+        clone._until = time.monotonic() + seconds
         return clone
 
     def strike(self, text: str) -> str:
@@ -165,7 +172,7 @@ class Http:
         if self._proxies:
             raise Unreachable(_("This protocol does not pass the proxy of this installation."))
         try:
-            connected = self._guard.connect(host, port, timeout, None)
+            connected = self._guard.connect(host, port, self._left(timeout), None)
         except AddressRefused as refusal:
             raise _refused(f"{host}:{port}", refusal) from None
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -177,6 +184,10 @@ class Http:
         except OSError:
             connected.close()
             raise
+
+    def _left(self, seconds: float) -> float:
+        """Return how much of so many seconds may still be waited; never nothing, which would be no limit at all."""
+        return seconds if self._until is None else max(0.1, min(seconds, self._until - time.monotonic()))
 
     def close(self) -> None:
         """Close the pooled connections, for all clones."""
@@ -206,7 +217,7 @@ class Http:
         host = self._redactor.strike(parts.netloc.rpartition("@")[2])
         path = self._redactor.strike(parts.path) if described is None else ""
         where = f"{method} {host}{path}"
-        timeout = options.get("timeout") or self._read_timeout
+        timeout = self._left(options.get("timeout") or self._read_timeout)
         at, started = datetime.now(UTC), time.monotonic()
         status, headers, text, failure = self._attempt(prepared, timeout, where)
         keep = options.get("record_bodies", True)
@@ -281,7 +292,7 @@ class Http:
                 answer = self._adapter.send(
                     prepared,
                     stream=True,
-                    timeout=(self._connect_timeout, timeout),
+                    timeout=(self._left(4 * self._connect_timeout) / 4, timeout),
                     verify=self._verify,
                     proxies=self._proxies,
                 )

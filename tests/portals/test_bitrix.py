@@ -1,12 +1,14 @@
 """The SDK, tamed: it does nothing by itself, and nothing of it and no secret gets out."""
 
 import logging
+import time
 import traceback
 from collections.abc import Iterator
 
 import pytest
 from pytest_django.fixtures import Settings
 
+from b24app.core.wait_limit import limit_waiting
 from b24app.journal.models import Exchange
 from b24app.portals import bitrix
 from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer, https_host
@@ -140,6 +142,30 @@ def test_no_secret_is_in_an_error_or_a_log_or_an_exchange(
     for place in (everything_in(caught.value), kept, " ".join(lines)):
         for secret in (token.access, token.refresh, settings.B24_CLIENT_SECRET, HANDLER):
             assert secret not in place
+
+
+def test_behind_a_request_a_silent_portal_is_waited_for_a_little_and_then_not_asked_at_all(
+    alpha: There, said: list[Exchange]
+) -> None:
+    token, host = alpha.issue_token(ALICE), rest_host(alpha)
+    alpha.switches.slow = 4.0
+    started = time.monotonic()
+    with limit_waiting(each=0.5, total=0.9):
+        for _ in range(5):
+            with pytest.raises(NoAnswer):
+                bitrix.call(host, token.access, "app.info", {}, said.append)
+    assert time.monotonic() - started < 3
+    alpha.switches.slow = 0.0
+    assert len([one for one in said if one.ms > 100]) <= 2
+    assert [one.error for one in said] == ["no answer in time"] * 5
+
+
+def test_a_refresh_is_waited_for_whoever_waits_for_us(box: Sandbox, alpha: There, said: list[Exchange]) -> None:
+    """Its token can be used once: an answer that nobody reads would cost the portal its connection."""
+    token = alpha.issue_token(ALICE)
+    with limit_waiting(each=0.0, total=0.0):
+        pair = bitrix.refresh(box.world.oauth_host, token.refresh, said.append)
+    assert pair.refresh != token.refresh
 
 
 @pytest.mark.parametrize("what", ["invalid_grant", "invalid_client", "silent"])

@@ -153,6 +153,17 @@ def test_dots_that_are_no_segment_stay_where_they_are(http: Http) -> None:
     assert gate.requests[0].startswith(b"GET /v1.2/..a/.../a..?to=../.. HTTP/1.1")
 
 
+def test_all_requests_together_may_have_an_end() -> None:
+    http = Http(lambda _exchange: None, private_networks=["127.0.0.0/8"]).ending_within(1.0)
+    started = time.monotonic()
+    with listening(lambda _wire: time.sleep(6)) as gate:
+        for _ in range(3):
+            with pytest.raises(Uncertain):
+                http.get(gate.url, timeout=30)
+        assert time.monotonic() - started < 3
+    http.close()
+
+
 def test_nobody_listening_is_unreachable(http: Http) -> None:
     with listening(says(b"")) as gate:
         pass
