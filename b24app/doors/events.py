@@ -57,9 +57,11 @@ def take_kept(record: Mapping[str, Any]) -> None:
         return
     if portal is None:
         log.warning("event_of_no_portal")
-    elif record["generation"] is not None and record["generation"] != portal.generation:
+        return
+    signed = record["generation"] is not None
+    if signed and record["generation"] != portal.generation:
         exchanges.keep_event(portal, name, "of an earlier installation")
-    elif installation.handle_event(portal, name, payload).wants_reconcile:
+    elif installation.handle_event(portal, name, payload, signed=signed).wants_reconcile:
         bell.reconcile(portal.pk)
 
 

@@ -61,8 +61,9 @@ class Claim:
 def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
     """Find out who opened our page with this query and form (platform.md A.3), and keep an administrator's tokens.
 
+    What the page itself says of the portal is believed of an administrator only; of others, what the OAuth server says.
     Raises NotOurs for a forged, foreign or unsupported caller, InDoubt when the OAuth server or, at the first opening,
-    the portal does not answer, and what the portal's own refusal means otherwise. Nothing is stored on NotOurs.
+    the portal does not answer, and what the portal's own refusal means otherwise. No token is stored on NotOurs.
     """
     claim = Claim(
         access=form.get("AUTH_ID", ""),
@@ -77,9 +78,13 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
     owner, host = confirm(claim)
     if not _same_host(query.get("DOMAIN", ""), owner):
         raise _foreign(None, "domain")
-    secure = query["PROTOCOL"] != "0" if "PROTOCOL" in query else None
-    portal = remember(owner, host, secure=secure, language=query.get("LANG", ""))
+    portal = remember(owner, host, language=query.get("LANG", ""))
     is_admin = take_tokens(portal, owner, claim)
+    if is_admin:
+        secure = query["PROTOCOL"] != "0" if "PROTOCOL" in query else portal.secure
+        _change(portal, {"oauth_host": host, "secure": secure})
+    elif portal.uninstalled_at is not None:
+        raise NotOurs("NOT_INSTALLED", _("An administrator must open Sendline first to finish the installation."))
     return Launch(
         portal=portal,
         user_id=owner.user_id,
@@ -129,26 +134,27 @@ def is_its_token(portal: Portal, application_token: str) -> bool:
     return bool(known) and hmac.compare_digest(known.encode(), application_token.encode())
 
 
-def remember(owner: Owner, host: str, *, secure: bool | None = None, language: str = "") -> Portal:
-    """The row of a portal the OAuth server confirmed, made or brought up to date.
+def remember(owner: Owner, host: str, *, language: str = "") -> Portal:
+    """The row of a portal the OAuth server confirmed, made or brought up to date by what that server says of it.
 
-    `secure` is whether its pages are https, None where the caller did not say; `language` counts at the first time.
+    `host` (which confirmed it) and `language` count at the first time only: they are the caller's choice.
     """
     facts: dict[str, Any] = {
         "domain": owner.domain[:255],
         "client_endpoint": owner.client_endpoint,
-        "oauth_host": host,
         "scope": owner.scope[:500],
         "licence": owner.status[:10],
     }
-    if secure is not None:
-        facts["secure"] = secure
-    first = facts | {"language": language[:8] or "en"}
+    first = facts | {"oauth_host": host, "language": language[:8] or "en"}
     portal, _is_new = Portal.objects.get_or_create(member_id=owner.member_id, defaults=first)
+    _change(portal, facts)
+    return portal
+
+
+def _change(portal: Portal, facts: Mapping[str, Any]) -> None:
     changed = {name: value for name, value in facts.items() if getattr(portal, name) != value}
     if changed:
         reactions.change(portal, **changed)
-    return portal
 
 
 def take_tokens(portal: Portal, owner: Owner, claim: Claim, *, is_system: bool = False) -> bool:

@@ -4,6 +4,7 @@ Nothing here rings a bell: what happened is returned as a `Change`, and the call
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -34,6 +35,8 @@ __all__ = [
 log = structlog.get_logger(__name__)
 
 EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPUNINSTALL")
+# What the OAuth server refuses a token for: once it confirms one, whoever's, that is over.
+OVER_ONCE_CONFIRMED = frozenset({Suspension.GONE, Suspension.DELETED, Suspension.PAYMENT})
 CLOCKS_DIFFER = 2.0  # seconds between the portal's clock and ours that do not count
 
 Fields = Mapping[str, Any]
@@ -58,13 +61,16 @@ def opened(launch: Launch, *, at_installer: bool = False) -> Change:
     """Somebody opened our page: lift what that proves to be over, and notice a reinstallation or an update.
 
     The portal shows the installer's address after an installation and after each update (platform.md A.2, A.6), so
-    `at_installer` means that events have to be bound and the installation finished (again).
+    `at_installer` means that events have to be bound and the installation finished (again). What an employee's
+    opening proves is what the OAuth server said: it begins no installation and calls off no waiting.
     """
     portal = launch.portal
+    at_installer = at_installer and launch.is_admin
     changes: dict[str, object] = {}
     change = Change.NOTHING
-    if portal.suspension:
-        changes |= {"suspension": Suspension.NONE, "suspended_until": None, "trouble": "", "rest_after": None}
+    if portal.suspension and (launch.is_admin or portal.suspension in OVER_ONCE_CONFIRMED):
+        changes |= {"suspension": Suspension.NONE, "suspended_until": None, "trouble": ""}
+        changes |= {"rest_after": None} if launch.is_admin else {}
         change = Change.RESUMED
     if launch.version != portal.version or (at_installer and portal.installed_at is not None):
         changes |= {"version": launch.version[:20], "events_bound_at": None, "tabs_bound_at": None}
@@ -72,7 +78,7 @@ def opened(launch: Launch, *, at_installer: bool = False) -> Change:
         change = Change.UPDATED if portal.installed_at else Change.INSTALLED
     if at_installer:
         changes |= {"installed_at": None, "events_bound_at": None, "tabs_bound_at": None}
-    if portal.uninstalled_at is not None:
+    if portal.uninstalled_at is not None and launch.is_admin:
         changes |= _new_beginning(portal)
         change = Change.INSTALLED
     if changes:
@@ -153,23 +159,44 @@ def portal_of(payload: Fields) -> Portal | None:
     return None
 
 
-def handle_event(portal: Portal, event: str, payload: Fields) -> Change:
-    """Act on an event of this portal, if it is truly the portal's; what cannot be verified is noted and has no effect.
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event that names this portal; `signed`: it came to the address that we bound."""
 
-    Safe to run twice. Never raises PortalError.
+    portal: Portal
+    payload: Fields
+    signed: bool
+
+    @property
+    def auth(self) -> Fields:
+        return mapping(self.payload.get("auth"))
+
+    @property
+    def data(self) -> Fields:
+        return mapping(self.payload.get("data"))
+
+    @property
+    def brings_our_token(self) -> bool:
+        """Is the portal's application_token with it, where that proves something?
+
+        The portal writes the token into the page of everybody who opens us (platform.md A.3), so an employee knows it.
+        The address we bound is told to nobody but the portal.
+        """
+        return self.signed and identity.is_its_token(self.portal, _text(self.auth, "application_token"))
+
+
+def handle_event(portal: Portal, event: str, payload: Fields, *, signed: bool = True) -> Change:
+    """Act on an event of this portal, if it is truly the portal's; what cannot be verified has no effect.
+
+    Kept in the record is what came to the signed address or had an effect: strangers must not fill it. Safe to run
+    twice. Never raises PortalError.
     """
-    auth, name = mapping(payload.get("auth")), event.upper()
-    action = _ACTIONS.get(name)
-    if action is None or _text(auth, "member_id") != portal.member_id:
-        exchanges.keep_event(portal, name, "another portal's" if action else "not one of ours")
-        return Change.NOTHING
-    try:
-        change, note = action(portal, payload, auth)
-    except PortalError as error:
-        change, note = Change.NOTHING, str(error)
-    exchanges.keep_event(portal, name, note)
+    name = event.upper()
+    change, note = _outcome(name, Event(portal, payload, signed))
+    if signed or not note:
+        exchanges.keep_event(portal, name, note)
     if note:
-        log.warning("event_without_effect", portal=portal.pk, event_name=name)
+        log.warning("event_without_effect", portal=portal.pk, event_name=name if name in _ACTIONS else "unknown")
     return change
 
 
@@ -179,53 +206,63 @@ Outcome = tuple[Change, str]  # what changed, and why nothing did
 UNVERIFIED: Outcome = (Change.NOTHING, "not verified")
 
 
-def _installed(portal: Portal, _payload: Fields, auth: Fields) -> Outcome:
-    if not _vouched(portal, auth):
+def _outcome(name: str, event: Event) -> Outcome:
+    action = _ACTIONS.get(name)
+    if action is None:
+        return Change.NOTHING, "not one of ours"
+    if _text(event.auth, "member_id") != event.portal.member_id:
+        return Change.NOTHING, "another portal's"
+    try:
+        return action(event)
+    except PortalError as error:
+        return Change.NOTHING, str(error)
+
+
+def _installed(event: Event) -> Outcome:
+    if not _vouched(event):
         return UNVERIFIED
-    if portal.uninstalled_at is not None:
-        reactions.change(portal, **_new_beginning(portal))
+    if event.portal.uninstalled_at is not None:
+        reactions.change(event.portal, **_new_beginning(event.portal))
     return Change.INSTALLED, ""
 
 
-def _updated(portal: Portal, payload: Fields, auth: Fields) -> Outcome:
-    if not _vouched(portal, auth):
+def _updated(event: Event) -> Outcome:
+    if not _vouched(event):
         return UNVERIFIED
-    version = _text(mapping(payload.get("data")), "VERSION")[:20]
+    version = _text(event.data, "VERSION")[:20]
     changes = {"installed_at": None, "events_bound_at": None, "tabs_bound_at": None}
-    reactions.change(portal, version=version or portal.version, **changes)
+    reactions.change(event.portal, version=version or event.portal.version, **changes)
     return Change.UPDATED, ""
 
 
-def _paid(portal: Portal, payload: Fields, auth: Fields) -> Outcome:
-    if not _vouched(portal, auth):
+def _paid(event: Event) -> Outcome:
+    if not _vouched(event):
         return UNVERIFIED
-    data = mapping(payload.get("data"))
-    reactions.change(portal, licence=_text(data, "STATUS")[:10] or portal.licence)
-    if _text(data, "PAYMENT_EXPIRED") == "Y" or portal.suspension not in {Suspension.PAYMENT, Suspension.PLAN}:
+    portal = event.portal
+    reactions.change(portal, licence=_text(event.data, "STATUS")[:10] or portal.licence)
+    stopped_for_it = portal.suspension in {Suspension.PAYMENT, Suspension.PLAN}
+    if _text(event.data, "PAYMENT_EXPIRED") == "Y" or not stopped_for_it:
         return Change.NOTHING, ""
     reactions.change(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
     return Change.RESUMED, ""
 
 
-def _user_ready(portal: Portal, payload: Fields, auth: Fields) -> Outcome:
+def _user_ready(event: Event) -> Outcome:
     """`data` are the system user's tokens, `auth` those of the employee who installed (platform.md F.7)."""
-    data = mapping(payload.get("data"))
-    if not _take(portal, data, is_system=True):
-        return UNVERIFIED
-    _vouched(portal, auth)
-    return Change.INSTALLED, ""
+    kept = _take(event.portal, event.data, is_system=True)
+    return (Change.INSTALLED, "") if _vouched(event) or kept else UNVERIFIED
 
 
-def _uninstalled(portal: Portal, payload: Fields, auth: Fields) -> Outcome:
-    if not identity.is_its_token(portal, _text(auth, "application_token")):
+def _uninstalled(event: Event) -> Outcome:
+    if not event.brings_our_token:
         return UNVERIFIED
-    if _came_back_since(portal, _text(payload, "ts")):
+    if _came_back_since(event.portal, _text(event.payload, "ts")):
         return Change.NOTHING, "older than the installation"
-    uninstall(portal, clean=_text(mapping(payload.get("data")), "CLEAN") in {"1", "Y"})
+    uninstall(event.portal, clean=_text(event.data, "CLEAN") in {"1", "Y"})
     return Change.UNINSTALLED, ""
 
 
-_ACTIONS: Mapping[str, Callable[[Portal, Fields, Fields], Outcome]] = {
+_ACTIONS: Mapping[str, Callable[[Event], Outcome]] = {
     "ONAPPINSTALL": _installed,
     "ONAPPUPDATE": _updated,
     "ONAPPPAYMENT": _paid,
@@ -234,26 +271,24 @@ _ACTIONS: Mapping[str, Callable[[Portal, Fields, Fields], Outcome]] = {
 }
 
 
-def _vouched(portal: Portal, auth: Fields) -> bool:
-    """Does the application_token or the accompanying token prove who sent this? Renewable tokens are kept."""
-    known = identity.is_its_token(portal, _text(auth, "application_token"))
-    if known and not _text(auth, "refresh_token"):
+def _vouched(event: Event) -> bool:
+    """Does the application_token or an administrator's token prove who sent this? Renewable tokens are kept."""
+    if event.brings_our_token and not _text(event.auth, "refresh_token"):
         return True
-    return _take(portal, auth) or known
+    return _take(event.portal, event.auth) or event.brings_our_token
 
 
 def _take(portal: Portal, fields: Fields, *, is_system: bool = False) -> bool:
-    """Were these tokens confirmed as this portal's? An administrator's are kept."""
+    """Were these tokens confirmed as an administrator's of this portal? Then they are kept."""
     claim = _claim(fields)
     if not claim.access or claim.member_id != portal.member_id:
         return False
     try:
         owner, _ = identity.confirm(claim)
-        identity.take_tokens(portal, owner, claim, is_system=is_system)
+        return identity.take_tokens(portal, owner, claim, is_system=is_system)
     except PortalError as error:
         log.info("event_tokens_not_taken", portal=portal.pk, code=error.code)
         return False
-    return True
 
 
 def _came_back_since(portal: Portal, ts: str) -> bool:
