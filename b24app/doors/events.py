@@ -16,7 +16,7 @@ from b24app.core import addresses, spool
 from b24app.doors import brackets
 from b24app.messaging import bell
 from b24app.portals import exchanges, installation
-from b24app.portals.errors import PortalError
+from b24app.portals.errors import Busy, PortalError
 from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)
@@ -48,12 +48,22 @@ def take(request: HttpRequest, portal: Portal | None = None) -> HttpResponse:
 
 
 def take_kept(record: Mapping[str, Any]) -> None:
-    """Act on an event and ring; also what the spool replays. Safe to run twice."""
+    """Act on an event that waited on disk; it goes on waiting while too many ask who they are."""
+    try:
+        act(record)
+    except Busy:
+        spool.put(_kind(record), record, owner=record["portal"])
+
+
+def act(record: Mapping[str, Any]) -> None:
+    """Act on an event and ring. Safe to run twice. Raises Busy, and then nothing was looked at."""
     payload, name = record["payload"], record["payload"]["event"]
     try:
         portal = _portal(record["portal"], payload)
+    except Busy:
+        raise
     except PortalError as error:
-        exchanges.keep_event(None, name, str(error))
+        log.info("event_of_a_stranger", code=error.code)
         return
     if portal is None:
         log.warning("event_of_no_portal")
@@ -72,19 +82,28 @@ def _keep(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:
     if not (isinstance(payload.get("event"), str) and payload["event"]):
         return HttpResponse(status=400)
     record = {**address, "payload": payload}
-    # What comes to the installer's address is unsigned: it must not take the room of what may not be lost.
-    kind = "event" if record["portal"] else "unsigned"
     try:
-        _act(kind, record)
+        _act(_kind(record), record)
+    except Busy:
+        return HttpResponse(status=503)
     except (spool.SpoolFull, OSError) as full:
         log.critical("event_lost", error=type(full).__name__)
         return HttpResponse(status=503)
     return HttpResponse()
 
 
+def _kind(record: Mapping[str, Any]) -> str:
+    """What comes to the installer's address is unsigned: it must not take the room of what may not be lost."""
+    return "event" if record["portal"] else "unsigned"
+
+
 def _act(kind: str, record: Mapping[str, Any]) -> None:
     try:
-        spool.kept(kind, record, lambda: take_kept(record), owner=record["portal"])
+        spool.kept(kind, record, lambda: act(record), owner=record["portal"])
+    except Busy:
+        if kind != "event":  # a stranger's, or one that the launch beside it makes up for: no flood may fill the disk
+            raise
+        spool.put(kind, record, owner=record["portal"])
     except (spool.SpoolFull, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the portal its event: it waits on disk

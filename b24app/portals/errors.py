@@ -35,6 +35,10 @@ class InDoubt(PortalError):
     """No answer, a time-out, a 5xx, not JSON: the call may or may not have worked."""
 
 
+class Busy(InDoubt):
+    """Too many callers ask who they are at the moment: nobody was asked, and the call may be tried again soon."""
+
+
 class NoToken(PortalError):
     """No living administrator's token is left; an administrator must open the application or reconnect."""
 

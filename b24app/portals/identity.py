@@ -1,6 +1,5 @@
 """Is this caller truly that portal, that user? Only the OAuth server can tell, so it is asked (platform.md A.5)."""
 
-import hmac
 import json
 import re
 from collections.abc import Mapping
@@ -14,7 +13,8 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from b24app.portals import bitrix, exchanges, reactions, tokens
+from b24app.journal.models import Exchange
+from b24app.portals import bitrix, exchanges, reactions, strangers, tokens
 from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer, Owner, Pair, https_host
 from b24app.portals.errors import BadTicket, InDoubt, NotOurs, PortalError
 from b24app.portals.models import Portal, PortalToken
@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 ADMIN_ONLY = "messageservice.sender.list"
 ACCESS_LIFETIME = 3600  # seconds
+# A server that cannot say now says nothing of the token.
+ANSWERS_OF_A_MOMENT = reactions.PASSING | reactions.LIMITS
 MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
@@ -100,12 +102,18 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
 def confirm(claim: Claim) -> tuple[Owner, str]:
     """Ask the OAuth server whose token this is; return what it says and its host.
 
-    Raises NotOurs where it is not a token of our application at the claimed portal, InDoubt where nobody answers.
+    Raises NotOurs where it is not a token of our application at the claimed portal, InDoubt where nobody answers, and
+    Busy, which is one, where too many ask. Then nothing is written down.
     """
     if not MEMBER_ID.fullmatch(claim.member_id):
         raise _foreign(None, "member_id")
+    if strangers.was_refused(claim.access):
+        strangers.count_turned_away("refused before")
+        raise _unknown_session()
     portal = Portal.objects.filter(member_id=claim.member_id).first()
-    owner, host = _ask(claim, portal)
+    said: list[Exchange] = []
+    with strangers.hold_place(portal, claim.application_token):
+        owner, host = _ask(claim, portal, said.append)
     if owner.client_id != settings.B24_CLIENT_ID:
         raise _foreign(portal, "client_id")
     if owner.member_id != claim.member_id:
@@ -114,6 +122,8 @@ def confirm(claim: Claim) -> tuple[Owner, str]:
         raise NotOurs(
             "BOX_NOT_SUPPORTED", _("The REST interface of this Bitrix24 must be reachable at https://…/rest/.")
         )
+    for exchange in said:  # only now: under a portal that is merely claimed, strangers would fill the record
+        exchanges.keep(portal, exchange)
     return owner, host
 
 
@@ -130,8 +140,7 @@ def can_be_served(endpoint: str) -> bool:
 
 def is_its_token(portal: Portal, application_token: str) -> bool:
     """Is this the application_token we know of the portal? Compared in constant time."""
-    known = portal.application_token
-    return bool(known) and hmac.compare_digest(known.encode(), application_token.encode())
+    return strangers.knows_token_of(portal, application_token)
 
 
 def remember(owner: Owner, host: str, *, language: str = "") -> Portal:
@@ -178,16 +187,24 @@ def keep_if_admin(portal: Portal, pair: Pair, *, is_system: bool = False) -> boo
     return True
 
 
-def _ask(claim: Claim, portal: Portal | None) -> tuple[Owner, str]:
-    failure: PortalError = NotOurs("INVALID_TOKEN", _("Bitrix24 does not know this session. Please open it again."))
+def _ask(claim: Claim, portal: Portal | None, record: bitrix.Record) -> tuple[Owner, str]:
+    """The next server is asked only where one is silent: they know the same tokens."""
     for host in _hosts(claim.server_endpoint, portal):
         try:
-            return bitrix.app_info(host, claim.access, exchanges.keeper(portal)), host
+            return bitrix.app_info(host, claim.access, record), host
         except (NoAnswer, Moved):
-            failure = InDoubt("OAUTH_SILENT", _("The authorisation server of Bitrix24 does not answer."))
+            log.warning("oauth_server_silent", host=host)
         except ErrorAnswer as answer:
-            log.info("token_not_confirmed", portal=portal.pk if portal else None, code=answer.code)
-    raise failure
+            if answer.code in ANSWERS_OF_A_MOMENT:
+                continue
+            strangers.remember_refused(claim.access)
+            strangers.count_turned_away(answer.code)
+            raise _unknown_session() from None
+    raise InDoubt("OAUTH_SILENT", _("The authorisation server of Bitrix24 does not answer."))
+
+
+def _unknown_session() -> NotOurs:
+    return NotOurs("INVALID_TOKEN", _("Bitrix24 does not know this session. Please open it again."))
 
 
 def _hosts(server_endpoint: str, portal: Portal | None) -> list[str]:
@@ -247,5 +264,6 @@ def _options(text: str) -> Mapping[str, Any]:
 
 
 def _foreign(portal: Portal | None, what: str) -> NotOurs:
-    log.warning("foreign_launch", portal=portal.pk if portal else None, differs=what)
+    strangers.count_turned_away(what)
+    log.info("foreign_launch", portal=portal.pk if portal else None, differs=what)
     return NotOurs("FOREIGN", _("This call does not belong to the application or to the portal it names."))

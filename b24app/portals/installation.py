@@ -15,7 +15,7 @@ from django.utils import timezone
 from b24app.core import addresses
 from b24app.portals import exchanges, identity, reactions, rest
 from b24app.portals.answers import mapping
-from b24app.portals.errors import NoToken, PortalError, PortalGone, Refused
+from b24app.portals.errors import Busy, NoToken, PortalError, PortalGone, Refused
 from b24app.portals.identity import Claim, Launch
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.portals.reconnecting import authorize_url, reconnected
@@ -189,7 +189,7 @@ def handle_event(portal: Portal, event: str, payload: Fields, *, signed: bool = 
     """Act on an event of this portal, if it is truly the portal's; what cannot be verified has no effect.
 
     Kept in the record is what came to the signed address or had an effect: strangers must not fill it. Safe to run
-    twice. Never raises PortalError.
+    twice. Never raises PortalError but for Busy: then nothing was looked at, and it has to be tried again.
     """
     name = event.upper()
     change, note = _outcome(name, Event(portal, payload, signed))
@@ -214,6 +214,8 @@ def _outcome(name: str, event: Event) -> Outcome:
         return Change.NOTHING, "another portal's"
     try:
         return action(event)
+    except Busy:
+        raise
     except PortalError as error:
         return Change.NOTHING, str(error)
 
@@ -286,6 +288,8 @@ def _take(portal: Portal, fields: Fields, *, is_system: bool = False) -> bool:
     try:
         owner, _ = identity.confirm(claim)
         return identity.take_tokens(portal, owner, claim, is_system=is_system)
+    except Busy:
+        raise
     except PortalError as error:
         log.info("event_tokens_not_taken", portal=portal.pk, code=error.code)
         return False

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.core import addresses
+from b24app.journal.models import Exchange
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
 from b24app.sandbox import phpform
@@ -115,6 +116,13 @@ def test_at_the_installers_address_only_an_administrators_tokens_change_anything
     before = facts(ours)
     assert tell(ours, alpha, event, caller, bound=False) == 200
     assert changed(before, ours) == (MAY_CHANGE[event].get(caller, NOTHING) if caller == ADMINISTRATOR else NOTHING)
+
+
+@pytest.mark.parametrize("event", MAY_CHANGE)
+def test_a_stranger_leaves_no_row_at_the_installers_address(ours: Portal, alpha: There, event: str) -> None:
+    exchanges = Exchange.objects.count()
+    tell(ours, alpha, event, STRANGER, bound=False)
+    assert Exchange.objects.count() == exchanges
 
 
 # -- openings ----------------------------------------------------------------------------------------------------------
