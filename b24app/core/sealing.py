@@ -38,6 +38,15 @@ def unseal(token: bytes) -> bytes:
         raise CannotOpen from None
 
 
+def is_sealed_with_first_key(token: bytes) -> bool:
+    """Does the first of SECRETS_KEYS open this?"""
+    try:
+        _box(tuple(settings.SECRETS_KEYS[:1])).decrypt(token)
+    except InvalidToken:
+        return False
+    return True
+
+
 class SealedText(_TextField):
     """A text that lies encrypted in the database; the empty text stays empty."""
 
