@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,6 +18,7 @@ from b24app.core.outage import AWAY
 from b24app.portals.errors import BadTicket
 from b24app.portals.models import Portal
 from b24app.portals.tickets import read
+from b24app.portals.tokens import was_demoted_since
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
@@ -106,6 +108,8 @@ class TicketSession:
             return False
         if visitor.portal != portal.uuid or portal.uninstalled_at is not None:
             return False
+        if visitor.is_admin and was_demoted_since(portal, visitor.user_id, visitor.since):
+            visitor = replace(visitor, is_admin=False)
         request.portal = portal
         request.visitor = visitor
         request.preference = Preference.of(portal, visitor.user_id)

@@ -181,6 +181,7 @@ def take_tokens(portal: Portal, owner: Owner, claim: Claim, *, is_system: bool =
 def keep_if_admin(portal: Portal, pair: Pair, *, is_system: bool = False) -> bool:
     """Keep a confirmed pair of this portal if its user is an administrator; answers whether that is so."""
     if not _is_admin(portal, pair.user_id, pair.access):
+        tokens.demote_user(portal, pair.user_id)
         return False
     if pair.refresh:
         tokens.store(portal, pair, is_system=is_system)

@@ -113,6 +113,7 @@ class PortalToken(models.Model):
     refresh = SealedText(default="", blank=True)  # empty: lives an hour and dies (an author's token)
     expires_at = models.DateTimeField()
     is_admin = models.BooleanField(default=False)  # by the portal's own answer to an administrator-only call
+    demoted_at = models.DateTimeField(null=True, blank=True)  # the portal said no: earlier tickets are an employee's
     is_system = models.BooleanField(default=False)
     generation = models.IntegerField(default=0)  # counts refreshes; a write-back must match
     lease_until = models.DateTimeField(null=True, blank=True)  # somebody is refreshing it

@@ -153,6 +153,7 @@ def _with_tokens(portal: Portal, token: PortalToken | None, ask: Ask[T], *, ours
 
 def _mark(held: PortalToken, refusal: ErrorAnswer, *, ours: bool) -> None:
     if refusal.code in OWNER_LOST:
+        tokens.demote(held)
         tokens.kill(held, refusal.code.lower())
     elif ours and held.is_admin:
         tokens.demote(held)

@@ -70,6 +70,7 @@ def store(portal: Portal, pair: Pair, *, is_system: bool = False) -> PortalToken
         "refresh": pair.refresh,
         "expires_at": pair.expires_at,
         "is_admin": True,
+        "demoted_at": None,
         "is_system": is_system,
         "lease_until": None,
         "refreshed_at": timezone.now(),
@@ -107,9 +108,22 @@ def kill(token: PortalToken, reason: str) -> None:
 
 
 def demote(token: PortalToken) -> None:
-    """The portal says that this user is no administrator (any more)."""
-    PortalToken.objects.filter(pk=token.pk, generation=token.generation).update(is_admin=False)
+    """The portal says that this user is no administrator (any more), or not one who may use us."""
+    same = PortalToken.objects.filter(pk=token.pk, generation=token.generation)
+    same.update(is_admin=False, demoted_at=timezone.now())
     log.warning("token_not_admin", portal=token.portal_id, user=token.user_id)
+
+
+def demote_user(portal: Portal, user_id: int) -> None:
+    """The portal says of a user who opened us that this is no administrator; one whose token we have was one."""
+    theirs = PortalToken.objects.filter(portal=portal, user_id=user_id, is_admin=True)
+    if theirs.update(is_admin=False, demoted_at=timezone.now()):
+        log.warning("token_not_admin", portal=portal.pk, user=user_id)
+
+
+def was_demoted_since(portal: Portal, user_id: int, moment: datetime) -> bool:
+    """Have we heard since then that this user is no administrator?"""
+    return PortalToken.objects.filter(portal=portal, user_id=user_id, demoted_at__gt=moment).exists()
 
 
 def fresh(portal: Portal, token: PortalToken) -> PortalToken:
