@@ -56,9 +56,12 @@ lint: .venv/installed ## Style, types, walls between the rooms, migrations
 	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py check
 
-lock: .venv/installed ## Compile both lock files from pyproject.toml
+lock: .venv/installed ## Compile the lock files from pyproject.toml
 	@echo "lock: requirements.txt"
 	@$(BIN)/pip-compile $(LOCK) --output-file=requirements.txt pyproject.toml
+	@echo "lock: requirements-extras.txt"
+	@cp requirements.txt requirements-extras.txt # so that what both hold is the same
+	@$(BIN)/pip-compile $(LOCK) --extra=apprise --extra=aws --output-file=requirements-extras.txt pyproject.toml
 	@echo "lock: requirements-dev.txt"
 	@$(BIN)/pip-compile $(LOCK) --allow-unsafe --extra=dev --extra=apprise --extra=aws --output-file=requirements-dev.txt pyproject.toml
 
