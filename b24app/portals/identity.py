@@ -112,7 +112,7 @@ def confirm(claim: Claim) -> tuple[Owner, str]:
         raise _unknown_session()
     portal = Portal.objects.filter(member_id=claim.member_id).first()
     said: list[Exchange] = []
-    with strangers.hold_place(portal, claim.application_token):
+    with strangers.hold_place(portal, claim.application_token, claim.access):
         owner, host = _ask(claim, portal, said.append)
     if owner.client_id != settings.B24_CLIENT_ID:
         raise _foreign(portal, "client_id")
@@ -122,6 +122,7 @@ def confirm(claim: Claim) -> tuple[Owner, str]:
         raise NotOurs(
             "BOX_NOT_SUPPORTED", _("The REST interface of this Bitrix24 must be reachable at https://…/rest/.")
         )
+    strangers.remember_confirmed(claim.access, owner.member_id)
     for exchange in said:  # only now: under a portal that is merely claimed, strangers would fill the record
         exchanges.keep(portal, exchange)
     return owner, host

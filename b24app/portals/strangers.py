@@ -1,8 +1,9 @@
 """What callers whom nobody knows yet may cost: questions to the OAuth server at once, and not a row in the database.
 
 Anybody can write a token and a portal's member_id into a form. Whoever brings the portal's application_token as well
-has been shown a page by that portal, so portals' own people have places that no stranger can take; and strangers who
-name a portal have other places than those who name none, among whom are the portals that just begin.
+has been shown a page by that portal, and so has whose token was confirmed before: portals' own people have places that
+no stranger can take. Strangers who name a portal have other places than those who name none, among whom are the portals
+that just begin.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 from b24app.core import concurrency_limit
 from b24app.core.concurrency_limit import ConcurrencyLimit
 from b24app.core.remembered import Remembered
+from b24app.core.wait_limit import limit_waiting
 from b24app.portals.errors import Busy
 from b24app.portals.models import Portal
 
@@ -27,9 +29,12 @@ SHOWN_A_PAGE = ConcurrencyLimit(in_all=6, per_tenant=3)  # questions at once in 
 NAMING_A_PORTAL = ConcurrencyLimit(in_all=3, per_tenant=2)
 NAMING_NONE = ConcurrencyLimit(in_all=2, per_tenant=2)
 REFUSED_FOR, MOST_REFUSED = 60.0, 10_000  # seconds, tokens
+CONFIRMED_FOR, MOST_CONFIRMED = 3600.0, 20_000  # seconds, as long as a token lives
+PATIENCE, PATIENCE_IN_ALL = 5.0, 8.0  # seconds that one server and all of them have for an answer
 TELL_EVERY = 60.0  # seconds
 
 _refused = Remembered[bytes, float](REFUSED_FOR, MOST_REFUSED)
+_confirmed = Remembered[bytes, float](CONFIRMED_FOR, MOST_CONFIRMED)
 
 
 class _Count:
@@ -59,19 +64,23 @@ def knows_token_of(portal: Portal, application_token: str) -> bool:
 
 
 @contextmanager
-def hold_place(portal: Portal | None, application_token: str) -> Iterator[None]:
-    """Hold a place for one question about a caller who names this portal; raise Busy at once where none is free."""
+def hold_place(portal: Portal | None, application_token: str, access: str = "") -> Iterator[None]:
+    """Hold a place for one question about a caller who names this portal; raise Busy at once where none is free.
+
+    No answer is waited for longer than a person would wait, for a place is a thread.
+    """
     if portal is None:
         limit, tenant = NAMING_NONE, ""
     else:
-        limit = SHOWN_A_PAGE if knows_token_of(portal, application_token) else NAMING_A_PORTAL
-        tenant = portal.member_id
+        known = _confirmed.get(_digest(access, portal.member_id)) or knows_token_of(portal, application_token)
+        limit, tenant = SHOWN_A_PAGE if known else NAMING_A_PORTAL, portal.member_id
     with ExitStack() as held:
         try:
             held.enter_context(limit.hold(tenant))
         except concurrency_limit.Busy:
             count_turned_away("busy")
             raise Busy("BUSY", _("Too many people are opening Sendline right now. Try again in a moment.")) from None
+        held.enter_context(limit_waiting(each=PATIENCE, total=PATIENCE_IN_ALL))
         yield
 
 
@@ -85,5 +94,10 @@ def was_refused(access: str) -> bool:
     return _refused.get(_digest(access)) is not None
 
 
-def _digest(access: str) -> bytes:
-    return hashlib.sha256(access.encode("utf-8", "surrogatepass")).digest()
+def remember_confirmed(access: str, member_id: str) -> None:
+    """Note that this is a token of that portal, whose bearer is no stranger when the page asks again."""
+    _confirmed.put(_digest(access, member_id), time.monotonic())
+
+
+def _digest(*parts: str) -> bytes:
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).digest()

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 from django.db import connections
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django.fixtures import Settings
 from werkzeug.wrappers import Request, Response
@@ -21,6 +21,7 @@ from b24app.doors.replay import HANDLERS
 from b24app.journal.models import Exchange
 from b24app.messaging.models import Message
 from b24app.portals import strangers
+from b24app.portals.errors import Busy
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import certificates, phpform
@@ -79,11 +80,10 @@ def authorities(folder: Path, settings: Settings) -> Iterator[list[Authority]]:
         one.stop()
 
 
-def open_page(portal: Portal, token: str = "", path: str = "/app/", **fields: str) -> HttpResponse:
+def open_page(portal: Portal, token: str = "", path: str = "/app/", **fields: str) -> Any:
     """A launch that claims to be of this portal."""
     said = {"AUTH_ID": token or uuid.uuid4().hex, "member_id": portal.member_id, **fields}
-    response: HttpResponse = Client().post(f"{path}?DOMAIN={portal.domain}&PROTOCOL=1", said)
-    return response
+    return Client().post(f"{path}?DOMAIN={portal.domain}&PROTOCOL=1", said)
 
 
 def tell(portal: Portal) -> int:
@@ -183,9 +183,9 @@ def test_320_invented_tokens_at_once_do_not_hold_up_a_portals_messages(
         for _ in range(20):
             strange = [threads.submit(alone(lambda: open_page(claimed))) for _ in range(16)]
             calls.append(threads.submit(alone(call)))
-        took = [one.result(120) - began for one in calls]
-        for one in strange:
-            one.result(120)
+        took = [done.result(120) - began for done in calls]
+        for launch in strange:
+            launch.result(120)
     asked, most = sum(one.asked for one in authorities), max(one.most for one in authorities)
     assert Message.objects.count() == 20
     assert not Exchange.objects.exists()
@@ -198,9 +198,24 @@ def test_320_invented_tokens_at_once_do_not_hold_up_a_portals_messages(
 def test_a_portals_own_people_have_places_that_strangers_cannot_take() -> None:
     portal, other = factories.portal(application_token="secret"), factories.portal("other")
     with strangers.hold_place(portal, "guess"), strangers.hold_place(portal, ""):
-        with pytest.raises(strangers.Busy), strangers.hold_place(portal, "guess"):
+        with pytest.raises(Busy), strangers.hold_place(portal, "guess"):
             pass
         with strangers.hold_place(portal, "secret"), strangers.hold_place(other, ""), strangers.hold_place(None, ""):
+            pass
+
+
+@pytest.mark.django_db
+def test_whose_token_was_confirmed_before_is_no_stranger_at_that_portal(portal: Portal, beta: There) -> None:
+    token = PortalToken.objects.get().access  # of the launch that made the portal
+    charlies = factories.portal("charlie", member_id=beta.member_id)
+    with strangers.hold_place(portal, ""), strangers.hold_place(portal, ""):
+        with strangers.hold_place(portal, "", token):
+            pass
+        with (
+            strangers.hold_place(charlies, ""),
+            pytest.raises(Busy),
+            strangers.hold_place(charlies, "", token),
+        ):
             pass
 
 
