@@ -8,7 +8,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -44,6 +44,8 @@ class Smsc:
     answers_enquiries: bool = True
     answers_binds: bool = True
     enquires_at_once: bool = False  # in one breath with the answer to a bind
+    after_bind: Callable[["Smsc", socket.socket], None] | None = None  # instead of reading, until it returns
+    drips: float = 0.0  # seconds between the bytes of an answer to a bind
     tls: ssl.SSLContext | None = None
     binds: list[tuple[str, str, str, int]] = field(default_factory=list)
     submits: list[Submit] = field(default_factory=list)
@@ -89,15 +91,21 @@ class Smsc:
         command: int = DELIVER,
     ) -> int:
         """Send a receipt, or a message, and return its sequence number."""
-        said = text.encode()
-        head = b"\0" + bytes((1, 1)) + source.encode() + b"\0" + bytes((1, 1)) + b"12025550142\0"
-        if command == DELIVER:
-            body = head + bytes((esm_class, 0, 0)) + b"\0\0" + bytes((0, 0, 0, 0, len(said))) + said
-        else:
-            body = head + bytes((esm_class, 0, 0))
-        for tag, value in (tlvs or {}).items():
-            body += struct.pack(">HH", tag, len(value)) + value
-        return self.say(command, body)
+        return self.say(command, _receipt(text, source, esm_class, tlvs, command))
+
+    def deliver_all(self, texts: Iterable[str]) -> list[int]:
+        """Send receipts in one breath, for as long as the other side takes them, and return their sequence numbers."""
+        units = [(next(self._sequences), _receipt(text)) for text in texts]
+        with self._lock, suppress(OSError):
+            self._wires[-1].sendall(b"".join(_pdu(DELIVER, 0, number, body) for number, body in units))
+        return [number for number, _body in units]
+
+    def answers_to(self, sequences: Iterable[int]) -> dict[int, int]:
+        """The status with which each of our requests was answered, as far as they were."""
+        wanted = set(sequences)
+        return {
+            number: status for command, status, number in list(self.heard) if command & RESPONSE and number in wanted
+        }
 
     def say(self, command: int, body: bytes = b"") -> int:
         """Send a request of ours on the latest connection."""
@@ -174,11 +182,15 @@ class Smsc:
         if self.enquires_at_once:
             answer += _pdu(ENQUIRE, 0, next(self._sequences))
         with self._lock:
-            wire.sendall(answer)
+            for piece in (answer[at : at + 1] for at in range(len(answer))) if self.drips else (answer,):
+                wire.sendall(piece)
+                time.sleep(self.drips)
         if self.bind_status:
             return False
         self.bound += 1
         self.most_bound = max(self.most_bound, self.bound)
+        if self.after_bind is not None:
+            self.after_bind(self, wire)
         return True
 
     def _submit(self, wire: socket.socket, sequence: int, body: bytes) -> None:
@@ -199,6 +211,64 @@ class Smsc:
 
 def _pdu(command: int, status: int, sequence: int, body: bytes = b"") -> bytes:
     return struct.pack(">LLLL", 16 + len(body), command, status, sequence) + body
+
+
+def _receipt(
+    text: str,
+    source: str = "12025550147",
+    esm_class: int = 0x04,
+    tlvs: dict[int, bytes] | None = None,
+    command: int = DELIVER,
+) -> bytes:
+    said = text.encode()
+    body = b"\0" + bytes((1, 1)) + source.encode() + b"\0" + bytes((1, 1)) + b"12025550142\0" + bytes((esm_class, 0, 0))
+    if command == DELIVER:
+        body += b"\0\0" + bytes((0, 0, 0, 0, len(said))) + said
+    for tag, value in (tlvs or {}).items():
+        body += struct.pack(">HH", tag, len(value)) + value
+    return body
+
+
+def enquiry() -> bytes:
+    """A unit that wants an answer and costs its sender nothing."""
+    return _pdu(ENQUIRE, 0, 9)
+
+
+def giant_receipt() -> bytes:
+    """The longest unit that the standard has."""
+    return _pdu(DELIVER, 0, 9, _receipt("", tlvs={0x001E: b"9" * 65_000, 0x0427: b"\2"}))
+
+
+def never_reads(unit: bytes, seconds: float, most: int = 60_000_000) -> Callable[[Smsc, socket.socket], None]:
+    """Say the same unit again and again for so long, `most` bytes of it, and read nothing."""
+
+    def flood(_smsc: Smsc, wire: socket.socket) -> None:
+        end, said, block = time.monotonic() + seconds, 0, unit * max(1, 65_536 // len(unit))
+        wire.settimeout(0.2)
+        while time.monotonic() < end and said < most:
+            with suppress(TimeoutError):
+                said += wire.send(block[said % len(block) :])
+        while time.monotonic() < end:
+            time.sleep(0.1)
+        wire.settimeout(None)
+
+    return flood
+
+
+def reads_on(unit: bytes, seconds: float) -> Callable[[Smsc, socket.socket], None]:
+    """The same, but read what comes, and forget it."""
+
+    def flood(_smsc: Smsc, wire: socket.socket) -> None:
+        end, said, block = time.monotonic() + seconds, 0, unit * max(1, 65_536 // len(unit))
+        wire.settimeout(0.001)
+        while time.monotonic() < end:
+            with suppress(TimeoutError):
+                said += wire.send(block[said % len(block) :])
+            with suppress(TimeoutError):
+                wire.recv(1_000_000)
+        wire.settimeout(None)
+
+    return flood
 
 
 def _exactly(wire: socket.socket, wanted: int) -> bytes:

@@ -1,9 +1,10 @@
 """SMPP: a text in parts, receipts as services write them, and the wire to an SMSC that is a real socket."""
 
+import resource
 import ssl
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from providers.kit.testing import FakeHttp, MemoryMemo, make_account
 from providers.smpp import Smpp
 from tests.providers.kit.loopback import listening as loopback
 from tests.providers.kit.loopback import says
-from tests.smsc import ENQUIRE, NACK, RESPONSE, UNBIND, Smsc, listening
+from tests.smsc import ENQUIRE, NACK, RESPONSE, UNBIND, Smsc, enquiry, giant_receipt, listening, never_reads
 
 SMS = Sms(to="+12025550147", text="Ready", reference="ab34" + "0" * 28, sender="Acme")
 
@@ -512,3 +513,72 @@ def test_units_may_come_in_pieces_and_together() -> None:
         with pytest.raises(Lost, match="hung up"):
             came(wire)
         wire.close()
+
+
+# --- a peer that means harm --------------------------------------------------------------------------------------
+
+
+def memory() -> int:
+    """Bytes that this process has in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.parametrize("flood", [never_reads(enquiry(), 8.0), never_reads(giant_receipt(), 8.0)])
+def test_a_centre_that_floods_and_reads_nothing_ends_a_check_at_once(flood: Callable[..., None]) -> None:
+    with listening(after_bind=flood) as smsc:
+        before, began = memory(), time.monotonic()
+        assert dialling(smsc.port)[0].check() == Account(label="acme")
+        took, grew = time.monotonic() - began, memory() - before
+    assert took < 5.0
+    assert grew < 16_000_000
+
+
+def test_a_flood_before_the_answer_to_a_bind_ends_the_attempt_at_once() -> None:
+    with loopback(lambda wire: wire.sendall(enquiry() * 1_000_000)) as other:
+        service, _exchanges = dialling(other.port)
+        service.account = {**service.account, "system_type": "\r\n\r\n"}
+        began = time.monotonic()
+        with pytest.raises(Unreachable) as raised:
+            service.check()
+        assert time.monotonic() - began < 5.0
+    assert raised.value.words.endswith("the service says much, but does not answer")
+
+
+def test_a_bind_that_is_answered_byte_by_byte_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smpp, "BIND_IN", 0.5)
+    with listening(drips=0.2) as smsc, pytest.raises(Unreachable) as raised:
+        dialling(smsc.port)[0].check()
+    assert raised.value.words.endswith("no answer in time")
+
+
+def answer_all(wire: Wire, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for pdu in wire.turn(0.5):
+            wire.put("enquire_link_resp", pdu.sequence)
+
+
+def test_who_reads_nothing_of_what_it_asks_for_is_hung_up_on() -> None:
+    with listening(after_bind=never_reads(enquiry(), 20.0)) as smsc:
+        wire = dialling(smsc.port)[0].dial()
+        before = memory()
+        with pytest.raises(Lost, match="does not read"):
+            answer_all(wire, 60.0)
+        assert memory() - before < 16_000_000
+        wire.close()
+
+
+def test_a_round_is_short_however_much_there_is_to_read() -> None:
+    with listening(after_bind=never_reads(enquiry(), 20.0, most=1_000_000)) as smsc:
+        wire = dialling(smsc.port)[0].dial()
+        rounds = [len(wire.turn(0.5)) for _ in range(30)]
+        wire.close()
+    assert max(rounds) == 100
+    assert sum(rounds) > 1_000
+
+
+def test_what_a_receipt_says_is_cut_before_it_is_kept() -> None:
+    tlvs = {0x001E: b"7" * 60_000, 0x0427: b"\xff" * 60_000}
+    report = read_receipt(deliver(tlvs=tlvs, source_addr=b"9" * 5_000))
+    assert report is not None
+    assert (len(report.ref), report.word, len(report.recipient)) == (128, "STATE4294967295", 31)

@@ -23,6 +23,8 @@ WORDS = {
     "DELETED": Status.FAILED,
 }
 RECEIPT, INTERMEDIATE, ACKNOWLEDGED = 0x04, 0x20, 0x08
+# Longer ones are nobody's: a peer may write anything here, up to 64 KB.
+LONGEST_ID, LONGEST_WORD, LONGEST_NUMBER = 128, 60, 30  # characters
 _ID = re.compile(r"\bid:\s*(\S+)", re.IGNORECASE)
 _STAT = re.compile(r"\bstat:\s*(\w+)", re.IGNORECASE)
 _ERR = re.compile(r"\berr:\s*(\w+)", re.IGNORECASE)
@@ -35,8 +37,8 @@ def read_receipt(pdu: Pdu) -> Report | None:
     if kind not in {RECEIPT, INTERMEDIATE, ACKNOWLEDGED} and RECEIPTED_ID not in pdu.tlvs:
         return None
     said = _QUOTED.split(_receipt_text(pdu))[0]
-    ref = c_string(pdu.tlvs.get(RECEIPTED_ID, b"")) or _first(_ID, said)
-    word = _state(pdu) or _first(_STAT, said).upper()
+    ref = (c_string(pdu.tlvs.get(RECEIPTED_ID, b"")) or _first(_ID, said))[:LONGEST_ID]
+    word = (_state(pdu) or _first(_STAT, said).upper())[:LONGEST_WORD]
     if not ref or not word:
         return Report(ref=ref, status=None, word=word)
     status = WORDS.get(word)
@@ -64,7 +66,7 @@ def _state(pdu: Pdu) -> str:
     raw = pdu.tlvs.get(STATE, b"")
     if not raw:
         return ""
-    state = int.from_bytes(raw, "big")
+    state = int.from_bytes(raw[-4:], "big")
     return STATES[state] if state < len(STATES) else f"STATE{state}"
 
 
@@ -75,7 +77,7 @@ def _network_error(pdu: Pdu) -> str:
 
 def _recipient(pdu: Pdu) -> str:
     """A receipt comes from whom the message went to."""
-    digits = pdu.text("source_addr").removeprefix("+")
+    digits = pdu.text("source_addr").removeprefix("+")[:LONGEST_NUMBER]
     return f"+{digits}" if pdu.fields.get("source_addr_ton") == 1 and digits else digits
 
 

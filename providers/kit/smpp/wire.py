@@ -18,8 +18,17 @@ from providers.kit.guard import NotConnected
 
 UNKNOWN_COMMAND, COME_AGAIN = 0x03, 0x64
 LEAVE_IN = 2.0  # seconds
+HEAD = 16  # bytes every unit has
 LONGEST_PDU = 70_000  # bytes; message_payload may have 64 KB
 LAST_SEQUENCE = 0x7FFFFFFF
+
+# What one peer can make us do in a round and hold at a time. It is untrusted: anybody may connect an SMSC of their own.
+READ_AT_ONCE = 65_536  # bytes
+UNITS_AT_ONCE = 100
+UNSENT_IS_MUCH = 65_536  # bytes that the peer has not taken; until it does, nothing more should be asked of it
+UNSENT_AT_MOST = 262_144
+TAKEN_IN = 10.0  # seconds in which the peer must have taken something
+ASIDE_AT_MOST = 262_144  # bytes of what else comes while one answer is awaited
 
 
 def c_string(raw: bytes) -> str:
@@ -28,11 +37,12 @@ def c_string(raw: bytes) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pdu:
-    """One unit of the protocol as it was read; `fields` and `tlvs` are raw."""
+    """One unit of the protocol as it was read; `fields` and `tlvs` are raw, `octets` is its length."""
 
     command: str
     status: int
     sequence: int
+    octets: int = 0
     fields: Mapping[str, Any] = field(default_factory=dict)
     tlvs: Mapping[int, bytes] = field(default_factory=dict)
 
@@ -46,7 +56,11 @@ class Lost(Exception):
 
 
 class Wire:
-    """A connection to an SMSC, for one thread: what is put goes out, and what came is returned, in `turn`."""
+    """A connection to an SMSC, for one thread: what is put goes out, and what came is returned, in `turn`.
+
+    Whatever the peer does, a round is short and at most `LONGEST_PDU` + `READ_AT_ONCE` + `UNSENT_AT_MOST` +
+    `ASIDE_AT_MOST` bytes are held, and one unit.
+    """
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -55,36 +69,54 @@ class Wire:
         self._sequences = itertools.count()
         self._ended = False
         self._kept: list[Pdu] = []
-        self.heard_at = time.monotonic()
+        self.heard_at = self._taken_at = time.monotonic()
+        self.effort = 0  # units read so far, long ones counted by the kilobyte
+
+    @property
+    def is_clogged(self) -> bool:
+        """Whether the peer is behind with reading, so that nothing more should be put or read for now."""
+        return len(self._out) > UNSENT_IS_MUCH
 
     def put(self, name: str, sequence: int | None = None, status: int = 0, **fields: Any) -> int:
-        """Queue a unit, a new one or the answer to `sequence`; returns its sequence number."""
+        """Queue a unit, a new one or the answer to `sequence`; returns its sequence number.
+
+        Raises Lost, and queues nothing, where the peer has left too much unread.
+        """
+        if len(self._out) > UNSENT_AT_MOST:
+            raise Lost("the service does not read what it is sent")
         number = next(self._sequences) % LAST_SEQUENCE + 1 if sequence is None else sequence
         self._out += _generated(name, number, status, fields)
         return number
 
-    def turn(self, seconds: float, bell: int | None = None) -> list[Pdu]:
-        """Write and read until something came, `bell` (a file number) can be read, or the time is up; raises Lost."""
+    def turn(self, seconds: float, bell: int | None = None, *, reads: bool = True) -> list[Pdu]:
+        """Write and read until something came, `bell` (a file number) can be read, or the time is up; raises Lost.
+
+        Without `reads` what the peer says stays in the network, where it soon has to wait.
+        """
         kept, self._kept = self._kept, []
-        return kept or self._read(seconds, bell)
+        return kept or self._read(seconds, bell, reads=reads)
 
     def ask(self, name: str, seconds: float, **fields: Any) -> Pdu:
         """Put a unit and wait for its answer; raises Lost, also when none comes in time.
 
-        What else comes, even in the same breath, is kept for `turn`.
+        What else comes, even in the same breath, is kept for `turn`; a peer that says much else is lost, too.
         """
-        sequence, end = self.put(name, **fields), time.monotonic() + seconds
+        sequence, end, aside = self.put(name, **fields), time.monotonic() + seconds, 0
         while time.monotonic() < end:
             answer = None
             for pdu in self._read(end - time.monotonic()):
                 if pdu.sequence == sequence and pdu.command in {f"{name}_resp", "generic_nack"}:
                     answer = pdu
-                elif pdu.command == "enquire_link":
+                    continue
+                aside += pdu.octets
+                if pdu.command == "enquire_link":
                     self.put("enquire_link_resp", pdu.sequence)
                 else:
                     self._kept.append(pdu)
             if answer is not None:
                 return answer
+            if aside > ASIDE_AT_MOST:
+                raise Lost("the service says much, but does not answer")
         raise Lost("no answer in time")
 
     def leave(self) -> None:
@@ -97,48 +129,77 @@ class Wire:
         """Hang up."""
         self._socket.close()
 
-    def _read(self, seconds: float, bell: int | None = None) -> list[Pdu]:
+    def _read(self, seconds: float, bell: int | None = None, *, reads: bool = True) -> list[Pdu]:
+        self._wait(seconds, bell, reads=reads)
+        self._flush()
+        if not reads:
+            return []
+        if not self._has_unit():
+            self._fill()
+        found = list(self._whole())
+        if self._ended and not found and not self._has_unit():
+            raise Lost("the service hung up")
+        return found
+
+    def _wait(self, seconds: float, bell: int | None, *, reads: bool) -> None:
+        """Until something can be done, which is at once where what was read is not worked off yet."""
+        if reads and (self._has_unit() or self._has_decrypted()):
+            seconds = 0.0
         poll = select.poll()
-        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._out else 0))
+        events = (select.POLLIN if reads else 0) | (select.POLLOUT if self._out else 0)
+        if events:  # else not even the end of the connection is to be heard
+            poll.register(self._socket, events)
         if bell is not None:
             poll.register(bell, select.POLLIN)
         poll.poll(max(0.0, seconds) * 1000)
-        self._flush()
-        self._fill()
-        found = list(self._whole())
-        if self._ended and not found:
-            raise Lost("the service hung up")
-        return found
+
+    def _has_decrypted(self) -> bool:
+        return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
 
     def _flush(self) -> None:
         try:
             while self._out:
                 del self._out[: self._socket.send(self._out)]
+                self._taken_at = time.monotonic()
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            pass
+            if time.monotonic() - self._taken_at > TAKEN_IN:
+                raise Lost("the service does not read what it is sent") from None
         except OSError:
             raise Lost("the connection broke") from None
+        else:
+            self._taken_at = time.monotonic()
 
     def _fill(self) -> None:
         try:
-            while piece := self._socket.recv(65_536):
-                self._in += piece
-                self.heard_at = time.monotonic()
-            self._ended = True
+            piece = self._socket.recv(READ_AT_ONCE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            pass
+            return
         except OSError:
             raise Lost("the connection broke") from None
+        self._in += piece
+        self._ended = not piece
+        if piece:
+            self.heard_at = time.monotonic()
+
+    def _has_unit(self) -> bool:
+        return len(self._in) >= HEAD and len(self._in) >= self._length()
+
+    def _length(self) -> int:
+        """Of the next unit; raises Lost."""
+        (length,) = struct.unpack_from(">L", self._in)
+        if not HEAD <= length <= LONGEST_PDU:
+            raise Lost("the service does not speak SMPP")
+        return int(length)
 
     def _whole(self) -> Iterator[Pdu]:
-        while len(self._in) >= 16:
-            (length,) = struct.unpack_from(">L", self._in)
-            if not 16 <= length <= LONGEST_PDU:
-                raise Lost("the service does not speak SMPP")
-            if len(self._in) < length:
+        """The next units, but not too many."""
+        for _ in range(UNITS_AT_ONCE):
+            if not self._has_unit():
                 return
+            length = self._length()
             raw = bytes(self._in[:length])
             del self._in[:length]
+            self.effort += 1 + length // 1024
             pdu = _parsed(raw)
             kind, _status, sequence = struct.unpack_from(">LLL", raw, 4)
             if pdu is not None:
@@ -167,15 +228,23 @@ def _parsed(raw: bytes) -> Pdu | None:
     except (exceptions.UnknownCommandError, struct.error, ValueError, TypeError, KeyError):
         return None
     fields = {name: getattr(made, name, None) for name in made.params if name not in consts.OPTIONAL_PARAMS}
-    return Pdu(command=made.command, status=made.status, sequence=made.sequence, fields=fields, tlvs=tlvs)
+    return Pdu(
+        command=made.command,
+        status=made.status,
+        sequence=made.sequence,
+        octets=len(raw),
+        fields=fields,
+        tlvs=tlvs,
+    )
 
 
 def _tlvs(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Parameters by tag, whatever their number and length: smpplib stumbles over those it did not expect here."""
-    while len(data) >= 4:
-        tag, length = struct.unpack_from(">HH", data)
-        yield tag, data[4 : 4 + length]
-        data = data[4 + length :]
+    at = 0  # moved on, for cutting the rest off again and again takes long where there are thousands
+    while len(data) - at >= 4:
+        tag, length = struct.unpack_from(">HH", data, at)
+        yield tag, data[at + 4 : at + 4 + length]
+        at += 4 + length
 
 
 def why(error: Exception) -> str:
