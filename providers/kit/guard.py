@@ -8,7 +8,8 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from http.client import HTTPException
 from types import TracebackType
 from typing import Any, Self
@@ -24,11 +25,14 @@ MAX_IDLE = 20.0
 """Seconds after which a pooled connection is not used again; services close idle ones after 30 to 75 s."""
 MAX_ADDRESSES = 3
 """Addresses of one name that are tried, so that the time to connect stays bounded."""
+MAX_LOOKUPS = 64
+"""Names that are looked up in threads of their own at once; a name server of a stranger may leave each waiting."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 _current = threading.local()
+_lookups = threading.BoundedSemaphore(MAX_LOOKUPS)
 
 # urllib3 writes whole addresses to its log, with the secrets in their queries; an exchange says the same, struck.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
@@ -101,11 +105,21 @@ class Guard:
 
     def connect(self, host: str, port: int, timeout: float | None, options: Any) -> socket.socket:
         """Return a socket connected to an address that was checked; raise OSError, `AddressRefused`, `NotConnected`."""
+        return self._connect(self.resolve(host, port), lambda: timeout, options)
+
+    def connect_by(self, host: str, port: int, end: float) -> socket.socket:
+        """The same, all of it before `end` by the monotonic clock, also where the name server is slow to answer."""
+        rows = _answer_by(end, lambda: self.resolve(host, port))
+        return self._connect(rows, lambda: max(0.01, end - time.monotonic()), None)
+
+    def _connect(
+        self, rows: Sequence[tuple[Any, ...]], timeout: Callable[[], float | None], options: Any
+    ) -> socket.socket:
         failure: OSError | None = None
-        for family, kind, protocol, _name, address in self.resolve(host, port):
+        for family, kind, protocol, _name, address in rows:
             connecting = socket.socket(family, kind, protocol)
             try:
-                connecting.settimeout(timeout)
+                connecting.settimeout(timeout())
                 for option in options or ():
                     connecting.setsockopt(*option)
                 connecting.connect(address)
@@ -149,6 +163,31 @@ class Deadline:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
             except OSError:
                 return  # closed already
+
+
+def _answer_by(end: float, ask: Callable[[], list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
+    """What `ask` returns, if it does before `end`; raise what it raises, else TimeoutError.
+
+    The resolver has no timeout that could be set for one question, so a slow one is left to itself, in a thread.
+    """
+    if not _lookups.acquire(timeout=max(0.0, end - time.monotonic())):
+        raise TimeoutError
+    answer: Future[list[tuple[Any, ...]]] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except Exception as error:  # noqa: BLE001 - whoever waits for it has to judge
+            answer.set_exception(error)
+        finally:
+            _lookups.release()
+
+    try:
+        threading.Thread(target=run, name="resolve", daemon=True).start()
+    except RuntimeError:
+        _lookups.release()
+        raise
+    return answer.result(max(0.0, end - time.monotonic()))
 
 
 def _why(error: Exception) -> str:

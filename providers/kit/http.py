@@ -163,22 +163,25 @@ class Http:
         request, response, error = (self.strike(text) for text in (exchange.request, exchange.response, exchange.error))
         self._record(replace(exchange, request=request, response=response, error=error))
 
-    def dial(self, host: str, port: int, timeout: float, *, tls: bool) -> socket.socket:
+    def dial(self, host: str, port: int, seconds: float, *, tls: bool) -> socket.socket:
         """Return a socket for a protocol that is not HTTP, connected to an address that passed the guard.
 
-        Raises `AccountBlocked` where the address lies inside our walls, `Unreachable` where a proxy is in between, else
-        OSError, UnicodeError or `guard.NotConnected`.
+        The name, the connection and TLS take `seconds` at most, all in all. Raises `AccountBlocked` where the address
+        lies inside our walls, `Unreachable` where a proxy is in between, else OSError, UnicodeError or
+        `guard.NotConnected`.
         """
         if self._proxies:
             raise Unreachable(_("This protocol does not pass the proxy of this installation."))
+        end = time.monotonic() + self._left(seconds)
         try:
-            connected = self._guard.connect(host, port, self._left(timeout), None)
+            connected = self._guard.connect_by(host, port, end)
         except AddressRefused as refusal:
             raise _refused(f"{host}:{port}", refusal) from None
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not tls:
             return connected
         trusted = self._verify if isinstance(self._verify, str) else certifi.where()
+        connected.settimeout(max(0.01, end - time.monotonic()))  # of the handshake as a whole
         try:
             return ssl.create_default_context(cafile=trusted).wrap_socket(connected, server_hostname=host)
         except OSError:

@@ -1,10 +1,13 @@
 """SMPP: a text in parts, receipts as services write them, and the wire to an SMSC that is a real socket."""
 
 import resource
+import socket
 import ssl
 import struct
+import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -549,6 +552,37 @@ def test_a_bind_that_is_answered_byte_by_byte_ends_in_time(monkeypatch: pytest.M
     with listening(drips=0.2) as smsc, pytest.raises(Unreachable) as raised:
         dialling(smsc.port)[0].check()
     assert raised.value.words.endswith("no answer in time")
+
+
+def test_a_handshake_that_comes_byte_by_byte_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smpp, "CONNECT_IN", 0.5)
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        wire, _address = server.accept()
+        with wire, suppress(OSError):
+            for byte in b"\x16\x03\x03\x40\x00" + bytes(40):
+                wire.sendall(bytes([byte]))
+                time.sleep(0.2)
+
+    threading.Thread(target=drip, daemon=True).start()
+    began = time.monotonic()
+    with server, pytest.raises(Unreachable) as raised:
+        dialling(server.getsockname()[1], tls="yes")[0].check()
+    assert time.monotonic() - began < 4.0
+    assert raised.value.words.endswith("no answer to the attempt to connect")
+
+
+def test_a_name_server_that_does_not_answer_ends_the_attempt_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smpp, "CONNECT_IN", 0.3)
+    known = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: known.wait(8.0) and [])  # the outside
+    began = time.monotonic()
+    with pytest.raises(Unreachable) as raised:
+        dialling(2775, host="smpp.example.com")[0].check()
+    known.set()
+    assert time.monotonic() - began < 4.0
+    assert raised.value.words.endswith("no answer to the attempt to connect")
 
 
 def answer_all(wire: Wire, seconds: float) -> None:
