@@ -19,13 +19,12 @@ from b24app.journal.models import Exchange
 from b24app.messaging import connections, settling, sweep
 from b24app.messaging.dispatch import BOUND
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
-from b24app.messaging.smpp import flights, process, receipts, session
+from b24app.messaging.smpp import flights, receipts, receiving, session
 from b24app.messaging.smpp.process import Switchboard
 from b24app.messaging.statuses import Phase, Reason, Status, Wait
 from providers.kit import registry
 from providers.kit.contract import Account, Report
 from providers.kit.contract import Status as Word
-from providers.kit.smpp import wire as wire_module
 from tests import factories
 from tests.messaging.conftest import again, drain
 from tests.smsc import DATA, ENQUIRE, HANG_UP, RESPONSE, UNBIND, Smsc, listening
@@ -41,7 +40,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(flights, "PAUSES", (0.05, 0.05))
     monkeypatch.setattr("b24app.messaging.smpp.binds.LOOK_EVERY", 0.05)
-    monkeypatch.setattr(process, "PARKED_FOR", 0.4)
+    monkeypatch.setattr(receiving, "PARKED_FOR", 0.4)
 
 
 @pytest.fixture
@@ -340,8 +339,7 @@ def test_silence_is_enquired_into_and_the_bind_given_up(
 ) -> None:
     monkeypatch.setattr(session, "ENQUIRE_AFTER", 0.1)
     monkeypatch.setattr(session, "ALIVE_IN", 0.1)
-    turn = wire_module.Wire.turn
-    monkeypatch.setattr(wire_module.Wire, "turn", lambda wire, _seconds, bell=None: turn(wire, 0.02, bell))
+    monkeypatch.setattr(session, "LISTEN_FOR", 0.02)
     with running() as board:
         turn_until(board, lambda: smsc.count(ENQUIRE) >= 3)
         assert len(smsc.binds) == 1
@@ -576,3 +574,81 @@ def test_what_waited_on_the_disk_is_what_it_was() -> None:
     receipts.take_kept(receipts.to_json(sender.connection_id, told))
     kept = DeliveryReport.objects.order_by("ref").values_list("ref", "status", "word", "code", "detail")
     assert list(kept) == [("1", "failed", "REJECTD", "REJECTD", "err:1"), ("2", "", "UNKNOWN", "", "")]
+
+
+# --- what cannot be written ------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def refusing(table: str, condition: str) -> Iterator[None]:
+    """Let PostgreSQL raise for some rows that are to be written."""
+    with database.cursor() as cursor:
+        cursor.execute(f"""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+              IF {condition} THEN RAISE 'poison' USING ERRCODE = 'numeric_value_out_of_range'; END IF; RETURN NEW;
+            END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse();
+        """)
+    try:
+        yield
+    finally:
+        with database.cursor() as cursor:
+            cursor.execute("DROP FUNCTION refuse CASCADE")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receipt_that_cannot_be_written_costs_no_other(smsc: Smsc, sender: Sender) -> None:
+    with running() as board, refusing("messaging_deliveryreport", "NEW.ref = 'poison'"):
+        turn_until(board, lambda: smsc.bound == 1)
+        told = smsc.deliver_all(RECEIPT.format(ref, "DELIVRD") for ref in ("one", "poison", "two"))
+        turn_until(board, lambda: len(smsc.answers_to(told)) == 3)
+
+    assert [smsc.answers_to(told)[number] for number in told] == [0, 0x64, 0]
+    assert set(DeliveryReport.objects.values_list("ref", flat=True)) == {"one", "two"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bind_that_cannot_be_noted_costs_no_other_account(smsc: Smsc, sender: Sender) -> None:
+    with listening() as odd:
+        poison = a_sender(odd)
+        with running() as board, refusing("journal_exchange", f"NEW.connection_id = {poison.connection_id}"):
+            turn_until(board, lambda: (smsc.bound, odd.bound) == (1, 1))
+            message = factories.message(sender)
+            turn_until(board, is_sent(message))
+            told = smsc.deliver(RECEIPT.format(again(message).ref, "DELIVRD"))
+            turn_until(board, lambda: smsc.has_answer(told))
+    assert DeliveryReport.objects.count() == 1
+
+
+def test_receipts_beyond_what_may_be_parked_are_asked_for_again(smsc: Smsc, sender: Sender) -> None:
+    with running() as board:
+        turn_until(board, lambda: smsc.bound == 1)
+        told = smsc.deliver_all(RECEIPT.format(f"nobody-{number}", "DELIVRD") for number in range(400))
+        turn_until(board, lambda: len(smsc.answers_to(told)) == 400)
+    statuses = list(smsc.answers_to(told).values())
+    assert set(statuses) == {0, 0x64}
+    assert DeliveryReport.objects.count() == statuses.count(0) >= receiving.PARKED_AT_MOST
+
+
+def test_of_many_that_come_at_once_all_known_ones_are_written_down(smsc: Smsc, sender: Sender) -> None:
+    for number in range(400):
+        factories.message(sender, status=Status.SENT, ref=f"ours-{number}")
+    with running() as board:
+        turn_until(board, lambda: smsc.bound == 1)
+        told = smsc.deliver_all(RECEIPT.format(f"ours-{number}", "DELIVRD") for number in range(400))
+        turn_until(board, lambda: len(smsc.answers_to(told)) == 400)
+    assert set(smsc.answers_to(told).values()) == {0}
+    assert DeliveryReport.objects.count() == 400
+
+
+def test_answers_that_nobody_waits_for_any_more_are_forgotten(smsc: Smsc, sender: Sender) -> None:
+    smsc.answers = lambda _: None
+    with running() as board:
+        factories.message(sender)
+        turn_until(board, lambda: len(smsc.submits) == 1)
+        (drain,) = board.held._mine()  # type: ignore[attr-defined]
+        parts = [session._Asked({"short_message": b"x"}) for _ in range(session.IN_FLIGHT_AT_MOST + 5)]
+        drain.session._put_in_line(*parts)
+        turn_until(board, lambda: len(smsc.submits) == len(parts) + 1)
+        assert len(drain.session._in_flight) == session.IN_FLIGHT_AT_MOST
+        assert parts[0].answer.exception() is not None

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from weakref import WeakValueDictionary
 
 import redis
 import structlog
@@ -15,6 +16,7 @@ from b24app.messaging.dispatch import BOUND, Visit
 from b24app.messaging.holding import Holding
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.sending import Drain
+from b24app.messaging.smpp.allowance import Allowance
 from b24app.messaging.smpp.flights import BoundDrain
 from b24app.messaging.smpp.session import News
 from b24app.messaging.statuses import Phase
@@ -26,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY = 2.0  # seconds
 AT_ONCE = 500
+UNITS_A_SECOND = 1_000  # that all sessions of a portal read: about a tenth of a core at most
 PROCESSES, SEEN_FOR = "smpp:processes", 20.0  # who lives, and for how many seconds after the last sign
 
 
@@ -37,6 +40,8 @@ class Binds(Holding):
     def __init__(self, tell: Callable[[News], None]) -> None:
         super().__init__(nobody, math.inf)
         self.tell = tell
+        # One of each portal, for as long as one of its sessions has it.
+        self.allowances: WeakValueDictionary[int, Allowance] = WeakValueDictionary()
         self.look_at = 0.0
         self.living = 1
 
@@ -61,7 +66,9 @@ class Binds(Holding):
             http.close()
         if not issubclass(service, Smpp):
             raise TypeError(service.code)
-        return BoundDrain(connection, service, self.tell)
+        allowance = self.allowances.get(connection.portal_id) or Allowance(UNITS_A_SECOND)
+        self.allowances[connection.portal_id] = allowance
+        return BoundDrain(connection, service, self.tell, allowance)
 
     def let_go(self, ids: Sequence[int]) -> None:
         for drain in self._mine():

@@ -10,7 +10,8 @@ import structlog
 from b24app.messaging import sending
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.sending import Drain
-from b24app.messaging.smpp.session import Dialled, News, Session
+from b24app.messaging.smpp.allowance import Allowance
+from b24app.messaging.smpp.session import LONGEST_ID, Dialled, News, Session
 from b24app.messaging.verdicts import Verdict
 from providers.kit.contract import Accepted, Sms
 from providers.kit.errors import SmsError, Throttled, Uncertain, Unreachable
@@ -32,11 +33,13 @@ TOLD = (
 class BoundDrain(Drain):
     """A connection that stays bound while its lease is held; there is room as long as it is."""
 
-    def __init__(self, connection: Connection, service: type[Smpp], tell: Callable[[News], None]) -> None:
+    def __init__(
+        self, connection: Connection, service: type[Smpp], tell: Callable[[News], None], allowance: Allowance
+    ) -> None:
         super().__init__(connection, service)
         self.smpp = service
         self.window_of_account = int(self._provider(self.http).account["window"])
-        self.session = Session(connection.pk, self._provider(self.http), self._dial, tell)
+        self.session = Session(connection.pk, self._provider(self.http), self._dial, tell, allowance)
         self.in_trouble = False  # and the administrator was told
 
     @property
@@ -108,7 +111,7 @@ class BoundDrain(Drain):
         failure = talk.provider.refusal(answer)
         if failure is not None:
             raise failure
-        return answer.text("message_id")
+        return answer.text("message_id")[:LONGEST_ID]
 
     def _provider(self, http: Http) -> Smpp:
         return self.smpp(self.connection.account, http, self.memo)
@@ -142,7 +145,7 @@ class _Talk:
         return part
 
     def hears(self, pdu: Pdu) -> None:
-        ref = pdu.text("message_id")
+        ref = pdu.text("message_id")[:LONGEST_ID]
         self._heard.append(f"{pdu.command} {status_code(pdu.status)}{f' message_id={ref}' if ref else ''}")
         self._last = pdu
 

@@ -1,35 +1,30 @@
-"""The board of the process that keeps accounts bound: besides what every board does, it writes receipts down."""
+"""The board of the process that keeps accounts bound: besides what every board does, it takes receipts."""
 
 import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import deque
 from queue import SimpleQueue
 from typing import Any
 
 import structlog
-from django.db import connection as database
 from django.utils import timezone
 
-from b24app.core import spool
 from b24app.core.outage import AWAY
 from b24app.journal import recording
 from b24app.messaging import accounts, holding
 from b24app.messaging.board import POLL, Board
 from b24app.messaging.models import Connection
 from b24app.messaging.sending import Landing
-from b24app.messaging.smpp import receipts
 from b24app.messaging.smpp.binds import Binds, nobody
 from b24app.messaging.smpp.flights import BoundDrain
-from b24app.messaging.smpp.session import Bound, News, Received, Session, Unbound
+from b24app.messaging.smpp.receiving import Receiving
+from b24app.messaging.smpp.session import Bound, News, Session, Unbound, Untaken
 from b24app.messaging.verdicts import KINDS, Kind, Verdict
-from providers.kit.contract import Report
 from providers.kit.errors import AccountBlocked, SmsError
-from providers.kit.smpp.wire import COME_AGAIN
 
 log = structlog.get_logger(__name__)
 
 IDLE_POLL = 0.2  # seconds between looks for new messages while there were none
-PARKED_FOR = 1.5  # seconds; a receipt may come before the answer that gives its id
+FINISHED_IN = 1.0  # seconds for the receipts that are here when the process ends
 UNBOUND_IN = 3.0  # seconds
 
 
@@ -40,18 +35,19 @@ class Switchboard(Board):
         inbox: SimpleQueue[Any] = SimpleQueue()
         self.binds = Binds(inbox.put)
         super().__init__(nobody, inbox=inbox, held=self.binds)
-        self.news: list[Bound | Unbound] = []
-        self.receipts: list[Received] = []
-        self.reported: set[int] = set()  # connections whose first report was noted
+        self.news: deque[Bound | Unbound] = deque()
+        self.receiving = Receiving()
 
     def turn(self, patience: float) -> None:
-        super().turn(patience)
-        self._keep_receipts()
+        try:
+            super().turn(patience)
+        finally:  # whatever is wrong with a message, receipts are written down and answered
+            self.receiving.work(is_away=time.monotonic() < self.away_until)
 
     def stop(self) -> None:
         sessions = self._sessions()
         super().stop()
-        self._keep_receipts(last=True)
+        self.receiving.finish(FINISHED_IN)
         for session in sessions:
             session.stop()
         end = time.monotonic() + UNBOUND_IN
@@ -60,15 +56,17 @@ class Switchboard(Board):
         self.binds.leave_the_others()
 
     def _patience(self) -> float:
+        if self.receiving.is_behind:
+            return 0.0
         base = super()._patience()
         if time.monotonic() < self.away_until or base == 0.0:
             return base
         busy = any(time.monotonic() - drain.touched_at < holding.LINGER for drain in self.drains.values())
-        return POLL if busy else IDLE_POLL if self.drains or self.receipts else base
+        return POLL if busy else IDLE_POLL if self.drains or self.receiving.has_parked else base
 
     def _take(self, heard: int | Landing | News) -> None:
-        if isinstance(heard, Received):
-            self.receipts.append(heard)
+        if isinstance(heard, Untaken):
+            self.receiving.announce(heard.session)
         elif isinstance(heard, Bound | Unbound):
             self.news.append(heard)
         else:
@@ -77,10 +75,19 @@ class Switchboard(Board):
     def _write(self) -> None:
         super()._write()
         while self.news:
-            self._note(self.news[0])
-            del self.news[0]
+            self._note_safely(self.news[0])
+            self.news.popleft()
 
     # -- binds -------------------------------------------------------------------------------------------------------
+
+    def _note_safely(self, news: Bound | Unbound) -> None:
+        """What cannot be written of one account costs no other. Raises AWAY."""
+        try:
+            self._note(news)
+        except AWAY:
+            raise
+        except Exception as error:
+            log.exception("bind_not_noted", connection=news.session.pk, exc_info=error)
 
     def _note(self, news: Bound | Unbound) -> None:
         drain = self._drain_of(news.session)
@@ -107,50 +114,6 @@ class Switchboard(Board):
 
     def _sessions(self) -> list[Session]:
         return [drain.session for drain in self.drains.values() if isinstance(drain, BoundDrain)]
-
-    # -- receipts ----------------------------------------------------------------------------------------------------
-
-    def _keep_receipts(self, *, last: bool = False) -> None:
-        by_session: dict[Session, list[Received]] = defaultdict(list)
-        for one in self.receipts:
-            by_session[one.session].append(one)
-        self.receipts = []
-        for session, some in by_session.items():
-            self._keep_some(session, some, last=last)
-
-    def _keep_some(self, session: Session, some: list[Received], *, last: bool) -> None:
-        refs = receipts.forms_of(one.report for one in some)
-        numbers = session.given(refs)
-        try:
-            numbers |= receipts.known(session.pk, refs)
-        except AWAY:
-            database.close()
-            last = True  # to the disk, and whose they are is asked again when the database is back
-        patient = time.monotonic() - PARKED_FOR
-        parked = [one for one in some if not last and one.at > patient and not receipts.choose(one.report, numbers)]
-        self.receipts += parked
-        ready = [one for one in some if one not in parked]
-        status = self._keep_told(session.pk, [one.report for one in ready], numbers)
-        for one in ready:
-            session.answer(one, status)
-
-    def _keep_told(self, pk: int, told: Sequence[Report], numbers: Mapping[str, str]) -> int:
-        """The status of the answers to them: good once they are written, in the database or on the disk."""
-        told = [one for one in told if one.ref and one.word]
-        if not told:
-            return 0
-        try:
-            spool.kept("receipts", receipts.to_json(pk, told), lambda: self._write_told(pk, told, numbers))
-        except Exception as error:  # noqa: BLE001 - the disk is full, or a defect of ours: the service keeps them
-            log.error("receipts_not_kept", error=type(error).__name__)
-            return COME_AGAIN
-        return 0
-
-    def _write_told(self, pk: int, told: Sequence[Report], numbers: Mapping[str, str]) -> None:
-        receipts.keep(pk, told, numbers)
-        if pk not in self.reported:
-            Connection.objects.filter(pk=pk).update(last_report_at=timezone.now())
-            self.reported.add(pk)
 
 
 def _verdict_on_account(error: SmsError) -> Verdict:
