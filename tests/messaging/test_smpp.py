@@ -387,6 +387,59 @@ def test_accounts_are_shared_among_the_processes_that_live(smsc: Smsc) -> None:
         turn_until(other, is_sent(*messages))
 
 
+def an_account_of(sender: Sender, smsc: Smsc) -> Connection:
+    """One more of the same portal."""
+    return factories.connection(sender.portal, "smpp", account=account(smsc))
+
+
+def who_is_bound(board: Switchboard) -> set[int]:
+    return {pk for pk, drain in board.drains.items() if isinstance(drain, flights.BoundDrain) and drain.session.bound}
+
+
+def test_where_files_are_short_the_first_account_of_each_portal_comes_first(smsc: Smsc, sender: Sender) -> None:
+    others = [an_account_of(sender, smsc) for _ in range(3)]
+    charlie = a_sender(smsc)
+    with running() as board:
+        board.binds.most = 2
+        turn_until(board, lambda: who_is_bound(board) == {sender.connection_id, charlie.connection_id})
+        turn_for(board, 0.3)
+        assert (smsc.most_bound, len(board.drains)) == (2, 2)
+        board.binds.most = 100
+        turn_until(board, lambda: who_is_bound(board) >= {one.pk for one in others})
+
+
+def test_a_portal_with_many_accounts_gives_way_to_one_that_has_none_bound(smsc: Smsc, sender: Sender) -> None:
+    second, _third = an_account_of(sender, smsc), an_account_of(sender, smsc)
+    with running() as board:
+        board.binds.most = 2
+        turn_until(board, lambda: who_is_bound(board) == {sender.connection_id, second.pk})
+        charlie = a_sender(smsc)
+        message = factories.message(charlie)
+        board.held.renew_at = 0.0
+        turn_until(board, is_sent(message))
+        board.held.renew_at = 0.0
+        turn_for(board, 0.3)
+        assert who_is_bound(board) == {sender.connection_id, charlie.connection_id}
+
+
+def test_who_waits_for_files_is_told_and_told_no_more_once_bound(
+    smsc: Smsc, sender: Sender, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("b24app.messaging.smpp.binds.LASTS", 0.0)
+    waiting = an_account_of(sender, smsc)
+    with running() as board:
+        board.binds.most = 1
+        turn_until(board, lambda: smsc.bound == 1)
+        board.held.renew_at = 0.0
+        turn_until(board, lambda: Connection.objects.get(pk=waiting.pk).error_code == "no_room")
+        words = Connection.objects.get(pk=waiting.pk).error_words
+        board.binds.most = 2
+        turn_until(board, lambda: Connection.objects.get(pk=waiting.pk).error_code == "")
+    assert words == "All SMPP connections of this installation are in use. Contact Sendline support."
+    assert "accounts_wait_for_files" in caplog.text
+    assert Connection.objects.get(pk=sender.connection_id).error_code == ""
+
+
 def test_the_worker_leaves_bound_accounts_alone(smsc: Smsc, sender: Sender) -> None:
     message = factories.message(sender)
     assert list(sweep.to_drain()) == []

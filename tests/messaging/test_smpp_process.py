@@ -27,12 +27,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @contextmanager
-def process(spool: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def process(spool: Path, files: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """The process on this test's database."""
     here = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database.settings_dict['NAME']}")
     ours = {"DATABASE_URL": urlunsplit(here), "SPOOL_DIR": str(spool), "ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8"}
-    env = os.environ | ours | settings
-    with subprocess.Popen([sys.executable, "manage.py", "smpp"], cwd=ROOT, env=env) as running:
+    env = os.environ | ours
+    command = [sys.executable, "manage.py", "smpp"]
+    if files is not None:
+        command = ["prlimit", f"--nofile={files // 2}:{files}", *command]
+    with subprocess.Popen(command, cwd=ROOT, env=env) as running:
         try:
             yield running
         finally:
@@ -163,6 +166,20 @@ def test_an_id_given_twice_and_its_receipt_disturb_nobody(tmp_path: Path) -> Non
             assert seconds_to_send(victim) < 10.0
     assert set(careless.answers_to(told).values()) == {0}
     assert DeliveryReport.objects.count() == 1
+
+
+@pytest.mark.long
+def test_more_accounts_of_a_portal_than_there_are_files_keep_no_other_portal_out(tmp_path: Path) -> None:
+    with listening() as honest, listening() as many:
+        crowd = a_sender(many)
+        for _ in range(19):
+            factories.connection(crowd.portal, "smpp", account=crowd.connection.account)
+        with process(tmp_path, files=158) as running:
+            wait_until(lambda: many.bound == 10)
+            victim = a_sender(honest)
+            assert seconds_to_send(victim) < 30.0
+            wait_until(lambda: many.bound == 9)
+            assert len(list(Path(f"/proc/{running.pid}/fd").iterdir())) <= 158
 
 
 @pytest.mark.long

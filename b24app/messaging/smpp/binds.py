@@ -3,19 +3,24 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from weakref import WeakValueDictionary
 
 import redis
 import structlog
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from b24app.core.outage import AWAY
 from b24app.core.redis import client
 from b24app.messaging import dispatch
 from b24app.messaging.dispatch import BOUND, Visit
 from b24app.messaging.holding import Holding
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.sending import Drain
+from b24app.messaging.smpp import files
 from b24app.messaging.smpp.allowance import Allowance
 from b24app.messaging.smpp.flights import BoundDrain
 from b24app.messaging.smpp.session import News
@@ -29,7 +34,20 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY = 2.0  # seconds
 AT_ONCE = 500
 UNITS_A_SECOND = 1_000  # that all sessions of a portal read: about a tenth of a core at most
+SAY_EVERY, LASTS = 60.0, 60.0  # seconds
 PROCESSES, SEEN_FOR = "smpp:processes", 20.0  # who lives, and for how many seconds after the last sign
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """An account that sends, and the how manieth of its portal's it is."""
+
+    pk: int
+    rank: int
+    lease_until: datetime | None
+
+    def is_free(self, now: datetime) -> bool:
+        return self.lease_until is None or self.lease_until <= now
 
 
 class Binds(Holding):
@@ -44,6 +62,9 @@ class Binds(Holding):
         self.allowances: WeakValueDictionary[int, Allowance] = WeakValueDictionary()
         self.look_at = 0.0
         self.living = 1
+        self.most = files.most_binds()
+        self.waits_since: dict[int, float] = {}  # accounts for which there are no files, by the monotonic clock
+        self.say_at = 0.0
 
     def admit(self, rung: set[int]) -> None:
         if time.monotonic() >= self.look_at:
@@ -56,10 +77,21 @@ class Binds(Holding):
         super().renew()
         if due:
             self.living = self._count_living()
-            self._give_back_what_is_over()
+            ranked = _ranked()
+            self._give_back_what_is_over(ranked)
+            self._say_what_waits(ranked)
             for drain in self._mine():
                 if not drain.session.bound:  # and nobody claims what has become too old
-                    dispatch.settle_waiting(drain.connection, drain.service)
+                    self._settle_safely(drain)
+
+    def _settle_safely(self, drain: BoundDrain) -> None:
+        """What cannot be put right of one account costs no other. Raises AWAY."""
+        try:
+            dispatch.settle_waiting(drain.connection, drain.service)
+        except AWAY:
+            raise
+        except Exception as error:
+            log.exception("waiting_not_settled", connection=drain.connection.pk, exc_info=error)
 
     def drain_of(self, connection: Connection, service: type[Provider], http: Http | None) -> Drain:
         if http is not None:
@@ -94,18 +126,51 @@ class Binds(Holding):
         mine = Message.objects.filter(connection=OuterRef("pk"))
         due = Exists(mine.filter(phase=Phase.WAITING, due_at__lte=now))
         lost = Exists(mine.filter(phase=Phase.ON_WIRE, lease_until__lt=now))
-        free = _all_bound().exclude(lease_until__gt=now).order_by("pk").values_list("pk", flat=True)
-        sending, others = free.filter(state=ConnectionState.ACTIVE), free.exclude(state=ConnectionState.ACTIVE)
-        room = max(0, self._share() - len(self.drains))
-        return [*sending[:room], *others.filter(due | lost)[:AT_ONCE]]
+        others = _all_bound().exclude(lease_until__gt=now).exclude(state=ConnectionState.ACTIVE)
+        troubled = others.filter(due | lost).order_by("pk").values_list("pk", flat=True)
+        ranked = _ranked()
+        room = max(0, self._room(ranked) - len(self.drains))
+        sending = [one.pk for one in ranked if one.is_free(now)]
+        return [*sending[:room], *troubled[:AT_ONCE]]
 
-    def _give_back_what_is_over(self) -> None:
+    def _room(self, ranked: Sequence[_Ranked]) -> int:
+        """How many of them this process binds: its share, as far as its files go."""
+        return min(math.ceil(len(ranked) / self.living), self.most)
+
+    def _give_back_what_is_over(self, ranked: Sequence[_Ranked]) -> None:
+        """What is over our share; and where files are short, later accounts of a portal for first ones of others."""
+        ranks = {one.pk: one.rank for one in ranked}
         mine = [drain for drain in self._mine() if not drain.closed]
-        for drain in mine[self._share() :]:
+        mine.sort(key=lambda drain: (ranks.get(drain.connection.pk, 0), drain.connection.pk))
+        room = self._room(ranked)
+        for drain in mine[room:]:
             drain.closed = True
+        kept = mine[:room]
+        for waiting in self._without_files(ranked) if len(kept) == room else ():
+            if not kept or ranks.get(kept[-1].connection.pk, 0) <= waiting.rank:
+                break
+            kept.pop().closed = True
 
-    def _share(self) -> int:
-        return math.ceil(_all_bound().filter(state=ConnectionState.ACTIVE).count() / self.living)
+    def _without_files(self, ranked: Sequence[_Ranked]) -> list[_Ranked]:
+        """Accounts that nobody holds, and that this process would bind if it could open more files."""
+        if math.ceil(len(ranked) / self.living) <= self.most:
+            return []
+        now = timezone.now()
+        free = [one for one in ranked if one.is_free(now) and one.pk not in self.drains]
+        return free[max(0, self.most - len(self.drains)) :]
+
+    def _say_what_waits(self, ranked: Sequence[_Ranked]) -> None:
+        """Tell the operator now and then, and the administrators of the account once it has lasted."""
+        now = time.monotonic()
+        waiting = [one.pk for one in self._without_files(ranked)]
+        self.waits_since = {pk: self.waits_since.get(pk, now) for pk in waiting}
+        if waiting and now >= self.say_at:
+            self.say_at = now + SAY_EVERY
+            log.warning("accounts_wait_for_files", waiting=len(waiting), bound=len(self.drains), most=self.most)
+        lasting = [pk for pk, since in self.waits_since.items() if now - since >= LASTS]
+        if lasting:
+            rows = Connection.objects.filter(pk__in=lasting).exclude(error_code=files.NO_ROOM)
+            rows.update(error_code=files.NO_ROOM, error_words=files.NO_ROOM_WORDS, error_at=timezone.now())
 
     def _count_living(self) -> int:
         """The processes that share; without Redis, as many as there were."""
@@ -122,6 +187,13 @@ class Binds(Holding):
 
 def _all_bound() -> "QuerySet[Connection]":
     return Connection.objects.filter(service__in=BOUND, portal__uninstalled_at=None)
+
+
+def _ranked() -> list[_Ranked]:
+    """All accounts that send, the first of each portal before the second of any: no portal crowds out another."""
+    rank = Window(RowNumber(), partition_by=F("portal_id"), order_by="pk")
+    rows = _all_bound().filter(state=ConnectionState.ACTIVE).annotate(rank=rank).order_by("rank", "pk")
+    return [_Ranked(*row) for row in rows.values_list("pk", "rank", "lease_until")]
 
 
 def nobody(_visit: Visit) -> None:

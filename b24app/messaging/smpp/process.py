@@ -14,6 +14,7 @@ from b24app.messaging import accounts, holding
 from b24app.messaging.board import POLL, Board
 from b24app.messaging.models import Connection
 from b24app.messaging.sending import Landing
+from b24app.messaging.smpp import files
 from b24app.messaging.smpp.binds import Binds, nobody
 from b24app.messaging.smpp.flights import BoundDrain
 from b24app.messaging.smpp.receiving import Receiving
@@ -138,6 +139,6 @@ def _note_bound(drain: BoundDrain, *, trusted: bool) -> None:
     if trusted and breaker is not None and breaker > now:
         row.filter(breaker_until__gt=now).update(breaker_until=now)
         drain.connection.breaker_until = now
-    if drain.in_trouble:
+    if drain.in_trouble or drain.connection.error_code == files.NO_ROOM:
         row.update(error_code="", error_words="", error_at=None)
         drain.in_trouble = False
