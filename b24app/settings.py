@@ -35,6 +35,12 @@ ALLOWED_PRIVATE_NETWORKS = env.list("ALLOWED_PRIVATE_NETWORKS", default=[])
 EGRESS_PROXY = env("EGRESS_PROXY", default="")
 EXTRA_CA_FILE = env("EXTRA_CA_FILE", default="")
 
+# -- what one portal may have ------------------------------------------------------------------------------------------
+
+ACCOUNTS_PER_PORTAL = env.int("ACCOUNTS_PER_PORTAL", default=20)
+# Of those, accounts that stay bound: each takes a thread and three open files of the smpp process.
+SMPP_ACCOUNTS_PER_PORTAL = env.int("SMPP_ACCOUNTS_PER_PORTAL", default=5)
+
 # -- stores ------------------------------------------------------------------------------------------------------------
 
 DATABASES = {

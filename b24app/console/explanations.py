@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from b24app.messaging import stoplist
+from b24app.messaging.connections import TooManyAccounts
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.statuses import Phase, Reason, Wait
 from providers.kit import registry
@@ -71,6 +72,24 @@ def of_twin(connection: Connection) -> Explained:
     """Why an account is not connected a second time."""
     what = gettext("This account is connected already, as “{title}”.").format(title=connection.title)
     return Explained(what=what, todo=_("All its senders go under that one connection: add another sender there."))
+
+
+def of_limit(full: TooManyAccounts) -> Explained:
+    """Why no further account is connected."""
+    if full.service:
+        what = ngettext(
+            "This Bitrix24 has {count} account at {service}, which is the limit.",
+            "This Bitrix24 has {count} accounts at {service}, which is the limit.",
+            full.limit,
+        ).format(count=full.limit, service=service_title(full.service))
+    else:
+        what = ngettext(
+            "This Bitrix24 has {count} account, which is the limit.",
+            "This Bitrix24 has {count} accounts, which is the limit.",
+            full.limit,
+        ).format(count=full.limit)
+    todo = _("Disconnect an account you no longer use, or ask Sendline support to raise the limit.")
+    return Explained(what=what, todo=todo)
 
 
 # -- a message --------------------------------------------------------------------------------------------------------

@@ -34,6 +34,15 @@ class ConnectedAlready(ValueError):
         self.connection = connection
 
 
+class TooManyAccounts(ValueError):
+    """The portal has as many accounts as it may, `limit`; with `service` given, as many of that service."""
+
+    def __init__(self, limit: int, service: str = "") -> None:
+        super().__init__(limit)
+        self.limit = limit
+        self.service = service
+
+
 def services() -> list[type[contract.Provider]]:
     """The services that this installation offers, by title."""
     shelf = registry.services().values()
@@ -100,10 +109,11 @@ def facts(found: contract.Account) -> dict[str, Any]:
 def connect(
     portal: Portal, service: str, title: str, account: Mapping[str, str], found: contract.Account
 ) -> Connection:
-    """Keep a checked account; raise ConnectedAlready."""
+    """Keep a checked account; raise ConnectedAlready or TooManyAccounts."""
     known = facts(found)
     with transaction.atomic():
         refuse_twin(portal, service, account)
+        refuse_too_many(portal, service)
         return Connection.objects.create(
             portal=portal,
             service=service,
@@ -127,6 +137,19 @@ def refuse_twin(portal: Portal, service: str, account: Mapping[str, str], *, but
     for other in mine if names else ():
         if all(other.account.get(name) == account.get(name) for name in names):
             raise ConnectedAlready(other)
+
+
+def refuse_too_many(portal: Portal, service: str) -> None:
+    """Raise TooManyAccounts where the portal may not have one more; what it has above a limit stays.
+
+    Exact only after `refuse_twin` in the same transaction; before, it spares the service a question.
+    """
+    mine = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED)
+    if mine.count() >= settings.ACCOUNTS_PER_PORTAL:
+        raise TooManyAccounts(settings.ACCOUNTS_PER_PORTAL)
+    stays_bound = registry.get(service).speaks != "http"
+    if stays_bound and mine.filter(service=service).count() >= settings.SMPP_ACCOUNTS_PER_PORTAL:
+        raise TooManyAccounts(settings.SMPP_ACCOUNTS_PER_PORTAL, service)
 
 
 def rotate(connection: Connection, account: Mapping[str, str], found: contract.Account) -> None:

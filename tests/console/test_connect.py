@@ -1,18 +1,22 @@
 """The road to a first message, against the sandbox's SMS service and portal over real HTTP."""
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from b24app.journal.models import Exchange
+from b24app.messaging import connections
 from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
 from b24app.portals.models import Portal
 from b24app.sandbox import MethodError, Sandbox
 from b24app.sandbox import Portal as There
-from providers.kit import registry
+from providers.kit import contract, registry
 from tests import factories
+from tests.messaging.conftest import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -309,3 +313,50 @@ def test_bob_reads_that_this_is_for_administrators(alpha: Portal, box: Sandbox, 
         assert "This is up to the administrators" in text(response)
     assert bob.post(at(alpha, "connect/twilio/"), credentials(box)).status_code == 403
     assert Connection.objects.count() == 1
+
+
+# -- as many accounts as a portal may have
+
+
+def test_no_more_accounts_are_connected_than_a_portal_may_have(
+    alice: Client, alpha: Portal, box: Sandbox, settings: Settings
+) -> None:
+    settings.ACCOUNTS_PER_PORTAL = 2
+    for state in (ConnectionState.ACTIVE, ConnectionState.PAUSED, ConnectionState.REMOVED):
+        factories.connection(alpha, state=state)
+    factories.connection(factories.portal("charlie"))
+    page = text(alice.post(at(alpha, "connect/twilio/"), credentials(box)))
+    assert "This Bitrix24 has 2 accounts, which is the limit. Nothing was saved and nothing was sent." in page
+    assert "Disconnect an account you no longer use, or ask Sendline support to raise the limit." in page
+    assert SECRET not in page
+    assert Connection.objects.filter(service="twilio").count() == 0
+    assert Exchange.objects.filter(peer="twilio").count() == 0  # the service was not even asked
+
+    settings.ACCOUNTS_PER_PORTAL = 3
+    went_to(alice.post(at(alpha, "connect/twilio/"), credentials(box)))
+
+
+def test_accounts_that_stay_bound_have_a_limit_of_their_own(alice: Client, alpha: Portal, settings: Settings) -> None:
+    settings.SMPP_ACCOUNTS_PER_PORTAL = 1
+    kept = factories.connection(alpha, "smpp"), factories.connection(alpha, "smpp")
+    given = {"host": "smpp.example.com", "port": "2775", "system_id": "acme", "password": SECRET}
+    defaults = {one.name: one.default for one in registry.get("smpp").fields if one.default}
+    page = alice.post(
+        at(alpha, "connect/smpp/"), {f"account-{name}": value for name, value in {**defaults, **given}.items()}
+    )
+    assert "This Bitrix24 has 1 account at SMPP, which is the limit." in text(page)
+    assert list(Connection.objects.order_by("pk")) == list(kept)  # what is above the limit stays
+    assert {one.state for one in Connection.objects.all()} == {ConnectionState.ACTIVE}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_at_once_do_not_exceed_the_limit(settings: Settings) -> None:
+    settings.ACCOUNTS_PER_PORTAL = 1
+    portal = factories.portal()
+
+    def connect() -> None:
+        with suppress(connections.TooManyAccounts):
+            connections.connect(portal, "demo", "One", {}, contract.Account())
+
+    at_once(*[connect] * 4)
+    assert Connection.objects.filter(portal=portal).count() == 1

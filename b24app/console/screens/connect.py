@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from b24app.console.explanations import of_check, of_twin
+from b24app.console.explanations import of_check, of_limit, of_twin
 from b24app.console.forms import AccountForm
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.offers import Offer, needs_address, set_up
@@ -118,7 +118,10 @@ def credentials(request: FramedRequest, service: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         started = timezone.now()
         try:
+            connections.refuse_too_many(request.portal, kind.code)
             found = connections.check(kind.code, form.values(), request.portal)
+        except connections.TooManyAccounts as full:
+            context |= {"trouble": of_limit(full)}
         except SmsError as error:
             context |= {"trouble": of_check(error, kind.title), "exchange": _last_exchange(request, kind, started)}
         else:
@@ -127,6 +130,8 @@ def credentials(request: FramedRequest, service: str) -> HttpResponse:
                 connection = connections.connect(request.portal, kind.code, title, form.values(), found)
             except connections.ConnectedAlready as twin:
                 context |= {"trouble": of_twin(twin.connection), "twin": twin.connection}
+            except connections.TooManyAccounts as full:
+                context |= {"trouble": of_limit(full)}
             else:
                 return go(request, "sender-new", connection=connection.uuid)
     return show(request, "console/connect/credentials.html", context)
