@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import structlog
 from django.utils import timezone
@@ -15,12 +17,14 @@ from b24app.messaging.pace import Pace
 from b24app.messaging.verdicts import Kind, Verdict
 from providers.kit import errors
 from providers.kit.contract import Accepted, Provider, Scope, Sms
+from providers.kit.fields import Host, Url
 from providers.kit.http import Exchange, Http
 
 log = structlog.get_logger(__name__)
 
 HANGS_AFTER = 2.0  # seconds without any answer
 FIRST_WINDOW = 2
+NAMES_OF_HOSTS = {"url", "base_url", "host"}  # of fields that are neither Url nor Host, as a template or a choice
 BULK_TURN = 5  # every so many claims that found something bulk goes first, so that it keeps a share of the rate
 TROUBLE = frozenset({Kind.UNCERTAIN, Kind.UNREACHABLE, Kind.THROTTLED})
 
@@ -38,9 +42,15 @@ class Drain:
         self.senders: dict[int, Sender] = {}
         self.window = FIRST_WINDOW
         self.claims = 0
+        self.host = host_of(service, connection.account)
+        self.asked_at = 0.0  # whether it has something to send
         self.touched_at = self.landed_at = time.monotonic()
         self.answered_at: float | None = None
         self.closed = False
+
+    @property
+    def portal(self) -> int:
+        return self.connection.portal_id
 
     @property
     def concurrency(self) -> int:
@@ -129,6 +139,16 @@ class Drain:
             report_url=addresses.report(connection, message.reference.hex) if per_message else "",
             options=sender.options,
         )
+
+
+def host_of(service: type[Provider], account: Mapping[str, str]) -> str:
+    """Return the host that this very account sends to, where it names one, else a name for the service's own."""
+    for field in service.fields:
+        value = account.get(field.name) or field.default
+        if value and (isinstance(field, Url | Host) or field.name in NAMES_OF_HOSTS):
+            with suppress(ValueError):
+                return urlsplit(value if "//" in value else f"//{value}").netloc.lower()
+    return service.code
 
 
 @dataclass(frozen=True, slots=True)

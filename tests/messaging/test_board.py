@@ -20,10 +20,9 @@ from b24app.core import spool
 from b24app.core.sealing import unseal
 from b24app.doors import replay
 from b24app.messaging import board as board_module
-from b24app.messaging import budget, outcomes, sending
+from b24app.messaging import outcomes, sending
 from b24app.messaging.board import Board
 from b24app.messaging.models import Connection, Message, Sender, SenderState
-from b24app.messaging.sending import Drain
 from b24app.messaging.statuses import Phase, Reason, Status
 from b24app.messaging.verdicts import Verdict
 from b24app.sandbox import Sandbox
@@ -115,31 +114,6 @@ def test_a_service_that_hangs_gets_nothing_more_and_holds_nobody_up(
     assert Connection.objects.get(pk=sender.connection_id).slow
     turn_until(board, lambda: are_sent(*held, waiting))
     assert not Connection.objects.get(pk=sender.connection_id).slow
-
-
-def hanging(sender: Sender, *, flights: int) -> Drain:
-    drain = Drain(sender.connection, Twilio)
-    for number in range(flights):
-        drain.flying[number] = (Message(pk=number), 0.0)
-    drain.landed_at = 0.0
-    return drain
-
-
-def test_services_that_hang_cannot_use_up_the_flights_of_the_others(sender: Sender) -> None:
-    connection = sender.connection
-    drains = {number: hanging(sender, flights=2) for number in range(100)}
-    for number in range(100, 110):
-        drains[number] = Drain(connection, type("Well", (Twilio,), {}))
-    wants = budget.wants(drains)
-    assert {want.connection: want.room for want in wants} == dict.fromkeys(range(100, 110), 2)
-
-
-def test_other_accounts_of_a_service_that_hangs_are_tried_with_one_message(sender: Sender) -> None:
-    drains = {number: hanging(sender, flights=1) for number in range(budget.MANY_HANG)}
-    untried, answering = Drain(sender.connection, Twilio), Drain(sender.connection, Twilio)
-    answering.answered_at = time.monotonic() + 60
-    rooms = {want.connection: want.room for want in budget.wants({**drains, 10: untried, 11: answering})}
-    assert rooms == {10: 1, 11: 2}
 
 
 def test_asked_to_stop_it_does_not_wait_for_a_service_for_long(
