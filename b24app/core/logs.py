@@ -3,6 +3,7 @@
 import logging.config
 import sys
 import threading
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -30,6 +31,20 @@ def without_quotes(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableM
     elif error is not None and str(error) and str(error) in str(message):
         event["event"] = type(error).__name__
     return event
+
+
+class OnceAMinute(logging.Filter):
+    """Lets one line of a logger through in a minute."""
+
+    next_at = 0.0
+
+    def filter(self, _record: logging.LogRecord) -> bool:
+        """Return whether a minute has passed since the last line."""
+        now = time.monotonic()
+        due = now >= self.next_at
+        if due:
+            self.next_at = now + 60
+        return due
 
 
 def thread_broke(broken: threading.ExceptHookArgs) -> None:
@@ -77,12 +92,15 @@ def configure(form: str, level: str) -> None:
                     "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
                 }
             },
+            "filters": {"once_a_minute": {"()": OnceAMinute}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 # What they quote is put together before it reaches us: addresses, and ours carry signatures.
                 "django.server": {"level": "CRITICAL"},
-                "gunicorn.error": {"level": "ERROR", "handlers": [], "propagate": True},
+                "waitress": {"level": "CRITICAL"},
+                # Any stranger can send a wrong Host as often as they like; to an operator one line says as much.
+                "django.security.DisallowedHost": {"filters": ["once_a_minute"]},
                 # Only what broke; a refused call is no event.
                 "django.request": {"level": "ERROR"},
                 "django.db.backends": {"level": "INFO"},

@@ -1,0 +1,36 @@
+"""What the server's tests serve: answers that come at once, late, at length, or break."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from b24app.core.logs import configure
+from b24app.server.policy import OVERLOADED, Deadlines, Policy
+
+configure("json", "INFO")
+RESERVED = "/h/"
+LARGE = 300_000
+LENGTHS = {"/long/": 200_000, "/huge/": 30_000_000}  # of an answer
+
+
+def _longest_body(path: str) -> int:
+    return LARGE if path.startswith(RESERVED) else 64 * 1024
+
+
+DEADLINES = Deadlines(head=2, request=4, idle=3, stalled=2, answer=4)
+policy = Policy(longest_body=_longest_body, reserved=(RESERVED,), deadlines=DEADLINES)
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    if environ.get(OVERLOADED):
+        start_response("503 Service Unavailable", [("Content-Length", "4")])
+        return [b"busy"]
+    path = environ["PATH_INFO"]
+    if path == "/broken/":
+        raise ValueError("a secret")
+    if path == "/slow/":
+        time.sleep(float(environ["QUERY_STRING"]))
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    said = b"x" * LENGTHS[path] if path in LENGTHS else f"{path} {len(body)} {environ['SCRIPT_NAME']}".encode()
+    start_response("200 OK", [("Content-Length", str(len(said)))])
+    return [said]
