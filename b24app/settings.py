@@ -181,8 +181,8 @@ LANGUAGES = [
 ]
 LOCALE_PATHS = [BASE_DIR / "b24app" / "locale"]
 
-# Handler calls may be large (a message body has no limit); the doors hold their own limit of 4 MB.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+# Of a form; the doors hold limits of their own (b24app/doors/bodies.py), and so does the server before a body is read.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 
 SECURE_CONTENT_TYPE_NOSNIFF = True

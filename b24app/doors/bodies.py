@@ -1,12 +1,54 @@
-"""How long a body says it is, before anything of it is read."""
+"""How much of a call is read, and how much of what was read is taken apart."""
 
-from django.core.exceptions import BadRequest
+import re
+
+from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest
+
+from b24app.core import addresses
+from b24app.server.policy import LONGEST_BODY
+
+LONGEST_CALL = 1024 * 1024  # a text keeps 20,000 characters, and stands in a call twice: 180 KB each at the worst
+LONGEST_REPORT = 1024 * 1024
+LONGEST_EVENT = LONGEST_BODY
+# The server still takes what is only counted as refused, for the portal's page tells how many were.
+LONGEST_COUNTED = 4 * 1024 * 1024
+MOST_VALUES = 50_000  # in JSON or XML: a thousand reports of a service that gathers them
+_OURS = re.compile(r"/(?P<door>[hr])/(?P<first>[^/]+)/(?P<second>[^/]+)/(?P<mac>[^/]+)/")
+_KINDS = {"h": ("handler", LONGEST_COUNTED), "r": ("report", LONGEST_REPORT)}
+
+
+def longest(path: str) -> int:
+    """Return the most bytes the server may read of a body for this path: of strangers no more than of a form."""
+    found = _OURS.fullmatch(path)
+    if found is None:
+        return LONGEST_BODY
+    kind, length = _KINDS[found["door"]]
+    return length if addresses.is_ours(found["mac"], kind, found["first"], found["second"]) else LONGEST_BODY
+
+
+def read(request: HttpRequest, most: int) -> bytes:
+    """Return the body, never more than its Content-Length says.
+
+    Raises RequestDataTooBig before anything is read; BadRequest, which Django answers with 400; UnreadablePostError.
+    """
+    if length(request) > most:
+        raise RequestDataTooBig
+    return request.read(most)
 
 
 def length(request: HttpRequest) -> int:
-    """Bytes by Content-Length, 0 where it is missing; raises BadRequest, which Django answers with 400."""
-    told = request.META.get("CONTENT_LENGTH") or "0"
-    if not str(told).isdecimal():
+    """Return the bytes by Content-Length, 0 where it is missing; raises BadRequest where it is no number."""
+    said = request.META.get("CONTENT_LENGTH") or "0"
+    if not str(said).isdecimal():
         raise BadRequest
-    return int(told)
+    return int(said)
+
+
+def refuse_many_values(body: bytes) -> None:
+    """Raise RequestDataTooBig for JSON or XML that would become a hundred times its size in memory.
+
+    Every value stands behind one of these marks, also those within texts, which therefore count too.
+    """
+    if sum(body.count(mark) for mark in (b"[", b"{", b",", b"<")) > MOST_VALUES:
+        raise RequestDataTooBig

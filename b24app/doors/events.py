@@ -21,7 +21,7 @@ from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)
 
-MAX_BODY = 256 * 1024
+MAX_BODY = 64 * 1024
 
 
 @csrf_exempt

@@ -14,8 +14,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import addresses, spool, storable
-from b24app.doors import brackets
-from b24app.doors.bodies import length
+from b24app.doors import bodies, brackets
 from b24app.messaging import bell, intake
 from b24app.messaging.admission import CallRefused
 from b24app.messaging.wishes import LINKS, LONGEST_LINKS_KEPT, LONGEST_TEXT_KEPT
@@ -24,7 +23,6 @@ from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)
 
-MAX_BODY = 4 * 1024 * 1024
 DEPTH, WIDTH = 4, 100
 # What is read of a call, and how many characters of it: more is kept nowhere, and so does not reach the disk either.
 TEXTS = {"message_id": 2_000, "message_to": 400, "message_body": LONGEST_TEXT_KEPT, "module_id": 100, "ts": 40}
@@ -131,17 +129,18 @@ def _links(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fields(request: HttpRequest) -> dict[str, Any]:
-    if length(request) > MAX_BODY:
+    if bodies.length(request) > bodies.LONGEST_CALL:
         raise RequestDataTooBig
     if request.content_type == "multipart/form-data":
         return brackets.parse((key, values[-1]) for key, values in request.POST.lists() if values)
-    body = request.body
+    body = bodies.read(request, bodies.LONGEST_CALL)
     if request.content_type == "application/json":
         return _from_json(body)
     return brackets.parse(brackets.pairs(body))
 
 
 def _from_json(body: bytes) -> dict[str, Any]:
+    bodies.refuse_many_values(body)
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):

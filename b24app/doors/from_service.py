@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import addresses, spool
-from b24app.doors.bodies import length
+from b24app.doors import bodies, brackets
 from b24app.messaging import bell, reports
 from b24app.messaging.report_budget import TooManyResults, TooManyWaiting
 from providers.kit.contract import Answer, Call, Unreadable
@@ -20,7 +20,6 @@ from providers.kit.errors import Forged
 
 log = structlog.get_logger(__name__)
 
-MAX_BODY = 1024 * 1024
 KEPT_HEADERS = 60
 
 
@@ -80,8 +79,8 @@ def take(record: Mapping[str, Any], *, within_budget: bool = True) -> Answer:
 
 
 def _record(request: HttpRequest, connection: str, reference: str) -> dict[str, Any]:
-    if length(request) > MAX_BODY:
-        raise RequestDataTooBig
+    body = bodies.read(request, bodies.LONGEST_REPORT)
+    bodies.refuse_many_values(body)
     return {
         "connection": connection,
         "reference": reference,
@@ -89,16 +88,17 @@ def _record(request: HttpRequest, connection: str, reference: str) -> dict[str, 
         "url": addresses.public(request.get_full_path()),
         "query": request.META.get("QUERY_STRING", ""),
         "headers": dict(list(request.headers.items())[:KEPT_HEADERS]),
-        "body": base64.b64encode(request.body).decode(),
+        "body": base64.b64encode(body).decode(),
         "at": time.time(),
     }
 
 
 def _call(record: Mapping[str, Any]) -> Call:
     body = base64.b64decode(record["body"])
-    form = {}
+    form: dict[str, list[str]] = {}
     if "form-urlencoded" in record["headers"].get("Content-Type", ""):
-        form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+        for name, value in brackets.pairs(body):
+            form.setdefault(name, []).append(value)
     return Call(
         method=record["method"],
         url=record["url"],

@@ -41,7 +41,7 @@ def test_refusals_are_the_same(web: Client, sender: Sender) -> None:
     assert web.get(path(sender)).status_code == 405
     assert web.post(f"/h/{sender.uuid.hex}/1/AAAAAAAAAAAAAAAAAAAAAA/").status_code == 403
     assert web.post(path(sender), data=b"--x\r\n", content_type="multipart/form-data; boundary=").status_code == 400
-    assert web.post(path(sender), data=b"x" * (4 * 1024 * 1024 + 1), content_type=FORM).status_code == 413
+    assert web.post(path(sender), data=b"x" * (1024 * 1024 + 1), content_type=FORM).status_code == 413
     assert web.post("/h/nothing/").status_code == 404
     assert not Message.objects.exists()
 
