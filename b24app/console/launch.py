@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils import translation
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -141,5 +142,5 @@ urlpatterns = [
     path("app/", main, name="main"),
     path("card/", card, name="card-tab"),
     path("session/", session, name="session"),
-    path("oauth/", reconnected, name="oauth"),
+    path("oauth/", never_cache(reconnected), name="oauth"),  # a code stands in the address
 ]
