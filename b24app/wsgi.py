@@ -1,10 +1,12 @@
-"""The web server's way in.
+"""The application as a whole, for `python -m b24app.server b24app.wsgi`: pages, and webhooks too where no proxy routes
+them to a process of their own (wsgi_webhooks.py).
 
-Nothing here may open a connection or start a thread: with gunicorn's --preload it is imported once, before the workers
-are forked, so that they share what was imported. Where the process could not do its work the import ends it.
+Nothing here may open a connection or start a thread: a server may import it once and fork. Where the process could not
+do its work the import ends it.
 """
 
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
@@ -12,21 +14,37 @@ from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
+from b24app.server.policy import OVERLOADED, Policy
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "b24app.settings")
 _everything = get_wsgi_application()
 
 # By name, for models can be imported only from here on.
 import_module("b24app.operations.starting").check_can_start()
-_answer = import_module("b24app.doors.wsgi").beside(_everything)
+_doors = import_module("b24app.doors.wsgi")
+_bodies = import_module("b24app.doors.bodies")
 _look_after_spool = import_module("b24app.doors.replay").keep_replaying
+_answer = _doors.beside(_everything)
+_say_busy = _doors.Always(import_module("b24app.console.overload").overloaded)
 import_module("providers.kit.registry").services()
 
-os.register_at_fork(after_in_child=_look_after_spool)
+LONGEST_UPLOAD = 8 * 1024 * 1024  # what is longer than console/sheets.py takes is still told so by the page
+_UPLOAD = re.compile(r"/p/[0-9a-f]{32}/stop-list/import/")
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Every web process looks after its node's spool, at the latest from its first request."""
     with suppress(RuntimeError):  # no thread can be started now: this call is answered all the same
         _look_after_spool()
-    answer: Iterable[bytes] = _answer(environ, start_response)
+    answering = _say_busy if environ.get(OVERLOADED) else _answer
+    answer: Iterable[bytes] = answering(environ, start_response)
     return answer
+
+
+def _longest_body(path: str) -> int:
+    longest: int = _bodies.longest(path)
+    return max(longest, LONGEST_UPLOAD) if _UPLOAD.fullmatch(path) else longest
+
+
+os.register_at_fork(after_in_child=_look_after_spool)
+policy = Policy(longest_body=_longest_body, reserved=_doors.PATHS, on_start=_look_after_spool)

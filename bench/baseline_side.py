@@ -56,7 +56,7 @@ def serving(lab: Lab, *, worker: bool = True) -> Iterator[None]:
 def warm_up(lab: Lab, calling: list[Caller]) -> None:
     """A few messages all the way, so that everything is imported and connected."""
     calls = warming(calling)
-    statuses = send_all(lab.web_port, calls)
+    statuses = send_all(lab.calls_port, calls)
     counts = lab.stub.counts
     lab.wait(lambda: counts()["told"] >= len(calls), WARM_UP_SECONDS, lambda: f"warming up, {statuses}: {counts()}")
     lab.stub.clear()

@@ -93,9 +93,9 @@ def tenants(lab: Lab, count: int) -> list[Tenant]:
 
 @contextmanager
 def serving(lab: Lab, *names: str) -> Iterator[None]:
-    """The named processes of the Procfile, or web, worker, pusher and beat; our own database connections are closed."""
+    """The named processes of the Procfile, or all but smpp; our own database connections are closed."""
     commands = procfile()
-    chosen = {name: commands[name] for name in names or ("web", "worker", "pusher", "beat")}
+    chosen = {name: commands[name] for name in names or ("web", "webhooks", "worker", "pusher", "beat")}
     connections.close_all()
     with lab.serving(chosen, lab.env):
         yield
@@ -104,7 +104,7 @@ def serving(lab: Lab, *names: str) -> Iterator[None]:
 def warm_up(lab: Lab, callers: Sequence[Caller]) -> None:
     """A few messages all the way, so that everything is imported and connected; nothing of them is left to be told."""
     calls = warming(callers)
-    statuses = send_all(lab.web_port, calls)
+    statuses = send_all(lab.calls_port, calls)
     counts = lab.stub.counts
     lab.wait(lambda: counts()["told"] >= len(calls), WARM_UP_SECONDS, lambda: f"warming up, {statuses}: {counts()}")
     Message.objects.filter(push_at__isnull=False).update(push_at=None)

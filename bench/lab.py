@@ -38,9 +38,15 @@ class Lab:
     stub: Stub
     stub_process: Popen[bytes]
     web_port: int
+    webhooks_port: int
     env: Mapping[str, str]
     baseline_env: Mapping[str, str]
     running: dict[str, Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def calls_port(self) -> int:
+        """Where handler calls and reports go now: to the webhooks' process if it runs, as a proxy would route them."""
+        return self.webhooks_port if "webhooks" in self.running else self.web_port
 
     def log(self, name: str) -> Path:
         """The log of a process."""
@@ -56,7 +62,7 @@ class Lab:
 
     @contextmanager
     def serving(self, commands: Mapping[str, str], env: Mapping[str, str]) -> Iterator[None]:
-        """Shell commands by name, started on an empty queue and stopped at the end; `web` has to answer first."""
+        """Shell commands by name, started on an empty queue and stopped at the end; servers have to answer first."""
         with Redis.from_url(self.redis.url) as client:
             client.flushall()
         self.stub.clear()
@@ -64,8 +70,9 @@ class Lab:
             for name, command in commands.items():
                 self.log(name).unlink(missing_ok=True)
                 self.running[name] = processes.spawn(["sh", "-c", command], log=self.log(name), env=env, cwd=ROOT)
-            web = self.running["web"]
-            processes.wait_until(self._answers, web, name="web", log=self.log("web"), seconds=START_SECONDS)
+            for name, port in {"web": self.web_port, "webhooks": self.webhooks_port}.items():
+                if name in commands:
+                    self._wait_for(name, port)
             yield
         finally:
             children = list(self.running.values())
@@ -106,15 +113,20 @@ class Lab:
                 raise Unfinished(f"{ended[0]} ended:\n{processes.tail(self.log(ended[0]))}")
             time.sleep(0.2)
 
-    def _answers(self) -> bool:
-        connection = HTTPConnection("127.0.0.1", self.web_port, timeout=5)
-        try:
-            connection.request("GET", "/")
-            return connection.getresponse().status > 0
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
+    def _wait_for(self, name: str, port: int) -> None:
+        server = self.running[name]
+        processes.wait_until(lambda: _answers(port), server, name=name, log=self.log(name), seconds=START_SECONDS)
+
+
+def _answers(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status > 0
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def procfile() -> dict[str, str]:
@@ -140,12 +152,13 @@ def open_lab() -> Iterator[Lab]:
         )
         stack.callback(processes.stop, stub_process)
         stub = _when_ready(stub_process, folder / "logs" / "stub.log")
-        port = free_port(0)
+        port, webhooks_port = free_port(0), free_port(0)
         env = _environment(folder, port, stub, {"DATABASE_URL": database.url, "REDIS_URL": redis.url})
-        ours = {**env, "DJANGO_SETTINGS_MODULE": "b24app.settings"}
+        ours = {**env, "DJANGO_SETTINGS_MODULE": "b24app.settings", "WEBHOOKS_PORT": str(webhooks_port)}
+        ours["PUBLIC_URL"] = f"http://127.0.0.1:{webhooks_port}"  # no proxy stands before the two
         theirs = {**env, "DJANGO_SETTINGS_MODULE": "bench.baseline.settings"}
         theirs["DATABASE_URL"] = baseline_url(database.url)
-        lab = Lab(folder, database, redis, stub, stub_process, port, ours, theirs)
+        lab = Lab(folder, database, redis, stub, stub_process, port, webhooks_port, ours, theirs)
         lab.sql(f"CREATE DATABASE {BASELINE}")
         lab.run("migrate", ["manage.py", "migrate", "--noinput"], ours)
         lab.run("build", ["-m", "b24app.operations.build"], ours)

@@ -13,7 +13,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 PATHS = ("/h/", "/r/", "/e/")
 
 
-class Doors(WSGIHandler):
+class Bare(WSGIHandler):
     """Django's handler with an empty chain, whatever MIDDLEWARE says."""
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Django's signature
@@ -24,9 +24,29 @@ class Doors(WSGIHandler):
 
     def get_response(self, request: HttpRequest) -> HttpResponseBase:
         response = super().get_response(request)
+        response.headers["X-Content-Type-Options"] = "nosniff"
         if isinstance(response, HttpResponse):  # without a length the server would answer in chunks
             response.headers["Content-Length"] = str(len(response.content))
         return response
+
+
+class Doors(Bare):
+    """The doors' addresses and no others."""
+
+    def get_response(self, request: HttpRequest) -> HttpResponseBase:
+        request.urlconf = "b24app.doors.urls"  # Django looks for it
+        return super().get_response(request)
+
+
+class Always(Doors):
+    """One view at every address."""
+
+    def __init__(self, view: Callable[[HttpRequest], HttpResponse]) -> None:
+        super().__init__()
+        self._view = view
+
+    def resolve_request(self, request: HttpRequest) -> Any:  # noqa: ARG002 - Django's signature
+        return self._view, (), {}
 
 
 def beside(everything: Application) -> Application:

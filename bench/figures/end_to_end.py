@@ -87,7 +87,7 @@ def _run_baseline(lab: Lab, messages: int) -> Run:
 def _run(lab: Lab, callers: list[Caller], messages: int, first: int) -> Run:
     calls, counts = requests(callers, messages, first), lab.stub.counts
     before, started = lab.cpu(), time.monotonic()
-    statuses = send_all(lab.web_port, calls)
+    statuses = send_all(lab.calls_port, calls)
     intake = time.monotonic() - started
     lab.wait(lambda: counts()["told"] >= messages, RUN_SECONDS, lambda: f"{counts()} of {messages}")
     after, end = lab.cpu(), counts()

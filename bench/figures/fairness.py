@@ -106,7 +106,7 @@ def _sampled(
         house.warm_up(lab, callers)
         furnish()
         lab.wait(begun, BEGUN_SECONDS, lambda: f"the sweep found nothing: {lab.stub.counts()}")
-        began = send_paced(lab.web_port, callers, samples, pause)
+        began = send_paced(lab.calls_port, callers, samples, pause)
         arrived = _arrivals(lab, samples)
     return [min(arrived.get(one, at + PATIENCE) - at, PATIENCE) for one, at in began.items()]
 

@@ -1,6 +1,6 @@
 """Accepts a second of the handler door against a bare view that does one ORM insert, on the same server.
 
-Only the web processes run: what is measured is the door, not what a worker takes from it.
+Only the webhooks' process runs: what is measured is the door, not what a worker takes from it.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ def measure(lab: Lab, sizes: Sizes) -> Result:
 def _handler(lab: Lab, seconds: float) -> dict[str, Any]:
     house.empty()
     callers = [one.caller for one in tenants(lab, 20)]
-    with house.serving(lab, "web"):
+    with house.serving(lab, "webhooks"):
         return timed(lab, callers, seconds)
 
 
@@ -34,9 +34,9 @@ def inserting(lab: Lab, seconds: float) -> dict[str, Any]:
 
 
 def timed(lab: Lab, callers: list[load.Caller], seconds: float) -> dict[str, Any]:
-    load.send_all(lab.web_port, load.warming(callers * (100 // len(callers))))
+    load.send_all(lab.calls_port, load.warming(callers * (100 // len(callers))))
     before = lab.cpu()
-    rate, statuses = load.send_for(lab.web_port, callers, seconds, first=0)
+    rate, statuses = load.send_for(lab.calls_port, callers, seconds, first=0)
     spent = {name: value - before[name] for name, value in lab.cpu().items()}
     count = statuses[200]
     return {

@@ -16,7 +16,7 @@ def measure(lab: Lab, sizes: Sizes) -> Result:
     callers = [one.caller for one in tenants(lab, 20)]
     with house.serving(lab):
         house.warm_up(lab, callers)
-        began = send_paced(lab.web_port, callers, sizes.samples, PAUSE)
+        began = send_paced(lab.calls_port, callers, sizes.samples, PAUSE)
         counts = lab.stub.counts
         lab.wait(lambda: counts()["accepted"] >= len(began), ARRIVED_SECONDS, lambda: f"{counts()}")
         arrived = lab.stub.accepted()

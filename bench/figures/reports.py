@@ -1,4 +1,4 @@
-"""Delivery reports a second of the report door against the same bare view; only the web processes run.
+"""Delivery reports a second of the report door against the same bare view; only the webhooks' process runs.
 
 Each report is a service's own, signed, of a message of its own; whether there is such a message is settled later, by a
 worker.
@@ -57,5 +57,5 @@ def measure(lab: Lab, sizes: Sizes) -> Result:
 def _reports(lab: Lab, seconds: float) -> dict[str, Any]:
     house.empty()
     reporters = [Reporter(one) for one in tenants(lab, 20)]
-    with house.serving(lab, "web"):
+    with house.serving(lab, "webhooks"):
         return timed(lab, reporters, seconds)

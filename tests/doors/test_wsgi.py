@@ -6,18 +6,24 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from uuid import uuid4
 
 import pytest
 from werkzeug.test import Client
 
+from b24app.core import addresses
+from b24app.doors import bodies
 from b24app.doors.wsgi import beside
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.statuses import Phase
+from b24app.server.policy import LONGEST_BODY
+from b24app.wsgi import LONGEST_UPLOAD, policy
 from tests.doors.test_from_portal import FORM, fields, path, portal, sender
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["portal", "sender"]
+KEY = uuid4().hex
 
 
 def everything(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -33,7 +39,11 @@ def web() -> Client:
 def test_a_call_becomes_a_message_and_no_header_of_a_page_is_answered(web: Client, sender: Sender) -> None:
     answer = web.post(path(sender), data=urlencode(fields()), content_type=FORM)
     assert (answer.status_code, answer.data) == (200, b"")
-    assert dict(answer.headers) == {"Content-Type": "text/html; charset=utf-8", "Content-Length": "0"}
+    assert dict(answer.headers) == {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Length": "0",
+        "X-Content-Type-Options": "nosniff",
+    }
     assert Message.objects.get().phase == Phase.WAITING
 
 
@@ -42,7 +52,8 @@ def test_refusals_are_the_same(web: Client, sender: Sender) -> None:
     assert web.post(f"/h/{sender.uuid.hex}/1/AAAAAAAAAAAAAAAAAAAAAA/").status_code == 403
     assert web.post(path(sender), data=b"--x\r\n", content_type="multipart/form-data; boundary=").status_code == 400
     assert web.post(path(sender), data=b"x" * (1024 * 1024 + 1), content_type=FORM).status_code == 413
-    assert web.post("/h/nothing/").status_code == 404
+    nothing = web.post("/h/nothing/")
+    assert (nothing.status_code, nothing.data) == (404, b"")
     assert not Message.objects.exists()
 
 
@@ -50,6 +61,17 @@ def test_everything_else_is_left_to_the_pages(web: Client) -> None:
     assert web.get("/app/").data == b"a page"
     assert web.get("/install/").data == b"a page"
     assert web.get("/h").data == b"a page"
+
+
+def test_how_long_a_body_may_be_is_a_matter_of_its_address() -> None:
+    handler, report = (urlsplit(one).path for one in (addresses.handler(KEY, 1), addresses.report(KEY)))
+    assert policy.longest_body(handler) == bodies.LONGEST_COUNTED
+    assert policy.longest_body(report) == bodies.LONGEST_REPORT
+    assert policy.longest_body(f"/p/{KEY}/stop-list/import/") == LONGEST_UPLOAD
+    forged = handler[:-3] + "AA/"
+    pages = ("/app/", "/install/", "/card/", "/session/", "/oauth/", f"/p/{KEY}/settings/")
+    for one in (urlsplit(addresses.events(KEY, 1)).path, forged, forged.replace("/h/", "/r/"), *pages, "/h/", ""):
+        assert policy.longest_body(one) == LONGEST_BODY
 
 
 IMPORTED_AND_FORKED = """
@@ -71,7 +93,7 @@ os.waitpid(child, 0)
 
 
 def test_before_the_fork_nothing_is_begun_and_after_it_each_process_looks_after_its_spool(tmp_path: Path) -> None:
-    """As with gunicorn's --preload; a thread or a connection would be of no use, or of harm, in the workers."""
+    """As where a server imports it once and forks; a thread or a connection would be of no use, or of harm, in the workers."""
     said = subprocess.run(
         [sys.executable, "-uc", IMPORTED_AND_FORKED],
         env={**os.environ, "SPOOL_DIR": str(tmp_path)},

@@ -62,11 +62,11 @@ def read_all(wire: socket.socket) -> bytes:
 
 
 @contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Served]:
-    port, log = free_port(0), folder / "server.log"
-    command = [sys.executable, "-m", "b24app.server", "tests.server.application", "--port", str(port), *options]
+def serving(folder: Path, *options: str, module: str = "tests.server.application", **env: str) -> Iterator[Served]:
+    port, log = free_port(0), folder / f"{module}.log"
+    command = [sys.executable, "-m", "b24app.server", module, "--port", str(port), *options]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env={**os.environ})
+        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env={**os.environ, **env})
     served = Served(port, process, log)
     try:
         _wait(served)

@@ -90,10 +90,12 @@ def _serve(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str
 
 
 def start_web(supervisor: Supervisor, port: int, name: str = "web", *, wait: bool = True) -> None:
-    """Start the web server, and `wait` until it answers; `name` where there are, or were, several."""
-    web = ["-m", "gunicorn", "b24app.wsgi", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
-    binding = ["--bind", f"127.0.0.1:{port}", "--graceful-timeout", "5", "--preload", "--no-control-socket"]
-    supervisor.start(name, [*web, *binding], ready=(lambda: _answers(port)) if wait else None)
+    """Start the web server, and `wait` until it answers; `name` where there are, or were, several.
+
+    It serves webhooks too, for no proxy stands before it; they have threads of their own.
+    """
+    web = ["-m", "b24app.server", "b24app.wsgi", "--port", str(port), "--threads", "16"]
+    supervisor.start(name, web, ready=(lambda: _answers(port)) if wait else None)
 
 
 def start_worker(supervisor: Supervisor, name: str = "worker", queues: str = QUEUES, threads: int = 16) -> None:

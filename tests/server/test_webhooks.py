@@ -1,0 +1,120 @@
+"""Pages and webhooks of the real application: whatever holds up the pages, calls are taken; and where each answers."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import pytest
+from django.db import connection as database
+from django.test import Client
+
+from b24app.messaging.models import Message, Sender
+from tests.doors.test_from_portal import FORM, fields, path, portal, sender
+from tests.server.conftest import Served, serving
+
+pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["portal", "sender"]
+LAUNCH = urlencode({"AUTH_ID": "invented", "REFRESH_ID": "r", "AUTH_EXPIRES": "3600", "member_id": "a" * 32})
+
+
+@contextmanager
+def served(folder: Path, module: str, *options: str, **env: str) -> Iterator[Served]:
+    """A server on this test's database."""
+    here = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database.settings_dict['NAME']}")
+    ours = {"DATABASE_URL": urlunsplit(here), "SPOOL_DIR": str(folder / "spool")}
+    ours |= {"DJANGO_SETTINGS_MODULE": "b24app.settings"}  # pytest-django takes it out of our own environment
+    with serving(folder, *options, module=module, **ours, **env) as running:
+        yield running
+
+
+@contextmanager
+def silent() -> Iterator[int]:
+    """A port whose owner lets everybody in and never says anything, as a portal that hangs."""
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as listening:
+        yield listening.getsockname()[1]
+
+
+def post(served: Served, to: str, body: str, timeout: float = 20) -> tuple[int, str]:
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=timeout)
+    try:
+        connection.request("POST", to, body, {"Content-Type": FORM})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def call(number: int) -> str:
+    return urlencode(fields(message_id=f"m{number}"))
+
+
+def test_calls_are_taken_while_every_page_waits_for_bitrix24(sender: Sender, tmp_path: Path) -> None:
+    with silent() as port:
+        outside = {"B24_OAUTH_HOSTS": f"127.0.0.1:{port}", "ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8"}
+        with served(tmp_path, "b24app.wsgi", "--threads", "4", **outside) as web, ThreadPoolExecutor(40) as strangers:
+            post(web, path(sender), call(0))  # all that is connected at the first call
+            pages = [strangers.submit(post, web, "/app/", LAUNCH, 60) for _ in range(40)]
+            time.sleep(1)
+            began = time.monotonic()
+            assert [post(web, path(sender), call(number))[0] for number in range(1, 21)] == [200] * 20
+            assert time.monotonic() - began < 2.5
+            told = [page.result() for page in pages]
+    assert Message.objects.count() == 21
+    assert {status for status, _page in told} == {200, 503}
+    assert all("One moment" in page for status, page in told if status == 503)
+
+
+def test_the_webhooks_process_answers_webhooks_and_nothing_else(sender: Sender, tmp_path: Path) -> None:
+    with served(tmp_path, "b24app.wsgi_webhooks", DEBUG="false") as webhooks:
+        assert post(webhooks, path(sender), call(1)) == (200, "")
+        for page in ("/app/", "/install/", "/", "/static/console/sendline.css"):
+            assert webhooks.get(page) == (404, b"")
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.parametrize("header", ["SCRIPT_NAME: /x", "SCRIPT_NAME: /y", "SCRIPT_NAME: ", "PATH_INFO: /app/"])
+def test_no_header_leads_to_a_call_round_the_rules_of_a_proxy(sender: Sender, tmp_path: Path, header: str) -> None:
+    with served(tmp_path, "b24app.wsgi") as web:
+        for address in (f"/x{path(sender)}", "/x/app/"):
+            head = f"POST {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{header}\r\n"
+            said = web.ask(
+                f"{head}Content-Type: {FORM}\r\nContent-Length: {len(call(1))}\r\n\r\n".encode(), call(1).encode()
+            )
+            assert said.startswith(b"HTTP/1.1 404")
+    assert not Message.objects.exists()
+
+
+def test_sixteen_bodies_of_percent_signs_hold_up_nobody(sender: Sender, tmp_path: Path) -> None:
+    with served(tmp_path, "b24app.wsgi") as web, ThreadPoolExecutor(32) as strangers:
+        post(web, path(sender), call(0))
+        before = resident(web.process.pid)
+        bodies = [strangers.submit(flood, web, to) for to in ("/app/", path(sender)) for _ in range(16)]
+        began = time.monotonic()
+        assert [post(web, path(sender), call(number))[0] for number in range(1, 21)] == [200] * 20
+        assert time.monotonic() - began < 10
+        assert {body.result() for body in bodies} <= {413, 0}
+        assert resident(web.process.pid) - before < 64
+    assert Message.objects.count() == 21
+
+
+def flood(served: Served, to: str) -> int:
+    """The status answered to 4 MB of percent signs; 0 where the connection was closed before they were sent."""
+    try:
+        return post(served, to, "AUTH_ID=" + "%" * 4_194_000)[0]
+    except ConnectionError:
+        return 0
+
+
+def resident(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def test_where_a_code_stands_in_the_address_nothing_is_kept_of_the_page() -> None:
+    assert "no-store" in Client().get("/oauth/?code=c&state=s").headers["Cache-Control"]
