@@ -300,6 +300,7 @@ class Aws(Provider):
         ),
     )
     reports = Reports.PUSHED
+    verifies_online = True  # a certificate is fetched, and a subscription confirmed
     report_scope = Scope.ACCOUNT
     identified_by = ("access_key_id", "region", "product", "base_url")
     # It depends on the sender: a toll-free number sends 3 parts a second, a short code 100, a small 10DLC one less.

@@ -55,9 +55,14 @@ def report(request: HttpRequest, connection: str, reference: str, mac: str) -> H
 
 def _keep(record: Mapping[str, Any]) -> Answer:
     try:
-        return spool.kept("report", record, lambda: take(record), owner=record["connection"]) or Answer()
+        return (
+            spool.kept("report", record, lambda: _take(record, replayed=False), owner=record["connection"]) or Answer()
+        )
     except tuple(REFUSALS):
         raise
+    except reports.Busy:
+        spool.put("report", record, owner=record["connection"])
+        return Answer()
     except Exception as error:  # noqa: BLE001 - a file that does not load or breaks: its service's word waits on disk
         log.error("report_not_understood", error=type(error).__name__)
         spool.put("report", record, owner=record["connection"])
@@ -66,13 +71,12 @@ def _keep(record: Mapping[str, Any]) -> Answer:
 
 def take_kept(record: Mapping[str, Any]) -> None:
     """Verify, keep and ring for what waited on disk: the service was told that we have it."""
-    take(record, within_budget=False)
+    _take(record, replayed=True)
 
 
-def take(record: Mapping[str, Any], *, within_budget: bool = True) -> Answer:
-    """Verify, keep and ring."""
+def _take(record: Mapping[str, Any], *, replayed: bool) -> Answer:
     told = (record["connection"], record["reference"], _call(record))
-    to_settle, answer = reports.take(*told, within_budget=within_budget)
+    to_settle, answer = reports.take(*told, replayed=replayed)
     if to_settle:
         bell.settle()
     return answer

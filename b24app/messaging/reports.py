@@ -1,7 +1,9 @@
 """Step 3, the first half: the service's word is kept before it is understood; where none comes, it is asked for."""
 
+import threading
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,23 +26,32 @@ ASK_AT_ONCE = 100
 STRAYS_OF = timedelta(days=7)
 
 
+VERIFIED_ONLINE_AT_ONCE = 2  # of a process, whose other threads take what waits for nobody
+_online = threading.BoundedSemaphore(VERIFIED_ONLINE_AT_ONCE)
+
+
+class Busy(Exception):
+    """Services are being asked about as many reports as may be at once; nothing was looked at."""
+
+
 class NoSuchConnection(LookupError):
     """The address was signed by us, but the connection is not in our database."""
 
 
 def take(
-    connection_uuid: str, reference: str, call: contract.Call, *, within_budget: bool = True
+    connection_uuid: str, reference: str, call: contract.Call, *, replayed: bool = False
 ) -> tuple[Collection[int], contract.Answer]:
     """Verify a service's call and keep its reports; answers the connections to settle and what the service wants back.
 
     `reference` is the message the address was made for, `-` for an account's address. Raises Forged, Unreadable,
-    Unavailable, NoSuchConnection; `within_budget` also TooManyResults, TooManyWaiting.
+    Unavailable, NoSuchConnection; TooManyResults, TooManyWaiting and Busy, but not for what is `replayed`: the service
+    was told that we have it.
     """
     account = keeping.account(uuid.UUID(connection_uuid))
     if account is None:
         raise NoSuchConnection
     try:
-        told = _read(account, call)
+        told = _read(account, call, patient=replayed)
     except Exception:  # whatever it is, it is only said on fresh knowledge: the credentials may just have changed
         fresh = keeping.read_account(account.uuid)
         if fresh is None:
@@ -48,8 +59,8 @@ def take(
         if fresh.same_as(account):
             raise
         account = fresh
-        told = _read(account, call)
-    if within_budget:
+        told = _read(account, call, patient=replayed)
+    if not replayed:
         budget.take(account.portal_id, len(told))
     to_settle = _keep(account.pk, told, reference)
     if not account.has_reported:
@@ -58,13 +69,28 @@ def take(
     return to_settle, _answer(account, call)
 
 
-def _read(account: keeping.Account, call: contract.Call) -> list[contract.Report]:
+def _read(account: keeping.Account, call: contract.Call, *, patient: bool) -> list[contract.Report]:
     service = account.provider()
-    try:
-        service.verify(call)
-        return list(service.read_reports(call))
-    finally:
-        account.record()
+    with hold_place(service, patient=patient):
+        try:
+            service.verify(call)
+            return list(service.read_reports(call))
+        finally:
+            account.record()
+
+
+@contextmanager
+def hold_place(service: contract.Provider, *, patient: bool) -> Iterator[None]:
+    """Hold one of the few places of services that are asked back; wait for one if `patient`, else raise Busy."""
+    if not service.verifies_online:
+        yield
+    elif _online.acquire(blocking=patient):
+        try:
+            yield
+        finally:
+            _online.release()
+    else:
+        raise Busy
 
 
 def _answer(account: keeping.Account, call: contract.Call) -> contract.Answer:

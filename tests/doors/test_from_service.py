@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import uuid
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -17,10 +17,12 @@ from pytest_django import Settings
 from b24app.core import addresses, spool
 from b24app.doors import from_service
 from b24app.doors.replay import replay
-from b24app.messaging import report_budget, settling
+from b24app.messaging import report_budget, reports, settling
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.statuses import Status
+from providers.aws import Aws
 from providers.kit.errors import Forged
+from providers.kit.testing import FakeHttp, MemoryMemo
 from tests.messaging.conftest import a_portal
 
 pytestmark = pytest.mark.django_db
@@ -171,7 +173,7 @@ def test_a_replay_window_is_measured_from_the_coming_of_a_report_not_from_its_re
         "at": timezone.now().timestamp() - waited,
     }
     with nullcontext() if status else pytest.raises(Forged):
-        from_service.take(record)
+        from_service.take_kept(record)
     assert DeliveryReport.objects.count() == status
 
 
@@ -229,3 +231,27 @@ def test_what_waited_on_disk_is_taken_whatever_waits(flooded: Connection, tmp_pa
     spool.put("report", {**kept, "headers": headers, "body": base64.b64encode(body).decode()})
     assert replay() == 1
     assert DeliveryReport.objects.count() == report_budget.MOST_STRAYS + 1
+
+
+@pytest.fixture
+def online() -> Connection:
+    """An account of a service whose certificate is fetched to verify what it says."""
+    account = {"region": "eu-central-1", "access_key_id": "A", "secret_access_key": "S"}
+    return Connection.objects.create(portal=a_portal(), service="aws", title="A", account=account)
+
+
+def test_while_two_reports_wait_for_their_services_another_waits_on_disk(
+    online: Connection, message: Message, settings: Settings, tmp_path: Path
+) -> None:
+    settings.SPOOL_DIR = tmp_path
+    at = urlsplit(addresses.report(online.uuid.hex)).path
+    service = Aws(online.account, FakeHttp(), MemoryMemo())
+    places = [reports.hold_place(service, patient=False) for _ in range(reports.VERIFIED_ONLINE_AT_ONCE)]
+    with ExitStack() as held:
+        for place in places:
+            held.enter_context(place)
+        assert Client().post(at, "{}", content_type="application/json").status_code == 200
+        assert [kept.suffix for kept in spool.waiting()] == [".report"]
+        assert report(message) == 200  # of a service that is not asked
+    assert DeliveryReport.objects.count() == 1
+    assert Client().post(at, "{}", content_type="application/json").status_code == 403
