@@ -36,7 +36,8 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     """Every web process looks after its node's spool, at the latest from its first request."""
     with suppress(RuntimeError):  # no thread can be started now: this call is answered all the same
         _look_after_spool()
-    answering = _say_busy if environ.get(OVERLOADED) else _answer
+    busy = environ.get(OVERLOADED) and not environ["PATH_INFO"].startswith(_doors.PATHS)
+    answering = _say_busy if busy else _answer
     answer: Iterable[bytes] = answering(environ, start_response)
     return answer
 
@@ -47,4 +48,9 @@ def _longest_body(path: str) -> int:
 
 
 os.register_at_fork(after_in_child=_look_after_spool)
-policy = Policy(longest_body=_longest_body, reserved=_doors.PATHS, on_start=_look_after_spool)
+policy = Policy(
+    longest_body=_longest_body,
+    reserved=_doors.NEVER_REPEATED,
+    on_start=_look_after_spool,
+    exit_code=import_module("b24app.core.stopping").exit_code,
+)

@@ -15,7 +15,8 @@ django.setup(set_prefix=False)
 
 # By name, for models can be imported only from here on.
 import_module("b24app.operations.starting").check_can_start()
-_answer = import_module("b24app.doors.wsgi").Doors()
+_doors = import_module("b24app.doors.wsgi")
+_answer = _doors.Doors()
 _look_after_spool = import_module("b24app.doors.replay").keep_replaying
 import_module("providers.kit.registry").services()
 
@@ -28,4 +29,9 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     return answer
 
 
-policy = Policy(longest_body=import_module("b24app.doors.bodies").longest, on_start=_look_after_spool)
+policy = Policy(
+    longest_body=import_module("b24app.doors.bodies").longest,
+    reserved=_doors.NEVER_REPEATED,
+    on_start=_look_after_spool,
+    exit_code=import_module("b24app.core.stopping").exit_code,
+)

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 PATHS = ("/h/", "/r/", "/e/")
+NEVER_REPEATED = ("/h/", "/r/")  # and taken without waiting for anybody outside, as an event may
 
 
 class Bare(WSGIHandler):

@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+import sys
 from importlib import import_module
 from threading import Event
 from types import FrameType
@@ -17,8 +18,8 @@ UNREAD = 64 * KILOBYTE * KILOBYTE  # of an answer that its client does not read,
 LONGEST_HEAD = 16 * KILOBYTE
 
 
-def main() -> None:
-    """Serve, and end with 0 once what had come in is answered."""
+def main() -> int:
+    """Serve, and return the exit code once what had come in is answered."""
     asked = _arguments()
     module = import_module(asked.module)
     policy: Policy = getattr(module, "policy", Policy())
@@ -26,6 +27,7 @@ def main() -> None:
     asked_to_stop = _when_asked_to_stop(server)
     policy.on_start()
     server.run(until=asked_to_stop.is_set)
+    return policy.exit_code()
 
 
 def _when_asked_to_stop(server: Server) -> Event:
@@ -72,4 +74,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

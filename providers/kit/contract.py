@@ -204,7 +204,7 @@ class Provider:
     """Anything else keeps a connection of its own, in a process of its own: nobody calls `send` or `read_reports`."""
     proof: ClassVar[Proof] = Proof.SIGNED
     verifies_online: ClassVar[bool] = False
-    """Whether `verify`, `read_reports` or `answer` may ask the service something: few of those run at once."""
+    """Whether `verify` or `read_reports` may ask the service something: few of those run at once."""
     identified_by: ClassVar[tuple[str, ...]] = ()
     """Names of the fields that tell which account this is, so that nobody connects one twice."""
     repeat_window: ClassVar[timedelta] = timedelta(0)

@@ -18,7 +18,8 @@ def _longest_body(path: str) -> int:
 
 
 DEADLINES = Deadlines(head=2, request=4, idle=3, stalled=2, answer=4)
-policy = Policy(longest_body=_longest_body, reserved=(RESERVED,), deadlines=DEADLINES)
+EXIT_CODE = 7
+policy = Policy(longest_body=_longest_body, reserved=(RESERVED,), deadlines=DEADLINES, exit_code=lambda: EXIT_CODE)
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
