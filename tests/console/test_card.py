@@ -484,6 +484,16 @@ def test_a_sender_that_straightens_by_itself_needs_no_offer(portal: Portal, send
     assert "Straighten" not in counted
 
 
+@pytest.mark.parametrize("more", ["count", "straighten"])
+def test_a_text_is_still_on_the_page_when_its_last_sender_is_paused(
+    portal: Portal, sender: Sender, alice: Client, more: str
+) -> None:
+    Sender.objects.update(paused_at=timezone.now())
+    answer = alice.post(at(portal, EMMA, ALICE, more), posted(sender, text=CURLY))
+    assert answer.status_code == 200
+    assert "segment" not in words(answer)
+
+
 def test_the_address_of_a_card_with_many_numbers_is_not_too_long(portal: Portal) -> None:
     phones = tuple(Phone(f"+1202555{place:04}", "MOBILE", f"Somebody Longname {place}") for place in range(20))
     entity = Entity(DEAL, 10**9, "Я" * 100, phones)
