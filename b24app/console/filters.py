@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from b24app.console.periods import read_day
 from b24app.messaging.many import Act
 from b24app.messaging.models import Connection, Sender
 from b24app.messaging.statuses import Origin, Phase, Reason, Status
@@ -82,7 +83,7 @@ class Filters:
             employee=_user(query.get("employee", "")),
             phone=query.get("phone", "").strip()[:40],
             since=_first_day(query.get("since", "")),
-            until=_date(query.get("until", "")),
+            until=read_day(query.get("until", "")),
         )
 
     @classmethod
@@ -178,16 +179,9 @@ def _uuid(value: str) -> str:
         return ""
 
 
-def _date(value: str) -> date | None:
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        return None
-
-
 def _first_day(value: str) -> date | None:
     """The usual window is not written down, so that it goes on moving with the days."""
-    day = _date(value)
+    day = read_day(value)
     return None if day == timezone.localdate() - WINDOW else day
 
 

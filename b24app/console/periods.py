@@ -41,7 +41,7 @@ class Period:
         """
         preset = query.get("period", "")
         usual = cls.of(preset if preset in PRESETS else USUAL, today)
-        since, until = _date(query.get("since", "")), _date(query.get("until", ""))
+        since, until = read_day(query.get("since", "")), read_day(query.get("until", ""))
         if (since is None and until is None) or (since, until) == (usual.first, usual.last):
             return usual
         first, last = sorted((since or until or today, until or today))
@@ -96,9 +96,13 @@ def month_after(month: date) -> date:
     return (month + 31 * DAY).replace(day=1)
 
 
-def _date(value: str) -> date | None:
+def read_day(value: str) -> date | None:
+    """Return the day that an address names, None for none and for one that no message can be of.
+
+    A century around us is enough, and at the calendar's own ends there is no day before or after to compute with.
+    """
     try:
         found = date.fromisoformat(value)
     except ValueError:
         return None
-    return found if found.year >= 2000 else None
+    return found if 2000 <= found.year < 2100 else None
