@@ -17,8 +17,11 @@ MOST_BYTES = 5 * 1024 * 1024
 MOST_LINES = 100_000
 BOM = "\ufeff"
 LONGEST_LINE_SHOWN = 60
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA = frozenset("=+-@\t\r\n")
+# What a spreadsheet takes for the beginning of a formula, and what may end a cell before it: half of the world's
+# spreadsheets separate with a semicolon, and ask nobody. Full-width signs are folded to the others by some.
+_FORMULA, _ENDS = "=+\\-@\t\r＝＋－＠", ';,\t\r\n"'
+_BEGINNING = re.compile(f"(?:^(?=[{_FORMULA}\n])|(?<=[{_ENDS}])(?=[{_FORMULA}]))")
+_MARKED = re.compile(f"(?<=[{_ENDS}])'(?=[{_FORMULA}])")
 # A number can do no harm as one, and other systems want it as it is.
 _NUMBER = re.compile(r"\+[0-9]{1,15}")
 # Beside what the console calls them in the reader's language.
@@ -68,9 +71,9 @@ class Understood:
 
 
 def cell(value: object) -> str:
-    """A value as a cell of a CSV file that no spreadsheet computes."""
+    """A value as a cell of a CSV file that no spreadsheet computes, whatever it takes for the end of a cell."""
     text = str(value)
-    return f"'{text}" if text[:1] in _FORMULA and not _NUMBER.fullmatch(text) else text
+    return text if _NUMBER.fullmatch(text) else _BEGINNING.sub("'", text)
 
 
 def written(rows: Iterable[Sequence[object]]) -> Iterator[str]:
@@ -78,8 +81,9 @@ def written(rows: Iterable[Sequence[object]]) -> Iterator[str]:
     yield BOM
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    for row in rows:
-        writer.writerow([cell(value) for value in row])
+    for first, *others in rows:
+        # The first cell begins the line, with any separator: there a number would be the beginning of a formula.
+        writer.writerow([_BEGINNING.sub("'", str(first)), *(cell(value) for value in others)])
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
@@ -167,7 +171,7 @@ def _delimiter(first: str) -> str:
 
 def _plain(cell: str) -> str:
     """Our own files mark what looks like a formula, and spreadsheets what looks like a number, with a quote ahead."""
-    return cell.strip().removeprefix("'").strip()
+    return _MARKED.sub("", cell.strip().removeprefix("'").strip())
 
 
 def _named(cells: Sequence[str]) -> tuple[int, int] | None:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+from random import Random
 
 import pytest
 from django.conf import settings
@@ -22,11 +24,17 @@ def understood(text: str | bytes, country: str = "US") -> sheets.Understood:
         ("+1+1", "'+1+1"),
         ("-1", "'-1"),
         ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
         ("+12025550147", "+12025550147"),  # a number is no formula, and other systems want it as it is
         ("+12025550147+1", "'+12025550147+1"),
         ("asked on 3 May = no", "asked on 3 May = no"),
+        ("called;=1+1", "called;'=1+1"),
+        ("a,@SUM(A1)\t-1\r\n+2\n=3", "a,'@SUM(A1)\t'-1\r\n'+2\n'=3"),
+        ('said "=1"', 'said "\'=1"'),
+        ("＝1;＋2;－3;＠4", "'＝1;'＋2;'－3;'＠4"),
+        ("no;harm, in: 5-3", "no;harm, in: 5-3"),
+        ("two\r\nlines", "two\r\nlines"),
         ("", ""),
     ],
 )
@@ -34,11 +42,34 @@ def test_no_cell_is_a_formula(value: str, safe: str) -> None:
     assert sheets.cell(value) == safe
 
 
+def begins_a_formula(cell: str) -> bool:
+    return cell[:1] in set("=+-@\t\r＝＋－＠") and not re.fullmatch(r"\+[0-9]{1,15}", cell)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_no_cell_is_a_formula_whatever_separates_the_cells(delimiter: str) -> None:
+    """Excel separates with a semicolon in half of the world, and with what it is told."""
+    random = Random(9)  # noqa: S311 - the same texts each time
+    letters = "=+-@\t\r\n;,\"'＝＋－＠a1 "
+    texts = ["".join(random.choices(letters, k=random.randint(0, 9))) for _ in range(30_000)]
+    rows = [["+12025550147", *texts[at : at + 4], "+4915112345678"] for at in range(0, len(texts), 4)]
+    content = "".join(sheets.written(rows)).removeprefix("\ufeff")
+    cells = [cell for row in csv.reader(io.StringIO(content, newline=""), delimiter=delimiter) for cell in row]
+    assert [cell for cell in cells if begins_a_formula(cell)] == []
+    assert len(cells) >= len(rows)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "a;=1", "a,@b\t-1", 'she said "=1"', "＝1;＋2", "-", "call +1 202; 5-3"])
+def test_a_note_comes_back_as_it_was(text: str) -> None:
+    rows = [("added", "number", "note"), ("2026-11-30", "+4915112345678", text)]
+    assert understood("".join(sheets.written(rows))).numbers == {"+4915112345678": text}
+
+
 def test_what_is_written_is_read_back() -> None:
-    rows = [("number", "note"), ("+12025550147", "=1+1"), ("+12025550148", 'said "stop", twice')]
+    rows = [("id", "number", "note"), (1, "+12025550147", "=1+1"), (2, "+12025550148", 'said "stop", twice')]
     text = "".join(sheets.written(rows))
     assert text.startswith("\ufeff")
-    assert list(csv.reader(io.StringIO(text[1:])))[1] == ["+12025550147", "'=1+1"]
+    assert list(csv.reader(io.StringIO(text[1:])))[1] == ["1", "+12025550147", "'=1+1"]
     found = understood(text)
     assert found.numbers == {"+12025550147": "=1+1", "+12025550148": 'said "stop", twice'}
     assert (found.header, found.bad) == (True, [])

@@ -210,10 +210,9 @@ def test_the_list_is_saved_as_a_file_that_can_be_brought_in_again(
     assert re.fullmatch(r'attachment; filename="stop-list-\d{4}-\d\d-\d\d\.csv"', answer["Content-Disposition"])
     assert answer["Cache-Control"] == "no-store"
     lines = body.removeprefix("\ufeff").split("\r\n")
-    assert lines[0] == "number,note,source,added,user"
-    assert lines[1].startswith("+12025550148,,report,")
-    assert lines[2].startswith('+12025550147,"\'=HYPERLINK(""http://evil.example"")",hand,')
-    assert lines[2].endswith(",7")
+    assert lines[0] == "added,number,note,source,user"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\+12025550148,,report,", lines[1])
+    assert lines[2].endswith(',+12025550147,"\'=HYPERLINK(""http://evil.example"")",hand,7')
     assert lines[3:] == [""]
     preview = text(upload(alice, portal, body))
     assert "On the list already 2" in preview

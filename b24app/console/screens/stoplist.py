@@ -202,10 +202,10 @@ def file(_request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 def _rows(portal: Portal) -> Iterator[tuple[str, ...]]:
-    """Columns that our own import reads; times in UTC."""
-    yield "number", "note", "source", "added", "user"
+    """Columns that our own import reads; times in UTC. A number that begins a line would have to be marked as text."""
+    yield "added", "number", "note", "source", "user"
     for number, source, added_at, added_by, note in stoplist.everything(portal):
-        yield number, note, source, f"{added_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", str(added_by or "")
+        yield f"{added_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", number, note, source, str(added_by or "")
 
 
 urlpatterns = [
