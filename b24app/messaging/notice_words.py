@@ -9,6 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from b24app.messaging.markup import strip_links
 from b24app.messaging.models import Connection
 from b24app.messaging.notice_models import Notice, NoticeKind
 from b24app.portals.languages import to_django
@@ -63,7 +64,7 @@ def _broken(word: str, connection: Connection) -> str:
         what, todo = _("The balance at {service} is used up."), _("Top it up at {service}, then turn it on again.")
     else:
         what, todo = _("{service} does not accept the credentials any more."), _("Enter new ones.")
-    return f"{what} {todo}".format(service=service, account=_plain(connection.title))
+    return f"{what} {todo}".format(service=service, account=strip_links(connection.title))
 
 
 def _well(connection: Connection | None) -> str:
@@ -73,17 +74,12 @@ def _well(connection: Connection | None) -> str:
 
 
 def _account(connection: Connection) -> str:
-    return f"[B]{_plain(connection.title)}[/B]:"
+    return f"[B]{strip_links(connection.title)}[/B]:"
 
 
 def _service(connection: Connection) -> str:
     kind = registry.find(connection.service)
     return kind.title if kind else connection.service
-
-
-def _plain(text: str) -> str:
-    """A name that somebody chose, without what the portal would read as markup."""
-    return text.translate({ord("["): "(", ord("]"): ")"})
 
 
 def _money(amount: str, currency: str) -> str:

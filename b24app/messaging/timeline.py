@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from b24app.messaging import dead_letters
 from b24app.messaging.dead_letter_models import Kind
+from b24app.messaging.markup import strip_markup
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.statuses import Origin
 from b24app.portals import rest, scopes
@@ -75,7 +76,7 @@ def _note(portal: Portal, message: Message) -> None:
         "entityTypeId": int(owner["OWNER_TYPE_ID"]),
         "entityId": int(owner["OWNER_ID"]),
         "title": TITLE,
-        "text": f"{pretty(message.to)}: {message.sender.written(message.text)}",
+        "text": strip_markup(f"{pretty(message.to)}: {message.sender.written(message.text)}"),
         "iconCode": ICON,
     }
     if scopes.grants(portal, "crm"):

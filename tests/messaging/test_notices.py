@@ -83,6 +83,16 @@ def test_a_blocked_account_is_told_once_with_a_link_and_a_tag(alpha: SandboxPort
     assert calls(alpha) == 1
 
 
+def test_a_name_that_somebody_chose_is_neither_markup_nor_a_link(alpha: SandboxPortal, account: Connection) -> None:
+    account.title = "[URL=https://evil.example]Pay[/URL] HTTP://evil.example www.evil.example"
+    account.save(update_fields=["title"])
+    block(account)
+    notices.tell(account.portal_id)
+    told = "(URL=https: //evil.example)Pay(/URL) HTTP: //evil.example www .evil.example"
+    assert alpha.notifications[0].message.startswith(f"[B]{told}[/B]: ")
+    assert alpha.notifications[0].message.count("://") == 1  # our own
+
+
 def test_what_is_over_within_two_minutes_is_never_told(alpha: SandboxPortal, account: Connection) -> None:
     block(account, minutes=0)
     notices.tell(account.portal_id)

@@ -44,6 +44,14 @@ def test_a_note_is_written_once(alpha: SandboxPortal, live: Portal, front: Sende
     assert message.links["bindings"] == [{"OWNER_TYPE_ID": "3", "OWNER_ID": "1"}]
 
 
+def test_markup_in_a_text_is_noted_as_text(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
+    alpha.state.timeline.clear()
+    from_card(front, text="[URL=https://evil.example]Your bank[/URL] [USER=1]Boss[/USER]")
+    tasks.note(live.pk)
+    told = "+1 202-555-0147: (URL=https://evil.example)Your bank(/URL) (USER=1)Boss(/USER)"
+    assert [one.text for one in alpha.timeline] == [told]
+
+
 def test_several_are_written_in_the_order_they_were_sent(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
     alpha.state.timeline.clear()
     for text in ("one", "two", "three"):
