@@ -4,6 +4,7 @@ Nothing that arrives here is signed. Who a caller is, the OAuth server says (`po
 """
 
 import re
+from collections.abc import Callable, Mapping
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -13,13 +14,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from b24app.console import cards
+from b24app.console import cards, launch_again
+from b24app.console.errors import RETRY_AFTER, mark_busy
 from b24app.console.framed import address
 from b24app.console.languages import to_django
+from b24app.console.long_requests import hold_launch
 from b24app.console.models import Preference
 from b24app.console.shell import shell
+from b24app.core.concurrency_limit import Busy
 from b24app.messaging import bell
 from b24app.portals import entities, installation
+from b24app.portals.errors import Busy as NobodyAsked
 from b24app.portals.errors import NotOurs, PortalError, Refused
 from b24app.portals.identity import Launch, verify_launch
 from b24app.portals.tickets import LIFETIME, mint
@@ -45,37 +50,58 @@ def installer(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def card(request: HttpRequest) -> HttpResponse:
     """The tab on a CRM card. Which one is the browser's claim: the portal is asked, with the visitor's own token."""
-    if request.method != "POST":
-        return _page(request, "console/launch_outside.html")
-    try:
-        launch = verify_launch(request.GET, request.POST)
-        _begin(launch, at_installer=False)
-        entity = entities.look(
-            launch.portal, request.POST.get("AUTH_ID", ""), launch.placement, launch.placement_options
-        )
-    except NotOurs as refusal:
-        return _page(request, "console/launch_refused.html", words=refusal.words)
-    except Refused:
-        return _page(request, "console/launch_entity.html")
-    except PortalError:
-        return _page(request, "console/launch_unanswered.html")
-    signed = cards.sign(entity, launch.portal, launch.user_id)
-    return _shell(request, launch, address(launch.portal, "card", signed=signed))
+
+    def show_card(posted: Mapping[str, str]) -> HttpResponse:
+        try:
+            launch = verify_launch(request.GET, posted)
+            _begin(launch, at_installer=False)
+            token = posted.get("AUTH_ID", "")
+            entity = entities.look(launch.portal, token, launch.placement, launch.placement_options)
+        except Refused:
+            return _page(request, "console/launch_entity.html")
+        signed = cards.sign(entity, launch.portal, launch.user_id)
+        return _shell(request, launch, address(launch.portal, "card", signed=signed))
+
+    return _admit(request, show_card)
 
 
 def _enter(request: HttpRequest, *, at_installer: bool) -> HttpResponse:
+    def show_start(posted: Mapping[str, str]) -> HttpResponse:
+        launch = verify_launch(request.GET, posted)
+        start = "install" if at_installer or launch.first_time else "home"
+        # Whoever is not an administrator reads so at the installer; nothing is begun for them.
+        _begin(launch, at_installer=at_installer and launch.is_admin)
+        return _shell(request, launch, address(launch.portal, start))
+
+    return _admit(request, show_start)
+
+
+def _admit(request: HttpRequest, show: Callable[[Mapping[str, str]], HttpResponse]) -> HttpResponse:
+    """Answer a launch with what `show` makes of the posted fields, or say why not."""
     if request.method != "POST":
         return _page(request, "console/launch_outside.html")
+    posted = launch_again.read_posted(request)
     try:
-        launch = verify_launch(request.GET, request.POST)
+        with hold_launch(_claimed(posted)):
+            return show(posted)
+    except (Busy, NobodyAsked):
+        return _busy(request, **launch_again.context_of(posted))
     except NotOurs as refusal:
         return _page(request, "console/launch_refused.html", words=refusal.words)
     except PortalError:
         return _page(request, "console/launch_unanswered.html")
-    start = "install" if at_installer or launch.first_time else "home"
-    # Whoever is not an administrator reads so at the installer; nothing is begun for them.
-    _begin(launch, at_installer=at_installer and launch.is_admin)
-    return _shell(request, launch, address(launch.portal, start))
+
+
+def _claimed(posted: Mapping[str, str]) -> str:
+    """The portal that a caller names; nobody has confirmed it yet."""
+    return posted.get("member_id", "")[:64]
+
+
+def _busy(request: HttpRequest, **context: str) -> HttpResponse:
+    response = _page(request, "console/launch_busy.html", **context)
+    response.status_code = 503
+    response["Cache-Control"] = "no-store"
+    return mark_busy(request, response)
 
 
 def _begin(launch: Launch, *, at_installer: bool) -> None:
@@ -113,10 +139,14 @@ def _page(request: HttpRequest, template: str, **context: str) -> HttpResponse:
 def session(request: HttpRequest) -> JsonResponse:
     """A new page ticket for what the frame bridge knows of its user; `{"ticket": ""}` when that is no longer good.
 
-    No cookie is read and the tokens are in the body, so there is nothing another site could ride on.
+    503 asks to come again a little later. No cookie is read and the tokens are in the body, so there is nothing another
+    site could ride on.
     """
     try:
-        launch = verify_launch(request.POST, request.POST)
+        with hold_launch(_claimed(request.POST)):
+            launch = verify_launch(request.POST, request.POST)
+    except (Busy, NobodyAsked):
+        return mark_busy(request, JsonResponse({"ticket": "", "seconds": 0}, status=503))
     except (NotOurs, PortalError):
         return JsonResponse({"ticket": "", "seconds": 0})
     return JsonResponse({"ticket": _ticket(launch), "seconds": int(LIFETIME.total_seconds())})
@@ -128,8 +158,15 @@ def _ticket(launch: Launch) -> str:
 
 def reconnected(request: HttpRequest) -> HttpResponse:
     """Where the OAuth server sends an administrator back after Reconnect; opens in a window of its own."""
+    state = request.GET.get("state", "")
     try:
-        portal = installation.reconnected(request.GET.get("code", ""), request.GET.get("state", ""))
+        # Its first part names the portal; one that is not ours is refused before anybody is waited for.
+        with hold_launch(state.partition(":")[0][:200]):
+            portal = installation.reconnected(request.GET.get("code", ""), state)
+    except Busy:  # before the link was used: the same address is good a moment later
+        response = _busy(request, seconds=str(RETRY_AFTER))
+        response["Refresh"] = str(RETRY_AFTER)
+        return response
     except PortalError as refusal:
         return render(request, "console/reconnect_failed.html", {"words": refusal.words})
     bell.reconcile(portal.pk)

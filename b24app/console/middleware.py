@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
-from b24app.console.errors import resting
+from b24app.console.errors import busy, resting
 from b24app.console.languages import to_django
 from b24app.console.models import Preference
 from b24app.console.shell import shell
+from b24app.core.concurrency_limit import Busy
 from b24app.core.outage import AWAY
 from b24app.portals.errors import BadTicket
 from b24app.portals.models import Portal
@@ -62,7 +63,9 @@ class FramePolicy:
 
     @staticmethod
     def process_exception(request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """The database went away in the middle of a screen."""
+        """The database went away in the middle of a screen, or too much is going on already."""
+        if isinstance(exception, Busy):
+            return busy(request)
         return resting(request) if isinstance(exception, AWAY) else None
 
 

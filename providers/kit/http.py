@@ -276,7 +276,7 @@ class Http:
         except NotConnected as error:
             failure = Unreachable(f"{where}: {error}")
         except TimedOut:
-            failure = Uncertain(f"{where}: no answer within {timeout:g} s")
+            failure = Uncertain(f"{where}: no answer within {timeout:.2g} s")
         except Broken:
             failure = Uncertain(f"{where}: the connection broke before the answer was complete")
         else:

@@ -56,10 +56,18 @@
 
   async function admit({ AUTH_ID, AUTH_EXPIRES, MEMBER_ID, DOMAIN, PROTOCOL, LANG }) {
     const body = new URLSearchParams({ AUTH_ID, AUTH_EXPIRES, member_id: MEMBER_ID, DOMAIN, PROTOCOL, LANG });
-    const answer = await fetch(meta("session").content, { method: "POST", body, credentials: "omit" });
+    const answer = await askUntilFree(meta("session").content, { method: "POST", body, credentials: "omit" });
     const { ticket: fresh, seconds } = answer.ok ? await answer.json() : {};
     if (fresh) keep(fresh, seconds);
     return Boolean(fresh);
+  }
+
+  // Too many came at once: the server says so at once, and a moment later there is room.
+  async function askUntilFree(url, options, tries = 4) {
+    const answer = await fetch(url, options);
+    if (answer.status !== 503 || !tries) return answer;
+    await new Promise((go) => { setTimeout(go, 1500 + 3000 * Math.random()); });
+    return askUntilFree(url, options, tries - 1);
   }
 
   const given = meta("ticket");
