@@ -8,11 +8,11 @@ import redis
 from django.http import Http404
 
 from b24app.console import claims
+from b24app.console.file_downloads import SILENT_SECONDS
 from b24app.core.redis import client
 from b24app.portals.models import Portal
 
 PURPOSE = "journal"
-SILENT_SECONDS = 60  # after which nobody writes any more: a writer says something with every batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,42 +65,5 @@ def told(portal: Portal, job: str) -> Progress | None:
     return Progress(**json.loads(value)) if isinstance(value, bytes) else None
 
 
-def begin(portal: Portal, job: str) -> bool:
-    """Take the portal's place among the writers: one file at a time, so that nobody takes the threads of all others."""
-    try:
-        return bool(client().set(_writer(portal), job, nx=True, ex=SILENT_SECONDS))
-    except redis.RedisError:
-        return True
-
-
-def go_on(portal: Portal) -> None:
-    """Keep the place for another minute."""
-    try:
-        client().expire(_writer(portal), SILENT_SECONDS)
-    except redis.RedisError:
-        return
-
-
-def end(portal: Portal) -> None:
-    """Give the place back."""
-    try:
-        client().delete(_writer(portal))
-    except redis.RedisError:
-        return
-
-
-def writing(portal: Portal) -> str:
-    """The file that is being written now, "" for none."""
-    try:
-        value = client().get(_writer(portal))
-    except redis.RedisError:
-        return ""
-    return value.decode() if isinstance(value, bytes) else ""
-
-
 def _key(portal: Portal, job: str) -> str:
     return f"export:{portal.uuid.hex}:{job}"
-
-
-def _writer(portal: Portal) -> str:
-    return f"export:{portal.uuid.hex}"

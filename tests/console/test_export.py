@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from b24app.console import exports, journal_sheet, paging
 from b24app.console.exports import Claim, Progress
+from b24app.console.file_downloads import current, hold_file
 from b24app.core import sealing
 from b24app.core.redis import client as redis_client
 from b24app.messaging.models import Message, Sender
@@ -130,24 +131,27 @@ def test_a_reader_who_leaves_ends_the_file_and_the_page_says_so(
     job = sealed(there)["job"]
     response: Any = Client().get(there)
     next(iter(response.streaming_content))
-    assert exports.writing(sender.portal) == job
+    assert current(sender.portal) == job
     response._iterator.close()  # what the server does when nobody reads any more
     assert exports.told(sender.portal, job) == Progress(0, over=True)
-    assert exports.writing(sender.portal) == ""
+    assert current(sender.portal) == ""
     assert "The file was not written to its end" in words(alice.get(at(sender.portal, f"{job}/")))
 
 
 def test_one_file_of_a_portal_is_written_at_a_time(alice: Client, sender: Sender) -> None:
     factories.message(sender)
     there = address(alice, sender.portal)
-    exports.begin(sender.portal, uuid.uuid4().hex)
-    exports.tell(sender.portal, exports.writing(sender.portal), Progress(4000))
-    page = alice.get(at(sender.portal))
-    assert "4,000 messages written" in words(page)
-    assert "/file/" not in page.content.decode()
-    assert Client().get(there).status_code == 404
-    charlie = factories.portal("charlie")
-    assert "/file/" in factories.visitor(charlie).get(at(charlie)).content.decode()
+    with hold_file(sender.portal, uuid.uuid4().hex):
+        exports.tell(sender.portal, current(sender.portal), Progress(4000))
+        page = alice.get(at(sender.portal))
+        assert "4,000 messages written" in words(page)
+        assert "/file/" not in page.content.decode()
+        refused = Client().get(there)
+        assert (refused.status_code, refused["Retry-After"]) == (503, "5")
+        assert "try again in a few seconds" in words(refused)
+        charlie = factories.portal("charlie")
+        assert "/file/" in factories.visitor(charlie).get(at(charlie)).content.decode()
+    assert Client().get(there).status_code == 200
 
 
 def sealed(there: str) -> dict[str, Any]:

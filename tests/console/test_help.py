@@ -109,7 +109,7 @@ def address(client: Client, portal: Portal, reference: str = "") -> str:
 def taken(client: Client, portal: Portal, reference: str = "") -> Any:
     response = Client().get(address(client, portal, reference))
     assert response["Content-Disposition"].startswith('attachment; filename="message-')
-    return json.loads(response.content)
+    return json.loads(response.getvalue())
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def sentinels(message: Message) -> list[Sentinel]:
 
 
 def test_no_secret_number_or_text_is_in_the_file(alice: Client, sender: Sender, leaky: Message) -> None:
-    content = Client().get(address(alice, sender.portal, leaky.reference.hex)).content
+    content = Client().get(address(alice, sender.portal, leaky.reference.hex)).getvalue()
     search = Search(sentinels(leaky))
     everything = json.dumps([*Exchange.objects.values_list("request", "path"), leaky.detail], ensure_ascii=False)
     assert len(search.names(everything.encode())) > 15  # they were there to be struck

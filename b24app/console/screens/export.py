@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -11,8 +11,9 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console import exports, journal_sheet, sheets
+from b24app.console import exports, file_downloads, journal_sheet, sheets
 from b24app.console.exports import Claim, Progress
+from b24app.console.file_downloads import send_file
 from b24app.console.filters import Filters
 from b24app.console.framed import FramedRequest, admin_only
 from b24app.console.journal_sheet import Words
@@ -25,8 +26,10 @@ from b24app.portals.models import Portal
 @require_safe
 def export(request: FramedRequest) -> HttpResponse:
     """Begin a file, or show the one that is being written."""
-    if job := exports.writing(request.portal):
-        progress = exports.told(request.portal, job) or Progress(0)
+    if job := file_downloads.current(request.portal):
+        progress = exports.told(request.portal, job)
+        if progress is None:  # a file of another kind
+            return file_downloads.ask_to_wait()
         return render(request, "console/journal/export.html", {"job": job, "progress": progress})
     new = uuid.uuid4().hex
     exports.tell(request.portal, new, Progress(0))
@@ -59,20 +62,21 @@ def take(request: FramedRequest, job: str) -> HttpResponse:
 
 
 @require_safe
-def file(_request: HttpRequest, token: str) -> HttpResponseBase:
+def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """The messages as CSV, for a minute after they were asked for."""
     claim = Claim.opened(token)
     portal = get_object_or_404(Portal, uuid=uuid.UUID(claim.portal), uninstalled_at=None)
-    if not exports.begin(portal, claim.job):
-        raise Http404
     with timezone.override(portal.zone):
         found = search(portal, Filters.of(claim.filters))
     words = Words.of(portal, claim.language)
-    response = StreamingHttpResponse(_written(found, words, claim.job), content_type="text/csv; charset=utf-8")
-    name = f"messages-{timezone.localdate(timezone=portal.zone):%Y-%m-%d}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return send_file(
+        request,
+        portal,
+        lambda: _written(found, words, claim.job),
+        name=f"messages-{timezone.localdate(timezone=portal.zone):%Y-%m-%d}.csv",
+        content_type="text/csv; charset=utf-8",
+        job=claim.job,
+    )
 
 
 def _written(found: Search, words: Words, job: str) -> Iterator[str]:
@@ -83,7 +87,6 @@ def _written(found: Search, words: Words, job: str) -> Iterator[str]:
         nonlocal count
         count = rows
         exports.tell(portal, job, Progress(rows))
-        exports.go_on(portal)
 
     whole = False
     try:
@@ -91,7 +94,6 @@ def _written(found: Search, words: Words, job: str) -> Iterator[str]:
         whole = True
     finally:
         exports.tell(portal, job, Progress(count, over=True, whole=whole))
-        exports.end(portal)
 
 
 urlpatterns = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, retarget
 
-from b24app.console import sheets
+from b24app.console import file_downloads, sheets
+from b24app.console.file_downloads import send_file
 from b24app.console.framed import FramedRequest, admin_only
 from b24app.core import sealing
 from b24app.messaging import bell, forgetting, stoplist
@@ -135,6 +136,8 @@ def take(request: FramedRequest) -> HttpResponse:
     shape = request.POST.get("shape", "")
     if not form.is_valid() or shape not in SHAPES:
         return render(request, "console/settings/person.html", {"person": form})
+    if file_downloads.current(request.portal):
+        return file_downloads.ask_to_wait()
     claim = {
         "for": PURPOSE,
         "portal": request.portal.uuid.hex,
@@ -147,7 +150,7 @@ def take(request: FramedRequest) -> HttpResponse:
 
 
 @require_safe
-def file(_request: HttpRequest, token: str) -> HttpResponseBase:
+def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """All that is kept of a number, for a minute after it was asked for."""
     try:
         claim = json.loads(sealing.unseal(token.encode()))
@@ -160,10 +163,13 @@ def file(_request: HttpRequest, token: str) -> HttpResponseBase:
     stopped = stoplist.entry(portal, number)
     told = forgetting.everything(portal, number)
     body = sheets.written(_rows(told, stopped)) if shape == "csv" else _json(number, told, stopped)
-    response = StreamingHttpResponse(body, content_type=SHAPES[shape])
-    response["Content-Disposition"] = f'attachment; filename="personal-data.{shape}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return send_file(
+        request,
+        portal,
+        lambda: sheets.gathered(body),
+        name=f"personal-data.{shape}",
+        content_type=SHAPES[shape],
+    )
 
 
 def _rows(told: Iterator[Told], stopped: StoppedNumber | None) -> Iterator[tuple[object, ...]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.core import signing
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils import timezone, translation
@@ -16,8 +16,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console import locales, pictures, sheets
+from b24app.console import file_downloads, locales, pictures, sheets
 from b24app.console.explanations import Explained, of_reason, service_title
+from b24app.console.file_downloads import send_file
 from b24app.console.filters import SOURCES, Filters
 from b24app.console.framed import FramedRequest, address, admin_only, show
 from b24app.console.people import People
@@ -167,6 +168,8 @@ def take(request: FramedRequest, what: str) -> HttpResponse:
     """Send the page to an address that answers with the file: a download cannot carry a ticket."""
     if what not in {DAYS, LINES}:
         raise Http404
+    if file_downloads.current(request.portal):
+        return file_downloads.ask_to_wait()
     asked = Asked.read(request.GET.dict(), timezone.localdate())
     days = {"since": asked.period.first.isoformat(), "until": asked.period.last.isoformat()}
     order = [request.portal.uuid.hex, what, {**asked.values, **days}, translation.get_language()]
@@ -175,7 +178,7 @@ def take(request: FramedRequest, what: str) -> HttpResponse:
 
 
 @require_safe
-def file(_request: HttpRequest, token: str) -> HttpResponseBase:
+def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """The days or the breakdown as CSV, for a minute after it was asked for."""
     try:
         portal, what, query, language = signing.loads(token, salt=DOWNLOAD_SALT, max_age=DOWNLOAD_SECONDS)
@@ -183,13 +186,14 @@ def file(_request: HttpRequest, token: str) -> HttpResponseBase:
         raise Http404 from None
     found = get_object_or_404(Portal, uuid=uuid.UUID(portal), uninstalled_at=None)
     asked = Asked.read(query, timezone.localdate(timezone=found.zone))
-    with translation.override(language):
-        rows = list(_day_rows(found, asked) if what == DAYS else _line_rows(found, asked))
-    response = StreamingHttpResponse(sheets.written(rows), content_type="text/csv; charset=utf-8")
+
+    def make() -> Iterator[str]:
+        with translation.override(language):
+            rows = list(_day_rows(found, asked) if what == DAYS else _line_rows(found, asked))
+        return sheets.gathered(sheets.written(rows))
+
     name = f"{DAYS if what == DAYS else asked.by}-{asked.period.first}-{asked.period.last}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return send_file(request, found, make, name=name, content_type="text/csv; charset=utf-8")
 
 
 def _day_rows(portal: Portal, asked: Asked) -> Iterator[Sequence[object]]:

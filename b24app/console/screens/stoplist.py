@@ -11,7 +11,7 @@ from django import forms
 from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -21,9 +21,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console import sheets
+from b24app.console import file_downloads, sheets
+from b24app.console.file_downloads import send_file
 from b24app.console.filters import by_number
 from b24app.console.framed import FramedRequest, admin_only, go, show
+from b24app.console.long_requests import long_post
 from b24app.console.people import People
 from b24app.messaging import stoplist
 from b24app.messaging.guard_models import StoppedNumber, StopSource
@@ -133,6 +135,7 @@ def remove(request: FramedRequest, entry: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post()
 def bring(request: FramedRequest) -> HttpResponse:
     """Say what was understood of a file; when the very same file is confirmed, keep it.
 
@@ -182,23 +185,27 @@ def _digest(file: IO[bytes]) -> str:
 @require_safe
 def take(request: FramedRequest) -> HttpResponse:
     """Send the page to an address that answers with the file: a download cannot carry a ticket."""
+    if file_downloads.current(request.portal):
+        return file_downloads.ask_to_wait()
     token = signing.dumps(request.portal.uuid.hex, salt=DOWNLOAD_SALT)
     return HttpResponseClientRedirect(reverse("stoplist-file", kwargs={"token": token}))
 
 
 @require_safe
-def file(_request: HttpRequest, token: str) -> HttpResponseBase:
+def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """The whole list as CSV, for a minute after it was asked for."""
     try:
         portal = uuid.UUID(signing.loads(token, salt=DOWNLOAD_SALT, max_age=DOWNLOAD_SECONDS))
     except (signing.BadSignature, ValueError):
         raise Http404 from None
     found = get_object_or_404(Portal, uuid=portal, uninstalled_at=None)
-    response = StreamingHttpResponse(sheets.written(_rows(found)), content_type="text/csv; charset=utf-8")
-    name = f"stop-list-{timezone.localdate(timezone=found.zone):%Y-%m-%d}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return send_file(
+        request,
+        found,
+        lambda: sheets.gathered(sheets.written(_rows(found))),
+        name=f"stop-list-{timezone.localdate(timezone=found.zone):%Y-%m-%d}.csv",
+        content_type="text/csv; charset=utf-8",
+    )
 
 
 def _rows(portal: Portal) -> Iterator[tuple[str, ...]]:

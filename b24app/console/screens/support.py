@@ -3,14 +3,15 @@
 import json
 import uuid
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console import claims
+from b24app.console import claims, file_downloads
+from b24app.console.file_downloads import send_file
 from b24app.console.framed import FramedRequest, admin_only
 from b24app.console.traces import trace
 from b24app.messaging.models import NEWEST_FIRST, Message
@@ -29,6 +30,8 @@ def support(request: FramedRequest) -> HttpResponse:
     if found is None:
         trouble = _("The portal has no message with this reference.") if written else _("No message went wrong.")
         return render(request, "console/help/support.html", {"trouble": trouble, "reference": written})
+    if file_downloads.current(request.portal):
+        return file_downloads.ask_to_wait()
     said = {
         "portal": request.portal.uuid.hex,
         "user": request.visitor.user_id,
@@ -55,7 +58,7 @@ def _latest(portal: Portal) -> uuid.UUID | None:
 
 
 @require_safe
-def file(_request: HttpRequest, token: str) -> HttpResponse:
+def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """The trace as JSON, for a minute after it was asked for."""
     said = claims.opened(PURPOSE, token)
     try:
@@ -64,11 +67,13 @@ def file(_request: HttpRequest, token: str) -> HttpResponse:
         raise Http404 from None
     mine = Message.objects.filter(portal__uuid=portal, portal__uninstalled_at=None)
     found = get_object_or_404(mine.select_related("portal", "sender", "connection", "resend_of"), reference=reference)
-    content = json.dumps(trace(found), indent=2, ensure_ascii=False)
-    response = HttpResponse(content, content_type="application/json; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="message-{reference.hex}.json"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return send_file(
+        request,
+        found.portal,
+        lambda: [json.dumps(trace(found), indent=2, ensure_ascii=False)],
+        name=f"message-{reference.hex}.json",
+        content_type="application/json; charset=utf-8",
+    )
 
 
 urlpatterns = [path("help/support/", support, name="support")]
