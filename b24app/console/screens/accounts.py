@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from b24app.console.explanations import of_block, of_check, of_twin
 from b24app.console.forms import AccountForm
 from b24app.console.framed import FramedRequest, admin_only, go, show, with_toast
+from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.offers import Offer, set_up
 from b24app.console.refusals import of_portal
 from b24app.messaging import bell, connections, pausing, reports, senders
@@ -30,6 +31,7 @@ def account_or_404(request: FramedRequest, connection: uuid.UUID) -> Connection:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post()
 def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Enter other credentials. They are checked before they replace the saved ones; blank secrets stay as they are."""
     found = account_or_404(request, connection)
@@ -65,6 +67,7 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post()
 def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Say what it would cost, then stop sending; what comes meanwhile waits."""
     found = account_or_404(request, connection)
@@ -80,6 +83,7 @@ def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_POST
+@long_post()
 def resume(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Send again, first what has been waiting."""
     found = account_or_404(request, connection)
@@ -93,6 +97,7 @@ def resume(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post(LONGEST_SECONDS)
 def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Ask in place, then take its senders out of the portal and forget the credentials."""
     found = account_or_404(request, connection)

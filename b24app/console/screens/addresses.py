@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from b24app.console.framed import FramedRequest, admin_only, go
+from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.refusals import of_portal, of_refusal
 from b24app.messaging import bell, senders
 from b24app.messaging.models import Sender, SenderState
@@ -17,6 +18,7 @@ from b24app.portals.errors import PortalError
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post()
 def renew_one(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Ask in place, then give one sender a new address and tell the portal."""
     found = get_object_or_404(Sender, portal=request.portal, uuid=sender, state__in=senders.WANTED)
@@ -36,6 +38,7 @@ def renew_one(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post(LONGEST_SECONDS)
 def renew_all(request: FramedRequest) -> HttpResponse:
     """Ask in place, then give every sender a new address and tell the portal."""
     if request.method != "POST":

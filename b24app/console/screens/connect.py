@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from b24app.console.explanations import of_check, of_limit, of_twin
 from b24app.console.forms import AccountForm
 from b24app.console.framed import FramedRequest, admin_only, go, show
+from b24app.console.long_requests import long_post
 from b24app.console.offers import Offer, needs_address, set_up
 from b24app.journal.models import Exchange
 from b24app.messaging import connections
@@ -106,6 +107,7 @@ def offered_service(code: str) -> type[Provider]:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post()
 def credentials(request: FramedRequest, service: str) -> HttpResponse:
     """Enter and check the credentials; the connection exists from the good check on, and nothing is kept before."""
     kind = offered_service(service)

@@ -10,7 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from b24app.console.framed import FramedRequest, admin_only, show
+from b24app.console.long_requests import LONGEST_SECONDS, hold_page
 from b24app.console.refusals import of_portal
+from b24app.core.concurrency_limit import Busy
 from b24app.messaging import senders
 from b24app.portals import installation, place, placements
 from b24app.portals.errors import PortalError, Refused
@@ -53,13 +55,27 @@ def install(request: FramedRequest) -> HttpResponse:
     """The list of steps, which begins by itself; for others than administrators a kind word."""
     if not request.visitor.is_admin:
         return show(request, "console/install_not_admin.html")
+    return _begin(request)
+
+
+def _begin(request: FramedRequest, *, later: bool = False) -> HttpResponse:
+    """The list of steps, which begins by itself, at once or a little `later`."""
     steps = [{"title": step.title, "state": "done" if step.do is None else "now"} for step in STEPS]
-    return show(request, "console/install.html", {"steps": steps, "is_running": True})
+    return show(request, "console/install.html", {"steps": steps, "is_running": True, "later": later})
 
 
 @require_POST
 @admin_only
 def run(request: FramedRequest) -> HttpResponse:
+    """Do the steps, now or as soon as there is room for it."""
+    try:
+        with hold_page(request.portal, seconds=LONGEST_SECONDS):
+            return _run(request)
+    except Busy:
+        return _begin(request, later=True)
+
+
+def _run(request: FramedRequest) -> HttpResponse:
     """Do the steps in order; the first that fails ends the row, and all can be done again: they do no harm twice."""
     outcome: list[dict[str, object]] = []
     failure: PortalError | None = None

@@ -8,6 +8,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.framed import FramedRequest, admin_only, go, show
+from b24app.console.long_requests import long_post
 from b24app.console.rule_forms import LimitsForm
 from b24app.messaging import bell, pausing
 from b24app.messaging.guard_models import Rules
@@ -22,6 +23,7 @@ def rules_of(portal: Portal) -> Rules:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post()
 def limits(request: FramedRequest) -> HttpResponse:
     """Show the form, or save it and look again at what the old rules held."""
     form = LimitsForm.of(rules_of(request.portal), request.POST if request.method == "POST" else None)
@@ -36,6 +38,7 @@ def limits(request: FramedRequest) -> HttpResponse:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post()
 def pause(request: FramedRequest) -> HttpResponse:
     """Say what it would cost, then stop all sending; what comes meanwhile waits."""
     if request.method != "POST":
@@ -49,6 +52,7 @@ def pause(request: FramedRequest) -> HttpResponse:
 
 @admin_only
 @require_POST
+@long_post()
 def resume(request: FramedRequest) -> HttpResponse:
     """Send again, first what has been waiting."""
     waited = pausing.resume_portal(request.portal)

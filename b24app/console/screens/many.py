@@ -15,6 +15,8 @@ from b24app.console import jobs
 from b24app.console.filters import Filters
 from b24app.console.framed import FramedRequest, address, admin_only, with_toast
 from b24app.console.jobs import BadJob, Job
+from b24app.console.long_requests import hold_page
+from b24app.core.concurrency_limit import Busy
 from b24app.messaging import bell
 from b24app.messaging.many import Act, Done, open_to
 from b24app.messaging.models import Message
@@ -45,6 +47,14 @@ def many(request: FramedRequest) -> HttpResponse:
         job = _job(request)
     except ValueError:
         return render(request, "console/journal/bulk.html", bar(request, _query(request), []))
+    try:
+        with hold_page(request.portal):
+            return _step(request, job)
+    except Busy:  # the page comes again for the very same step
+        return render(request, "console/journal/many.html", {**_asking(request, job), "later": True})
+
+
+def _step(request: FramedRequest, job: Job) -> HttpResponse:
     if not job.sure:
         return render(request, "console/journal/many.html", _asking(request, jobs.counted(job, request.portal)))
     return _work(request, job)

@@ -15,8 +15,10 @@ from b24app.console.explanations import Explained
 from b24app.console.forms import SenderForm
 from b24app.console.framed import FramedRequest, address, admin_only, go, show
 from b24app.console.languages import FRAME_CODES
+from b24app.console.long_requests import hold_page, long_post
 from b24app.console.offers import Offer, needs_address, set_up
 from b24app.console.registration import save_and_register
+from b24app.core.concurrency_limit import Busy
 from b24app.messaging import bell, connections, pausing
 from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
 from providers.kit import registry
@@ -29,6 +31,7 @@ MOST_OFFERED = 200
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post()
 def new(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Another sender of an account; the first one ends the road to a first message."""
     mine = Connection.objects.exclude(state=ConnectionState.REMOVED)
@@ -38,6 +41,7 @@ def new(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post()
 def edit(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Rename a sender or sign its messages otherwise; its code never changes."""
     mine = Sender.objects.select_related("connection").exclude(state=SenderState.REMOVED)
@@ -121,8 +125,9 @@ def _form(service: type[Provider], sender: Sender, data: Any = None, *, offered:
 def _offered(connection: Connection) -> list[str]:
     """What the account may send from; a service that cannot be asked now leaves a plain box."""
     try:
-        return connections.senders_at(connection.service, connection.account, connection.portal)[:MOST_OFFERED]
-    except SmsError:
+        with hold_page(connection.portal):
+            return connections.senders_at(connection.service, connection.account, connection.portal)[:MOST_OFFERED]
+    except (SmsError, Busy):
         return []
 
 

@@ -16,6 +16,7 @@ from b24app.console import registration
 from b24app.console.explanations import Explained, of_block, service_title
 from b24app.console.filters import WINDOW
 from b24app.console.framed import FramedRequest, admin_only, go, show, with_toast
+from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.refusals import of_portal, of_refusal
 from b24app.console.screens import accounts, addresses, sender_form
 from b24app.messaging import bell, pausing, senders
@@ -88,6 +89,7 @@ def _sender_or_404(request: FramedRequest, sender: uuid.UUID) -> Sender:
 
 @admin_only
 @require_POST
+@long_post()
 def register(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Ask the portal once more, also for a removed sender: it comes back under its old code."""
     found = _sender_or_404(request, sender)
@@ -99,6 +101,7 @@ def register(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post()
 def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Ask in place, then take the sender out of the portal's menu."""
     found = _sender_or_404(request, sender)
@@ -117,6 +120,7 @@ def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
+@long_post()
 def pause(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Say what it would cost, then stop sending with this sender; what comes meanwhile waits."""
     found = _sender_or_404(request, sender)
@@ -131,6 +135,7 @@ def pause(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_POST
+@long_post()
 def resume(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Send with it again, first what has been waiting."""
     found = _sender_or_404(request, sender)
@@ -150,6 +155,7 @@ def _used(sender: Sender) -> int:
 
 @admin_only
 @require_POST
+@long_post(LONGEST_SECONDS)
 def compare(request: FramedRequest) -> HttpResponse:
     """Make the portal's list equal to ours now."""
     try:
