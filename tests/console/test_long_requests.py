@@ -139,6 +139,7 @@ def walk(world: World, client: Client) -> Iterator[tuple[str, str, Callable[[], 
 @contextmanager
 def places_taken(portal: Portal) -> Iterator[None]:
     with ExitStack() as held:
+        held.enter_context(FILES.hold(portal.uuid.hex))
         for _ in range(PAGES.per_tenant):
             held.enter_context(hold_page(portal))
         yield

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import time
 from random import Random
 
 import pytest
@@ -149,12 +150,30 @@ def test_what_a_spreadsheet_made_of_a_number_is_not_taken_for_one() -> None:
     [
         (b"PK\x03\x04\0\0", "This is not a text file."),
         (b"1" * (sheets.MOST_BYTES + 1), "The file is larger than 5 MB"),
-        (b"\n" * (sheets.MOST_LINES + 1), "The file has more than 100000 lines"),
+        (b"\n" * (sheets.MOST_LINES + 1), "The file has more than 50000 lines. Divide it"),
     ],
 )
 def test_a_file_that_cannot_be_one_is_refused(content: bytes, words: str) -> None:
     with pytest.raises(sheets.BadFile, match=words):
         understood(content)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["+7" + "/" * 100 + "9" * 100, "+7" + "/" * 20 + "9" * 18, "1" * 250, "1 " * 20, "+1202555" + " x1" * 80],
+    ids=lambda line: line[:9],
+)
+def test_lines_that_want_to_take_long_do_not(line: str) -> None:
+    content = f"{line}\n".encode() * min(sheets.MOST_LINES, sheets.MOST_BYTES // (len(line) + 1))
+    started = time.thread_time()
+    found = understood(content)
+    assert time.thread_time() - started < 8
+    assert (len(found.bad), found.numbers) == (content.count(b"\n"), {})
+
+
+def test_what_no_column_holds_is_left_out_of_a_note() -> None:
+    found = understood("+12025550147;said\0 so\n".encode("utf-16"))
+    assert found.numbers == {"+12025550147": "said so"}
 
 
 def test_line_numbers_in_short() -> None:

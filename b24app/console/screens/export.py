@@ -90,7 +90,7 @@ def _written(found: Search, words: Words, job: str) -> Iterator[str]:
 
     whole = False
     try:
-        yield from sheets.gathered(sheets.written(journal_sheet.rows(found, words, told)))
+        yield from sheets.written(journal_sheet.rows(found, words, told))
         whole = True
     finally:
         exports.tell(portal, job, Progress(count, over=True, whole=whole))

@@ -162,11 +162,11 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     number, shape = str(claim["number"]), str(claim["shape"])
     stopped = stoplist.entry(portal, number)
     told = forgetting.everything(portal, number)
-    body = sheets.written(_rows(told, stopped)) if shape == "csv" else _json(number, told, stopped)
+    body = sheets.written(_rows(told, stopped)) if shape == "csv" else sheets.gathered(_json(number, told, stopped))
     return send_file(
         request,
         portal,
-        lambda: sheets.gathered(body),
+        lambda: body,
         name=f"personal-data.{shape}",
         content_type=SHAPES[shape],
     )

@@ -190,7 +190,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     def make() -> Iterator[str]:
         with translation.override(language):
             rows = list(_day_rows(found, asked) if what == DAYS else _line_rows(found, asked))
-        return sheets.gathered(sheets.written(rows))
+        return sheets.written(rows)
 
     name = f"{DAYS if what == DAYS else asked.by}-{asked.period.first}-{asked.period.last}.csv"
     return send_file(request, found, make, name=name, content_type="text/csv; charset=utf-8")

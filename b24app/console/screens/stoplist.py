@@ -25,7 +25,7 @@ from b24app.console import file_downloads, sheets
 from b24app.console.file_downloads import send_file
 from b24app.console.filters import by_number
 from b24app.console.framed import FramedRequest, admin_only, go, show
-from b24app.console.long_requests import long_post
+from b24app.console.long_requests import FILES
 from b24app.console.people import People
 from b24app.messaging import stoplist
 from b24app.messaging.guard_models import StoppedNumber, StopSource
@@ -135,7 +135,6 @@ def remove(request: FramedRequest, entry: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
-@long_post()
 def bring(request: FramedRequest) -> HttpResponse:
     """Say what was understood of a file; when the very same file is confirmed, keep it.
 
@@ -143,6 +142,11 @@ def bring(request: FramedRequest) -> HttpResponse:
     """
     if request.method != "POST":
         return show(request, "console/stoplist/bring.html")
+    with FILES.hold(request.portal.uuid.hex):
+        return _bring(request)
+
+
+def _bring(request: FramedRequest) -> HttpResponse:
     # Before anything of it is read: Django would write all of it to a disk first.
     too_large = int(request.headers.get("Content-Length") or 0) > sheets.MOST_BYTES + FORM_AROUND
     file = None if too_large else request.FILES.get("file")
@@ -160,7 +164,7 @@ def bring(request: FramedRequest) -> HttpResponse:
         new = stoplist.add(request.portal, found.numbers, StopSource.FILE, request.visitor.user_id)
         words = ngettext("{count} number added.", "{count} numbers added.", new).format(count=new)
         return go(request, "stoplist", toast=words)
-    there = len(stoplist.known(request.portal, list(found.numbers)))
+    there = stoplist.count_known(request.portal, list(found.numbers))
     context = {
         "found": found,
         "new": len(found.numbers) - there,
@@ -202,7 +206,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     return send_file(
         request,
         found,
-        lambda: sheets.gathered(sheets.written(_rows(found))),
+        lambda: sheets.written(_rows(found)),
         name=f"stop-list-{timezone.localdate(timezone=found.zone):%Y-%m-%d}.csv",
         content_type="text/csv; charset=utf-8",
     )
