@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --strip-extras --quiet
 
-.PHONY: run demo test chaos browser screenshots interop bench lint lock clean
+.PHONY: run demo build test procfile chaos browser screenshots interop bench lint lock clean
 
 run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
 	@$(BIN)/python -m b24app.operations.local run
@@ -12,9 +12,16 @@ run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
 demo: .venv/installed ## One message all the way, without a browser
 	@$(BIN)/python -m b24app.operations.local demo
 
+build: .venv/installed ## Translations and static files, for production; the Procfile's own line
+	@$(BIN)/python -m b24app.operations.build
+
 test: .venv/installed ## Every test but the browser's
 	@echo "test: pytest on private stores"
 	@$(BIN)/python -m pytest -q -n 4
+
+procfile: .venv/installed ## The Procfile word by word from requirements.txt alone, restarted under load; RESTARTS=200 for long
+	@echo "procfile: requirements.txt alone, restarts under load"
+	@$(BIN)/python -m pytest -q -m system tests/system
 
 chaos: .venv/installed ## Faults under load, then the books; ARGS="--seed 7 --minutes 30", or --brief as in the tests
 	@echo "chaos: seeded faults under load"

@@ -74,19 +74,23 @@ def _prepare(supervisor: Supervisor, say: Callable[[str], None]) -> None:
 
 
 def _serve(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str], None]) -> None:
-    app = f"http://127.0.0.1:{ports.app}"
-    sandbox = ["-m", "b24app.sandbox", "--http", str(ports.portal), "--tls", str(ports.tls), "--sms", str(ports.sms)]
     say("starting the sandbox portal and SMS service")
-    supervisor.start(
-        "sandbox",
-        [*sandbox, "--state", local / "sandbox", "--app", app],
-        ready=lambda: _says_ready(supervisor.log("sandbox")),
-    )
+    start_sandbox(supervisor, local, ports)
     say("starting the application: web, worker, smpp, beat")
     start_worker(supervisor)
     start_smpp(supervisor)
     start_beat(supervisor)
     start_web(supervisor, ports.app)
+
+
+def start_sandbox(supervisor: Supervisor, local: Path, ports: Ports) -> None:
+    """Start the sandbox portal and SMS service, and wait until they answer; their state is kept in `local`."""
+    sandbox = ["-m", "b24app.sandbox", "--http", str(ports.portal), "--tls", str(ports.tls), "--sms", str(ports.sms)]
+    supervisor.start(
+        "sandbox",
+        [*sandbox, "--state", local / "sandbox", "--app", f"http://127.0.0.1:{ports.app}"],
+        ready=lambda: _says_ready(supervisor.log("sandbox")),
+    )
 
 
 def start_web(supervisor: Supervisor, port: int, name: str = "web", *, wait: bool = True) -> None:
