@@ -19,7 +19,7 @@ from providers.kit.contract import Accepted, Call, Proof, Provider, Report, Repo
 from providers.kit.errors import AccountBlocked, Forged, Rejected
 from providers.kit.fields import BadField, Choice, Secret, Step, Text, Url
 from providers.kit.http import Reply
-from providers.kit.outline import HIDDEN, PLACEHOLDER, is_usual, outline, outline_path, written_words
+from providers.kit.outline import HIDDEN, PLACEHOLDER, find_key, is_usual, outline, outline_path, written_words
 from providers.kit.reply import dig
 from providers.kit.words import _
 
@@ -43,14 +43,6 @@ _TYPES = {
     "text": "text/plain; charset=utf-8",
 }
 _HARMLESS_TYPES = {*_TYPES.values(), "application/xml", "text/xml", "text/plain", "text/csv", "application/soap+xml"}
-_SECRET_NAME = re.compile(
-    r"(x[-_]?)?(((api|app|access|auth|secret|private|client|user|account|sms)[-_]?)?"
-    r"(key|token|secret|password|passwd|passwort|passphrase|pass|pwd|psw|pin)|auth|authorization|credentials?)",
-    re.IGNORECASE,
-)
-_NAMED = re.compile(r"""(?<![\w.-])(?P<name>[\w.-]+)(?=["']?\s*(?:[=:]|>)\s*["']?(?P<value>[^"'&<>,;\n]*))""")
-_SCHEMES = {"", "basic", "bearer", "token", "key", "apikey", "app", "digest", "true", "false", "null"}
-_LONG_WORD = re.compile(r"(?<![\w.~+-])(?=[\w.~+-]*[0-9])(?=[\w.~+-]*[A-Za-z])[\w.~+-]{20,}")
 
 
 def _check_names(template: str) -> None:
@@ -239,8 +231,8 @@ class OwnGateway(Provider):
         """Where a key seems to be written out instead of {password}, which alone is kept encrypted."""
         templates = {name: account.get(name, "") for name in ("url", "headers", "body")}
         filled_in = account.get("login", "template") != "template" or "{password}" in "".join(templates.values())
-        found = {name: _find_key(template, alone=not filled_in) for name, template in templates.items()}
-        return {name: BadField(_MOVE_IT, key=_shortened(key)) for name, key in found.items() if key}
+        found = {name: find_key(template, alone=not filled_in) for name, template in templates.items()}
+        return {name: BadField(_MOVE_IT, key=f"{key[:3]}…") for name, key in found.items() if key}
 
     @classmethod
     def preview(cls, account: Mapping[str, str], sms: Sms) -> str:
@@ -401,29 +393,6 @@ def _outline(account: Mapping[str, str]) -> str:
     if "content-type:" not in account["headers"].lower():
         lines.append(f"Content-Type: {_TYPES[account['content']]}")
     return "\n".join([*lines, "", outline(account["body"])])
-
-
-def _find_key(template: str, *, alone: bool) -> str:
-    """Return what seems to be a key in a template, "" where nothing does: what stands behind a telling name.
-
-    `alone` says that no password is filled in anywhere: then a long word of letters and digits is one too.
-    """
-    template = template.partition("://")[2] if template.startswith("http") else template
-    for found in _NAMED.finditer(template):
-        if not _SECRET_NAME.fullmatch(found["name"]):
-            continue
-        written = PLACEHOLDER.sub(" ", found["value"]).strip()
-        holds = "{password}" in found["value"] or "{username}" in found["value"]
-        words = {word.strip("]}") for word in written.lower().split()} - _SCHEMES
-        if words and not holds and written[0] not in "{[":
-            return written
-    long = _LONG_WORD.search(PLACEHOLDER.sub(" ", template)) if alone else None
-    return long[0] if long else ""
-
-
-def _shortened(key: str) -> str:
-    """Enough of a key for the person who has just written it to find it."""
-    return f"{key[:3]}…"
 
 
 def _written_out(account: Mapping[str, str]) -> list[str]:

@@ -5,7 +5,7 @@ import copy
 import socket
 import ssl
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.client import HTTPException
@@ -115,7 +115,7 @@ class Http:
         record: Callable[[Exchange], None],
         *,
         secrets: Iterable[str] = (),
-        words: Container[str] = frozenset(),
+        words: frozenset[str] = frozenset(),
         private_networks: Sequence[str] = (),
         proxy: str = "",
         verify: str | bool = True,

@@ -31,7 +31,16 @@ USUAL = frozenset(
 """Words of requests for messages, in lower case and without hyphens and underscores."""
 SHORTEST_WORD, SHORTEST_NUMBER = 3, 4
 PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
+_SECRET_NAME = re.compile(
+    r"(x[-_]?)?(((api|app|access|auth|secret|private|client|user|account|sms)[-_]?)?"
+    r"(key|token|secret|password|passwd|passwort|passphrase|pass|pwd|psw|pin)|auth|authorization|credentials?)",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(r"""(?<![\w.-])(?P<name>[\w.-]+)(?=["']?\s*(?:[=:]|>)\s*["']?(?P<value>[^"'&<>,;\n]*))""")
+_SCHEMES = {"", "basic", "bearer", "token", "key", "apikey", "app", "digest", "true", "false", "null"}
+_LONG_WORD = re.compile(r"(?<![\w.~+-])(?=[\w.~+-]*[0-9])(?=[\w.~+-]*[A-Za-z])[\w.~+-]{20,}")
 _RUN = re.compile(r"[^\s/?&=:,;{}\[\]\"'<>|]+")
+_NAMES = re.compile(r"[\"']?\s*[:=]")
 _ALONE = re.compile(r"[^\W_]+")
 
 
@@ -63,6 +72,25 @@ def written_words(templates: Iterable[str]) -> Iterator[str]:
                 yield word.lower()
 
 
+def find_key(template: str, *, alone: bool) -> str:
+    """Return what seems to be a key that was written out in a template, "" where nothing does.
+
+    That is what stands behind a telling name, where neither {password} nor {username} stands there.
+    `alone` says that no password is filled in anywhere: then a long word of letters and digits is one too.
+    """
+    template = template.partition("://")[2] if template.startswith("http") else template
+    for found in _NAMED.finditer(template):
+        if not _SECRET_NAME.fullmatch(found["name"]):
+            continue
+        written = PLACEHOLDER.sub(" ", found["value"]).strip()
+        holds = "{password}" in found["value"] or "{username}" in found["value"]
+        words = {word.strip("]}") for word in written.lower().split()} - _SCHEMES
+        if words and not holds and written[0] not in "{[":
+            return written
+    long = _LONG_WORD.search(PLACEHOLDER.sub(" ", template)) if alone else None
+    return long[0] if long else ""
+
+
 def is_usual(word: str) -> bool:
     """Whether a word is one of the trade, in any of its spellings."""
     bare = re.sub("[-_.]", "", word.lower())
@@ -71,8 +99,7 @@ def is_usual(word: str) -> bool:
 
 def _dotted(written: str) -> str:
     def judged(found: re.Match[str]) -> str:
-        before, after = written[: found.start()], written[found.end() :]
-        names = re.match(r"[\"']?\s*[:=]", after) or before.endswith(("<", "</"))
+        names = _NAMES.match(written, found.end()) or written.endswith(("<", "</"), 0, found.start())
         return found[0] if names and is_usual(found[0]) else HIDDEN
 
     return _RUN.sub(judged, written)

@@ -4,7 +4,7 @@ import base64
 import html
 import json
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from providers.kit.phones import national_digits
 
@@ -127,9 +127,9 @@ class Redactor:
         self,
         values: Mapping[str, Iterable[str]],
         base: "Redactor | None" = None,
-        words: Container[str] = frozenset(),
+        words: frozenset[str] = frozenset(),
     ) -> None:
-        self._words: Container[str] = base._words if base else words
+        self._words: frozenset[str] = base._words if base else words
         self._cuttable: list[tuple[str, str]] = list(base._cuttable) if base else []
         self._names: list[str] = list(base._names) if base else []
         replacements: dict[str, str] = dict(base._replacements) if base else {}
