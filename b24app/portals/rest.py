@@ -156,7 +156,8 @@ def _mark(held: PortalToken, refusal: ErrorAnswer, *, ours: bool) -> None:
         tokens.demote(held)
         tokens.kill(held, refusal.code.lower())
     elif ours and held.is_admin:
-        tokens.demote(held)
+        # "Application context required" has the same code and says nothing of the user (platform.md D).
+        tokens.demote(held, by_rights="application context" not in refusal.words.lower())
 
 
 def _nobody_left(portal: Portal, token: PortalToken | None, refusal: ErrorAnswer | None, *, ours: bool) -> PortalError:

@@ -107,10 +107,13 @@ def kill(token: PortalToken, reason: str) -> None:
         log.warning("token_dead", portal=token.portal_id, user=token.user_id, reason=reason)
 
 
-def demote(token: PortalToken) -> None:
-    """The portal says that this user is no administrator (any more), or not one who may use us."""
+def demote(token: PortalToken, *, by_rights: bool = True) -> None:
+    """Try this token after administrators' from now on; `by_rights`: the portal says that its user is none (any more).
+
+    Then the user's earlier page tickets are an employee's.
+    """
     same = PortalToken.objects.filter(pk=token.pk, generation=token.generation)
-    same.update(is_admin=False, demoted_at=timezone.now())
+    same.update(is_admin=False, **({"demoted_at": timezone.now()} if by_rights else {}))
     log.warning("token_not_admin", portal=token.portal_id, user=token.user_id)
 
 
