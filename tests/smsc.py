@@ -245,6 +245,7 @@ def never_reads(unit: bytes, seconds: float, most: int = 60_000_000) -> Callable
     def flood(_smsc: Smsc, wire: socket.socket) -> None:
         end, said, block = time.monotonic() + seconds, 0, unit * max(1, 65_536 // len(unit))
         wire.settimeout(0.2)
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         while time.monotonic() < end and said < most:
             with suppress(TimeoutError):
                 said += wire.send(block[said % len(block) :])

@@ -78,6 +78,7 @@ def test_killed_it_leaves_at_most_a_window_unknown_and_asked_to_stop_it_unbinds(
 # --- a centre that means harm, and another portal's that does not ----------------------------------------------------
 
 RECEIPT = "id:{} sub:001 dlvrd:001 submit date:2611250300 done date:2611250301 stat:DELIVRD err:000 text:Your order"
+PATIENCE = 2.0  # seconds; on an idle machine a tenth of it is enough
 MUCH = 24_000_000  # bytes by which the process may grow while it is flooded
 
 
@@ -129,7 +130,7 @@ def test_a_centre_that_floods_delays_no_other_and_takes_little_memory(
             wait_until(lambda: hostile.bound == 1)
             beside = worst(victim, 8.0)
             grown = memory(running) - before
-    assert beside < idle * 3 + 0.5
+    assert beside < idle * 3 + PATIENCE
     assert grown < MUCH
 
 
@@ -148,7 +149,7 @@ def test_twenty_thousand_receipts_of_nobodys_delay_no_other(tmp_path: Path) -> N
             flood.join(60)
             wait_until(lambda: len(hostile.answers_to(told)) == 20_000)
             kept = sum(status == 0 for status in hostile.answers_to(told).values())
-    assert beside < idle * 3 + 0.5
+    assert beside < idle * 3 + PATIENCE
     assert grown < MUCH
     assert set(hostile.answers_to(told).values()) <= {0, 0x64}
     assert DeliveryReport.objects.count() == kept > 100
@@ -192,4 +193,4 @@ def test_centres_that_never_answer_a_bind_delay_no_other(tmp_path: Path) -> None
                 a_sender(silent)
                 a_sender(slow)
             wait_until(lambda: len(silent.binds) >= 5 and len(slow.binds) >= 5)
-            assert worst(victim, 5.0) < idle * 3 + 0.5
+            assert worst(victim, 5.0) < idle * 3 + PATIENCE

@@ -592,12 +592,13 @@ def answer_all(wire: Wire, seconds: float) -> None:
             wire.put("enquire_link_resp", pdu.sequence)
 
 
+@pytest.mark.long
 def test_who_reads_nothing_of_what_it_asks_for_is_hung_up_on() -> None:
-    with listening(after_bind=never_reads(enquiry(), 20.0)) as smsc:
+    with listening(after_bind=never_reads(enquiry(), 100.0)) as smsc:
         wire = dialling(smsc.port)[0].dial()
         before = memory()
         with pytest.raises(Lost, match="does not read"):
-            answer_all(wire, 60.0)
+            answer_all(wire, 90.0)
         assert memory() - before < 16_000_000
         wire.close()
 
