@@ -8,11 +8,13 @@ from decimal import Decimal
 
 from django.db.models import Max, Sum
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from b24app.console.explanations import Explained, of_reason, service_title
 from b24app.messaging import caps
 from b24app.messaging.breakdowns import NO_FAILURE
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
+from b24app.messaging.smpp import files
 from b24app.messaging.statuses import FINAL, Phase, Status
 from b24app.portals.models import Portal
 
@@ -199,6 +201,8 @@ def _trouble(sender: Sender) -> str:
     connection = sender.connection
     if sender.state == SenderState.REFUSED:
         return sender.error_words
+    if connection.sends and connection.error_code == files.NO_ROOM:  # our own words, and not a service's
+        return gettext(connection.error_words)
     return connection.error_words if connection.state == ConnectionState.BLOCKED or _is_latest(connection) else ""
 
 

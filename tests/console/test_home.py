@@ -9,6 +9,7 @@ from django.utils import timezone
 from b24app.console.framed import address
 from b24app.console.health import Rate, figures, of_senders
 from b24app.messaging.models import ConnectionState, DayTally, Sender, SenderState
+from b24app.messaging.smpp import files
 from b24app.messaging.statuses import Phase, Reason, Status
 from b24app.portals.models import Portal, Suspension
 from tests import factories
@@ -217,6 +218,13 @@ def test_fourteen_days_are_pictured_with_their_table(portal: Portal) -> None:
     assert "9,876" not in page
     assert picture.split('id="portal"')[0].count('scope="row"') == 14
     assert f'href="{address(portal, "reports")}"' in picture
+
+
+def test_an_account_for_which_there_is_no_room_says_so_on_its_sender(portal: Portal) -> None:
+    words = {"error_code": files.NO_ROOM, "error_words": files.NO_ROOM_WORDS}
+    now = timezone.now()  # it sent a moment ago, from a process that has ended
+    factories.sender(factories.connection(portal, "smpp", error_at=now, last_accepted_at=now, **words))
+    assert "All SMPP connections of this installation are in use. Contact Sendline support." in home(portal)
 
 
 def test_an_error_is_shown_until_something_goes_well(portal: Portal) -> None:

@@ -169,8 +169,10 @@ class Binds(Holding):
             log.warning("accounts_wait_for_files", waiting=len(waiting), bound=len(self.drains), most=self.most)
         lasting = [pk for pk, since in self.waits_since.items() if now - since >= LASTS]
         if lasting:
-            rows = Connection.objects.filter(pk__in=lasting).exclude(error_code=files.NO_ROOM)
-            rows.update(error_code=files.NO_ROOM, error_words=files.NO_ROOM_WORDS, error_at=timezone.now())
+            moment = timezone.now()
+            rows = Connection.objects.filter(pk__in=lasting).exclude(lease_until__gt=moment)  # nobody has it meanwhile
+            rows = rows.exclude(error_code=files.NO_ROOM)
+            rows.update(error_code=files.NO_ROOM, error_words=files.NO_ROOM_WORDS, error_at=moment)
 
     def _count_living(self) -> int:
         """The processes that share; without Redis, as many as there were."""
