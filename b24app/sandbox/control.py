@@ -18,6 +18,9 @@ Body = dict[str, Any]
 def serve(world: World, request: Request, name: str) -> Response:
     """Answer `/_/<name>`: 400 with `{"error"}` for what cannot be done, 404 for an unknown name."""
     body = {**request.args.to_dict(), **json_body(request)}
+    if name == "oauth":
+        world.oauth_delay = float(body["delay"])
+        return answer({"delay": world.oauth_delay})
     if name == "portals":
         return answer(_add_portal(world, body) if request.method == "POST" else view.portals(world))
     action = _ACTIONS.get(name)
@@ -49,6 +52,13 @@ def _send(portal: Portal, body: Body) -> Body:
         **body.get("overrides", {}),
     )
     return view.message(message)
+
+
+def _write(portal: Portal, body: Body) -> Body:
+    message, handler, form = portal.write_sms(
+        str(body["to"]), str(body["text"]), str(body["code"]), int(body.get("author", 1))
+    )
+    return {"message_id": message.message_id, "handler": handler, "form": form}
 
 
 def _repeat(portal: Portal, body: Body) -> Body:
@@ -168,6 +178,7 @@ _ACTIONS: dict[str, Callable[[Portal, Body], Body]] = {
     "messages": lambda portal, _body: {"messages": [view.message(item) for item in portal.messages]},
     "rest_log": _rest_log,
     "send": _send,
+    "write": _write,
     "repeat": _repeat,
     "campaign": _campaign,
     "frame": _frame,

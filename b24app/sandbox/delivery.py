@@ -32,6 +32,25 @@ class Wish:
 
 def send(world: World, portal: PortalState, wish: Wish) -> Message:
     """Take in a text and hand it over in the background."""
+    message, sender = _taken_in(world, portal, wish)
+    if sender and not message.note:
+        world.background.soon(partial(_first_hand_over, world, portal, message, sender))
+    return message
+
+
+def write(world: World, portal: PortalState, wish: Wish) -> tuple[Message, str, str]:
+    """Take in a text that the caller hands over: the message, the handler's address, the form to post there.
+
+    Raises LookupError where the portal would not call a handler.
+    """
+    message, sender = _taken_in(world, portal, wish)
+    if sender is None or message.note:
+        raise LookupError(message.note)
+    world.background.later(portal.switches.sent_after, partial(_mark_sent, world, message))
+    return message, sender.handler, phpform.encode(payload(world, portal, message))
+
+
+def _taken_in(world: World, portal: PortalState, wish: Wish) -> tuple[Message, Sender | None]:
     with world.lock:
         message = _row(portal, wish)
         portal.messages.append(message)
@@ -44,9 +63,7 @@ def send(world: World, portal: PortalState, wish: Wish) -> Message:
         if message.note:
             message.become("error", "portal", message.created)
     world.touch()
-    if sender and not message.note:
-        world.background.soon(partial(_first_hand_over, world, portal, message, sender))
-    return message
+    return message, sender
 
 
 def hand_over(world: World, portal: PortalState, message: Message) -> None:

@@ -110,6 +110,10 @@ class Portal:
         """Send a text through a sender; see `delivery.Wish` for the meaning of all."""
         return delivery.send(self.world, self.state, Wish(to, text, code, author, module, overrides))
 
+    def write_sms(self, to: str, text: str, code: str, author: int = 1) -> tuple[Message, str, str]:
+        """Write a text without calling the handler; see `delivery.write`."""
+        return delivery.write(self.world, self.state, Wish(to, text, code, author))
+
     def deliver(self, message: Message) -> None:
         """Call the handler once more with the same message_id, in the background."""
         delivery.hand_over(self.world, self.state, message)

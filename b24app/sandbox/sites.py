@@ -1,5 +1,6 @@
 """Which answers which address: pages and control on the plain port, REST and OAuth on the TLS port."""
 
+import time
 from pathlib import Path
 
 from werkzeug.security import safe_join
@@ -74,6 +75,7 @@ def static_file(request: Request, name: str) -> Response:
 
 def _authority(world: World, request: Request) -> Response:
     path = request.path.rstrip("/")
+    time.sleep(world.oauth_delay)
     if path == "/oauth/token":
         return oauth.token(world, request)
     if path in {"/rest/app.info", "/rest/app.info.json"}:

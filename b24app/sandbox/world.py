@@ -38,6 +38,7 @@ class World:
         self.tls_port = 0
         self.ca_file = ""
         self.sms_url = ""
+        self.oauth_delay = 0.0  # seconds until the OAuth server answers
         self.portals: dict[str, PortalState] = {portal.key: portal for portal in starting_portals()}
         self.running: dict[str, Running] = {key: Running() for key in self.portals}
         self.on_change: Callable[[], None] | None = None

@@ -82,6 +82,24 @@ def test_overrides_replace_remove_and_merge(box: Sandbox, alpha: Portal, app: Li
     assert fields["auth"]["user_id"] == "1"
 
 
+def test_a_text_that_is_only_written_is_handed_over_by_whoever_asked(
+    box: Sandbox, alpha: Portal, app: Listener, sender: str
+) -> None:
+    alpha.switches.sent_after = 0.1
+    message, handler, form = alpha.write_sms(NUMBER, "Hello", "acme")
+    fields = nest(parse_qsl(form, keep_blank_values=True))
+
+    assert (fields["message_id"], fields["message_body"]) == (message.message_id, "Hello")
+    assert handler == alpha.senders["acme"].handler
+    assert box.wait_until(lambda: message.status == "sent")
+    assert not app.arrivals
+
+
+def test_a_text_for_nobody_is_not_written_for_anybody(alpha: Portal) -> None:
+    with pytest.raises(LookupError):
+        alpha.write_sms(NUMBER, "Hello", "nobody")
+
+
 def test_a_repeat_carries_the_same_id(box: Sandbox, alpha: Portal, app: Listener, sender: str) -> None:
     message = alpha.send_sms(NUMBER, "Hello", "acme")
     handed(box, app)

@@ -149,3 +149,13 @@ def test_app_info_refuses_unknown_and_expired_tokens(box: Sandbox, alpha: Portal
         (401, "expired_token"),
         (401, "NO_AUTH_FOUND"),
     ]
+
+
+def test_the_server_may_be_far_away(box: Sandbox, session: requests.Session) -> None:
+    session.post(f"{box.http_url}/_/oauth", json={"delay": 0.3})
+    began = time.monotonic()
+    ask(box, session)
+    far = time.monotonic() - began
+    session.post(f"{box.http_url}/_/oauth", json={"delay": 0})
+
+    assert (far >= 0.3, box.world.oauth_delay) == (True, 0.0)

@@ -81,18 +81,19 @@ class Visitor:
 
     def get(self, url: str) -> Page:
         """A screen; raises Astray unless it answers 200."""
-        return fetch("GET", url, headers=self._headers()).expect(200)
+        return fetch("GET", url, headers=self.headers()).expect(200)
 
     def submit(self, page: Page, form: Form, **values: str) -> Page:
         """Post `form` of `page` with `values` typed in, and go where the answer sends the browser."""
-        headers = {**self._headers(), "Content-Type": "application/x-www-form-urlencoded"}
+        headers = {**self.headers(), "Content-Type": "application/x-www-form-urlencoded"}
         url = urljoin(page.url, form.action)
         answer = fetch("POST", url, body=urlencode(form.fields | values).encode(), headers=headers)
         answer.expect(200, 204, 302, 303)
         following = _following(answer)
         return self.get(urljoin(url, following)) if following else answer
 
-    def _headers(self) -> dict[str, str]:
+    def headers(self) -> dict[str, str]:
+        """Return what every request of this browser carries, its ticket among it."""
         return {"Authorization": f"Bearer {self._ticket}", "HX-Request": "true"}
 
 
