@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --strip-extras --quiet
 
-.PHONY: run demo build test procfile chaos browser screenshots interop bench lint lock clean
+.PHONY: run demo build test procfile chaos attack browser screenshots interop bench lint lock clean
 
 run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
 	@$(BIN)/python -m b24app.operations.local run
@@ -26,6 +26,10 @@ procfile: .venv/installed ## The Procfile word by word from requirements.txt alo
 chaos: .venv/installed ## Faults under load, then the books; ARGS="--seed 7 --minutes 30", or --brief as in the tests
 	@echo "chaos: seeded faults under load"
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+attack: .venv/installed ## Every attack while a victim is timed; ARGS="--brief", "--together 3", "--only fuzz --fuzz 100000"
+	@echo "attack: a victim is timed under seeded attacks"
+	@$(BIN)/python -m tests.attack $(ARGS)
 
 browser: .venv/installed ## The tests in a real Chromium, which must be installed
 	@echo "browser: pytest in Chromium"

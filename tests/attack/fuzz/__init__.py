@@ -1,0 +1,1 @@
+"""Generators of requests that no honest client makes; the same seed makes the same ones."""

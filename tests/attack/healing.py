@@ -1,0 +1,69 @@
+"""What is open after an attack, and how the house is made as it was: the attacker's rows go, everybody starts anew."""
+
+import time
+from datetime import UTC, datetime
+
+import psycopg
+from psycopg import sql
+
+from tests.attack.attacks.outage import bring_back
+from tests.attack.house import Town
+from tests.attack.measures import Left
+from tests.attack.rows import portal_id
+from tests.chaos.quiet import spooled
+from tests.faults.conftest import House
+
+OPEN = """
+SELECT (SELECT count(*) FROM messaging_message WHERE portal_id = %s AND phase IN ('waiting', 'on_wire')
+        AND received_at < %s),
+       (SELECT count(*) FROM messaging_deliveryreport WHERE due_at < now() - interval '1 second')
+"""
+OWNED = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+KEPT = {"portals_portal", "portals_portaltoken"}
+
+
+def left(town: Town, until: float, after: float = 0.0) -> Left:
+    """Return what is open of all that came until then (unix seconds)."""
+    aside = len(spooled(town.spool / "poison"))
+    waits = len(spooled(town.spool))
+    moment = datetime.fromtimestamp(until, UTC)
+    try:
+        [(waiting, reports)] = town.beta.sql(OPEN, portal_id(town.beta), moment)
+    except psycopg.OperationalError:
+        return Left(1, 0, waits, aside, after)  # without a database nothing is at rest
+    return Left(waiting, reports, waits, aside, round(after, 1))
+
+
+def wait_calm(town: Town, seconds: float) -> None:
+    """Wait until nothing is open that came before now, but no longer than that."""
+    until, end = time.time(), time.monotonic() + seconds
+    while left(town, until).open and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+def tidy(town: Town) -> None:
+    """Take away all that alpha has, but for its installation; switch everything back."""
+    bring_back(town.alpha.database.home)
+    town.alpha.ask("oauth", delay=0)
+    town.alpha.ask("switches", slow=0)
+    _forget(town.alpha)
+    for path in spooled(town.spool / "poison"):
+        path.unlink(missing_ok=True)
+
+
+def _forget(house: House) -> None:
+    """Delete a portal's rows in every table that names it, or one of its accounts, without asking in which order."""
+    portal = portal_id(house)
+    with psycopg.connect(house.database.url, autocommit=True) as session:
+        session.execute("SET session_replication_role = replica")  # no foreign key is looked at
+        session.execute("SET lock_timeout = '20s'")
+        accounts = [
+            one for (one,) in session.execute("SELECT id FROM messaging_connection WHERE portal_id = %s", [portal])
+        ]
+        for table, column in list(session.execute(OWNED)):
+            if table not in KEPT and column in {"connection_id", "portal_id"}:
+                session.execute(_deletion(table, column), [accounts if column == "connection_id" else [portal]])
+
+
+def _deletion(table: str, column: str) -> sql.Composed:
+    return sql.SQL("DELETE FROM {} WHERE {} = ANY(%s)").format(sql.Identifier(table), sql.Identifier(column))

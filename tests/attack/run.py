@@ -1,0 +1,253 @@
+"""Rounds: an idle time is measured, the attacks begin, the victim goes on, all is waited for, judged and healed."""
+
+import json
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+from b24app.operations.local import processes
+from b24app.operations.local.stack import ROOT
+from tests.attack import healing
+from tests.attack.house import Family, Town
+from tests.attack.ledger import books
+from tests.attack.measures import Left, Round, Times, Window
+from tests.attack.registry import ATTACKS
+from tests.attack.scene import READY_SECONDS, Outcome, Place
+from tests.attack.victim import LIMIT, Called, Centre, Victim
+
+OVERTIME = 8.0  # seconds that an attack may go on after its time, before it is ended
+LOOK_EVERY = 0.5
+SHORTEST = 3.0  # seconds that are looked at, however soon an attack is over
+FUZZ_SECONDS, SLOWEST_FUZZ = 30.0, 40  # at most, or as long as so many requests a second take
+
+
+@dataclass(frozen=True)
+class Form:
+    """How long: seconds of idle time, of patience after an attack, and of each attack (None: its own)."""
+
+    brief: bool
+    idle: float
+    patience: float
+    attack: float | None = None
+    fuzz: int = 0  # requests; 0: the attack's own number
+
+    def seconds(self, name: str) -> float:
+        """Return how long an attack goes on, at most."""
+        one = ATTACKS[name]
+        if one.counted:
+            return max(FUZZ_SECONDS, self.fuzz / SLOWEST_FUZZ)
+        return self.attack or (one.brief if self.brief else one.long)
+
+
+BRIEF = Form(brief=True, idle=3.0, patience=20.0)
+LONG = Form(brief=False, idle=10.0, patience=60.0)
+
+
+@dataclass
+class Runner:
+    """Plays rounds against one town and its victim."""
+
+    town: Town
+    victim: Victim
+    centre: Centre
+    form: Form
+    seed: int
+    say: Callable[[str], None]
+    rounds: list[Round] = field(default_factory=list)
+    booked: int = 0  # calls that are in the books already
+
+    def play(self, names: Sequence[str]) -> Round:
+        """Play one round of one attack, or of several together."""
+        seconds = max(self.form.seconds(name) for name in names)
+        with _striking(self.town, names, self.form, self.seed) as strikes:
+            began, during, growth = self._attack(strikes, seconds)
+            idle_from = began - self.form.idle
+            outcomes = [strike.outcome() for strike in strikes]
+        self._finish(during[1])
+        left = self._quiet()
+        calls, self.booked = self.victim.calls[self.booked :], len(self.victim.calls)
+        lost, doubled = books(self.town, calls, self.centre)
+        judged = frozenset.intersection(*(ATTACKS[name].judged for name in names))
+        one = Round(
+            attacks=names,
+            judged=judged,
+            idle=self._window(idle_from, began),
+            during=self._window(*during),
+            growth=growth,
+            left=left,
+            lost=lost,
+            doubled=doubled,
+            ended=self.town.family.ended(),
+            said=[words for outcome in outcomes for words in outcome.said],
+            facts={name: outcome.facts for name, outcome in zip(names, outcomes, strict=True)},
+        )
+        self.rounds.append(one)
+        return one
+
+    def _attack(
+        self, strikes: Sequence["Strike"], seconds: float
+    ) -> tuple[float, tuple[float, float], Mapping[str, float]]:
+        for strike in strikes:
+            strike.wait_ready()
+        # What preparing cost is over before the idle time, the measure of all, is taken.
+        healing.wait_calm(self.town, self.form.patience)
+        time.sleep(self.form.idle)
+        with Scale(self.town.family) as scale:
+            began = time.time()
+            for strike in strikes:
+                strike.go()
+            deadline = time.monotonic() + seconds + OVERTIME
+            for strike in strikes:
+                strike.wait_end(deadline)
+            ended = max(began + min(seconds, SHORTEST), time.time())
+            scale.last_look()
+        return began, (began, ended), scale.growth()
+
+    def _finish(self, until: float) -> None:
+        """Wait until every call that began within the window has its end."""
+        end = time.monotonic() + LIMIT + 1
+        while time.monotonic() < end and self.victim.under_way(until):
+            time.sleep(0.1)
+
+    def _quiet(self) -> Left:
+        began = time.monotonic()
+        until = time.time()
+        left = healing.left(self.town, until)
+        while left.open and time.monotonic() < began + self.form.patience:
+            time.sleep(0.25)
+            left = healing.left(self.town, until)
+        return healing.left(self.town, until, after=time.monotonic() - began)
+
+    def _window(self, begin: float, end: float) -> Window:
+        calls = [one for one in list(self.victim.calls) if begin <= one.at < end]
+        looks = [one for one in list(self.victim.looks) if begin <= one.at < end]
+        delivered, missing = _deliveries(self.town, calls)
+        return Window(
+            calls=Times.of([one.seconds for one in calls], sum(one.status != 200 for one in calls)),
+            deliveries=Times.of(delivered, missing),
+            pages=Times.of([one.seconds for one in looks], sum(not one.good for one in looks)),
+        )
+
+
+def _deliveries(town: Town, calls: Sequence[Called]) -> tuple[list[float], int]:
+    """Return the seconds from each call to *delivered*, and how many that were taken are not delivered."""
+    query = (
+        "SELECT message_id, extract(epoch FROM final_at)::float8 FROM messaging_message"
+        " WHERE message_id = ANY(%s) AND status = 'delivered'"
+    )
+    began = {one.message_id: one.at for one in calls if one.status == 200}
+    found = dict(town.beta.sql(query, list(began)))
+    return [max(0.0, at - began[one]) for one, at in found.items()], len(began) - len(found)
+
+
+class Scale(threading.Thread):
+    """Weighs every process while an attack goes on."""
+
+    def __init__(self, family: Family) -> None:
+        super().__init__(daemon=True)
+        self._family = family
+        self._before = family.memory()
+        self._most: dict[str, float] = {}
+        self._halt = threading.Event()
+
+    def __enter__(self) -> "Scale":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._halt.set()
+        self.join()
+
+    def run(self) -> None:
+        """Look every half second."""
+        while not self._halt.wait(LOOK_EVERY):
+            self.last_look()
+
+    def last_look(self) -> None:
+        """Note what weighs more than ever."""
+        for name, megabytes in self._family.memory().items():
+            self._most[name] = max(megabytes, self._most.get(name, 0.0))
+
+    def growth(self) -> dict[str, float]:
+        """Return by how many MB each process grew at most; one that is new counts as a whole."""
+        return {name: round(most - self._before.get(name, 0.0), 1) for name, most in sorted(self._most.items())}
+
+
+@dataclass
+class Strike:
+    """An attack in its own process."""
+
+    name: str
+    signal: Path
+    child: Popen[bytes]
+    log: Path
+
+    def wait_ready(self) -> None:
+        """Wait until it has prepared; one that ended has said why."""
+        ready = self.signal.with_suffix(".ready")
+        end = time.monotonic() + READY_SECONDS
+        while not ready.exists() and self.child.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def go(self) -> None:
+        """Give the word."""
+        self.signal.with_suffix(".go").touch()
+
+    def wait_end(self, deadline: float) -> None:
+        """Wait for its end, and end it after the deadline."""
+        processes.finish(self.child, seconds=deadline - time.monotonic())
+
+    def outcome(self) -> Outcome:
+        """Return what it says it did."""
+        path = self.signal.with_suffix(".json")
+        if not path.exists():
+            return Outcome({"ended": processes.tail(self.log, 3) or "by us, after its time"})
+        said: dict[str, Any] = json.loads(path.read_text())
+        return Outcome(said["facts"], said["said"])
+
+
+@contextmanager
+def _striking(town: Town, names: Sequence[str], form: Form, seed: int) -> Iterator[list[Strike]]:
+    folder = town.family.folder / "attacks" / str(time.monotonic_ns())
+    folder.mkdir(parents=True)
+    Place.of(town).write(folder / "place")
+    strikes: list[Strike] = []
+    try:
+        for name in names:
+            signal, log = folder / name, folder / f"{name}.log"
+            asked = ["--place", str(folder / "place"), "--signal", str(signal), "--seed", str(seed)]
+            asked += [
+                "--seconds",
+                str(form.seconds(name)),
+                "--count",
+                str(form.fuzz),
+                *(["--brief"] if form.brief else []),
+            ]
+            command = [sys.executable, "-m", "tests.attack.strike", name, *asked]
+            child = processes.spawn(command, log=log, env=town.family.env, cwd=ROOT)
+            strikes.append(Strike(name, signal, child, log))
+        yield strikes
+    finally:
+        for strike in strikes:
+            processes.finish(strike.child, seconds=0)
+
+
+def in_company(names: Sequence[str], size: int, seed: int) -> list[tuple[str, ...]]:
+    """Return the attacks in random groups of so many, those that want no company alone."""
+    mixed = [name for name in names if not ATTACKS[name].lone]
+    random.Random(seed).shuffle(mixed)
+    groups = [tuple(mixed[first : first + size]) for first in range(0, len(mixed), size)]
+    return groups + [(name,) for name in names if ATTACKS[name].lone]
+
+
+def as_json(rounds: Sequence[Round], found: Mapping[str, Sequence[str]], seed: int) -> str:
+    """Return everything for machines."""
+    data = [{**asdict(one), "judged": sorted(one.judged), "violations": found["+".join(one.attacks)]} for one in rounds]
+    return json.dumps({"seed": seed, "rounds": data}, indent=1, default=str) + "\n"
