@@ -34,7 +34,8 @@ def main() -> int:
         for name in names:
             say(f"{name:20} {ATTACKS[name].finding:6} {ATTACKS[name].words}")
         return 0
-    groups = in_company(names, asked.together, asked.seed) if asked.together > 1 else [(name,) for name in names]
+    size = asked.together or (3 if asked.brief else 1)
+    groups = in_company(names, size, asked.seed) if size > 1 else [(name,) for name in names]
     found: dict[str, list[str]] = {}
     rounds: list[Round] = []
     say(f"seed {asked.seed}, {len(groups)} rounds: starting everything")
@@ -74,7 +75,7 @@ def _attack(
                 healing.tidy(town)
                 if wrong:
                     town.family.restart()
-                    healing.wait_calm(town, form.patience)
+                    time.sleep(WARM_SECONDS)
                 victim.renew()
         finally:
             victim.stop()
@@ -90,7 +91,7 @@ def _arguments() -> argparse.Namespace:
         "--only", action="append", default=[], help="only attacks whose name begins so; may be repeated"
     )
     parser.add_argument("--minutes", type=float, default=0.0, help="of attacks, all together")
-    parser.add_argument("--together", type=int, default=1, help="so many at a time, in random groups")
+    parser.add_argument("--together", type=int, default=0, help="so many at a time, in random groups")
     parser.add_argument(
         "--fuzz", type=int, default=0, help="requests at the machines' addresses; a tenth in the console"
     )

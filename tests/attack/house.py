@@ -4,6 +4,7 @@
 """
 
 import os
+import secrets
 import shlex
 import sys
 import time
@@ -197,17 +198,30 @@ def _installed(house: House) -> dict[str, House]:
 
 def connect(house: House, service: str, account: Mapping[str, str], signature: str = "Acme") -> str:
     """Connect an account as the portal's administrator and save a sender; return the sender's code."""
-    before = set(house.codes())
     alice, home = house.open()
     page = alice.get(urljoin(home.url, f"senders/connect/{service}/"))
     typed = {f"account-{name}": value for name, value in account.items()}
     saved = alice.submit(page, visitor.form_to(page, f"/senders/connect/{service}/"), **typed)
     form = visitor.form_with(saved, "sender-name_en")
-    names = {"sender-name_en": service, "sender-name_ru": service}
+    # By its name it is found again, though others may be connecting at the same moment.
+    name = f"{service} {secrets.token_hex(4)}"
+    names = {"sender-name_en": name, "sender-name_ru": name}
     if "sender-signature" in form.fields:
         names["sender-signature"] = signature
     alice.submit(saved, form, **names)
-    return (set(house.codes()) - before).pop()
+    found = [str(one["code"]) for one in house.state()["senders"] if name in str(one)]
+    if not found:
+        raise visitor.Astray(f"the portal has no sender of {service}")
+    return found[0]
+
+
+def account_of(house: House, code: str) -> str:
+    """Return the address part (uuid in hex) of the account behind a sender."""
+    query = (
+        "SELECT c.uuid FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id WHERE s.code = %s"
+    )
+    [(uuid,)] = house.sql(query, code)
+    return str(uuid.hex)
 
 
 def handler(house: House, code: str) -> str:

@@ -54,5 +54,5 @@ ATTACKS: Mapping[str, Attack] = {
     "many-accounts": Attack("M7", gateways.many_accounts),
     "small-checks": Attack("M, L", checks.every, brief=60, long=60, judged=frozenset(), lone=True),
     "fuzz-doors": Attack("fuzz", fuzzing.doors, counted=True),
-    "fuzz-console": Attack("fuzz", fuzzing.console, counted=True),
+    "fuzz-console": Attack("fuzz", fuzzing.console, counted=True, lone=True),
 }

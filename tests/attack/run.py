@@ -24,6 +24,7 @@ from tests.attack.victim import LIMIT, Called, Centre, Victim
 
 OVERTIME = 8.0  # seconds that an attack may go on after its time, before it is ended
 LOOK_EVERY = 0.5
+DELIVERED_IN = 1.5  # seconds, at idle times, and some more
 SHORTEST = 3.0  # seconds that are looked at, however soon an attack is over
 FUZZ_SECONDS, SLOWEST_FUZZ = 30.0, 40  # at most, or as long as so many requests a second take
 
@@ -68,7 +69,8 @@ class Runner:
         seconds = max(self.form.seconds(name) for name in names)
         with _striking(self.town, names, self.form, self.seed) as strikes:
             began, during, growth = self._attack(strikes, seconds)
-            idle_from = began - self.form.idle
+            # What was still on its way when the attack began does not tell of an idle time.
+            idle = self._window(began - self.form.idle - DELIVERED_IN, began - DELIVERED_IN)
             outcomes = [strike.outcome() for strike in strikes]
         self._finish(during[1])
         left = self._quiet()
@@ -78,7 +80,7 @@ class Runner:
         one = Round(
             attacks=names,
             judged=judged,
-            idle=self._window(idle_from, began),
+            idle=idle,
             during=self._window(*during),
             growth=growth,
             left=left,
@@ -98,7 +100,7 @@ class Runner:
             strike.wait_ready()
         # What preparing cost is over before the idle time, the measure of all, is taken.
         healing.wait_calm(self.town, self.form.patience)
-        time.sleep(self.form.idle)
+        time.sleep(self.form.idle + DELIVERED_IN)
         with Scale(self.town.family) as scale:
             began = time.time()
             for strike in strikes:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from dataclasses import asdict
@@ -10,6 +11,8 @@ from pathlib import Path
 from b24app.operations.local.supervisor import stopped_by_signals
 from tests.attack.registry import ATTACKS
 from tests.attack.scene import Outcome, Place, Scene
+
+POLITE = 10  # an attacker computes on a machine of his own
 
 
 def main() -> int:
@@ -23,6 +26,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=0)
     parser.add_argument("--brief", action="store_true")
     asked = parser.parse_args()
+    os.nice(POLITE)
     scene = Scene(Place.read(asked.place), asked.seconds, asked.seed, asked.brief, asked.signal, asked.count)
     try:
         outcome = ATTACKS[asked.name].run(scene)

@@ -3,13 +3,14 @@
 import base64
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from b24app.operations.local import visitor
 from b24app.operations.local.journey import Journey
 from tests.attack.attacks.fuzzing import ask
-from tests.attack.house import connect
+from tests.attack.house import account_of, connect
 from tests.attack.rows import member, portal_id
 from tests.attack.scene import Outcome, Scene, fields_of
 from tests.attack.victim import open_as, post
@@ -40,11 +41,10 @@ def kept_secret_to_new_host(scene: Scene) -> Iterator[str]:
     """M1: change an account's host alone; the kept token must not reach the new one."""
     heard: list[str] = []
     account = {"account_sid": "AC" + "c" * 32, "auth_token": TOKEN, "base_url": scene.place.sms}
-    connect(scene.alpha, "twilio", account)
+    code = connect(scene.alpha, "twilio", account)
     with own_service(lambda _path, _body: (200, {}), heard=heard) as url:
         browser, home = open_as(scene.alpha, 1)
-        uuid = _latest_account(scene)
-        page = browser.get(urljoin(home.url, f"senders/accounts/{uuid}/"))
+        page = browser.get(urljoin(home.url, f"senders/accounts/{uuid.UUID(account_of(scene.alpha, code))}/"))
         form = visitor.form_with(page, "account-base_url")
         typed = {**form.fields, "account-auth_token": "", "account-base_url": url}
         post(urljoin(page.url, form.action or page.url), urlencode(typed).encode(), 15, browser.headers())
@@ -175,11 +175,6 @@ def removed_addresses(scene: Scene) -> Iterator[str]:
 def _wish(address: str, message_id: str) -> int | None:
     wish = {"message_id": message_id, "message_to": "+12025550187", "message_body": f"Unwanted: {message_id}"}
     return post(address, urlencode(wish).encode(), 15)
-
-
-def _latest_account(scene: Scene) -> str:
-    query = "SELECT uuid FROM messaging_connection WHERE portal_id = %s ORDER BY id DESC LIMIT 1"
-    return str(scene.alpha.sql(query, portal_id(scene.alpha))[0][0])
 
 
 # The removal comes last: it is hard on all others.

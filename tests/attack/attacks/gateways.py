@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from b24app.core import addresses
 from tests.attack.centre import hostile_centre
 from tests.attack.house import connect
-from tests.attack.rows import multiply
+from tests.attack.rows import multiply, portal_id
 from tests.attack.scene import Outcome, Scene
 from tests.attack.victim import post
 from tests.attack.wires import own_service
@@ -54,6 +54,7 @@ def many_accounts(scene: Scene) -> Outcome:
     """Connect accounts until nobody says no."""
     with own_service(lambda _path, _body: (200, {"id": "1"})) as url, hostile_centre() as centre:
         console = scene.console(scene.alpha)
+        had = _accounts(scene)
         scene.ready()
         numbers = count(1)
 
@@ -67,14 +68,19 @@ def many_accounts(scene: Scene) -> Outcome:
 
         seen_smpp = scene.hammer(4, bind, most=TRIED_SMPP)
         seen = scene.hammer(4, gateway, most=TRIED)
-    mine = (
-        "SELECT count(*), count(*) FILTER (WHERE service = 'smpp') FROM messaging_connection c"
-        " JOIN portals_portal p ON p.id = c.portal_id WHERE p.member_id = %s AND c.state <> 'removed'"
-    )
-    [(accounts, binds)] = scene.alpha.sql(mine, scene.alpha.state()["member_id"])
-    said = [f"{accounts} accounts in one portal"] if accounts > MOST_ACCOUNTS else []
-    said += [f"{binds} SMPP accounts in one portal"] if binds > MOST_SMPP else []
+    accounts, binds = (after - before for before, after in zip(had, _accounts(scene), strict=True))
+    said = [f"{accounts} accounts more in one portal"] if accounts > MOST_ACCOUNTS else []
+    said += [f"{binds} SMPP accounts more in one portal"] if binds > MOST_SMPP else []
     return Outcome({"gateways": seen, "smpp": seen_smpp, "accounts": accounts, "binds": binds}, said)
+
+
+def _accounts(scene: Scene) -> tuple[int, int]:
+    query = (
+        "SELECT count(*), count(*) FILTER (WHERE service = 'smpp') FROM messaging_connection"
+        " WHERE portal_id = %s AND state <> 'removed'"
+    )
+    [(accounts, binds)] = scene.alpha.sql(query, portal_id(scene.alpha))
+    return int(accounts), int(binds)
 
 
 def _gateway(url: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from itertools import count
 from psycopg import sql
 
 from b24app.core import addresses
-from tests.attack.house import connect
+from tests.attack.house import account_of, connect
 from tests.attack.rows import member, portal_id
 from tests.attack.scene import Outcome, Scene
 from tests.attack.victim import post
@@ -25,8 +25,8 @@ PRICES = (0.05, 900.0, 999_999.0)
 
 def playmobile(scene: Scene) -> Outcome:
     """Report twelve thousand invented ids a call, at the address that the console shows."""
-    connect(scene.alpha, "playmobile", {"username": "alpha", "password": "word"})
-    address = _report_address(scene, "playmobile")
+    code = connect(scene.alpha, "playmobile", {"username": "alpha", "password": "word"})
+    address = addresses.report(account_of(scene.alpha, code))
 
     def body(rng: random.Random) -> bytes:
         rows = [{"message-id": f"{rng.getrandbits(64):016x}", "status": "Delivered"} for _ in range(IDS_A_CALL)]
@@ -38,8 +38,8 @@ def playmobile(scene: Scene) -> Outcome:
 def infobip(scene: Scene) -> Outcome:
     """Report six thousand results of nobody's messages a call."""
     with own_service(_infobip_answer) as url:
-        connect(scene.alpha, "infobip", {"base_url": url, "api_key": "key-of-alpha"})
-        address = _report_address(scene, "infobip")
+        code = connect(scene.alpha, "infobip", {"base_url": url, "api_key": "key-of-alpha"})
+        address = addresses.report(account_of(scene.alpha, code))
 
         def body(rng: random.Random) -> bytes:
             return _results({f"{rng.getrandbits(48):x}": 0.01 for _ in range(RESULTS_A_CALL)})
@@ -71,7 +71,7 @@ def prices(scene: Scene) -> Outcome:
 
     with own_service(answer) as url:
         code = connect(scene.alpha, "infobip", {"base_url": url, "api_key": "key-of-alpha"})
-        address = _report_address(scene, "infobip")
+        address = addresses.report(account_of(scene.alpha, code))
         ids = [scene.alpha.send(f"+12025550{100 + number}", code, f"Price {number}") for number in range(6)]
         scene.wait(lambda: len(sent) == len(ids), 30)
         first = [post(address, _results({one: 0.05}), 15, JSON) for one in sent[:3]]
@@ -120,13 +120,3 @@ def _infobip_answer(path: str, _body: bytes) -> tuple[int, object]:
     if path.startswith("/account/1/balance"):
         return 200, {"balance": 100.0, "currency": "EUR"}
     return 200, {"numbers": []}
-
-
-def _report_address(scene: Scene, service: str) -> str:
-    """Return the address at which an account of alpha's reports; the console shows it to its administrator."""
-    query = (
-        "SELECT c.uuid FROM messaging_connection c JOIN portals_portal p ON p.id = c.portal_id"
-        " WHERE p.member_id = %s AND c.service = %s ORDER BY c.id DESC LIMIT 1"
-    )
-    [(found,)] = scene.alpha.sql(query, member(scene.alpha), service)
-    return addresses.report(found.hex)
