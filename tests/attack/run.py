@@ -73,7 +73,7 @@ class Runner:
             idle = self._window(began - self.form.idle - DELIVERED_IN, began - DELIVERED_IN)
             outcomes = [strike.outcome() for strike in strikes]
         self._finish(during[1])
-        left = self._quiet()
+        left = self._quiet(during)
         calls, self.booked = self.victim.calls[self.booked :], len(self.victim.calls)
         lost, doubled = books(self.town, calls, self.centre)
         judged = frozenset.intersection(*(ATTACKS[name].judged for name in names))
@@ -118,13 +118,13 @@ class Runner:
         while time.monotonic() < end and self.victim.under_way(until):
             time.sleep(0.1)
 
-    def _quiet(self) -> Left:
-        began = time.monotonic()
-        until = time.time()
-        left = healing.left(self.town, until)
-        while left.open and time.monotonic() < began + self.form.patience:
+    def _quiet(self, during: tuple[float, float]) -> Left:
+        """Wait until nothing is open and everything of the window is delivered, as long as the patience lasts."""
+        began, until = time.monotonic(), time.time()
+        while time.monotonic() < began + self.form.patience:
+            if not healing.left(self.town, until).open and not self._window(*during).deliveries.bad:
+                break
             time.sleep(0.25)
-            left = healing.left(self.town, until)
         return healing.left(self.town, until, after=time.monotonic() - began)
 
     def _window(self, begin: float, end: float) -> Window:
