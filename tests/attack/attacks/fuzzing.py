@@ -35,13 +35,14 @@ OF_BITRIX = (
     "phone_number", "message_text", "VERSION", "STATUS", "CLEAN", "domain", "client_endpoint",
 )  # fmt: skip
 BUSY = 503  # what the console answers to a portal that keeps it busy is honest there
+UNKNOWN_CODING = 501  # the standard's own answer to a Transfer-Encoding that a server does not know
 Judge = Callable[[int], bool]
 
 
 def doors(scene: Scene) -> Outcome:
     """Fuzz the handler, the reports of every service, the events and the installer, at good and at bad addresses."""
     targets = [*_of_bitrix(scene), *_of_services(scene)]
-    return _fuzz(scene, targets, scene.count or BRIEF_DOORS, lambda status: status >= 500)
+    return _fuzz(scene, targets, scene.count or BRIEF_DOORS, _is_wrong)
 
 
 def console(scene: Scene) -> Outcome:
@@ -50,7 +51,11 @@ def console(scene: Scene) -> Outcome:
 
 
 def _is_fault(status: int) -> bool:
-    return status >= 500 and status != BUSY
+    return _is_wrong(status) and status != BUSY
+
+
+def _is_wrong(status: int) -> bool:
+    return status >= 500 and status != UNKNOWN_CODING
 
 
 def _fuzz(scene: Scene, targets: Sequence[Target], most: int, bad: Judge) -> Outcome:

@@ -21,14 +21,15 @@ TRIED, TRIED_SMPP = 40, 12
 
 def slow(scene: Scene) -> Outcome:
     """Send through eighty gateways that answer after half a minute, two messages each."""
-    with own_service(lambda _path, _body: (200, {"id": "1"}), seconds=LATE) as url:
+    asked: list[str] = []
+    with own_service(lambda _path, _body: (200, {"id": "1"}), seconds=LATE, heard=asked) as url:
         code = connect(scene.alpha, "http", _gateway(url))
         calls = _multiplied(scene, code)
         scene.ready()
         numbers = count()
         seen = scene.hammer(4, lambda _: _call(calls, next(numbers)), most=2 * len(calls))
         scene.rest()
-        return Outcome({"calls": seen})
+        return Outcome({"calls": seen, "asked": len(asked)})
 
 
 def _multiplied(scene: Scene, code: str) -> list[str]:

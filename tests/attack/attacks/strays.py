@@ -83,7 +83,7 @@ def prices(scene: Scene) -> Outcome:
         scene.ready()
         later = [post(address, _results({one: price}), 15, JSON) for one, price in zip(sent[3:], PRICES, strict=True)]
         time.sleep(min(2.0, scene.left()))
-        [(latest,)] = scene.beta.sql(f"SELECT coalesce(max(id), 0) {NOTES}", portal_id(scene.beta))
+        [(latest,)] = scene.beta.sql(f"SELECT coalesce(max(c.id), 0) {NOTES}", portal_id(scene.beta))
         scene.rest()
         [(left,)] = scene.beta.sql(f"SELECT count(*) {NOTES} AND c.id <= %s", portal_id(scene.beta), latest)
         said = [f"{left} climbs of beta's messages are still not counted"] if left else []
