@@ -5,7 +5,6 @@
 
 import os
 import secrets
-import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from pathlib import Path
 from subprocess import Popen
 from urllib.parse import urljoin
 
-from b24app.operations.local import environment, processes, translations, visitor
+from b24app.operations.local import environment, processes, visitor
 from b24app.operations.local.embedded import Postgres, RedisServer, running, temporary_folder
 from b24app.operations.local.journey import Journey
 from b24app.operations.local.stack import ROOT, Stack
@@ -151,8 +150,7 @@ def _sandbox(folder: Path, urls: Mapping[str, str]) -> Iterator[tuple[Stack, Map
     app = env["PUBLIC_URL"]
     try:
         supervisor.run("migrate", ["manage.py", "migrate", "--noinput"])
-        supervisor.run("static", ["manage.py", "collectstatic", "--noinput"])
-        translations.compile_stale()
+        supervisor.run("build", ["-m", "b24app.operations.build"])
         ports = ["--http", str(portal), "--tls", str(tls), "--sms", str(sms)]
         log = supervisor.log("sandbox")
         supervisor.start(
@@ -179,7 +177,6 @@ def _production(port: int) -> dict[str, str]:
 @contextmanager
 def _family(folder: Path, env: Mapping[str, str]) -> Iterator[Family]:
     commands = {name: command for name, command in procfile().items() if name not in PREPARING}
-    commands["beat"] += f" --schedule {shlex.quote(str(folder / 'beat'))} --pidfile ''"
     family = Family(folder, env, commands)
     try:
         family.start()
