@@ -16,19 +16,19 @@ from tests.faults.conftest import House
 OPEN = """
 SELECT (SELECT count(*) FROM messaging_message WHERE portal_id = %s AND phase IN ('waiting', 'on_wire')
         AND received_at < %s),
-       (SELECT count(*) FROM messaging_deliveryreport WHERE due_at < now() - interval '1 second')
+       (SELECT count(*) FROM messaging_deliveryreport WHERE due_at < now() - make_interval(secs => %s))
 """
 OWNED = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
 KEPT = {"portals_portal", "portals_portaltoken"}
 
 
-def left(town: Town, until: float, after: float = 0.0) -> Left:
-    """Return what is open of all that came until then (unix seconds)."""
+def left(town: Town, until: float, overdue: float = 1.0, after: float = 0.0) -> Left:
+    """Return what is open of all that came until then (unix seconds); a report once it is so many seconds overdue."""
     aside = len(spooled(town.spool / "poison"))
     waits = len(spooled(town.spool))
     moment = datetime.fromtimestamp(until, UTC)
     try:
-        [(waiting, reports)] = town.beta.sql(OPEN, portal_id(town.beta), moment)
+        [(waiting, reports)] = town.beta.sql(OPEN, portal_id(town.beta), moment, overdue)
     except psycopg.OperationalError:
         return Left(1, 0, waits, aside, after)  # without a database nothing is at rest
     return Left(waiting, reports, waits, aside, round(after, 1))

@@ -24,6 +24,7 @@ from tests.attack.victim import LIMIT, Called, Centre, Victim
 
 OVERTIME = 8.0  # seconds that an attack may go on after its time, before it is ended
 LOOK_EVERY = 0.5
+OVERDUE = 15.0  # seconds: a report that nobody rang for is found by a sweep, which comes every ten
 DELIVERED_IN = 1.5  # seconds, at idle times, and some more
 SHORTEST = 3.0  # seconds that are looked at, however soon an attack is over
 FUZZ_SECONDS, SLOWEST_FUZZ = 30.0, 40  # at most, or as long as so many requests a second take
@@ -125,7 +126,7 @@ class Runner:
             if not healing.left(self.town, until).open and not self._window(*during).deliveries.bad:
                 break
             time.sleep(0.25)
-        return healing.left(self.town, until, after=time.monotonic() - began)
+        return healing.left(self.town, until, OVERDUE, time.monotonic() - began)
 
     def _window(self, begin: float, end: float) -> Window:
         calls = [one for one in list(self.victim.calls) if begin <= one.at < end]
