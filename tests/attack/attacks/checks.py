@@ -69,13 +69,18 @@ def formulas(scene: Scene) -> Iterator[str]:
 
 
 def key_in_path(scene: Scene) -> Iterator[str]:
-    """M5: a key that is written into a gateway's path stands in no table and on no page."""
-    account = {
-        "url": f"{scene.place.sms}/bot/{KEY}/send",
-        "body": '{"to": "{to}", "text": "{text}", "auth": "' + KEY + ':{to}"}',
-        "content": "json",
-    }
-    code = connect(scene.alpha, "http", account)
+    """M5: a key in a gateway's path, written out or as {password}, stands in no table and on no page."""
+    for path in (KEY, "{password}"):
+        account = {"url": f"{scene.place.sms}/bot/{path}/send", "password": KEY, "content": "json"}
+        account["body"] = '{"to": "{to}", "text": "{text}", "auth": "' + path + ':{to}"}'
+        try:
+            code = connect(scene.alpha, "http", account)
+        except visitor.Astray:
+            continue  # what looks like a key is refused at the form
+        yield from _kept_keys(scene, code)
+
+
+def _kept_keys(scene: Scene, code: str) -> Iterator[str]:
     message = scene.alpha.ask("send", to="+12025550188", text="To a closed door.", code=code, author=BOB)["message_id"]
     scene.wait(lambda: scene.alpha.phase(message) == "done", 15)
     for table in KEEPERS:
