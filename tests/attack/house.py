@@ -59,7 +59,8 @@ class Family:
 
     def ports(self) -> dict[str, int]:
         """Return the port of each process that listens for HTTP."""
-        return {"web": int(self.env["PORT"])}
+        ports = {"web": int(self.env["PORT"]), "webhooks": int(self.env["WEBHOOKS_PORT"])}
+        return {name: port for name, port in ports.items() if name in self.commands}
 
     def stop(self) -> None:
         """Ask all at once, wait, then kill what is left."""
@@ -143,11 +144,11 @@ def opened() -> Iterator[Town]:
 @contextmanager
 def _sandbox(folder: Path, urls: Mapping[str, str]) -> Iterator[tuple[Stack, Mapping[str, str]]]:
     """Prepare the database and the files, and start the sandbox; hand out where all is, and the environment."""
-    port, portal, tls, sms = (free_port(0) for _ in range(4))
-    env = {**environment.development(folder, urls=urls, app_port=port, oauth_port=tls), **_production(port)}
+    port, webhooks, portal, tls, sms = (free_port(0) for _ in range(5))
+    env = {**environment.development(folder, urls=urls, app_port=port, oauth_port=tls), **_production(port, webhooks)}
     supervisor = Supervisor(logs=folder / "logs", cwd=ROOT, env=env)
     (folder / "sandbox").mkdir()
-    app = env["PUBLIC_URL"]
+    app = f"http://127.0.0.1:{port}"
     try:
         supervisor.run("migrate", ["manage.py", "migrate", "--noinput"])
         supervisor.run("build", ["-m", "b24app.operations.build"])
@@ -163,9 +164,13 @@ def _sandbox(folder: Path, urls: Mapping[str, str]) -> Iterator[tuple[Stack, Map
         supervisor.stop()
 
 
-def _production(port: int) -> dict[str, str]:
+def _production(port: int, webhooks: int) -> dict[str, str]:
     """Return what differs from a development installation: production's, but for the addresses."""
+    # No proxy stands before the two: what machines call is given out at the port of the process that is for them.
+    machines = webhooks if "webhooks" in procfile() else port
     return {
+        "PUBLIC_URL": f"http://127.0.0.1:{machines}",
+        "WEBHOOKS_PORT": str(webhooks),
         "DEBUG": "false",
         "DEMO": "false",
         "PORT": str(port),

@@ -86,10 +86,15 @@ class Scene:
 
     @property
     def hosts(self) -> Sequence[tuple[str, int]]:
-        """Every place where the application answers: its pages and, where they are apart, its doors."""
-        urls = [self.app, *(str(one["handler"]) for one in self.beta.state()["senders"][:1])]
-        found = [(parts.hostname or "", parts.port or 80) for parts in map(urlsplit, urls)]
+        """Every place where the application answers: its pages, and what machines call where that is apart."""
+        found = [(parts.hostname or "", parts.port or 80) for parts in map(urlsplit, (self.app, self.machines))]
         return list(dict.fromkeys(found))
+
+    @property
+    def machines(self) -> str:
+        """Where machines call the application."""
+        parts = urlsplit(str(self.beta.state()["senders"][0]["handler"]))
+        return f"{parts.scheme}://{parts.netloc}"
 
     def ready(self) -> None:
         """Say that all is prepared, and wait for the word to begin."""

@@ -8,7 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from psycopg import sql
 
@@ -21,6 +21,7 @@ from tests.attack.rows import columns, portal_id
 from tests.attack.scene import Outcome, Scene
 
 LANES = 8
+MACHINES = ("/h/", "/r/", "/e/")
 BRIEF_DOORS, BRIEF_CONSOLE = 2000, 400
 PATIENCE = 15.0  # seconds for one answer
 SCREENS = ROOT / "b24app" / "console" / "screens"
@@ -60,16 +61,16 @@ def _is_wrong(status: int) -> bool:
 
 def _fuzz(scene: Scene, targets: Sequence[Target], most: int, bad: Judge) -> Outcome:
     faults: Counter[str] = Counter()
-    host = urlsplit(scene.app)
+    pages, machines = scene.hosts[0], scene.hosts[-1]
 
     def once(rng: random.Random) -> str:
         seed = rng.getrandbits(48)
         own = random.Random(seed)
         target = own.choice(targets)
-        to = urlsplit(urljoin(scene.app, target.path))
-        status = ask((to.hostname or "", to.port or 80), make(own, target, host.netloc))
+        host = machines if target.path.startswith(MACHINES) else pages
+        status = ask(host, make(own, target, f"{host[0]}:{host[1]}"))
         if status and bad(status):
-            faults[f"{status} at /{to.path.strip('/').partition('/')[0]}/ (seed {seed})"] += 1
+            faults[f"{status} at {target.path[:9]}… (seed {seed})"] += 1
         return str(status or "closed")
 
     scene.ready()
