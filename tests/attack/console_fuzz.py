@@ -62,7 +62,7 @@ class Walker:
         self.routes = list(_routes(patterns))
         self.ids = ids
         self._own: dict[str, list[str]] = {}
-        self._random = Random(seed)  # noqa: S311 - nobody is to be surprised
+        self._random = Random(seed)
 
     def learn(self, name: str, page: str) -> None:
         """Take the names of fields and of queries that an address shows: it will read them, too."""
