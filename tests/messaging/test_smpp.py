@@ -597,7 +597,8 @@ def test_a_receipt_waits_on_the_disk_while_the_database_is_away(
             receipt = smsc.deliver(RECEIPT.format("35391", "DELIVRD"))
             turn_until(board, lambda: smsc.has_answer(receipt))
     assert (smsc.answered(receipt), DeliveryReport.objects.count()) == (0, 0)
-    assert [path.suffix for path in spool.waiting()] == [".receipts"]
+    [waits] = spool.waiting()
+    assert (waits.suffix, waits.name.count("-")) == (".receipts", 2)  # in the share of its account
     assert replay.replay() == 1
     settling.settle()
     assert again(message).status == Status.DELIVERED

@@ -163,7 +163,8 @@ class Receiving:
     def _keep(self, pk: int, told: Sequence[Report], numbers: Mapping[str, str]) -> None:
         told = [one for one in told if one.ref and one.word]
         if told:
-            spool.kept("receipts", receipts.to_json(pk, told), lambda: self._write(pk, told, numbers))
+            record = receipts.to_json(pk, told)
+            spool.kept("receipts", record, lambda: self._write(pk, told, numbers), owner=f"connection {pk}")
 
     def _write(self, pk: int, told: Sequence[Report], numbers: Mapping[str, str]) -> None:
         receipts.keep(pk, told, numbers)
