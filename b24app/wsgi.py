@@ -25,7 +25,7 @@ _doors = import_module("b24app.doors.wsgi")
 _bodies = import_module("b24app.doors.bodies")
 _look_after_spool = import_module("b24app.doors.replay").keep_replaying
 _answer = _doors.beside(_everything)
-_say_busy = _doors.Always(import_module("b24app.console.overload").overloaded)
+_say_busy = _doors.Always(import_module("b24app.console.errors").busy_for_anybody)
 import_module("providers.kit.registry").services()
 
 LONGEST_UPLOAD = 8 * 1024 * 1024  # what is longer than console/sheets.py takes is still told so by the page

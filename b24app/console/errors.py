@@ -5,6 +5,7 @@ from typing import TypeVar
 import structlog
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from b24app.console.framed import with_toast
@@ -36,6 +37,12 @@ def busy(request: HttpRequest) -> HttpResponse:
     from_page = "HX-Request" in request.headers
     response = with_toast(HttpResponse(status=204), words) if from_page else _answer(request, "busy", 503)
     return mark_busy(request, response)
+
+
+def busy_for_anybody(request: HttpRequest) -> HttpResponse:
+    """The same before anything is looked at; who asks is not known, so it is said in their browser's language."""
+    with translation.override(translation.get_language_from_request(request)):
+        return busy(request)
 
 
 def mark_busy(request: HttpRequest, response: Response) -> Response:
