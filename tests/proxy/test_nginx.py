@@ -1,14 +1,17 @@
 """docs/proxy/nginx.conf itself, before the application: what it routes, refuses, repeats, and never writes down."""
 
 import getpass
+import itertools
 import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -19,7 +22,7 @@ import trustme
 from b24app.messaging.models import Message, Sender
 from b24app.operations.local.supervisor import free_port
 from tests.doors.test_from_portal import FORM, path, portal, sender
-from tests.server.conftest import ROOT
+from tests.server.conftest import ROOT, Served
 from tests.server.test_webhooks import call, served
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -172,6 +175,36 @@ def test_whoever_asks_too_often_is_told(proxy: Proxy, sender: Sender) -> None:
         answers = [one.result()[0] for one in [impatient.submit(proxy.ask, "GET", "/app/") for _ in range(300)]]
     assert {200, 429} <= set(answers) <= {200, 429, 503}  # 503: more than the application lets wait in line
     assert [proxy.ask("POST", path(sender), call(number))[0] for number in range(30)] == [200] * 30
+
+
+def test_processes_restarted_in_turn_cost_no_call(sender: Sender, tmp_path: Path) -> None:
+    ports = (free_port(0), free_port(0))
+    over, said = threading.Event(), Counter[int]()
+
+    def call_on_and_on(first: int) -> None:
+        for number in itertools.count(first, 4):
+            if over.is_set():
+                return
+            said[front.ask("POST", path(sender), call(number))[0]] += 1
+
+    with ExitStack() as running, ThreadPoolExecutor(4) as callers:
+        lives = [running.enter_context(webhooks(tmp_path, port)) for port in ports]
+        front = running.enter_context(proxying(tmp_path, free_port(0), ports))
+        calling = [callers.submit(call_on_and_on, first) for first in range(4)]
+        for _ in range(2):
+            for place, port in enumerate(ports):
+                lives[place].stop()
+                assert lives[place].process.wait(timeout=30) == 0
+                lives[place] = running.enter_context(webhooks(tmp_path, port))
+        over.set()
+        for one in calling:
+            one.result()
+    assert list(said) == [200]
+    assert Message.objects.count() == said[200]
+
+
+def webhooks(folder: Path, port: int) -> AbstractContextManager[Served]:
+    return served(folder, "b24app.wsgi_webhooks", port=port, DEBUG="false")
 
 
 def test_nobody_is_answered_by_another_name(proxy: Proxy) -> None:

@@ -62,8 +62,11 @@ def read_all(wire: socket.socket) -> bytes:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, module: str = "tests.server.application", **env: str) -> Iterator[Served]:
-    port, log = free_port(0), folder / f"{module}.log"
+def serving(
+    folder: Path, *options: str, module: str = "tests.server.application", port: int = 0, **env: str
+) -> Iterator[Served]:
+    port = port or free_port(0)
+    log = folder / f"{module}.{port}.log"
     command = [sys.executable, "-m", "b24app.server", module, "--port", str(port), *options]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env={**os.environ, **env})

@@ -24,12 +24,12 @@ LAUNCH = urlencode({"AUTH_ID": "invented", "REFRESH_ID": "r", "AUTH_EXPIRES": "3
 
 
 @contextmanager
-def served(folder: Path, module: str, *options: str, **env: str) -> Iterator[Served]:
+def served(folder: Path, module: str, *options: str, port: int = 0, **env: str) -> Iterator[Served]:
     """A server on this test's database."""
     here = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database.settings_dict['NAME']}")
     ours = {"DATABASE_URL": urlunsplit(here), "SPOOL_DIR": str(folder / "spool")}
     ours |= {"DJANGO_SETTINGS_MODULE": "b24app.settings"}  # pytest-django takes it out of our own environment
-    with serving(folder, *options, module=module, **ours, **env) as running:
+    with serving(folder, *options, module=module, port=port, **ours, **env) as running:
         yield running
 
 
@@ -57,7 +57,10 @@ def call(number: int) -> str:
 def test_calls_are_taken_while_every_page_waits_for_bitrix24(sender: Sender, tmp_path: Path) -> None:
     with silent() as port:
         outside = {"B24_OAUTH_HOSTS": f"127.0.0.1:{port}", "ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8"}
-        with served(tmp_path, "b24app.wsgi", "--threads", "4", **outside) as web, ThreadPoolExecutor(40) as strangers:
+        with (
+            served(tmp_path, "b24app.wsgi", "--threads", "4", port=0, **outside) as web,
+            ThreadPoolExecutor(40) as strangers,
+        ):
             post(web, path(sender), call(0))  # all that is connected at the first call
             pages = [strangers.submit(post, web, "/app/", LAUNCH, 60) for _ in range(120)]
             time.sleep(1)
