@@ -14,6 +14,7 @@ from typing import Any
 
 from b24app.operations.local import processes
 from b24app.operations.local.stack import ROOT
+from b24app.operations.local.visitor import TIMEOUT_SECONDS
 from tests.attack import healing
 from tests.attack.house import Family, Town
 from tests.attack.ledger import books
@@ -114,8 +115,8 @@ class Runner:
         return began, (began, ended), scale.growth()
 
     def _finish(self, until: float) -> None:
-        """Wait until every call that began within the window has its end."""
-        end = time.monotonic() + LIMIT + 1
+        """Wait until every call and page that began within the window has its end."""
+        end = time.monotonic() + max(LIMIT, TIMEOUT_SECONDS) + 1
         while time.monotonic() < end and self.victim.under_way(until):
             time.sleep(0.1)
 

@@ -86,7 +86,7 @@ class Victim:
         self._pool.shutdown(cancel_futures=True)
 
     def under_way(self, until: float) -> bool:
-        """Tell whether a call that began before then (unix seconds) has no end yet."""
+        """Tell whether a call or a page that was asked for before then (unix seconds) has no end yet."""
         return any(at < until for at in list(self._under_way))
 
     def renew(self) -> None:
@@ -120,12 +120,14 @@ class Victim:
 
     def _look(self) -> None:
         at = time.time()
+        self._under_way.append(at)
         try:
             self._browser.get(self._home)
             good = True
         except (visitor.Astray, OSError, http.client.HTTPException):
             good = False
         self.looks.append(Looked(at, time.time() - at, good))
+        self._under_way.remove(at)
 
 
 def post(url: str, body: bytes, limit: float, headers: Mapping[str, str] | None = None) -> int | None:
