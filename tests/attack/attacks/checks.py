@@ -153,7 +153,7 @@ def strangers_hosts(scene: Scene) -> Iterator[str]:
     logs = scene.alpha.folder / "logs"
     lines = [line for log in logs.glob("*.log") for line in log.read_text(errors="replace").splitlines()]
     loud = [line for line in lines if "evil.example" in line or "DisallowedHost" in line]
-    if loud:
+    if len(loud) > 1:  # once a minute it may be told
         yield f"{len(loud)} lines of the log"
 
 

@@ -6,26 +6,30 @@ import random
 import re
 import socket
 from collections import Counter
-from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
+from itertools import count
 from urllib.parse import urlsplit
 
+import django
+from django.urls import URLPattern, URLResolver
 from psycopg import sql
 
 from b24app.core import addresses, sealing
-from b24app.operations.local.stack import ROOT
+from b24app.operations.local import visitor
 from providers.kit import registry
 from providers.kit.contract import Provider
+from tests.attack.console_fuzz import Walker
 from tests.attack.fuzz.requests import Target, make
 from tests.attack.rows import columns, portal_id
-from tests.attack.scene import Outcome, Scene
+from tests.attack.scene import Console, Outcome, Scene
 
 LANES = 8
+ALICE, BOB = 1, 7
+TICKETS_FOR = 500  # requests
 MACHINES = ("/h/", "/r/", "/e/")
 BRIEF_DOORS, BRIEF_CONSOLE = 2000, 400
 PATIENCE = 15.0  # seconds for one answer
-SCREENS = ROOT / "b24app" / "console" / "screens"
-ADDRESS = re.compile(r'\bpath\(\s*"([^"]*)"')
 WORD = re.compile(r'"([A-Za-z][\w.-]{1,30})"')
 OF_BITRIX = (
     "message_id", "message_to", "message_body", "module_id", "ts", "properties", "auth", "bindings", "code", "type",
@@ -37,18 +41,75 @@ OF_BITRIX = (
 )  # fmt: skip
 BUSY = 503  # what the console answers to a portal that keeps it busy is honest there
 UNKNOWN_CODING = 501  # the standard's own answer to a Transfer-Encoding that a server does not know
-Judge = Callable[[int], bool]
 
 
 def doors(scene: Scene) -> Outcome:
     """Fuzz the handler, the reports of every service, the events and the installer, at good and at bad addresses."""
     targets = [*_of_bitrix(scene), *_of_services(scene)]
-    return _fuzz(scene, targets, scene.count or BRIEF_DOORS, _is_wrong)
+    faults: Counter[str] = Counter()
+    pages, machines = scene.hosts[0], scene.hosts[-1]
+
+    def once(rng: random.Random) -> str:
+        seed = rng.getrandbits(48)
+        own = random.Random(seed)
+        target = own.choice(targets)
+        host = machines if target.path.startswith(MACHINES) else pages
+        status = ask(host, make(own, target, f"{host[0]}:{host[1]}"))
+        if status and _is_wrong(status):
+            faults[f"{status} at {target.path[:9]}… (seed {seed})"] += 1
+        return str(status or "closed")
+
+    scene.ready()
+    seen = scene.hammer(LANES, once, most=scene.count or BRIEF_DOORS)
+    return Outcome({"asked": sum(seen.values()), **seen}, [f"answered {words}" for words in list(faults)[:20]])
 
 
 def console(scene: Scene) -> Outcome:
     """Fuzz every screen with an administrator's and an employee's good tickets."""
-    return _fuzz(scene, _screens(scene), (scene.count or 10 * BRIEF_CONSOLE) // 10, _is_fault)
+    walker = Walker(_addresses(), _ids(scene))
+    consoles = _consoles(scene)
+    for shot in walker.plain():
+        if not shot.target.startswith("/d/"):
+            walker.learn(shot.name, visitor.fetch("GET", scene.app + shot.target, headers=consoles[0].headers).text)
+    shots = list(walker.shots((scene.count or 10 * BRIEF_CONSOLE) // 10))
+    turns, faults = count(), Counter[str]()
+
+    def once(rng: random.Random) -> str:
+        turn = next(turns)
+        shot = shots[turn % len(shots)]
+        if turn % TICKETS_FOR == TICKETS_FOR - 1:
+            consoles[:] = _consoles(scene)
+        headers = {**rng.choice(consoles).headers, "Content-Type": shot.content_type}
+        status = visitor.fetch(shot.method, scene.app + shot.target, body=shot.body, headers=headers).status
+        if _is_fault(status):
+            faults[f"{status} to {shot.method} {shot.name}"] += 1
+        return str(status)
+
+    scene.ready()
+    seen = scene.hammer(LANES, once, most=len(shots))
+    return Outcome({"asked": sum(seen.values()), **seen}, [f"answered {words}" for words in list(faults)[:20]])
+
+
+def _consoles(scene: Scene) -> list[Console]:
+    """Open the application as an administrator and as an employee: a ticket is good for minutes."""
+    return [scene.console(scene.alpha, user) for user in (ALICE, BOB)]
+
+
+def _addresses() -> list[URLPattern | URLResolver]:
+    """Every address of the console, as its own resolver has them."""
+    django.setup()
+    found: list[URLPattern | URLResolver] = import_module("b24app.console.urls").urlpatterns
+    return found
+
+
+def _ids(scene: Scene) -> dict[str, str]:
+    """Ids of alpha's own rows, by the name of their place in an address."""
+    code, portal = scene.own_gateway(), portal_id(scene.alpha)
+    scene.alpha.send("+12025550141", code, "A message to look at.")
+    scene.wait(lambda: bool(scene.alpha.sql(REFERENCE, portal)), 15)
+    [found] = scene.alpha.sql(REFERENCE, portal)
+    ids = dict(zip(("key", "reference", "sender", "connection"), map(str, found), strict=True))
+    return {**ids, "key": ids["key"].replace("-", ""), "service": "http", "what": "days"}
 
 
 def _is_fault(status: int) -> bool:
@@ -59,36 +120,26 @@ def _is_wrong(status: int) -> bool:
     return status >= 500 and status != UNKNOWN_CODING
 
 
-def _fuzz(scene: Scene, targets: Sequence[Target], most: int, bad: Judge) -> Outcome:
-    faults: Counter[str] = Counter()
-    pages, machines = scene.hosts[0], scene.hosts[-1]
-
-    def once(rng: random.Random) -> str:
-        seed = rng.getrandbits(48)
-        own = random.Random(seed)
-        target = own.choice(targets)
-        host = machines if target.path.startswith(MACHINES) else pages
-        status = ask(host, make(own, target, f"{host[0]}:{host[1]}"))
-        if status and bad(status):
-            faults[f"{status} at {target.path[:9]}… (seed {seed})"] += 1
-        return str(status or "closed")
-
-    scene.ready()
-    seen = scene.hammer(LANES, once, most=most)
-    return Outcome({"asked": sum(seen.values()), **seen}, [f"answered {words}" for words in list(faults)[:20]])
-
-
 def ask(host: tuple[str, int], request: bytes) -> int | None:
     """Send bytes, end the sending, and return the status of the answer; None where the connection was closed."""
     with suppress(OSError, ValueError), socket.create_connection(host, timeout=PATIENCE) as wire:
         with suppress(OSError):  # refused before all was said: the answer is there all the same
             wire.sendall(request)
             wire.shutdown(socket.SHUT_WR)
-        answer = wire.recv(12)
-        while len(answer) < 12 and (more := wire.recv(12 - len(answer))):
-            answer += more
-        return int(answer[9:12])
+        return _status(wire)
     return None
+
+
+def _status(wire: socket.socket) -> int:
+    """Return the status of the final answer; raises OSError or ValueError where there is none."""
+    said = b""
+    while piece := wire.recv(4096):
+        said += piece
+        while said.startswith(b"HTTP/1.1 100") and b"\r\n\r\n" in said:
+            said = said.partition(b"\r\n\r\n")[2]
+        if len(said) >= 12 and not said.startswith(b"HTTP/1.1 100"):
+            break
+    return int(said[9:12])
 
 
 def _of_bitrix(scene: Scene) -> list[Target]:
@@ -130,38 +181,9 @@ def _account(scene: Scene, service: type[Provider]) -> str:
     return str(uuid.hex)
 
 
-def _screens(scene: Scene) -> list[Target]:
-    """Every screen of the console's own list of addresses, with ids of alpha's own rows."""
-    code = scene.own_gateway()
-    scene.alpha.send("+12025550141", code, "A message to look at.")
-    scene.wait(lambda: bool(scene.alpha.sql(REFERENCE, portal_id(scene.alpha))), 15)
-    [(reference, sender, connection)] = scene.alpha.sql(REFERENCE, portal_id(scene.alpha))
-    ids = {"reference": reference, "sender": sender, "connection": connection, "service": "twilio", "what": "reports"}
-    found = []
-    for user in (1, 1, 7):
-        opened = scene.console(scene.alpha, user)
-        headers = tuple(f"{name}: {said}" for name, said in opened.headers.items())
-        base = urlsplit(opened.home).path
-        for pattern in screens():
-            path = re.sub(r"<\w+:(\w+)>", lambda found: str(ids.get(found[1], found[1])), pattern)
-            found.append(Target(base + path, OF_FORMS, headers, ("GET", "POST", "POST", "HEAD", "PUT")))
-    return found
-
-
-def screens() -> list[str]:
-    """Return the addresses of all screens, below the portal's part, as the console's own files have them."""
-    found = [one for file in sorted(SCREENS.glob("*.py")) for one in ADDRESS.findall(file.read_text())]
-    return [one for one in found if not one.startswith("d/")]
-
-
 REFERENCE = """
-SELECT m.reference, s.uuid, c.uuid FROM messaging_message m JOIN messaging_sender s ON s.id = m.sender_id
-JOIN messaging_connection c ON c.id = m.connection_id WHERE m.portal_id = %s ORDER BY m.id DESC LIMIT 1
+SELECT p.uuid, m.reference, s.uuid, c.uuid
+FROM messaging_message m JOIN messaging_sender s ON s.id = m.sender_id
+JOIN messaging_connection c ON c.id = m.connection_id JOIN portals_portal p ON p.id = m.portal_id
+WHERE m.portal_id = %s ORDER BY m.id DESC LIMIT 1
 """
-OF_FORMS = (
-    "sender-name_en", "sender-name_ru", "sender-signature", "account-title", "account-rate", "number", "note",
-    "shape", "to", "text", "q", "since", "until", "phone", "status", "reason", "sender", "author", "before", "after",
-    "page", "act", "m", "query", "job", "sure", "why", "keep", "theme", "language", "country", "timezone", "file",
-    "seen", "per_hour", "per_day", "quiet_from", "quiet_to", "days", "month", "period", "what", "reference",
-    "csrfmiddlewaretoken", "resend", "cancel", "2026-11-30", "9999-12-31", "0001-01-01", "delivered",
-)  # fmt: skip
