@@ -17,6 +17,7 @@ from b24app.core import spool
 from b24app.doors import replay
 from b24app.journal.models import Exchange
 from b24app.messaging import connections, settling, sweep
+from b24app.messaging.dead_letter_models import DeadLetter
 from b24app.messaging.dispatch import BOUND
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.smpp import flights, receipts, receiving, session
@@ -672,6 +673,7 @@ def test_a_bind_that_cannot_be_noted_costs_no_other_account(smsc: Smsc, sender: 
             told = smsc.deliver(RECEIPT.format(again(message).ref, "DELIVRD"))
             turn_until(board, lambda: smsc.has_answer(told))
     assert DeliveryReport.objects.count() == 1
+    assert set(DeadLetter.objects.values_list("kind", "key")) == {("account", str(poison.connection_id))}
 
 
 def test_receipts_beyond_what_may_be_parked_are_asked_for_again(smsc: Smsc, sender: Sender) -> None:

@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from b24app.core.outage import AWAY
 from b24app.core.redis import client
-from b24app.messaging import dispatch
+from b24app.messaging import dead_letters, dispatch
+from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.dispatch import BOUND, Visit
 from b24app.messaging.holding import Holding
 from b24app.messaging.models import Connection, ConnectionState, Message
@@ -90,8 +91,8 @@ class Binds(Holding):
             dispatch.settle_waiting(drain.connection, drain.service)
         except AWAY:
             raise
-        except Exception as error:
-            log.exception("waiting_not_settled", connection=drain.connection.pk, exc_info=error)
+        except Exception as error:  # noqa: BLE001 - whatever one account raises
+            dead_letters.note(Kind.ACCOUNT, drain.connection.pk, error, portal=drain.connection.portal_id, retry=True)
 
     def drain_of(self, connection: Connection, service: type[Provider], http: Http | None) -> Drain:
         if http is not None:

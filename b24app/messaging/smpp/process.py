@@ -5,13 +5,13 @@ from collections import deque
 from queue import SimpleQueue
 from typing import Any
 
-import structlog
 from django.utils import timezone
 
 from b24app.core.outage import AWAY
 from b24app.journal import recording
-from b24app.messaging import accounts, holding
+from b24app.messaging import accounts, dead_letters, holding
 from b24app.messaging.board import POLL, Board
+from b24app.messaging.dead_letter_models import Kind as DeadLetterKind
 from b24app.messaging.models import Connection
 from b24app.messaging.sending import Landing
 from b24app.messaging.smpp import files
@@ -21,8 +21,6 @@ from b24app.messaging.smpp.receiving import Receiving
 from b24app.messaging.smpp.session import Bound, News, Session, Unbound, Untaken
 from b24app.messaging.verdicts import KINDS, Kind, Verdict
 from providers.kit.errors import AccountBlocked, SmsError
-
-log = structlog.get_logger(__name__)
 
 IDLE_POLL = 0.2  # seconds between looks for new messages while there were none
 FINISHED_IN = 1.0  # seconds for the receipts that are here when the process ends
@@ -87,8 +85,8 @@ class Switchboard(Board):
             self._note(news)
         except AWAY:
             raise
-        except Exception as error:
-            log.exception("bind_not_noted", connection=news.session.pk, exc_info=error)
+        except Exception as error:  # noqa: BLE001 - whatever one account raises
+            dead_letters.note(DeadLetterKind.ACCOUNT, news.session.pk, error, retry=True)
 
     def _note(self, news: Bound | Unbound) -> None:
         drain = self._drain_of(news.session)
