@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 from django.db import connection as database
@@ -415,7 +416,8 @@ def test_a_reconnection_that_came_too_soon_is_not_spent(hanging: There) -> None:
 def test_a_launch_that_nobody_was_asked_about_comes_again_too(hanging: There) -> None:
     """What strangers may cost is limited where the OAuth server is asked, too."""
     frame = hanging.frame(ALICE)
-    frame["fields"] |= {"AUTH_ID": "f" * 70, "APPLICATION_TOKEN": "guessed"}
+    # One that no other test has brought: a refused one is remembered.
+    frame["fields"] |= {"AUTH_ID": uuid4().hex * 2, "APPLICATION_TOKEN": "guessed"}
     with strangers.hold_place(Portal.objects.get(), ""), strangers.hold_place(Portal.objects.get(), ""):
         page = launch(Client(), frame)
         ticket = Client().post(reverse("session"), frame["fields"])

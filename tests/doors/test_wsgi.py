@@ -68,7 +68,7 @@ def test_how_long_a_body_may_be_is_a_matter_of_its_address() -> None:
     assert policy.longest_body(handler) == bodies.LONGEST_COUNTED
     assert policy.longest_body(report) == bodies.LONGEST_REPORT
     assert policy.longest_body(f"/p/{KEY}/stop-list/import/") == LONGEST_UPLOAD
-    forged = handler[:-3] + "AA/"
+    forged = handler[:-23] + "A" * 22 + "/"
     pages = ("/app/", "/install/", "/card/", "/session/", "/oauth/", f"/p/{KEY}/settings/")
     for one in (urlsplit(addresses.events(KEY, 1)).path, forged, forged.replace("/h/", "/r/"), *pages, "/h/", ""):
         assert policy.longest_body(one) == LONGEST_BODY

@@ -40,7 +40,8 @@ def test_the_dearest_messages_of_a_month_add_up_everywhere(front: Sender) -> Non
     many_sent(front, MANY)
     report_all(front, MANY, DEAREST)
 
-    settling.settle()
+    while DeliveryReport.objects.filter(due_at__isnull=False).exists():  # a busy machine needs more than one round
+        settling.settle()
     breakdowns.count_climbs()
 
     total = DEAREST * MANY

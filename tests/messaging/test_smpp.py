@@ -639,16 +639,16 @@ def refusing(table: str, condition: str) -> Iterator[None]:
     """Let PostgreSQL raise for some rows that are to be written."""
     with database.cursor() as cursor:
         cursor.execute(f"""
-            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            CREATE FUNCTION refuse_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
               IF {condition} THEN RAISE 'poison' USING ERRCODE = 'numeric_value_out_of_range'; END IF; RETURN NEW;
             END $$;
-            CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse();
+            CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_row();
         """)
     try:
         yield
     finally:
         with database.cursor() as cursor:
-            cursor.execute("DROP FUNCTION refuse CASCADE")
+            cursor.execute("DROP FUNCTION refuse_row CASCADE")
 
 
 @pytest.mark.django_db(transaction=True)
