@@ -33,7 +33,7 @@ def resting(request: HttpRequest) -> HttpResponse:
 
 def busy(request: HttpRequest) -> HttpResponse:
     """As much is going on as may, so nothing was done. On a page all stays as it is: a form may be filled in."""
-    words = _("Sendline is busy just now. Nothing was changed; try again in a few seconds.")
+    words = _("Sendline is busy right now. Nothing was changed. Try again in a few seconds.")
     from_page = "HX-Request" in request.headers
     response = with_toast(HttpResponse(status=204), words) if from_page else _answer(request, "busy", 503)
     return mark_busy(request, response)

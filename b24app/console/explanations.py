@@ -88,7 +88,7 @@ def of_limit(full: TooManyAccounts) -> Explained:
             "This Bitrix24 has {count} accounts, which is the limit.",
             full.limit,
         ).format(count=full.limit)
-    todo = _("Disconnect an account you no longer use, or ask Sendline support to raise the limit.")
+    todo = _("Disconnect an account you no longer use, or ask Sendline support for a higher limit.")
     return Explained(what=what, todo=todo)
 
 

@@ -130,7 +130,7 @@ def current(portal: Portal) -> str:
 
 def ask_to_wait() -> HttpResponse:
     """Answer a button that would begin a second file; the page stays as it is."""
-    words = _("Another file of this portal is being written. Try again when it is here.")
+    words = _("Another file is being prepared. Try again when it has finished.")
     return with_toast(HttpResponse(status=204), words)
 
 

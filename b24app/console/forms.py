@@ -175,8 +175,8 @@ class AccountForm(DeclaredForm):
         if redirected is None:
             return
         words = gettext(
-            "“{field}” has changed, so please enter this again: "
-            "a saved secret is sent only to the place it was entered for."
+            "“{field}” has changed, so enter this again: "
+            "saved credentials are sent only to the address they were entered for."
         )
         for name in self._left_blank():
             self.add_error(name, words.format(field=gettext(redirected.label)))

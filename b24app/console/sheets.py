@@ -121,7 +121,7 @@ def understand(file: IO[bytes], country: str) -> Understood:
     for line, words in enumerate(text, 1):
         if line > MOST_LINES:
             raise BadFile(
-                gettext("The file has more than {most} lines. Divide it and add the parts one after the other.").format(
+                gettext("The file has more than {most} lines. Split it and import the parts one by one.").format(
                     most=MOST_LINES
                 )
             )

@@ -79,7 +79,7 @@ def hold_place(portal: Portal | None, application_token: str, access: str = "") 
             held.enter_context(limit.hold(tenant))
         except concurrency_limit.Busy:
             count_turned_away("busy")
-            raise Busy("BUSY", _("Too many people are opening Sendline right now. Try again in a moment.")) from None
+            raise Busy("BUSY", _("Sendline is busy right now. Try again in a few seconds.")) from None
         held.enter_context(limit_waiting(each=PATIENCE, total=PATIENCE_IN_ALL))
         yield
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from providers.kit.words import _
 
-UNENCRYPTED = _("With http:// the password and the texts travel unencrypted: use https:// wherever you can.")
+UNENCRYPTED = _("With http://, the credentials and the texts are sent unencrypted. Use https:// where you can.")
 """What the form says beside an address for which http:// is usual."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -207,7 +207,7 @@ def require_encryption(field: Field, value: str, private_networks: Sequence[str]
     else:
         inside = any(address in ipaddress.ip_network(network) for network in private_networks)
     if not inside:
-        raise BadField(_("Write https:// here: with http:// the credentials would travel unencrypted."))
+        raise BadField(_("Use https:// here. With http://, the credentials would be sent unencrypted."))
 
 
 def _is_host(host: str) -> bool:

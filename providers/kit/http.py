@@ -334,7 +334,7 @@ def _written(first: str, headers: Mapping[str, str], body: str) -> str:
 def _refused(where: str, refusal: AddressRefused) -> AccountBlocked:
     hint = _("The host name leads to a private or reserved address. Use the public address of the service.")
     if isinstance(refusal, PortRefused):
-        hint = _("No SMS service answers at this port. Compare the address with the service's own.")
+        hint = _("SMS services don’t use this port. Compare the address with the service’s documentation.")
     return AccountBlocked(_("{where}: this address may not be reached from here.").format(where=where), hint=hint)
 
 

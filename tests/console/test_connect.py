@@ -327,7 +327,7 @@ def test_no_more_accounts_are_connected_than_a_portal_may_have(
     factories.connection(factories.portal("charlie"))
     page = text(alice.post(at(alpha, "connect/twilio/"), credentials(box)))
     assert "This Bitrix24 has 2 accounts, which is the limit. Nothing was saved and nothing was sent." in page
-    assert "Disconnect an account you no longer use, or ask Sendline support to raise the limit." in page
+    assert "Disconnect an account you no longer use, or ask Sendline support for a higher limit." in page
     assert SECRET not in page
     assert Connection.objects.filter(service="twilio").count() == 0
     assert Exchange.objects.filter(peer="twilio").count() == 0  # the service was not even asked

@@ -52,7 +52,7 @@ def test_a_button_says_that_another_file_is_being_written_and_the_page_stays(wor
     with hold_file(world.alice, "another"):
         refused = getattr(alice, method)(f"/p/{world.alice.uuid.hex}{path}", form)
         assert refused.status_code == 204
-        assert "Another file of this portal is being written" in refused["HX-Trigger"]
+        assert "Another file is being prepared" in refused["HX-Trigger"]
         assert "HX-Redirect" not in refused
         assert getattr(charlie, method)(f"/p/{world.charlie.uuid.hex}{path}", form).status_code == 200
     assert getattr(alice, method)(f"/p/{world.alice.uuid.hex}{path}", form).status_code == 200

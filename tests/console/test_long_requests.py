@@ -148,7 +148,7 @@ def places_taken(portal: Portal) -> Iterator[None]:
 
 def is_busy(answer: Any) -> bool:
     """Told to come again: by a toast over the page as it is, or by a page that does so itself."""
-    told = "Sendline is busy just now" in answer.get("HX-Trigger", "")
+    told = "Sendline is busy right now" in answer.get("HX-Trigger", "")
     assert (answer.status_code == 204 and answer["Retry-After"] == "5") if told else True
     return told or b"delay:5s" in getattr(answer, "content", b"")
 

@@ -73,7 +73,7 @@ def test_a_changed_place_asks_for_the_secrets_and_nobody_is_asked_before(service
         assert (old.connections, new.connections) == (0, 0)
 
     assert response.status_code == 200
-    assert "please enter this again" in text(response)
+    assert "so enter this again" in text(response)
     for secret in (one for one in service.fields if isinstance(one, Secret)):
         assert f'id="id_account-{secret.name}_error"' in response.content.decode()
         assert account[secret.name] not in response.content.decode()
@@ -111,10 +111,10 @@ def test_a_key_in_a_saved_template_is_pointed_out_by_itself() -> None:
     page = text(post(connection, account, login="template", method="POST", content="form", id_from="none"))
 
     assert "looks like a password or key" in page
-    assert "please enter this again" not in page
+    assert "so enter this again" not in page
     moved = account | {"url": "https://gw.example.com/?apikey={password}"}
     page = text(post(connection, moved, login="template", method="POST", content="form", id_from="none"))
-    assert "“Address” has changed, so please enter this again" in page
+    assert "“Address” has changed, so enter this again" in page
     assert "HX-Location" in post(connection, moved | {"method": "POST"}, password="abc", login="template")
 
 

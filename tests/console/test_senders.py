@@ -336,7 +336,7 @@ def test_while_the_portal_does_not_answer_the_old_address_stays_and_the_page_say
     there.switches.method_errors = [MethodError("*", "INTERNAL_SERVER_ERROR", status=500)]
     for path in (f"{sender.uuid}/address/", "addresses/"):
         said = toast(alice.post(at(alpha, path)))
-        assert "The portal has not answered. Until Bitrix24 has the new address, the old one works." in said
+        assert "The portal has not answered. The old address works until Bitrix24 has the new one." in said
     assert there.senders[sender.code].handler == old
     assert "Until then the old one works." in text(alice.get(at(alpha)))
 

@@ -59,7 +59,7 @@ def _later(request: FramedRequest, error: PortalError) -> HttpResponse:
 
 
 def _old_ones_work() -> str:
-    return _("Until Bitrix24 has the new address, the old one works.")
+    return _("The old address works until Bitrix24 has the new one.")
 
 
 urlpatterns = [
