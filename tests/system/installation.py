@@ -78,6 +78,10 @@ class Installation:
         for one in self.running.values():
             processes.finish(one.child, seconds=END_SECONDS)
 
+    def ports(self, line: str) -> list[int]:
+        """Where the processes of a line listen."""
+        return [int(one.env["PORT"]) for one in self.running.values() if one.line == line]
+
     def said(self) -> str:
         """All that the processes have printed."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.logs.glob("*.log")))
@@ -115,7 +119,7 @@ class Process:
 def _answers(port: int) -> bool:
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/app/", headers={"Host": "127.0.0.1"})
+        connection.request("GET", "/app/")
         return connection.getresponse().status < 500
     except (OSError, HTTPException):
         return False

@@ -6,8 +6,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -31,7 +31,19 @@ pytestmark = pytest.mark.system
 
 RATE = 70.0  # messages a second
 RESTARTS = int(os.environ.get("RESTARTS", "20"))
-IN_TURN = ("worker-1", "web-1", "worker-2", "pusher", "worker-1", "web-2", "worker-2", "smpp")
+TWICE = ("web", "webhooks", "worker")
+IN_TURN = (
+    "worker-1",
+    "webhooks-1",
+    "worker-2",
+    "web-1",
+    "worker-1",
+    "webhooks-2",
+    "worker-2",
+    "pusher",
+    "web-2",
+    "smpp",
+)
 ONCE = {"build", "release"}
 OF_THE_TESTS = ("PYTEST", "PYTHONPATH", "VIRTUAL_ENV", "DJANGO_SETTINGS_MODULE", "DATABASE_TIMEOUTS")
 
@@ -65,8 +77,8 @@ def stub(folder: Path) -> Iterator[Stub]:
 
 @pytest.fixture(scope="module")
 def house(folder: Path, code: Path, stub: Stub) -> Iterator[tuple[House, Installation]]:
-    """Stores, the sandbox, and every line of the Procfile from a clean environment; two web processes and workers."""
-    ports, webs = Ports(0, 0, 0, 0).free(), [free_port(0), free_port(0)]
+    """Stores, the sandbox, and every line of the Procfile from a clean environment, some of them twice."""
+    ports = Ports(0, 0, 0, 0).free()
     with ExitStack() as all_of_it:
         database, redis = Postgres(folder / "stores", durable=True), RedisServer(folder / "stores")
         urls = {
@@ -91,20 +103,27 @@ def house(folder: Path, code: Path, stub: Stub) -> Iterator[tuple[House, Install
             "SPOOL_DIR": str(folder / "spool"),
         }
         installation = Installation(code, folder / "logs", env)
-        proxy = Proxy(ports.app, webs)
-        proxy.begin()
-        all_of_it.callback(proxy.stop)
         all_of_it.callback(installation.stop)
         for line in LINES:
             if line in ONCE:
                 installation.run(line)
-        for number, port in enumerate(webs, 1):
-            installation.start(f"web-{number}", "web", PORT=str(port))
-            installation.start(f"worker-{number}", "worker")
-        for line in LINES.keys() - ONCE - {"web", "worker"}:
-            installation.start(line, line, **({"PORT": str(free_port(0))} if "PORT" in LINES[line] else {}))
+        for line in LINES.keys() - ONCE:
+            for name in (f"{line}-1", f"{line}-2") if line in TWICE else (line,):
+                installation.start(name, line, **({"PORT": str(free_port(0))} if "PORT" in LINES[line] else {}))
+        all_of_it.enter_context(forwarding(ports.app, installation.ports("web")))
         run = Stack(env["PUBLIC_URL"], f"http://localhost:{ports.portal}", f"http://127.0.0.1:{ports.sms}", supervisor)
         yield House(run, database, redis, folder), installation
+
+
+@contextmanager
+def forwarding(port: int, backends: Sequence[int]) -> Iterator[None]:
+    """A proxy on `port` before `backends`."""
+    proxy = Proxy(port, backends)
+    proxy.begin()
+    try:
+        yield
+    finally:
+        proxy.stop()
 
 
 def test_a_message_goes_all_the_way(house: tuple[House, Installation]) -> None:
@@ -118,17 +137,19 @@ def test_restarts_under_load_lose_double_and_leave_nothing(
     house: tuple[House, Installation], stub: Stub, folder: Path
 ) -> None:
     home, installation = house
-    calling = Calling(int(home.run.app.rpartition(":")[2]), callers(installation, stub), RATE)
+    port = free_port(0)
+    calling = Calling(port, callers(installation, stub), RATE)
     took: list[tuple[str, float]] = []
-    calling.start()
-    try:
-        time.sleep(3)
-        for name in islice(cycle(IN_TURN), RESTARTS):
-            took.append((name, round(installation.restart(name), 1)))
-            time.sleep(0.5)
-    finally:
-        calling.halt.set()
-        calling.join()
+    with forwarding(port, installation.ports("webhooks")):  # reports come to the address of the pages
+        calling.start()
+        try:
+            time.sleep(3)
+            for name in islice(cycle(IN_TURN), RESTARTS):
+                took.append((name, round(installation.restart(name), 1)))
+                time.sleep(0.5)
+        finally:
+            calling.halt.set()
+            calling.join()
     print(f"{len(calling.answers)} calls, seconds to end: {took}")  # noqa: T201 - shown with `pytest -s`
     assert Counter(calling.answers.values()).keys() == {200}
     # A lease of three minutes would show what was left behind: instead, it is asked for as soon as the rest is done.
