@@ -352,7 +352,7 @@ def test_a_launch_that_came_too_soon_posts_itself_again(
     assert not [one for one in caplog.records if one.levelname == "ERROR"]  # nothing is wrong with us
     assert page["Content-Security-Policy"].endswith(f"frame-ancestors http://{hanging.domain}")
     shown = page.content.decode()
-    assert "This page tries again by itself" in shown
+    assert "This page tries again automatically" in shown
     assert "console/again" in shown
     assert 2 <= float(re.findall(r'data-seconds="([^"]+)"', shown)[0]) <= 6
     for secret in ("AUTH_ID", "REFRESH_ID", "APPLICATION_TOKEN", "member_id"):
@@ -407,7 +407,7 @@ def test_a_reconnection_that_came_too_soon_is_not_spent(hanging: There) -> None:
     with launches_taken(state.partition(":")[0]):
         busy = Client().get(reverse("oauth"), back)
     assert (busy.status_code, busy["Refresh"]) == (503, "5")
-    assert "This page tries again by itself" in busy.content.decode()
+    assert "This page tries again automatically" in busy.content.decode()
     portal.refresh_from_db()
     assert portal.reconnect_nonce
     assert "The portal is connected again" in Client().get(reverse("oauth"), back).content.decode()
@@ -422,7 +422,7 @@ def test_a_launch_that_nobody_was_asked_about_comes_again_too(hanging: There) ->
         page = launch(Client(), frame)
         ticket = Client().post(reverse("session"), frame["fields"])
     assert (page.status_code, ticket.status_code) == (503, 503)
-    assert "This page tries again by itself" in page.content.decode()
+    assert "This page tries again automatically" in page.content.decode()
 
 
 def test_strangers_with_ever_new_names_do_not_take_more_than_there_is(db: None) -> None:

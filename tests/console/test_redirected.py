@@ -134,7 +134,7 @@ def test_no_secret_travels_unencrypted_to_a_service_that_speaks_https(
     portal = factories.portal()
     response = factories.visitor(portal).post(f"/p/{portal.uuid.hex}/senders/connect/{service.code}/", typed)
 
-    assert "with http:// the credentials would travel unencrypted" in text(response)
+    assert "With http://, the credentials would be sent unencrypted" in text(response)
     assert not Connection.objects.exists()
 
 
@@ -146,7 +146,7 @@ def test_a_gateway_of_ones_own_may_speak_http_and_its_form_says_what_that_means(
     alice: Client = factories.visitor(portal)
     here = f"/p/{portal.uuid.hex}/senders/connect/{code}/"
 
-    assert "With http:// the password and the texts travel unencrypted" in text(alice.get(here))
+    assert "With http://, the credentials and the texts are sent unencrypted" in text(alice.get(here))
     assert "HX-Location" in alice.post(here, {f"account-{name}": value for name, value in account.items()})
     assert Connection.objects.get().account == account
 

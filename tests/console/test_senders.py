@@ -338,7 +338,7 @@ def test_while_the_portal_does_not_answer_the_old_address_stays_and_the_page_say
         said = toast(alice.post(at(alpha, path)))
         assert "The portal has not answered. The old address works until Bitrix24 has the new one." in said
     assert there.senders[sender.code].handler == old
-    assert "Until then the old one works." in text(alice.get(at(alpha)))
+    assert "Until then, the old one works." in text(alice.get(at(alpha)))
 
 
 def test_all_senders_get_new_addresses_after_a_question(
