@@ -31,7 +31,7 @@ class Attack:
 
 ATTACKS: Mapping[str, Attack] = {
     "smpp-id-twice": Attack("C1", centres.id_twice),
-    "prices": Attack("C2", strays.prices, brief=16),  # the sweep that counts comes every ten seconds
+    "prices": Attack("C2", strays.prices, brief=13),  # the sweep that counts comes every ten seconds
     "console-checks": Attack("H1 D", console.checks),
     "dawdling-portal": Attack("H1 E", console.dawdling_portal),
     "long-files": Attack("H1 G", console.long_files),

@@ -49,7 +49,7 @@ class Form:
         return self.attack or (one.brief if self.brief else one.long)
 
 
-BRIEF = Form(brief=True, idle=3.0, patience=20.0)
+BRIEF = Form(brief=True, idle=2.5, patience=20.0)
 LONG = Form(brief=False, idle=10.0, patience=60.0)
 
 

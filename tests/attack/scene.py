@@ -16,8 +16,8 @@ from b24app.operations.local import visitor
 from b24app.operations.local.embedded import Postgres, RedisServer
 from b24app.operations.local.stack import ROOT, Stack
 from b24app.operations.local.supervisor import Supervisor
-from tests.attack.house import Town, connect, handler
-from tests.attack.victim import open_as, post
+from tests.attack.house import ALICE, Town, connect, handler, open_as
+from tests.attack.victim import post
 from tests.faults.conftest import GATEWAY, House
 
 READY_SECONDS = 120.0
@@ -156,7 +156,7 @@ class Scene:
         with lock:
             return dict(sorted(seen.items()))
 
-    def console(self, house: House, user: int = 1) -> "Console":
+    def console(self, house: House, user: int = ALICE) -> "Console":
         """Open the application as one of a portal's people."""
         browser, home = open_as(house, user)
         return Console(home.url, browser.headers())

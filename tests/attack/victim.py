@@ -10,8 +10,7 @@ from itertools import count
 from urllib.parse import urljoin, urlsplit
 
 from b24app.operations.local import visitor
-from b24app.operations.local.visitor import Visitor
-from tests.attack.house import Town, connect
+from tests.attack.house import ALICE, Town, connect, open_as
 from tests.faults.conftest import GATEWAY, House
 from tests.smsc import Smsc, Submit
 
@@ -91,7 +90,7 @@ class Victim:
 
     def renew(self) -> None:
         """Open the application anew: a page's ticket is good for minutes only."""
-        self._browser, home = self._house.open()
+        self._browser, home = open_as(self._house, ALICE)
         self._home = home.url
 
     def _every(self, seconds: float, act: Callable[[], None]) -> None:
@@ -185,10 +184,3 @@ def settle(town: Town, centre: Centre) -> list[Line]:
 def _gateway(house: House, name: str) -> dict[str, str]:
     account = {name.removeprefix("account-"): value for name, value in GATEWAY.items()}
     return {**account, "url": urljoin(house.run.sms, f"/gateway/send?as={name}"), "report_words": WORDS}
-
-
-def open_as(house: House, user: int) -> tuple[Visitor, visitor.Page]:
-    """Open the application as one of the portal's people; return the browser and its first screen."""
-    browser = Visitor()
-    frame = house.ask("frame", user=user)
-    return browser, browser.launch(frame["action"], frame["fields"])

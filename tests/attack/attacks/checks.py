@@ -10,10 +10,10 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from b24app.operations.local import visitor
 from b24app.operations.local.journey import Journey
 from tests.attack.attacks.fuzzing import ask
-from tests.attack.house import account_of, connect
+from tests.attack.house import ALICE, account_of, connect, open_as
 from tests.attack.rows import member, portal_id
 from tests.attack.scene import Outcome, Scene, fields_of
-from tests.attack.victim import open_as, post
+from tests.attack.victim import post
 from tests.attack.wires import own_service
 
 TOKEN, KEY = "SENTINEL-TOKEN-51d0c3aa", "SENTINELKEY7f3a9c21e4"
@@ -43,7 +43,7 @@ def kept_secret_to_new_host(scene: Scene) -> Iterator[str]:
     account = {"account_sid": "AC" + "c" * 32, "auth_token": TOKEN, "base_url": scene.place.sms}
     code = connect(scene.alpha, "twilio", account)
     with own_service(lambda _path, _body: (200, {}), heard=heard) as url:
-        browser, home = open_as(scene.alpha, 1)
+        browser, home = open_as(scene.alpha, ALICE)
         page = browser.get(urljoin(home.url, f"senders/accounts/{uuid.UUID(account_of(scene.alpha, code))}/"))
         form = visitor.form_with(page, "account-base_url")
         typed = {**form.fields, "account-auth_token": "", "account-base_url": url}
@@ -126,7 +126,7 @@ def walked_round_the_proxy(scene: Scene) -> Iterator[str]:
 
 def days_without_end(scene: Scene) -> Iterator[str]:
     """L3: a day at the end of all days is a day."""
-    for user in (1, BOB):
+    for user in (ALICE, BOB):
         console = scene.console(scene.alpha, user)
         for query in ("until=9999-12-31", "since=0001-01-01", "since=9999-12-31&until=0001-01-01"):
             page = visitor.fetch("GET", urljoin(console.home, f"journal/?{query}"), headers=console.headers)

@@ -21,11 +21,12 @@ from providers.kit import registry
 from providers.kit.contract import Provider
 from tests.attack.console_fuzz import Walker
 from tests.attack.fuzz.requests import Target, make
+from tests.attack.house import ALICE
 from tests.attack.rows import columns, portal_id
 from tests.attack.scene import Console, Outcome, Scene
 
 LANES = 8
-ALICE, BOB = 1, 7
+BOB = 7
 TICKETS_FOR = 500  # requests
 MACHINES = ("/h/", "/r/", "/e/")
 BRIEF_DOORS, BRIEF_CONSOLE = 2000, 400
