@@ -150,7 +150,7 @@ def test_what_a_spreadsheet_made_of_a_number_is_not_taken_for_one() -> None:
     [
         (b"PK\x03\x04\0\0", "This is not a text file."),
         (b"1" * (sheets.MOST_BYTES + 1), "The file is larger than 5 MB"),
-        (b"\n" * (sheets.MOST_LINES + 1), "The file has more than 50000 lines. Divide it"),
+        (b"\n" * (sheets.MOST_LINES + 1), "The file has more than 50000 lines. Split it"),
     ],
 )
 def test_a_file_that_cannot_be_one_is_refused(content: bytes, words: str) -> None:

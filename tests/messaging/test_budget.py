@@ -97,9 +97,12 @@ class Dispatcher:
             self.board.turn(0.02)
 
     def seconds_until_sent(self, message: Message) -> float:
-        began = time.monotonic()
+        began = rung = time.monotonic()
         while Message.objects.get(pk=message.pk).status != Status.SENT:
             self.board.turn(0.02)
+            if time.monotonic() - rung > 1.0:  # as the sweep would: on a busy machine an answer may have come late
+                self.board.inbox.put(message.connection_id)
+                rung = time.monotonic()
             assert time.monotonic() - began < 60
         return time.monotonic() - began
 
