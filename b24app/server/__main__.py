@@ -16,11 +16,15 @@ HELD_IN_MEMORY = 64 * KILOBYTE  # of a body; the rest of it lies in a temporary 
 UNREAD_IN_MEMORY = 256 * KILOBYTE  # of an answer, likewise
 UNREAD = 64 * KILOBYTE * KILOBYTE  # of an answer that its client does not read, until the thread waits for it
 LONGEST_HEAD = 16 * KILOBYTE
+TURN = 0.0005  # seconds of computing; then another thread goes on
 
 
 def main() -> int:
     """Serve, and return the exit code once what had come in is answered."""
     asked = _arguments()
+    # With Python's own five milliseconds a few threads that take apart large bodies would hold up a small call, which
+    # needs some ten turns, for longer than its caller should feel.
+    sys.setswitchinterval(TURN)
     module = import_module(asked.module)
     policy: Policy = getattr(module, "policy", Policy())
     server = Server(module.application, _settings(asked, policy), asked.reserved)
