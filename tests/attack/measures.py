@@ -71,6 +71,9 @@ class Round:
     doubled: Sequence[str] = ()
     ended: Sequence[str] = ()
     said: Sequence[str] = ()  # by the attacks themselves: what they were not refused
+    stages: Mapping[str, Sequence[float]] = field(
+        default_factory=dict
+    )  # p95 of waiting, sending, reporting, in seconds
     facts: Mapping[str, object] = field(default_factory=dict)
 
 

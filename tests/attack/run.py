@@ -18,7 +18,7 @@ from b24app.operations.local.visitor import TIMEOUT_SECONDS
 from tests.attack import healing
 from tests.attack.house import Family, Town
 from tests.attack.ledger import books
-from tests.attack.measures import Left, Round, Times, Window
+from tests.attack.measures import Left, Round, Times, Window, percentile
 from tests.attack.registry import ATTACKS
 from tests.attack.scene import READY_SECONDS, Outcome, Place
 from tests.attack.victim import LIMIT, Called, Centre, Victim
@@ -90,6 +90,7 @@ class Runner:
             doubled=doubled,
             ended=self.town.family.ended(),
             said=[words for outcome in outcomes for words in outcome.said],
+            stages=_stages(self.town, [one for one in calls if during[0] <= one.at < during[1]]),
             facts={name: outcome.facts for name, outcome in zip(names, outcomes, strict=True)},
         )
         self.rounds.append(one)
@@ -149,6 +150,25 @@ def _deliveries(town: Town, calls: Sequence[Called]) -> tuple[list[float], int]:
     began = {one.message_id: one.at for one in calls if one.status == 200}
     found = dict(town.beta.sql(query, list(began)))
     return [max(0.0, at - began[one]) for one, at in found.items()], len(began) - len(found)
+
+
+STAGES = """
+SELECT c.service, extract(epoch FROM m.first_attempt_at - m.received_at)::float8,
+       extract(epoch FROM m.sent_at - m.first_attempt_at)::float8, extract(epoch FROM m.final_at - m.sent_at)::float8
+FROM messaging_message m JOIN messaging_connection c ON c.id = m.connection_id
+WHERE m.message_id = ANY(%s) AND m.status = 'delivered' AND m.sent_at IS NOT NULL
+"""
+
+
+def _stages(town: Town, calls: Sequence[Called]) -> dict[str, list[float]]:
+    """Return by service the p95 of waiting, of sending and of the report, in seconds: where the time went."""
+    taken: dict[str, list[tuple[float, ...]]] = {}
+    for service, *seconds in town.beta.sql(STAGES, [one.message_id for one in calls]):
+        taken.setdefault(str(service), []).append(tuple(seconds))
+    return {
+        service: [round(percentile(sorted(stage), 0.95), 2) for stage in zip(*rows, strict=True)]
+        for service, rows in taken.items()
+    }
 
 
 class Scale(threading.Thread):
