@@ -12,19 +12,19 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 from b24app.server.policy import OVERLOADED, Policy
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "b24app.settings")
-_everything = get_wsgi_application()
+django.setup(set_prefix=False)
 
 # By name, for models can be imported only from here on.
 import_module("b24app.operations.starting").check_can_start()
 _doors = import_module("b24app.doors.wsgi")
 _bodies = import_module("b24app.doors.bodies")
 _look_after_spool = import_module("b24app.doors.replay").keep_replaying
-_answer = _doors.beside(_everything)
+_answer = _doors.beside(import_module("b24app.doors.forms").Pages())
 _say_busy = _doors.Always(import_module("b24app.console.errors").busy_for_anybody)
 import_module("providers.kit.registry").services()
 

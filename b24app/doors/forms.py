@@ -1,0 +1,42 @@
+"""Forms of pages, read in one pass: Django's own reader takes two hundred bytes for each escape of a body."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+
+from b24app.doors import brackets
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def read_form(body: bytes) -> QueryDict:
+    """Return the fields of a urlencoded body as `request.POST` has them. Raise TooManyFieldsSent."""
+    most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+    if body.count(b"&") >= most:
+        raise TooManyFieldsSent
+    form = QueryDict(mutable=True)
+    for name, value in brackets.pairs(body) if body else ():
+        form.appendlist(name, value)
+    form._mutable = False
+    return form
+
+
+class FormRequest(WSGIRequest):
+    """A request whose urlencoded form costs a small multiple of its length."""
+
+    def _load_post_and_files(self) -> None:
+        if self.method == "POST" and self.content_type == FORM:
+            self._post: QueryDict = read_form(self.body)
+            self._files: MultiValueDict[str, Any] = MultiValueDict()
+        else:
+            super()._load_post_and_files()
+
+
+class Pages(WSGIHandler):
+    """Django's handler of everything, with such requests."""
+
+    request_class = FormRequest
