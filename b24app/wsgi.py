@@ -51,6 +51,7 @@ os.register_at_fork(after_in_child=_look_after_spool)
 policy = Policy(
     longest_body=_longest_body,
     reserved=_doors.NEVER_REPEATED,
+    in_turn=_doors.PATHS,
     on_start=_look_after_spool,
     exit_code=import_module("b24app.core.stopping").exit_code,
 )

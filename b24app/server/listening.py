@@ -35,12 +35,16 @@ class Threads(ThreadedTaskDispatcher):  # type: ignore[misc]  # waitress has no 
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]
-    """Requests at reserved addresses, and refusals, have threads that nothing else may take."""
+    """Requests at reserved addresses, and refusals, have threads that nothing else may take.
+
+    To take a large body apart costs so much that several at once would leave the others no processor: where the policy
+    says so, one thread takes them in turn.
+    """
 
     channel_class = Channel
 
     def __init__(self, application: Callable[..., Any], settings: Settings, reserved: int) -> None:
-        self.threads, self.reserved = Threads(settings.threads), Threads(reserved)
+        self.threads, self.reserved, self.in_turn = Threads(settings.threads), Threads(reserved), Threads(1)
         self.stopping = False
         self._made_room = 0
         super().__init__(application, adj=settings, dispatcher=self.threads)
@@ -50,7 +54,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         request = channel.requests[0]
         if self.stopping:
             request.headers["CONNECTION"] = "close"
-        if request.error or as_routed(request.path).startswith(self.adj.policy.reserved):
+        path, policy = as_routed(request.path), self.adj.policy
+        if request in self.adj.large and path.startswith(policy.in_turn):
+            self.in_turn.add_task(channel)
+        elif request.error or path.startswith(policy.reserved):
             self.reserved.add_task(channel)
         elif self.threads.is_overloaded:
             request.overloaded = True

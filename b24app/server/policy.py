@@ -35,12 +35,14 @@ class Policy:
     """How requests are let in.
 
     `longest_body` answers the bytes a body may have at a path. Requests whose path begins with one of `reserved` have
-    threads that no other request may take, and the others are told OVERLOADED when too many of them wait.
+    threads that no other request may take, and the others are told OVERLOADED when too many of them wait. Bodies longer
+    than LONGEST_BODY at paths that begin with one of `in_turn` are answered one after the other.
     `on_start` is called once before the first request, and the process ends with what `exit_code` answers.
     """
 
     longest_body: Callable[[str], int] = _longest_body
     reserved: tuple[str, ...] = ()
+    in_turn: tuple[str, ...] = ()
     deadlines: Deadlines = Deadlines()
     on_start: Callable[[], None] = _nothing
     exit_code: Callable[[], int] = _well

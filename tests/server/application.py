@@ -13,13 +13,22 @@ LARGE = 300_000
 LENGTHS = {"/long/": 200_000, "/huge/": 30_000_000}  # of an answer
 
 
+IN_TURN = "/turn/"
+
+
 def _longest_body(path: str) -> int:
-    return LARGE if path.startswith(RESERVED) else 64 * 1024
+    return LARGE if path.startswith((RESERVED, IN_TURN)) else 64 * 1024
 
 
 DEADLINES = Deadlines(head=2, request=4, idle=3, stalled=2, answer=4)
 EXIT_CODE = 7
-policy = Policy(longest_body=_longest_body, reserved=(RESERVED,), deadlines=DEADLINES, exit_code=lambda: EXIT_CODE)
+policy = Policy(
+    longest_body=_longest_body,
+    reserved=(RESERVED,),
+    in_turn=(IN_TURN,),
+    deadlines=DEADLINES,
+    exit_code=lambda: EXIT_CODE,
+)
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -29,7 +38,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     path = environ["PATH_INFO"]
     if path == "/broken/":
         raise ValueError("a secret")
-    if path == "/slow/":
+    if path in {"/slow/", IN_TURN}:
         time.sleep(float(environ["QUERY_STRING"]))
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     said = b"x" * LENGTHS[path] if path in LENGTHS else f"{path} {len(body)} {environ['SCRIPT_NAME']}".encode()

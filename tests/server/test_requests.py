@@ -44,6 +44,21 @@ def test_chunks_are_read_up_to_the_limit_and_no_further(serve: Serve) -> None:
             wire.sendall(b"x" * 100 * LONGEST_BODY)
 
 
+def test_large_bodies_are_answered_in_turn_where_the_policy_says_so_and_small_ones_beside_them(serve: Serve) -> None:
+    served = serve()
+    large = head("/turn/?0.5", f"Content-Length: {LARGE}"), b"x" * LARGE
+    small = head("/turn/?0", "Content-Length: 5"), b"hello"
+    began = time.monotonic()
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(served.ask, *large) for _ in range(4)]
+        time.sleep(0.2)
+        assert status(served.ask(*small)) == 200
+        beside = time.monotonic() - began
+        assert {status(one.result()) for one in asked} == {200}
+    assert time.monotonic() - began >= 2.0
+    assert beside < 2.0
+
+
 def test_so_many_large_bodies_arrive_at_once_and_small_ones_beside_them(serve: Serve) -> None:
     served = serve()
     large = head("/h/x/", f"Content-Length: {LARGE}")
