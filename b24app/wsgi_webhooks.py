@@ -18,7 +18,6 @@ import_module("b24app.operations.starting").check_can_start()
 _doors = import_module("b24app.doors.wsgi")
 _answer = _doors.Doors()
 _look_after_spool = import_module("b24app.doors.replay").keep_replaying
-import_module("providers.kit.registry").services()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
