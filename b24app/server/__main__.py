@@ -17,6 +17,7 @@ UNREAD_IN_MEMORY = 256 * KILOBYTE  # of an answer, likewise
 UNREAD = 64 * KILOBYTE * KILOBYTE  # of an answer that its client does not read, until the thread waits for it
 LONGEST_HEAD = 16 * KILOBYTE
 TURN = 0.0005  # seconds of computing; then another thread goes on
+READ_AT_ONCE = 64 * KILOBYTE  # one thread reads for all: a body of megabytes should not take it hundreds of turns
 
 
 def main() -> int:
@@ -56,6 +57,7 @@ def _settings(asked: argparse.Namespace, policy: Policy) -> Settings:
         backlog=2048,
         ident=None,
         cleanup_interval=LOOK_EVERY,
+        recv_bytes=READ_AT_ONCE,
         inbuf_overflow=HELD_IN_MEMORY,
         outbuf_overflow=UNREAD_IN_MEMORY,
         outbuf_high_watermark=UNREAD,

@@ -2,7 +2,7 @@
 
 import random
 import re
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from b24app.operations.local import visitor
 from tests.attack.scene import Outcome, Scene, fields_of
@@ -10,29 +10,30 @@ from tests.attack.victim import post
 from tests.attack.wires import hold
 
 # A body that is refused by its length costs little, so there are some that are let in.
-FOUR_MB, CALL, FORM = 4 * 1024 * 1024, 1024 * 1024, 64 * 1024
+FOUR_MB, CALL, FORM, LAUNCH = 4 * 1024 * 1024, 1024 * 1024, 64 * 1024, 16 * 1024
 MOST_BODIES = 200
 BODIES_AT_ONCE, LANES = 16, 32
 FAR = 0.3  # seconds to the OAuth server and back, as over the internet
 
 
 def percent_signs(scene: Scene) -> Outcome:
-    """Post percent signs where anybody may post: four megabytes of them, and as many as are let in."""
+    """Post percent signs where anybody may post, and in the console: four megabytes, and what is let in."""
     return _bodies(scene, b"%")
 
 
 def escaped_letters(scene: Scene) -> Outcome:
-    """Post escapes: four megabytes of them, and as many as are let in."""
+    """Post escapes there: four megabytes, and what is let in."""
     return _bodies(scene, b"%41")
 
 
 def _bodies(scene: Scene, piece: bytes) -> Outcome:
-    bodies = [b"AUTH_ID=" + piece * ((size - 200) // len(piece)) for size in (FOUR_MB, FORM)]
-    urls = [f"{scene.app}/session/", f"{scene.app}/app/", f"{scene.app}/install/"]
+    bodies = [b"AUTH_ID=" + piece * ((size - 200) // len(piece)) for size in (FOUR_MB, FORM, LAUNCH)]
+    console = scene.console(scene.alpha)
+    urls = [f"{scene.app}/session/", f"{scene.app}/app/", f"{scene.app}/install/", urljoin(console.home, "settings/")]
     scene.ready()
 
     def send(rng: random.Random) -> object:
-        return post(rng.choice(urls), rng.choice(bodies), scene.left() + 1)
+        return post(rng.choice(urls), rng.choice(bodies), scene.left() + 1, console.headers)
 
     return Outcome(scene.hammer(BODIES_AT_ONCE, send, most=MOST_BODIES))
 
