@@ -66,17 +66,20 @@ def _attack(
         try:
             time.sleep(WARM_SECONDS)
             for names in groups:
-                one = runner.play(names)
-                rounds.append(one)
-                wrong = found["+".join(names)] = violations(one, asked.scale)
-                say(f"{time.monotonic() - began:5.0f} s {line(one)}{' !' if wrong else ''}")
-                for words in wrong:
-                    say(f"          {words}")
-                healing.tidy(town)
-                if wrong:
-                    town.family.restart()
-                    time.sleep(WARM_SECONDS)
-                victim.renew()
+                for _ in range(1 + asked.again):
+                    one = runner.play(names)
+                    rounds.append(one)
+                    wrong = found["+".join(names)] = violations(one, asked.scale)
+                    say(f"{time.monotonic() - began:5.0f} s {line(one)}{' !' if wrong else ''}")
+                    for words in wrong:
+                        say(f"          {words}")
+                    healing.tidy(town)
+                    if wrong:
+                        town.family.restart()
+                        time.sleep(WARM_SECONDS)
+                    victim.renew()
+                    if not wrong:
+                        break
         finally:
             victim.stop()
             centre.stop()
@@ -98,6 +101,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--brief", action="store_true", help="the short form, as before anything lands")
     parser.add_argument(
         "--scale", type=float, default=float(os.environ.get("ATTACK_SCALE", "1")), help="of time limits"
+    )
+    parser.add_argument(
+        "--again", type=int, default=0, help="play a round that hurt so often again; it counts where it hurts each time"
     )
     parser.add_argument("--list", action="store_true", help="only say which there are")
     return parser.parse_args()
