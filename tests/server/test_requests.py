@@ -128,14 +128,14 @@ def test_asked_to_stop_it_answers_what_has_come_in_and_takes_no_more(serve: Serv
 
 def test_who_had_come_in_when_it_was_asked_to_stop_is_answered(serve: Serve) -> None:
     served = serve()
-    wires = [served.connect() for _ in range(50)]
+    wires = [served.connect() for _ in range(20)]
     served.stop()
     for wire in wires:
         wire.sendall(b"GET /x/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     said = [read_all(wire) for wire in wires]
     for wire in wires:
         wire.close()
-    assert [status(one) for one in said] == [200] * 50
+    assert [status(one) for one in said] == [200] * 20
     assert served.process.wait(timeout=20) == EXIT_CODE
 
 
