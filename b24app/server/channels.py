@@ -12,6 +12,7 @@ from b24app.server.requests import Request
 
 log = structlog.get_logger(__name__)
 
+PIECE = 4096  # bytes of what has arrived that are taken apart before anybody asks whether that was enough
 MOST_PIPELINED = 4  # requests sent ahead of their answers; neither browsers nor proxies do that
 
 
@@ -44,9 +45,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def received(self, data: bytes) -> bool:
         """Take what has arrived, also part of a request; called by the server's only reading thread."""
-        taken: bool = super().received(data)
-        if len(self.requests) > MOST_PIPELINED:
-            self.will_close = True
+        taken = False
+        for first in range(0, len(data), PIECE):
+            if not super().received(data[first : first + PIECE]):
+                break
+            taken = True
+            if len(self.requests) > MOST_PIPELINED:
+                self.will_close = True
+                break
         return taken
 
     def is_overdue(self, now: float) -> bool:

@@ -1,15 +1,18 @@
 """What is read of a request, which threads it may take, and how the server ends."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from types import SimpleNamespace
 
 import pytest
 
-from b24app.server.policy import LONGEST_BODY
-from b24app.server.requests import LARGE_AT_ONCE
+from b24app.server.channels import MOST_PIPELINED, PIECE, Channel
+from b24app.server.policy import LONGEST_BODY, Policy
+from b24app.server.requests import LARGE_AT_ONCE, Settings
 from tests.server.application import EXIT_CODE, LARGE
 from tests.server.conftest import Served, read_all
 
@@ -143,3 +146,14 @@ def test_the_server_says_nothing_of_itself(serve: Serve) -> None:
     answer = serve().ask(head("/x/"))
     assert b"server:" not in answer.lower()
     assert b"waitress" not in answer.lower()
+
+
+def test_of_what_is_sent_ahead_only_a_little_is_taken_apart() -> None:
+    ahead = b"GET /x/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    here, there = socket.socketpair()
+    with here, there:
+        server = SimpleNamespace(active_channels={}, add_task=lambda _channel: None)
+        channel = Channel(server, here, ("127.0.0.1", 1), Settings(Policy()), {})
+        assert channel.received(ahead * 2000)
+    assert channel.will_close
+    assert MOST_PIPELINED < len(channel.requests) <= PIECE // len(ahead) + 1
