@@ -20,9 +20,9 @@ PARTS = {
     "connection-resume", "install", "install-run", "journal-chosen", "journal-export", "journal-many",
     "journal-progress", "journal-take", "message-cancel", "message-mark-sent", "message-resend", "notices", "pause",
     "personal", "personal-erase", "personal-erasure", "personal-take", "reconnect", "reports-take", "resume",
-    "segments", "sender-pause", "sender-ready", "sender-register", "sender-remove", "sender-resume",
-    "senders-compare", "signature", "stoplist-remove", "stoplist-take", "support", "test-progress", "theme",
-    "try-rewriting",
+    "segments", "sender-address", "sender-pause", "sender-ready", "sender-register", "sender-remove", "sender-resume",
+    "senders-addresses", "senders-compare", "signature", "stoplist-remove", "stoplist-take", "support",
+    "test-progress", "theme", "try-rewriting",
 }  # fmt: skip
 
 

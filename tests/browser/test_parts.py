@@ -77,6 +77,9 @@ def test_questions_asked_in_place_are_in_order(furnished: Portal) -> None:
     ask(portal, ".account", "Pause", "Pause “")
     ask(portal, "table.senders", "Pause", "It stays in the menu")
     wrong += look(portal, "senders, pausing", within=".card")
+    ask(portal, "table.senders", "New address", "a new address?")
+    ask(portal, ".head", "New addresses", "Give all senders new addresses?")
+    wrong += look(portal, "senders, renewing addresses", within=".confirm")
 
     go(portal, "Journal")
     number = portal.frame.locator("#list .to bdi").first.inner_text()
