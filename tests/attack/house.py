@@ -215,10 +215,14 @@ def connect(house: House, service: str, account: Mapping[str, str], signature: s
     if "sender-signature" in form.fields:
         names["sender-signature"] = signature
     alice.submit(saved, form, **names)
-    found = [str(one["code"]) for one in house.state()["senders"] if name in str(one)]
-    if not found:
-        raise Astray(f"the portal has no sender of {service}")
-    return found[0]
+    # Where the portal answers late, its sender is registered a little later.
+    visitor.wait_for(lambda: bool(_code(house, name)), f"a sender of {service}", seconds=MOMENT)
+    return _code(house, name)
+
+
+def _code(house: House, name: str) -> str:
+    """Return the code of the sender with this name, "" if the portal has none."""
+    return next((str(one["code"]) for one in house.state()["senders"] if name in str(one)), "")
 
 
 def open_as(house: House, user: int) -> tuple[Visitor, Page]:
