@@ -13,15 +13,13 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import addresses, spool
-from b24app.doors import brackets
+from b24app.doors import bodies, brackets
 from b24app.messaging import bell
 from b24app.portals import exchanges, installation
 from b24app.portals.errors import Busy, PortalError
 from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)
-
-MAX_BODY = 64 * 1024
 
 
 @csrf_exempt
@@ -36,7 +34,7 @@ def event(request: HttpRequest, portal: str, generation: int, mac: str) -> HttpR
 
 def is_event(request: HttpRequest) -> bool:
     """Is this POST to the installer's address an event from server to server, and no page (platform.md A.4)?"""
-    if request.method != "POST" or _length(request) > MAX_BODY:
+    if request.method != "POST" or _length(request) > bodies.LONGEST_EVENT:
         return False
     fields = _fields(request)
     return "event" in fields and "AUTH_ID" not in fields
@@ -76,7 +74,7 @@ def act(record: Mapping[str, Any]) -> None:
 
 
 def _keep(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:
-    if _length(request) > MAX_BODY:
+    if _length(request) > bodies.LONGEST_EVENT:
         return HttpResponse(status=413)
     payload = _fields(request)
     if not (isinstance(payload.get("event"), str) and payload["event"]):
