@@ -1,5 +1,6 @@
 """An installation by the README's words: requirements.txt alone, a clean folder, and the Procfile's lines."""
 
+import json
 import os
 import socket
 import subprocess
@@ -17,7 +18,6 @@ from tests.system import checkout
 from tests.system.procfile import LINES
 
 START_SECONDS, END_SECONDS = 60, 20
-SIGTERM_BLOCKED = 1 << 14
 
 
 def install(folder: Path) -> Path:
@@ -98,8 +98,8 @@ class Installation:
             return _answers(int(process.env["PORT"]))
         if process.line in {"worker", "pusher"}:
             return self._hears(f"{process.line}-{process.child.pid}@{socket.gethostname()}")
-        if process.line == "smpp":  # it waits for the signal in its own way once all is begun
-            return bool(_blocked(process.child.pid) & SIGTERM_BLOCKED)
+        if process.line == "smpp":
+            return _is_ready_event(self._log(name), "smpp_ready", process.child.pid)
         return "beat" in self._log(name).read_text(errors="replace")
 
     def _hears(self, node: str) -> bool:
@@ -127,6 +127,6 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
-def _blocked(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("SigBlk:")).split()[1], 16)
+def _is_ready_event(log: Path, event: str, pid: int) -> bool:
+    lines = log.read_text(errors="replace").splitlines()
+    return any(f'"{event}"' in line and json.loads(line)["pid"] == pid for line in lines)

@@ -1,8 +1,10 @@
 """`manage.py smpp`: keeps the accounts bound that speak SMPP, sends over them and takes their receipts."""
 
+import os
 import signal
 from typing import Any
 
+import structlog
 from django.core.management.base import BaseCommand
 
 from b24app.core import stopping
@@ -15,6 +17,8 @@ from b24app.operations.starting import check_can_start
 GONE_AFTER = 18.0  # seconds
 LOOK_EVERY = 1.0
 ENDS = {signal.SIGTERM, signal.SIGINT}
+
+log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -30,6 +34,7 @@ class Command(BaseCommand):
         files.raise_limit()
         replay.keep_replaying()
         board = stopping.start_essential(Switchboard().run, name="board")
+        log.info("smpp_ready", pid=os.getpid())  # from here on a signal ends it well
         while signal.sigtimedwait(ENDS, LOOK_EVERY) is None:
             pass
         stopping.ask()
