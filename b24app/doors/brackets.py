@@ -11,6 +11,7 @@ MAX_FIELDS = 10_000
 MAX_DEPTH = 8  # keys nested deeper are cut here
 STRETCH = 16 * 1024  # bytes
 LONGEST_NAME_KNOWN = 64  # the names of a portal's calls are always the same: they are taken apart once
+_ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
 _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _KEYS = re.compile(r"\[([^\[\]]*)\]")
 
@@ -47,8 +48,9 @@ def _unquoted(quoted: bytes) -> Iterator[bytes]:
     begin = 0
     while begin < len(quoted):
         end = begin + STRETCH
-        while (escape := quoted.rfind(b"%", end - 2, end)) >= 0:  # this end would cut it in two
-            end = escape + 3
+        cut = quoted.rfind(b"%", end - 2, end)
+        if cut >= 0 and (escape := _ESCAPE.match(quoted, cut)):  # this end would cut it in two
+            end = escape.end()
         yield _ESCAPES.sub(_plain, quoted[begin:end])
         begin = end
 
