@@ -52,6 +52,7 @@ policy = Policy(
     longest_body=_longest_body,
     reserved=_doors.NEVER_REPEATED,
     in_turn=_doors.PATHS,
+    on_too_long=import_module("b24app.doors.from_portal").count_too_long,
     on_start=_look_after_spool,
     exit_code=import_module("b24app.core.stopping").exit_code,
 )

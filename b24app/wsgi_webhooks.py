@@ -32,6 +32,7 @@ policy = Policy(
     longest_body=import_module("b24app.doors.bodies").longest,
     reserved=_doors.NEVER_REPEATED,
     in_turn=_doors.PATHS,
+    on_too_long=import_module("b24app.doors.from_portal").count_too_long,
     on_start=_look_after_spool,
     exit_code=import_module("b24app.core.stopping").exit_code,
 )

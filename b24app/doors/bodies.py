@@ -11,20 +11,29 @@ from b24app.server.policy import LONGEST_BODY
 LONGEST_CALL = 1024 * 1024  # a text keeps 20,000 characters, and stands in a call twice: 180 KB each at the worst
 LONGEST_REPORT = 1024 * 1024
 LONGEST_EVENT = LONGEST_BODY
-# The server still takes what is only counted as refused, for the portal's page tells how many were.
-LONGEST_COUNTED = 4 * 1024 * 1024
-MOST_VALUES = 50_000  # in JSON or XML: a thousand reports of a service that gathers them
+MOST_VALUES = 25_000  # in JSON or XML: a thousand reports of a service that gathers them, and that is twice the most
+MOST_OBJECTS = 5_000
 _OURS = re.compile(r"/(?P<door>[hr])/(?P<first>[^/]+)/(?P<second>[^/]+)/(?P<mac>[^/]+)/")
-_KINDS = {"h": ("handler", LONGEST_COUNTED), "r": ("report", LONGEST_REPORT)}
+_KINDS = {"h": ("handler", LONGEST_CALL), "r": ("report", LONGEST_REPORT)}
 
 
 def longest(path: str) -> int:
     """Return the most bytes the server may read of a body for this path: of strangers no more than of a form."""
+    found = _ours(path)
+    return _KINDS[found["door"]][1] if found else LONGEST_BODY
+
+
+def handler_of(path: str) -> str | None:
+    """Return whose handler's good address this is: the sender's."""
+    found = _ours(path)
+    return found["first"] if found and found["door"] == "h" else None
+
+
+def _ours(path: str) -> re.Match[str] | None:
     found = _OURS.fullmatch(path)
-    if found is None:
-        return LONGEST_BODY
-    kind, length = _KINDS[found["door"]]
-    return length if addresses.is_ours(found["mac"], kind, found["first"], found["second"]) else LONGEST_BODY
+    if found and addresses.is_ours(found["mac"], _KINDS[found["door"]][0], found["first"], found["second"]):
+        return found
+    return None
 
 
 def read(request: HttpRequest, most: int) -> bytes:
@@ -50,5 +59,6 @@ def refuse_many_values(body: bytes) -> None:
 
     Every value stands behind one of these marks, also those within texts, which therefore count too.
     """
-    if sum(body.count(mark) for mark in (b"[", b"{", b",", b"<")) > MOST_VALUES:
+    objects = body.count(b"{")
+    if objects > MOST_OBJECTS or objects + sum(body.count(mark) for mark in (b"[", b",", b"<")) > MOST_VALUES:
         raise RequestDataTooBig

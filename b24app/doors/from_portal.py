@@ -162,10 +162,20 @@ def _text(value: Any, longest: int) -> str:
     return storable.text(str(value)[:longest]) if isinstance(value, str | int | float) else ""
 
 
+def count_too_long(path: str) -> None:
+    """Count a call that the server has refused for its length, where its address is good."""
+    if (sender := bodies.handler_of(path)) is not None:
+        _count_refused(sender)
+
+
 def _refuse(sender: str, status: int) -> HttpResponse:
+    _count_refused(sender)
+    return HttpResponse(status=status)
+
+
+def _count_refused(sender: str) -> None:
     """Count it for the portal's page; nothing could be stored."""
     try:
         Portal.objects.filter(senders__uuid=sender).update(refused_calls=F("refused_calls") + 1)
-    except Error:
-        log.warning("refused_call_not_counted", status=status)
-    return HttpResponse(status=status)
+    except Error as error:
+        log.warning("refused_call_not_counted", error=type(error).__name__)

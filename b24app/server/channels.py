@@ -5,10 +5,11 @@ Times are of the wall clock, for waitress notes the last activity by it.
 
 import structlog
 from waitress.channel import ClientDisconnected, HTTPChannel
-from waitress.task import WSGITask
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import RequestEntityTooLarge
 
 from b24app.server.policy import OVERLOADED, Deadlines
-from b24app.server.requests import Request
+from b24app.server.requests import Request, as_routed
 
 log = structlog.get_logger(__name__)
 
@@ -36,11 +37,22 @@ class Answer(WSGITask):  # type: ignore[misc]  # waitress has no types
             raise
 
 
+class Refusal(ErrorTask):  # type: ignore[misc]
+    """One request answered by the server itself, in a thread."""
+
+    def execute(self) -> None:
+        """Answer; the application is only told of what was too long."""
+        super().execute()
+        if isinstance(self.request.error, RequestEntityTooLarge):
+            self.channel.adj.policy.on_too_long(as_routed(self.request.path))
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]
     """A client's connection."""
 
     parser_class = Request
     task_class = Answer
+    error_task_class = Refusal
     unread_since = 0.0
 
     def received(self, data: bytes) -> bool:

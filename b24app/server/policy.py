@@ -22,7 +22,7 @@ def _longest_body(_path: str) -> int:
     return LONGEST_BODY
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     return None
 
 
@@ -37,6 +37,7 @@ class Policy:
     `longest_body` answers the bytes a body may have at a path. Requests whose path begins with one of `reserved` have
     threads that no other request may take, and the others are told OVERLOADED when too many of them wait. Bodies longer
     than LONGEST_BODY at paths that begin with one of `in_turn` are answered one after the other.
+    `on_too_long` is called with the path of a request that was refused for its length, once that is answered.
     `on_start` is called once before the first request, and the process ends with what `exit_code` answers.
     """
 
@@ -44,5 +45,6 @@ class Policy:
     reserved: tuple[str, ...] = ()
     in_turn: tuple[str, ...] = ()
     deadlines: Deadlines = Deadlines()
+    on_too_long: Callable[[str], None] = _nothing
     on_start: Callable[[], None] = _nothing
     exit_code: Callable[[], int] = _well

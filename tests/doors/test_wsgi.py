@@ -65,7 +65,7 @@ def test_everything_else_is_left_to_the_pages(web: Client) -> None:
 
 def test_how_long_a_body_may_be_is_a_matter_of_its_address() -> None:
     handler, report = (urlsplit(one).path for one in (addresses.handler(KEY, 1), addresses.report(KEY)))
-    assert policy.longest_body(handler) == bodies.LONGEST_COUNTED
+    assert policy.longest_body(handler) == bodies.LONGEST_CALL
     assert policy.longest_body(report) == bodies.LONGEST_REPORT
     assert policy.longest_body(f"/p/{KEY}/stop-list/import/") == LONGEST_UPLOAD
     forged = handler[:-23] + "A" * 22 + "/"

@@ -15,10 +15,12 @@ from django.db import connection as database
 from django.test import Client
 from psycopg.sql import SQL, Identifier
 
+from b24app.doors.bodies import LONGEST_CALL
 from b24app.messaging.models import Message, Sender
 from b24app.portals import tickets
 from b24app.portals.models import Portal
 from tests.doors.test_from_portal import FORM, fields, path, portal, sender
+from tests.faults.conftest import wait as eventually
 from tests.server.conftest import Served, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,6 +122,17 @@ def test_sixteen_bodies_of_percent_signs_hold_up_nobody(sender: Sender, tmp_path
         assert {body.result() for body in bodies} <= {413, 0}
         assert resident(web.process.pid) - before < 64
     assert Message.objects.count() == 21
+
+
+def test_a_call_too_long_is_refused_unread_and_counted_for_its_portal(sender: Sender, tmp_path: Path) -> None:
+    forged = path(sender)[:-23] + "A" * 22 + "/"
+    with served(tmp_path, "b24app.wsgi_webhooks", DEBUG="false") as webhooks:
+        for address in (path(sender), forged, path(sender)):
+            head = f"POST {address} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\n"
+            answer = webhooks.ask(f"{head}Content-Length: {LONGEST_CALL + 1}\r\n\r\n".encode())
+            assert answer.startswith(b"HTTP/1.1 413")
+        eventually(lambda: Portal.objects.get().refused_calls == 2, 10)
+    assert not Message.objects.exists()
 
 
 def flood(served: Served, to: str) -> int:
