@@ -12,7 +12,7 @@ from b24app.messaging import due_reports
 
 log = structlog.get_logger(__name__)
 
-MOST_RESULTS = 2_000  # of one call; the largest batch a service is known to make has 500 (docs of Play Mobile)
+MOST_RESULTS = 1_000  # of one call; the largest batch a service is known to make has 500 (docs of Play Mobile)
 MOST_DUE = 50_000  # of a portal: a campaign's worth that no worker has applied yet
 MOST_STRAYS = 10_000  # of a portal, of messages that are not ours, within a minute
 COUNT_EVERY = 1_000  # reports of a portal in this process
@@ -40,13 +40,17 @@ class Budget:
     def __init__(self) -> None:
         self._uses: dict[int, _Use] = {}
 
+    def refuse_at_once(self, portal_id: int) -> None:
+        """Raise TooManyWaiting while the portal is above its budget, before a call of its is taken apart."""
+        if time.monotonic() < self._use(portal_id).refused_until:
+            raise TooManyWaiting
+
     def take(self, portal_id: int, count: int) -> None:
         """Count reports that are about to be kept. Raise TooManyResults, TooManyWaiting, AWAY."""
         if count > MOST_RESULTS:
             raise TooManyResults
+        self.refuse_at_once(portal_id)
         use = self._use(portal_id)
-        if time.monotonic() < use.refused_until:
-            raise TooManyWaiting
         use.since_count += count
         if use.since_count < COUNT_EVERY:
             return

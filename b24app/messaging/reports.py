@@ -50,6 +50,8 @@ def take(
     account = keeping.account(uuid.UUID(connection_uuid))
     if account is None:
         raise NoSuchConnection
+    if not replayed:
+        budget.refuse_at_once(account.portal_id)
     try:
         told = _read(account, call, patient=replayed)
     except Exception:  # whatever it is, it is only said on fresh knowledge: the credentials may just have changed

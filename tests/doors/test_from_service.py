@@ -216,6 +216,15 @@ def test_reports_of_messages_that_nobody_sent_are_refused_above_a_budget_of_the_
     assert DeliveryReport.objects.count() == report_budget.MOST_STRAYS + report_budget.COUNT_EVERY
 
 
+def test_above_the_budget_a_call_is_refused_before_it_is_taken_apart(flooded: Connection) -> None:
+    url = urlsplit(addresses.report(flooded.uuid.hex, "-")).path
+    assert Client().post(url, "no JSON", content_type="application/json").status_code == 400
+    keep_strays(flooded, report_budget.MOST_STRAYS)
+    many_results(flooded, 20_000, report_budget.COUNT_EVERY - 1)
+    assert many_results(flooded, 30_000, 1) == 429
+    assert Client().post(url, "no JSON", content_type="application/json").status_code == 429
+
+
 def test_an_account_with_fewer_strays_than_that_is_heard(flooded: Connection) -> None:
     keep_strays(flooded, report_budget.MOST_STRAYS - 1)
     assert many_results(flooded, 20_000, report_budget.COUNT_EVERY) == 200
