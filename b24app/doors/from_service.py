@@ -28,6 +28,7 @@ REFUSALS: Mapping[type[Exception], int] = {
     Unreadable: 400,
     UnreadablePostError: 400,
     reports.NoSuchConnection: 404,
+    reports.TakesNoReports: 404,
     RequestDataTooBig: 413,
     TooManyResults: 413,
     TooManyWaiting: 429,

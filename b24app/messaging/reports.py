@@ -38,14 +38,18 @@ class NoSuchConnection(LookupError):
     """The address was signed by us, but the connection is not in our database."""
 
 
+class TakesNoReports(LookupError):
+    """The account's service never reports, so whoever calls its address is not that service."""
+
+
 def take(
     connection_uuid: str, reference: str, call: contract.Call, *, replayed: bool = False
 ) -> tuple[Collection[int], contract.Answer]:
     """Verify a service's call and keep its reports; answers the connections to settle and what the service wants back.
 
     `reference` is the message the address was made for, `-` for an account's address. Raises Forged, Unreadable,
-    Unavailable, NoSuchConnection; TooManyResults, TooManyWaiting and Busy, but not for what is `replayed`: the service
-    was told that we have it.
+    Unavailable, NoSuchConnection, TakesNoReports; TooManyResults, TooManyWaiting and Busy, but not for what is
+    `replayed`: the service was told that we have it.
     """
     account = keeping.account(uuid.UUID(connection_uuid))
     if account is None:
@@ -73,6 +77,8 @@ def take(
 
 def _read(account: keeping.Account, call: contract.Call, *, patient: bool) -> list[contract.Report]:
     service = account.provider()
+    if not service.can("read_reports"):
+        raise TakesNoReports
     with hold_place(service, patient=patient):
         try:
             service.verify(call)

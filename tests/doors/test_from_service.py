@@ -21,6 +21,7 @@ from b24app.messaging import report_budget, reports, settling
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.statuses import Status
 from providers.aws import Aws
+from providers.kit import registry
 from providers.kit.errors import Forged
 from providers.kit.testing import FakeHttp, MemoryMemo
 from tests.messaging.conftest import a_portal
@@ -196,6 +197,14 @@ def keep_strays(connection: Connection, count: int) -> None:
     row = {"connection": connection, "word": "delivered", "status": "delivered", "tries": 1, "due_at": later}
     kept = [DeliveryReport(fingerprint=f"stray {n}", reference=uuid.UUID(int=n), **row) for n in range(count)]
     DeliveryReport.objects.bulk_create(kept, batch_size=2000)
+
+
+@pytest.mark.parametrize("code", [code for code in registry.services() if not registry.get(code).can("read_reports")])
+def test_a_service_that_never_reports_is_not_called_at_all_and_fills_no_disk(code: str) -> None:
+    connection = Connection.objects.create(portal=a_portal(), service=code, title="S", account={})
+    url = urlsplit(addresses.report(connection.uuid.hex, "-")).path
+    assert Client().post(url, {"id": "7", "status": "delivered"}, content_type="application/json").status_code == 404
+    assert (DeliveryReport.objects.count(), spool.waiting()) == (0, [])
 
 
 def test_a_call_with_more_results_than_any_service_gathers_is_refused(flooded: Connection) -> None:
