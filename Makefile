@@ -4,10 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --strip-extras --quiet
 
-.PHONY: run demo build test procfile chaos attack browser screenshots interop bench lint lock clean
+.PHONY: run help demo build test procfile chaos attack browser screenshots interop bench lint lock clean
 
 run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
 	@$(BIN)/python -m b24app.operations.local run
+
+help: ## Every command with what it does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: .venv/installed ## One message all the way, without a browser
 	@$(BIN)/python -m b24app.operations.local demo
