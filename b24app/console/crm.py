@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-# Owner types: platform.md E.2. The frame's openPath lets only these prefixes through.
+# Owner types: docs/bitrix24.md E.2. The frame's openPath lets only these prefixes through.
 _KINDS: Mapping[str, tuple[str | Promise, str]] = {
     "1": (_("Lead"), "/crm/lead/details/{id}/"),
     "2": (_("Deal"), "/crm/deal/details/{id}/"),

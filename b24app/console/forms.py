@@ -74,7 +74,7 @@ def _widget(declared: kit.Field) -> forms.Widget:
                 choices.insert(0, ("", gettext("Not chosen")))
             return forms.Select(attributes, choices=choices)
         case kit.Secret():
-            # A wrong check leaves the typed secret in the page, and nowhere else (see interface.md 4.4).
+            # A wrong check leaves the typed secret in the page, and nowhere else (docs/frame.md 10).
             return forms.PasswordInput(attributes | {"hx-preserve": "true"}, render_value=False)
         case kit.Text(multiline=True):
             return forms.Textarea(attributes | {"class": "input--code", "rows": "4", "spellcheck": "false"})

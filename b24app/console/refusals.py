@@ -11,7 +11,7 @@ from b24app.portals import errors as portal_errors
 _ADDRESS_TODO = _("Whoever runs Sendline must set its public address (PUBLIC_URL) to one that the portal can call.")
 _AGAIN = _("Try again; if it stays, send the code below to whoever runs Sendline.")
 
-# The order and the codes of messageservice.sender.add and .update are those of platform.md D.1 and D.2.
+# The order and the codes of messageservice.sender.add and .update are those of docs/bitrix24.md D.1 and D.2.
 _REFUSALS: Mapping[str, tuple[Words, Words, str]] = {
     "Empty sender NAME!": (_("The portal wants a name for the sender."), _("Write at least one."), "name_en"),
     "Empty sender code!": (_("The portal did not get the code of the sender."), _AGAIN, ""),

@@ -33,7 +33,7 @@ def event(request: HttpRequest, portal: str, generation: int, mac: str) -> HttpR
 
 
 def is_event(request: HttpRequest) -> bool:
-    """Is this POST to the installer's address an event from server to server, and no page (platform.md A.4)?"""
+    """Is this POST to the installer's address an event from server to server, and no page (docs/bitrix24.md A.4)?"""
     if request.method != "POST" or _length(request) > bodies.LONGEST_EVENT:
         return False
     fields = _fields(request)

@@ -5,10 +5,10 @@ has confirmed that it calls the newest: then they are refused. A call that was u
 is taken for an hour more where it brings the portal's application_token, which the address alone does not tell. With
 an uninstallation every address is refused, and after the return all that were given out before it.
 
-A call without an application_token is taken: the portal sends none where a message has no author (platform.md E.4).
-One with another token than the one we know is refused unless it names this portal: an update changes the token, and
-Bitrix24 may tell us of it after the first calls or never (A.6). Whoever knows a good address could leave the token out,
-so to refuse such calls would keep nobody out and lose a portal's messages.
+A call without an application_token is taken: a message without an author brings none (docs/bitrix24.md E.4). One with
+another token than the one we know is refused unless it names this portal: an update changes the token, and Bitrix24 may
+tell us of it after the first calls or never (docs/bitrix24.md A.6). Whoever knows a good address could leave the token
+out, so to refuse such calls would keep nobody out and lose a portal's messages.
 """
 
 import hmac

@@ -1,4 +1,4 @@
-"""Step 4: the portal is told. One batch of at most 50, with the reactions of the decision table."""
+"""Step 4: the portal is told. One batch of at most 50, with the reactions of docs/bitrix24.md K."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -26,10 +26,10 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=90)
 BATCHES_A_VISIT = 20
-REFILL = timedelta(seconds=10)  # in which the portal's bucket of 50 calls lets 20 go, on any plan (platform.md C.4)
-OVERWRITES_FOR = timedelta(seconds=30)  # the portal writes its own `sent` over what comes earlier
+REFILL = timedelta(seconds=10)  # in which the portal's bucket of 50 calls lets 20 go on any plan (docs/bitrix24.md C.4)
+OVERWRITES_FOR = timedelta(seconds=30)  # the portal writes its own `sent` over what comes earlier (docs/bitrix24.md J6)
 CONFIRM_AT = timedelta(seconds=40)
-NOT_FOUND_FOR = timedelta(minutes=15)  # a campaign's row appears after the hand-over
+NOT_FOUND_FOR = timedelta(minutes=15)  # a campaign's row appears after the hand-over (docs/bitrix24.md K2, K3)
 NOT_FOUND_STEPS = (5, 15, 60, 300)
 POSTPONED_FOR = timedelta(minutes=1)
 LOOK_FOR_TOKEN = timedelta(hours=1)

@@ -1,6 +1,6 @@
 """What Bitrix24 and its OAuth server answer, read into our own words; nothing secret gets into an exception.
 
-Shapes are in platform.md A.5, B.1, C.2 and C.5.
+Shapes are in docs/bitrix24.md A.5, B.1, C.2 and C.5.
 """
 
 import re
@@ -65,7 +65,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who a token belongs to, by the OAuth server's own app.info (platform.md A.5)."""
+    """Who a token belongs to, by the OAuth server's own app.info (docs/bitrix24.md A.5)."""
 
     client_id: str
     user_id: int
@@ -104,7 +104,7 @@ def _in_batch(error: Any, access: str) -> ErrorAnswer | None:
 
 
 def reset_at(block: Any) -> datetime | None:
-    """When a method's operating time begins to be free again, from its `time` block (platform.md C.4)."""
+    """When a method's operating time begins to be free again, from its `time` block (docs/bitrix24.md C.4)."""
     moment = mapping(block).get("operating_reset_at")
     return datetime.fromtimestamp(moment, UTC) if isinstance(moment, int | float) and 0 < moment < 1e11 else None
 

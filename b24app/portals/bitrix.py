@@ -1,7 +1,7 @@
 """The only file that imports b24pysdk: our words in, our errors out, one try per call, and nothing done by itself.
 
 The SDK's exceptions print addresses and answers with tokens in them, so none of them leaves this file, not even as the
-context of another. Facts about the wire are in platform.md sections B and C.
+context of another. Facts about the wire are in docs/bitrix24.md sections B and C.
 """
 
 import ssl

@@ -13,7 +13,7 @@ from b24app.portals.errors import InDoubt, Refused
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, read_e164
 
-LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4  # owner types (platform.md E.2)
+LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4  # owner types (docs/bitrix24.md E.2)
 TABS: Mapping[str, int] = {
     "CRM_LEAD_DETAIL_TAB": LEAD,
     "CRM_DEAL_DETAIL_TAB": DEAL,

@@ -1,4 +1,4 @@
-"""Is this caller truly that portal, that user? Only the OAuth server can tell, so it is asked (platform.md A.5)."""
+"""Is this caller truly that portal, that user? Only the OAuth server can tell: it is asked (docs/bitrix24.md A.5)."""
 
 import json
 import re
@@ -61,7 +61,7 @@ class Claim:
 
 
 def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
-    """Find out who opened our page with this query and form (platform.md A.3), and keep an administrator's tokens.
+    """Find out who opened our page with this query and form (docs/bitrix24.md A.3), and keep an administrator's tokens.
 
     What the page itself says of the portal is believed of an administrator only; of others, what the OAuth server says.
     Raises NotOurs for a forged, foreign or unsupported caller, InDoubt when the OAuth server or, at the first opening,
@@ -134,7 +134,7 @@ def is_of(portal: Portal, owner: Owner) -> bool:
 
 
 def can_be_served(endpoint: str) -> bool:
-    """Is this REST address https with the path /rest/? The SDK speaks no other (design.md 7)."""
+    """Is this REST address https with the path /rest/? The SDK speaks no other (docs/bitrix24.md B.8)."""
     parts = urlsplit(endpoint)
     return bool(https_host(endpoint)) and parts.path == "/rest/" and not parts.query and not parts.fragment
 

@@ -60,7 +60,7 @@ class Change(StrEnum):
 def opened(launch: Launch, *, at_installer: bool = False) -> Change:
     """Somebody opened our page: lift what that proves to be over, and notice a reinstallation or an update.
 
-    The portal shows the installer's address after an installation and after each update (platform.md A.2, A.6), so
+    The portal shows the installer's address after an installation and after each update (docs/bitrix24.md A.2, A.6), so
     `at_installer` means that events have to be bound and the installation finished (again). What an employee's
     opening proves is what the OAuth server said: it begins no installation and calls off no waiting.
     """
@@ -179,8 +179,8 @@ class Event:
     def brings_our_token(self) -> bool:
         """Is the portal's application_token with it, where that proves something?
 
-        The portal writes the token into the page of everybody who opens us (platform.md A.3), so an employee knows it.
-        The address we bound is told to nobody but the portal.
+        The portal writes the token into the page of everybody who opens us (docs/bitrix24.md A.3), so an employee knows
+        it. The address we bound is told to nobody but the portal.
         """
         return self.signed and identity.is_its_token(self.portal, _text(self.auth, "application_token"))
 
@@ -250,7 +250,7 @@ def _paid(event: Event) -> Outcome:
 
 
 def _user_ready(event: Event) -> Outcome:
-    """`data` are the system user's tokens, `auth` those of the employee who installed (platform.md F.7)."""
+    """`data` are the system user's tokens, `auth` those of the employee who installed (docs/bitrix24.md F.7)."""
     kept = _take(event.portal, event.data, is_system=True)
     return (Change.INSTALLED, "") if _vouched(event) or kept else UNVERIFIED
 
@@ -329,4 +329,4 @@ def _text(fields: Fields, name: str) -> str:
 def _is_bound(error: Refused | None) -> bool:
     if error is None or error.code == "ERROR_EVENT_NOT_FOUND":
         return True
-    return "already binded" in error.words.lower()  # Bitrix24's own spelling (platform.md F.3)
+    return "already binded" in error.words.lower()  # Bitrix24's own spelling (docs/bitrix24.md F.3)

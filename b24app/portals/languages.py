@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-# Where Bitrix24's code is not Django's (platform.md G.7); all others are the same.
+# Where Bitrix24's code is not Django's (docs/bitrix24.md G.7); all others are the same.
 DJANGO_CODES = {
     "la": "es",
     "br": "pt-br",
@@ -17,7 +17,7 @@ FRAME_CODES = (
     "en", "ru", "de", "la", "fr", "it", "pl", "br", "vn", "tr", "kz", "ua",
     "ar", "th", "sc", "tc", "ja", "id", "ms", "in",
 )  # fmt: skip
-"""The languages a portal may speak (interface.md 4.15)."""
+"""The languages a portal may speak (docs/bitrix24.md G.7)."""
 
 
 def to_django(code: str) -> str:

@@ -1,4 +1,4 @@
-"""When a method's operating time begins to be free again, as good answers told (platform.md C.4).
+"""When a method's operating time begins to be free again, as good answers told (docs/bitrix24.md C.4).
 
 Each process remembers what it heard itself; where none has heard anything, a minute is waited.
 """

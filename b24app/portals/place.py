@@ -12,7 +12,7 @@ from b24app.portals import reactions, rest
 from b24app.portals.answers import mapping
 from b24app.portals.models import Portal
 
-# Bitrix24's language codes (platform.md G.7) that point to one country; "la" and "ar" are spoken in many.
+# Bitrix24's language codes (docs/bitrix24.md G.7) that point to one country; "la" and "ar" are spoken in many.
 COUNTRIES: Mapping[str, str] = {
     "br": "BR", "de": "DE", "fr": "FR", "id": "ID", "in": "IN", "it": "IT", "ja": "JP", "kz": "KZ", "ms": "MY",
     "pl": "PL", "ru": "RU", "sc": "CN", "tc": "TW", "th": "TH", "tr": "TR", "ua": "UA", "vn": "VN",

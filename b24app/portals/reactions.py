@@ -1,6 +1,6 @@
 """What an answer of Bitrix24 means for the whole portal: how long it is left alone, and how the caller is told.
 
-Decided by the error's code, never by the HTTP status (platform.md B.2, B.3, C.3 and K).
+Decided by the error's code, never by the HTTP status (docs/bitrix24.md B.2, B.3, C.3 and K).
 """
 
 import random
@@ -31,7 +31,7 @@ Reaction = Callable[[Portal, ErrorAnswer, datetime], PortalError]
 
 
 def plan_has_lapsed(answer: ErrorAnswer) -> bool:
-    """ACCESS_DENIED has two meanings; this is the one about the portal's plan (platform.md B.3)."""
+    """ACCESS_DENIED has two meanings; this is the one about the portal's plan (docs/bitrix24.md B.3)."""
     return answer.code == "ACCESS_DENIED" and "commercial plan" in answer.words.lower()
 
 

@@ -1,4 +1,4 @@
-"""Reconnect: an administrator gives us tokens again by the authorization-code flow (platform.md B.1)."""
+"""Reconnect: an administrator gives us tokens again by the authorization-code flow (docs/bitrix24.md B.1)."""
 
 import secrets
 from urllib.parse import urlencode

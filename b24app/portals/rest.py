@@ -1,7 +1,7 @@
 """Calling a portal: the right token, renewed where needed, the next one where the first is refused, one try each.
 
 Waiting is the caller's business: a limit or a lapse is written into the portal's row and raised. Reactions are those of
-platform.md K. Never call from inside a transaction.
+docs/bitrix24.md K. Never call from inside a transaction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ MAX_COMMANDS = 50
 MAX_TOKENS = 6  # tried in one call
 OWNER_LOST = frozenset({"AUTHORIZATION_ERROR", "USER_ACCESS_ERROR"})
 STALE = frozenset({"EXPIRED_TOKEN", "INVALID_TOKEN", "NO_AUTH_FOUND"})
-OURS = "messageservice."  # methods whose ACCESS_DENIED says that the user is no administrator (platform.md B.7)
+OURS = "messageservice."  # methods whose ACCESS_DENIED says that the user is no administrator (docs/bitrix24.md B.7)
 
 T = TypeVar("T")
 Ask = Callable[[str, str], T]  # host, access token
@@ -25,7 +25,7 @@ Ask = Callable[[str, str], T]  # host, access token
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One method of a batch. User text has no place in `params`: a batch reads `$result[…]` in it (platform.md C.5)."""
+    """One method of a batch. No user text in `params`: a batch reads `$result[…]` in it (docs/bitrix24.md C.5)."""
 
     method: str
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -156,7 +156,7 @@ def _mark(held: PortalToken, refusal: ErrorAnswer, *, ours: bool) -> None:
         tokens.demote(held)
         tokens.kill(held, refusal.code.lower())
     elif ours and held.is_admin:
-        # "Application context required" has the same code and says nothing of the user (platform.md D).
+        # "Application context required" has the same code and says nothing of the user (docs/bitrix24.md D).
         tokens.demote(held, by_rights="application context" not in refusal.words.lower())
 
 
@@ -207,7 +207,7 @@ def _move(portal: Portal, held: PortalToken, host: str) -> None:
     try:
         owner = bitrix.app_info(portal.oauth_host, held.access, exchanges.keeper(portal))
     except ErrorAnswer as answer:
-        # The OAuth server calls a token it does not know an invalid client (platform.md B.2).
+        # The OAuth server calls a token it does not know an invalid client (docs/bitrix24.md B.2).
         if answer.code in STALE or answer.code == "INVALID_CLIENT":
             raise ErrorAnswer("INVALID_TOKEN", answer.words) from None
         raise InDoubt("REDIRECTED", answer.words) from None

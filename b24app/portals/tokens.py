@@ -1,6 +1,6 @@
 """Whose token is used next, and how it is renewed: one refresh at a time per token, however many processes want it.
 
-A refresh token can be used once (platform.md B.1): a pair that is lost costs a human. So the lease is taken and
+A refresh token can be used once (docs/bitrix24.md B.1): a pair that is lost costs a human. So the lease is taken and
 committed, then the OAuth server is asked, then the new pair is committed alone and before anything else.
 """
 

@@ -1,4 +1,4 @@
-"""A portal sends a text: the handler call and the statuses the portal sets by itself (platform.md D.8, E)."""
+"""A portal sends a text: the handler call and the statuses the portal sets by itself (docs/bitrix24.md D.8, E)."""
 
 import hashlib
 import secrets
@@ -67,12 +67,12 @@ def _taken_in(world: World, portal: PortalState, wish: Wish) -> tuple[Message, S
 
 
 def hand_over(world: World, portal: PortalState, message: Message) -> None:
-    """Call the handler once more with the same message_id (platform.md D.8 point 5); KeyError without a sender."""
+    """Call the handler once more with the same message_id (docs/bitrix24.md D.8 point 5); KeyError without a sender."""
     world.background.soon(partial(_hand_over, world, portal, message, portal.senders[message.code]))
 
 
 def payload(world: World, portal: PortalState, message: Message) -> dict[str, object]:
-    """The fields of the handler call before bracketing (platform.md E.2 to E.4)."""
+    """The fields of the handler call before bracketing (docs/bitrix24.md E.2 to E.4)."""
     fields: dict[str, object] = {
         **_origin(message),
         "properties": {"phone_number": message.to, "message_text": message.text},

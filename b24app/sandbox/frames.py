@@ -1,4 +1,4 @@
-"""What a portal page posts into the application's frame (platform.md A.3, A.4; interface.md 3.1)."""
+"""What a portal page posts into the application's frame (docs/bitrix24.md A.3, A.4; docs/frame.md 1)."""
 
 import json
 import secrets

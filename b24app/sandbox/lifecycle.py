@@ -1,4 +1,4 @@
-"""The life of the application in a portal: installed, finished, updated, removed; and the events about it (A, F)."""
+"""The application's life in a portal: installed, finished, updated, removed; its events (docs/bitrix24.md A, F)."""
 
 import secrets
 import time
@@ -132,7 +132,7 @@ def _token_fields(world: World, portal: PortalState, user_id: int, *, with_refre
 
 
 def _announce_system_user(world: World, portal: PortalState, installer: int) -> None:
-    """ONAPPUSERREADY, sent to the installer's address without having been bound (platform.md A.4, F.7)."""
+    """ONAPPUSERREADY, sent to the installer's address without having been bound (docs/bitrix24.md A.4, F.7)."""
     with world.lock:
         user = next((item for item in portal.users.values() if item.system), None)
         if user is None:

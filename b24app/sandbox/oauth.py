@@ -1,4 +1,4 @@
-"""The OAuth server: authorization codes, tokens that rotate, and its own app.info (platform.md A.5, B.1, B.2)."""
+"""The OAuth server: authorization codes, tokens that rotate, and its own app.info (docs/bitrix24.md A.5, B.1, B.2)."""
 
 import time
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from b24app.sandbox.world import World
 
 
 class OAuthError(Exception):
-    """One line of the table B.2."""
+    """One row of the table in docs/bitrix24.md B.2."""
 
     def __init__(self, code: str, text: str, status: int = 400) -> None:
         super().__init__(code)
@@ -51,7 +51,7 @@ def token(world: World, request: Request) -> Response:
 
 
 def app_info(world: World, request: Request) -> Response:
-    """The OAuth server's `app.info`: who a token belongs to (platform.md A.5)."""
+    """The OAuth server's `app.info`: who a token belongs to (docs/bitrix24.md A.5)."""
     access = request.values.get("auth") or request.values.get("access_token") or json_body(request).get("auth", "")
     found = tokens.find_access(world, str(access))
     if not access:
@@ -137,7 +137,7 @@ def _check_portal(portal: PortalState, scope: str) -> None:
 
 
 def _pair(world: World, portal: PortalState, fresh: Token) -> dict[str, Any]:
-    # `domain` is the OAuth server's own here, not the portal's (trap 14).
+    # `domain` is the OAuth server's own here, not the portal's (docs/bitrix24.md J14).
     return {
         "access_token": fresh.access,
         "refresh_token": fresh.refresh,

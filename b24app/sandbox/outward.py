@@ -30,7 +30,7 @@ def post(url: str, body: bytes, headers: dict[str, str], ca_file: str, timeout: 
 
 
 def post_form(url: str, body: str, ca_file: str) -> Outcome:
-    """POST a form body the way Bitrix24's queue servers do (platform.md E.1)."""
+    """POST a form body the way Bitrix24's queue servers do (docs/bitrix24.md E.1)."""
     headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8", "User-Agent": "Bitrix24 Sandbox"}
     return post(url, body.encode(), headers, ca_file)
 

@@ -1,4 +1,4 @@
-"""PHP's form encoding: nested values under bracketed keys, as Bitrix24 sends and reads them (platform.md E.1)."""
+"""PHP's form encoding: nested values under bracketed keys, as Bitrix24 sends and reads them (docs/bitrix24.md E.1)."""
 
 import re
 from collections.abc import Iterable, Mapping

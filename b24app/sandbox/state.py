@@ -39,7 +39,7 @@ class Token:
 
 @dataclass
 class Code:
-    """An authorization code: one time, 30 seconds (platform.md B.1)."""
+    """An authorization code: one time, 30 seconds (docs/bitrix24.md B.1)."""
 
     user_id: int
     expires: float
@@ -107,7 +107,7 @@ class Message:
         return self.calls[-1].status if self.calls else None
 
     def become(self, status: str, by: str, at: float) -> None:
-        """Set the status as Bitrix24 does: no transition is refused (platform.md D.7)."""
+        """Set the status as Bitrix24 does: no transition is refused (docs/bitrix24.md D.7)."""
         if self.status != status:
             self.status = status
             self.words.append(StatusWord(at, status, by))
@@ -176,7 +176,7 @@ class RestCall:
 
 @dataclass
 class Bucket:
-    """The leaky bucket of platform.md C.4."""
+    """The leaky bucket of docs/bitrix24.md C.4."""
 
     level: float = 0.0
     at: float = 0.0

@@ -10,7 +10,7 @@ from b24app.sandbox.world import World
 
 _SHOWN_MESSAGES = 200
 
-# How a CRM card words a status (platform.md D.7).
+# How a CRM card words a status (docs/bitrix24.md D.7).
 WORDS = {
     "pending": "Waiting",
     "error": "Sending error",

@@ -1,5 +1,6 @@
-/* Sendline inside the portal's frame: the bridge to the portal, the page ticket, and manners after every swap.
-   No cookies and no web storage: third-party frames are denied both. The ticket lives in this closure alone. */
+/* Sendline inside the portal's frame: the bridge to the portal, the page ticket, and manners after every swap
+   (docs/frame.md). No cookies and no web storage: third-party frames are denied both. The ticket lives in this closure
+   alone. */
 (() => {
   "use strict";
 

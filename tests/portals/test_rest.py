@@ -1,4 +1,4 @@
-"""Calls and batches against the sandbox: every error with the reaction platform.md asks for."""
+"""Calls and batches against the sandbox: every error with the reaction of docs/bitrix24.md K."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Install, finish, update, uninstall; events and what they carry; the frame's fields (platform.md A, F)."""
+"""Install, finish, update, uninstall; events and what they carry; the frame's fields (docs/bitrix24.md A, F)."""
 
 import json
 from urllib.parse import parse_qsl, urlsplit

@@ -1,4 +1,4 @@
-"""A message's way: the handler call, its fields, and the statuses (platform.md D.5, D.8, E)."""
+"""A message's way: the handler call, its fields, and the statuses (docs/bitrix24.md D.5, D.8, E)."""
 
 from urllib.parse import parse_qsl
 

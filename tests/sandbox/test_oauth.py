@@ -1,4 +1,4 @@
-"""The OAuth server: codes, rotation, errors and app.info (platform.md A.5, B.1, B.2)."""
+"""The OAuth server: codes, rotation, errors and app.info (docs/bitrix24.md A.5, B.1, B.2)."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""REST conventions: tokens, envelopes, batch, limits, a renamed portal (platform.md B.3, B.4, C)."""
+"""REST conventions: tokens, envelopes, batch, limits, a renamed portal (docs/bitrix24.md B.3, B.4, C)."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""messageservice.sender.*: the order of the checks, the codes, the languages (platform.md D.1 to D.4)."""
+"""messageservice.sender.*: the order of the checks, the codes, the languages (docs/bitrix24.md D.1 to D.4)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who and what the portal is, and its notifications (platform.md I)."""
+"""Who and what the portal is, and its notifications (docs/bitrix24.md I)."""
 
 import time
 from datetime import UTC, datetime

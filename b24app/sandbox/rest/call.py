@@ -78,7 +78,7 @@ def empty(value: object) -> bool:
 
 
 def check_handler(url: str) -> None:
-    """HandlerHelper::checkCallback: a host with a dot not in front, http or https (platform.md D.1 step 6)."""
+    """HandlerHelper::checkCallback: a host with a dot not in front, http or https (docs/bitrix24.md D.1 step 6)."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

@@ -2,7 +2,7 @@
 
 
 class RestError(Exception):
-    """An error code, its text and its HTTP status; RestException's default status is 400 (platform.md C.3)."""
+    """An error code, its text and its HTTP status; RestException's default status is 400 (docs/bitrix24.md C.3)."""
 
     def __init__(self, code: str, text: str, status: int = 400) -> None:
         super().__init__(code)

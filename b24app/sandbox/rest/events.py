@@ -1,4 +1,4 @@
-"""event.bind, event.unbind, event.get and events (platform.md F.3)."""
+"""event.bind, event.unbind, event.get and events (docs/bitrix24.md F.3)."""
 
 from b24app.sandbox.rest.call import Call, Method, check_handler
 from b24app.sandbox.rest.errors import RestError, access_denied

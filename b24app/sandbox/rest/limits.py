@@ -1,4 +1,4 @@
-"""The leaky bucket and the operating time of a portal (platform.md C.4)."""
+"""The leaky bucket and the operating time of a portal (docs/bitrix24.md C.4)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""messageservice.message.status.update, in the order of the portal's source (platform.md D.5)."""
+"""messageservice.message.status.update, in the order of the portal's source (docs/bitrix24.md D.5)."""
 
 import time
 

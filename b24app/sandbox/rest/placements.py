@@ -1,4 +1,4 @@
-"""placement.bind, placement.unbind, placement.get and placement.list (platform.md I)."""
+"""placement.bind, placement.unbind, placement.get and placement.list (docs/bitrix24.md I)."""
 
 from b24app.sandbox.rest.call import Call, Method, check_handler
 from b24app.sandbox.rest.errors import RestError

@@ -1,4 +1,4 @@
-"""Running methods: one by one, or up to fifty in a batch (platform.md C.2, C.5)."""
+"""Running methods: one by one, or up to fifty in a batch (docs/bitrix24.md C.2, C.5)."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""messageservice.sender.*, in the order in which the portal's source checks (platform.md D.1 to D.4)."""
+"""messageservice.sender.*, in the order in which the portal's source checks (docs/bitrix24.md D.1 to D.4)."""
 
 from b24app.sandbox.rest.call import CODE_PATTERN, Call, Method, check_handler, empty
 from b24app.sandbox.rest.errors import RestError
@@ -90,7 +90,7 @@ def delete(call: Call) -> object:
 
 
 def _descriptions(call: Call) -> dict[str, str]:
-    # A plain DESCRIPTION beside a NAME by language is lost (platform.md D.1, localisation).
+    # A plain DESCRIPTION beside a NAME by language is lost (docs/bitrix24.md D.1, localisation).
     value = call.params.get("DESCRIPTION")
     if empty(value) or (isinstance(call.params["NAME"], dict) and not isinstance(value, dict)):
         return {}

@@ -1,4 +1,4 @@
-"""The REST door of a portal: host, limits, token, then the method (platform.md B.3, B.4, C)."""
+"""The REST door of a portal: host, limits, token, then the method (docs/bitrix24.md B.3, B.4, C)."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""Numbers: the vectors of reference/messages.md section 3."""
+"""Numbers: the vectors of docs/sms.md 5."""
 
 import phonenumbers
 import pytest

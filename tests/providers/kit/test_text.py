@@ -1,4 +1,4 @@
-"""Segments: the vectors of reference/messages.md section 2."""
+"""Segments: the vectors of docs/sms.md 2."""
 
 import pytest
 
