@@ -2,7 +2,8 @@
 
 API:     https://developers.africastalking.com/docs/sms/overview
 Sandbox: user name "sandbox" with the key of the sandbox app; messages arrive in the simulator
-Checked: 2026-11-25 against reference/services/africastalking.md, africastalking-python and docs.africastalking.com
+Checked: 2026-11-25 against the sources in docs/services/africastalking.md, africastalking-python and
+         docs.africastalking.com
 """
 
 import re

@@ -2,7 +2,7 @@
 
 API:     https://appriseit.com/services/
 Sandbox: that of the service behind the address; httpSMS and SMSTunnel send through a phone of your own
-Checked: 2026-11-25 against the source of apprise 2.3.0; none of its services was tried
+Checked: 2026-11-25 against the source of apprise 2.3.0; none of its services was tried; see docs/services/apprise.md
 """
 
 import inspect

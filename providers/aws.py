@@ -2,8 +2,9 @@
 
 API:     https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_SendTextMessage.html
 Sandbox: a new account is in AWS's own sandbox, which sends to confirmed numbers and has simulator numbers
-Checked: 2026-11-25 against the service models of botocore 1.44.8 and docs.aws.amazon.com (EUM event data, event types,
-         SNS verifying signatures, delivery retries), read again 2026-11-25; a live account UNVERIFIED
+Checked: 2026-11-25 against the service models of botocore 1.44.8 and docs.aws.amazon.com (EUM event data, event
+         types, SNS verifying signatures, delivery retries), read again 2026-11-25; a live account UNVERIFIED; see
+         docs/services/aws.md
 """
 
 import base64

@@ -2,8 +2,8 @@
 
 API:     https://dev.bandwidth.com/apis/messaging/
 Sandbox: none
-Checked: 2026-11-25 against the vendor's guides, the OpenAPI of python-sdk and reference/services/bandwidth.md;
-         read again 2026-11-25
+Checked: 2026-11-25 against the vendor's guides, the OpenAPI of python-sdk and the sources in
+         docs/services/bandwidth.md; read again 2026-11-25
 """
 
 import base64

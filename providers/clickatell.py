@@ -2,7 +2,7 @@
 
 API:     https://docs.clickatell.com/channels/one-api/
 Sandbox: an integration of the kind "sandbox", to the test phones entered there
-Checked: 2026-11-25 against the vendor's pages of errors and statuses, and reference/services/clickatell.md
+Checked: 2026-11-25 against the vendor's pages of errors and statuses, and the sources in docs/services/clickatell.md
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,8 @@
 
 API:     https://developers.clicksend.com/docs/messaging/sms
 Sandbox: test numbers such as +61 411 111 111, which send nothing and cost nothing
-Checked: 2026-11-25 against the vendor's SDKs, n8n node, error code pages and reference/services/clicksend.md
+Checked: 2026-11-25 against the vendor's SDKs, n8n node, error code pages and the sources in
+         docs/services/clicksend.md
 """
 
 from collections.abc import Mapping, Sequence

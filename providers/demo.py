@@ -2,7 +2,7 @@
 
 API:     none
 Sandbox: this is one
-Checked: 2026-11-23 against nothing but itself
+Checked: 2026-11-23 against nothing but itself; see docs/services/demo.md
 """
 
 import re

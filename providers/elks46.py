@@ -2,7 +2,7 @@
 
 API:     https://46elks.com/docs
 Sandbox: dryrun=yes in a request made by hand prices a message and sends nothing
-Checked: 2026-11-25 against the vendor's documentation and reference/services/46elks.md
+Checked: 2026-11-25 against the vendor's documentation and the sources in docs/services/elks46.md
 """
 
 import re

@@ -2,7 +2,7 @@
 
 API:     https://documenter.getpostman.com/view/663428/RzfmES4z
 Sandbox: sender 4546 with the text "This is test from Eskiz", to any number, before the contract is signed
-Checked: 2026-11-25 against the Postman collection of the vendor and reference/services/eskiz_uz.md
+Checked: 2026-11-25 against the Postman collection of the vendor and the sources in docs/services/eskiz.md
 """
 
 from collections.abc import Mapping, Sequence

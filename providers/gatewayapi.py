@@ -2,8 +2,8 @@
 
 API:     https://gatewayapi.com/docs/apis/rest/
 Sandbox: none; a new account has some credit
-Checked: 2026-11-25 against the vendor's docs (onlinecity/gatewayapi-docs) and reference/services/gatewayapi.md;
-         read again 2026-11-25
+Checked: 2026-11-25 against the vendor's docs (onlinecity/gatewayapi-docs) and the sources in
+         docs/services/gatewayapi.md; read again 2026-11-25
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Your own gateway: any service that takes a message in one HTTP request, described by templates.
 
-API:     the gateway's own; shapes in reference/services/generic_http.md
+API:     the gateway's own; shapes in docs/services/http.md
 Sandbox: any web server that shows what it was asked
 Checked: 2026-11-23 against the shapes of that page
 """

@@ -2,8 +2,8 @@
 
 API:     https://www.infobip.com/docs/api/channels/sms
 Sandbox: a free trial account, which sends to the number it was opened with
-Checked: 2026-11-25 against the vendor's OpenAPI file 3.210.0, its Java and Python clients and its list of status codes;
-         read again 2026-11-25
+Checked: 2026-11-25 against the vendor's OpenAPI file 3.210.0, its Java and Python clients and its list of status
+         codes; read again 2026-11-25; see docs/services/infobip.md
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 API:     https://www.kannel.org/download/1.4.5/userguide-1.4.5/userguide.html (Using the HTTP interface to send SMS)
 Sandbox: Kannel itself, with `smsc = fake` and its fakesmsc; `make interop` starts both
-Checked: 2026-11-25 against Kannel 1.4.5 as Debian packages it, and reference/services/kannel.md
+Checked: 2026-11-25 against Kannel 1.4.5 as Debian packages it, and the sources in docs/services/kannel.md
 """
 
 import re

@@ -2,7 +2,8 @@
 
 API:     https://developers.messagebird.com/api/sms-messaging/
 Sandbox: an access key that starts with test_ is answered and sends nothing
-Checked: 2026-11-25 against the vendor's Python SDK and its signature test data, its API reference and docs.bird.com
+Checked: 2026-11-25 against the vendor's Python SDK and its signature test data, its API reference and docs.bird.com;
+         see docs/services/messagebird.md
 """
 
 import hashlib

@@ -2,7 +2,8 @@
 
 API:     https://mobizon.kz/help/api-docs/sms-api
 Sandbox: none
-Checked: 2026-11-25 against reference/services/mobizon.md, github.com/mobizon/mobizon-api-docs, captures in Mobizon.Net
+Checked: 2026-11-25 against the sources in docs/services/mobizon.md, github.com/mobizon/mobizon-api-docs, captures in
+         Mobizon.Net
 """
 
 import hashlib

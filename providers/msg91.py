@@ -2,7 +2,8 @@
 
 API:     https://docs.msg91.com/sms/send-sms
 Sandbox: none; use Sendline's own
-Checked: 2026-11-25 against reference/services/msg91.md, msg91.com/help and the error table in tesark/msg91-php
+Checked: 2026-11-25 against the sources in docs/services/msg91.md, msg91.com/help and the error table in
+         tesark/msg91-php
 """
 
 import re

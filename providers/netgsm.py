@@ -2,7 +2,8 @@
 
 API:     https://www.netgsm.com.tr/dokuman/
 Sandbox: none
-Checked: 2026-11-25 against the vendor's SDKs (JavaScript with its OpenAPI file, Python, n8n) and netgsm_tr.md
+Checked: 2026-11-25 against the vendor's SDKs (JavaScript with its OpenAPI file, Python, n8n) and the sources in
+         docs/services/netgsm.md
 """
 
 from collections.abc import Mapping, Sequence

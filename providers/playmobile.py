@@ -2,7 +2,7 @@
 
 API:     https://wiki.playmobile.uz, integration with the service, by HTTP
 Sandbox: none; the test originator 3700 sends real messages
-Checked: 2026-11-25 against the vendor's wiki (its beginning) and reference/services/playmobile_uz.md
+Checked: 2026-11-25 against the vendor's wiki (its beginning) and the sources in docs/services/playmobile.md
 """
 
 from collections.abc import Mapping

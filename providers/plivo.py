@@ -2,8 +2,8 @@
 
 API:     https://www.plivo.com/docs/messaging/api/messages/
 Sandbox: a trial account, to numbers verified in its console
-Checked: 2026-11-25 against the vendor's documentation, plivo-python 4 and reference/services/plivo.md;
-         read again 2026-11-25
+Checked: 2026-11-25 against the vendor's documentation, plivo-python 4 and the sources in docs/services/plivo.md; read
+         again 2026-11-25
 """
 
 import base64

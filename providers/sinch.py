@@ -2,7 +2,8 @@
 
 API:     https://developers.sinch.com/docs/sms/api-reference/
 Sandbox: a trial plan, which sends to numbers confirmed in the dashboard
-Checked: 2026-11-25 against the vendor's Java, .NET and Python SDKs, sinch/docs and its pages of status codes
+Checked: 2026-11-25 against the vendor's Java, .NET and Python SDKs, sinch/docs and its pages of status codes; see
+         docs/services/sinch.md
 """
 
 import base64

@@ -2,7 +2,7 @@
 
 API:     https://smpp.org/SMPP_v3_4_Issue1_2.pdf
 Sandbox: OsmoMSC (Debian's osmo-msc), or any SMSC simulator; `make interop` starts the first
-Checked: 2026-11-25 against smpplib 2.2.4's tables, OsmoMSC 1.9, Kannel 1.4.5 and reference/services/smpp34.md
+Checked: 2026-11-25 against smpplib 2.2.4's tables, OsmoMSC 1.9, Kannel 1.4.5 and the sources in docs/services/smpp.md
 """
 
 import time

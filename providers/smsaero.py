@@ -2,7 +2,8 @@
 
 API:     https://smsaero.ru/integration/documentation/api/
 Sandbox: /v2/sms/testsend takes the same fields and sends nothing
-Checked: 2026-11-25 against reference/services/smsaero.md, the vendor's SDKs, and public clients that quote its statuses
+Checked: 2026-11-25 against the sources in docs/services/smsaero.md, the vendor's SDKs, and public clients that quote
+         its statuses
 """
 
 from collections.abc import Mapping, Sequence

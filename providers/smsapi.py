@@ -2,7 +2,8 @@
 
 API:     https://www.smsapi.com/docs
 Sandbox: test=1 in a request made by hand; an account on trial sends to its owner's number only
-Checked: 2026-11-25 against the vendor's SDKs (Go, Java, C#), its error list and reference/services/smsapi_pl.md
+Checked: 2026-11-25 against the vendor's SDKs (Go, Java, C#), its error list and the sources in
+         docs/services/smsapi.md
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,8 @@
 
 API:     https://smsc.ru/api/http/
 Sandbox: the test mode (virtual sending) in the settings of the account
-Checked: 2026-11-25 against reference/services/smsc_ru.md, stored pages of smscentre.com/api, and public clients
+Checked: 2026-11-25 against the sources in docs/services/smsc.md, stored pages of smscentre.com/api, and public
+         clients
 """
 
 import hashlib

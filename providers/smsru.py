@@ -2,7 +2,8 @@
 
 API:     https://sms.ru/api
 Sandbox: the parameter test=1 of /sms/send checks and sends nothing
-Checked: 2026-11-25 against reference/services/sms_ru.md, recorded answers in svyatov/smsru_ruby, and public code tables
+Checked: 2026-11-25 against the sources in docs/services/smsru.md, recorded answers in svyatov/smsru_ruby, and public
+         code tables
 """
 
 import hashlib

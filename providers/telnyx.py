@@ -2,8 +2,8 @@
 
 API:     https://developers.telnyx.com/api-reference/messages/send-a-message
 Sandbox: none; a trial account sends to verified numbers
-Checked: 2026-11-25 against the vendor's error, rate and webhook pages, telnyx-python and reference/services/telnyx.md;
-         read again 2026-11-25 against its page on spend limits
+Checked: 2026-11-25 against the vendor's error, rate and webhook pages, telnyx-python and the sources in
+         docs/services/telnyx.md; read again 2026-11-25 against its page on spend limits
 """
 
 import base64

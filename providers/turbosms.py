@@ -2,7 +2,8 @@
 
 API:     https://turbosms.ua/en/api.html
 Sandbox: none
-Checked: 2026-11-25 against reference/services/turbosms.md, stored pages of turbosms.ua/en, and public clients
+Checked: 2026-11-25 against the sources in docs/services/turbosms.md, stored pages of turbosms.ua/en, and public
+         clients
 """
 
 import hashlib

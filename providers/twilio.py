@@ -2,7 +2,8 @@
 
 API:     https://www.twilio.com/docs/messaging/api/message-resource
 Sandbox: test credentials of the account, with the magic numbers +1 500 555 00xx; or Sendline's own
-Checked: 2026-11-23 against reference/services/twilio.md; read again 2026-11-25 against the vendor's list of error codes
+Checked: 2026-11-23 against the sources in docs/services/twilio.md; read again 2026-11-25 against the vendor's list of
+         error codes
 """
 
 import base64

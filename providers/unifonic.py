@@ -3,8 +3,9 @@
 API:     https://docs.unifonic.com/reference/sms-api
 Sandbox: none; use Sendline's own
 Checked: 2026-11-25 against the OpenAPI of docs.unifonic.com ("SMS Rest API", as kept in api-evangelist/unifonic) and
-         its pages of HTTP status codes and of reasons of non-delivery. UNVERIFIED: the body of a report (published are
-         only the parameters of an older console), and that an answer has the codes of the page of non-delivery
+         its pages of HTTP status codes and of reasons of non-delivery. UNVERIFIED: the body of a report (published
+         are only the parameters of an older console), and that an answer has the codes of the page of non-delivery;
+         see docs/services/unifonic.md
 """
 
 import re

@@ -2,8 +2,8 @@
 
 API:     https://developer.vonage.com/en/api/sms
 Sandbox: a new account is in demo mode and sends to numbers confirmed there, for a trial credit
-Checked: 2026-11-25 against the vendor's OpenAPI files (Nexmo/api-specification), guides, Java and Python SDKs;
-         read again 2026-11-25
+Checked: 2026-11-25 against the vendor's OpenAPI files (Nexmo/api-specification), guides, Java and Python SDKs; read
+         again 2026-11-25; see docs/services/vonage.md
 """
 
 import hashlib

@@ -2,8 +2,8 @@
 
 API:     https://developers.facebook.com/docs/whatsapp/cloud-api
 Sandbox: the test number of a Meta app, which writes to five confirmed numbers
-Checked: 2026-11-25 against reference/services/whatsapp_cloud.md and Meta's error codes as developers.kaleyra.io and
-         help.verloop.io keep them; Meta's own pages could not be read; read again 2026-11-25
+Checked: 2026-11-25 against the sources in docs/services/whatsapp.md and Meta's error codes as developers.kaleyra.io
+         and help.verloop.io keep them; Meta's own pages could not be read; read again 2026-11-25
 """
 
 import hashlib

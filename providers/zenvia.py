@@ -2,7 +2,7 @@
 
 API:     https://zenvia.github.io/zenvia-openapi-spec/v2/
 Sandbox: https://app.zenvia.com/home/sandbox, to numbers that wrote to it in the last 24 hours
-Checked: 2026-11-25 against reference/services/zenvia.md and the specification in zenvia/zenvia-openapi-spec
+Checked: 2026-11-25 against the sources in docs/services/zenvia.md and the specification in zenvia/zenvia-openapi-spec
 """
 
 import hmac
