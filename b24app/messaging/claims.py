@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from b24app.messaging.models import Message
-from b24app.messaging.outcomes import question_of_unknown
+from b24app.messaging.retry_policy import poll_unknown_at
 from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
 from providers.kit.contract import Provider
 
@@ -129,7 +129,7 @@ def bury(service: type[Provider], dead: Iterable[Message], *, phase: Phase = Pha
             due_at=None,
             lease_until=None,
             reason=Reason.TIMED_OUT,
-            poll_at=question_of_unknown(service),
+            poll_at=poll_unknown_at(service),
         )
 
 

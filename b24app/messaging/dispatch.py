@@ -16,7 +16,7 @@ from b24app.messaging import connections, dead_letters
 from b24app.messaging.claims import bury
 from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.models import Connection, ConnectionState, Message
-from b24app.messaging.outcomes import question_of_unknown, repeatable_until
+from b24app.messaging.retry_policy import poll_unknown_at, repeatable_until
 from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
 from providers.kit import registry
 from providers.kit.contract import Provider
@@ -152,7 +152,7 @@ def recover(connection: Connection, service: type[Provider]) -> None:
         if now < until:
             row.update(phase=Phase.WAITING, wait=Wait.RETRY, due_at=now, lease_until=None, repeat_until=until)
         else:
-            ask = question_of_unknown(service)
+            ask = poll_unknown_at(service)
             row.update(phase=Phase.UNKNOWN, reason=Reason.INTERRUPTED, lease_until=None, due_at=None, poll_at=ask)
 
 

@@ -14,7 +14,7 @@ from b24app.messaging.caps import Cap, Kind, Window
 from b24app.messaging.connections import SETTLED_AFTER
 from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.outcomes import question_of_unknown
+from b24app.messaging.retry_policy import poll_unknown_at
 from b24app.messaging.sieve import Behind, Doubt, Fail, Hold, Sieve
 from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
 from providers.kit import registry
@@ -158,7 +158,7 @@ def _end(sieve: Sieve) -> None:
 
 def _question(message: Message) -> datetime | None:
     service = registry.find(message.connection.service)
-    return question_of_unknown(service) if service else None
+    return poll_unknown_at(service) if service else None
 
 
 HOLD_THE_REST = """

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any
@@ -14,22 +13,17 @@ from django.utils import timezone
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
-from b24app.core.times import backoff
 from b24app.journal import recording
 from b24app.journal.models import Exchange as ExchangeRow
 from b24app.messaging import accounts, dead_letters, stoplist
 from b24app.messaging.dead_letter_models import Kind as Letter
 from b24app.messaging.guard_models import StopSource
 from b24app.messaging.models import Connection, Message, MessagePart
-from b24app.messaging.statuses import Change, Reason, Status, Wait
+from b24app.messaging.retry_policy import first_poll_at, next_step
+from b24app.messaging.statuses import Change, Reason, Status
 from b24app.messaging.verdicts import Kind, Verdict
 from providers.kit import registry
-from providers.kit.contract import Provider, Reports
-
-ASK_POLLED = (5, 15, 60, 300, 1800, 7200, 21_600, 86_400)  # seconds after acceptance, one step a time
-ASK_PUSHED = (1800, 10_800, 86_400)  # only what was never reported
-ASK_UNKNOWN = 30.0
-REPEAT_TAKES = timedelta(seconds=60)  # at most, from the claim to the service
+from providers.kit.contract import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +125,7 @@ def _judge(connection: Connection, service: type[Provider], verdict: Verdict, ou
             Change(pk=verdict.pk, status=Status.FAILED, reason=reason, code=verdict.code, detail=verdict.words)
         )
     else:
-        after = _next(connection, service, verdict)
+        after = next_step(connection, service, verdict)
         outcome.waits.append((verdict.pk, verdict.attempt, *after, verdict.code, verdict.words))
 
 
@@ -148,43 +142,8 @@ def _accepted(service: type[Provider], verdict: Verdict) -> Change:
         parts=verdict.parts or len(verdict.refs) or None,
         price=Decimal(verdict.price) if verdict.price else None,
         currency=verdict.currency,
-        poll_at=first_question(service),
+        poll_at=first_poll_at(service),
     )
-
-
-def first_question(service: type[Provider]) -> datetime | None:
-    """When a service that can be asked is first asked about a message it has accepted."""
-    if not service.can("look_up"):
-        return None
-    steps = ASK_POLLED if service.reports == Reports.POLLED else ASK_PUSHED
-    return timezone.now() + timedelta(seconds=steps[0])
-
-
-def _next(connection: Connection, service: type[Provider], verdict: Verdict) -> tuple[Any, ...]:
-    """phase, wait, due_at, reason, repeat_until, poll_at after a send neither accepted nor refused for good."""
-    now, expires = timezone.now(), datetime.fromisoformat(verdict.expires_at)
-    if verdict.kind == Kind.ACCOUNT_BLOCKED:
-        return "waiting", Wait.BLOCKED, now, "", None, None  # held when the account is blocked
-    if verdict.kind == Kind.THROTTLED:
-        pause = timedelta(seconds=verdict.after) if verdict.after else backoff(verdict.attempt, first=2, limit=600)
-        return "waiting", Wait.RATE, min(now + pause, expires), "", None, None
-    due = min(now + backoff(verdict.attempt, first=5, limit=3600), expires)
-    if verdict.kind == Kind.UNREACHABLE:
-        return "waiting", Wait.RETRY, due, "", None, None
-    until = repeatable_until(connection, service, datetime.fromisoformat(verdict.first_attempt_at))
-    if due < until:
-        return "waiting", Wait.RETRY, due, "", until, None
-    return "unknown", Wait.NONE, None, Reason.TIMED_OUT, None, question_of_unknown(service)
-
-
-def repeatable_until(connection: Connection, service: type[Provider], first_attempt: datetime) -> datetime:
-    """Until when the service surely recognises our reference, so that a repeat is not sent twice."""
-    return first_attempt + service.recognises_for(connection.account) - REPEAT_TAKES
-
-
-def question_of_unknown(service: type[Provider]) -> datetime | None:
-    """When a service that knows our reference is asked whether it took the message."""
-    return timezone.now() + timedelta(seconds=ASK_UNKNOWN) if service.known_by_reference else None
 
 
 WAIT = """

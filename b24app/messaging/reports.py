@@ -16,9 +16,9 @@ from b24app.journal.recording import Recorder
 from b24app.messaging import connections, keeping
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message
-from b24app.messaging.outcomes import ASK_POLLED, ASK_PUSHED
 from b24app.messaging.report_budget import budget
-from b24app.messaging.statuses import Phase, Reason
+from b24app.messaging.retry_policy import next_poll_at
+from b24app.messaging.statuses import Reason
 from providers.kit import contract, registry
 from providers.kit.errors import SmsError
 
@@ -196,13 +196,6 @@ def _claim_questions(connection_id: int, kind: type[contract.Provider]) -> list[
         batch = list(due.order_by("poll_at").select_for_update(skip_locked=True)[:ASK_AT_ONCE])
         for message in batch:
             message.polls += 1
-            message.poll_at = _next_question(message, kind)
+            message.poll_at = next_poll_at(message, kind)
         Message.objects.bulk_update(batch, ["polls", "poll_at"])
     return [one for one in batch if one.ref or kind.known_by_reference]
-
-
-def _next_question(message: Message, kind: type[contract.Provider]) -> datetime | None:
-    steps = ASK_POLLED if kind.reports == contract.Reports.POLLED or message.phase == Phase.UNKNOWN else ASK_PUSHED
-    if message.polls >= len(steps):
-        return None
-    return (message.sent_at or timezone.now()) + timedelta(seconds=steps[message.polls])
