@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 from b24app.console.explanations import Explained, of_reason, service_title
 from b24app.messaging import caps
-from b24app.messaging.breakdowns import NO_FAILURE
+from b24app.messaging.dimensions import NO_FAILURE
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.smpp import files
 from b24app.messaging.statuses import FINAL, Phase, Status

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from b24app.core import statement
-from b24app.messaging.breakdowns import end_in_sql, source_in_sql
+from b24app.messaging.dimensions import end_in_sql, source_in_sql
 from b24app.messaging.statuses import Change, Climb, Count
 
 COLUMNS = ("status", "reason", "code", "detail", "ref", "parts", "price", "currency", "poll_at")

@@ -15,7 +15,7 @@ from django.db.models import Max, Min
 from b24app.core import stopping
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.messaging import breakdowns
-from b24app.messaging.breakdowns import end_in_sql, source_in_sql
+from b24app.messaging.dimensions import end_in_sql, source_in_sql
 from b24app.messaging.models import Message
 from b24app.messaging.statuses import Status
 from providers.kit.phones import region_of

@@ -4,7 +4,7 @@ A batch of 200 climbs touches a few tallies but two hundred breakdowns, so that 
 statement dearer by half. A note costs next to nothing, and by the thousand they are counted at a fraction of the price.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection as database
@@ -17,29 +17,11 @@ from b24app.core.outage import AWAY
 from b24app.messaging import dead_letters
 from b24app.messaging.breakdown_models import TIMES, TOOK, Dimension, NotedClimb, UncountedClimb
 from b24app.messaging.dead_letter_models import Kind
-from b24app.messaging.statuses import Origin, Reason, Status
+from b24app.messaging.dimensions import STOPPED
+from b24app.messaging.statuses import Status
 
 AT_ONCE = 5000
 MOST_ROUNDS = 20
-
-SOURCES: Mapping[str, str] = {"crm": "crm", "bizproc": "automation", "sender": "campaign"}
-"""The portal's module -> a source; any other is "other". What did not come from the portal has its origin's name."""
-
-STOPPED = "stopped"
-NO_FAILURE = (Reason.CANCELLED, Reason.CAPPED)
-
-
-def source_in_sql(message: str) -> str:
-    """The source of a row of messages, as an expression."""
-    modules = " ".join(f"WHEN '{module}' THEN '{source}'" for module, source in SOURCES.items())
-    known = f"CASE {message}.module {modules} ELSE 'other' END"
-    return f"CASE {message}.origin WHEN '{Origin.PORTAL}' THEN {known} ELSE {message}.origin END"
-
-
-def end_in_sql(row: str) -> str:
-    """The status of a row, or stopped for what a person or a limit has ended."""
-    reasons = ", ".join(f"'{reason}'" for reason in NO_FAILURE)
-    return f"CASE WHEN {row}.reason IN ({reasons}) THEN '{STOPPED}' ELSE {row}.status END"
 
 
 _ENDS = (Status.DELIVERED, Status.UNDELIVERED, Status.FAILED, STOPPED)
