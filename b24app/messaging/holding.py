@@ -9,7 +9,7 @@ import structlog
 
 from b24app.core.isolation import work_each, work_isolated
 from b24app.core.outage import AWAY
-from b24app.messaging import bell, dead_letters, dispatch
+from b24app.messaging import bell, dead_letters, dispatch, recovery
 from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, ConnectionState
@@ -59,7 +59,7 @@ class Holding:
                 drain.connection = known
                 drain.senders.clear()
                 drain.learn()
-        work_each(dispatch.lost(mine), self._recover, _set_aside)
+        work_each(recovery.lost(mine), self._recover, _set_aside)
         self._mark_slow()
 
     def _mark_slow(self) -> None:
@@ -80,7 +80,7 @@ class Holding:
         new = rung - self.drains.keys()
         if new:
             taken = _flat(work_isolated(sorted(new), self._acquire, _set_aside))
-            lost, known = set(dispatch.lost(taken)), dispatch.load(taken)
+            lost, known = set(recovery.lost(taken)), dispatch.load(taken)
             for pk in taken:
                 self._open_safely(pk, known.get(pk), lost=pk in lost)
         for pk in rung & self.drains.keys():
@@ -93,7 +93,7 @@ class Holding:
         return dispatch.renew(self.holder, ids)
 
     def _recover(self, pk: int) -> None:
-        dispatch.recover(self.drains[pk].connection, self.drains[pk].service)
+        recovery.recover(self.drains[pk].connection, self.drains[pk].service)
 
     def _open_safely(self, pk: int, connection: Connection | None, *, lost: bool) -> None:
         try:
@@ -108,21 +108,21 @@ class Holding:
 
     def _open(self, pk: int, connection: Connection | None, *, lost: bool) -> None:
         left = connection is None or connection.portal.uninstalled_at is not None
-        service = None if connection is None or left else dispatch.service_of(connection)
+        service = None if connection is None or left else recovery.service_of(connection)
         if connection is None or service is None:
             dispatch.let_go(self.holder, {pk: connection.paced_until if connection else None})
             if not left:
                 self._leave([pk])
             return
         if lost:
-            dispatch.recover(connection, service)
+            recovery.recover(connection, service)
         before = self.resting.pop(pk, None)
         same = before is not None and before.connection.checked_at == connection.checked_at
         if before and not same:
             before.http.close()
         drain = self.drains[pk] = self.drain_of(connection, service, before.http if before and same else None)
         if connection.state != ConnectionState.ACTIVE:
-            dispatch.settle_waiting(connection, service)
+            recovery.settle_waiting(connection, service)
             drain.closed = True
         drain.learn()
 

@@ -26,7 +26,7 @@ def first_poll_at(service: type[Provider]) -> datetime | None:
 
 
 def next_step(connection: Connection, service: type[Provider], verdict: Verdict) -> tuple[Any, ...]:
-    """Return phase, wait, due_at, reason, repeat_until and poll_at after a send neither accepted nor refused for good."""
+    """Return phase, wait, due_at, reason, repeat_until, poll_at after a send neither accepted nor refused for good."""
     now, expires = timezone.now(), datetime.fromisoformat(verdict.expires_at)
     if verdict.kind == Kind.ACCOUNT_BLOCKED:
         return "waiting", Wait.BLOCKED, now, "", None, None  # held when the account is blocked

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from b24app.core.outage import AWAY
 from b24app.core.redis import client
-from b24app.messaging import dead_letters, dispatch
+from b24app.messaging import dead_letters, recovery
 from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.dispatch import BOUND, Visit
 from b24app.messaging.holding import Holding
@@ -88,7 +88,7 @@ class Binds(Holding):
     def _settle_safely(self, drain: BoundDrain) -> None:
         """What cannot be put right of one account costs no other. Raises AWAY."""
         try:
-            dispatch.settle_waiting(drain.connection, drain.service)
+            recovery.settle_waiting(drain.connection, drain.service)
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one account raises

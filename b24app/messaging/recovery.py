@@ -1,0 +1,85 @@
+"""Messages whose worker died, and those of accounts that do not send: nobody's attempt is left hanging."""
+
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+
+import structlog
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from b24app.messaging import connections
+from b24app.messaging.claims import bury
+from b24app.messaging.models import Connection, ConnectionState, Message
+from b24app.messaging.retry_policy import poll_unknown_at, repeatable_until
+from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
+from providers.kit import registry
+from providers.kit.contract import Provider
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 1000
+LOOK_FOR_SERVICE = timedelta(minutes=5)
+
+
+def recover(connection: Connection, service: type[Provider]) -> None:
+    """Messages on the wire whose lease ran out: their worker was killed, so nobody knows whether they left."""
+    now = timezone.now()
+    rows = Message.objects.filter(connection=connection, phase=Phase.ON_WIRE, lease_until__lt=now)
+    rows.filter(first_attempt_at=None).update(phase=Phase.WAITING, due_at=now, lease_until=None)
+    for message in rows.order_by("id"):
+        row = rows.filter(pk=message.pk, attempts=message.attempts)
+        until = repeatable_until(connection, service, message.first_attempt_at or now)
+        if now < until:
+            row.update(phase=Phase.WAITING, wait=Wait.RETRY, due_at=now, lease_until=None, repeat_until=until)
+        else:
+            ask = poll_unknown_at(service)
+            row.update(phase=Phase.UNKNOWN, reason=Reason.INTERRUPTED, lease_until=None, due_at=None, poll_at=ask)
+
+
+def service_of(connection: Connection) -> type[Provider] | None:
+    """Its service; None when the file does not load here, and then its messages wait until it may."""
+    try:
+        return registry.get(connection.service)
+    except registry.Unavailable as missing:
+        log.error("service_unavailable", service=connection.service, why=str(missing))
+    _fail_expired(_due(connection).filter(repeat_until=None))
+    _due(connection).update(wait=Wait.UNAVAILABLE, due_at=timezone.now() + LOOK_FOR_SERVICE)
+    return None
+
+
+def settle_waiting(connection: Connection, service: type[Provider]) -> None:
+    """A connection that does not send: what is too old ends, the rest is held or fails with it."""
+    now = timezone.now()
+    due = _due(connection)
+    _fail_expired(due.filter(repeat_until=None))
+    doubtful = due.filter(Q(repeat_until__lte=now) | Q(repeat_until__isnull=False, expires_at__lte=now))
+    bury(service, doubtful.order_by("id")[:AT_ONCE], phase=Phase.WAITING)
+    if connection.state == ConnectionState.REMOVED:
+        waiting = Message.objects.filter(connection=connection, phase=Phase.WAITING).order_by("id")[:AT_ONCE]
+        _fail(waiting, Reason.SENDER_REMOVED)
+    else:
+        connections.hold(connection)
+
+
+def _due(connection: Connection) -> "QuerySet[Message]":
+    return Message.objects.filter(connection=connection, phase=Phase.WAITING, due_at__lte=timezone.now())
+
+
+def _fail_expired(due: "QuerySet[Message]") -> None:
+    _fail(due.filter(expires_at__lte=timezone.now()).order_by("id")[:AT_ONCE], Reason.EXPIRED)
+
+
+def _fail(messages: Iterable[Message], reason: Reason) -> None:
+    Message.objects.advance(
+        Change(pk=one.pk, status=Status.FAILED, reason=reason, code=one.service_code, detail=one.detail)
+        for one in messages
+    )
+
+
+def lost(ids: Collection[int]) -> list[int]:
+    """Connections with messages on the wire whose lease ran out."""
+    if not ids:
+        return []
+    now = timezone.now()
+    rows = Message.objects.filter(connection__in=list(ids), phase=Phase.ON_WIRE, lease_until__lt=now)
+    return list(rows.values_list("connection_id", flat=True).distinct())
