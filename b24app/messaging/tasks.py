@@ -16,8 +16,8 @@ from b24app.messaging import (
     forgetting,
     months,
     notices,
+    polling,
     push,
-    reports,
     retention,
     rounds,
     senders,
@@ -70,7 +70,7 @@ def poll(connection_id: int, when: str = bell.When.NOW) -> None:
     """Step 3, the other way round: the service is asked."""
     bell.heard("poll", connection_id, when)
     with slow.place(("connection", connection_id)) as free:
-        again = reports.poll(connection_id) if free else timezone.now() + COME_BACK
+        again = polling.poll_due(connection_id) if free else timezone.now() + COME_BACK
     bell.settle()
     if again:
         bell.poll(connection_id, at=again)

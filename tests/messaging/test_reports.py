@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from b24app.messaging import reports, settling
+from b24app.messaging import polling, reports, settling
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.outcomes import Batch, record
 from b24app.messaging.statuses import Phase, Reason, Status
@@ -212,7 +212,7 @@ def test_a_silent_service_is_asked(sms: Sandbox, sent: Message) -> None:
     assert timedelta(minutes=29) < sent.poll_at - timezone.now() < timedelta(minutes=31)
     assert sms.wait_until(lambda: sms.sms.find(sent.ref).status == "delivered")  # type: ignore[union-attr]
     Message.objects.update(poll_at=timezone.now())
-    again = reports.poll(sent.connection_id)
+    again = polling.poll_due(sent.connection_id)
     settling.settle()
     sent.refresh_from_db()
     assert (sent.status, sent.polls) == (Status.DELIVERED, 1)
@@ -223,7 +223,7 @@ def test_a_service_that_cannot_be_asked_now_is_asked_again(sent: Message) -> Non
     sent.connection.account = {**sent.connection.account, "base_url": "http://127.0.0.1:9"}
     sent.connection.save()
     Message.objects.update(poll_at=timezone.now())
-    assert reports.poll(sent.connection_id) is not None
+    assert polling.poll_due(sent.connection_id) is not None
     sent.refresh_from_db()
     assert (sent.status, sent.polls) == (Status.SENT, 1)
 
@@ -280,7 +280,7 @@ def test_queued_at_the_service_proves_that_it_took_a_message_of_unknown_outcome(
 def test_a_service_that_does_not_load_is_not_asked(sent: Message) -> None:
     Message.objects.update(poll_at=timezone.now())
     Connection.objects.update(service="missing")
-    assert reports.poll(sent.connection_id) is None
+    assert polling.poll_due(sent.connection_id) is None
     sent.refresh_from_db()
     assert sent.polls == 0
 
@@ -293,7 +293,7 @@ def test_a_service_without_an_account_is_asked_too(portal: Portal) -> None:
     message.refresh_from_db()
     assert (message.status, message.poll_at is not None) == (Status.SENT, True)
     Message.objects.update(poll_at=timezone.now())
-    reports.poll(practice.pk)
+    polling.poll_due(practice.pk)
     message.refresh_from_db()
     assert message.polls == 1
 
@@ -301,7 +301,7 @@ def test_a_service_without_an_account_is_asked_too(portal: Portal) -> None:
 def test_a_disconnected_account_is_not_asked(sent: Message) -> None:
     Connection.objects.update(state=ConnectionState.REMOVED)
     Message.objects.update(poll_at=timezone.now())
-    assert reports.poll(sent.connection_id) is None
+    assert polling.poll_due(sent.connection_id) is None
     sent.refresh_from_db()
     assert sent.polls == 0
 
