@@ -7,7 +7,7 @@ from enum import StrEnum
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from b24app.messaging import intake
+from b24app.messaging import messages
 from b24app.messaging.models import Message
 from b24app.messaging.statuses import Phase, Status
 
@@ -51,9 +51,9 @@ def do(act: Act, message: Message, author_id: int, since: datetime) -> Done:
         case Act.RESEND:
             return _resend(message, author_id, since)
         case Act.MARK_SENT:
-            done = intake.mark_sent(message)
+            done = messages.mark_sent(message)
         case Act.CANCEL:
-            done = intake.cancel(message)
+            done = messages.cancel(message)
     return Done(done, to_tell=done)
 
 
@@ -63,6 +63,6 @@ def _resend(message: Message, author_id: int, since: datetime) -> Done:
         Message.objects.select_for_update().get(pk=message.pk)
         if message.resends.filter(received_at__gte=since).exists():
             return Done(changed=False)
-        again = intake.resend(message, author_id)
+        again = messages.resend(message, author_id)
     new = again.received_at >= since
     return Done(new, to_drain=again.connection_id if new else None)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from b24app.console import jobs, paging
 from b24app.core.redis import client as redis_client
-from b24app.messaging import intake
+from b24app.messaging import messages
 from b24app.messaging.many import Act
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.statuses import Change, Phase, Reason, Status
@@ -145,7 +145,7 @@ def test_pressed_twice_it_is_done_once_even_if_the_repeats_have_failed(
 def test_of_a_chain_of_repeats_only_the_last_is_repeated(
     alice: Client, sender: Sender, house: dict[str, Message]
 ) -> None:
-    again = intake.resend(house["failed"], None)
+    again = messages.resend(house["failed"], None)
     Message.objects.advance([Change(pk=again.pk, status=Status.FAILED)])
     asked = question(alice, sender, "resend", "status=failed")
     assert "Send 1 text once more?" in words(asked)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from b24app.console.filters import SOURCES
 from b24app.core import redis
-from b24app.messaging import breakdowns, erasing, intake, retention, tasks
+from b24app.messaging import breakdowns, erasing, messages, retention, tasks
 from b24app.messaging.breakdown_models import TOOK, DayBreakdown, Dimension, UncountedClimb
 from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.statuses import Change, Origin, Reason, Status
@@ -135,9 +135,9 @@ def test_a_number_that_nobody_could_read_has_no_country(front: Sender) -> None:
 
 
 def test_messages_of_our_own_screens_have_a_country_too(front: Sender) -> None:
-    one = intake.compose(front.portal, front, "+77011234567", "Hello", origin=Origin.TEST, author_id=7)
+    one = messages.compose(front.portal, front, "+77011234567", "Hello", origin=Origin.TEST, author_id=7)
     climb(one, Status.FAILED, reason=Reason.REJECTED)
-    again = intake.resend(one, 7)
+    again = messages.resend(one, 7)
     assert (one.country, again.country) == ("KZ", "KZ")
     climb(again, Status.SENT)
     breakdowns.count_climbs()

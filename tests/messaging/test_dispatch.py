@@ -12,7 +12,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import connections, intake
+from b24app.messaging import connections, messages
 from b24app.messaging.board import Board
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, DayTally, Message, Sender
@@ -386,8 +386,8 @@ def test_a_refusal_of_old_credentials_does_not_block_the_new_ones(sms: Sandbox, 
 def test_resend_pressed_twice_sends_once(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
-    first, second = intake.resend(message, 1), intake.resend(message, 1)
+    first, second = messages.resend(message, 1), messages.resend(message, 1)
     drain(sender.connection_id)
     assert first == second
-    assert intake.resend(message, 1) == first
+    assert messages.resend(message, 1) == first
     assert len(sms.sms.entries()) == 1

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.messaging import gathering, intake, push
+from b24app.messaging import gathering, messages, push
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status
 from b24app.portals.models import Portal
@@ -372,7 +372,7 @@ def test_a_resend_that_fails_does_not_speak_over_an_original_that_arrived_after_
 ) -> None:
     original = told(alpha, sender)
     push.drain(live.pk)
-    again = intake.resend(original, author_id=1)
+    again = messages.resend(original, author_id=1)
     Message.objects.filter(pk=again.pk).update(received_at=original.received_at)
     Message.objects.advance([Change(pk=again.pk, status=Status.FAILED)])
     Message.objects.filter(pk=again.pk).update(push_at=timezone.now())

@@ -26,7 +26,7 @@ from b24app.console.life import no_text, source
 from b24app.console.screens.counting import MOST_COUNTED
 from b24app.console.screens.journal import hides_numbers
 from b24app.console.talk import Talk, talk
-from b24app.messaging import bell, intake, timeline
+from b24app.messaging import bell, messages, timeline
 from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
 from b24app.messaging.statuses import Origin
 from b24app.portals.entities import Entity, Phone
@@ -185,7 +185,7 @@ def _send(request: FramedRequest, form: CardForm, senders: Sequence[Sender]) -> 
     nonce = form.cleaned_data["nonce"] or uuid.uuid4()
     posted = (request.visitor.user_id, nonce.hex, entity.type_id, entity.id, sender.pk, to, text)
     try:
-        message = intake.compose(
+        message = messages.compose(
             request.portal,
             sender,
             to,
@@ -198,7 +198,7 @@ def _send(request: FramedRequest, form: CardForm, senders: Sequence[Sender]) -> 
     except BadNumber as bad:
         form.add_error("to", _(bad.words))
         return None
-    except intake.BadText:
+    except messages.BadText:
         form.add_error("text", _("The text is longer than this service takes."))
         return None
     bell.drain(sender.connection_id, slow=sender.connection.slow)

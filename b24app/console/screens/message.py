@@ -18,7 +18,7 @@ from b24app.console.life import life, no_text, source
 from b24app.console.people import People
 from b24app.console.screens.journal import hides_numbers, visible
 from b24app.journal.models import Exchange
-from b24app.messaging import bell, intake, stoplist
+from b24app.messaging import bell, messages, stoplist
 from b24app.messaging.models import Message
 from b24app.messaging.statuses import Phase, Reason, Status
 
@@ -118,7 +118,7 @@ def resend(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         return go(request, "message", reference=found.reference, toast=_("It is not to be sent again any more."))
     if request.method != "POST":
         return render(request, "console/message/resend.html", {"message": found})
-    again = intake.resend(found, request.visitor.user_id)
+    again = messages.resend(found, request.visitor.user_id)
     bell.drain(again.connection_id)
     return go(request, "message", reference=again.reference, toast=_("On its way again."))
 
@@ -130,7 +130,7 @@ def mark_sent(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     found = message_or_404(request, reference)
     if request.method != "POST":
         return render(request, "console/message/mark_sent.html", {"message": found})
-    done = intake.mark_sent(found)
+    done = messages.mark_sent(found)
     if done:
         bell.push(request.portal.pk)
     words = _("Marked as sent.") if done else _("Its outcome is known by now.")
@@ -142,7 +142,7 @@ def mark_sent(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
 def cancel(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     """Do not send what still waits."""
     found = message_or_404(request, reference)
-    done = intake.cancel(found)
+    done = messages.cancel(found)
     if done:
         bell.push(request.portal.pk)
     words = _("It will not be sent.") if done else _("Too late: it has left already.")

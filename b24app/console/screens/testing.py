@@ -16,7 +16,7 @@ from b24app.console.forms import MessageForm
 from b24app.console.framed import FramedRequest, admin_only, show
 from b24app.console.life import life
 from b24app.console.screens.message import exchanges_of, message_or_404
-from b24app.messaging import bell, intake
+from b24app.messaging import bell, messages
 from b24app.messaging.models import NEWEST_FIRST, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.statuses import Origin, Status
 from providers.kit import registry
@@ -72,13 +72,13 @@ def _send(request: FramedRequest, sender: Sender, form: MessageForm) -> Message 
     """Store the message and ring; None when number or text cannot be used, which is said at the field."""
     to, text = str(form.cleaned_data["to"]), str(form.cleaned_data["text"])
     try:
-        message = intake.compose(
+        message = messages.compose(
             request.portal, sender, to, text, origin=Origin.TEST, author_id=request.visitor.user_id
         )
     except BadNumber as bad:
         form.add_error("to", _(bad.words))
         return None
-    except intake.BadText:
+    except messages.BadText:
         form.add_error("text", _("The text is longer than this service takes."))
         return None
     sender.tested_at = timezone.now()

@@ -13,7 +13,7 @@ from random import Random
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from b24app.messaging import breakdowns, connections, intake, outcomes, reports, settling, verdicts
+from b24app.messaging import breakdowns, connections, intake, messages, outcomes, reports, settling, verdicts
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.statuses import Phase
@@ -70,7 +70,7 @@ def _take_in(sender: Sender, one: Planned, author: int) -> None:
     }
     intake.accept(sender.uuid.hex, payload, one.received_at)
     if one.fate.is_cancelled:
-        intake.cancel(Message.objects.get(sender=sender, message_id=one.message_id))
+        messages.cancel(Message.objects.get(sender=sender, message_id=one.message_id))
 
 
 def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> None:
