@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.messaging.models import Connection, Message, Sender, SenderState
-from b24app.messaging.statuses import Phase, Status
+from b24app.messaging.models.statuses import Phase, Status
 from b24app.portals.identity import mint
 from b24app.portals.models import Portal, PortalToken
 

@@ -9,9 +9,9 @@ from django.utils.translation import ngettext
 from b24app.console.explanations import of_block, service_title
 from b24app.console.framed import address
 from b24app.console.refusals import of_refusal
-from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
-from b24app.messaging.statuses import Phase
+from b24app.messaging.models.guards import Rules
+from b24app.messaging.models.statuses import Phase
 from b24app.portals.models import Portal, Suspension
 
 MOST_COUNTED = 1000

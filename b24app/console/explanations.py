@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from b24app.messaging import stoplist
 from b24app.messaging.connections import TooManyAccounts
 from b24app.messaging.models import Connection, ConnectionState, Message
-from b24app.messaging.statuses import Phase, Reason, Wait
+from b24app.messaging.models.statuses import Phase, Reason, Wait
 from providers.kit import registry
 from providers.kit.errors import SmsError
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from b24app.console.periods import read_day
 from b24app.messaging.many import Act
 from b24app.messaging.models import Connection, Sender
-from b24app.messaging.statuses import Origin, Phase, Reason, Status
+from b24app.messaging.models.statuses import Origin, Phase, Reason, Status
 from providers.kit.phones import BadNumber, read_number
 
 WINDOW = timedelta(days=30)

@@ -12,10 +12,10 @@ from django.utils.translation import gettext
 
 from b24app.console.explanations import Explained, of_reason, service_title
 from b24app.messaging import caps
-from b24app.messaging.dimensions import NO_FAILURE
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
+from b24app.messaging.models.dimensions import NO_FAILURE
+from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.messaging.smpp import files
-from b24app.messaging.statuses import FINAL, Phase, Status
 from b24app.portals.models import Portal
 
 ENOUGH = 20  # from so many messages on a rate means something

@@ -18,7 +18,7 @@ from b24app.console.screens.journal import search
 from b24app.core import sealing
 from b24app.messaging.many import Act, Done, do, open_to
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Phase
+from b24app.messaging.models.statuses import Phase
 from b24app.portals.models import Portal
 from providers.kit.text import measure
 

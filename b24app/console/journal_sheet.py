@@ -15,7 +15,7 @@ from b24app.console.paging import Place, Search
 from b24app.console.people import People
 from b24app.console.templatetags.console import STATUS_WORDS
 from b24app.messaging.models import Sender
-from b24app.messaging.statuses import Origin, Phase, Wait
+from b24app.messaging.models.statuses import Origin, Phase, Wait
 from b24app.portals.models import Portal
 
 BATCH = 2000

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from b24app.console.people import People
 from b24app.messaging import noticing
 from b24app.messaging.models import Connection
-from b24app.messaging.notice_models import NoticeRules
+from b24app.messaging.models.notices import NoticeRules
 from b24app.portals.models import Portal
 
 KINDS = ("broken", "undecided", "senders", "balance")

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from b24app.console import charts, locales
 from b24app.console.health import Rate
 from b24app.console.reports import Counts, Times
-from b24app.messaging.breakdown_models import TIMES
+from b24app.messaging.models.statistics import TIMES
 
 KINDS = ("delivered", "way", "undelivered", "failed")
 HINTED_UP_TO = 92  # days

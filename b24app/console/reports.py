@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy as _
 
 from b24app.console.health import ENOUGH, Rate, rounded
 from b24app.console.periods import Period
-from b24app.messaging.breakdown_models import TIMES, TOOK, DayBreakdown, Dimension, MonthBreakdown
-from b24app.messaging.dimensions import NO_FAILURE, STOPPED
 from b24app.messaging.models import DayTally, Sender, SenderState
-from b24app.messaging.statuses import Status
+from b24app.messaging.models.dimensions import NO_FAILURE, STOPPED
+from b24app.messaging.models.statistics import TIMES, TOOK, DayBreakdown, Dimension, MonthBreakdown
+from b24app.messaging.models.statuses import Status
 from b24app.portals.models import Portal
 
 BY: Mapping[str, str | Promise] = {

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from b24app.messaging.guard_models import DUPLICATE_MINUTES, Rules
+from b24app.messaging.models.guards import DUPLICATE_MINUTES, Rules
 
 MOST_CAPPED = 10_000_000
 AGES = (1, 2, 4, 8, 12, 24, 48, 72, 168)  # hours

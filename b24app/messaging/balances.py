@@ -9,8 +9,8 @@ from django.utils import timezone
 from b24app.core import stopping
 from b24app.core.isolation import work_each
 from b24app.messaging import connections, dead_letters
-from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.models import Connection, ConnectionState
+from b24app.messaging.models.dead_letters import Kind
 from providers.kit import registry
 from providers.kit.errors import SmsError
 

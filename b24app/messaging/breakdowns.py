@@ -15,10 +15,10 @@ from b24app.core.deadlock import repeated_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
 from b24app.messaging import dead_letters
-from b24app.messaging.breakdown_models import TIMES, TOOK, Dimension, NotedClimb, UncountedClimb
-from b24app.messaging.dead_letter_models import Kind
-from b24app.messaging.dimensions import STOPPED
-from b24app.messaging.statuses import Status
+from b24app.messaging.models.dead_letters import Kind
+from b24app.messaging.models.dimensions import STOPPED
+from b24app.messaging.models.statistics import TIMES, TOOK, Dimension, NotedClimb, UncountedClimb
+from b24app.messaging.models.statuses import Status
 
 AT_ONCE = 5000
 MOST_ROUNDS = 20

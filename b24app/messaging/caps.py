@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from b24app.core.isolation import work_isolated
 from b24app.messaging import dead_letters
-from b24app.messaging.dead_letter_models import Kind as Letter
-from b24app.messaging.guard_models import CapUse
+from b24app.messaging.models.dead_letters import Kind as Letter
+from b24app.messaging.models.guards import CapUse
 
 KEPT = timedelta(days=3)
 

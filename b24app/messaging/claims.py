@@ -10,8 +10,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from b24app.messaging.models import Message
+from b24app.messaging.models.statuses import Change, Phase, Reason, Status, Wait
 from b24app.messaging.retry_policy import poll_unknown_at
-from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
 from providers.kit.contract import Provider
 
 MESSAGE_LEASE = timedelta(seconds=180)  # longer than the longest send and a minute without a database

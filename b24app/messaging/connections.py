@@ -15,7 +15,7 @@ from b24app.core.deadlock import repeated_on_deadlock
 from b24app.journal.recording import Recorder
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, Message
-from b24app.messaging.statuses import Phase, Status, Wait
+from b24app.messaging.models.statuses import Phase, Status, Wait
 from b24app.portals.models import Portal
 from providers.kit import contract, registry
 from providers.kit.http import Exchange, Http

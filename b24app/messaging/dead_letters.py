@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from b24app.core.outage import AWAY
 from b24app.core.times import backoff
-from b24app.messaging.dead_letter_models import DeadLetter, Kind
+from b24app.messaging.models.dead_letters import DeadLetter, Kind
 
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")

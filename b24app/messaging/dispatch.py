@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from b24app.core.isolation import work_isolated
 from b24app.messaging import dead_letters
-from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.models import Connection
+from b24app.messaging.models.dead_letters import Kind
 from providers.smpp import Smpp
 
 log = structlog.get_logger(__name__)

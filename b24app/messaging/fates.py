@@ -12,11 +12,11 @@ from b24app.core.deadlock import repeated_on_deadlock
 from b24app.messaging import caps
 from b24app.messaging.caps import Cap, Kind, Window
 from b24app.messaging.connections import SETTLED_AFTER
-from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Message, Sender
+from b24app.messaging.models.guards import Rules
+from b24app.messaging.models.statuses import Change, Phase, Reason, Status, Wait
 from b24app.messaging.retry_policy import poll_unknown_at
 from b24app.messaging.sieve import Behind, Doubt, Fail, Hold, Sieve
-from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
 from providers.kit import registry
 
 HOLD_BEHIND = 5000

@@ -17,10 +17,10 @@ from b24app.core import stopping
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.journal.models import Exchange
 from b24app.messaging import caps, stoplist
-from b24app.messaging.erasure_models import Erasure
-from b24app.messaging.guard_models import StoppedNumber
 from b24app.messaging.models import Connection, DeliveryReport, Message
-from b24app.messaging.statuses import Change, Phase, Reason, Status
+from b24app.messaging.models.erasures import Erasure
+from b24app.messaging.models.guards import StoppedNumber
+from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from b24app.portals.models import Portal
 
 AT_ONCE = 500

@@ -8,8 +8,8 @@ from django.utils import timezone
 from b24app.messaging import caps, fates, quiet, stoplist
 from b24app.messaging.caps import Cap, Kind
 from b24app.messaging.models import Message
+from b24app.messaging.models.statuses import Origin, Reason, Wait
 from b24app.messaging.sieve import Doubt, Fail, Fate, Hold, Sieve, View, look
-from b24app.messaging.statuses import Origin, Reason, Wait
 
 
 def sift(messages: Sequence[Message]) -> list[Message]:

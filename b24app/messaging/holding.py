@@ -10,9 +10,9 @@ import structlog
 from b24app.core.isolation import work_each, work_isolated
 from b24app.core.outage import AWAY
 from b24app.messaging import bell, dead_letters, dispatch, recovery
-from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, ConnectionState
+from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.sending import Drain
 from providers.kit.contract import Provider
 from providers.kit.http import Http

@@ -11,7 +11,7 @@ from django.db import transaction
 from b24app.messaging import storing
 from b24app.messaging.admission import CallRefused, Credentials, is_vouched_for, refusal
 from b24app.messaging.models import Message
-from b24app.messaging.statuses import Change, Reason, Status
+from b24app.messaging.models.statuses import Change, Reason, Status
 from b24app.messaging.wishes import read
 
 

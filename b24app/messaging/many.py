@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from b24app.messaging import messages
 from b24app.messaging.models import Message
-from b24app.messaging.statuses import Phase, Status
+from b24app.messaging.models.statuses import Phase, Status
 
 
 class Act(StrEnum):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from b24app.core import storable
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status
+from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status
 from b24app.portals.models import Portal
 from providers.kit import registry
 from providers.kit.phones import read_number, region_of

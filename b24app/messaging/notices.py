@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from b24app.core.isolation import work_each
 from b24app.messaging import dead_letters, notice_words, noticing
-from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.models import Connection, ConnectionState
-from b24app.messaging.notice_models import Notice, NoticeKind, NoticeRules
+from b24app.messaging.models.dead_letters import Kind
+from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.noticing import Say
 from b24app.portals import scopes
 from b24app.portals.errors import NotNow, PortalError, Refused

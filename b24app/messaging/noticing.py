@@ -15,9 +15,9 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from b24app.messaging.models import Connection, ConnectionState, Message
-from b24app.messaging.notice_models import Notice, NoticeKind, NoticeRules
+from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
+from b24app.messaging.models.statuses import Phase
 from b24app.messaging.notice_words import SILENT
-from b24app.messaging.statuses import Phase
 from b24app.portals.models import Portal, PortalToken
 
 LASTS = timedelta(minutes=2)

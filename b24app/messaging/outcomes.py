@@ -16,11 +16,11 @@ from b24app.core.outage import AWAY
 from b24app.journal import recording
 from b24app.journal.models import Exchange as ExchangeRow
 from b24app.messaging import accounts, dead_letters, stoplist
-from b24app.messaging.dead_letter_models import Kind as Letter
-from b24app.messaging.guard_models import StopSource
 from b24app.messaging.models import Connection, Message, MessagePart
+from b24app.messaging.models.dead_letters import Kind as Letter
+from b24app.messaging.models.guards import StopSource
+from b24app.messaging.models.statuses import Change, Reason, Status
 from b24app.messaging.retry_policy import first_poll_at, next_step
-from b24app.messaging.statuses import Change, Reason, Status
 from b24app.messaging.verdicts import Kind, Verdict
 from providers.kit import registry
 from providers.kit.contract import Provider

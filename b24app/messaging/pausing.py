@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.messaging.connections import put_off
-from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Connection, Message, Sender
-from b24app.messaging.statuses import Phase, Wait
+from b24app.messaging.models.guards import Rules
+from b24app.messaging.models.statuses import Phase, Wait
 from b24app.portals.models import Portal
 
 MOST_GROUPS = 6

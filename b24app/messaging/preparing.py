@@ -17,10 +17,10 @@ from django.utils import timezone
 from b24app.core.isolation import work_apart, work_isolated
 from b24app.messaging import claims, dead_letters, guards, sending
 from b24app.messaging.claims import Want
-from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.models import Message
+from b24app.messaging.models.dead_letters import Kind
+from b24app.messaging.models.statuses import Phase
 from b24app.messaging.sending import Drain
-from b24app.messaging.statuses import Phase
 
 Drains = Mapping[int, Drain]
 

@@ -14,10 +14,10 @@ from b24app.core.isolation import work_each, work_isolated
 from b24app.core.leases import let_go
 from b24app.core.times import backoff
 from b24app.messaging import dead_letters, gathering
-from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.gathering import BATCH
 from b24app.messaging.models import Message
-from b24app.messaging.statuses import FINAL, Phase, Status
+from b24app.messaging.models.dead_letters import Kind
+from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, Postponed, Refused
 from b24app.portals.models import Portal
 from b24app.portals.rest import Answer, Command, batch

@@ -10,8 +10,8 @@ from django.utils import timezone
 from b24app.messaging import connections
 from b24app.messaging.claims import bury
 from b24app.messaging.models import Connection, ConnectionState, Message
+from b24app.messaging.models.statuses import Change, Phase, Reason, Status, Wait
 from b24app.messaging.retry_policy import poll_unknown_at, repeatable_until
-from b24app.messaging.statuses import Change, Phase, Reason, Status, Wait
 from providers.kit import registry
 from providers.kit.contract import Provider
 

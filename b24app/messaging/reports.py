@@ -13,8 +13,8 @@ from django.utils import timezone
 from b24app.core import storable
 from b24app.messaging import keeping
 from b24app.messaging.models import Connection, DeliveryReport
+from b24app.messaging.models.statuses import Reason
 from b24app.messaging.report_budget import budget
-from b24app.messaging.statuses import Reason
 from providers.kit import contract
 
 STRAYS_OF = timedelta(days=7)

@@ -27,8 +27,8 @@ from b24app.core.outage import AWAY
 from b24app.journal import pruning
 from b24app.journal.models import Exchange
 from b24app.messaging import dead_letters
-from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.models import NEWEST_FIRST, DeliveryReport, Message, MessagePart
+from b24app.messaging.models.dead_letters import Kind
 from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from b24app.core.times import backoff
 from b24app.messaging.models import Connection, Message
-from b24app.messaging.statuses import Phase, Reason, Wait
+from b24app.messaging.models.statuses import Phase, Reason, Wait
 from b24app.messaging.verdicts import Kind, Verdict
 from providers.kit.contract import Provider, Reports
 

@@ -7,9 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.messaging.breakdowns import COUNT_AGAIN
-from b24app.messaging.dead_letter_models import DeadLetter, Kind
 from b24app.messaging.models import DeliveryReport, Message
-from b24app.messaging.statuses import Phase
+from b24app.messaging.models.dead_letters import DeadLetter, Kind
+from b24app.messaging.models.statuses import Phase
 
 AT_ONCE = 1000
 

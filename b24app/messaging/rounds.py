@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from b24app.core.isolation import work_each
 from b24app.messaging import dead_letters
-from b24app.messaging.dead_letter_models import Kind
+from b24app.messaging.models.dead_letters import Kind
 
 Steps = Mapping[str, Callable[[], object]]
 

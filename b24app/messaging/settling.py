@@ -16,10 +16,10 @@ from b24app.core.deadlock import repeated_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
 from b24app.messaging import dead_letters, due_reports, outcomes, stoplist
-from b24app.messaging.dead_letter_models import Kind
-from b24app.messaging.guard_models import StopSource
 from b24app.messaging.models import Connection, DeliveryReport, Message, MessagePart
-from b24app.messaging.statuses import FINAL, Change, Phase, Reason, Status
+from b24app.messaging.models.dead_letters import Kind
+from b24app.messaging.models.guards import StopSource
+from b24app.messaging.models.statuses import FINAL, Change, Phase, Reason, Status
 
 AT_ONCE = 500
 GOES_ON_FOR = 10.0  # seconds of a task; then others have their turn

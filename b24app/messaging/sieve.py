@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import connection as database
 
-from b24app.messaging.guard_models import DUPLICATE_MINUTES
 from b24app.messaging.models import Message
-from b24app.messaging.statuses import Origin, Reason, Wait
+from b24app.messaging.models.guards import DUPLICATE_MINUTES
+from b24app.messaging.models.statuses import Origin, Reason, Wait
 
 LOOKED_AT = 5  # of the latest messages to a number, for one with the same text
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.messaging.guard_models import StoppedNumber, StopSource
+from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
 
 CODE = "stop_list"  # beside the reason of a message that our own list stopped

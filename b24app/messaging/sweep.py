@@ -8,13 +8,13 @@ from django.utils import timezone
 
 from b24app.core.isolation import work_isolated
 from b24app.messaging import dead_letters, due_reports, noticing
-from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.dispatch import BOUND
-from b24app.messaging.erasure_models import Erasure
 from b24app.messaging.models import Connection, Message, Sender
-from b24app.messaging.notice_models import Notice
+from b24app.messaging.models.dead_letters import Kind
+from b24app.messaging.models.erasures import Erasure
+from b24app.messaging.models.notices import Notice
+from b24app.messaging.models.statuses import Phase, Status
 from b24app.messaging.senders import WANTED
-from b24app.messaging.statuses import Phase, Status
 from b24app.portals.models import Portal
 
 AT_ONCE = 500

@@ -25,10 +25,10 @@ from b24app.messaging import (
     sweep,
     timeline,
 )
-from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.dead_letters import noted_task
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.lanes import COME_BACK, SlowLane
+from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.rounds import Steps
 from b24app.portals import employees, placements, tokens
 from b24app.portals.errors import PortalError

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24app.core import storable
-from b24app.messaging.statuses import Reason
+from b24app.messaging.models.statuses import Reason
 from providers.kit import registry
 from providers.kit.phones import BadNumber, read_e164, region_of
 

@@ -11,7 +11,7 @@ from django.db import connections
 from django.utils import timezone
 
 from b24app.messaging import months
-from b24app.messaging.breakdown_models import TOOK
+from b24app.messaging.models.statistics import TOOK
 from b24app.portals import tickets
 from b24app.portals.models import Portal
 from bench import house

@@ -19,7 +19,7 @@ from b24app.console.file_downloads import current, hold_file
 from b24app.core import sealing
 from b24app.core.redis import client as redis_client
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Origin, Phase, Status
+from b24app.messaging.models.statuses import Origin, Phase, Status
 from b24app.portals.models import Portal
 from tests import factories
 

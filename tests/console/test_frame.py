@@ -12,10 +12,10 @@ from django.utils import timezone
 from b24app.console import cards
 from b24app.console.models import Preference
 from b24app.console.urls import SCREENS
-from b24app.messaging.erasure_models import Erasure
-from b24app.messaging.guard_models import Rules, StoppedNumber, StopSource
 from b24app.messaging.models import Connection, Message, Sender
-from b24app.messaging.notice_models import NoticeRules
+from b24app.messaging.models.erasures import Erasure
+from b24app.messaging.models.guards import Rules, StoppedNumber, StopSource
+from b24app.messaging.models.notices import NoticeRules
 from b24app.portals import tickets
 from b24app.portals.entities import CONTACT, Entity, Phone
 from b24app.portals.models import Portal

@@ -9,9 +9,9 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.messaging import caps, stoplist
-from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber, StopSource
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Reason, Status, Wait
+from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber, StopSource
+from b24app.messaging.models.statuses import Reason, Status, Wait
 from b24app.portals.models import Portal
 from tests import factories
 from tests.factories import BOB

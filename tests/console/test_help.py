@@ -14,7 +14,7 @@ from b24app.console import explanations, traces
 from b24app.core import addresses, sealing
 from b24app.journal.models import Exchange
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, Sender
-from b24app.messaging.statuses import Origin, Phase, Status, Wait
+from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
 from b24app.portals.models import Portal
 from tests import factories
 from tests.faults.leaks import Kind, Search, Sentinel

@@ -9,8 +9,8 @@ from django.utils import timezone
 from b24app.console.framed import address
 from b24app.console.health import Rate, figures, of_senders
 from b24app.messaging.models import ConnectionState, DayTally, Sender, SenderState
+from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.messaging.smpp import files
-from b24app.messaging.statuses import Phase, Reason, Status
 from b24app.portals.models import Portal, Suspension
 from tests import factories
 from tests.factories import BOB

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from b24app.console import paging
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Origin, Phase, Status
+from b24app.messaging.models.statuses import Origin, Phase, Status
 from b24app.portals.models import Portal
 from tests import factories
 

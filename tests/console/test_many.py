@@ -13,7 +13,7 @@ from b24app.core.redis import client as redis_client
 from b24app.messaging import messages
 from b24app.messaging.many import Act
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Change, Phase, Reason, Status
+from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from b24app.messaging.models import Connection, ConnectionState
-from b24app.messaging.notice_models import NoticeRules
+from b24app.messaging.models.notices import NoticeRules
 from b24app.portals.models import Portal
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE

@@ -16,10 +16,10 @@ from b24app.console.screens import personal
 from b24app.core import sealing
 from b24app.core.redis import client as redis_client
 from b24app.messaging import stoplist, tasks
-from b24app.messaging.erasure_models import Erasure
-from b24app.messaging.guard_models import StoppedNumber, StopSource
 from b24app.messaging.models import DeliveryReport, Message, Sender
-from b24app.messaging.statuses import Status
+from b24app.messaging.models.erasures import Erasure
+from b24app.messaging.models.guards import StoppedNumber, StopSource
+from b24app.messaging.models.statuses import Status
 from b24app.portals.models import Portal
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE

@@ -16,9 +16,9 @@ from b24app.console import locales
 from b24app.console.periods import Period
 from b24app.console.reports import BY, Asked, Line, Reading, Report
 from b24app.messaging import breakdowns, intake, months
-from b24app.messaging.breakdown_models import DayBreakdown, Dimension, MonthBreakdown
 from b24app.messaging.models import DayTally, Message, Sender
-from b24app.messaging.statuses import Change, Phase, Reason, Status
+from b24app.messaging.models.statistics import DayBreakdown, Dimension, MonthBreakdown
+from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from b24app.portals.models import Portal
 from tests import factories
 from tests.console.test_reports import at, breakdown, link, portal, reading, saved, sender, tally, today, words

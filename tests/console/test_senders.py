@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
-from b24app.messaging.statuses import Wait
+from b24app.messaging.models.statuses import Wait
 from b24app.portals.models import Portal
 from b24app.sandbox import MethodError, Sandbox
 from b24app.sandbox import Portal as There

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from b24app.console import sheets
 from b24app.console.screens.stoplist import DOWNLOAD_SALT
-from b24app.messaging.guard_models import StoppedNumber, StopSource
+from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE

@@ -26,10 +26,10 @@ from b24app.console.screens import personal, reports, stoplist
 from b24app.core import sealing
 from b24app.core.redis import client as redis_client
 from b24app.journal.models import Exchange
-from b24app.messaging.erasure_models import Erasure
-from b24app.messaging.guard_models import Rules, StoppedNumber, StopSource
 from b24app.messaging.models import Connection, Message, Sender
-from b24app.messaging.statuses import Phase, Reason, Status
+from b24app.messaging.models.erasures import Erasure
+from b24app.messaging.models.guards import Rules, StoppedNumber, StopSource
+from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.portals import tickets
 from b24app.portals.entities import Entity, Phone
 from b24app.portals.models import Employee, Portal

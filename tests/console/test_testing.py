@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from b24app.core.redis import client as redis_client
 from b24app.messaging.models import DayTally, Message, Sender, SenderState
-from b24app.messaging.statuses import Origin, Phase, Status
+from b24app.messaging.models.statuses import Origin, Phase, Status
 from b24app.portals.models import Portal
 from b24app.sandbox import Sandbox
 from tests import factories

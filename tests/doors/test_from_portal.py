@@ -18,7 +18,7 @@ from b24app.core import addresses, spool
 from b24app.core.redis import client
 from b24app.messaging import storing
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
-from b24app.messaging.statuses import Origin, Phase, Reason, Status
+from b24app.messaging.models.statuses import Origin, Phase, Reason, Status
 from b24app.portals.models import Portal, PortalToken
 from tests.messaging.conftest import a_portal, drain
 

@@ -19,7 +19,7 @@ from b24app.doors import from_service
 from b24app.doors.replay import replay
 from b24app.messaging import report_budget, reports, settling
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
-from b24app.messaging.statuses import Status
+from b24app.messaging.models.statuses import Status
 from providers.aws import Aws
 from providers.kit import registry
 from providers.kit.errors import Forged

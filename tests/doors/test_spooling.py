@@ -14,7 +14,7 @@ from pytest_django import Settings
 from b24app.core import spool
 from b24app.doors.replay import HANDLERS
 from b24app.messaging.models import DeliveryReport, Message, Sender
-from b24app.messaging.statuses import Reason, Status
+from b24app.messaging.models.statuses import Reason, Status
 from b24app.portals.models import Portal
 from tests.doors import test_from_service as service
 from tests.doors.test_from_portal import fields, portal, post, sender

@@ -16,7 +16,7 @@ from b24app.core import addresses
 from b24app.doors import bodies
 from b24app.doors.wsgi import beside
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Phase
+from b24app.messaging.models.statuses import Phase
 from b24app.server.policy import LONGEST_BODY
 from b24app.wsgi import LONGEST_UPLOAD, policy
 from tests.doors.test_from_portal import FORM, fields, path, portal, sender

@@ -18,7 +18,7 @@ from pytest_django import Settings
 
 from b24app.messaging import settling
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, Sender
-from b24app.messaging.statuses import Status, Wait
+from b24app.messaging.models.statuses import Status, Wait
 from tests import factories
 from tests.messaging.conftest import drain
 

@@ -22,8 +22,8 @@ from pytest_django import Settings
 
 from b24app.messaging import settling
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
+from b24app.messaging.models.statuses import Status
 from b24app.messaging.smpp.process import Switchboard
-from b24app.messaging.statuses import Status
 from tests import factories
 from tests.messaging.conftest import again
 

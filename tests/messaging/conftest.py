@@ -19,9 +19,9 @@ from b24app.core.redis import client
 from b24app.messaging import intake
 from b24app.messaging.board import Board
 from b24app.messaging.dispatch import Visit
-from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Connection, Message, Sender, SenderState
-from b24app.messaging.statuses import Phase, Wait
+from b24app.messaging.models.guards import Rules
+from b24app.messaging.models.statuses import Phase, Wait
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as SandboxPortal
 from b24app.sandbox import Sandbox, Switches

@@ -32,15 +32,15 @@ from b24app.messaging import (
     sweep,
     tasks,
 )
-from b24app.messaging.breakdown_models import DayBreakdown, MonthBreakdown, UncountedClimb
-from b24app.messaging.dead_letter_models import Kind
 from b24app.messaging.dispatch import Visit
-from b24app.messaging.erasure_models import Erasure
-from b24app.messaging.guard_models import CapUse, Rules
 from b24app.messaging.holding import Holding
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
-from b24app.messaging.notice_models import Notice, NoticeKind
-from b24app.messaging.statuses import Origin, Phase, Status, Wait
+from b24app.messaging.models.dead_letters import Kind
+from b24app.messaging.models.erasures import Erasure
+from b24app.messaging.models.guards import CapUse, Rules
+from b24app.messaging.models.notices import Notice, NoticeKind
+from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, UncountedClimb
+from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
 from b24app.messaging.verdicts import Verdict
 from b24app.portals.models import Portal
 from b24app.portals.rest import Answer

@@ -19,7 +19,7 @@ from b24app.core import addresses, spool
 from b24app.doors.replay import HANDLERS
 from b24app.messaging import senders, sweep
 from b24app.messaging.models import Connection, Message, Sender, SenderState
-from b24app.messaging.statuses import Phase, Reason, Status
+from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.portals import installation
 from b24app.portals.errors import InDoubt
 from b24app.portals.identity import Launch

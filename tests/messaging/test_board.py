@@ -23,7 +23,7 @@ from b24app.messaging import board as board_module
 from b24app.messaging import outcomes, sending
 from b24app.messaging.board import Board
 from b24app.messaging.models import Connection, Message, Sender, SenderState
-from b24app.messaging.statuses import Phase, Reason, Status
+from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.messaging.verdicts import Verdict
 from b24app.sandbox import Sandbox
 from providers.kit.contract import Accepted

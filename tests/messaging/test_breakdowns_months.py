@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from b24app.core import redis
 from b24app.messaging import backfilling, breakdowns, erasing, months, tasks
-from b24app.messaging.breakdown_models import DayBreakdown, MonthBreakdown
 from b24app.messaging.breakdowns import COUNTS
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Change, Reason, Status
+from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown
+from b24app.messaging.models.statuses import Change, Reason, Status
 from b24app.portals.models import Portal
 from tests import factories
 from tests.messaging.conftest import at_once

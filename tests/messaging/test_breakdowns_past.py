@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from b24app.core import stopping
 from b24app.messaging import backfilling, breakdowns
-from b24app.messaging.breakdown_models import TOOK, DayBreakdown, UncountedClimb
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Change, Origin, Reason, Status
+from b24app.messaging.models.statistics import TOOK, DayBreakdown, UncountedClimb
+from b24app.messaging.models.statuses import Change, Origin, Reason, Status
 from providers.kit.phones import region_of
 from tests import factories
 from tests.messaging.conftest import at_once

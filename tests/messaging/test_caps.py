@@ -11,9 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.messaging import caps, guards, pausing
-from b24app.messaging.guard_models import CapUse, Rules
 from b24app.messaging.models import DayTally, Message, Sender
-from b24app.messaging.statuses import Phase, Reason, Status, Wait
+from b24app.messaging.models.guards import CapUse, Rules
+from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
 from tests import factories
 from tests.messaging.conftest import again, claimed, many, rules, wait_for_lock

@@ -16,8 +16,8 @@ from b24app.messaging import connections, messages
 from b24app.messaging.board import Board
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, DayTally, Message, Sender
+from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.messaging.outcomes import Batch, record
-from b24app.messaging.statuses import Phase, Reason, Status, Wait
 from b24app.messaging.verdicts import Verdict
 from b24app.sandbox import Sandbox
 from providers.kit import errors

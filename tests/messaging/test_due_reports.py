@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from b24app.messaging import due_reports, settling
 from b24app.messaging.models import Connection, DeliveryReport, Sender
-from b24app.messaging.statuses import Phase, Status
+from b24app.messaging.models.statuses import Phase, Status
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -5,8 +5,8 @@ from django.utils import timezone
 
 from b24app.journal.models import Exchange
 from b24app.messaging import erasing
-from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber, StopSource
 from b24app.messaging.models import Connection, DayTally, Message, Sender
+from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber, StopSource
 from b24app.portals.models import Employee, Portal
 from tests.messaging.conftest import a_portal, drain, wish
 

@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from b24app.journal.models import Exchange
 from b24app.messaging import forgetting, settling, stoplist, sweep, tasks
-from b24app.messaging.erasure_models import Erasure
-from b24app.messaging.guard_models import CapUse, StoppedNumber, StopSource
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
-from b24app.messaging.statuses import Change, Phase, Reason, Status
+from b24app.messaging.models.erasures import Erasure
+from b24app.messaging.models.guards import CapUse, StoppedNumber, StopSource
+from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from b24app.portals.models import Portal
 from tests import factories
 from tests.factories import ALICE

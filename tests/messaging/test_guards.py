@@ -10,9 +10,9 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from b24app.messaging import guards, pausing, reports, settling, stoplist
-from b24app.messaging.guard_models import StoppedNumber, StopSource
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Phase, Reason, Status, Wait
+from b24app.messaging.models.guards import StoppedNumber, StopSource
+from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.sandbox import Sandbox
 from providers.kit import contract
 from tests import factories

@@ -18,13 +18,13 @@ from b24app.core.redis import client
 from b24app.doors.replay import HANDLERS
 from b24app.messaging import dead_letters, reports, retrying, settling, tasks
 from b24app.messaging.board import Board
-from b24app.messaging.dead_letter_models import DeadLetter, Kind
 from b24app.messaging.dispatch import Visit
-from b24app.messaging.erasure_models import Erasure
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
+from b24app.messaging.models.dead_letters import DeadLetter, Kind
+from b24app.messaging.models.erasures import Erasure
+from b24app.messaging.models.statuses import Phase, Status
 from b24app.messaging.outcomes import Batch, record
 from b24app.messaging.smpp import receipts
-from b24app.messaging.statuses import Phase, Status
 from b24app.messaging.verdicts import Verdict
 from providers.demo import Demo
 from providers.kit import contract

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from b24app.core import storable
 from b24app.messaging import breakdowns, months, reports, settling
-from b24app.messaging.breakdown_models import DayBreakdown, MonthBreakdown, UncountedClimb
-from b24app.messaging.dead_letter_models import DeadLetter
 from b24app.messaging.models import DayTally, DeliveryReport, Message, Sender
-from b24app.messaging.statuses import Phase, Status
+from b24app.messaging.models.dead_letters import DeadLetter
+from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, UncountedClimb
+from b24app.messaging.models.statuses import Phase, Status
 from providers.kit import contract
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ from django.utils import timezone
 from b24app.core.redis import client
 from b24app.messaging import notices, noticing, senders, sweep, tasks
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender
-from b24app.messaging.notice_models import Notice, NoticeRules
-from b24app.messaging.statuses import Phase
+from b24app.messaging.models.notices import Notice, NoticeRules
+from b24app.messaging.models.statuses import Phase
 from b24app.portals.models import Portal
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal

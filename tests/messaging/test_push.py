@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from b24app.messaging import gathering, messages, push
 from b24app.messaging.models import Connection, Message, Sender, SenderState
-from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status
+from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status
 from b24app.portals.models import Portal
 from b24app.portals.rest import Answer
 from b24app.sandbox import MethodError

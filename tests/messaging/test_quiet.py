@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from b24app.messaging import guards, pausing, quiet
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Origin, Phase, Wait
+from b24app.messaging.models.statuses import Origin, Phase, Wait
 from tests import factories
 from tests.messaging.conftest import again, claimed, rules
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from b24app.messaging import polling, reports, settling
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
+from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.messaging.outcomes import Batch, record
-from b24app.messaging.statuses import Phase, Reason, Status
 from b24app.messaging.verdicts import Verdict
 from b24app.portals.models import Portal
 from b24app.sandbox import Sandbox

@@ -13,7 +13,7 @@ from django.utils import timezone
 from b24app.journal.models import Exchange
 from b24app.messaging import retention
 from b24app.messaging.models import DayTally, DeliveryReport, Message, MessagePart, Sender
-from b24app.messaging.statuses import Status
+from b24app.messaging.models.statuses import Status
 from b24app.portals.models import Portal
 from tests import factories
 

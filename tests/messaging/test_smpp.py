@@ -17,12 +17,12 @@ from b24app.core import spool
 from b24app.doors import replay
 from b24app.journal.models import Exchange
 from b24app.messaging import connections, settling, sweep
-from b24app.messaging.dead_letter_models import DeadLetter
 from b24app.messaging.dispatch import BOUND
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
+from b24app.messaging.models.dead_letters import DeadLetter
+from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.messaging.smpp import flights, receipts, receiving, session
 from b24app.messaging.smpp.process import Switchboard
-from b24app.messaging.statuses import Phase, Reason, Status, Wait
 from providers.kit import registry
 from providers.kit.contract import Account, Report
 from providers.kit.contract import Status as Word

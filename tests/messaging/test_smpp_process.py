@@ -18,7 +18,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
-from b24app.messaging.statuses import Phase, Reason, Status
+from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.operations.local.stack import ROOT
 from tests import factories
 from tests.smsc import UNBIND, Smsc, enquiry, giant_receipt, listening, never_reads, reads_on

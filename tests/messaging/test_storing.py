@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from b24app.messaging import intake, keeping, reports, storing, wishes
 from b24app.messaging.models import DeliveryReport, Message, Sender
-from b24app.messaging.statuses import Status
+from b24app.messaging.models.statuses import Status
 from providers.kit import contract
 from tests import factories
 

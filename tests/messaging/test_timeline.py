@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from b24app.messaging import senders, tasks, timeline
 from b24app.messaging.models import Connection, Message, Sender
-from b24app.messaging.statuses import Origin
+from b24app.messaging.models.statuses import Origin
 from b24app.portals.models import Portal
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal

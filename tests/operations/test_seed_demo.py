@@ -16,9 +16,9 @@ from pytest_django import Settings
 
 from b24app.journal.models import Exchange
 from b24app.messaging import sweep
-from b24app.messaging.breakdown_models import TOOK, DayBreakdown, Dimension
 from b24app.messaging.models import Connection, ConnectionState, DayTally, DeliveryReport, Message, Sender, SenderState
-from b24app.messaging.statuses import Phase, Reason, Status, Wait
+from b24app.messaging.models.statistics import TOOK, DayBreakdown, Dimension
+from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.operations.management.demo_plan import plan
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as SandboxPortal

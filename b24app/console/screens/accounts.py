@@ -17,7 +17,7 @@ from b24app.console.offers import Offer, set_up
 from b24app.console.refusals import of_portal
 from b24app.messaging import bell, connections, pausing, reports, senders
 from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
-from b24app.messaging.statuses import Phase
+from b24app.messaging.models.statuses import Phase
 from b24app.portals.errors import PortalError
 from providers.kit import registry
 from providers.kit.errors import SmsError

@@ -28,7 +28,7 @@ from b24app.console.screens.journal import hides_numbers
 from b24app.console.talk import Talk, talk
 from b24app.messaging import bell, messages, timeline
 from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
-from b24app.messaging.statuses import Origin
+from b24app.messaging.models.statuses import Origin
 from b24app.portals.entities import Entity, Phone
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, pretty, read_e164

@@ -13,7 +13,7 @@ from b24app.console.framed import FramedRequest, show
 from b24app.console.offers import Offer, set_up
 from b24app.messaging import connections
 from b24app.messaging.models import Connection, ConnectionState, Message
-from b24app.messaging.statuses import Origin, Status
+from b24app.messaging.models.statuses import Origin, Status
 from b24app.portals.models import Portal
 from providers.kit import registry
 from providers.kit.contract import Reports, Scope

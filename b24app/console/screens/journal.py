@@ -21,7 +21,7 @@ from b24app.console.paging import Page, Search
 from b24app.console.people import People
 from b24app.messaging.authors import authors
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.statuses import Phase, Wait
+from b24app.messaging.models.statuses import Phase, Wait
 from b24app.portals.models import Portal
 from providers.kit.text import measure
 

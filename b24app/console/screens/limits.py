@@ -11,8 +11,8 @@ from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.long_requests import long_post
 from b24app.console.rule_forms import LimitsForm
 from b24app.messaging import bell, pausing
-from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Connection, ConnectionState
+from b24app.messaging.models.guards import Rules
 from b24app.portals.models import Portal
 
 

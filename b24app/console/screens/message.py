@@ -20,7 +20,7 @@ from b24app.console.screens.journal import hides_numbers, visible
 from b24app.journal.models import Exchange
 from b24app.messaging import bell, messages, stoplist
 from b24app.messaging.models import Message
-from b24app.messaging.statuses import Phase, Reason, Status
+from b24app.messaging.models.statuses import Phase, Reason, Status
 
 MOST_EXCHANGES = 50
 

@@ -20,10 +20,10 @@ from b24app.console.file_downloads import send_file
 from b24app.console.framed import FramedRequest, admin_only
 from b24app.core import sealing
 from b24app.messaging import bell, forgetting, stoplist
-from b24app.messaging.erasure_models import Erasure
 from b24app.messaging.forgetting import Told
-from b24app.messaging.guard_models import StoppedNumber
 from b24app.messaging.models import DeliveryReport, Message
+from b24app.messaging.models.erasures import Erasure
+from b24app.messaging.models.guards import StoppedNumber
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, read_e164
 

@@ -20,9 +20,9 @@ from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.refusals import of_portal, of_refusal
 from b24app.console.screens import accounts, addresses, sender_form
 from b24app.messaging import bell, pausing, senders
-from b24app.messaging.guard_models import Rules
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
-from b24app.messaging.statuses import Phase
+from b24app.messaging.models.guards import Rules
+from b24app.messaging.models.statuses import Phase
 from b24app.portals.errors import PortalError
 from providers.kit import registry
 

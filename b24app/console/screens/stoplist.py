@@ -28,7 +28,7 @@ from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.long_requests import FILES
 from b24app.console.people import People
 from b24app.messaging import stoplist
-from b24app.messaging.guard_models import StoppedNumber, StopSource
+from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, read_e164
 

@@ -15,7 +15,7 @@ from b24app.console.file_downloads import send_file
 from b24app.console.framed import FramedRequest, admin_only
 from b24app.console.traces import trace
 from b24app.messaging.models import NEWEST_FIRST, Message
-from b24app.messaging.statuses import Phase, Status
+from b24app.messaging.models.statuses import Phase, Status
 from b24app.portals.models import Portal
 
 PURPOSE = "support"

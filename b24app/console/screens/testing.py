@@ -18,7 +18,7 @@ from b24app.console.life import life
 from b24app.console.screens.message import exchanges_of, message_or_404
 from b24app.messaging import bell, messages
 from b24app.messaging.models import NEWEST_FIRST, ConnectionState, Message, Sender, SenderState
-from b24app.messaging.statuses import Origin, Status
+from b24app.messaging.models.statuses import Origin, Status
 from providers.kit import registry
 from providers.kit.phones import BadNumber
 

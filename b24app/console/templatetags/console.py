@@ -24,7 +24,7 @@ from b24app.console.framed import address
 from b24app.console.locales import current as _locale
 from b24app.console.sections import SECTIONS
 from b24app.messaging.models import Message
-from b24app.messaging.statuses import Phase, Status
+from b24app.messaging.models.statuses import Phase, Status
 
 register = template.Library()
 

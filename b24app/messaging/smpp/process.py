@@ -11,8 +11,8 @@ from b24app.core.outage import AWAY
 from b24app.journal import recording
 from b24app.messaging import accounts, dead_letters, holding
 from b24app.messaging.board import POLL, Board
-from b24app.messaging.dead_letter_models import Kind as DeadLetterKind
 from b24app.messaging.models import Connection
+from b24app.messaging.models.dead_letters import Kind as DeadLetterKind
 from b24app.messaging.sending import Landing
 from b24app.messaging.smpp import files
 from b24app.messaging.smpp.binds import Binds, nobody

@@ -16,7 +16,7 @@ from django.utils import timezone
 from b24app.messaging import breakdowns, connections, intake, messages, outcomes, reports, settling, verdicts
 from b24app.messaging.memo import SharedMemo
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
-from b24app.messaging.statuses import Phase
+from b24app.messaging.models.statuses import Phase
 from b24app.operations.management.demo_plan import MODULES, Planned, plan
 from providers.demo import Demo
 from providers.kit import contract, errors

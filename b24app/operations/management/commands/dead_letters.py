@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import Count
 
 from b24app.messaging import retrying
-from b24app.messaging.dead_letter_models import DeadLetter, Kind
+from b24app.messaging.models.dead_letters import DeadLetter, Kind
 
 SHOWN = 100
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from b24app.messaging.statuses import Origin, Reason
+from b24app.messaging.models.statuses import Origin, Reason
 
 SOURCES: Mapping[str, str] = {"crm": "crm", "bizproc": "automation", "sender": "campaign"}
 """The portal's module -> a source; any other is "other". What did not come from the portal has its origin's name."""

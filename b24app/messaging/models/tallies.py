@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.messaging.statuses import Climb, Count, Status
+from b24app.messaging.models.statuses import Climb, Count, Status
 
 ADD_TO_TALLIES = """
 INSERT INTO messaging_daytally AS t

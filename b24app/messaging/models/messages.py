@@ -11,19 +11,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from b24app.core.sealing import SealedJSON
-from b24app.messaging import tallies
-from b24app.messaging.advance import advance
-from b24app.messaging.breakdown_models import (  # noqa: F401 - for Django
-    DayBreakdown,
-    MonthBreakdown,
-    SetAsideClimb,
-    UncountedClimb,
-)
-from b24app.messaging.dead_letter_models import DeadLetter  # noqa: F401
-from b24app.messaging.erasure_models import Erasure  # noqa: F401
-from b24app.messaging.guard_models import CapUse, Rules, StoppedNumber  # noqa: F401
-from b24app.messaging.notice_models import Notice, NoticeRules  # noqa: F401
-from b24app.messaging.statuses import Change, Origin, Phase, Reason, Status, Wait
+from b24app.messaging.models import tallies
+from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status, Wait
+from b24app.messaging.models.transitions import advance
 from b24app.portals.models import Portal
 from providers.kit.rewriting import rewrite
 

@@ -7,8 +7,8 @@ from typing import Any
 from django.utils import timezone
 
 from b24app.core import statement
-from b24app.messaging.dimensions import end_in_sql, source_in_sql
-from b24app.messaging.statuses import Change, Climb, Count
+from b24app.messaging.models.dimensions import end_in_sql, source_in_sql
+from b24app.messaging.models.statuses import Change, Climb, Count
 
 COLUMNS = ("status", "reason", "code", "detail", "ref", "parts", "price", "currency", "poll_at")
 RANK = "array_position(ARRAY['queued', 'sent', 'failed', 'delivered'], replace({}, 'undelivered', 'failed'))"

@@ -1,0 +1,41 @@
+"""Every table of messaging. The classes that all rooms use are imported from here, the others from their own module."""
+
+from b24app.messaging.models.dead_letters import DeadLetter
+from b24app.messaging.models.erasures import Erasure
+from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber
+from b24app.messaging.models.messages import (
+    NEWEST_FIRST,
+    Connection,
+    ConnectionState,
+    DayTally,
+    DeliveryReport,
+    Message,
+    MessagePart,
+    Sender,
+    SenderState,
+)
+from b24app.messaging.models.notices import Notice, NoticeRules
+from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, SetAsideClimb, UncountedClimb
+
+__all__ = [
+    "NEWEST_FIRST",
+    "CapUse",
+    "Connection",
+    "ConnectionState",
+    "DayBreakdown",
+    "DayTally",
+    "DeadLetter",
+    "DeliveryReport",
+    "Erasure",
+    "Message",
+    "MessagePart",
+    "MonthBreakdown",
+    "Notice",
+    "NoticeRules",
+    "Rules",
+    "Sender",
+    "SenderState",
+    "SetAsideClimb",
+    "StoppedNumber",
+    "UncountedClimb",
+]
