@@ -1,21 +1,14 @@
 """Every table of messaging. The classes that all rooms use are imported from here, the others from their own module."""
 
+from b24app.messaging.models.connections import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber
-from b24app.messaging.models.messages import (
-    NEWEST_FIRST,
-    Connection,
-    ConnectionState,
-    DayTally,
-    DeliveryReport,
-    Message,
-    MessagePart,
-    Sender,
-    SenderState,
-)
+from b24app.messaging.models.messages import NEWEST_FIRST, Message, MessagePart
 from b24app.messaging.models.notices import Notice, NoticeRules
-from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, SetAsideClimb, UncountedClimb
+from b24app.messaging.models.reports import DeliveryReport
+from b24app.messaging.models.senders import Sender, SenderState
+from b24app.messaging.models.statistics import DayBreakdown, DayTally, MonthBreakdown, SetAsideClimb, UncountedClimb
 
 __all__ = [
     "NEWEST_FIRST",

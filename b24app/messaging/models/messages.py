@@ -1,8 +1,7 @@
-"""What: accounts with services, senders, messages and what became of them."""
+"""Messages, the ids of their parts, and the one place where a status changes."""
 
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import ClassVar
 
 from django.db import connection as database
@@ -10,130 +9,14 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from b24app.core.sealing import SealedJSON
 from b24app.messaging.models import tallies
+from b24app.messaging.models.connections import Connection
+from b24app.messaging.models.senders import Sender
 from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status, Wait
 from b24app.messaging.models.transitions import advance
 from b24app.portals.models import Portal
-from providers.kit.rewriting import rewrite
 
-MAX_AGE = timedelta(hours=24)
 NEWEST_FIRST = ("-received_at", "-id")  # of the journal, and of every index it reads
-
-
-class ConnectionState(models.TextChoices):
-    ACTIVE = "active", "active"
-    PAUSED = "paused", "paused"  # by an administrator
-    BLOCKED = "blocked", "blocked"  # by the service: it refuses the account until a person acts
-    REMOVED = "removed", "removed"
-
-
-class Connection(models.Model):
-    """One portal's account with one SMS service."""
-
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="connections")
-    service = models.CharField(max_length=20)
-    title = models.CharField(max_length=100)
-    account = SealedJSON(default=dict, blank=True)  # the declared fields of the service
-    label = models.CharField(max_length=200, default="", blank=True)  # what the service calls the account
-    balance = models.DecimalField(max_digits=16, decimal_places=4, null=True, blank=True)
-    currency = models.CharField(max_length=3, default="", blank=True)
-    checked_at = models.DateTimeField(null=True, blank=True)
-    low_balance = models.DecimalField(max_digits=16, decimal_places=4, null=True, blank=True)  # below it, tell people
-    balance_asked_at = models.DateTimeField(null=True, blank=True)
-
-    state = models.CharField(max_length=10, choices=ConnectionState, default=ConnectionState.ACTIVE)
-    blocked_reason = models.CharField(max_length=20, default="", blank=True)  # auth or balance
-    blocked_since = models.DateTimeField(null=True, blank=True)
-    error_code = models.CharField(max_length=60, default="", blank=True)
-    error_words = models.CharField(max_length=300, default="", blank=True)
-    error_at = models.DateTimeField(null=True, blank=True)
-    last_accepted_at = models.DateTimeField(null=True, blank=True)
-    last_report_at = models.DateTimeField(null=True, blank=True)
-
-    rate = models.FloatField(null=True, blank=True)  # messages per second; empty: the service's default
-    concurrency = models.SmallIntegerField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)  # who drains it
-    lease_holder = models.UUIDField(null=True, blank=True)
-    throttled_until = models.DateTimeField(null=True, blank=True)
-    paced_until = models.DateTimeField(null=True, blank=True)  # the rate is used up to here
-    troubles_in_a_row = models.SmallIntegerField(default=0)  # sends without a verdict or without a connection
-    breaker_until = models.DateTimeField(null=True, blank=True)  # open: one trial at a time
-    slow = models.BooleanField(default=False)  # its service times out: drained apart from the others
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        indexes = [models.Index(fields=["portal", "id"], name="connection_of_portal")]
-
-    def __str__(self) -> str:
-        return self.title
-
-    @property
-    def sends(self) -> bool:
-        return self.state == ConnectionState.ACTIVE
-
-
-class SenderState(models.TextChoices):
-    DRAFT = "draft", "draft"  # saved in the wizard, unknown to the portal
-    REGISTERING = "registering", "registering"  # we asked or are about to ask; the answer is not known
-    REGISTERED = "registered", "registered"
-    REFUSED = "refused", "refused"  # the portal said no; `error_code` says why
-    REMOVING = "removing", "removing"
-    REMOVED = "removed", "removed"
-
-
-class Sender(models.Model):
-    """A line in the portal's "Send SMS" menu: a connection plus a signature."""
-
-    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="senders")
-    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="senders")
-    code = models.CharField(max_length=64)  # as the portal knows it: never changed, never reused
-    names = models.JSONField(default=dict)  # language -> name; the first is the portal's default
-    descriptions = models.JSONField(default=dict, blank=True)
-    signature = models.CharField(max_length=60, default="", blank=True)  # number or alphanumeric sender ID
-    options = models.JSONField(default=dict, blank=True)  # the service's own sender fields
-    bulk = models.BooleanField(default=False)  # its messages yield to others on the same connection
-    max_age = models.DurationField(default=MAX_AGE)
-    transactional = models.BooleanField(default=True, db_default=True)  # not held by quiet hours
-    per_hour = models.IntegerField(null=True, blank=True)  # messages; more wait for the next window
-    per_day = models.IntegerField(null=True, blank=True)
-    smart = models.BooleanField(default=False, db_default=False)  # typographic characters go in their plain form
-    latin = models.BooleanField(default=False, db_default=False)  # other alphabets go in Latin letters
-
-    state = models.CharField(max_length=12, choices=SenderState, default=SenderState.DRAFT)
-    # The handler's address: the newest generation, the oldest that is still answered, and the portal's installation
-    # (`Portal.generation`) it was made in. See `admission`.
-    generation = models.IntegerField(default=1)
-    oldest_generation = models.IntegerField(default=1, db_default=1)
-    previous_until = models.DateTimeField(null=True, blank=True)  # for calls that were under way when it was replaced
-    installation = models.IntegerField(null=True, blank=True)  # null: saved by an older version, good for any
-    registered_as = models.CharField(max_length=64, default="", blank=True)  # digest of what the portal was told
-    error_code = models.CharField(max_length=60, default="", blank=True)
-    error_words = models.CharField(max_length=300, default="", blank=True)
-    paused_at = models.DateTimeField(null=True, blank=True)
-    tested_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    removed_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["portal", "code"], name="sender_code_is_used_once")]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def name(self) -> str:
-        return next(iter(self.names.values()), self.code)
-
-    def written(self, text: str) -> str:
-        """A text as its messages carry it."""
-        return rewrite(text, smart=self.smart, latin=self.latin)
-
-    def name_in(self, language: str) -> str:
-        """The name in a language, or the default one."""
-        return str(self.names.get(language) or self.name)
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -265,63 +148,3 @@ class MessagePart(models.Model):
 
     def __str__(self) -> str:
         return self.ref
-
-
-class DeliveryReport(models.Model):
-    """What a service said, kept even if it spoke too early."""
-
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="reports", db_index=False)
-    fingerprint = models.CharField(max_length=64)  # of the service's own identifiers
-    ref = models.CharField(max_length=128, blank=True, default="")
-    reference = models.UUIDField(null=True, blank=True)  # ours
-    recipient = models.CharField(max_length=30, blank=True, default="")
-    status = models.CharField(max_length=12, choices=Status, blank=True, default="")  # empty: a word we do not know
-    word = models.CharField(max_length=60)
-    code = models.CharField(max_length=60, blank=True, default="")
-    detail = models.CharField(max_length=300, blank=True, default="")
-    reason = models.CharField(max_length=16, choices=Reason, blank=True, default=Reason.NONE)
-    price = models.DecimalField(max_digits=12, decimal_places=5, null=True, blank=True)
-    currency = models.CharField(max_length=3, blank=True, default="")
-    received_at = models.DateTimeField(default=timezone.now)
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, null=True, blank=True, related_name="reports")
-    due_at = models.DateTimeField(null=True, blank=True, default=timezone.now)  # null: understood, or given up
-    tries = models.SmallIntegerField(default=0)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["connection", "fingerprint"], name="a_report_comes_once")]
-        indexes = [
-            models.Index(fields=["connection", "due_at"], name="report_to_settle", condition=Q(due_at__isnull=False)),
-            models.Index(fields=["connection", "ref"], name="report_early", condition=Q(message__isnull=True)),
-            models.Index(
-                fields=["received_at"], name="report_stray", condition=Q(message__isnull=True, due_at__isnull=True)
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.word} for {self.ref or self.reference}"
-
-
-class DayTally(models.Model):
-    """Counts and money of a portal's day; outlives the messages, and charts read it and the breakdowns alone."""
-
-    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="tallies", db_index=False)
-    day = models.DateField()
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
-    sender = models.ForeignKey(Sender, on_delete=models.CASCADE, related_name="+", db_index=False)
-    status = models.CharField(max_length=12, choices=Status)
-    reason = models.CharField(max_length=16, choices=Reason, blank=True, default=Reason.NONE)
-    currency = models.CharField(max_length=3, blank=True, default="")
-    messages = models.IntegerField(default=0)
-    parts = models.IntegerField(default=0)
-    money = models.DecimalField(max_digits=30, decimal_places=5, default=0)  # no sum of prices may ever be too large
-    last_at = models.DateTimeField(null=True, blank=True)  # when a message last came to count here
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["portal", "day", "connection", "sender", "status", "reason", "currency"], name="one_tally"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.day} {self.status}: {self.messages}"

@@ -1,7 +1,10 @@
-"""A portal's days and months by country, source and employee, and the climbs that are not counted there yet."""
+"""A portal's days and months, in all and by country, source and employee, and the climbs not counted there yet."""
 
 from django.db import models
 
+from b24app.messaging.models.connections import Connection
+from b24app.messaging.models.senders import Sender
+from b24app.messaging.models.statuses import Reason, Status
 from b24app.portals.models import Portal
 
 TIMES = (2, 5, 10, 30, 60, 300, 3600)  # seconds: where the columns of times end; the last has no end
@@ -110,3 +113,29 @@ class UncountedClimb(NotedClimb):
 
 class SetAsideClimb(NotedClimb):
     """One that raised when it was counted; it keeps its id, by which its dead letter names it."""
+
+
+class DayTally(models.Model):
+    """Counts and money of a portal's day; outlives the messages, and charts read it and the breakdowns alone."""
+
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="tallies", db_index=False)
+    day = models.DateField()
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
+    sender = models.ForeignKey(Sender, on_delete=models.CASCADE, related_name="+", db_index=False)
+    status = models.CharField(max_length=12, choices=Status)
+    reason = models.CharField(max_length=16, choices=Reason, blank=True, default=Reason.NONE)
+    currency = models.CharField(max_length=3, blank=True, default="")
+    messages = models.IntegerField(default=0)
+    parts = models.IntegerField(default=0)
+    money = models.DecimalField(max_digits=30, decimal_places=5, default=0)  # no sum of prices may ever be too large
+    last_at = models.DateTimeField(null=True, blank=True)  # when a message last came to count here
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["portal", "day", "connection", "sender", "status", "reason", "currency"], name="one_tally"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.status}: {self.messages}"

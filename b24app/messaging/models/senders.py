@@ -1,0 +1,75 @@
+"""Lines in the portal's Send SMS menu, each with an account behind it."""
+
+import uuid
+from datetime import timedelta
+
+from django.db import models
+from django.utils import timezone
+
+from b24app.messaging.models.connections import Connection
+from b24app.portals.models import Portal
+from providers.kit.rewriting import rewrite
+
+MAX_AGE = timedelta(hours=24)
+
+
+class SenderState(models.TextChoices):
+    DRAFT = "draft", "draft"  # saved in the wizard, unknown to the portal
+    REGISTERING = "registering", "registering"  # we asked or are about to ask; the answer is not known
+    REGISTERED = "registered", "registered"
+    REFUSED = "refused", "refused"  # the portal said no; `error_code` says why
+    REMOVING = "removing", "removing"
+    REMOVED = "removed", "removed"
+
+
+class Sender(models.Model):
+    """A line in the portal's "Send SMS" menu: a connection plus a signature."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="senders")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="senders")
+    code = models.CharField(max_length=64)  # as the portal knows it: never changed, never reused
+    names = models.JSONField(default=dict)  # language -> name; the first is the portal's default
+    descriptions = models.JSONField(default=dict, blank=True)
+    signature = models.CharField(max_length=60, default="", blank=True)  # number or alphanumeric sender ID
+    options = models.JSONField(default=dict, blank=True)  # the service's own sender fields
+    bulk = models.BooleanField(default=False)  # its messages yield to others on the same connection
+    max_age = models.DurationField(default=MAX_AGE)
+    transactional = models.BooleanField(default=True, db_default=True)  # not held by quiet hours
+    per_hour = models.IntegerField(null=True, blank=True)  # messages; more wait for the next window
+    per_day = models.IntegerField(null=True, blank=True)
+    smart = models.BooleanField(default=False, db_default=False)  # typographic characters go in their plain form
+    latin = models.BooleanField(default=False, db_default=False)  # other alphabets go in Latin letters
+
+    state = models.CharField(max_length=12, choices=SenderState, default=SenderState.DRAFT)
+    # The handler's address: the newest generation, the oldest that is still answered, and the portal's installation
+    # (`Portal.generation`) it was made in. See `admission`.
+    generation = models.IntegerField(default=1)
+    oldest_generation = models.IntegerField(default=1, db_default=1)
+    previous_until = models.DateTimeField(null=True, blank=True)  # for calls that were under way when it was replaced
+    installation = models.IntegerField(null=True, blank=True)  # null: saved by an older version, good for any
+    registered_as = models.CharField(max_length=64, default="", blank=True)  # digest of what the portal was told
+    error_code = models.CharField(max_length=60, default="", blank=True)
+    error_words = models.CharField(max_length=300, default="", blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    tested_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["portal", "code"], name="sender_code_is_used_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        return next(iter(self.names.values()), self.code)
+
+    def written(self, text: str) -> str:
+        """A text as its messages carry it."""
+        return rewrite(text, smart=self.smart, latin=self.latin)
+
+    def name_in(self, language: str) -> str:
+        """The name in a language, or the default one."""
+        return str(self.names.get(language) or self.name)
