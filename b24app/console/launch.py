@@ -22,7 +22,7 @@ from b24app.console.long_requests import hold_launch
 from b24app.console.models import Preference
 from b24app.console.shell import shell
 from b24app.core.concurrency_limit import Busy
-from b24app.messaging import bell
+from b24app.messaging import enqueue
 from b24app.portals import entities, installation
 from b24app.portals.errors import Busy as NobodyAsked
 from b24app.portals.errors import NotOurs, PortalError, Refused
@@ -107,7 +107,7 @@ def _busy(request: HttpRequest, **context: str) -> HttpResponse:
 def _begin(launch: Launch, *, at_installer: bool) -> None:
     change = installation.opened(launch, at_installer=at_installer)
     if change.wants_reconcile:
-        bell.reconcile(launch.portal.pk)
+        enqueue.reconcile(launch.portal.pk)
 
 
 def _shell(request: HttpRequest, launch: Launch, start: str) -> HttpResponse:
@@ -169,8 +169,8 @@ def reconnected(request: HttpRequest) -> HttpResponse:
         return response
     except PortalError as refusal:
         return render(request, "console/reconnect_failed.html", {"words": refusal.words})
-    bell.reconcile(portal.pk)
-    bell.push(portal.pk)
+    enqueue.reconcile(portal.pk)
+    enqueue.push(portal.pk)
     with translation.override(to_django(portal.language)):
         return render(request, "console/reconnected.html", {"portal": portal})
 

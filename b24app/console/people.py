@@ -7,7 +7,7 @@ from typing import Self
 
 from django.utils.translation import gettext as _
 
-from b24app.messaging import bell
+from b24app.messaging import enqueue
 from b24app.portals import employees
 from b24app.portals.models import Portal
 
@@ -24,7 +24,7 @@ class People:
         """Read what they are called; whom we do not know, or not any more, the portal is asked for meanwhile."""
         known = employees.known(portal, (one for one in ids if one))
         if known.due:
-            bell.names(portal.pk, known.due)
+            enqueue.names(portal.pk, known.due)
         counts = Counter(map(str.casefold, known.names.values()))
         return cls(known.names, frozenset(name for name, count in counts.items() if count > 1))
 

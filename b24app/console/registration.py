@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from b24app.console.explanations import Explained
 from b24app.console.refusals import of_portal, of_refusal
-from b24app.messaging import bell, senders
+from b24app.messaging import enqueue, senders
 from b24app.messaging.models import Sender, SenderState
 from b24app.portals.errors import NotNow, PortalError
 
@@ -24,7 +24,7 @@ def register(sender: Sender) -> Explained | None:
     try:
         _ask(sender)
     except PortalError as error:
-        bell.reconcile(sender.portal_id)
+        enqueue.reconcile(sender.portal_id)
         return of_portal(error)
     return of_refusal(sender) if sender.state == SenderState.REFUSED else None
 

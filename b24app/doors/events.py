@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import addresses, spool
 from b24app.doors import bodies, brackets
-from b24app.messaging import bell
+from b24app.messaging import enqueue
 from b24app.portals import exchanges, installation
 from b24app.portals.errors import Busy, PortalError
 from b24app.portals.models import Portal
@@ -70,7 +70,7 @@ def act(record: Mapping[str, Any]) -> None:
     if signed and record["generation"] != portal.generation:
         exchanges.keep_event(portal, name, "of an earlier installation")
     elif installation.handle_event(portal, name, payload, signed=signed).wants_reconcile:
-        bell.reconcile(portal.pk)
+        enqueue.reconcile(portal.pk)
 
 
 def _keep(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:

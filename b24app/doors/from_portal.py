@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import addresses, spool, storable
 from b24app.doors import bodies, brackets
-from b24app.messaging import bell, intake
+from b24app.messaging import enqueue, intake
 from b24app.messaging.admission import CallRefused
 from b24app.messaging.wishes import LINKS, LONGEST_LINKS_KEPT, LONGEST_TEXT_KEPT
 from b24app.portals import tokens
@@ -88,9 +88,9 @@ def take(record: Mapping[str, Any]) -> None:
         log.warning("wish_for_no_sender")  # nothing of its address: that is a secret
         return
     if taken.failed:
-        bell.push(taken.portal_id)
+        enqueue.push(taken.portal_id)
     for connection_id, slow in taken.to_drain.items():
-        bell.drain(connection_id, slow=slow)
+        enqueue.drain(connection_id, slow=slow)
     if taken.lacks_token:
         _keep_authors_token(taken.portal_id, record["payload"]["auth"])
 

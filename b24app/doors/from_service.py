@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import addresses, spool
 from b24app.doors import bodies, brackets
-from b24app.messaging import bell, reports
+from b24app.messaging import enqueue, reports
 from b24app.messaging.report_budget import TooManyResults, TooManyWaiting
 from providers.kit.contract import Answer, Call, Unreadable
 from providers.kit.errors import Forged
@@ -79,7 +79,7 @@ def _take(record: Mapping[str, Any], *, replayed: bool) -> Answer:
     told = (record["connection"], record["reference"], _call(record))
     to_settle, answer = reports.take(*told, replayed=replayed)
     if to_settle:
-        bell.settle()
+        enqueue.settle()
     return answer
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from b24app.core import spool, stopping
 from b24app.core.outage import AWAY
-from b24app.messaging import bell, budget, claims, outcomes, preparing
+from b24app.messaging import budget, claims, enqueue, outcomes, preparing
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.holding import LINGER, Holding
 from b24app.messaging.models import Message, Sender
@@ -158,7 +158,7 @@ class Board:
             for landings in self.landed.values()
         ]
         if outcomes.record_apart(batches):
-            bell.settle()
+            enqueue.settle()
         for landings in self.landed.values():
             landings[0].drain.learn()
         self.landed.clear()

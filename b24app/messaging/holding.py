@@ -9,7 +9,7 @@ import structlog
 
 from b24app.core.isolation import work_each, work_isolated
 from b24app.core.outage import AWAY
-from b24app.messaging import bell, dead_letters, dispatch, recovery
+from b24app.messaging import dead_letters, dispatch, enqueue, recovery
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import Kind
@@ -141,7 +141,7 @@ class Holding:
         if not ids:
             return
         # Rings are dropped while a connection is held. From here on they are not, and then it is looked at once more.
-        bell.heard_all("drain", ids)
+        enqueue.heard_all("drain", ids)
         self._give_back(ids, {pk: self.drains[pk].pace.used_until for pk in ids})
         for pk in ids:
             self.resting[pk] = self.drains.pop(pk)

@@ -7,11 +7,11 @@ from django.utils import timezone
 
 from b24app.messaging import (
     balances,
-    bell,
     board,
     breakdowns,
     caps,
     dead_letters,
+    enqueue,
     erasing,
     forgetting,
     months,
@@ -38,60 +38,60 @@ slow = SlowLane()
 
 
 @shared_task(name="b24app.messaging.tasks.drain")
-def drain(connection_id: int, when: str = bell.When.NOW) -> None:
+def drain(connection_id: int, when: str = enqueue.When.NOW) -> None:
     """Step 2: what is due on a connection goes to its service."""
-    if when != bell.When.NOW:  # that one is forgotten when the board lets go
-        bell.heard("drain", connection_id, when)
+    if when != enqueue.When.NOW:  # that one is forgotten when the board lets go
+        enqueue.heard("drain", connection_id, when)
     board.ring(connection_id)
 
 
 def left(visit: Visit) -> None:
     """A connection was let go: ring for what is due there next."""
     if visit.again:
-        bell.drain(visit.connection, slow=visit.slow, at=visit.again)
+        enqueue.drain(visit.connection, slow=visit.slow, at=visit.again)
     if visit.to_ask:
-        bell.poll(visit.connection, slow=visit.slow, at=visit.to_ask)
+        enqueue.poll(visit.connection, slow=visit.slow, at=visit.to_ask)
 
 
 @shared_task(name="b24app.messaging.tasks.settle")
-def settle(_all: int = 0, when: str = bell.When.NOW) -> None:
+def settle(_all: int = 0, when: str = enqueue.When.NOW) -> None:
     """Step 3: what services reported changes the rows, and their portals want to know."""
-    bell.heard("settle", 0, when)
+    enqueue.heard("settle", 0, when)
     settled = settling.settle()
     if settled.again:
-        bell.settle(at=settled.again)
+        enqueue.settle(at=settled.again)
     for portal_id, at in settled.pushes.items():
-        bell.push(portal_id, at=at)
+        enqueue.push(portal_id, at=at)
 
 
 @shared_task(name="b24app.messaging.tasks.poll")
 @noted_task("poll")
-def poll(connection_id: int, when: str = bell.When.NOW) -> None:
+def poll(connection_id: int, when: str = enqueue.When.NOW) -> None:
     """Step 3, the other way round: the service is asked."""
-    bell.heard("poll", connection_id, when)
+    enqueue.heard("poll", connection_id, when)
     with slow.place(("connection", connection_id)) as free:
         again = polling.poll_due(connection_id) if free else timezone.now() + COME_BACK
-    bell.settle()
+    enqueue.settle()
     if again:
-        bell.poll(connection_id, at=again)
+        enqueue.poll(connection_id, at=again)
 
 
 @shared_task(name="b24app.messaging.tasks.push")
 @noted_task("push")
-def tell(portal_id: int, when: str = bell.When.NOW) -> None:
+def tell(portal_id: int, when: str = enqueue.When.NOW) -> None:
     """Step 4: the portal is told."""
-    bell.heard("push", portal_id, when)
+    enqueue.heard("push", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
         again = push.drain(portal_id) if free else timezone.now() + COME_BACK
     if again:
-        bell.push(portal_id, at=again)
+        enqueue.push(portal_id, at=again)
 
 
 @shared_task(name="b24app.messaging.tasks.reconcile")
 @noted_task("reconcile")
-def reconcile(portal_id: int, when: str = bell.When.NOW) -> None:
+def reconcile(portal_id: int, when: str = enqueue.When.NOW) -> None:
     """The portal's senders and tabs are made equal to ours; its troubles are on its row already."""
-    bell.heard("reconcile", portal_id, when)
+    enqueue.heard("reconcile", portal_id, when)
     with slow.place(("portal", portal_id)) as free, suppress(PortalError):
         if free:
             portal = Portal.objects.get(pk=portal_id)
@@ -102,24 +102,24 @@ def reconcile(portal_id: int, when: str = bell.When.NOW) -> None:
 
 @shared_task(name="b24app.messaging.tasks.note")
 @noted_task("note")
-def note(portal_id: int, when: str = bell.When.NOW) -> None:
+def note(portal_id: int, when: str = enqueue.When.NOW) -> None:
     """What was sent from CRM cards is noted in their timelines."""
-    bell.heard("note", portal_id, when)
+    enqueue.heard("note", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
         again = timeline.write(portal_id) if free else timezone.now() + COME_BACK
     if again:
-        bell.note(portal_id, at=again)
+        enqueue.note(portal_id, at=again)
 
 
 @shared_task(name="b24app.messaging.tasks.notify")
 @noted_task("notify")
-def notify(portal_id: int, when: str = bell.When.NOW) -> None:
+def notify(portal_id: int, when: str = enqueue.When.NOW) -> None:
     """The portal's administrators are told what went wrong, and what is well again."""
-    bell.heard("notify", portal_id, when)
+    enqueue.heard("notify", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
         again = notices.tell(portal_id) if free else timezone.now() + COME_BACK
     if again:
-        bell.notify(portal_id, at=again)
+        enqueue.notify(portal_id, at=again)
 
 
 @shared_task(name="b24app.messaging.tasks.names")
@@ -133,47 +133,47 @@ def names(portal_id: int, user_ids: list[int]) -> None:
 
 @shared_task(name="b24app.messaging.tasks.erase")
 @noted_task("erase")
-def erase(erasure_id: int, when: str = bell.When.NOW) -> None:
+def erase(erasure_id: int, when: str = enqueue.When.NOW) -> None:
     """A number is forgotten, a piece at a time."""
-    bell.heard("erase", erasure_id, when)
+    enqueue.heard("erase", erasure_id, when)
     again = forgetting.forget(erasure_id)
     if again:
-        bell.erase(erasure_id, at=again)
+        enqueue.erase(erasure_id, at=again)
 
 
 def _ring_to_drain() -> None:
     for connection_id, slow in sweep.to_drain():
-        bell.drain(connection_id, slow=slow)
+        enqueue.drain(connection_id, slow=slow)
 
 
 def _ring_to_settle() -> None:
     if sweep.reports_are_due():
-        bell.settle()
+        enqueue.settle()
 
 
 def _ring_to_poll() -> None:
     for connection_id, slow in sweep.to_poll():
-        bell.poll(connection_id, slow=slow)
+        enqueue.poll(connection_id, slow=slow)
 
 
 def _ring_to_push() -> None:
     for portal_id in sweep.to_push():
-        bell.push(portal_id)
+        enqueue.push(portal_id)
 
 
 def _ring_to_notify() -> None:
     for portal_id in sweep.to_notify():
-        bell.notify(portal_id)
+        enqueue.notify(portal_id)
 
 
 def _ring_to_erase() -> None:
     for erasure_id in sweep.to_erase():
-        bell.erase(erasure_id)
+        enqueue.erase(erasure_id)
 
 
 def _ring_to_reconcile() -> None:
     for portal_id in sweep.to_visit():
-        bell.reconcile(portal_id)
+        enqueue.reconcile(portal_id)
 
 
 def _keep_tokens_alive() -> None:
@@ -210,7 +210,7 @@ CARE: Steps = {
 @shared_task(name="b24app.messaging.tasks.sweep")
 def look_round() -> None:
     """Every ten seconds: ring for everything the rows show is due. Losing all of Redis costs one round."""
-    if bell.begin_sweep():
+    if enqueue.begin_sweep():
         rounds.run(SWEEP)
 
 

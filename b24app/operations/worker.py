@@ -16,7 +16,7 @@ from b24app.celery import app
 from b24app.core import stopping
 from b24app.core.garbage import rarely_collect
 from b24app.doors import replay
-from b24app.messaging import bell, tasks
+from b24app.messaging import enqueue, tasks
 from b24app.messaging.board import Board
 from b24app.operations.starting import check_can_start
 
@@ -75,7 +75,7 @@ def end(**_: Any) -> None:
 def _sweep_when_nobody_does() -> None:
     while not stopping.wait(LOOK_EVERY):
         try:
-            if bell.seconds_since_sweep() > NOBODY_SWEEPS:
+            if enqueue.seconds_since_sweep() > NOBODY_SWEEPS:
                 tasks.look_round()
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever happens
             log.warning("sweep_failed", error=type(error).__name__)

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from b24app.console.people import People
 from b24app.core.redis import client as redis_client
-from b24app.messaging import bell, breakdowns, tasks
+from b24app.messaging import breakdowns, enqueue, tasks
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.messaging.models.statistics import Dimension
@@ -221,7 +221,7 @@ def test_whoever_is_unknown_or_known_for_long_is_asked_for_once_in_a_while(alice
     for _ in range(3):
         assert "Erin Evans" in words(alice.get(at(sender.portal, "journal/")))
     assert rung() == [[sender.portal.pk, [ERIN, TWIN]]]
-    assert 0 < redis_client().ttl(f"bell:names:{sender.portal.pk}") <= bell.NAMES_EVERY
+    assert 0 < redis_client().ttl(f"bell:names:{sender.portal.pk}") <= enqueue.NAMES_EVERY
 
 
 def test_another_portal_is_asked_meanwhile(alice: Client, sender: Sender) -> None:
@@ -261,7 +261,7 @@ def test_without_redis_the_screens_show_what_they_know(
         raise redis.ConnectionError
 
     factories.message(sender, author_id=BOB)
-    monkeypatch.setattr(bell, "client", away)
+    monkeypatch.setattr(enqueue, "client", away)
     monkeypatch.setattr(current_app, "send_task", away)
     assert options(alice.get(at(sender.portal, "journal/"))) == [("7", "employee 7")]
 

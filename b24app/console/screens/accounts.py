@@ -15,7 +15,7 @@ from b24app.console.framed import FramedRequest, admin_only, go, show, with_toas
 from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.offers import Offer, set_up
 from b24app.console.refusals import of_portal
-from b24app.messaging import bell, connections, pausing, reports, senders
+from b24app.messaging import connections, enqueue, pausing, reports, senders
 from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
 from b24app.messaging.models.statuses import Phase
 from b24app.portals.errors import PortalError
@@ -60,7 +60,7 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
             else:
                 found.title = str(form.cleaned_data["title"]) or found.title
                 found.save(update_fields=["title"])
-                bell.drain(found.pk)
+                enqueue.drain(found.pk)
                 return go(request, "senders", toast=_("The new credentials work and are saved."))
     return show(request, "console/senders/account.html", context)
 
@@ -76,7 +76,7 @@ def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         cost = pausing.forecast(waiting_now, request.portal.zone)
         return render(request, "console/senders/pause_account.html", {"connection": found, "forecast": cost})
     waiting = connections.pause(found)
-    bell.push(request.portal.pk)
+    enqueue.push(request.portal.pk)
     words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
     return go(request, "senders", toast=words.format(count=waiting))
 
@@ -88,7 +88,7 @@ def resume(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Send again, first what has been waiting."""
     found = account_or_404(request, connection)
     waited = connections.resume(found)
-    bell.drain(found.pk)
+    enqueue.drain(found.pk)
     words = ngettext(
         "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited
     )
@@ -112,11 +112,11 @@ def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
             senders.remove(sender)
         except PortalError as error:
             trouble = of_portal(error)
-            bell.reconcile(request.portal.pk)
+            enqueue.reconcile(request.portal.pk)
             kept = _("Nothing was forgotten; try again later.")
             return with_toast(HttpResponse(status=204), f"{trouble.what} {kept}")
     connections.disconnect(found)
-    bell.drain(found.pk)
+    enqueue.drain(found.pk)
     return go(
         request, "senders", toast=_("“{name}” is disconnected, its credentials are forgotten.").format(name=found.title)
     )

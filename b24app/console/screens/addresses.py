@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from b24app.console.framed import FramedRequest, admin_only, go
 from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.refusals import of_portal, of_refusal
-from b24app.messaging import bell, senders
+from b24app.messaging import enqueue, senders
 from b24app.messaging.models import Sender, SenderState
 from b24app.portals.errors import PortalError
 
@@ -54,7 +54,7 @@ def renew_all(request: FramedRequest) -> HttpResponse:
 
 
 def _later(request: FramedRequest, error: PortalError) -> HttpResponse:
-    bell.reconcile(request.portal.pk)
+    enqueue.reconcile(request.portal.pk)
     return go(request, "senders", toast=f"{of_portal(error).what} {_old_ones_work()}")
 
 

@@ -26,7 +26,7 @@ from b24app.console.life import no_text, source
 from b24app.console.screens.counting import MOST_COUNTED
 from b24app.console.screens.journal import hides_numbers
 from b24app.console.talk import Talk, talk
-from b24app.messaging import bell, messages, timeline
+from b24app.messaging import enqueue, messages, timeline
 from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin
 from b24app.portals.entities import Entity, Phone
@@ -201,8 +201,8 @@ def _send(request: FramedRequest, form: CardForm, senders: Sequence[Sender]) -> 
     except messages.BadText:
         form.add_error("text", _("The text is longer than this service takes."))
         return None
-    bell.drain(sender.connection_id, slow=sender.connection.slow)
-    bell.note(request.portal.pk)
+    enqueue.drain(sender.connection_id, slow=sender.connection.slow)
+    enqueue.note(request.portal.pk)
     return message
 
 

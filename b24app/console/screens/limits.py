@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.long_requests import long_post
 from b24app.console.rule_forms import LimitsForm
-from b24app.messaging import bell, pausing
+from b24app.messaging import enqueue, pausing
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.models.guards import Rules
 from b24app.portals.models import Portal
@@ -45,7 +45,7 @@ def pause(request: FramedRequest) -> HttpResponse:
         cost = pausing.forecast(pausing.waiting_of(request.portal), request.portal.zone)
         return render(request, "console/settings/pause.html", {"forecast": cost})
     waiting = pausing.pause_portal(request.portal)
-    bell.push(request.portal.pk)
+    enqueue.push(request.portal.pk)
     words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
     return go(request, "settings", toast=words.format(count=waiting))
 
@@ -65,7 +65,7 @@ def resume(request: FramedRequest) -> HttpResponse:
 
 def _ring(portal: Portal) -> None:
     for pk in Connection.objects.filter(portal=portal, state=ConnectionState.ACTIVE).values_list("pk", flat=True):
-        bell.drain(pk)
+        enqueue.drain(pk)
 
 
 urlpatterns = [

@@ -17,7 +17,7 @@ from b24app.console.framed import FramedRequest, address, admin_only, with_toast
 from b24app.console.jobs import BadJob, Job
 from b24app.console.long_requests import hold_page
 from b24app.core.concurrency_limit import Busy
-from b24app.messaging import bell
+from b24app.messaging import enqueue
 from b24app.messaging.many import Act, Done, open_to
 from b24app.messaging.models import Message
 
@@ -90,9 +90,9 @@ def _work(request: FramedRequest, job: Job) -> HttpResponse:
         job = jobs.done(job, request.portal, request.visitor.user_id, ring)
     finally:
         for connection in to_drain:
-            bell.drain(connection)
+            enqueue.drain(connection)
         if to_tell:
-            bell.push(request.portal.pk)
+            enqueue.push(request.portal.pk)
     if not job.over:
         return render(request, "console/journal/many.html", _asking(request, job))
     return with_toast(HttpResponseLocation(_back(request), target="#content", swap="innerHTML"), _told(job))

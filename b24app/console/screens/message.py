@@ -18,7 +18,7 @@ from b24app.console.life import life, no_text, source
 from b24app.console.people import People
 from b24app.console.screens.journal import hides_numbers, visible
 from b24app.journal.models import Exchange
-from b24app.messaging import bell, messages, stoplist
+from b24app.messaging import enqueue, messages, stoplist
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase, Reason, Status
 
@@ -119,7 +119,7 @@ def resend(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
         return render(request, "console/message/resend.html", {"message": found})
     again = messages.resend(found, request.visitor.user_id)
-    bell.drain(again.connection_id)
+    enqueue.drain(again.connection_id)
     return go(request, "message", reference=again.reference, toast=_("On its way again."))
 
 
@@ -132,7 +132,7 @@ def mark_sent(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         return render(request, "console/message/mark_sent.html", {"message": found})
     done = messages.mark_sent(found)
     if done:
-        bell.push(request.portal.pk)
+        enqueue.push(request.portal.pk)
     words = _("Marked as sent.") if done else _("Its outcome is known by now.")
     return go(request, "message", reference=found.reference, toast=words)
 
@@ -144,7 +144,7 @@ def cancel(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     found = message_or_404(request, reference)
     done = messages.cancel(found)
     if done:
-        bell.push(request.portal.pk)
+        enqueue.push(request.portal.pk)
     words = _("It will not be sent.") if done else _("Too late: it has left already.")
     return go(request, "message", reference=found.reference, toast=words)
 

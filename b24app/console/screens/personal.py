@@ -19,7 +19,7 @@ from b24app.console import file_downloads, sheets
 from b24app.console.file_downloads import send_file
 from b24app.console.framed import FramedRequest, admin_only
 from b24app.core import sealing
-from b24app.messaging import bell, forgetting, stoplist
+from b24app.messaging import enqueue, forgetting, stoplist
 from b24app.messaging.forgetting import Told
 from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.models.erasures import Erasure
@@ -106,7 +106,7 @@ def erase(request: FramedRequest) -> HttpResponse:
             keep_stopped=form.cleaned_data["keep"],
             why=form.cleaned_data["why"],
         )
-        bell.erase(erasure.pk)
+        enqueue.erase(erasure.pk)
         return render(request, "console/settings/ordered.html", {"erasure": erasure, "person": PersonForm()})
     context = {"form": form, "number": e164, "known": forgetting.known(request.portal, e164)}
     return retarget(render(request, "console/settings/erase.html", context), "#ask-erase")

@@ -19,7 +19,7 @@ from b24app.console.long_requests import hold_page, long_post
 from b24app.console.offers import Offer, needs_address, set_up
 from b24app.console.registration import save_and_register
 from b24app.core.concurrency_limit import Busy
-from b24app.messaging import bell, connections, pausing
+from b24app.messaging import connections, enqueue, pausing
 from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
 from providers.kit import registry
 from providers.kit.contract import Provider
@@ -78,7 +78,7 @@ def _save(request: FramedRequest, service: type[Provider], sender: Sender, form:
     _fill(sender, form)
     trouble = save_and_register(sender)
     if pausing.reconsider(request.portal, sender):
-        bell.drain(sender.connection_id)
+        enqueue.drain(sender.connection_id)
     if trouble is None:
         if is_first_time:
             return go(request, "sender-ready", sender=sender.uuid)

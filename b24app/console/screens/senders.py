@@ -19,7 +19,7 @@ from b24app.console.framed import FramedRequest, admin_only, go, show, with_toas
 from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.refusals import of_portal, of_refusal
 from b24app.console.screens import accounts, addresses, sender_form
-from b24app.messaging import bell, pausing, senders
+from b24app.messaging import enqueue, pausing, senders
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase
@@ -110,7 +110,7 @@ def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     try:
         senders.remove(found)
     except PortalError as error:
-        bell.reconcile(request.portal.pk)
+        enqueue.reconcile(request.portal.pk)
         trouble, later = of_portal(error), _("It is removed as soon as the portal answers.")
         return go(request, "senders", toast=f"{trouble.what} {later}")
     return go(
@@ -128,7 +128,7 @@ def pause(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
         cost = pausing.forecast(pausing.waiting_of(request.portal, found), request.portal.zone)
         return render(request, "console/senders/pause.html", {"sender": found, "forecast": cost})
     waiting = pausing.pause_sender(found)
-    bell.push(request.portal.pk)
+    enqueue.push(request.portal.pk)
     words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
     return go(request, "senders", toast=words.format(count=waiting))
 
@@ -140,7 +140,7 @@ def resume(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Send with it again, first what has been waiting."""
     found = _sender_or_404(request, sender)
     waited = pausing.resume_sender(found)
-    bell.drain(found.connection_id)
+    enqueue.drain(found.connection_id)
     words = ngettext(
         "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection as database
 
-from b24app.messaging import bell, reports
+from b24app.messaging import enqueue, reports
 from b24app.messaging.reports import NoSuchConnection
 from providers.kit.contract import Report, Status
 
@@ -75,7 +75,7 @@ def keep(connection: int, told: Sequence[Report], numbers: Mapping[str, str]) ->
     chosen = [replace(one, ref=choose(one, numbers) or one.ref) for one in told]
     with suppress(NoSuchConnection):  # it was removed meanwhile
         reports.keep(connection, chosen)
-    bell.settle()
+    enqueue.settle()
 
 
 def to_json(connection: int, told: Collection[Report]) -> dict[str, Any]:
