@@ -8,7 +8,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from b24app.messaging import stoplist
-from b24app.messaging.connections import TooManyAccounts
+from b24app.messaging.connections.lifecycle import TooManyAccounts
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.statuses import Phase, Reason, Wait
 from providers.kit import registry

@@ -8,7 +8,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.core.times import backoff
-from b24app.messaging import connections
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection
 from b24app.messaging.verdicts import Kind, Verdict
 
@@ -87,5 +87,5 @@ def _tell(connection: Connection, verdicts: Sequence[Verdict], now: datetime) ->
             cursor.execute(OPEN, [connection.breaker_until, connection.pk])
     for verdict in verdicts:
         if verdict.kind == Kind.ACCOUNT_BLOCKED:
-            connections.block(connection, verdict.reason, verdict.code, verdict.words)
+            lifecycle.block(connection, verdict.reason, verdict.code, verdict.words)
             break

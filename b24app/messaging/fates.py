@@ -11,7 +11,7 @@ from django.db import transaction
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.messaging import caps
 from b24app.messaging.caps import Cap, Kind, Window
-from b24app.messaging.connections import SETTLED_AFTER
+from b24app.messaging.connections.lifecycle import SETTLED_AFTER
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status, Wait

@@ -16,8 +16,8 @@ from b24app.core.outage import AWAY
 from b24app.core.remembered import Remembered
 from b24app.core.together import Together
 from b24app.journal.recording import Recorder
-from b24app.messaging import connections
-from b24app.messaging.memo import SharedMemo
+from b24app.messaging.connections import lifecycle
+from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, DeliveryReport
 from providers.kit import contract, registry
 from providers.kit.http import Exchange
@@ -50,7 +50,7 @@ class Account:
         """The service with this account, made once and shared by threads. Raises Unavailable."""
         if self._provider is None:
             kind = registry.get(self.service)
-            http = connections.http_for(kind, self.fields, self._spoken.append)
+            http = lifecycle.http_for(kind, self.fields, self._spoken.append)
             self._provider = kind(self.fields, http, SharedMemo(self.uuid.hex))
         return self._provider
 

@@ -11,7 +11,7 @@ from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
 from b24app.core.deadlock import repeated_on_deadlock
-from b24app.messaging.connections import put_off
+from b24app.messaging.connections.lifecycle import put_off
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase, Wait

@@ -6,8 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.journal.recording import Recorder
-from b24app.messaging import connections
-from b24app.messaging.memo import SharedMemo
+from b24app.messaging.connections import lifecycle
+from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.reports import keep
 from b24app.messaging.retry_policy import next_poll_at
@@ -28,7 +28,7 @@ def poll_due(connection_id: int) -> datetime | None:
     asked = _claim_questions(connection_id, kind)
     if asked:
         with Recorder(connection.portal_id, connection.service, connection_id) as record:
-            http = connections.http_for(kind, connection.account, record)
+            http = lifecycle.http_for(kind, connection.account, record)
             # A service that tells of a message may quote it.
             http = http.hiding(number=[one.to for one in asked], text=[one.text for one in asked])
             try:

@@ -7,8 +7,8 @@ import structlog
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from b24app.messaging import connections
 from b24app.messaging.claims import bury
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status, Wait
 from b24app.messaging.retry_policy import poll_unknown_at, repeatable_until
@@ -58,7 +58,7 @@ def settle_waiting(connection: Connection, service: type[Provider]) -> None:
         waiting = Message.objects.filter(connection=connection, phase=Phase.WAITING).order_by("id")[:AT_ONCE]
         _fail(waiting, Reason.SENDER_REMOVED)
     else:
-        connections.hold(connection)
+        lifecycle.hold(connection)
 
 
 def _due(connection: Connection) -> "QuerySet[Message]":

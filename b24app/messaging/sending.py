@@ -10,8 +10,8 @@ import structlog
 from django.utils import timezone
 
 from b24app.core import addresses
-from b24app.messaging import connections
-from b24app.messaging.memo import SharedMemo
+from b24app.messaging.connections import lifecycle
+from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.pace import Pace
 from b24app.messaging.verdicts import Kind, Verdict
@@ -35,7 +35,7 @@ class Drain:
     def __init__(self, connection: Connection, service: type[Provider], http: Http | None = None) -> None:
         self.connection = connection
         self.service = service
-        self.http = http or connections.http_for(service, connection.account, _keep)
+        self.http = http or lifecycle.http_for(service, connection.account, _keep)
         self.memo = SharedMemo(connection.uuid.hex)
         self.pace = Pace(connection.rate or service.rate, connection.paced_until)
         self.flying: dict[int, tuple[Message, float]] = {}

@@ -6,7 +6,6 @@ from celery import shared_task
 from django.utils import timezone
 
 from b24app.messaging import (
-    balances,
     board,
     breakdowns,
     caps,
@@ -25,6 +24,7 @@ from b24app.messaging import (
     sweep,
     timeline,
 )
+from b24app.messaging.connections import balances
 from b24app.messaging.dead_letters import noted_task
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.lanes import COME_BACK, SlowLane

@@ -9,7 +9,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from b24app.journal.models import Exchange
-from b24app.messaging import connections
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
 from b24app.portals.models import Portal
 from b24app.sandbox import MethodError, Sandbox
@@ -355,8 +355,8 @@ def test_two_at_once_do_not_exceed_the_limit(settings: Settings) -> None:
     portal = factories.portal()
 
     def connect() -> None:
-        with suppress(connections.TooManyAccounts):
-            connections.connect(portal, "demo", "One", {}, contract.Account())
+        with suppress(lifecycle.TooManyAccounts):
+            lifecycle.connect(portal, "demo", "One", {}, contract.Account())
 
     at_once(*[connect] * 4)
     assert Connection.objects.filter(portal=portal).count() == 1

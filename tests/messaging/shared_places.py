@@ -16,7 +16,6 @@ from django.utils import timezone
 
 from b24app.journal.models import Exchange
 from b24app.messaging import (
-    balances,
     breakdowns,
     caps,
     claims,
@@ -32,6 +31,7 @@ from b24app.messaging import (
     sweep,
     tasks,
 )
+from b24app.messaging.connections import balances
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.holding import Holding
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from b24app.messaging import balances
+from b24app.messaging.connections import balances
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.portals.models import Portal
 from b24app.sandbox import Sandbox

@@ -12,8 +12,9 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import connections, messages
+from b24app.messaging import messages
 from b24app.messaging.board import Board
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, DayTally, Message, Sender
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
@@ -143,7 +144,7 @@ def test_a_wrong_password_blocks_the_account_and_everything_waits_for_a_person(s
         message.refresh_from_db()
         assert (message.phase, message.wait, message.due_at) == (Phase.WAITING, Wait.BLOCKED, message.expires_at)
     assert sms.sms.entries() == []
-    connections.rotate(connection, {**connection.account, "auth_token": "a-good-one"}, Account())
+    lifecycle.rotate(connection, {**connection.account, "auth_token": "a-good-one"}, Account())
     drain(connection.pk)
     assert sorted(Message.objects.values_list("status", flat=True)) == [Status.SENT] * 3
 
@@ -319,12 +320,12 @@ def test_a_repeat_that_waits_longer_than_the_service_remembers_becomes_unknown(
     message.refresh_from_db()
     assert (message.phase, message.wait) == (Phase.WAITING, Wait.RETRY)
     before = len(sms.sms.entries())
-    connections.pause(Connection.objects.get())
+    lifecycle.pause(Connection.objects.get())
     age_of_attempt = {"first_attempt_at": message.first_attempt_at - timedelta(hours=2)}  # type: ignore[operator]
     if message.repeat_until:
         age_of_attempt["repeat_until"] = message.repeat_until - timedelta(hours=2)
     Message.objects.update(**age_of_attempt)
-    connections.resume(Connection.objects.get())
+    lifecycle.resume(Connection.objects.get())
     drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.phase, message.due_at, len(sms.sms.entries())) == (Phase.UNKNOWN, None, before)
@@ -361,10 +362,10 @@ def test_a_repeat_that_expires_is_unknown_and_not_failed(sms: Sandbox, sender: S
 
 def test_a_drain_that_looked_before_the_account_was_turned_on_holds_nothing(sms: Sandbox, sender: Sender) -> None:
     stale = Connection.objects.get()
-    connections.pause(stale)
+    lifecycle.pause(stale)
     message = wish(sender)
-    connections.resume(Connection.objects.get())
-    assert connections.hold(stale) == 0
+    lifecycle.resume(Connection.objects.get())
+    assert lifecycle.hold(stale) == 0
     drain(sender.connection_id)
     message.refresh_from_db()
     assert message.status == Status.SENT
@@ -375,7 +376,7 @@ def test_a_refusal_of_old_credentials_does_not_block_the_new_ones(sms: Sandbox, 
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     before = Connection.objects.get()
-    connections.rotate(Connection.objects.get(), before.account, Account())
+    lifecycle.rotate(Connection.objects.get(), before.account, Account())
     record([Batch(before, Twilio, [Verdict.of(message, errors.AccountBlocked("no"), [])])])
     assert Connection.objects.get().state == "active"
     drain(sender.connection_id)

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
-from b24app.messaging import balances, connections, reports
+from b24app.messaging import reports
+from b24app.messaging.connections import balances, lifecycle
 from b24app.messaging.models import Connection, DeliveryReport
 from b24app.portals.models import Portal
 from providers.kit import contract, registry
@@ -93,8 +94,8 @@ def test_no_answer_to_a_check_breaks_its_columns(service: type[Provider]) -> Non
     portal, found = factories.portal(), outcomes(service, "check")
     assert found or service.code in SAYS_OTHERWISE
     for one in found:
-        made = connections.connect(portal, service.code, "", {}, one)
-        connections.rotate(made, {"new": "credentials"}, one)
+        made = lifecycle.connect(portal, service.code, "", {}, one)
+        lifecycle.rotate(made, {"new": "credentials"}, one)
         made.refresh_from_db()
         assert 0 < len(made.title) <= 100
         assert made.balance is None or abs(made.balance) < 10**12
@@ -113,7 +114,7 @@ def test_no_answer_to_a_look_up_breaks_its_columns(service: type[Provider]) -> N
 @everybody_who_can("senders")
 def test_senders_are_texts_that_a_page_and_a_column_can_hold(service: type[Provider]) -> None:
     for told in outcomes(service, "senders"):
-        for one in connections.usable_senders(told):
+        for one in lifecycle.usable_senders(told):
             assert 0 < len(one) <= 60
             one.encode()
             assert "\0" not in one
@@ -131,7 +132,7 @@ WORTH = [
 
 @pytest.mark.parametrize(("found", "kept"), WORTH)
 def test_what_a_check_found_is_tamed_once_for_all_columns(found: contract.Account, kept: tuple[Any, ...]) -> None:
-    made = connections.connect(factories.portal(), "twilio", "", {}, found)
+    made = lifecycle.connect(factories.portal(), "twilio", "", {}, found)
     made.refresh_from_db()
     assert (made.label, made.balance, made.currency) == kept
 

@@ -16,7 +16,8 @@ from pytest_django import Settings
 from b24app.core import spool
 from b24app.doors import replay
 from b24app.journal.models import Exchange
-from b24app.messaging import connections, settling, sweep
+from b24app.messaging import settling, sweep
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.dispatch import BOUND
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.models.dead_letters import DeadLetter
@@ -299,7 +300,7 @@ def test_new_credentials_are_bound_with(smsc: Smsc, sender: Sender) -> None:
         turn_until(board, lambda: Connection.objects.get().state == ConnectionState.BLOCKED)
         smsc.bind_status = 0
         found = Connection.objects.get()
-        connections.rotate(found, account(smsc, password="new"), Account(label="acme"))
+        lifecycle.rotate(found, account(smsc, password="new"), Account(label="acme"))
         turn_until(board, lambda: smsc.bound == 1)
     assert [password for _id, password, *_ in smsc.binds][-1] == "new"
 
@@ -360,10 +361,10 @@ def test_a_paused_account_is_unbound_and_bound_again_when_it_goes_on(smsc: Smsc,
     connection = sender.connection
     with running() as board:
         turn_until(board, lambda: smsc.bound == 1)
-        connections.pause(connection)
+        lifecycle.pause(connection)
         board.held.renew_at = 0.0
         turn_until(board, lambda: smsc.count(UNBIND) == 1)
-        connections.resume(connection)
+        lifecycle.resume(connection)
         turn_until(board, lambda: smsc.bound == 1)
     assert smsc.most_bound == 1
 

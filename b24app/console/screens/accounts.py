@@ -15,7 +15,8 @@ from b24app.console.framed import FramedRequest, admin_only, go, show, with_toas
 from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.offers import Offer, set_up
 from b24app.console.refusals import of_portal
-from b24app.messaging import connections, enqueue, pausing, reports, senders
+from b24app.messaging import enqueue, pausing, reports, senders
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
 from b24app.messaging.models.statuses import Phase
 from b24app.portals.errors import PortalError
@@ -44,18 +45,18 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     context: dict[str, object] = {"service": Offer.of(service), "connection": found, "form": form}
     if found.state == ConnectionState.BLOCKED:
         context["blocked"] = of_block(found)
-    report_address = connections.report_address(found) if service.report_scope == "account" else ""
+    report_address = lifecycle.report_address(found) if service.report_scope == "account" else ""
     context["strays"] = bool(report_address) and reports.has_strays(found)
     context |= {"steps": set_up(service.setup, report_address), "report_address": report_address}
     if data is not None and form.is_valid():
         try:
-            checked = connections.check(found.service, form.values(), request.portal)
+            checked = lifecycle.check(found.service, form.values(), request.portal)
         except SmsError as error:
             context["trouble"] = of_check(error, service.title)
         else:
             try:
-                connections.rotate(found, form.values(), checked)
-            except connections.ConnectedAlready as twin:
+                lifecycle.rotate(found, form.values(), checked)
+            except lifecycle.ConnectedAlready as twin:
                 context["trouble"] = of_twin(twin.connection)
             else:
                 found.title = str(form.cleaned_data["title"]) or found.title
@@ -75,7 +76,7 @@ def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         waiting_now = Message.objects.filter(connection=found, phase=Phase.WAITING)
         cost = pausing.forecast(waiting_now, request.portal.zone)
         return render(request, "console/senders/pause_account.html", {"connection": found, "forecast": cost})
-    waiting = connections.pause(found)
+    waiting = lifecycle.pause(found)
     enqueue.push(request.portal.pk)
     words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
     return go(request, "senders", toast=words.format(count=waiting))
@@ -87,7 +88,7 @@ def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 def resume(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Send again, first what has been waiting."""
     found = account_or_404(request, connection)
-    waited = connections.resume(found)
+    waited = lifecycle.resume(found)
     enqueue.drain(found.pk)
     words = ngettext(
         "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited
@@ -115,7 +116,7 @@ def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
             enqueue.reconcile(request.portal.pk)
             kept = _("Nothing was forgotten; try again later.")
             return with_toast(HttpResponse(status=204), f"{trouble.what} {kept}")
-    connections.disconnect(found)
+    lifecycle.disconnect(found)
     enqueue.drain(found.pk)
     return go(
         request, "senders", toast=_("“{name}” is disconnected, its credentials are forgotten.").format(name=found.title)

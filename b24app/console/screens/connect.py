@@ -19,7 +19,7 @@ from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.long_requests import long_post
 from b24app.console.offers import Offer, needs_address, set_up
 from b24app.journal.models import Exchange
-from b24app.messaging import connections
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Sender
 from providers.kit import registry
 from providers.kit.contract import Provider, Sms
@@ -45,7 +45,7 @@ class Shelf:
 @require_safe
 def catalogue(request: FramedRequest) -> HttpResponse:
     """All services by country, and the connections that were begun and not finished."""
-    everything = [Offer.of(one) for one in connections.services()]
+    everything = [Offer.of(one) for one in lifecycle.services()]
     offered = [one for one in everything if not one.pretends]
     country = request.GET.get("country", request.portal.country).upper()
     query = request.GET.get("q", "").strip()
@@ -99,7 +99,7 @@ def _territories() -> dict[str, str]:
 
 def offered_service(code: str) -> type[Provider]:
     """A service of the catalogue, or 404."""
-    service = next((one for one in connections.services() if one.code == code), None)
+    service = next((one for one in lifecycle.services() if one.code == code), None)
     if service is None:
         raise Http404
     return service
@@ -120,19 +120,19 @@ def credentials(request: FramedRequest, service: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         started = timezone.now()
         try:
-            connections.refuse_too_many(request.portal, kind.code)
-            found = connections.check(kind.code, form.values(), request.portal)
-        except connections.TooManyAccounts as full:
+            lifecycle.refuse_too_many(request.portal, kind.code)
+            found = lifecycle.check(kind.code, form.values(), request.portal)
+        except lifecycle.TooManyAccounts as full:
             context |= {"trouble": of_limit(full)}
         except SmsError as error:
             context |= {"trouble": of_check(error, kind.title), "exchange": _last_exchange(request, kind, started)}
         else:
             title = str(form.cleaned_data["title"])
             try:
-                connection = connections.connect(request.portal, kind.code, title, form.values(), found)
-            except connections.ConnectedAlready as twin:
+                connection = lifecycle.connect(request.portal, kind.code, title, form.values(), found)
+            except lifecycle.ConnectedAlready as twin:
                 context |= {"trouble": of_twin(twin.connection), "twin": twin.connection}
-            except connections.TooManyAccounts as full:
+            except lifecycle.TooManyAccounts as full:
                 context |= {"trouble": of_limit(full)}
             else:
                 return go(request, "sender-new", connection=connection.uuid)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from b24app.console import explanations
 from b24app.console.framed import FramedRequest, show
 from b24app.console.offers import Offer, set_up
-from b24app.messaging import connections
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.statuses import Origin, Status
 from b24app.portals.models import Portal
@@ -64,7 +64,7 @@ def _accounts(portal: Portal) -> Iterable[Checked]:
         except registry.Unavailable:
             yield Checked(connection, title, None, [], [])
             continue
-        report_address = connections.report_address(connection) if service.report_scope == Scope.ACCOUNT else ""
+        report_address = lifecycle.report_address(connection) if service.report_scope == Scope.ACCOUNT else ""
         checks = [
             _state(connection),
             _reports(connection, title, Reports(service.reports)),

@@ -19,7 +19,8 @@ from b24app.console.long_requests import hold_page, long_post
 from b24app.console.offers import Offer, needs_address, set_up
 from b24app.console.registration import save_and_register
 from b24app.core.concurrency_limit import Busy
-from b24app.messaging import connections, enqueue, pausing
+from b24app.messaging import enqueue, pausing
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
 from providers.kit import registry
 from providers.kit.contract import Provider
@@ -126,7 +127,7 @@ def _offered(connection: Connection) -> list[str]:
     """What the account may send from; a service that cannot be asked now leaves a plain box."""
     try:
         with hold_page(connection.portal):
-            return connections.senders_at(connection.service, connection.account, connection.portal)[:MOST_OFFERED]
+            return lifecycle.senders_at(connection.service, connection.account, connection.portal)[:MOST_OFFERED]
     except (SmsError, Busy):
         return []
 
@@ -134,7 +135,7 @@ def _offered(connection: Connection) -> list[str]:
 def _context(
     service: type[Provider], sender: Sender, form: SenderForm, trouble: Explained | None = None
 ) -> dict[str, Any]:
-    report_address = connections.report_address(sender.connection)
+    report_address = lifecycle.report_address(sender.connection)
     steps = set_up((step for step in service.setup if needs_address(service, step)), report_address)
     return {
         "service": Offer.of(service),

@@ -13,8 +13,9 @@ from random import Random
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from b24app.messaging import breakdowns, connections, intake, messages, outcomes, reports, settling, verdicts
-from b24app.messaging.memo import SharedMemo
+from b24app.messaging import breakdowns, intake, messages, outcomes, reports, settling, verdicts
+from b24app.messaging.connections import lifecycle
+from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Phase
 from b24app.operations.management.demo_plan import MODULES, Planned, plan
@@ -79,7 +80,7 @@ def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> N
         message.phase, message.attempts = Phase.ON_WIRE, one.fate.tries
         message.first_attempt_at = one.received_at + timedelta(seconds=random.uniform(0.1, 0.9))
     Message.objects.bulk_update([message for _one, message in due], ["phase", "attempts", "first_attempt_at"])
-    http = connections.http_for(Demo, {}, lambda _exchange: None)
+    http = lifecycle.http_for(Demo, {}, lambda _exchange: None)
     service = Demo({}, http, SharedMemo(connection.uuid.hex))
     outcomes.record([outcomes.Batch(connection, Demo, [_verdict(random, service, message) for _one, message in due])])
     http.close()

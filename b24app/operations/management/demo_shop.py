@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.console import registration
-from b24app.messaging import connections
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, Sender
 from b24app.operations.management import demo_past
 from b24app.operations.management.demo_plan import DAYS
@@ -92,7 +92,7 @@ def _furnish(portal: Portal, stall: Stall, seeds: Iterator[int]) -> int:
 
 
 def _connected(portal: Portal, stall: Stall) -> Connection:
-    connection = connections.connect(portal, stall.service, stall.title, stall.account, stall.found)
+    connection = lifecycle.connect(portal, stall.service, stall.title, stall.account, stall.found)
     connection.created_at = timezone.now() - timedelta(days=DAYS)
     connection.balance_asked_at = timezone.now()
     connection.save(update_fields=["created_at", "balance_asked_at"])
@@ -102,7 +102,7 @@ def _connected(portal: Portal, stall: Stall) -> Connection:
 def _bring_up_to_now(connection: Connection) -> None:
     """The newsletters have used up their money; with the others all went well a moment ago."""
     if connection.service == "vonage":
-        connections.block(connection, "balance", "9", "Partner quota violation: not enough credit")
+        lifecycle.block(connection, "balance", "9", "Partner quota violation: not enough credit")
     else:
         well = timezone.now() - timedelta(minutes=4)
         Connection.objects.filter(pk=connection.pk).update(

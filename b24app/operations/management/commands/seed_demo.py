@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.console import registration
-from b24app.messaging import connections
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, Sender
 from b24app.operations.management import demo_past, demo_shop
 from b24app.operations.management.demo_plan import DAYS
@@ -50,15 +50,15 @@ class Command(BaseCommand):
 
 
 def _account(portal: Portal) -> Connection:
-    found = connections.check(SERVICE, {}, portal)
-    connection = connections.connect(portal, SERVICE, "", {}, found)
+    found = lifecycle.check(SERVICE, {}, portal)
+    connection = lifecycle.connect(portal, SERVICE, "", {}, found)
     connection.created_at = timezone.now() - timedelta(days=DAYS)
     connection.save(update_fields=["created_at"])
     return connection
 
 
 def _sender(connection: Connection) -> Sender:
-    signature = connections.senders_at(connection.service, connection.account, connection.portal)[0]
+    signature = lifecycle.senders_at(connection.service, connection.account, connection.portal)[0]
     return Sender(
         portal=connection.portal,
         connection=connection,

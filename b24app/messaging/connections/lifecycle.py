@@ -13,7 +13,7 @@ from django.utils import timezone
 from b24app.core import addresses, storable, wait_limit
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.journal.recording import Recorder
-from b24app.messaging.memo import SharedMemo
+from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.statuses import Phase, Status, Wait
 from b24app.portals.models import Portal

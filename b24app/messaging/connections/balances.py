@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from b24app.core import stopping
 from b24app.core.isolation import work_each
-from b24app.messaging import connections, dead_letters
+from b24app.messaging import dead_letters
+from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import Kind
 from providers.kit import registry
@@ -54,11 +55,11 @@ def _claim(connection: Connection) -> bool:
 
 def _ask(connection: Connection) -> bool:
     try:
-        found = connections.check(connection.service, connection.account, connection.portal)
+        found = lifecycle.check(connection.service, connection.account, connection.portal)
     except (SmsError, registry.Unavailable) as error:
         log.info("balance_not_told", connection=connection.pk, error=type(error).__name__)
         return False
-    known = connections.facts(found)
+    known = lifecycle.facts(found)
     if known["balance"] is None:
         return False
     # Not where the credentials were changed meanwhile: they may be of another account.
