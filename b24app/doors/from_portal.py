@@ -15,9 +15,10 @@ from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import addresses, spool, storable
 from b24app.doors import bodies, brackets
-from b24app.messaging import enqueue, intake
-from b24app.messaging.admission import CallRefused
-from b24app.messaging.wishes import LINKS, LONGEST_LINKS_KEPT, LONGEST_TEXT_KEPT
+from b24app.messaging import enqueue
+from b24app.messaging.intake import acceptance
+from b24app.messaging.intake.admission import CallRefused
+from b24app.messaging.intake.payload import LINKS, LONGEST_LINKS_KEPT, LONGEST_TEXT_KEPT
 from b24app.portals import tokens
 from b24app.portals.models import Portal
 
@@ -83,7 +84,7 @@ def take_kept(record: Mapping[str, Any]) -> None:
 def take(record: Mapping[str, Any]) -> None:
     """Store a wish and ring. Raises CallRefused."""
     received_at = datetime.fromisoformat(record["received_at"])
-    taken = intake.accept(record["sender"], record["payload"], received_at, record.get("generation"))
+    taken = acceptance.accept(record["sender"], record["payload"], received_at, record.get("generation"))
     if taken is None:
         log.warning("wish_for_no_sender")  # nothing of its address: that is a secret
         return

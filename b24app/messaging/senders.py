@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from b24app.core import addresses
 from b24app.messaging import noticing
-from b24app.messaging.admission import UNDER_WAY
+from b24app.messaging.intake.admission import UNDER_WAY
 from b24app.messaging.models import Sender, SenderState
 from b24app.portals.errors import Refused
 from b24app.portals.models import Portal

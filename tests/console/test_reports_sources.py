@@ -15,7 +15,8 @@ from django.utils import timezone
 from b24app.console import locales
 from b24app.console.periods import Period
 from b24app.console.reports import BY, Asked, Line, Reading, Report
-from b24app.messaging import breakdowns, intake, months
+from b24app.messaging import breakdowns, months
+from b24app.messaging.intake import acceptance
 from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.models.statistics import DayBreakdown, Dimension, MonthBreakdown
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status
@@ -231,7 +232,7 @@ def test_a_message_counts_on_the_portal_s_day_whatever_its_clocks_do(zone: str, 
     sender = factories.sender(factories.connection(portal))
     received_at = datetime.fromisoformat(moment)
     payload = {"message_id": "1", "message_to": "+12025550100", "message_body": "Ready.", "module_id": "crm"}
-    intake.accept(sender.uuid.hex, {**payload, "ts": str(int(received_at.timestamp()))}, received_at)
+    acceptance.accept(sender.uuid.hex, {**payload, "ts": str(int(received_at.timestamp()))}, received_at)
     message = Message.objects.get()
     Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
     breakdowns.count_climbs()

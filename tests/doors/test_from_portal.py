@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from b24app.core import addresses, spool
 from b24app.core.redis import client
-from b24app.messaging import storing
+from b24app.messaging.intake import batch_insert
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status
 from b24app.portals.models import Portal, PortalToken
@@ -348,5 +348,5 @@ def test_the_day_is_that_of_the_portals_zone_and_bulk_that_of_the_sender(sender:
 def test_what_the_short_way_writes_is_what_the_model_would_write(sender: Sender) -> None:
     post(sender, fields())
     stored = Message.objects.get()
-    given = {name: getattr(stored, name) for name in (*storing.WRITTEN, *storing.OF_SENDER)}
+    given = {name: getattr(stored, name) for name in (*batch_insert.WRITTEN, *batch_insert.OF_SENDER)}
     assert model_to_dict(stored, exclude=["id"]) == model_to_dict(Message(**given), exclude=["id"])

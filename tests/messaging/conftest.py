@@ -16,9 +16,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core.redis import client
-from b24app.messaging import intake
 from b24app.messaging.board import Board
 from b24app.messaging.dispatch import Visit
+from b24app.messaging.intake import acceptance
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase, Wait
@@ -97,7 +97,7 @@ def wish(sender: Sender, number: str = "+12025550100", **fields: Any) -> Message
         "auth": {"user_id": "7"},
         **fields,
     }
-    assert intake.accept(sender.uuid.hex, payload, timezone.now()) is not None
+    assert acceptance.accept(sender.uuid.hex, payload, timezone.now()) is not None
     return Message.objects.get(portal=sender.portal, message_id=payload["message_id"])
 
 

@@ -13,9 +13,10 @@ from random import Random
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from b24app.messaging import breakdowns, intake, messages, outcomes, reports, settling, verdicts
+from b24app.messaging import breakdowns, messages, outcomes, reports, settling, verdicts
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
+from b24app.messaging.intake import acceptance
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Phase
 from b24app.operations.management.demo_plan import MODULES, Planned, plan
@@ -69,7 +70,7 @@ def _take_in(sender: Sender, one: Planned, author: int) -> None:
         "ts": str(int((one.received_at - one.fate.late).timestamp())),
         "auth": {"user_id": str(author if one.module == "crm" else 0)},
     }
-    intake.accept(sender.uuid.hex, payload, one.received_at)
+    acceptance.accept(sender.uuid.hex, payload, one.received_at)
     if one.fate.is_cancelled:
         messages.cancel(Message.objects.get(sender=sender, message_id=one.message_id))
 

@@ -13,8 +13,8 @@ from b24app.core import sealing, statement
 from b24app.core.outage import AWAY
 from b24app.core.remembered import Remembered
 from b24app.core.together import Together
+from b24app.messaging.intake.payload import Terms, Wish
 from b24app.messaging.models import Message
-from b24app.messaging.wishes import Terms, Wish
 
 KNOWN_FOR, KNOWN_AT_MOST = 5.0, 2_000  # seconds, senders
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.db import transaction
 
-from b24app.messaging import storing
-from b24app.messaging.admission import CallRefused, Credentials, is_vouched_for, refusal
+from b24app.messaging.intake import batch_insert
+from b24app.messaging.intake.admission import CallRefused, Credentials, is_vouched_for, refusal
+from b24app.messaging.intake.payload import read
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Change, Reason, Status
-from b24app.messaging.wishes import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ def accept(
     """
     sender = uuid.UUID(sender_uuid)
     shown = Credentials.of(payload.get("auth"), generation)
-    terms = storing.terms(sender)
+    terms = batch_insert.terms(sender)
     if terms is None:
         return None
     wish = read(payload, terms, received_at)
     to_drain: dict[int, bool] = {}
     if wish.failure is None and refusal(terms, shown, received_at) is None:
         vouched = is_vouched_for(terms, shown)
-        stored, written = storing.store(replace(wish, generation=generation, vouched=vouched))
+        stored, written = batch_insert.store(replace(wish, generation=generation, vouched=vouched))
         to_drain = {one.connection_id: one.slow for one in written if one}
         if stored:
             return Taken(stored.portal_id, stored.lacks_token, to_drain, failed=False)
@@ -57,7 +57,7 @@ def _accept_carefully(
     sender: uuid.UUID, payload: Mapping[str, Any], received_at: datetime, shown: Credentials, to_drain: dict[int, bool]
 ) -> Taken | None:
     """Nothing known by heart: for what cannot be sent, and for what the short way did not take."""
-    terms = storing.read_terms(sender)
+    terms = batch_insert.read_terms(sender)
     if terms is None:
         return None
     why = refusal(terms, shown, received_at)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from b24app.messaging.wishes import Terms
+from b24app.messaging.intake.payload import Terms
 
 UNDER_WAY = timedelta(hours=1)  # how long Bitrix24 may hold a call back
 
