@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from b24app.console.people import People
-from b24app.messaging import noticing
 from b24app.messaging.models import Connection
 from b24app.messaging.models.notices import NoticeRules
+from b24app.messaging.notices import detection
 from b24app.portals.models import Portal
 
 KINDS = ("broken", "undecided", "senders", "balance")
@@ -56,12 +56,12 @@ class NoticeForm(forms.Form):
     )
 
     def __init__(self, portal: Portal, visitor_id: int, data: Any = None) -> None:
-        self.rules = noticing.rules_of(portal)
+        self.rules = detection.rules_of(portal)
         self.accounts = _accounts(portal)
         initial: dict[str, Any] = {name: getattr(self.rules, name) for name in KINDS}
-        initial["people"] = noticing.people(portal, self.rules)
+        initial["people"] = detection.people(portal, self.rules)
         super().__init__(data, initial=initial)
-        known = noticing.administrators(portal)
+        known = detection.administrators(portal)
         who = People.of(portal, known)
         people = self.fields["people"]
         people.choices = [(one, _person(who, one, visitor_id)) for one in known]  # type: ignore[attr-defined]  # it has
@@ -87,7 +87,7 @@ class NoticeForm(forms.Form):
 
 
 def _accounts(portal: Portal) -> list[Connection]:
-    mine: Iterable[Connection] = Connection.objects.filter(noticing.in_use(), portal=portal, balance__isnull=False)
+    mine: Iterable[Connection] = Connection.objects.filter(detection.in_use(), portal=portal, balance__isnull=False)
     return sorted(mine, key=lambda account: account.pk)
 
 

@@ -15,9 +15,9 @@ from django.db.models.functions import Least
 from django.utils import timezone
 
 from b24app.core import addresses
-from b24app.messaging import noticing
 from b24app.messaging.intake.admission import UNDER_WAY
 from b24app.messaging.models import Sender, SenderState
+from b24app.messaging.notices import detection
 from b24app.portals.errors import Refused
 from b24app.portals.models import Portal
 from b24app.portals.rest import call
@@ -115,7 +115,7 @@ def reconcile(portal: Portal) -> int:
         elif sender.state == SenderState.REMOVING:
             _removed(sender)
     Portal.objects.filter(pk=portal.pk).update(senders_checked_at=timezone.now())
-    noticing.senders_added(portal, added)
+    detection.senders_added(portal, added)
     return added
 
 

@@ -7,13 +7,14 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from b24app.core.isolation import work_isolated
-from b24app.messaging import dead_letters, due_reports, noticing
+from b24app.messaging import dead_letters, due_reports
 from b24app.messaging.dispatch import BOUND
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.notices import Notice
 from b24app.messaging.models.statuses import Phase, Status
+from b24app.messaging.notices import detection
 from b24app.messaging.senders import WANTED
 from b24app.portals.models import Portal
 
@@ -64,7 +65,7 @@ def to_notify() -> Sequence[int]:
     """Portals whose administrators may have to be told of something."""
     now = timezone.now()
     due = Notice.objects.filter(portal=OuterRef("pk"), due_at__lte=now)
-    rows = Portal.objects.installed().filter(Q(Exists(due)) | noticing.unnoticed())
+    rows = Portal.objects.installed().filter(Q(Exists(due)) | detection.unnoticed())
     rows = rows.exclude(pk__in=dead_letters.held_ids("notify"))
     rows = rows.exclude(rest_after__gt=now).exclude(suspended_until__gt=now)
     return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:AT_ONCE])

@@ -14,7 +14,6 @@ from b24app.messaging import (
     erasing,
     forgetting,
     months,
-    notices,
     polling,
     push,
     retention,
@@ -29,6 +28,7 @@ from b24app.messaging.dead_letters import noted_task
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.lanes import COME_BACK, SlowLane
 from b24app.messaging.models.dead_letters import Kind
+from b24app.messaging.notices import delivery
 from b24app.messaging.rounds import Steps
 from b24app.portals import employees, placements, tokens
 from b24app.portals.errors import PortalError
@@ -117,7 +117,7 @@ def notify(portal_id: int, when: str = enqueue.When.NOW) -> None:
     """The portal's administrators are told what went wrong, and what is well again."""
     enqueue.heard("notify", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
-        again = notices.tell(portal_id) if free else timezone.now() + COME_BACK
+        again = delivery.tell(portal_id) if free else timezone.now() + COME_BACK
     if again:
         enqueue.notify(portal_id, at=again)
 

@@ -21,7 +21,6 @@ from b24app.messaging import (
     claims,
     erasing,
     months,
-    notices,
     outcomes,
     preparing,
     push,
@@ -41,6 +40,7 @@ from b24app.messaging.models.guards import CapUse, Rules
 from b24app.messaging.models.notices import Notice, NoticeKind
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, UncountedClimb
 from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
+from b24app.messaging.notices import delivery
 from b24app.messaging.verdicts import Verdict
 from b24app.portals.models import Portal
 from b24app.portals.rest import Answer
@@ -438,7 +438,7 @@ def notices_are_told(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.NOTICE,
         key=rows[alice.pk].pk,
-        work=lambda: notices.tell(alice.portal_id),
+        work=lambda: delivery.tell(alice.portal_id),
         is_done=lambda sender: (Notice.objects.get(pk=rows[sender.pk].pk).due_at or timezone.now()) > past,
         table="messaging_notice",
         condition=f"NEW.id = {rows[alice.pk].pk}",

@@ -7,11 +7,12 @@ import structlog
 from django.utils import timezone
 
 from b24app.core.isolation import work_each
-from b24app.messaging import dead_letters, notice_words, noticing
+from b24app.messaging import dead_letters
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
-from b24app.messaging.noticing import Say
+from b24app.messaging.notices import detection, texts
+from b24app.messaging.notices.detection import Say
 from b24app.portals import scopes
 from b24app.portals.errors import NotNow, PortalError, Refused
 from b24app.portals.models import Portal
@@ -31,9 +32,9 @@ def tell(portal_id: int) -> datetime | None:
     now = timezone.now()
     if not portal.may_be_called(now):
         return None
-    noticing.follow(portal, now)
-    rules = noticing.rules_of(portal)
-    people = noticing.people(portal, rules) if scopes.grants(portal, SCOPE) else []
+    detection.follow(portal, now)
+    rules = detection.rules_of(portal)
+    people = detection.people(portal, rules) if scopes.grants(portal, SCOPE) else []
 
     def work(notice: Notice) -> None:
         if _claim(notice, now):
@@ -63,18 +64,18 @@ def _free(notice: Notice, until: datetime | None) -> None:
 
 def _tell(portal: Portal, notice: Notice, rules: NoticeRules, people: Sequence[int]) -> datetime | None:
     """Say of one subject what is due; answers when it is looked at next."""
-    say, later = noticing.next_step(notice, timezone.now())
+    say, later = detection.next_step(notice, timezone.now())
     connection = Connection.objects.filter(portal=portal, pk=notice.subject).defer("account").first()
     if say is None:
         return later or _rest(notice)
     if not rules.wants(notice.kind):
         # What happened once is not told later either; what goes on is, when it is switched on.
-        return _rest(notice) if _is_over(notice) else timezone.now() + noticing.LOOK_SELDOM
+        return _rest(notice) if _is_over(notice) else timezone.now() + detection.LOOK_SELDOM
     if say is Say.WELL and connection is not None and connection.state != ConnectionState.ACTIVE:
         return _rest(notice)  # a person turned it off: it does not work again
     if not people:
         return timezone.now() + REFUSED_FOR
-    return _say(portal, notice, say, people, notice_words.of(notice, portal, connection, is_well=say is Say.WELL))
+    return _say(portal, notice, say, people, texts.of(notice, portal, connection, is_well=say is Say.WELL))
 
 
 def _is_over(notice: Notice) -> bool:
@@ -122,7 +123,7 @@ def _told(notice: Notice, reached: dict[str, str]) -> datetime | None:
         return now + REFUSED_FOR
     Notice.objects.filter(pk=notice.pk).update(told=notice.word, told_at=now, reached=reached)
     if notice.kind != NoticeKind.SENDERS:
-        return now + noticing.LOOK_EVERY
+        return now + detection.LOOK_EVERY
     if Notice.objects.filter(pk=notice.pk, due_at=notice.due_at).exists():  # no more were added meanwhile
         _rest(notice)
     return None

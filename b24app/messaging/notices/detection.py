@@ -17,7 +17,7 @@ from django.utils import timezone
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.models.statuses import Phase
-from b24app.messaging.notice_words import SILENT
+from b24app.messaging.notices.texts import SILENT
 from b24app.portals.models import Portal, PortalToken
 
 LASTS = timedelta(minutes=2)
