@@ -6,10 +6,10 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.messaging.breakdowns import COUNT_AGAIN
 from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.models.dead_letters import DeadLetter, Kind
 from b24app.messaging.models.statuses import Phase
+from b24app.messaging.statistics.breakdowns import COUNT_AGAIN
 
 AT_ONCE = 1000
 

@@ -7,13 +7,11 @@ from django.utils import timezone
 
 from b24app.messaging import (
     board,
-    breakdowns,
     caps,
     dead_letters,
     enqueue,
     erasing,
     forgetting,
-    months,
     polling,
     push,
     retention,
@@ -30,6 +28,7 @@ from b24app.messaging.lanes import COME_BACK, SlowLane
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.notices import delivery
 from b24app.messaging.rounds import Steps
+from b24app.messaging.statistics import breakdowns, monthly
 from b24app.portals import employees, placements, tokens
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal, PortalToken
@@ -199,7 +198,7 @@ CARE: Steps = {
     "to_reconcile": _ring_to_reconcile,
     "keep_tokens_alive": _keep_tokens_alive,
     "erase_portals": erasing.erase_due,
-    "sum_up_months": months.sum_up,
+    "sum_up_months": monthly.sum_up,
     "prune": retention.prune,
     "forget_caps": caps.forget_old,
     "refresh_balances": balances.refresh,

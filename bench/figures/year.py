@@ -10,8 +10,8 @@ from django.db import connection as database
 from django.db import connections
 from django.utils import timezone
 
-from b24app.messaging import months
 from b24app.messaging.models.statistics import TOOK
+from b24app.messaging.statistics import monthly
 from b24app.portals import tickets
 from b24app.portals.models import Portal
 from bench import house
@@ -55,7 +55,7 @@ def measure(lab: Lab, _sizes: Sizes) -> Result:
     connections.close_all()
     with house.serving(lab, "web"):
         by_days = _looks(lab, one.portal)
-        summed = months.sum_up(60.0)
+        summed = monthly.sum_up(60.0)
         with database.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE) messaging_monthbreakdown")
         connections.close_all()

@@ -15,11 +15,12 @@ from django.utils import timezone
 
 from b24app.console.people import People
 from b24app.core.redis import client as redis_client
-from b24app.messaging import breakdowns, enqueue, tasks
+from b24app.messaging import enqueue, tasks
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.messaging.models.statistics import Dimension
 from b24app.messaging.models.statuses import Change, Status
+from b24app.messaging.statistics import breakdowns
 from b24app.portals import employees
 from b24app.portals.models import Employee, Portal
 from b24app.sandbox import Portal as There

@@ -21,10 +21,10 @@ from b24app.console.models import Preference
 from b24app.console.periods import Period
 from b24app.console.reports import Asked, Counts, Line, Reading, Times
 from b24app.console.screens.reports import DOWNLOAD_SALT
-from b24app.messaging import breakdowns
 from b24app.messaging.models import DayTally, Message, Sender, SenderState
 from b24app.messaging.models.statistics import TOOK, DayBreakdown, Dimension
 from b24app.messaging.models.statuses import Change, Reason, Status
+from b24app.messaging.statistics import breakdowns
 from b24app.portals.models import Portal
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE

@@ -16,11 +16,9 @@ from django.utils import timezone
 
 from b24app.journal.models import Exchange
 from b24app.messaging import (
-    breakdowns,
     caps,
     claims,
     erasing,
-    months,
     outcomes,
     preparing,
     push,
@@ -41,6 +39,7 @@ from b24app.messaging.models.notices import Notice, NoticeKind
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, UncountedClimb
 from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
 from b24app.messaging.notices import delivery
+from b24app.messaging.statistics import breakdowns, monthly
 from b24app.messaging.verdicts import Verdict
 from b24app.portals.models import Portal
 from b24app.portals.rest import Answer
@@ -175,7 +174,7 @@ def climbs_are_counted(alice: Sender, charlie: Sender) -> Place:
 
 @place("months:sum_up")
 def months_are_summed_up(alice: Sender, charlie: Sender) -> Place:
-    day = months.over(timezone.now().date())[0]
+    day = monthly.over(timezone.now().date())[0]
     for sender in (alice, charlie):
         DayBreakdown.objects.create(
             portal=sender.portal, sender=sender, dimension="source", value="crm", day=day, messages=1
@@ -183,7 +182,7 @@ def months_are_summed_up(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.MONTH,
         key=alice.portal_id,
-        work=months.sum_up,
+        work=monthly.sum_up,
         is_done=lambda sender: MonthBreakdown.objects.filter(sender=sender).exists(),
         table="messaging_monthbreakdown",
         condition=f"NEW.sender_id = {alice.pk}",

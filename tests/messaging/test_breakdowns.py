@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from b24app.console.filters import SOURCES
 from b24app.core import redis
-from b24app.messaging import breakdowns, erasing, messages, retention, tasks
+from b24app.messaging import erasing, messages, retention, tasks
 from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.models.statistics import TOOK, DayBreakdown, Dimension, UncountedClimb
 from b24app.messaging.models.statuses import Change, Origin, Reason, Status
+from b24app.messaging.statistics import breakdowns
 from b24app.portals.models import Portal
 from tests import factories
 from tests.messaging.conftest import at_once, wish

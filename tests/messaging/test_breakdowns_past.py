@@ -11,10 +11,10 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from b24app.core import stopping
-from b24app.messaging import backfilling, breakdowns
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statistics import TOOK, DayBreakdown, UncountedClimb
 from b24app.messaging.models.statuses import Change, Origin, Reason, Status
+from b24app.messaging.statistics import backfill, breakdowns
 from providers.kit.phones import region_of
 from tests import factories
 from tests.messaging.conftest import at_once
@@ -35,7 +35,7 @@ ENDS: tuple[tuple[Status, dict[str, Any]], ...] = (
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test's own pace: several batches, and no rest between them."""
-    monkeypatch.setattr(backfilling, "AT_ONCE", 7)
+    monkeypatch.setattr(backfill, "AT_ONCE", 7)
     monkeypatch.setattr(stopping, "wait", lambda _seconds: False)
 
 
@@ -80,7 +80,7 @@ def forgotten() -> None:
 
 
 def fill() -> int:
-    return sum(found for _share, found in backfilling.backfill())
+    return sum(found for _share, found in backfill.backfill())
 
 
 def test_the_past_is_counted_as_if_it_had_been_counted_when_it_was(front: Sender) -> None:
@@ -123,7 +123,7 @@ def test_it_goes_on_where_it_was_stopped_and_runs_again_for_nothing(front: Sende
     breakdowns.count_climbs()
     before = told()
     forgotten()
-    share, found = next(backfilling.backfill())  # killed between a batch and its counting: the sweep counts it
+    share, found = next(backfill.backfill())  # killed between a batch and its counting: the sweep counts it
     assert (0 < share < 1, found) == (True, 7)
     assert UncountedClimb.objects.exists()
     newest = Message.objects.order_by("-pk").values_list("country", flat=True)
@@ -135,7 +135,7 @@ def test_it_goes_on_where_it_was_stopped_and_runs_again_for_nothing(front: Sende
 
 def test_a_batch_that_fails_leaves_nothing_behind(front: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     climb(factories.message(front, country=None), Status.SENT)
-    monkeypatch.setattr(backfilling, "FILL", backfilling.FILL + " WHERE 1 / (SELECT 0) = 1")
+    monkeypatch.setattr(backfill, "FILL", backfill.FILL + " WHERE 1 / (SELECT 0) = 1")
     with pytest.raises(Exception, match="division by zero"):
         fill()
     assert Message.objects.get().country is None
@@ -204,7 +204,7 @@ def test_the_command_can_be_stopped_by_hand(front: Sender, monkeypatch: pytest.M
         yield 0.5, 7
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(backfilling, "backfill", stopped)
+    monkeypatch.setattr(backfill, "backfill", stopped)
     out = StringIO()
     with pytest.raises(SystemExit) as end:
         call_command("backfill_breakdowns", stdout=out)

@@ -7,11 +7,12 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.core import storable
-from b24app.messaging import breakdowns, months, reports, settling
+from b24app.messaging import reports, settling
 from b24app.messaging.models import DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, UncountedClimb
 from b24app.messaging.models.statuses import Phase, Status
+from b24app.messaging.statistics import breakdowns, monthly
 from providers.kit import contract
 
 pytestmark = pytest.mark.django_db
@@ -52,9 +53,9 @@ def test_the_dearest_messages_of_a_month_add_up_everywhere(front: Sender) -> Non
     assert {row.money for row in DayBreakdown.objects.filter(currency="EUR")} == {total}
     assert not UncountedClimb.objects.exists()
 
-    over = months.over(timezone.now().date())[0]
+    over = monthly.over(timezone.now().date())[0]
     DayBreakdown.objects.update(day=over)
-    months.sum_up()
+    monthly.sum_up()
     assert {row.money for row in MonthBreakdown.objects.filter(currency="EUR")} == {total}
     assert not DeadLetter.objects.exists()
 

@@ -19,9 +19,9 @@ from b24app.console.framed import FramedRequest, show
 from b24app.console.life import no_text, source
 from b24app.console.paging import Page, Search
 from b24app.console.people import People
-from b24app.messaging.authors import authors
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase, Wait
+from b24app.messaging.statistics.authors import authors
 from b24app.portals.models import Portal
 from providers.kit.text import measure
 

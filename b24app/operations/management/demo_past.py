@@ -13,12 +13,13 @@ from random import Random
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from b24app.messaging import breakdowns, messages, outcomes, reports, settling, verdicts
+from b24app.messaging import messages, outcomes, reports, settling, verdicts
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.intake import acceptance
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Phase
+from b24app.messaging.statistics import breakdowns
 from b24app.operations.management.demo_plan import MODULES, Planned, plan
 from providers.demo import Demo
 from providers.kit import contract, errors

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from b24app.messaging import backfilling
+from b24app.messaging.statistics import backfill
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         counted, told = 0, 0
         try:
-            for share, found in backfilling.backfill():
+            for share, found in backfill.backfill():
                 counted += found
                 if int(100 * share) > told:
                     told = int(100 * share)

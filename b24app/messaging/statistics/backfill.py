@@ -14,10 +14,10 @@ from django.db.models import Max, Min
 
 from b24app.core import stopping
 from b24app.core.deadlock import repeated_on_deadlock
-from b24app.messaging import breakdowns
 from b24app.messaging.models import Message
 from b24app.messaging.models.dimensions import end_in_sql, source_in_sql
 from b24app.messaging.models.statuses import Status
+from b24app.messaging.statistics import breakdowns
 from providers.kit.phones import region_of
 
 AT_ONCE = 1000  # ids: how long a batch may hold up whoever climbs there

@@ -15,9 +15,9 @@ from b24app.core import stopping
 from b24app.core.isolation import work_each
 from b24app.core.outage import AWAY
 from b24app.messaging import dead_letters
-from b24app.messaging.breakdowns import COUNTS
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statistics import Dimension
+from b24app.messaging.statistics.breakdowns import COUNTS
 
 log = structlog.get_logger(__name__)
 
