@@ -7,8 +7,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from b24app.messaging import stoplist
 from b24app.messaging.connections.lifecycle import TooManyAccounts
+from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.statuses import Phase, Reason, Wait
 from providers.kit import registry
@@ -175,7 +175,7 @@ def of_end(message: Message) -> Explained | None:
     """Why a message failed, was not delivered or is unknown; None for one that is well."""
     if message.status not in ("failed", "undelivered") and message.phase != Phase.UNKNOWN:
         return None
-    if message.reason == Reason.OPT_OUT and message.service_code == stoplist.CODE:
+    if message.reason == Reason.OPT_OUT and message.service_code == stop_list.CODE:
         return _STOPPED
     service = service_title(message.connection.service)
     what, todo = _REASONS.get(message.reason, _NO_REASON)

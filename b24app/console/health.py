@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from b24app.console.explanations import Explained, of_reason, service_title
-from b24app.messaging import caps
+from b24app.messaging.guards import limits
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.dimensions import NO_FAILURE
 from b24app.messaging.models.statuses import FINAL, Phase, Status
@@ -105,7 +105,7 @@ def figures(portal: Portal) -> Figures:
     accounts = list(Connection.objects.filter(portal=portal).values_list("pk", flat=True))
     waiting = Message.objects.filter(connection__in=accounts, phase=Phase.WAITING)
     found.waiting = waiting[: MOST_COUNTED + 1].count()
-    found.repeated = caps.total(portal.pk, caps.Kind.DUPLICATES, timezone.now() - timedelta(days=1))
+    found.repeated = limits.total(portal.pk, limits.Kind.DUPLICATES, timezone.now() - timedelta(days=1))
     found.has_more_waiting = found.waiting > MOST_COUNTED
     return found
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from b24app.core import stopping
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.journal.models import Exchange
-from b24app.messaging import caps, stoplist
+from b24app.messaging.guards import limits, stop_list
 from b24app.messaging.models import Connection, DeliveryReport, Message
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import StoppedNumber
@@ -52,7 +52,7 @@ def known(portal: Portal, number: str) -> Known:
     """Count what is kept of a number (E.164)."""
     rows = Message.objects.filter(portal=portal, to=number)
     oldest = rows.order_by(*OLDEST_FIRST).values_list("received_at", flat=True).first()
-    return Known(rows.count(), oldest, stoplist.entry(portal, number))
+    return Known(rows.count(), oldest, stop_list.entry(portal, number))
 
 
 def everything(portal: Portal, number: str) -> Iterator[Told]:
@@ -154,7 +154,7 @@ def _finish(erasure: Erasure) -> None:
         strays = DeliveryReport.objects.filter(connection__in=list(accounts.values_list("pk", flat=True)), message=None)
         strays.filter(recipient__endswith=digits).update(recipient="", detail="")
         accounts.filter(error_words__contains=digits).update(error_words="")
-        caps.forget(portal.pk, number)
+        limits.forget(portal.pk, number)
         stopped = StoppedNumber.objects.filter(portal=portal, number=number)
         if erasure.keep_stopped:
             stopped.update(note=erasure.why)

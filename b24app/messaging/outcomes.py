@@ -15,7 +15,8 @@ from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
 from b24app.journal import recording
 from b24app.journal.models import Exchange as ExchangeRow
-from b24app.messaging import accounts, dead_letters, stoplist
+from b24app.messaging import accounts, dead_letters
+from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, Message, MessagePart
 from b24app.messaging.models.dead_letters import Kind as Letter
 from b24app.messaging.models.guards import StopSource
@@ -105,7 +106,7 @@ def rearm_early(refs: Sequence[tuple[int, str]]) -> set[int]:
 def _write(outcome: Outcome) -> None:
     with transaction.atomic():
         climbed = Message.objects.advance(outcome.changes)
-        stoplist.learn_from((one.pk for one in outcome.changes if one.reason == Reason.OPT_OUT), StopSource.REFUSAL)
+        stop_list.learn_from((one.pk for one in outcome.changes if one.reason == Reason.OPT_OUT), StopSource.REFUSAL)
         _complete_late(change for change in outcome.changes if change.ref and change.pk not in climbed)
         _wait(outcome.waits)
         MessagePart.objects.bulk_create(outcome.parts, ignore_conflicts=True)

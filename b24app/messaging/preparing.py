@@ -15,8 +15,9 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.core.isolation import work_apart, work_isolated
-from b24app.messaging import claims, dead_letters, guards, sending
+from b24app.messaging import claims, dead_letters, sending
 from b24app.messaging.claims import Want
+from b24app.messaging.guards import pipeline
 from b24app.messaging.models import Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import Phase
@@ -40,7 +41,7 @@ def prepare(drains: Drains, holder: UUID, wants: Sequence[Want], lease: datetime
     """
     claimed = _claim(holder, wants, lease)
     alive = _without_the_dead(drains, claimed)
-    going = [one for some in work_isolated(alive, guards.sift, _put_off) for one in some]
+    going = [one for some in work_isolated(alive, pipeline.sift, _put_off) for one in some]
     return _of_known_senders(drains, going)
 
 

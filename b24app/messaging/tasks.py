@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from b24app.messaging import (
     board,
-    caps,
     dead_letters,
     enqueue,
     erasing,
@@ -24,6 +23,7 @@ from b24app.messaging import (
 from b24app.messaging.connections import balances
 from b24app.messaging.dead_letters import noted_task
 from b24app.messaging.dispatch import Visit
+from b24app.messaging.guards import limits
 from b24app.messaging.lanes import COME_BACK, SlowLane
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.notices import delivery
@@ -200,7 +200,7 @@ CARE: Steps = {
     "erase_portals": erasing.erase_due,
     "sum_up_months": monthly.sum_up,
     "prune": retention.prune,
-    "forget_caps": caps.forget_old,
+    "forget_caps": limits.forget_old,
     "refresh_balances": balances.refresh,
     "forget_healed": dead_letters.forget_healed,
 }

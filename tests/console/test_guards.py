@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from b24app.messaging import caps, stoplist
+from b24app.messaging.guards import limits, stop_list
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Reason, Status, Wait
@@ -206,14 +206,14 @@ def test_a_number_on_the_stop_list_is_named_with_a_way_to_its_entry(
     alice: Client, bob: Client, portal: Portal, sender: Sender
 ) -> None:
     failed = {"status": Status.FAILED, "reason": Reason.OPT_OUT, "final_at": timezone.now()}
-    message = factories.message(sender, author_id=BOB, service_code=stoplist.CODE, **failed)
+    message = factories.message(sender, author_id=BOB, service_code=stop_list.CODE, **failed)
     address = at(portal, "stop-list/?phone=%2B12025550147")
     there = at(portal, f"journal/{message.reference}/")
     assert address not in alice.get(there).content.decode()
     StoppedNumber.objects.create(portal=portal, number=message.to, source=StopSource.HAND)
     page = page_of(alice, message)
     assert "This number is on your stop list, so the message was not sent and cost nothing." in page
-    assert stoplist.CODE not in page
+    assert stop_list.CODE not in page
     assert address in alice.get(there).content.decode()
     assert "stop-list" not in bob.get(there).content.decode()
 
@@ -249,7 +249,7 @@ def test_a_possible_repeat_is_marked_for_administrators(
     assert "possibly sent twice" not in text(bob.get(at(portal, "journal/")))
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     assert "Possible repeats" not in text(alice.get(at(portal)))
-    CapUse.objects.create(portal=portal, kind=caps.Kind.DUPLICATES, since=hour, used=3)
+    CapUse.objects.create(portal=portal, kind=limits.Kind.DUPLICATES, since=hour, used=3)
     assert "Possible repeats in 24 hours 3" in text(alice.get(at(portal)))
 
 

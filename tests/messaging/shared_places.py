@@ -15,21 +15,10 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import (
-    caps,
-    claims,
-    erasing,
-    outcomes,
-    preparing,
-    push,
-    reports,
-    retention,
-    settling,
-    sweep,
-    tasks,
-)
+from b24app.messaging import claims, erasing, outcomes, preparing, push, reports, retention, settling, sweep, tasks
 from b24app.messaging.connections import balances
 from b24app.messaging.dispatch import Visit
+from b24app.messaging.guards import limits
 from b24app.messaging.holding import Holding
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.models.dead_letters import Kind
@@ -235,7 +224,7 @@ def old_counts_are_forgotten(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.CAP,
         key=rows[alice.pk].pk,
-        work=caps.forget_old,
+        work=limits.forget_old,
         is_done=lambda sender: not CapUse.objects.filter(pk=rows[sender.pk].pk).exists(),
         table="messaging_capuse",
         condition=f"OLD.id = {rows[alice.pk].pk}",

@@ -11,7 +11,8 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import forgetting, settling, stoplist, sweep, tasks
+from b24app.messaging import forgetting, settling, sweep, tasks
+from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import CapUse, StoppedNumber, StopSource
@@ -93,7 +94,7 @@ def test_nothing_of_the_number_or_the_texts_is_left_in_any_column(sender: Sender
     digest = blake2s(NUMBER.encode(), digest_size=16).hexdigest()
     CapUse.objects.create(portal=portal, kind="recipient_hour", key=digest, since=timezone.now(), used=1)
     Connection.objects.update(error_words=f"{NUMBER} is not allowed")
-    stoplist.add(portal, {NUMBER: "Jane Doe asked on the phone"}, StopSource.HAND, ALICE)
+    stop_list.add(portal, {NUMBER: "Jane Doe asked on the phone"}, StopSource.HAND, ALICE)
     assert len(traces()) > 10
     erasure = forget(portal)
     assert traces() == []
@@ -111,7 +112,7 @@ def test_nobody_elses_are_touched(sender: Sender, portal: Portal) -> None:
     charlies = to_jane(factories.sender(factories.connection(factories.portal("charlie"))))
     reported = report(charlies, charlies.sender)
     exchange(charlies)
-    stoplist.add(charlies.portal, {NUMBER: "his"}, StopSource.HAND, ALICE)
+    stop_list.add(charlies.portal, {NUMBER: "his"}, StopSource.HAND, ALICE)
     mine = to_jane(sender)
     forget(portal)
     for message in (neighbour, charlies, mine):
@@ -176,7 +177,7 @@ def test_what_comes_after_the_order_is_not_meant(sender: Sender, portal: Portal)
 
 
 def test_the_stop_list_keeps_it_only_where_that_was_chosen_and_says_why(sender: Sender, portal: Portal) -> None:
-    stoplist.add(portal, {NUMBER: "Jane Doe"}, StopSource.HAND, ALICE)
+    stop_list.add(portal, {NUMBER: "Jane Doe"}, StopSource.HAND, ALICE)
     forget(portal, keep=True, why="she wants no more messages")
     entry = StoppedNumber.objects.get()
     assert (entry.number, entry.note) == (NUMBER, "she wants no more messages")

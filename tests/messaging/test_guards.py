@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from b24app.messaging import guards, pausing, reports, settling, stoplist
+from b24app.messaging import pausing, reports, settling
+from b24app.messaging.guards import pipeline, stop_list
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
@@ -29,16 +30,16 @@ def test_without_rules_everything_goes_for_one_query(
     other = factories.sender(factories.connection(factories.portal("charlie")))
     batch = claimed(*many(front, 5), *many(other, 3))
     with django_assert_num_queries(1):
-        assert guards.sift(batch) == batch
+        assert pipeline.sift(batch) == batch
     assert Message.objects.filter(phase=Phase.ON_WIRE, attempts=1).count() == 8
     with django_assert_num_queries(0):
-        assert guards.sift([]) == []
+        assert pipeline.sift([]) == []
 
 
 def test_a_message_erased_since_its_claim_does_not_go(front: Sender) -> None:
     batch = claimed(*many(front, 2))
     Message.objects.filter(pk=batch[0].pk).delete()
-    assert guards.sift(batch) == batch[1:]
+    assert pipeline.sift(batch) == batch[1:]
 
 
 # -- the stop list ----------------------------------------------------------------------------------------------------
@@ -49,7 +50,7 @@ def test_a_stopped_number_fails_as_opt_out_and_the_service_is_not_called(sms: Sa
     stopped, free = wish(sender), wish(sender, "+12025550101")
     drain(sender.connection_id)
     again(stopped)
-    assert (stopped.status, stopped.reason, stopped.service_code) == (Status.FAILED, Reason.OPT_OUT, stoplist.CODE)
+    assert (stopped.status, stopped.reason, stopped.service_code) == (Status.FAILED, Reason.OPT_OUT, stop_list.CODE)
     assert (stopped.attempts, stopped.first_attempt_at, stopped.sent_at) == (0, None, None)
     assert stopped.push_at is not None
     assert again(free).status == Status.SENT
@@ -60,7 +61,7 @@ def test_the_stop_list_of_one_portal_is_not_the_one_of_another(front: Sender) ->
     other = factories.sender(factories.connection(factories.portal("charlie")))
     hers, his = factories.message(front), factories.message(other)
     StoppedNumber.objects.create(portal=front.portal, number=hers.to, source=StopSource.HAND)
-    assert guards.sift(claimed(hers, his)) == [his]
+    assert pipeline.sift(claimed(hers, his)) == [his]
     assert again(hers).status == Status.FAILED
     assert again(his).phase == Phase.ON_WIRE
 
@@ -69,7 +70,7 @@ def test_a_repeat_to_a_stopped_number_is_left_to_a_person_for_it_may_have_been_s
     until = timezone.now() + timedelta(minutes=30)
     message = factories.message(front, attempts=1, repeat_until=until)
     StoppedNumber.objects.create(portal=front.portal, number=message.to, source=StopSource.REPORT)
-    assert guards.sift(claimed(message)) == []
+    assert pipeline.sift(claimed(message)) == []
     again(message)
     assert (message.status, message.phase, message.reason) == (Status.QUEUED, Phase.UNKNOWN, Reason.TIMED_OUT)
     assert (message.attempts, message.due_at, message.lease_until) == (1, None, None)
@@ -94,12 +95,12 @@ def test_an_opt_out_that_is_reported_later_puts_the_number_on_the_list(front: Se
 def test_only_opt_outs_of_the_service_are_learnt_and_each_number_once(front: Sender) -> None:
     failed = {"status": Status.FAILED, "reason": Reason.OPT_OUT, "service_code": "21610"}
     one, twin = factories.message(front, **failed), factories.message(front, **failed)
-    own = factories.message(front, to="+12025550150", **{**failed, "service_code": stoplist.CODE})
+    own = factories.message(front, to="+12025550150", **{**failed, "service_code": stop_list.CODE})
     other = factories.message(front, to="+12025550151", **{**failed, "reason": Reason.REJECTED})
     arrived = factories.message(front, to="+12025550152", status=Status.DELIVERED, reason=Reason.OPT_OUT)
     everything = [message.pk for message in (one, twin, own, other, arrived)]
-    assert stoplist.learn_from(everything, StopSource.REPORT) == 1
-    assert stoplist.learn_from(everything, StopSource.REFUSAL) == 0
+    assert stop_list.learn_from(everything, StopSource.REPORT) == 1
+    assert stop_list.learn_from(everything, StopSource.REFUSAL) == 0
     found = StoppedNumber.objects.get()
     assert (found.portal, found.number, found.source, found.added_by) == (front.portal, one.to, "report", None)
 
@@ -111,7 +112,7 @@ def test_a_paused_sender_holds_its_messages_until_they_expire_and_gives_the_atte
     other = factories.sender(front.connection)
     Sender.objects.filter(pk=front.pk).update(paused_at=timezone.now())
     held, free = factories.message(front), factories.message(other)
-    assert guards.sift(claimed(held, free)) == [free]
+    assert pipeline.sift(claimed(held, free)) == [free]
     again(held)
     assert (held.phase, held.wait, held.due_at) == (Phase.WAITING, Wait.PAUSED, held.expires_at)
     assert (held.attempts, held.first_attempt_at, held.lease_until) == (0, None, None)
@@ -123,7 +124,7 @@ def test_an_earlier_attempt_stays_counted_when_a_later_one_is_held(front: Sender
     first = timezone.now() - timedelta(minutes=5)
     message = factories.message(front, attempts=2, first_attempt_at=first)
     rules(front.portal, paused_at=timezone.now())
-    assert guards.sift(claimed(message)) == []
+    assert pipeline.sift(claimed(message)) == []
     assert (again(message).attempts, message.first_attempt_at) == (2, first)
 
 
@@ -131,7 +132,7 @@ def test_a_repeat_is_held_only_as_long_as_it_may_be_repeated(front: Sender) -> N
     until = timezone.now() + timedelta(minutes=30)
     message = factories.message(front, attempts=1, repeat_until=until)
     rules(front.portal, paused_at=timezone.now())
-    assert guards.sift(claimed(message)) == []
+    assert pipeline.sift(claimed(message)) == []
     assert (again(message).wait, message.due_at) == (Wait.PAUSED, until)
 
 
@@ -140,7 +141,7 @@ def test_what_waits_behind_a_paused_message_is_held_in_one_go(front: Sender) -> 
     Sender.objects.filter(pk=front.pk).update(paused_at=timezone.now())
     first, *rest = many(front, 6)
     free = factories.message(other)
-    assert guards.sift(claimed(first)) == []
+    assert pipeline.sift(claimed(first)) == []
     assert [again(one).wait for one in rest] == [Wait.PAUSED] * 5
     assert [one.due_at for one in rest] == [one.expires_at for one in rest]
     assert again(free).wait == Wait.NONE
@@ -155,7 +156,7 @@ def test_a_pause_puts_off_what_waits_and_resuming_lets_it_go(front: Sender) -> N
     assert again(message).wait == Wait.NONE
     assert message.due_at is not None
     assert message.due_at <= timezone.now()
-    assert guards.sift(claimed(message)) == [message]
+    assert pipeline.sift(claimed(message)) == [message]
 
 
 def test_pausing_a_portal_stops_all_its_accounts_and_nobody_elses(front: Sender) -> None:
@@ -164,10 +165,10 @@ def test_pausing_a_portal_stops_all_its_accounts_and_nobody_elses(front: Sender)
     mine, too, his = factories.message(front), factories.message(second), factories.message(charlie)
     assert pausing.pause_portal(front.portal) == 2
     late = factories.message(second)
-    assert guards.sift(claimed(late, his)) == [his]
+    assert pipeline.sift(claimed(late, his)) == [his]
     assert [again(one).wait for one in (mine, too, late)] == [Wait.PAUSED] * 3
     assert pausing.resume_portal(front.portal) == 3
-    assert guards.sift(claimed(again(mine), again(too), again(late))) == [mine, too, late]
+    assert pipeline.sift(claimed(again(mine), again(too), again(late))) == [mine, too, late]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -188,7 +189,7 @@ def test_what_is_sifted_while_somebody_resumes_is_not_left_behind() -> None:
     other = threading.Thread(target=resume)
     other.start()
     assert locked.wait(60)
-    assert guards.sift([message]) == []
+    assert pipeline.sift([message]) == []
     other.join(60)
     assert done.is_set()
     again(message)

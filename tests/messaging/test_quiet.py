@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from b24app.messaging import guards, pausing, quiet
+from b24app.messaging import pausing
+from b24app.messaging.guards import pipeline, quiet_hours
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Wait
 from tests import factories
@@ -18,7 +19,7 @@ HOME = ZoneInfo("Asia/Tokyo")
 
 
 def ends(number: str, now: datetime, window: tuple[time, time] = NIGHT, home: ZoneInfo = HOME) -> datetime | None:
-    return quiet.ends(number, *window, home, now)
+    return quiet_hours.ends(number, *window, home, now)
 
 
 def at(month: int, day: int, hour: int, minute: int = 0, year: int = 2026) -> datetime:
@@ -85,7 +86,7 @@ def test_a_country_that_shares_its_code_with_a_wider_one_has_its_own_clock() -> 
 
 
 def test_an_unknown_place_has_the_portals_clock() -> None:
-    assert quiet.zones_of("+88213000000") == []
+    assert quiet_hours.zones_of("+88213000000") == []
     assert ends("+88213000000", at(11, 24, 12)) == at(11, 25, 0)  # 21:00 in Tokyo
     assert ends("not a number", at(11, 24, 11)) is None
 
@@ -118,7 +119,7 @@ def news(front: Sender) -> Sender:
 def test_what_is_not_urgent_waits_for_the_end_of_the_night(news: Sender) -> None:
     end = quiet_now(news)
     message = factories.message(news, to=WASHINGTON)
-    assert guards.sift(claimed(message)) == []
+    assert pipeline.sift(claimed(message)) == []
     again(message)
     assert (message.phase, message.wait, message.due_at) == (Phase.WAITING, Wait.QUIET_HOURS, end)
     assert (message.attempts, message.first_attempt_at, message.push_at) == (0, None, None)
@@ -129,7 +130,7 @@ def test_a_message_that_expires_before_the_morning_is_looked_at_when_it_does(new
     quiet_now(news)
     soon = timezone.now() + timedelta(minutes=20)
     message = factories.message(news, to=WASHINGTON, expires_at=soon)
-    assert guards.sift(claimed(message)) == []
+    assert pipeline.sift(claimed(message)) == []
     assert again(message).due_at == soon
 
 
@@ -141,15 +142,15 @@ def test_transactional_senders_tests_and_repeats_go_at_any_hour(news: Sender) ->
     until = timezone.now() + timedelta(minutes=5)
     repeat = factories.message(news, to=WASHINGTON, attempts=1, repeat_until=until)
     going = claimed(urgent, test, repeat)
-    assert guards.sift(going) == going
+    assert pipeline.sift(going) == going
 
 
 @pytest.mark.django_db
 def test_turning_quiet_hours_off_lets_go_what_they_held(news: Sender) -> None:
     quiet_now(news)
     message = factories.message(news, to=WASHINGTON)
-    guards.sift(claimed(message))
+    pipeline.sift(claimed(message))
     news.portal.rules.delete()
     assert pausing.reconsider(news.portal) == 1
-    assert guards.sift(claimed(again(message))) == [message]
+    assert pipeline.sift(claimed(again(message))) == [message]
     assert Message.objects.get().phase == Phase.ON_WIRE

@@ -18,7 +18,8 @@ from b24app.console.life import life, no_text, source
 from b24app.console.people import People
 from b24app.console.screens.journal import hides_numbers, visible
 from b24app.journal.models import Exchange
-from b24app.messaging import enqueue, messages, stoplist
+from b24app.messaging import enqueue, messages
+from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase, Reason, Status
 
@@ -72,7 +73,7 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
 def _is_stopped(request: FramedRequest, found: Message) -> bool:
     """Is there an entry of the stop list for this visitor to look at?"""
     opted_out = request.visitor.is_admin and found.reason == Reason.OPT_OUT
-    return opted_out and stoplist.entry(request.portal, found.to) is not None
+    return opted_out and stop_list.entry(request.portal, found.to) is not None
 
 
 def _author(request: FramedRequest, found: Message) -> str:

@@ -19,8 +19,9 @@ from b24app.console import file_downloads, sheets
 from b24app.console.file_downloads import send_file
 from b24app.console.framed import FramedRequest, admin_only
 from b24app.core import sealing
-from b24app.messaging import enqueue, forgetting, stoplist
+from b24app.messaging import enqueue, forgetting
 from b24app.messaging.forgetting import Told
+from b24app.messaging.guards import stop_list
 from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import StoppedNumber
@@ -160,7 +161,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
         raise Http404
     portal = get_object_or_404(Portal, uuid=uuid.UUID(claim["portal"]), uninstalled_at=None)
     number, shape = str(claim["number"]), str(claim["shape"])
-    stopped = stoplist.entry(portal, number)
+    stopped = stop_list.entry(portal, number)
     told = forgetting.everything(portal, number)
     body = sheets.written(_rows(told, stopped)) if shape == "csv" else sheets.gathered(_json(number, told, stopped))
     return send_file(

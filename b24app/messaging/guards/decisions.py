@@ -9,14 +9,14 @@ from django.db import connection as database
 from django.db import transaction
 
 from b24app.core.deadlock import repeated_on_deadlock
-from b24app.messaging import caps
-from b24app.messaging.caps import Cap, Kind, Window
 from b24app.messaging.connections.lifecycle import SETTLED_AFTER
+from b24app.messaging.guards import limits
+from b24app.messaging.guards.limits import Cap, Kind, Window
+from b24app.messaging.guards.screening import Behind, Doubt, Fail, Hold, Sieve
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status, Wait
 from b24app.messaging.retry_policy import poll_unknown_at
-from b24app.messaging.sieve import Behind, Doubt, Fail, Hold, Sieve
 from providers.kit import registry
 
 HOLD_BEHIND = 5000
@@ -63,7 +63,7 @@ def _look_again_at_pauses(sieve: Sieve) -> None:
 
 def _count(sieve: Sieve, asked: Mapping[int, Sequence[Cap]]) -> None:
     full: dict[Window, Cap] = {}
-    for pk, refused in caps.admit(asked).items():
+    for pk, refused in limits.admit(asked).items():
         if refused.is_final:
             sieve.fates[pk] = Fail(Reason.CAPPED)
         else:
@@ -96,7 +96,7 @@ def _warn(sieve: Sieve) -> None:
         if message.pk in twins:
             window = Window(message.portal_id, Kind.DUPLICATES.value, "", hour)
             counts[window] = counts.get(window, 0) + 1
-    caps.add(counts)
+    limits.add(counts)
 
 
 WARN = """

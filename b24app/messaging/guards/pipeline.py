@@ -5,11 +5,11 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from b24app.messaging import caps, fates, quiet, stoplist
-from b24app.messaging.caps import Cap, Kind
+from b24app.messaging.guards import decisions, limits, quiet_hours, stop_list
+from b24app.messaging.guards.limits import Cap, Kind
+from b24app.messaging.guards.screening import Doubt, Fail, Fate, Hold, Sieve, View, look
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Origin, Reason, Wait
-from b24app.messaging.sieve import Doubt, Fail, Fate, Hold, Sieve, View, look
 
 
 def sift(messages: Sequence[Message]) -> list[Message]:
@@ -30,7 +30,7 @@ def sift(messages: Sequence[Message]) -> list[Message]:
     asked = {one.pk: list(_caps(one, sieve.views[one.pk], now)) for one in sieve.going if _is_first_try(one)}
     asked = {pk: found for pk, found in asked.items() if found}
     if sieve.fates or asked or any(sieve.views[one.pk].repeats for one in sieve.going):
-        fates.write(sieve, asked)
+        decisions.write(sieve, asked)
     return sieve.going
 
 
@@ -43,7 +43,7 @@ def _fate(message: Message, view: View, now: datetime) -> Fate | None:
     """What the rules say of one message by itself; caps come later, for they count what goes."""
     if view.stopped:
         # A repeat may have been sent already: `failed` would be a guess, and one more try would be against the list.
-        return Fail(Reason.OPT_OUT, stoplist.CODE) if message.repeat_until is None else Doubt()
+        return Fail(Reason.OPT_OUT, stop_list.CODE) if message.repeat_until is None else Doubt()
     if view.portal_paused or view.sender_paused:
         # A repeat is worth something only while the service knows our reference; then its outcome is unknown.
         return Hold(Wait.PAUSED, message.repeat_until)
@@ -57,16 +57,16 @@ def _quiet_until(message: Message, view: View, now: datetime) -> datetime | None
         return None
     if view.quiet_from is None or view.quiet_until is None:
         return None
-    return quiet.ends(message.to, view.quiet_from, view.quiet_until, view.home, now)
+    return quiet_hours.ends(message.to, view.quiet_from, view.quiet_until, view.home, now)
 
 
 def _caps(message: Message, view: View, now: datetime) -> Iterator[Cap]:
     portal, sender, zone = message.portal_id, message.sender_id, view.home
-    recipient = caps.recipient_key(message.to)
-    yield from caps.hourly(portal, Kind.RECIPIENT_HOUR, recipient, view.recipient_per_hour, now)
-    yield from caps.daily(portal, Kind.RECIPIENT_DAY, recipient, view.recipient_per_day, now, zone)
-    yield from caps.hourly(portal, Kind.SENDER_HOUR, sender, view.per_hour, now)
-    yield from caps.daily(portal, Kind.SENDER_DAY, sender, view.per_day, now, zone)
+    recipient = limits.recipient_key(message.to)
+    yield from limits.hourly(portal, Kind.RECIPIENT_HOUR, recipient, view.recipient_per_hour, now)
+    yield from limits.daily(portal, Kind.RECIPIENT_DAY, recipient, view.recipient_per_day, now, zone)
+    yield from limits.hourly(portal, Kind.SENDER_HOUR, sender, view.per_hour, now)
+    yield from limits.daily(portal, Kind.SENDER_DAY, sender, view.per_day, now, zone)
     if message.author_id is not None:
-        yield from caps.hourly(portal, Kind.EMPLOYEE_HOUR, message.author_id, view.employee_per_hour, now)
-    yield from caps.hourly(portal, Kind.PORTAL_HOUR, "", view.portal_per_hour, now)
+        yield from limits.hourly(portal, Kind.EMPLOYEE_HOUR, message.author_id, view.employee_per_hour, now)
+    yield from limits.hourly(portal, Kind.PORTAL_HOUR, "", view.portal_per_hour, now)
