@@ -6,8 +6,9 @@ from django.utils import timezone
 
 from b24app.console.explanations import Explained
 from b24app.console.refusals import of_portal, of_refusal
-from b24app.messaging import enqueue, senders
+from b24app.messaging import enqueue
 from b24app.messaging.models import Sender, SenderState
+from b24app.messaging.push import sender_registration
 from b24app.portals.errors import NotNow, PortalError
 
 PATIENCE = 4.0  # seconds
@@ -15,7 +16,7 @@ PATIENCE = 4.0  # seconds
 
 def save_and_register(sender: Sender) -> Explained | None:
     """Commit the sender, then ask the portal; None when the portal has it now."""
-    senders.save(sender)
+    sender_registration.save(sender)
     return register(sender)
 
 
@@ -32,10 +33,10 @@ def register(sender: Sender) -> Explained | None:
 def _ask(sender: Sender) -> None:
     """A person waits: where the portal's rate limit asks for a second or two, they go by here."""
     try:
-        senders.register(sender)
+        sender_registration.register(sender)
     except NotNow as limit:
         seconds = (limit.until - timezone.now()).total_seconds() if limit.until else PATIENCE
         if seconds >= PATIENCE:
             raise
         time.sleep(max(0.0, seconds))
-        senders.register(sender)
+        sender_registration.register(sender)

@@ -15,7 +15,7 @@ from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.notices import Notice
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.messaging.notices import detection
-from b24app.messaging.senders import WANTED
+from b24app.messaging.push.sender_registration import WANTED
 from b24app.portals.models import Portal
 
 AT_ONCE = 500

@@ -12,13 +12,10 @@ from b24app.messaging import (
     erasing,
     forgetting,
     polling,
-    push,
     retention,
     rounds,
-    senders,
     settling,
     sweep,
-    timeline,
 )
 from b24app.messaging.connections import balances
 from b24app.messaging.dead_letters import noted_task
@@ -27,6 +24,7 @@ from b24app.messaging.guards import limits
 from b24app.messaging.lanes import COME_BACK, SlowLane
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.notices import delivery
+from b24app.messaging.push import pusher, sender_registration, timeline
 from b24app.messaging.rounds import Steps
 from b24app.messaging.statistics import breakdowns, monthly
 from b24app.portals import employees, placements, tokens
@@ -81,7 +79,7 @@ def tell(portal_id: int, when: str = enqueue.When.NOW) -> None:
     """Step 4: the portal is told."""
     enqueue.heard("push", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
-        again = push.drain(portal_id) if free else timezone.now() + COME_BACK
+        again = pusher.drain(portal_id) if free else timezone.now() + COME_BACK
     if again:
         enqueue.push(portal_id, at=again)
 
@@ -94,7 +92,7 @@ def reconcile(portal_id: int, when: str = enqueue.When.NOW) -> None:
     with slow.place(("portal", portal_id)) as free, suppress(PortalError):
         if free:
             portal = Portal.objects.get(pk=portal_id)
-            senders.reconcile(portal)
+            sender_registration.reconcile(portal)
             if portal.tabs_bound_at is None:
                 placements.bind_tabs(portal)
 

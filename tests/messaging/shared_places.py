@@ -15,7 +15,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import claims, erasing, outcomes, preparing, push, reports, retention, settling, sweep, tasks
+from b24app.messaging import claims, erasing, outcomes, preparing, reports, retention, settling, sweep, tasks
 from b24app.messaging.connections import balances
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.guards import limits
@@ -28,6 +28,7 @@ from b24app.messaging.models.notices import Notice, NoticeKind
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, UncountedClimb
 from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
 from b24app.messaging.notices import delivery
+from b24app.messaging.push import pusher
 from b24app.messaging.statistics import breakdowns, monthly
 from b24app.messaging.verdicts import Verdict
 from b24app.portals.models import Portal
@@ -404,7 +405,7 @@ def acknowledged_statuses_are_written(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.STATUS,
         key=rows[alice.pk].pk,
-        work=lambda: push._acknowledge(told, [Answer(result=True)] * len(told)),
+        work=lambda: pusher._acknowledge(told, [Answer(result=True)] * len(told)),
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).pushed == Status.SENT,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.pushed <> OLD.pushed",

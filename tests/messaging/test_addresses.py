@@ -17,9 +17,10 @@ from pytest_django import Settings
 
 from b24app.core import addresses, spool
 from b24app.doors.replay import HANDLERS
-from b24app.messaging import senders, sweep
+from b24app.messaging import sweep
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status
+from b24app.messaging.push import sender_registration
 from b24app.portals import installation
 from b24app.portals.errors import InDoubt
 from b24app.portals.identity import Launch
@@ -38,8 +39,8 @@ def sender(live: Portal, connection: Connection) -> Sender:
     Portal.objects.filter(pk=live.pk).update(application_token=TOKEN)
     live.refresh_from_db()
     new = Sender(portal=live, connection=connection, names={"en": "Acme"}, signature="+12025550142")
-    senders.save(new)
-    return senders.register(new)
+    sender_registration.save(new)
+    return sender_registration.register(new)
 
 
 def path(sender: Sender) -> str:
@@ -82,7 +83,7 @@ def come_back(portal: Portal, alpha: SandboxPortal) -> Portal:
 def test_an_old_address_is_refused_once_the_portal_has_the_new_one(alpha: SandboxPortal, sender: Sender) -> None:
     old = path(sender)
     assert call(old) == 200  # and what is needed of the sender is known by heart from now on
-    senders.renew_address(sender)
+    sender_registration.renew_address(sender)
     assert alpha.senders[sender.code].handler == addresses.public(path(sender)) != addresses.public(old)
     assert [call(old), call(old, message_to="nobody"), call(path(sender))] == [403, 403, 200]
     assert Message.objects.count() == 2
@@ -94,10 +95,10 @@ def test_an_old_address_works_until_the_portal_has_the_new_one(
     old = path(sender)
     silent(alpha)
     with pytest.raises(InDoubt):
-        senders.renew_address(sender)
+        sender_registration.renew_address(sender)
     assert [call(old), call(path(sender))] == [200, 200]
     alpha.switches.method_errors = []
-    senders.reconcile(live)
+    sender_registration.reconcile(live)
     sender.refresh_from_db()
     assert [call(old), call(path(sender))] == [403, 200]
     assert Message.objects.count() == 3
@@ -106,13 +107,13 @@ def test_an_old_address_works_until_the_portal_has_the_new_one(
 def test_a_refused_new_address_leaves_the_old_one_in_service(alpha: SandboxPortal, sender: Sender) -> None:
     old = path(sender)
     alpha.switches.method_errors = [MethodError("messageservice.sender.update", "ERROR_WRONG_HANDLER_URL", "No")]
-    assert senders.renew_address(sender).state == SenderState.REFUSED
+    assert sender_registration.renew_address(sender).state == SenderState.REFUSED
     assert call(old) == 200
 
 
 def test_a_call_that_was_under_way_is_taken_for_an_hour_by_its_token(sender: Sender) -> None:
     old = path(sender)
-    senders.renew_address(sender)
+    sender_registration.renew_address(sender)
     assert call(old, {"application_token": TOKEN}) == 200
     assert call(old, {"application_token": "another"}) == 403
     assert call(old, {"application_token": "\u00e9"}) == 403
@@ -124,10 +125,10 @@ def test_a_call_that_was_under_way_is_taken_for_an_hour_by_its_token(sender: Sen
 
 def test_renaming_a_sender_keeps_its_address(sender: Sender) -> None:
     edited = Sender.objects.select_related("portal").get(pk=sender.pk)
-    senders.renew_address(sender)
+    sender_registration.renew_address(sender)
     edited.names = {"en": "Reception"}
-    senders.save(edited)  # read before the address was replaced
-    senders.register(edited)
+    sender_registration.save(edited)  # read before the address was replaced
+    sender_registration.register(edited)
     assert Sender.objects.get().generation == sender.generation == 2
 
 
@@ -141,7 +142,7 @@ def test_whoever_tells_an_older_address_last_tells_the_newer_one_too(
     alpha.switches.slow = 1.5
 
     def compare() -> None:
-        senders.reconcile(live)
+        sender_registration.reconcile(live)
         database.close()
 
     compared = threading.Thread(target=compare)
@@ -150,7 +151,7 @@ def test_whoever_tells_an_older_address_last_tells_the_newer_one_too(
         time.sleep(0.01)
     time.sleep(0.5)  # it has the portal's list and has read the sender; its update is on the way, and slow
     alpha.switches.slow = 0.0
-    senders.renew_address(sender)
+    sender_registration.renew_address(sender)
     compared.join(60)
     assert [one.method.rpartition(".")[2] for one in alpha.rest_log].count("update") == 3
     sender.refresh_from_db()
@@ -164,11 +165,11 @@ def test_all_senders_of_a_portal_get_new_addresses_at_once(
     other = Sender(portal=live, connection=connection, names={"en": "Other"})
     gone = Sender(portal=live, connection=connection, names={"en": "Gone"})
     for one in (other, gone):
-        senders.save(one)
-        senders.register(one)
-    senders.remove(gone)
-    assert senders.renew_addresses(Sender.objects.filter(portal=live)) == 2
-    senders.reconcile(live)
+        sender_registration.save(one)
+        sender_registration.register(one)
+    sender_registration.remove(gone)
+    assert sender_registration.renew_addresses(Sender.objects.filter(portal=live)) == 2
+    sender_registration.reconcile(live)
     assert list(Sender.objects.order_by("pk").values_list("generation", "oldest_generation")) == [
         (2, 2),
         (2, 2),
@@ -182,12 +183,12 @@ def test_all_senders_of_a_portal_get_new_addresses_at_once(
 
 def test_the_address_of_before_a_removal_is_refused_from_the_return_on(alpha: SandboxPortal, sender: Sender) -> None:
     old = path(sender)
-    senders.remove(sender)
+    sender_registration.remove(sender)
     assert call(old) == 200
     assert Message.objects.get().reason == Reason.SENDER_REMOVED
-    senders.save(sender)  # the portal was not asked yet
+    sender_registration.save(sender)  # the portal was not asked yet
     assert call(old) == 403
-    senders.register(sender)
+    sender_registration.register(sender)
     assert [call(old), call(old, {"application_token": TOKEN})] == [403, 403]
     assert call(urlsplit(alpha.senders[sender.code].handler).path) == 200
     assert Message.objects.exclude(reason=Reason.SENDER_REMOVED).count() == 1
@@ -212,7 +213,7 @@ def test_no_address_of_before_an_uninstallation_works_after_the_return(
     portal = come_back(live, alpha)
     assert [call(old), call(old, {"application_token": TOKEN})] == [403, 403]  # before anything was compared
     assert sweep.to_visit() == [portal.pk]  # also if nobody rings
-    senders.reconcile(portal)
+    sender_registration.reconcile(portal)
     assert call(old) == 403
     assert call(urlsplit(alpha.senders[sender.code].handler).path) == 200
     assert Message.objects.count() == 1
@@ -226,7 +227,7 @@ def test_what_waited_when_the_portal_left_is_not_sent_after_its_return(
     Message.objects.filter(pk=may_have_gone.pk).update(repeat_until=timezone.now() + timedelta(minutes=5))
     installation.uninstall(live, clean=False)
     drain(sender.connection_id)
-    senders.reconcile(come_back(live, alpha))
+    sender_registration.reconcile(come_back(live, alpha))
     sender.refresh_from_db()
     later = wish(sender, "+12025550102")
     drain(sender.connection_id)
@@ -282,7 +283,7 @@ def test_the_disk_is_replayed_by_the_same_rules(sender: Sender, settings: Settin
     settings.SPOOL_DIR = tmp_path
     spool.put("wish", kept(sender, generation=sender.generation))
     spool.put("wish", kept(sender))  # of a version that did not write down the address
-    senders.renew_address(sender)
+    sender_registration.renew_address(sender)
     assert spool.replay(HANDLERS) == 2
     assert Message.objects.count() == 1
     assert not spool.poisoned()

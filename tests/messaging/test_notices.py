@@ -7,11 +7,12 @@ import pytest
 from django.utils import timezone
 
 from b24app.core.redis import client
-from b24app.messaging import senders, sweep, tasks
+from b24app.messaging import sweep, tasks
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender
 from b24app.messaging.models.notices import Notice, NoticeRules
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.notices import delivery, detection
+from b24app.messaging.push import sender_registration
 from b24app.portals.models import Portal
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
@@ -235,7 +236,7 @@ def test_senders_that_the_portal_had_lost_are_told_with_their_count(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     alpha.state.notifications.clear()
-    assert senders.reconcile(live) == 1
+    assert sender_registration.reconcile(live) == 1
     assert sweep.to_notify() == [live.pk]
     delivery.tell(live.pk)
     words = "Senders added again because the portal had lost them: 1."
@@ -243,7 +244,7 @@ def test_senders_that_the_portal_had_lost_are_told_with_their_count(
     assert sweep.to_notify() == []
     for _ in range(2):  # lost again, twice within the hour
         alpha.state.senders.clear()
-        assert senders.reconcile(live) == 1
+        assert sender_registration.reconcile(live) == 1
         delivery.tell(live.pk)
     assert calls(alpha) == 1
     later(minutes=61)

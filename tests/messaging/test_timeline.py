@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from b24app.messaging import senders, tasks, timeline
+from b24app.messaging import tasks
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.statuses import Origin
+from b24app.messaging.push import sender_registration, timeline
 from b24app.portals.models import Portal
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
@@ -116,7 +117,7 @@ def test_a_refusal_bothers_nobody(alpha: SandboxPortal, live: Portal, front: Sen
     message.refresh_from_db()
     assert (message.status, message.phase) == ("queued", "waiting")
     alpha.switches.method_errors = []
-    assert senders.reconcile(live) == 1  # the portal is spoken to as before
+    assert sender_registration.reconcile(live) == 1  # the portal is spoken to as before
 
 
 def test_a_portal_known_to_lack_the_permission_is_not_asked(alpha: SandboxPortal, live: Portal, front: Sender) -> None:

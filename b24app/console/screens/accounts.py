@@ -15,10 +15,11 @@ from b24app.console.framed import FramedRequest, admin_only, go, show, with_toas
 from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.offers import Offer, set_up
 from b24app.console.refusals import of_portal
-from b24app.messaging import enqueue, pausing, reports, senders
+from b24app.messaging import enqueue, pausing, reports
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
 from b24app.messaging.models.statuses import Phase
+from b24app.messaging.push import sender_registration
 from b24app.portals.errors import PortalError
 from providers.kit import registry
 from providers.kit.errors import SmsError
@@ -110,7 +111,7 @@ def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     for sender in registered:
         sender.portal = request.portal
         try:
-            senders.remove(sender)
+            sender_registration.remove(sender)
         except PortalError as error:
             trouble = of_portal(error)
             enqueue.reconcile(request.portal.pk)

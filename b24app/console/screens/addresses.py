@@ -11,8 +11,9 @@ from django.views.decorators.http import require_http_methods
 from b24app.console.framed import FramedRequest, admin_only, go
 from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.refusals import of_portal, of_refusal
-from b24app.messaging import enqueue, senders
+from b24app.messaging import enqueue
 from b24app.messaging.models import Sender, SenderState
+from b24app.messaging.push import sender_registration
 from b24app.portals.errors import PortalError
 
 
@@ -21,12 +22,12 @@ from b24app.portals.errors import PortalError
 @long_post()
 def renew_one(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Ask in place, then give one sender a new address and tell the portal."""
-    found = get_object_or_404(Sender, portal=request.portal, uuid=sender, state__in=senders.WANTED)
+    found = get_object_or_404(Sender, portal=request.portal, uuid=sender, state__in=sender_registration.WANTED)
     found.portal = request.portal
     if request.method != "POST":
         return render(request, "console/senders/renew_address.html", {"sender": found})
     try:
-        senders.renew_address(found)
+        sender_registration.renew_address(found)
     except PortalError as error:
         return _later(request, error)
     if found.state == SenderState.REFUSED:
@@ -43,9 +44,9 @@ def renew_all(request: FramedRequest) -> HttpResponse:
     """Ask in place, then give every sender a new address and tell the portal."""
     if request.method != "POST":
         return render(request, "console/senders/renew_addresses.html")
-    senders.renew_addresses(Sender.objects.filter(portal=request.portal))
+    sender_registration.renew_addresses(Sender.objects.filter(portal=request.portal))
     try:
-        senders.reconcile(request.portal)
+        sender_registration.reconcile(request.portal)
     except PortalError as error:
         return _later(request, error)
     if Sender.objects.filter(portal=request.portal, state=SenderState.REFUSED).exists():

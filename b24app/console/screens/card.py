@@ -26,9 +26,10 @@ from b24app.console.life import no_text, source
 from b24app.console.screens.counting import MOST_COUNTED
 from b24app.console.screens.journal import hides_numbers
 from b24app.console.talk import Talk, talk
-from b24app.messaging import enqueue, messages, timeline
+from b24app.messaging import enqueue, messages
 from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin
+from b24app.messaging.push import timeline
 from b24app.portals.entities import Entity, Phone
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, pretty, read_e164

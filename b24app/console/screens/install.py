@@ -13,7 +13,7 @@ from b24app.console.framed import FramedRequest, admin_only, show
 from b24app.console.long_requests import LONGEST_SECONDS, hold_page
 from b24app.console.refusals import of_portal
 from b24app.core.concurrency_limit import Busy
-from b24app.messaging import senders
+from b24app.messaging.push import sender_registration
 from b24app.portals import installation, place, placements
 from b24app.portals.errors import PortalError, Refused
 from b24app.portals.models import Portal
@@ -38,7 +38,7 @@ def _bind_tabs(portal: Portal) -> None:
 
 
 def _reconcile(portal: Portal) -> None:
-    senders.reconcile(portal)
+    sender_registration.reconcile(portal)
 
 
 STEPS = (

@@ -19,10 +19,11 @@ from b24app.console.framed import FramedRequest, admin_only, go, show, with_toas
 from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.refusals import of_portal, of_refusal
 from b24app.console.screens import accounts, addresses, sender_form
-from b24app.messaging import enqueue, pausing, senders
+from b24app.messaging import enqueue, pausing
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase
+from b24app.messaging.push import sender_registration
 from b24app.portals.errors import PortalError
 from providers.kit import registry
 
@@ -108,7 +109,7 @@ def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
         return render(request, "console/senders/remove.html", {"sender": found, "used": _used(found)})
     try:
-        senders.remove(found)
+        sender_registration.remove(found)
     except PortalError as error:
         enqueue.reconcile(request.portal.pk)
         trouble, later = of_portal(error), _("It is removed as soon as the portal answers.")
@@ -159,7 +160,7 @@ def _used(sender: Sender) -> int:
 def compare(request: FramedRequest) -> HttpResponse:
     """Make the portal's list equal to ours now."""
     try:
-        added = senders.reconcile(request.portal)
+        added = sender_registration.reconcile(request.portal)
     except PortalError as error:
         trouble = of_portal(error)
         return with_toast(HttpResponse(status=204), f"{trouble.what} {trouble.todo}")

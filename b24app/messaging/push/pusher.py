@@ -13,11 +13,12 @@ from b24app.core.deadlock import repeated_on_deadlock
 from b24app.core.isolation import work_each, work_isolated
 from b24app.core.leases import let_go
 from b24app.core.times import backoff
-from b24app.messaging import dead_letters, gathering
-from b24app.messaging.gathering import BATCH
+from b24app.messaging import dead_letters
 from b24app.messaging.models import Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import FINAL, Phase, Status
+from b24app.messaging.push import batching
+from b24app.messaging.push.batching import BATCH
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, Postponed, Refused
 from b24app.portals.models import Portal
 from b24app.portals.rest import Answer, Command, batch
@@ -39,7 +40,7 @@ METHOD = "messageservice.message.status.update"
 
 def drain(portal_id: int) -> datetime | None:
     """Tell a portal what it does not know yet; answers when to come back."""
-    later = gathering.look_again_at(portal_id)
+    later = batching.look_again_at(portal_id)
     if later:
         return later
     now = timezone.now()
@@ -77,7 +78,7 @@ def _next_due(portal: Portal) -> datetime | None:
 
 def _drain(portal: Portal) -> datetime | None:
     for turn in range(BATCHES_A_VISIT):
-        later = gathering.look_again_at(portal.pk) if turn else None
+        later = batching.look_again_at(portal.pk) if turn else None
         if later:
             return later
         if not portal.may_be_called(timezone.now()) or not _holds_lease(portal):
