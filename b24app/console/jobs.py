@@ -16,7 +16,7 @@ from b24app.console.filters import Filters
 from b24app.console.paging import Place, Search
 from b24app.console.screens.journal import search
 from b24app.core import sealing
-from b24app.messaging.many import Act, Done, do, open_to
+from b24app.messaging.actions.bulk import Act, Done, do, open_to
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase
 from b24app.portals.models import Portal

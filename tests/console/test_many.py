@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from b24app.console import jobs, paging
 from b24app.core.redis import client as redis_client
-from b24app.messaging import messages
-from b24app.messaging.many import Act
+from b24app.messaging.actions import messages
+from b24app.messaging.actions.bulk import Act
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from tests import factories

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from b24app.console.filters import SOURCES
 from b24app.core import redis
-from b24app.messaging import erasing, messages, retention, tasks
+from b24app.messaging import erasing, retention, tasks
+from b24app.messaging.actions import messages
 from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.models.statistics import TOOK, DayBreakdown, Dimension, UncountedClimb
 from b24app.messaging.models.statuses import Change, Origin, Reason, Status

@@ -10,7 +10,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.messaging import pausing
+from b24app.messaging.actions import pauses
 from b24app.messaging.guards import limits, pipeline
 from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.models.guards import CapUse, Rules
@@ -155,7 +155,7 @@ def test_a_higher_cap_lets_go_what_the_old_one_held(front: Sender) -> None:
     message = factories.message(front)
     pipeline.sift(claimed(message))
     limit(front, per_hour=1)
-    assert pausing.reconsider(front.portal, front) == 1
+    assert pauses.reconsider(front.portal, front) == 1
     assert pipeline.sift(claimed(again(message))) == [message]
 
 

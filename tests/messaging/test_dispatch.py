@@ -12,7 +12,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import messages
+from b24app.messaging.actions import messages
 from b24app.messaging.board import Board
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.dispatch import Visit

@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from b24app.messaging import pausing, reports, settling
+from b24app.messaging import reports, settling
+from b24app.messaging.actions import pauses
 from b24app.messaging.guards import pipeline, stop_list
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import StoppedNumber, StopSource
@@ -149,10 +150,10 @@ def test_what_waits_behind_a_paused_message_is_held_in_one_go(front: Sender) -> 
 
 def test_a_pause_puts_off_what_waits_and_resuming_lets_it_go(front: Sender) -> None:
     message, other = factories.message(front), factories.message(factories.sender(front.connection))
-    assert pausing.pause_sender(front) == 1
+    assert pauses.pause_sender(front) == 1
     assert (again(message).wait, message.due_at) == (Wait.PAUSED, message.expires_at)
     assert again(other).wait == Wait.NONE
-    assert pausing.resume_sender(front) == 1
+    assert pauses.resume_sender(front) == 1
     assert again(message).wait == Wait.NONE
     assert message.due_at is not None
     assert message.due_at <= timezone.now()
@@ -163,24 +164,24 @@ def test_pausing_a_portal_stops_all_its_accounts_and_nobody_elses(front: Sender)
     second = factories.sender(factories.connection(front.portal))
     charlie = factories.sender(factories.connection(factories.portal("charlie")))
     mine, too, his = factories.message(front), factories.message(second), factories.message(charlie)
-    assert pausing.pause_portal(front.portal) == 2
+    assert pauses.pause_portal(front.portal) == 2
     late = factories.message(second)
     assert pipeline.sift(claimed(late, his)) == [his]
     assert [again(one).wait for one in (mine, too, late)] == [Wait.PAUSED] * 3
-    assert pausing.resume_portal(front.portal) == 3
+    assert pauses.resume_portal(front.portal) == 3
     assert pipeline.sift(claimed(again(mine), again(too), again(late))) == [mine, too, late]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_sifted_while_somebody_resumes_is_not_left_behind() -> None:
     front = factories.sender(factories.connection(factories.portal()))
-    pausing.pause_sender(front)
+    pauses.pause_sender(front)
     [message] = claimed(factories.message(front))
     locked, done = threading.Event(), threading.Event()
 
     def resume() -> None:
         with transaction.atomic():
-            pausing.resume_sender(front)
+            pauses.resume_sender(front)
             locked.set()
             assert wait_for_lock()
         done.set()

@@ -16,7 +16,8 @@ from django.utils import timezone
 import b24app
 from b24app.core.redis import client
 from b24app.doors.replay import HANDLERS
-from b24app.messaging import dead_letters, reports, retrying, settling, tasks
+from b24app.messaging import dead_letters, reports, settling, tasks
+from b24app.messaging.actions import retry_dead_letters
 from b24app.messaging.board import Board
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
@@ -161,7 +162,7 @@ def test_one_row_that_raises_stops_nobody_else(scenario: Scenario) -> None:
         place.heal()
     if place.comes_once:
         return
-    retrying.retry(place.kind)
+    retry_dead_letters.retry(place.kind)
     place.work()
     assert place.is_done(alice)
     assert not DeadLetter.objects.exists()

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.messaging import messages
+from b24app.messaging.actions import messages
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status
 from b24app.messaging.push import batching, pusher

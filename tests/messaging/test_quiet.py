@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from b24app.messaging import pausing
+from b24app.messaging.actions import pauses
 from b24app.messaging.guards import pipeline, quiet_hours
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Wait
@@ -151,6 +151,6 @@ def test_turning_quiet_hours_off_lets_go_what_they_held(news: Sender) -> None:
     message = factories.message(news, to=WASHINGTON)
     pipeline.sift(claimed(message))
     news.portal.rules.delete()
-    assert pausing.reconsider(news.portal) == 1
+    assert pauses.reconsider(news.portal) == 1
     assert pipeline.sift(claimed(again(message))) == [message]
     assert Message.objects.get().phase == Phase.ON_WIRE

@@ -15,7 +15,8 @@ from b24app.console.framed import FramedRequest, admin_only, go, show, with_toas
 from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.offers import Offer, set_up
 from b24app.console.refusals import of_portal
-from b24app.messaging import enqueue, pausing, reports
+from b24app.messaging import enqueue, reports
+from b24app.messaging.actions import pauses
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
 from b24app.messaging.models.statuses import Phase
@@ -75,7 +76,7 @@ def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     found = account_or_404(request, connection)
     if request.method != "POST":
         waiting_now = Message.objects.filter(connection=found, phase=Phase.WAITING)
-        cost = pausing.forecast(waiting_now, request.portal.zone)
+        cost = pauses.forecast(waiting_now, request.portal.zone)
         return render(request, "console/senders/pause_account.html", {"connection": found, "forecast": cost})
     waiting = lifecycle.pause(found)
     enqueue.push(request.portal.pk)

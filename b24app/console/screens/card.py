@@ -26,7 +26,8 @@ from b24app.console.life import no_text, source
 from b24app.console.screens.counting import MOST_COUNTED
 from b24app.console.screens.journal import hides_numbers
 from b24app.console.talk import Talk, talk
-from b24app.messaging import enqueue, messages
+from b24app.messaging import enqueue
+from b24app.messaging.actions import messages
 from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin
 from b24app.messaging.push import timeline

@@ -10,7 +10,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.long_requests import long_post
 from b24app.console.rule_forms import LimitsForm
-from b24app.messaging import enqueue, pausing
+from b24app.messaging import enqueue
+from b24app.messaging.actions import pauses
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.models.guards import Rules
 from b24app.portals.models import Portal
@@ -30,7 +31,7 @@ def limits(request: FramedRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         rules, _created = Rules.objects.get_or_create(portal=request.portal)
         form.save(rules)
-        if pausing.reconsider(request.portal):
+        if pauses.reconsider(request.portal):
             _ring(request.portal)
         return go(request, "settings", toast=_("The limits are saved"))
     return show(request, "console/limits.html", {"form": form})
@@ -42,9 +43,9 @@ def limits(request: FramedRequest) -> HttpResponse:
 def pause(request: FramedRequest) -> HttpResponse:
     """Say what it would cost, then stop all sending; what comes meanwhile waits."""
     if request.method != "POST":
-        cost = pausing.forecast(pausing.waiting_of(request.portal), request.portal.zone)
+        cost = pauses.forecast(pauses.waiting_of(request.portal), request.portal.zone)
         return render(request, "console/settings/pause.html", {"forecast": cost})
-    waiting = pausing.pause_portal(request.portal)
+    waiting = pauses.pause_portal(request.portal)
     enqueue.push(request.portal.pk)
     words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
     return go(request, "settings", toast=words.format(count=waiting))
@@ -55,7 +56,7 @@ def pause(request: FramedRequest) -> HttpResponse:
 @long_post()
 def resume(request: FramedRequest) -> HttpResponse:
     """Send again, first what has been waiting."""
-    waited = pausing.resume_portal(request.portal)
+    waited = pauses.resume_portal(request.portal)
     _ring(request.portal)
     words = ngettext(
         "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited

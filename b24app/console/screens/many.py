@@ -18,7 +18,7 @@ from b24app.console.jobs import BadJob, Job
 from b24app.console.long_requests import hold_page
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
-from b24app.messaging.many import Act, Done, open_to
+from b24app.messaging.actions.bulk import Act, Done, open_to
 from b24app.messaging.models import Message
 
 

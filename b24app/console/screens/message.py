@@ -18,7 +18,8 @@ from b24app.console.life import life, no_text, source
 from b24app.console.people import People
 from b24app.console.screens.journal import hides_numbers, visible
 from b24app.journal.models import Exchange
-from b24app.messaging import enqueue, messages
+from b24app.messaging import enqueue
+from b24app.messaging.actions import messages
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase, Reason, Status

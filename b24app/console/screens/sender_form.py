@@ -19,7 +19,8 @@ from b24app.console.long_requests import hold_page, long_post
 from b24app.console.offers import Offer, needs_address, set_up
 from b24app.console.registration import save_and_register
 from b24app.core.concurrency_limit import Busy
-from b24app.messaging import enqueue, pausing
+from b24app.messaging import enqueue
+from b24app.messaging.actions import pauses
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
 from providers.kit import registry
@@ -78,7 +79,7 @@ def _save(request: FramedRequest, service: type[Provider], sender: Sender, form:
     is_first_time = not sender.registered_as
     _fill(sender, form)
     trouble = save_and_register(sender)
-    if pausing.reconsider(request.portal, sender):
+    if pauses.reconsider(request.portal, sender):
         enqueue.drain(sender.connection_id)
     if trouble is None:
         if is_first_time:

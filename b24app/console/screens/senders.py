@@ -19,7 +19,8 @@ from b24app.console.framed import FramedRequest, admin_only, go, show, with_toas
 from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.refusals import of_portal, of_refusal
 from b24app.console.screens import accounts, addresses, sender_form
-from b24app.messaging import enqueue, pausing
+from b24app.messaging import enqueue
+from b24app.messaging.actions import pauses
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase
@@ -71,7 +72,7 @@ def _account(connection: Connection) -> Account:
 
 
 def _line(sender: Sender) -> Line:
-    waiting = pausing.waiting_of(sender.portal, sender).count() if sender.paused_at else 0
+    waiting = pauses.waiting_of(sender.portal, sender).count() if sender.paused_at else 0
     return Line(sender, _trouble(sender), waiting)
 
 
@@ -126,9 +127,9 @@ def pause(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Say what it would cost, then stop sending with this sender; what comes meanwhile waits."""
     found = _sender_or_404(request, sender)
     if request.method != "POST":
-        cost = pausing.forecast(pausing.waiting_of(request.portal, found), request.portal.zone)
+        cost = pauses.forecast(pauses.waiting_of(request.portal, found), request.portal.zone)
         return render(request, "console/senders/pause.html", {"sender": found, "forecast": cost})
-    waiting = pausing.pause_sender(found)
+    waiting = pauses.pause_sender(found)
     enqueue.push(request.portal.pk)
     words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
     return go(request, "senders", toast=words.format(count=waiting))
@@ -140,7 +141,7 @@ def pause(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 def resume(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Send with it again, first what has been waiting."""
     found = _sender_or_404(request, sender)
-    waited = pausing.resume_sender(found)
+    waited = pauses.resume_sender(found)
     enqueue.drain(found.connection_id)
     words = ngettext(
         "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited

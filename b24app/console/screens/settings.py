@@ -22,7 +22,7 @@ from b24app.console.notice_forms import NoticeForm
 from b24app.console.rule_forms import CAPS
 from b24app.console.screens import personal
 from b24app.console.screens.limits import rules_of
-from b24app.messaging import pausing
+from b24app.messaging.actions import pauses
 from b24app.portals.models import Portal
 
 AREAS = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
@@ -164,7 +164,7 @@ def _screen(request: FramedRequest, form: SettingsForm, notices: NoticeForm | No
         "caps": sum(getattr(rules, cap) is not None for cap in CAPS),
     }
     if rules.paused_at:
-        context["waiting"] = pausing.waiting_of(request.portal).count()
+        context["waiting"] = pauses.waiting_of(request.portal).count()
     return show(request, "console/settings.html", context)
 
 

@@ -16,7 +16,8 @@ from b24app.console.forms import MessageForm
 from b24app.console.framed import FramedRequest, admin_only, show
 from b24app.console.life import life
 from b24app.console.screens.message import exchanges_of, message_or_404
-from b24app.messaging import enqueue, messages
+from b24app.messaging import enqueue
+from b24app.messaging.actions import messages
 from b24app.messaging.models import NEWEST_FIRST, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Status
 from providers.kit import registry

@@ -13,7 +13,8 @@ from random import Random
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from b24app.messaging import messages, outcomes, reports, settling, verdicts
+from b24app.messaging import outcomes, reports, settling, verdicts
+from b24app.messaging.actions import messages
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.intake import acceptance

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import Count
 
-from b24app.messaging import retrying
+from b24app.messaging.actions import retry_dead_letters
 from b24app.messaging.models.dead_letters import DeadLetter, Kind
 
 SHOWN = 100
@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, kinds: Sequence[Kind], again: bool, **_options: Any) -> None:
         if again:
-            count = sum(retrying.retry(kind) for kind in kinds or list(Kind))
+            count = sum(retry_dead_letters.retry(kind) for kind in kinds or list(Kind))
             self.stdout.write(f"{count} are tried again; the workers take them within seconds.")
         letters = DeadLetter.objects.filter(kind__in=list(kinds or Kind))
         for row in letters.values("kind").annotate(count=Count("pk")).order_by("kind"):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from b24app.messaging import messages
+from b24app.messaging.actions import messages
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase, Status
 
