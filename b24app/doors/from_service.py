@@ -13,8 +13,9 @@ from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import addresses, spool
 from b24app.doors import bodies, brackets
-from b24app.messaging import enqueue, reports
-from b24app.messaging.report_budget import TooManyResults, TooManyWaiting
+from b24app.messaging import enqueue
+from b24app.messaging.reports import acceptance
+from b24app.messaging.reports.report_budget import TooManyResults, TooManyWaiting
 from providers.kit.contract import Answer, Call, Unreadable
 from providers.kit.errors import Forged
 
@@ -27,8 +28,8 @@ REFUSALS: Mapping[type[Exception], int] = {
     Forged: 403,
     Unreadable: 400,
     UnreadablePostError: 400,
-    reports.NoSuchConnection: 404,
-    reports.TakesNoReports: 404,
+    acceptance.NoSuchConnection: 404,
+    acceptance.TakesNoReports: 404,
     RequestDataTooBig: 413,
     TooManyResults: 413,
     TooManyWaiting: 429,
@@ -61,7 +62,7 @@ def _keep(record: Mapping[str, Any]) -> Answer:
         )
     except tuple(REFUSALS):
         raise
-    except reports.Busy:
+    except acceptance.Busy:
         spool.put("report", record, owner=record["connection"])
         return Answer()
     except Exception as error:  # noqa: BLE001 - a file that does not load or breaks: its service's word waits on disk
@@ -77,7 +78,7 @@ def take_kept(record: Mapping[str, Any]) -> None:
 
 def _take(record: Mapping[str, Any], *, replayed: bool) -> Answer:
     told = (record["connection"], record["reference"], _call(record))
-    to_settle, answer = reports.take(*told, replayed=replayed)
+    to_settle, answer = acceptance.take(*told, replayed=replayed)
     if to_settle:
         enqueue.settle()
     return answer

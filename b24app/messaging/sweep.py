@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from b24app.core.isolation import work_isolated
-from b24app.messaging import dead_letters, due_reports
+from b24app.messaging import dead_letters
 from b24app.messaging.dispatch import BOUND
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.dead_letters import Kind
@@ -16,6 +16,7 @@ from b24app.messaging.models.notices import Notice
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.messaging.notices import detection
 from b24app.messaging.push.sender_registration import WANTED
+from b24app.messaging.reports import due_queue
 from b24app.portals.models import Portal
 
 AT_ONCE = 500
@@ -39,7 +40,7 @@ def to_drain() -> Sequence[tuple[int, bool]]:
 
 def reports_are_due() -> bool:
     """Whether there are reports to apply."""
-    first = due_reports.first_due_at()
+    first = due_queue.first_due_at()
     return first is not None and first <= timezone.now()
 
 

@@ -5,18 +5,7 @@ from contextlib import suppress
 from celery import shared_task
 from django.utils import timezone
 
-from b24app.messaging import (
-    board,
-    dead_letters,
-    enqueue,
-    erasing,
-    forgetting,
-    polling,
-    retention,
-    rounds,
-    settling,
-    sweep,
-)
+from b24app.messaging import board, dead_letters, enqueue, erasing, forgetting, retention, rounds, sweep
 from b24app.messaging.connections import balances
 from b24app.messaging.dead_letters import noted_task
 from b24app.messaging.dispatch import Visit
@@ -25,6 +14,7 @@ from b24app.messaging.lanes import COME_BACK, SlowLane
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.notices import delivery
 from b24app.messaging.push import pusher, sender_registration, timeline
+from b24app.messaging.reports import applier, polling
 from b24app.messaging.rounds import Steps
 from b24app.messaging.statistics import breakdowns, monthly
 from b24app.portals import employees, placements, tokens
@@ -54,7 +44,7 @@ def left(visit: Visit) -> None:
 def settle(_all: int = 0, when: str = enqueue.When.NOW) -> None:
     """Step 3: what services reported changes the rows, and their portals want to know."""
     enqueue.heard("settle", 0, when)
-    settled = settling.settle()
+    settled = applier.settle()
     if settled.again:
         enqueue.settle(at=settled.again)
     for portal_id, at in settled.pushes.items():

@@ -17,9 +17,9 @@ from pytest_django import Settings
 from b24app.core import addresses, spool
 from b24app.doors import from_service
 from b24app.doors.replay import replay
-from b24app.messaging import report_budget, reports, settling
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Status
+from b24app.messaging.reports import acceptance, applier, report_budget
 from providers.aws import Aws
 from providers.kit import registry
 from providers.kit.errors import Forged
@@ -61,7 +61,7 @@ def test_a_signed_report_is_kept_and_answered_as_the_service_wants(message: Mess
     assert report(message) == 200
     kept = DeliveryReport.objects.get()
     assert (kept.ref, kept.status, kept.word, kept.reference) == ("SM1", "delivered", "delivered", message.reference)
-    settling.settle()
+    applier.settle()
     message.refresh_from_db()
     assert message.status == Status.DELIVERED
     assert Connection.objects.get().last_report_at is not None
@@ -103,7 +103,7 @@ def test_a_repeated_report_is_kept_once(message: Message) -> None:
 
 def test_charlies_signature_does_not_open_alices_address(message: Message) -> None:
     assert report(message, token="the-token-of-charlie") == 403
-    settling.settle()
+    applier.settle()
     message.refresh_from_db()
     assert message.status == Status.SENT
 
@@ -264,7 +264,7 @@ def test_while_two_reports_wait_for_their_services_another_waits_on_disk(
     settings.SPOOL_DIR = tmp_path
     at = urlsplit(addresses.report(online.uuid.hex)).path
     service = Aws(online.account, FakeHttp(), MemoryMemo())
-    places = [reports.hold_place(service, patient=False) for _ in range(reports.VERIFIED_ONLINE_AT_ONCE)]
+    places = [acceptance.hold_place(service, patient=False) for _ in range(acceptance.VERIFIED_ONLINE_AT_ONCE)]
     with ExitStack() as held:
         for place in places:
             held.enter_context(place)

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from b24app.messaging import settling
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.models.statuses import Status
+from b24app.messaging.reports import applier
 from b24app.messaging.smpp.process import Switchboard
 from tests import factories
 from tests.messaging.conftest import again
@@ -270,7 +270,7 @@ def test_node_smpp_reads_what_we_wrote_and_its_receipts_deliver(node: Node, long
         parts = MessagePart.objects.count() or 2
         turn_until(board, lambda: DeliveryReport.objects.count() == 2 + parts)
         turn_until(board, lambda: sum("answered" in one for one in node.said()) == 2 + parts)
-        settling.settle()
+        applier.settle()
     took = node.took()
 
     assert {again(one).status for one in messages} == {Status.DELIVERED}
@@ -289,7 +289,7 @@ def test_node_smpps_receipts_also_tell_what_was_not_delivered(node: Node) -> Non
     message = factories.message(sender, to="+12025550148")
     with switchboard() as board:
         turn_until(board, lambda: DeliveryReport.objects.count() == 1 and again(message).status == Status.SENT)
-        settling.settle()
+        applier.settle()
 
     assert (again(message).status, message.service_code) == (Status.UNDELIVERED, "UNDELIV")
     assert message.ref == "8a30"

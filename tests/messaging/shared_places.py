@@ -15,7 +15,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import claims, erasing, outcomes, preparing, reports, retention, settling, sweep, tasks
+from b24app.messaging import claims, erasing, outcomes, preparing, retention, sweep, tasks
 from b24app.messaging.connections import balances
 from b24app.messaging.dispatch import Visit
 from b24app.messaging.guards import limits
@@ -29,6 +29,7 @@ from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, Unc
 from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
 from b24app.messaging.notices import delivery
 from b24app.messaging.push import pusher
+from b24app.messaging.reports import acceptance, applier
 from b24app.messaging.statistics import breakdowns, monthly
 from b24app.messaging.verdicts import Verdict
 from b24app.portals.models import Portal
@@ -105,12 +106,12 @@ def reports_are_applied(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, ref="7")
     for message in rows.values():
         told = contract.Report(ref="7", status=contract.Status.DELIVERED, word="delivered")
-        reports.keep(message.connection_id, [told])
+        acceptance.keep(message.connection_id, [told])
     poisoned = DeliveryReport.objects.get(connection=alice.connection)
     return Place(
         kind=Kind.REPORT,
         key=poisoned.pk,
-        work=settling.settle,
+        work=applier.settle,
         is_done=lambda sender: status_of(rows[sender.pk]) == Status.DELIVERED,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.status = 'delivered'",

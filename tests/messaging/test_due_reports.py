@@ -7,9 +7,9 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.messaging import due_reports, settling
 from b24app.messaging.models import Connection, DeliveryReport, Sender
 from b24app.messaging.models.statuses import Phase, Status
+from b24app.messaging.reports import applier, due_queue
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ def report(connection: Connection, count: int, *, ago: timedelta, ref: str = "no
 def taken(most: int) -> Counter[int]:
     """How many reports of each connection a round takes."""
     with transaction.atomic():
-        return Counter(one.connection_id for one in due_reports.take(most))
+        return Counter(one.connection_id for one in due_queue.take(most))
 
 
 def test_a_flood_leaves_the_next_round_to_others_too(front: Sender) -> None:
@@ -34,7 +34,7 @@ def test_a_flood_leaves_the_next_round_to_others_too(front: Sender) -> None:
     report(front.connection, 1, ago=timedelta(0), ref="7")
 
     assert taken(500) == {attacker.pk: 250, front.connection_id: 1}
-    settling._settle_some()
+    applier._settle_some()
 
     message.refresh_from_db()
     assert message.status == Status.DELIVERED
@@ -53,16 +53,16 @@ def test_a_portal_alone_has_the_whole_round_and_its_oldest_come_first(front: Sen
     report(front.connection, 30, ago=timedelta(minutes=1), ref="new")
     report(front.connection, 30, ago=timedelta(minutes=2), ref="old")
     with transaction.atomic():
-        found = due_reports.take(40)
+        found = due_queue.take(40)
     assert Counter(one.ref for one in found) == {"old": 30, "new": 10}
     assert [one.pk for one in found] == sorted(one.pk for one in found)
 
 
 def test_what_is_not_due_is_not_taken_and_says_when_it_will_be(front: Sender) -> None:
     other = factories.connection(factories.portal("charlie"))
-    assert due_reports.first_due_at() is None
+    assert due_queue.first_due_at() is None
     report(front.connection, 1, ago=-timedelta(hours=1))
     report(other, 1, ago=-timedelta(minutes=1))
     assert taken(500) == {}
-    first = due_reports.first_due_at()
+    first = due_queue.first_due_at()
     assert first == DeliveryReport.objects.get(connection=other).due_at

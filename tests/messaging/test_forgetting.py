@@ -11,12 +11,13 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import forgetting, settling, sweep, tasks
+from b24app.messaging import forgetting, sweep, tasks
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import CapUse, StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status
+from b24app.messaging.reports import applier
 from b24app.portals.models import Portal
 from tests import factories
 from tests.factories import ALICE
@@ -162,7 +163,7 @@ def test_a_late_report_does_not_bring_the_number_back(sender: Sender, portal: Po
     to_jane(sender, status=Status.SENT, ref="r1")
     forget(portal)
     report(None, sender, ref="r1", status="delivered", due_at=timezone.now())
-    settling.settle()
+    applier.settle()
     assert Message.objects.get().status == Status.DELIVERED
     assert traces() == []
 

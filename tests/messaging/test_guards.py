@@ -9,12 +9,12 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from b24app.messaging import reports, settling
 from b24app.messaging.actions import pauses
 from b24app.messaging.guards import pipeline, stop_list
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
+from b24app.messaging.reports import acceptance, applier
 from b24app.sandbox import Sandbox
 from providers.kit import contract
 from tests import factories
@@ -87,8 +87,8 @@ def test_an_opt_out_at_the_service_puts_the_number_on_the_list(sender: Sender) -
 def test_an_opt_out_that_is_reported_later_puts_the_number_on_the_list(front: Sender) -> None:
     message = factories.message(front, status=Status.SENT, ref="SM1")
     told = contract.Report(ref="SM1", status=contract.Status.UNDELIVERED, word="undelivered", reason="opt_out")
-    reports.keep(front.connection_id, [told])
-    settling.settle()
+    acceptance.keep(front.connection_id, [told])
+    applier.settle()
     assert again(message).status == Status.UNDELIVERED
     assert list(StoppedNumber.objects.values_list("number", "source")) == [(message.to, StopSource.REPORT)]
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 import b24app
 from b24app.core.redis import client
 from b24app.doors.replay import HANDLERS
-from b24app.messaging import dead_letters, reports, settling, tasks
+from b24app.messaging import dead_letters, tasks
 from b24app.messaging.actions import retry_dead_letters
 from b24app.messaging.board import Board
 from b24app.messaging.dispatch import Visit
@@ -25,6 +25,7 @@ from b24app.messaging.models.dead_letters import DeadLetter, Kind
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.messaging.outcomes import Batch, record
+from b24app.messaging.reports import acceptance, applier
 from b24app.messaging.smpp import receipts
 from b24app.messaging.verdicts import Verdict
 from providers.demo import Demo
@@ -70,7 +71,7 @@ def again(message: Message) -> Message:
 
 def told(connection: Connection, ref: str, status: str = "delivered", **fields: object) -> DeliveryReport:
     """A report, kept as its door keeps it."""
-    reports.keep(connection.pk, [contract.Report(ref=ref, status=contract.Status(status), word=status, **fields)])  # type: ignore[arg-type]
+    acceptance.keep(connection.pk, [contract.Report(ref=ref, status=contract.Status(status), word=status, **fields)])  # type: ignore[arg-type]
     return DeliveryReport.objects.latest("pk")
 
 
@@ -81,7 +82,7 @@ def test_an_id_given_twice_is_the_message_of_its_whole_and_stops_nobody(front: S
     receipts.keep(front.connection_id, [receipt], receipts.known(front.connection_id, {"X1"}))
     told(victim.connection, "ok")
 
-    settling.settle()
+    applier.settle()
 
     assert (again(other).status, again(short).status, again(long).status) == ("delivered", "delivered", "sent")
     assert not DeliveryReport.objects.filter(due_at__isnull=False).exists()
@@ -90,7 +91,7 @@ def test_an_id_given_twice_is_the_message_of_its_whole_and_stops_nobody(front: S
 def test_of_two_messages_with_one_id_a_report_means_the_newer(front: Sender) -> None:
     older, newer = sent(front, "7"), sent(front, "7")
     told(front.connection, "7")
-    settling.settle()
+    applier.settle()
     assert (again(older).status, again(newer).status) == (Status.SENT, Status.DELIVERED)
 
 

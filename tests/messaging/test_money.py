@@ -7,11 +7,11 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.core import storable
-from b24app.messaging import reports, settling
 from b24app.messaging.models import DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, UncountedClimb
 from b24app.messaging.models.statuses import Phase, Status
+from b24app.messaging.reports import acceptance, applier
 from b24app.messaging.statistics import breakdowns, monthly
 from providers.kit import contract
 
@@ -44,7 +44,7 @@ def test_the_dearest_messages_of_a_month_add_up_everywhere(front: Sender) -> Non
         cursor.execute("ANALYZE messaging_message, messaging_deliveryreport")
 
     while DeliveryReport.objects.filter(due_at__isnull=False).exists():  # a busy machine needs more than one round
-        settling.settle()
+        applier.settle()
     breakdowns.count_climbs()
 
     total = DEAREST * MANY
@@ -65,8 +65,8 @@ def test_a_price_that_no_message_has_is_none(front: Sender) -> None:
     told = contract.Report(
         ref="0", status=contract.Status.DELIVERED, word="d", price=storable.MOST_PRICE, currency="E\0R"
     )
-    reports.keep(front.connection_id, [told])
-    settling.settle()
+    acceptance.keep(front.connection_id, [told])
+    applier.settle()
     message = Message.objects.get()
     assert (message.status, message.price, message.currency) == (Status.DELIVERED, None, "")
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
-from b24app.messaging import reports
 from b24app.messaging.connections import balances, lifecycle
 from b24app.messaging.models import Connection, DeliveryReport
+from b24app.messaging.reports import acceptance
 from b24app.portals.models import Portal
 from providers.kit import contract, registry
 from providers.kit.contract import Provider
@@ -107,7 +107,7 @@ def test_no_answer_to_a_check_breaks_its_columns(service: type[Provider]) -> Non
 def test_no_answer_to_a_look_up_breaks_its_columns(service: type[Provider]) -> None:
     connection = factories.connection(factories.portal(), service.code)
     for told in outcomes(service, "look_up"):
-        reports.keep(connection.pk, told)
+        acceptance.keep(connection.pk, told)
     assert all(one.price is None or one.price < 10**6 for one in DeliveryReport.objects.all())
 
 

@@ -11,11 +11,12 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from b24app.messaging import keeping, reports
 from b24app.messaging.intake import acceptance, batch_insert
 from b24app.messaging.intake import payload as wishes
 from b24app.messaging.models import DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Status
+from b24app.messaging.reports import acceptance as reports
+from b24app.messaging.reports import batch_insert as keeping
 from providers.kit import contract
 from tests import factories
 

@@ -15,12 +15,13 @@ from b24app.console.framed import FramedRequest, admin_only, go, show, with_toas
 from b24app.console.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.offers import Offer, set_up
 from b24app.console.refusals import of_portal
-from b24app.messaging import enqueue, reports
+from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.push import sender_registration
+from b24app.messaging.reports import acceptance
 from b24app.portals.errors import PortalError
 from providers.kit import registry
 from providers.kit.errors import SmsError
@@ -48,7 +49,7 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     if found.state == ConnectionState.BLOCKED:
         context["blocked"] = of_block(found)
     report_address = lifecycle.report_address(found) if service.report_scope == "account" else ""
-    context["strays"] = bool(report_address) and reports.has_strays(found)
+    context["strays"] = bool(report_address) and acceptance.has_strays(found)
     context |= {"steps": set_up(service.setup, report_address), "report_address": report_address}
     if data is not None and form.is_valid():
         try:

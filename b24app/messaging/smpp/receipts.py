@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db import connection as database
 
-from b24app.messaging import enqueue, reports
-from b24app.messaging.reports import NoSuchConnection
+from b24app.messaging import enqueue
+from b24app.messaging.reports import acceptance
+from b24app.messaging.reports.acceptance import NoSuchConnection
 from providers.kit.contract import Report, Status
 
 LAST_DIGITS = 7  # of a number tell enough, and are the same in national writing
@@ -74,7 +75,7 @@ def keep(connection: int, told: Sequence[Report], numbers: Mapping[str, str]) ->
     """Write receipts down, and ring for those who apply them; safe to run twice."""
     chosen = [replace(one, ref=choose(one, numbers) or one.ref) for one in told]
     with suppress(NoSuchConnection):  # it was removed meanwhile
-        reports.keep(connection, chosen)
+        acceptance.keep(connection, chosen)
     enqueue.settle()
 
 

@@ -13,13 +13,15 @@ from random import Random
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from b24app.messaging import outcomes, reports, settling, verdicts
+from b24app.messaging import outcomes, verdicts
 from b24app.messaging.actions import messages
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.intake import acceptance
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Phase
+from b24app.messaging.reports import acceptance as reports
+from b24app.messaging.reports import applier
 from b24app.messaging.statistics import breakdowns
 from b24app.operations.management.demo_plan import MODULES, Planned, plan
 from providers.demo import Demo
@@ -140,7 +142,7 @@ def _report(connection: Connection, pairs: Iterable[Pair]) -> None:
         if message.ref and (status := one.fate.reported)
     ]
     reports.keep(connection.pk, told)
-    settling.settle()
+    applier.settle()
 
 
 def _move_into_the_past(random: Random, sender: Sender) -> None:

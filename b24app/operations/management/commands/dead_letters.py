@@ -47,7 +47,7 @@ def _kind(word: str) -> Kind:
 
 
 def _told(letter: DeadLetter) -> str:
-    """`report 17 of portal 3: StopIteration at messaging/settling.py:180, 2 times, last 2026-11-30 10:40`."""
+    """`report 17 of portal 3: StopIteration at messaging/reports/applier.py:180, 2 times, last 2026-11-30 10:40`."""
     of = "" if letter.portal_id is None else f" of portal {letter.portal_id}"
     last = f"{letter.last_at:%Y-%m-%d %H:%M}"
     times = "once" if letter.tries == 1 else f"{letter.tries} times"

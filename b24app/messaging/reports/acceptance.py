@@ -11,10 +11,10 @@ from typing import Any
 from django.utils import timezone
 
 from b24app.core import storable
-from b24app.messaging import keeping
 from b24app.messaging.models import Connection, DeliveryReport
 from b24app.messaging.models.statuses import Reason
-from b24app.messaging.report_budget import budget
+from b24app.messaging.reports import batch_insert
+from b24app.messaging.reports.report_budget import budget
 from providers.kit import contract
 
 STRAYS_OF = timedelta(days=7)
@@ -45,7 +45,7 @@ def take(
     Unavailable, NoSuchConnection, TakesNoReports; TooManyResults, TooManyWaiting and Busy, but not for what is
     `replayed`: the service was told that we have it.
     """
-    account = keeping.account(uuid.UUID(connection_uuid))
+    account = batch_insert.account(uuid.UUID(connection_uuid))
     if account is None:
         raise NoSuchConnection
     if not replayed:
@@ -53,7 +53,7 @@ def take(
     try:
         told = _read(account, call, patient=replayed)
     except Exception:  # whatever it is, it is only said on fresh knowledge: the credentials may just have changed
-        fresh = keeping.read_account(account.uuid)
+        fresh = batch_insert.read_account(account.uuid)
         if fresh is None:
             raise NoSuchConnection from None
         if fresh.same_as(account):
@@ -69,7 +69,7 @@ def take(
     return to_settle, _answer(account, call)
 
 
-def _read(account: keeping.Account, call: contract.Call, *, patient: bool) -> list[contract.Report]:
+def _read(account: batch_insert.Account, call: contract.Call, *, patient: bool) -> list[contract.Report]:
     service = account.provider()
     if not service.can("read_reports"):
         raise TakesNoReports
@@ -95,7 +95,7 @@ def hold_place(service: contract.Provider, *, patient: bool) -> Iterator[None]:
         raise Busy
 
 
-def _answer(account: keeping.Account, call: contract.Call) -> contract.Answer:
+def _answer(account: batch_insert.Account, call: contract.Call) -> contract.Answer:
     try:
         return account.provider().answer(call)
     finally:
@@ -113,7 +113,7 @@ def _keep(connection_id: int, told: Iterable[contract.Report], reference: str) -
     rows = [_row(connection_id, report, ours, now) for report in told]
     if not rows:
         return ()
-    taken, to_settle = keeping.keep(rows)
+    taken, to_settle = batch_insert.keep(rows)
     if taken:
         return to_settle
     if not Connection.objects.filter(pk=connection_id).exists():

@@ -15,12 +15,13 @@ from django.utils import timezone
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
-from b24app.messaging import dead_letters, due_reports, outcomes
+from b24app.messaging import dead_letters, outcomes
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, DeliveryReport, Message, MessagePart
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.guards import StopSource
 from b24app.messaging.models.statuses import FINAL, Change, Phase, Reason, Status
+from b24app.messaging.reports import due_queue
 
 AT_ONCE = 500
 GOES_ON_FOR = 10.0  # seconds of a task; then others have their turn
@@ -83,7 +84,7 @@ def settle() -> Settled:
             break
         for portal, at in some:
             pushes[portal] = min(at, pushes.get(portal, at))
-    return Settled(due_reports.first_due_at(), pushes)
+    return Settled(due_queue.first_due_at(), pushes)
 
 
 def _settle_some() -> list[tuple[int, datetime]] | None:
@@ -108,7 +109,7 @@ def _settle_some() -> list[tuple[int, datetime]] | None:
 def _settle_due(taken: list[int]) -> list[int]:
     """Apply a batch of what is due; tells by `taken` which reports it is, also where it raises."""
     with transaction.atomic():
-        batch = due_reports.take(AT_ONCE)
+        batch = due_queue.take(AT_ONCE)
         taken[:] = [report.pk for report in batch]
         return _apply(batch)
 
@@ -116,7 +117,7 @@ def _settle_due(taken: list[int]) -> list[int]:
 @repeated_on_deadlock
 def _settle_these(ids: Sequence[int]) -> list[int]:
     with transaction.atomic():
-        return _apply(due_reports.take_again(ids))
+        return _apply(due_queue.take_again(ids))
 
 
 def _set_aside(pk: int, error: Exception) -> None:
@@ -185,7 +186,7 @@ def _look_again_later(report: DeliveryReport) -> None:
     A second look is the net for a process that was killed between writing a ref and arming what had come before it.
     """
     report.tries += 1
-    report.due_at = None if report.tries >= LOOKS else timezone.now() + due_reports.LOOK_AGAIN_AFTER
+    report.due_at = None if report.tries >= LOOKS else timezone.now() + due_queue.LOOK_AGAIN_AFTER
 
 
 def _climbs_to(message: Found, told: Status) -> Status:

@@ -9,7 +9,7 @@ from b24app.journal.recording import Recorder
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, Message
-from b24app.messaging.reports import keep
+from b24app.messaging.reports.acceptance import keep
 from b24app.messaging.retry_policy import next_poll_at
 from providers.kit import contract, registry
 from providers.kit.errors import SmsError
