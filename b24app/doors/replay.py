@@ -9,7 +9,7 @@ from django.db import connections
 
 from b24app.core import spool, stopping
 from b24app.doors import events, from_portal, from_service
-from b24app.messaging import outcomes, preparing
+from b24app.messaging.dispatch import completer, preparation
 from b24app.messaging.smpp import receipts
 from b24app.portals import tokens
 
@@ -24,8 +24,8 @@ HANDLERS: Mapping[str, spool.Handler] = {
     "event": events.take_kept,
     "unsigned": events.take_kept,
     "receipts": receipts.take_kept,
-    "verdicts": outcomes.take_kept,
-    "claim": preparing.give_back,
+    "verdicts": completer.take_kept,
+    "claim": preparation.give_back,
 }
 
 

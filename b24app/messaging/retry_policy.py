@@ -8,7 +8,7 @@ from django.utils import timezone
 from b24app.core.times import backoff
 from b24app.messaging.models import Connection, Message
 from b24app.messaging.models.statuses import Phase, Reason, Wait
-from b24app.messaging.verdicts import Kind, Verdict
+from b24app.messaging.send_results import Kind, Verdict
 from providers.kit.contract import Provider, Reports
 
 POLL_AFTER = (5, 15, 60, 300, 1800, 7200, 21_600, 86_400)  # seconds after acceptance, one step a time

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from b24app.core.isolation import work_isolated
 from b24app.messaging import dead_letters
-from b24app.messaging.dispatch import BOUND
+from b24app.messaging.dispatch.lease_queries import BOUND
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.erasures import Erasure

@@ -5,10 +5,11 @@ from contextlib import suppress
 from celery import shared_task
 from django.utils import timezone
 
-from b24app.messaging import board, dead_letters, enqueue, erasing, forgetting, retention, rounds, sweep
+from b24app.messaging import dead_letters, enqueue, erasing, forgetting, retention, rounds, sweep
 from b24app.messaging.connections import balances
 from b24app.messaging.dead_letters import noted_task
-from b24app.messaging.dispatch import Visit
+from b24app.messaging.dispatch import dispatcher
+from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.guards import limits
 from b24app.messaging.lanes import COME_BACK, SlowLane
 from b24app.messaging.models.dead_letters import Kind
@@ -29,7 +30,7 @@ def drain(connection_id: int, when: str = enqueue.When.NOW) -> None:
     """Step 2: what is due on a connection goes to its service."""
     if when != enqueue.When.NOW:  # that one is forgotten when the board lets go
         enqueue.heard("drain", connection_id, when)
-    board.ring(connection_id)
+    dispatcher.ring(connection_id)
 
 
 def left(visit: Visit) -> None:

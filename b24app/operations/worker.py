@@ -17,7 +17,7 @@ from b24app.core import stopping
 from b24app.core.garbage import rarely_collect
 from b24app.doors import replay
 from b24app.messaging import enqueue, tasks
-from b24app.messaging.board import Board
+from b24app.messaging.dispatch.dispatcher import Board
 from b24app.operations.starting import check_can_start
 
 log = structlog.get_logger(__name__)

@@ -16,8 +16,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core.redis import client
-from b24app.messaging.board import Board
-from b24app.messaging.dispatch import Visit
+from b24app.messaging.dispatch.dispatcher import Board
+from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.intake import acceptance
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.guards import Rules

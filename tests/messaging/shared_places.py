@@ -15,11 +15,12 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import claims, erasing, outcomes, preparing, retention, sweep, tasks
+from b24app.messaging import erasing, retention, sweep, tasks
 from b24app.messaging.connections import balances
-from b24app.messaging.dispatch import Visit
+from b24app.messaging.dispatch import claims, completer, preparation
+from b24app.messaging.dispatch.lease_queries import Visit
+from b24app.messaging.dispatch.leases import Holding
 from b24app.messaging.guards import limits
-from b24app.messaging.holding import Holding
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.erasures import Erasure
@@ -30,8 +31,8 @@ from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
 from b24app.messaging.notices import delivery
 from b24app.messaging.push import pusher
 from b24app.messaging.reports import acceptance, applier
+from b24app.messaging.send_results import Verdict
 from b24app.messaging.statistics import breakdowns, monthly
-from b24app.messaging.verdicts import Verdict
 from b24app.portals.models import Portal
 from b24app.portals.rest import Answer
 from providers.demo import Demo
@@ -122,13 +123,13 @@ def reports_are_applied(alice: Sender, charlie: Sender) -> Place:
 def verdicts_are_written(alice: Sender, charlie: Sender) -> Place:
     rows = on_wire(alice, charlie)
     batches = [
-        outcomes.Batch(one.connection, Demo, [Verdict.of(one, contract.Accepted(ref=f"r{one.pk}"), [])])
+        completer.Batch(one.connection, Demo, [Verdict.of(one, contract.Accepted(ref=f"r{one.pk}"), [])])
         for one in rows.values()
     ]
     return Place(
         kind=Kind.VERDICT,
         key=rows[alice.pk].pk,
-        work=lambda: outcomes.record_apart(batches),
+        work=lambda: completer.record_apart(batches),
         is_done=lambda sender: status_of(rows[sender.pk]) == Status.SENT,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.status = 'sent'",
@@ -452,7 +453,7 @@ def wants(holding: Holding) -> list[claims.Want]:
 
 
 def prepare(holding: Holding) -> Callable[[], object]:
-    return lambda: preparing.prepare(
+    return lambda: preparation.prepare(
         holding.drains, holding.holder, wants(holding), timezone.now() + claims.MESSAGE_LEASE
     )
 
@@ -514,7 +515,7 @@ def doubtful_claims_are_given_back(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.ACCOUNT,
         key=alice.connection_id,
-        work=lambda: preparing.give_back(doubt),
+        work=lambda: preparation.give_back(doubt),
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).phase == Phase.WAITING,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk}",

@@ -19,12 +19,13 @@ from pytest_django import Settings
 from b24app.core import spool
 from b24app.core.sealing import unseal
 from b24app.doors import replay
-from b24app.messaging import board as board_module
-from b24app.messaging import outcomes, sending
-from b24app.messaging.board import Board
+from b24app.messaging.dispatch import completer
+from b24app.messaging.dispatch import dispatcher as board_module
+from b24app.messaging.dispatch import drain as sending
+from b24app.messaging.dispatch.dispatcher import Board
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status
-from b24app.messaging.verdicts import Verdict
+from b24app.messaging.send_results import Verdict
 from b24app.sandbox import Sandbox
 from providers.kit.contract import Accepted
 from providers.twilio import Twilio
@@ -154,7 +155,7 @@ def test_asked_to_stop_without_a_database_it_leaves_its_verdicts_on_disk(
     message.refresh_from_db()
     assert message.phase == Phase.ON_WIRE
     [kept] = spool.waiting()
-    outcomes.take_kept(json.loads(unseal(kept.read_bytes())))
+    completer.take_kept(json.loads(unseal(kept.read_bytes())))
     message.refresh_from_db()
     assert (message.status, message.ref) == (Status.SENT, sms.sms.entries()[0]["sid"])
 
@@ -195,7 +196,7 @@ def test_a_verdict_that_cannot_be_written_costs_no_other(sms: Sandbox, sender: S
         message.refresh_from_db()
         verdict = Verdict.of(message, Accepted(ref=f"SM{message.pk}"), [])
         verdicts.append(replace(verdict, price=str(price)) if price else verdict)
-    outcomes.record_apart([outcomes.Batch(sender.connection, Twilio, verdicts)])
+    completer.record_apart([completer.Batch(sender.connection, Twilio, verdicts)])
     assert are_sent(well)
     odd.refresh_from_db()
     assert odd.phase == Phase.ON_WIRE  # and unknown when its lease has run out

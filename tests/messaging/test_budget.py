@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from b24app.messaging import budget
-from b24app.messaging.board import Board
+from b24app.messaging.dispatch import budget
+from b24app.messaging.dispatch.dispatcher import Board
+from b24app.messaging.dispatch.drain import Drain, host_of
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.statuses import Status
-from b24app.messaging.sending import Drain, host_of
 from b24app.portals.models import Portal
 from b24app.sandbox import Sandbox
 from providers.http import OwnGateway

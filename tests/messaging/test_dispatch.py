@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from b24app.journal.models import Exchange
 from b24app.messaging.actions import messages
-from b24app.messaging.board import Board
 from b24app.messaging.connections import lifecycle
-from b24app.messaging.dispatch import Visit
+from b24app.messaging.dispatch.completer import Batch, record
+from b24app.messaging.dispatch.dispatcher import Board
+from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.models import Connection, DayTally, Message, Sender
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
-from b24app.messaging.outcomes import Batch, record
-from b24app.messaging.verdicts import Verdict
+from b24app.messaging.send_results import Verdict
 from b24app.sandbox import Sandbox
 from providers.kit import errors
 from providers.kit.contract import Accepted, Account

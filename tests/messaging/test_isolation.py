@@ -18,16 +18,16 @@ from b24app.core.redis import client
 from b24app.doors.replay import HANDLERS
 from b24app.messaging import dead_letters, tasks
 from b24app.messaging.actions import retry_dead_letters
-from b24app.messaging.board import Board
-from b24app.messaging.dispatch import Visit
+from b24app.messaging.dispatch.completer import Batch, record
+from b24app.messaging.dispatch.dispatcher import Board
+from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.models.dead_letters import DeadLetter, Kind
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.statuses import Phase, Status
-from b24app.messaging.outcomes import Batch, record
 from b24app.messaging.reports import acceptance, applier
+from b24app.messaging.send_results import Verdict
 from b24app.messaging.smpp import receipts
-from b24app.messaging.verdicts import Verdict
 from providers.demo import Demo
 from providers.kit import contract
 from providers.kit.contract import Accepted

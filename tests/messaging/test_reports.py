@@ -7,11 +7,11 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from b24app.messaging.dispatch.completer import Batch, record
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.models.statuses import Phase, Reason, Status
-from b24app.messaging.outcomes import Batch, record
 from b24app.messaging.reports import acceptance, applier, polling
-from b24app.messaging.verdicts import Verdict
+from b24app.messaging.send_results import Verdict
 from b24app.portals.models import Portal
 from b24app.sandbox import Sandbox
 from providers.kit import contract, errors

@@ -18,7 +18,7 @@ from b24app.doors import replay
 from b24app.journal.models import Exchange
 from b24app.messaging import sweep
 from b24app.messaging.connections import lifecycle
-from b24app.messaging.dispatch import BOUND
+from b24app.messaging.dispatch.lease_queries import BOUND
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
@@ -465,7 +465,7 @@ def test_without_accounts_it_idles(db: None) -> None:
 def test_asked_to_stop_it_writes_down_what_has_not_answered_and_unbinds(
     smsc: Smsc, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("b24app.messaging.board.GIVE_UP", 0.3)
+    monkeypatch.setattr("b24app.messaging.dispatch.dispatcher.GIVE_UP", 0.3)
     silent, waiting = factories.message(sender), factories.message(sender, due_at=None, phase=Phase.UNKNOWN)
     smsc.answers = lambda _: None
     with running() as board:

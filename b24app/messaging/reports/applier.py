@@ -15,7 +15,8 @@ from django.utils import timezone
 from b24app.core.deadlock import repeated_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
-from b24app.messaging import dead_letters, outcomes
+from b24app.messaging import dead_letters
+from b24app.messaging.dispatch import completer
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, DeliveryReport, Message, MessagePart
 from b24app.messaging.models.dead_letters import Kind
@@ -148,7 +149,7 @@ def _apply(batch: Sequence[DeliveryReport]) -> list[int]:
     Message.objects.advance(changes)
     stop_list.learn_from((one.pk for one in changes if one.reason == Reason.OPT_OUT), StopSource.REPORT)
     _understand(batch)
-    outcomes.rearm_early(named)
+    completer.rearm_early(named)
     return [change.pk for change in changes]
 
 

@@ -15,13 +15,14 @@ from django.utils import timezone
 
 from b24app.core.outage import AWAY
 from b24app.core.redis import client
-from b24app.messaging import dead_letters, recovery
-from b24app.messaging.dispatch import BOUND, Visit
-from b24app.messaging.holding import Holding
+from b24app.messaging import dead_letters
+from b24app.messaging.dispatch import recovery
+from b24app.messaging.dispatch.drain import Drain
+from b24app.messaging.dispatch.lease_queries import BOUND, Visit
+from b24app.messaging.dispatch.leases import Holding
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import Phase
-from b24app.messaging.sending import Drain
 from b24app.messaging.smpp import files
 from b24app.messaging.smpp.allowance import Allowance
 from b24app.messaging.smpp.flights import BoundDrain

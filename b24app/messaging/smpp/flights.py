@@ -7,12 +7,12 @@ from typing import Any
 
 import structlog
 
-from b24app.messaging import sending
+from b24app.messaging.dispatch import drain
+from b24app.messaging.dispatch.drain import Drain
 from b24app.messaging.models import Connection, Message, Sender
-from b24app.messaging.sending import Drain
+from b24app.messaging.send_results import Verdict
 from b24app.messaging.smpp.allowance import Allowance
 from b24app.messaging.smpp.session import LONGEST_ID, Dialled, News, Session
-from b24app.messaging.verdicts import Verdict
 from providers.kit.contract import Accepted, Sms
 from providers.kit.errors import SmsError, Throttled, Uncertain, Unreachable
 from providers.kit.http import MAX_KEPT, Exchange, Http
@@ -51,7 +51,7 @@ class BoundDrain(Drain):
     @property
     def hangs(self) -> bool:
         """As long as parts of a long text are answered, it does not."""
-        return super().hangs and time.monotonic() - self.session.heard_at > sending.HANGS_AFTER
+        return super().hangs and time.monotonic() - self.session.heard_at > drain.HANGS_AFTER
 
     def learn(self) -> None:
         """That the service wants nothing now is no reason to unbind: receipts may come."""

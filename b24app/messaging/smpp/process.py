@@ -9,17 +9,18 @@ from django.utils import timezone
 
 from b24app.core.outage import AWAY
 from b24app.journal import recording
-from b24app.messaging import accounts, dead_letters, holding
-from b24app.messaging.board import POLL, Board
+from b24app.messaging import dead_letters
+from b24app.messaging.dispatch import account_health, leases
+from b24app.messaging.dispatch.dispatcher import POLL, Board
+from b24app.messaging.dispatch.drain import Landing
 from b24app.messaging.models import Connection
 from b24app.messaging.models.dead_letters import Kind as DeadLetterKind
-from b24app.messaging.sending import Landing
+from b24app.messaging.send_results import KINDS, Kind, Verdict
 from b24app.messaging.smpp import files
 from b24app.messaging.smpp.binds import Binds, nobody
 from b24app.messaging.smpp.flights import BoundDrain
 from b24app.messaging.smpp.receiving import Receiving
 from b24app.messaging.smpp.session import Bound, News, Session, Unbound, Untaken
-from b24app.messaging.verdicts import KINDS, Kind, Verdict
 from providers.kit.errors import AccountBlocked, SmsError
 
 IDLE_POLL = 0.2  # seconds between looks for new messages while there were none
@@ -60,7 +61,7 @@ class Switchboard(Board):
         base = super()._patience()
         if time.monotonic() < self.away_until or base == 0.0:
             return base
-        busy = any(time.monotonic() - drain.touched_at < holding.LINGER for drain in self.drains.values())
+        busy = any(time.monotonic() - drain.touched_at < leases.LINGER for drain in self.drains.values())
         return POLL if busy else IDLE_POLL if self.drains or self.receiving.has_parked else base
 
     def _take(self, heard: int | Landing | News) -> None:
@@ -105,7 +106,7 @@ class Switchboard(Board):
                 recording.insert(rows)
             drain.in_trouble = True
             drain.closed = drain.closed or isinstance(news.error, AccountBlocked)
-            accounts.judge([(connection, [_verdict_on_account(news.error)])])
+            account_health.judge([(connection, [_verdict_on_account(news.error)])])
 
     def _drain_of(self, session: Session) -> BoundDrain | None:
         mine = (drain for drain in self.drains.values() if isinstance(drain, BoundDrain))

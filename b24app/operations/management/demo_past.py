@@ -13,10 +13,11 @@ from random import Random
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from b24app.messaging import outcomes, verdicts
+from b24app.messaging import send_results
 from b24app.messaging.actions import messages
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
+from b24app.messaging.dispatch import completer
 from b24app.messaging.intake import acceptance
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Phase
@@ -87,11 +88,11 @@ def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> N
     Message.objects.bulk_update([message for _one, message in due], ["phase", "attempts", "first_attempt_at"])
     http = lifecycle.http_for(Demo, {}, lambda _exchange: None)
     service = Demo({}, http, SharedMemo(connection.uuid.hex))
-    outcomes.record([outcomes.Batch(connection, Demo, [_verdict(random, service, message) for _one, message in due])])
+    completer.record([completer.Batch(connection, Demo, [_verdict(random, service, message) for _one, message in due])])
     http.close()
 
 
-def _verdict(random: Random, service: contract.Provider, message: Message) -> verdicts.Verdict:
+def _verdict(random: Random, service: contract.Provider, message: Message) -> send_results.Verdict:
     said: contract.Accepted | errors.SmsError
     try:
         receipt = service.send(contract.Sms(to=message.to, text=message.text, reference=message.reference.hex))
@@ -99,7 +100,7 @@ def _verdict(random: Random, service: contract.Provider, message: Message) -> ve
         said = replace(receipt, ref=f"{random.getrandbits(128):032x}", price=price, currency=currency)
     except errors.SmsError as error:
         said = error
-    return verdicts.Verdict.of(message, said, _exchanges(random, message, said))
+    return send_results.Verdict.of(message, said, _exchanges(random, message, said))
 
 
 def _exchanges(random: Random, message: Message, said: contract.Accepted | errors.SmsError) -> list[Exchange]:

@@ -8,8 +8,8 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Container, Mapping
 
-from b24app.messaging.claims import Want
-from b24app.messaging.sending import Drain
+from b24app.messaging.dispatch.claims import Want
+from b24app.messaging.dispatch.drain import Drain
 
 FLIGHTS, FLIGHTS_OF_HOST = 192, 144
 SLOW_FLIGHTS, SLOW_FLIGHTS_OF_PORTAL, SLOW_FLIGHTS_OF_HOST = 64, 8, 16

@@ -10,7 +10,7 @@ from django.utils import timezone
 from b24app.core.times import backoff
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection
-from b24app.messaging.verdicts import Kind, Verdict
+from b24app.messaging.send_results import Kind, Verdict
 
 BREAKER_AFTER = 3
 SLOW_AFTER = 10_000  # milliseconds

@@ -17,13 +17,14 @@ from django.utils import timezone
 
 from b24app.core import spool, stopping
 from b24app.core.outage import AWAY
-from b24app.messaging import budget, claims, enqueue, outcomes, preparing
-from b24app.messaging.dispatch import Visit
-from b24app.messaging.holding import LINGER, Holding
+from b24app.messaging import enqueue
+from b24app.messaging.dispatch import budget, claims, completer, preparation
+from b24app.messaging.dispatch.completer import Batch
+from b24app.messaging.dispatch.drain import Drain, Landing
+from b24app.messaging.dispatch.lease_queries import Visit
+from b24app.messaging.dispatch.leases import LINGER, Holding
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.outcomes import Batch
-from b24app.messaging.sending import Drain, Landing
-from b24app.messaging.verdicts import Verdict
+from b24app.messaging.send_results import Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -157,7 +158,7 @@ class Board:
             Batch(landings[0].drain.connection, landings[0].drain.service, [one.verdict for one in landings])
             for landings in self.landed.values()
         ]
-        if outcomes.record_apart(batches):
+        if completer.record_apart(batches):
             enqueue.settle()
         for landings in self.landed.values():
             landings[0].drain.learn()
@@ -166,7 +167,7 @@ class Board:
     def _give_back(self) -> None:
         """Let wait again what was claimed and never sent: the database went away, or not all flights could begin."""
         while self.doubts:
-            preparing.give_back(self.doubts[0])
+            preparation.give_back(self.doubts[0])
             del self.doubts[0]
 
     # -- flying ----------------------------------------------------------------------------------------------------
@@ -178,7 +179,7 @@ class Board:
         lease = timezone.now() + claims.MESSAGE_LEASE
         doubt: dict[str, object] = {"connections": [want.connection for want in wants], "lease": lease.isoformat()}
         self.doubts.append(doubt)
-        messages = preparing.prepare(self.drains, self.held.holder, wants, lease)
+        messages = preparation.prepare(self.drains, self.held.holder, wants, lease)
         # Whatever happens from here on, those that have not begun their flight are given back, and no others.
         doubt["messages"] = waiting = [message.pk for message in reversed(messages)]
         for message in messages:

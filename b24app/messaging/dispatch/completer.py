@@ -15,14 +15,15 @@ from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
 from b24app.journal import recording
 from b24app.journal.models import Exchange as ExchangeRow
-from b24app.messaging import accounts, dead_letters
+from b24app.messaging import dead_letters
+from b24app.messaging.dispatch import account_health
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, Message, MessagePart
 from b24app.messaging.models.dead_letters import Kind as Letter
 from b24app.messaging.models.guards import StopSource
 from b24app.messaging.models.statuses import Change, Reason, Status
 from b24app.messaging.retry_policy import first_poll_at, next_step
-from b24app.messaging.verdicts import Kind, Verdict
+from b24app.messaging.send_results import Kind, Verdict
 from providers.kit import registry
 from providers.kit.contract import Provider
 
@@ -58,7 +59,7 @@ def record(batches: Sequence[Batch]) -> set[int]:
             _judge(batch.connection, batch.service, verdict, outcome)
             outcome.exchanges += _exchanges(batch.connection, verdict)
     _write(outcome)
-    accounts.judge((batch.connection, batch.verdicts) for batch in batches)
+    account_health.judge((batch.connection, batch.verdicts) for batch in batches)
     return _reported_early(batches)
 
 

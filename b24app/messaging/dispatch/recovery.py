@@ -7,8 +7,8 @@ import structlog
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from b24app.messaging.claims import bury
 from b24app.messaging.connections import lifecycle
+from b24app.messaging.dispatch.claims import bury
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status, Wait
 from b24app.messaging.retry_policy import poll_unknown_at, repeatable_until

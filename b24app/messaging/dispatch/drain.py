@@ -12,9 +12,9 @@ from django.utils import timezone
 from b24app.core import addresses
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
+from b24app.messaging.dispatch.rate_limit import Pace
 from b24app.messaging.models import Connection, Message, Sender
-from b24app.messaging.pace import Pace
-from b24app.messaging.verdicts import Kind, Verdict
+from b24app.messaging.send_results import Kind, Verdict
 from providers.kit import errors
 from providers.kit.contract import Accepted, Provider, Scope, Sms
 from providers.kit.fields import Host, Url

@@ -9,11 +9,12 @@ import structlog
 
 from b24app.core.isolation import work_each, work_isolated
 from b24app.core.outage import AWAY
-from b24app.messaging import dead_letters, dispatch, enqueue, recovery
-from b24app.messaging.dispatch import Visit
+from b24app.messaging import dead_letters, enqueue
+from b24app.messaging.dispatch import lease_queries, recovery
+from b24app.messaging.dispatch.drain import Drain
+from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import Kind
-from b24app.messaging.sending import Drain
 from providers.kit.contract import Provider
 from providers.kit.http import Http
 
@@ -46,7 +47,7 @@ class Holding:
         if not self.drains:
             return
         mine = set(_flat(work_isolated(sorted(self.drains), self._renew, _set_aside)))
-        fresh = dispatch.load(mine)
+        fresh = lease_queries.load(mine)
         for pk, drain in self.drains.items():
             known = fresh.get(pk)
             if (
@@ -80,17 +81,17 @@ class Holding:
         new = rung - self.drains.keys()
         if new:
             taken = _flat(work_isolated(sorted(new), self._acquire, _set_aside))
-            lost, known = set(recovery.lost(taken)), dispatch.load(taken)
+            lost, known = set(recovery.lost(taken)), lease_queries.load(taken)
             for pk in taken:
                 self._open_safely(pk, known.get(pk), lost=pk in lost)
         for pk in rung & self.drains.keys():
             self.drains[pk].touched_at = time.monotonic()
 
     def _acquire(self, ids: Sequence[int]) -> list[int]:
-        return dispatch.acquire(self.holder, ids, binds=self.binds)
+        return lease_queries.acquire(self.holder, ids, binds=self.binds)
 
     def _renew(self, ids: Sequence[int]) -> list[int]:
-        return dispatch.renew(self.holder, ids)
+        return lease_queries.renew(self.holder, ids)
 
     def _recover(self, pk: int) -> None:
         recovery.recover(self.drains[pk].connection, self.drains[pk].service)
@@ -110,7 +111,7 @@ class Holding:
         left = connection is None or connection.portal.uninstalled_at is not None
         service = None if connection is None or left else recovery.service_of(connection)
         if connection is None or service is None:
-            dispatch.let_go(self.holder, {pk: connection.paced_until if connection else None})
+            lease_queries.let_go(self.holder, {pk: connection.paced_until if connection else None})
             if not left:
                 self._leave([pk])
             return
@@ -149,10 +150,10 @@ class Holding:
 
     def _give_back(self, ids: Sequence[int], paced: Mapping[int, datetime | None]) -> None:
         """A lease that cannot be given back runs out by itself."""
-        work_isolated(ids, lambda some: dispatch.let_go(self.holder, {pk: paced[pk] for pk in some}), _set_aside)
+        work_isolated(ids, lambda some: lease_queries.let_go(self.holder, {pk: paced[pk] for pk in some}), _set_aside)
 
     def _leave(self, ids: Sequence[int]) -> None:
-        visits = {visit.connection: visit for visit in dispatch.look_ahead(ids)}
+        visits = {visit.connection: visit for visit in lease_queries.look_ahead(ids)}
         for pk in ids:
             self.leave(visits.get(pk, Visit(pk)))
 

@@ -15,13 +15,15 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.core.isolation import work_apart, work_isolated
-from b24app.messaging import claims, dead_letters, sending
-from b24app.messaging.claims import Want
+from b24app.messaging import dead_letters
+from b24app.messaging.dispatch import claims
+from b24app.messaging.dispatch import drain as sending
+from b24app.messaging.dispatch.claims import Want
+from b24app.messaging.dispatch.drain import Drain
 from b24app.messaging.guards import pipeline
 from b24app.messaging.models import Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import Phase
-from b24app.messaging.sending import Drain
 
 Drains = Mapping[int, Drain]
 
