@@ -5,7 +5,7 @@ from contextlib import suppress
 from celery import shared_task
 from django.utils import timezone
 
-from b24app.messaging import dead_letters, enqueue, erasing, forgetting, retention, rounds, sweep
+from b24app.messaging import dead_letters, enqueue, rounds, sweep
 from b24app.messaging.connections import balances
 from b24app.messaging.dead_letters import noted_task
 from b24app.messaging.dispatch import dispatcher
@@ -14,6 +14,7 @@ from b24app.messaging.guards import limits
 from b24app.messaging.lanes import COME_BACK, SlowLane
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.notices import delivery
+from b24app.messaging.privacy import number_erasure, portal_erasure, retention
 from b24app.messaging.push import pusher, sender_registration, timeline
 from b24app.messaging.reports import applier, polling
 from b24app.messaging.rounds import Steps
@@ -124,7 +125,7 @@ def names(portal_id: int, user_ids: list[int]) -> None:
 def erase(erasure_id: int, when: str = enqueue.When.NOW) -> None:
     """A number is forgotten, a piece at a time."""
     enqueue.heard("erase", erasure_id, when)
-    again = forgetting.forget(erasure_id)
+    again = number_erasure.forget(erasure_id)
     if again:
         enqueue.erase(erasure_id, at=again)
 
@@ -186,7 +187,7 @@ SWEEP: Steps = {
 CARE: Steps = {
     "to_reconcile": _ring_to_reconcile,
     "keep_tokens_alive": _keep_tokens_alive,
-    "erase_portals": erasing.erase_due,
+    "erase_portals": portal_erasure.erase_due,
     "sum_up_months": monthly.sum_up,
     "prune": retention.prune,
     "forget_caps": limits.forget_old,

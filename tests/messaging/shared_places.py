@@ -15,7 +15,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import erasing, retention, sweep, tasks
+from b24app.messaging import sweep, tasks
 from b24app.messaging.connections import balances
 from b24app.messaging.dispatch import claims, completer, preparation
 from b24app.messaging.dispatch.lease_queries import Visit
@@ -29,6 +29,7 @@ from b24app.messaging.models.notices import Notice, NoticeKind
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, UncountedClimb
 from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
 from b24app.messaging.notices import delivery
+from b24app.messaging.privacy import portal_erasure, retention
 from b24app.messaging.push import pusher
 from b24app.messaging.reports import acceptance, applier
 from b24app.messaging.send_results import Verdict
@@ -243,7 +244,7 @@ def portals_that_left_are_erased(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.LEAVING,
         key=alice.portal_id,
-        work=erasing.erase_due,
+        work=portal_erasure.erase_due,
         is_done=lambda sender: not Portal.objects.filter(pk=sender.portal_id).exists(),
         table="messaging_sender",
         condition=f"OLD.id = {alice.pk}",

@@ -9,10 +9,11 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from b24app.core import redis
-from b24app.messaging import erasing, tasks
+from b24app.messaging import tasks
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown
 from b24app.messaging.models.statuses import Change, Reason, Status
+from b24app.messaging.privacy import portal_erasure
 from b24app.messaging.statistics import backfill, breakdowns, monthly
 from b24app.messaging.statistics.breakdowns import COUNTS
 from b24app.portals.models import Portal
@@ -128,7 +129,7 @@ def test_a_portal_is_erased_with_its_months_and_nobody_else_s(front: Sender) -> 
     monthly.sum_up()
     Portal.objects.filter(pk=front.portal_id).update(uninstalled_at=timezone.now(), erase_at=timezone.now())
     for _ in range(3):
-        erasing.erase_due()
+        portal_erasure.erase_due()
     assert {row.portal_id for row in MonthBreakdown.objects.all()} == {other.portal_id}
 
 

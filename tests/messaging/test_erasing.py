@@ -4,9 +4,9 @@ import pytest
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import erasing
 from b24app.messaging.models import Connection, DayTally, Message, Sender
 from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber, StopSource
+from b24app.messaging.privacy import portal_erasure
 from b24app.portals.models import Employee, Portal
 from tests.messaging.conftest import a_portal, drain, wish
 
@@ -27,7 +27,7 @@ def test_everything_of_the_portal_goes(left: Portal) -> None:
     CapUse.objects.create(portal=left, kind="recipient_hour", key="+12025550147", since=timezone.now(), used=1)
     Employee.objects.create(portal=left, user_id=1, name="Alice Adams", asked_at=timezone.now())
     for _ in range(3):
-        erasing.erase_due()
+        portal_erasure.erase_due()
     for model in (Portal, Connection, Sender, Message, DayTally, Exchange, StoppedNumber, Rules, CapUse, Employee):
         assert not model.objects.exists(), model
 
@@ -37,7 +37,7 @@ def test_another_portal_keeps_everything(left: Portal) -> None:
     StoppedNumber.objects.create(portal=charlie, number="+12025550147", source=StopSource.HAND)
     Exchange.objects.create(portal_id=charlie.pk, at=timezone.now(), peer="bitrix24", method="POST", host="h", path="/")
     for _ in range(3):
-        erasing.erase_due()
+        portal_erasure.erase_due()
     assert list(Portal.objects.all()) == [charlie]
     assert Exchange.objects.count() == 1
     assert StoppedNumber.objects.count() == 1
@@ -51,11 +51,11 @@ def test_a_stopped_number_outlives_the_messages_to_it(left: Portal) -> None:
 
 def test_a_portal_that_came_back_is_left_alone(left: Portal) -> None:
     Portal.objects.update(uninstalled_at=None)
-    erasing.erase_due()
+    portal_erasure.erase_due()
     assert Message.objects.count() == 1
 
 
 def test_without_the_tick_nothing_is_forgotten(left: Portal) -> None:
     Portal.objects.update(erase_at=None)
-    erasing.erase_due()
+    portal_erasure.erase_due()
     assert Message.objects.count() == 1

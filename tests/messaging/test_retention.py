@@ -11,9 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.journal.models import Exchange
-from b24app.messaging import retention
 from b24app.messaging.models import DayTally, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.models.statuses import Status
+from b24app.messaging.privacy import retention
 from b24app.portals.models import Portal
 from tests import factories
 

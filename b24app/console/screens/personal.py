@@ -19,12 +19,13 @@ from b24app.console import file_downloads, sheets
 from b24app.console.file_downloads import send_file
 from b24app.console.framed import FramedRequest, admin_only
 from b24app.core import sealing
-from b24app.messaging import enqueue, forgetting
-from b24app.messaging.forgetting import Told
+from b24app.messaging import enqueue
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import StoppedNumber
+from b24app.messaging.privacy import number_erasure
+from b24app.messaging.privacy.number_erasure import Told
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, read_e164
 
@@ -86,7 +87,7 @@ def look(request: FramedRequest) -> HttpResponse:
     context: dict[str, object] = {"person": form}
     if form.is_valid():
         number = form.cleaned_data["number"]
-        context |= {"number": number, "known": forgetting.known(request.portal, number)}
+        context |= {"number": number, "known": number_erasure.known(request.portal, number)}
     return render(request, "console/settings/person.html", context)
 
 
@@ -100,7 +101,7 @@ def erase(request: FramedRequest) -> HttpResponse:
         return render(request, "console/settings/person.html", {"person": number})
     e164 = number.cleaned_data["number"]
     if form.is_bound and form.is_valid():
-        erasure = forgetting.order(
+        erasure = number_erasure.order(
             request.portal,
             e164,
             request.visitor.user_id,
@@ -109,7 +110,7 @@ def erase(request: FramedRequest) -> HttpResponse:
         )
         enqueue.erase(erasure.pk)
         return render(request, "console/settings/ordered.html", {"erasure": erasure, "person": PersonForm()})
-    context = {"form": form, "number": e164, "known": forgetting.known(request.portal, e164)}
+    context = {"form": form, "number": e164, "known": number_erasure.known(request.portal, e164)}
     return retarget(render(request, "console/settings/erase.html", context), "#ask-erase")
 
 
@@ -162,7 +163,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     portal = get_object_or_404(Portal, uuid=uuid.UUID(claim["portal"]), uninstalled_at=None)
     number, shape = str(claim["number"]), str(claim["shape"])
     stopped = stop_list.entry(portal, number)
-    told = forgetting.everything(portal, number)
+    told = number_erasure.everything(portal, number)
     body = sheets.written(_rows(told, stopped)) if shape == "csv" else sheets.gathered(_json(number, told, stopped))
     return send_file(
         request,

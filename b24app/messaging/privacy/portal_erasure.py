@@ -6,11 +6,12 @@ from django.utils import timezone
 
 from b24app.core.isolation import work_each
 from b24app.journal import pruning
-from b24app.messaging import dead_letters, retention
+from b24app.messaging import dead_letters
 from b24app.messaging.models import NEWEST_FIRST, Connection, DayTally, Message, Sender
 from b24app.messaging.models.dead_letters import DeadLetter, Kind
 from b24app.messaging.models.guards import CapUse, StoppedNumber
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, SetAsideClimb, UncountedClimb
+from b24app.messaging.privacy import retention
 from b24app.portals.models import Portal
 
 AT_ONCE = 2000
