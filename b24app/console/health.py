@@ -15,7 +15,7 @@ from b24app.messaging.guards import limits
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.dimensions import NO_FAILURE
 from b24app.messaging.models.statuses import FINAL, Phase, Status
-from b24app.messaging.smpp import files
+from b24app.messaging.smpp import bind_limit
 from b24app.portals.models import Portal
 
 ENOUGH = 20  # from so many messages on a rate means something
@@ -201,7 +201,7 @@ def _trouble(sender: Sender) -> str:
     connection = sender.connection
     if sender.state == SenderState.REFUSED:
         return sender.error_words
-    if connection.sends and connection.error_code == files.NO_ROOM:  # our own words, and not a service's
+    if connection.sends and connection.error_code == bind_limit.NO_ROOM:  # our own words, and not a service's
         return gettext(connection.error_words)
     return connection.error_words if connection.state == ConnectionState.BLOCKED or _is_latest(connection) else ""
 

@@ -10,7 +10,7 @@ from b24app.console.framed import address
 from b24app.console.health import Rate, figures, of_senders
 from b24app.messaging.models import ConnectionState, DayTally, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status
-from b24app.messaging.smpp import files
+from b24app.messaging.smpp import bind_limit
 from b24app.portals.models import Portal, Suspension
 from tests import factories
 from tests.factories import BOB
@@ -221,7 +221,7 @@ def test_fourteen_days_are_pictured_with_their_table(portal: Portal) -> None:
 
 
 def test_an_account_for_which_there_is_no_room_says_so_on_its_sender(portal: Portal) -> None:
-    words = {"error_code": files.NO_ROOM, "error_words": files.NO_ROOM_WORDS}
+    words = {"error_code": bind_limit.NO_ROOM, "error_words": bind_limit.NO_ROOM_WORDS}
     now = timezone.now()  # it sent a moment ago, from a process that has ended
     factories.sender(factories.connection(portal, "smpp", error_at=now, last_accepted_at=now, **words))
     assert "All SMPP connections of this installation are in use. Contact Sendline support." in home(portal)

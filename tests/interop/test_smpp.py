@@ -23,7 +23,7 @@ from pytest_django import Settings
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.models.statuses import Status
 from b24app.messaging.reports import applier
-from b24app.messaging.smpp.process import Switchboard
+from b24app.messaging.smpp.smpp_dispatcher import Switchboard
 from tests import factories
 from tests.messaging.conftest import again
 

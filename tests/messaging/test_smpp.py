@@ -23,8 +23,8 @@ from b24app.messaging.models import Connection, ConnectionState, DeliveryReport,
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.messaging.reports import applier
-from b24app.messaging.smpp import flights, receipts, receiving, session
-from b24app.messaging.smpp.process import Switchboard
+from b24app.messaging.smpp import receipt_queue, receipts, session, smpp_drain
+from b24app.messaging.smpp.smpp_dispatcher import Switchboard
 from providers.kit import registry
 from providers.kit.contract import Account, Report
 from providers.kit.contract import Status as Word
@@ -41,9 +41,9 @@ RECEIPT = "id:{} sub:001 dlvrd:001 submit date:2611250300 done date:2611250301 s
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(flights, "PAUSES", (0.05, 0.05))
-    monkeypatch.setattr("b24app.messaging.smpp.binds.LOOK_EVERY", 0.05)
-    monkeypatch.setattr(receiving, "PARKED_FOR", 0.4)
+    monkeypatch.setattr(smpp_drain, "PAUSES", (0.05, 0.05))
+    monkeypatch.setattr("b24app.messaging.smpp.bind_leases.LOOK_EVERY", 0.05)
+    monkeypatch.setattr(receipt_queue, "PARKED_FOR", 0.4)
 
 
 @pytest.fixture
@@ -396,7 +396,9 @@ def an_account_of(sender: Sender, smsc: Smsc) -> Connection:
 
 
 def who_is_bound(board: Switchboard) -> set[int]:
-    return {pk for pk, drain in board.drains.items() if isinstance(drain, flights.BoundDrain) and drain.session.bound}
+    return {
+        pk for pk, drain in board.drains.items() if isinstance(drain, smpp_drain.BoundDrain) and drain.session.bound
+    }
 
 
 def test_where_files_are_short_the_first_account_of_each_portal_comes_first(smsc: Smsc, sender: Sender) -> None:
@@ -428,7 +430,7 @@ def test_a_portal_with_many_accounts_gives_way_to_one_that_has_none_bound(smsc: 
 def test_who_waits_for_files_is_told_and_told_no_more_once_bound(
     smsc: Smsc, sender: Sender, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("b24app.messaging.smpp.binds.LASTS", 0.0)
+    monkeypatch.setattr("b24app.messaging.smpp.bind_leases.LASTS", 0.0)
     waiting = an_account_of(sender, smsc)
     with running() as board:
         board.binds.most = 1
@@ -685,7 +687,7 @@ def test_receipts_beyond_what_may_be_parked_are_asked_for_again(smsc: Smsc, send
         turn_until(board, lambda: len(smsc.answers_to(told)) == 400)
     statuses = list(smsc.answers_to(told).values())
     assert set(statuses) == {0, 0x64}
-    assert DeliveryReport.objects.count() == statuses.count(0) >= receiving.PARKED_AT_MOST
+    assert DeliveryReport.objects.count() == statuses.count(0) >= receipt_queue.PARKED_AT_MOST
 
 
 def test_of_many_that_come_at_once_all_known_ones_are_written_down(smsc: Smsc, sender: Sender) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from b24app.core.times import backoff
-from b24app.messaging.smpp.allowance import Allowance
+from b24app.messaging.smpp.rate_allowance import Allowance
 from providers.kit.contract import Report
 from providers.kit.errors import AccountBlocked, Rejected, SmsError, Uncertain, Unreachable
 from providers.kit.http import Exchange

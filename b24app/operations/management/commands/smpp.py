@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand
 from b24app.core import stopping
 from b24app.core.garbage import rarely_collect
 from b24app.doors import replay
-from b24app.messaging.smpp import files
-from b24app.messaging.smpp.process import Switchboard
+from b24app.messaging.smpp import bind_limit
+from b24app.messaging.smpp.smpp_dispatcher import Switchboard
 from b24app.operations.starting import check_can_start
 
 GONE_AFTER = 18.0  # seconds
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         check_can_start()
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # for all threads; this one waits for them below
         rarely_collect()
-        files.raise_limit()
+        bind_limit.raise_limit()
         replay.keep_replaying()
         board = stopping.start_essential(Switchboard().run, name="board")
         log.info("smpp_ready", pid=os.getpid())  # from here on a signal ends it well

@@ -23,10 +23,10 @@ from b24app.messaging.dispatch.leases import Holding
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import Phase
-from b24app.messaging.smpp import files
-from b24app.messaging.smpp.allowance import Allowance
-from b24app.messaging.smpp.flights import BoundDrain
+from b24app.messaging.smpp import bind_limit
+from b24app.messaging.smpp.rate_allowance import Allowance
 from b24app.messaging.smpp.session import News
+from b24app.messaging.smpp.smpp_drain import BoundDrain
 from providers.kit.contract import Provider
 from providers.kit.http import Http
 from providers.smpp import Smpp
@@ -64,7 +64,7 @@ class Binds(Holding):
         self.allowances: WeakValueDictionary[int, Allowance] = WeakValueDictionary()
         self.look_at = 0.0
         self.living = 1
-        self.most = files.most_binds()
+        self.most = bind_limit.most_binds()
         self.waits_since: dict[int, float] = {}  # accounts for which there are no files, by the monotonic clock
         self.say_at = 0.0
 
@@ -173,8 +173,8 @@ class Binds(Holding):
         if lasting:
             moment = timezone.now()
             rows = Connection.objects.filter(pk__in=lasting).exclude(lease_until__gt=moment)  # nobody has it meanwhile
-            rows = rows.exclude(error_code=files.NO_ROOM)
-            rows.update(error_code=files.NO_ROOM, error_words=files.NO_ROOM_WORDS, error_at=moment)
+            rows = rows.exclude(error_code=bind_limit.NO_ROOM)
+            rows.update(error_code=bind_limit.NO_ROOM, error_words=bind_limit.NO_ROOM_WORDS, error_at=moment)
 
     def _count_living(self) -> int:
         """The processes that share; without Redis, as many as there were."""

@@ -11,7 +11,7 @@ from b24app.messaging.dispatch import drain
 from b24app.messaging.dispatch.drain import Drain
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.send_results import Verdict
-from b24app.messaging.smpp.allowance import Allowance
+from b24app.messaging.smpp.rate_allowance import Allowance
 from b24app.messaging.smpp.session import LONGEST_ID, Dialled, News, Session
 from providers.kit.contract import Accepted, Sms
 from providers.kit.errors import SmsError, Throttled, Uncertain, Unreachable

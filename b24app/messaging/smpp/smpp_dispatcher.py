@@ -16,11 +16,11 @@ from b24app.messaging.dispatch.drain import Landing
 from b24app.messaging.models import Connection
 from b24app.messaging.models.dead_letters import Kind as DeadLetterKind
 from b24app.messaging.send_results import KINDS, Kind, Verdict
-from b24app.messaging.smpp import files
-from b24app.messaging.smpp.binds import Binds, nobody
-from b24app.messaging.smpp.flights import BoundDrain
-from b24app.messaging.smpp.receiving import Receiving
+from b24app.messaging.smpp import bind_limit
+from b24app.messaging.smpp.bind_leases import Binds, nobody
+from b24app.messaging.smpp.receipt_queue import Receiving
 from b24app.messaging.smpp.session import Bound, News, Session, Unbound, Untaken
+from b24app.messaging.smpp.smpp_drain import BoundDrain
 from providers.kit.errors import AccountBlocked, SmsError
 
 IDLE_POLL = 0.2  # seconds between looks for new messages while there were none
@@ -138,6 +138,6 @@ def _note_bound(drain: BoundDrain, *, trusted: bool) -> None:
     if trusted and breaker is not None and breaker > now:
         row.filter(breaker_until__gt=now).update(breaker_until=now)
         drain.connection.breaker_until = now
-    if drain.in_trouble or drain.connection.error_code == files.NO_ROOM:
+    if drain.in_trouble or drain.connection.error_code == bind_limit.NO_ROOM:
         row.update(error_code="", error_words="", error_at=None)
         drain.in_trouble = False
