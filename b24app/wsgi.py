@@ -54,5 +54,5 @@ policy = Policy(
     in_turn=_doors.PATHS,
     on_too_long=import_module("b24app.doors.from_portal").count_too_long,
     on_start=_look_after_spool,
-    exit_code=import_module("b24app.core.stopping").exit_code,
+    exit_code=import_module("b24app.core.shutdown").exit_code,
 )

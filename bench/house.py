@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
-from b24app.core import addresses
+from b24app.core import signed_urls
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.portals.models import Portal, PortalToken
 from bench.lab import Lab, procfile
@@ -36,7 +36,7 @@ class Tenant:
 
 def caller(sender: Sender) -> Caller:
     """The portal's calls to a sender's handler."""
-    address = addresses.handler(sender.uuid.hex, sender.generation)
+    address = signed_urls.handler(sender.uuid.hex, sender.generation)
     return Caller.of(address, sender.code, sender.portal.member_id, sender.portal.application_token)
 
 

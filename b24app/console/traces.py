@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from b24app.console.life import life
-from b24app.core import addresses
+from b24app.core import signed_urls
 from b24app.journal.models import Exchange
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.portals.models import PortalToken
@@ -190,8 +190,8 @@ def _secrets(message: Message) -> list[str]:
         secret = tuple(str(value) for value in account.values())
     values = {*secret, *(str(value) for value in account.values() if len(str(value)) >= SHORTEST_VALUE)}
     key, reference = message.connection.uuid.hex, message.reference.hex
-    values |= {addresses.sign("report", key, one) for one in ("-", reference)}
-    values |= {addresses.sign("handler", sender.uuid.hex, str(sender.generation)), portal.application_token}
+    values |= {signed_urls.sign("report", key, one) for one in ("-", reference)}
+    values |= {signed_urls.sign("handler", sender.uuid.hex, str(sender.generation)), portal.application_token}
     for token in PortalToken.objects.filter(portal=portal):
         values |= {token.access, token.refresh}
     return sorted(values - {""})

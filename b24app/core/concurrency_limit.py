@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from b24app.core.remembered import Remembered
+from b24app.core.ttl_cache import Remembered
 
 SLOW_FOR = 60.0  # seconds
 MOST_REMEMBERED = 10_000

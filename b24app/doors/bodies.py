@@ -5,7 +5,7 @@ import re
 from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest
 
-from b24app.core import addresses
+from b24app.core import signed_urls
 from b24app.server.policy import LONGEST_BODY
 
 LONGEST_CALL = 1024 * 1024  # a text keeps 20,000 characters, and stands in a call twice: 180 KB each at the worst
@@ -31,7 +31,7 @@ def handler_of(path: str) -> str | None:
 
 def _ours(path: str) -> re.Match[str] | None:
     found = _OURS.fullmatch(path)
-    if found and addresses.is_ours(found["mac"], _KINDS[found["door"]][0], found["first"], found["second"]):
+    if found and signed_urls.is_ours(found["mac"], _KINDS[found["door"]][0], found["first"], found["second"]):
         return found
     return None
 

@@ -12,7 +12,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from b24app.core import addresses, spool
+from b24app.core import signed_urls, spool
 from b24app.doors import bodies, brackets
 from b24app.messaging import enqueue
 from b24app.portals import exchanges, installation
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 @csrf_exempt
 def event(request: HttpRequest, portal: str, generation: int, mac: str) -> HttpResponse:
     """An event of the portal with this uuid (hex): 200, or 403, 405, 413, 400 for what cannot be one."""
-    if not addresses.is_ours(mac, "events", portal, str(generation)):
+    if not signed_urls.is_ours(mac, "events", portal, str(generation)):
         return HttpResponse(status=403)
     if request.method != "POST":
         return HttpResponse(status=405)

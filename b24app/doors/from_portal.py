@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
-from b24app.core import addresses, spool, storable
+from b24app.core import sanitize, signed_urls, spool
 from b24app.doors import bodies, brackets
 from b24app.messaging import enqueue
 from b24app.messaging.intake import acceptance
@@ -35,7 +35,7 @@ AUTH = {**AUTHOR, "application_token": 400, "member_id": 100}
 @csrf_exempt
 def handler(request: HttpRequest, sender: str, generation: int, mac: str) -> HttpResponse:
     """200 once the wish is safe, in the database or on this node's disk; 403, 413 and 400 for what is not a wish."""
-    if not addresses.is_ours(mac, "handler", sender, str(generation)):
+    if not signed_urls.is_ours(mac, "handler", sender, str(generation)):
         return HttpResponse(status=403)
     if request.method != "POST":
         return HttpResponse(status=405)
@@ -160,7 +160,7 @@ def _bounded(value: Any, depth: int) -> Any:
 
 def _text(value: Any, longest: int) -> str:
     """A text that our columns and the disk can hold; empty for what is no text or number."""
-    return storable.text(str(value)[:longest]) if isinstance(value, str | int | float) else ""
+    return sanitize.text(str(value)[:longest]) if isinstance(value, str | int | float) else ""
 
 
 def count_too_long(path: str) -> None:

@@ -11,7 +11,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from b24app.core import addresses, spool
+from b24app.core import signed_urls, spool
 from b24app.doors import bodies, brackets
 from b24app.messaging import enqueue
 from b24app.messaging.reports import acceptance
@@ -44,7 +44,7 @@ def report(request: HttpRequest, connection: str, reference: str, mac: str) -> H
 
     429 while too many reports of the portal wait to be applied: services come again.
     """
-    if not addresses.is_ours(mac, "report", connection, reference):
+    if not signed_urls.is_ours(mac, "report", connection, reference):
         return HttpResponse(status=403)
     try:
         answer = _keep(_record(request, connection, reference))
@@ -91,7 +91,7 @@ def _record(request: HttpRequest, connection: str, reference: str) -> dict[str, 
         "connection": connection,
         "reference": reference,
         "method": request.method,
-        "url": addresses.public(request.get_full_path()),
+        "url": signed_urls.public(request.get_full_path()),
         "query": request.META.get("QUERY_STRING", ""),
         "headers": dict(list(request.headers.items())[:KEPT_HEADERS]),
         "body": base64.b64encode(body).decode(),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import structlog
 from django.db import connections
 
-from b24app.core import spool, stopping
+from b24app.core import shutdown, spool
 from b24app.doors import events, from_portal, from_service
 from b24app.messaging.dispatch import completer, preparation
 from b24app.messaging.smpp import receipts
@@ -48,13 +48,13 @@ def keep_replaying() -> None:
     """Start the process's replaying thread, unless it runs; what was set aside before is tried once more."""
     with _starting:
         if _process.pid != os.getpid():
-            stopping.start_essential(_forever, name="spool-replay", daemon=True)
+            shutdown.start_essential(_forever, name="spool-replay", daemon=True)
             _process.pid = os.getpid()
 
 
 def _forever() -> None:
     tried_again = False
-    while not stopping.wait(EVERY):
+    while not shutdown.wait(EVERY):
         try:
             if not tried_again:
                 spool.try_again()

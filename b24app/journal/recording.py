@@ -9,8 +9,8 @@ from django.db import DatabaseError
 from django.db import connection as database
 from structlog import get_logger
 
-from b24app.core import storable
-from b24app.core.statement import written
+from b24app.core import sanitize
+from b24app.core.raw_sql import written
 from b24app.journal.models import Exchange as Row
 
 log = get_logger(__name__)
@@ -59,12 +59,12 @@ def row(
         peer=peer,
         method=spoken.method,
         host=spoken.host[:255],
-        path=storable.text(spoken.path)[:500],
+        path=sanitize.text(spoken.path)[:500],
         status=spoken.status,
         ms=spoken.ms,
-        request=storable.text(spoken.request),
-        response=storable.text(spoken.response),
-        error=storable.text(spoken.error)[:300],
+        request=sanitize.text(spoken.request),
+        response=sanitize.text(spoken.response),
+        error=sanitize.text(spoken.error)[:300],
     )
 
 

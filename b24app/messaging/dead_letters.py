@@ -16,8 +16,8 @@ import structlog
 from django.db import connection as database
 from django.utils import timezone
 
+from b24app.core.backoff import backoff
 from b24app.core.outage import AWAY
-from b24app.core.times import backoff
 from b24app.messaging.models.dead_letters import DeadLetter, Kind
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from b24app.core.times import backoff
+from b24app.core.backoff import backoff
 from b24app.messaging.models import Connection, Message
 from b24app.messaging.models.statuses import Phase, Reason, Wait
 from b24app.messaging.send_results import Kind, Verdict

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from django.utils import timezone
 
-from b24app.core import storable
+from b24app.core import sanitize
 from b24app.messaging.models import Message
 from providers.kit import errors
 from providers.kit.contract import Accepted
@@ -72,20 +72,20 @@ class Verdict:
             "exchanges": tuple(exchanges),
         }
         if isinstance(said, Accepted):
-            price = storable.price(said.price)
+            price = sanitize.price(said.price)
             return cls(
                 kind=Kind.ACCEPTED,
-                ref=storable.text(said.ref)[:128],
-                refs=tuple(storable.text(ref)[:128] for ref in said.refs[: storable.MOST_PARTS]),
-                parts=storable.parts(said.parts),
+                ref=sanitize.text(said.ref)[:128],
+                refs=tuple(sanitize.text(ref)[:128] for ref in said.refs[: sanitize.MOST_PARTS]),
+                parts=sanitize.parts(said.parts),
                 price="" if price is None else str(price),
-                currency=storable.currency(said.currency),
+                currency=sanitize.currency(said.currency),
                 **common,
             )
         kind = next((kind for error, kind in KINDS.items() if isinstance(said, error)), Kind.UNCERTAIN)
-        words, code = storable.text(said.words), storable.text(said.code)
-        after = storable.seconds(said.after, LONGEST_PAUSE)
-        reason = storable.text(said.reason)[:20]
+        words, code = sanitize.text(said.words), sanitize.text(said.code)
+        after = sanitize.seconds(said.after, LONGEST_PAUSE)
+        reason = sanitize.text(said.reason)[:20]
         return cls(kind=kind, reason=reason, code=code, words=words, after=after, **common)
 
     @classmethod

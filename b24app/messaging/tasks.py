@@ -5,19 +5,19 @@ from contextlib import suppress
 from celery import shared_task
 from django.utils import timezone
 
-from b24app.messaging import dead_letters, enqueue, rounds, sweep
+from b24app.core.bulkhead import COME_BACK, SlowLane
+from b24app.messaging import dead_letters, enqueue, isolated_steps, sweep
 from b24app.messaging.connections import balances
 from b24app.messaging.dead_letters import noted_task
 from b24app.messaging.dispatch import dispatcher
 from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.guards import limits
-from b24app.messaging.lanes import COME_BACK, SlowLane
+from b24app.messaging.isolated_steps import Steps
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.notices import delivery
 from b24app.messaging.privacy import number_erasure, portal_erasure, retention
 from b24app.messaging.push import pusher, sender_registration, timeline
 from b24app.messaging.reports import applier, polling
-from b24app.messaging.rounds import Steps
 from b24app.messaging.statistics import breakdowns, monthly
 from b24app.portals import employees, placements, tokens
 from b24app.portals.errors import PortalError
@@ -200,10 +200,10 @@ CARE: Steps = {
 def look_round() -> None:
     """Every ten seconds: ring for everything the rows show is due. Losing all of Redis costs one round."""
     if enqueue.begin_sweep():
-        rounds.run(SWEEP)
+        isolated_steps.run(SWEEP)
 
 
 @shared_task(name="b24app.messaging.tasks.care")
 def care() -> None:
     """Every few minutes: visit portals that were not looked at for long, keep tokens alive, forget and prune."""
-    rounds.run(CARE)
+    isolated_steps.run(CARE)

@@ -13,8 +13,8 @@ from celery.signals import worker_shutdown, worker_shutting_down
 from django.db import connections
 
 from b24app.celery import app
-from b24app.core import stopping
-from b24app.core.garbage import rarely_collect
+from b24app.core import shutdown
+from b24app.core.gc_tuning import rarely_collect
 from b24app.doors import replay
 from b24app.messaging import enqueue, tasks
 from b24app.messaging.dispatch.dispatcher import Board
@@ -45,7 +45,7 @@ class Threads(bootsteps.StartStopStep):
         check_can_start()
         rarely_collect()
         replay.keep_replaying()
-        self.board = stopping.start_essential(Board(tasks.left).run, name="board")
+        self.board = shutdown.start_essential(Board(tasks.left).run, name="board")
         threading.Thread(target=_sweep_when_nobody_does, name="sweep-when-nobody-does", daemon=True).start()
 
     def stop(self, parent: Any) -> None:
@@ -53,7 +53,7 @@ class Threads(bootsteps.StartStopStep):
         end()
         if self.board is not None:
             self.board.join()
-        parent.exitcode = parent.exitcode or stopping.exit_code()
+        parent.exitcode = parent.exitcode or shutdown.exit_code()
 
     def terminate(self, parent: Any) -> None:
         """As asked to in a hurry: no other way is safe."""
@@ -67,13 +67,13 @@ app.steps["worker"].add(Threads)
 @worker_shutdown.connect
 def end(**_: Any) -> None:
     """Asked to stop, or ended by itself: a worker that cannot hear its queue must not live on without ears."""
-    if not stopping.asked():
-        stopping.ask()
-        stopping.exit_after(GONE_AFTER)
+    if not shutdown.asked():
+        shutdown.ask()
+        shutdown.exit_after(GONE_AFTER)
 
 
 def _sweep_when_nobody_does() -> None:
-    while not stopping.wait(LOOK_EVERY):
+    while not shutdown.wait(LOOK_EVERY):
         try:
             if enqueue.seconds_since_sweep() > NOBODY_SWEEPS:
                 tasks.look_round()

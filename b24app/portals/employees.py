@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from b24app.core import storable
+from b24app.core import sanitize
 from b24app.portals import rest, scopes
 from b24app.portals.answers import mapping
 from b24app.portals.errors import InDoubt, Refused
@@ -74,7 +74,7 @@ def _ask(portal: Portal, ids: Sequence[int]) -> dict[int, str]:
 def _name(person: Mapping[str, Any]) -> str:
     """First and last name in the order of most portals, without anything that would break a line."""
     words = " ".join(str(person[field]) for field in ("NAME", "LAST_NAME") if person.get(field))
-    return " ".join(storable.text(words).split())[:LONGEST]
+    return " ".join(sanitize.text(words).split())[:LONGEST]
 
 
 def _remember(portal: Portal, called: Mapping[int, str], at: datetime, *, fields: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.core import addresses
+from b24app.core import signed_urls
 from b24app.portals import exchanges, identity, reactions, rest
 from b24app.portals.answers import mapping
 from b24app.portals.errors import Busy, NoToken, PortalError, PortalGone, Refused
@@ -114,7 +114,7 @@ def bind_events(portal: Portal) -> list[str]:
 
     Answers the names of those that were refused (tried again by the next call); raises what `rest.batch` raises.
     """
-    handler = addresses.events(portal.uuid.hex, portal.generation)
+    handler = signed_urls.events(portal.uuid.hex, portal.generation)
     commands = [rest.Command("event.bind", {"EVENT": event, "HANDLER": handler}) for event in EVENTS]
     answers = dict(zip(EVENTS, rest.batch(portal, commands), strict=True))
     refused = [event for event, answer in answers.items() if not _is_bound(answer.error)]

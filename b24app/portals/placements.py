@@ -3,7 +3,7 @@
 import structlog
 from django.utils import timezone
 
-from b24app.core import addresses
+from b24app.core import signed_urls
 from b24app.portals import reactions, rest, scopes
 from b24app.portals.entities import TABS
 from b24app.portals.models import Portal
@@ -40,7 +40,7 @@ def bind_tabs(portal: Portal) -> list[str]:
 def _wording(place: str) -> dict[str, object]:
     return {
         "PLACEMENT": place,
-        "HANDLER": addresses.public("/card/"),
+        "HANDLER": signed_urls.public("/card/"),
         "TITLE": TITLE,
         "LANG_ALL": {language: {"TITLE": TITLE} for language in LANGUAGES},
     }

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core import signing
 from django.utils.translation import gettext as _
 
-from b24app.core import addresses
+from b24app.core import signed_urls
 from b24app.portals import bitrix, exchanges, identity, reactions
 from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer
 from b24app.portals.errors import InDoubt, NotOurs
@@ -26,7 +26,7 @@ def authorize_url(portal: Portal) -> str:
         "client_id": settings.B24_CLIENT_ID,
         "response_type": "code",
         "state": signing.dumps([portal.uuid.hex, portal.reconnect_nonce], salt=SALT),
-        "redirect_uri": addresses.public(CALLBACK),
+        "redirect_uri": signed_urls.public(CALLBACK),
     }
     return f"{portal.origin}/oauth/authorize/?{urlencode(query)}"
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from b24app.core import concurrency_limit
 from b24app.core.concurrency_limit import ConcurrencyLimit
-from b24app.core.remembered import Remembered
+from b24app.core.ttl_cache import Remembered
 from b24app.core.wait_limit import limit_waiting
 from b24app.portals.errors import Busy
 from b24app.portals.models import Portal

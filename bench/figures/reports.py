@@ -11,7 +11,7 @@ import uuid
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from b24app.core import addresses
+from b24app.core import signed_urls
 from bench import house
 from bench.figures.intake import inserting, timed
 from bench.house import Tenant, tenants
@@ -28,7 +28,7 @@ class Reporter:
 
     def request(self, number: int) -> bytes:
         """The report of another message each time."""
-        url = addresses.report(self._connection, uuid.uuid4().hex)
+        url = signed_urls.report(self._connection, uuid.uuid4().hex)
         fields = {
             "AccountSid": self._account["account_sid"],
             "ApiVersion": "2010-04-01",

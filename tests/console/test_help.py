@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.console import explanations, traces
-from b24app.core import addresses, sealing
+from b24app.core import sealing, signed_urls
 from b24app.journal.models import Exchange
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
@@ -126,9 +126,9 @@ def leaky(sender: Sender) -> Message:
         [
             json.dumps({"Body": TEXT, "To": number}), f"token={TOKEN}&sid={'AC' + '7' * 32}", "to 001 (202) 555 01 47",
             TEXT[:25], TEXT.upper(), "from +1 (202) 555-0142", ACCESS, REFRESH, "application-token-5d1e",
-            addresses.report(sender.connection.uuid.hex),
-            addresses.report(sender.connection.uuid.hex, message.reference.hex),
-            addresses.handler(sender.uuid.hex, 1),
+            signed_urls.report(sender.connection.uuid.hex),
+            signed_urls.report(sender.connection.uuid.hex, message.reference.hex),
+            signed_urls.handler(sender.uuid.hex, 1),
         ]
     )  # fmt: skip
     Exchange.objects.create(
@@ -153,9 +153,9 @@ def sentinels(message: Message) -> list[Sentinel]:
     }  # fmt: skip
     secrets = {
         "token": TOKEN, "sid": "7" * 32, "access": ACCESS, "refresh": REFRESH, "application": "application-token-5d1e",
-        "report": addresses.sign("report", message.connection.uuid.hex, "-"),
-        "report of it": addresses.sign("report", message.connection.uuid.hex, message.reference.hex),
-        "handler": addresses.sign("handler", message.sender.uuid.hex, "1"),
+        "report": signed_urls.sign("report", message.connection.uuid.hex, "-"),
+        "report of it": signed_urls.sign("report", message.connection.uuid.hex, message.reference.hex),
+        "handler": signed_urls.sign("handler", message.sender.uuid.hex, "1"),
     }  # fmt: skip
     pieces = {
         "whole": TEXT,

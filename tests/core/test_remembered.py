@@ -1,6 +1,6 @@
 """What a process knows by heart is forgotten after a while, and there is never too much of it."""
 
-from b24app.core.remembered import Remembered
+from b24app.core.ttl_cache import Remembered
 
 
 def test_it_is_known_for_a_while_and_then_forgotten() -> None:

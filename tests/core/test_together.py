@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import transaction
 
-from b24app.core.together import Together
+from b24app.core.group_commit import Together
 
 PATIENCE = 60.0  # seconds
 

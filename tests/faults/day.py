@@ -5,7 +5,7 @@ from urllib.parse import urljoin
 
 from django.test import override_settings
 
-from b24app.core.addresses import sign
+from b24app.core.signed_urls import sign
 from b24app.operations.local import visitor
 from b24app.operations.local.visitor import Page, Visitor
 from tests.faults.conftest import GATEWAY, House

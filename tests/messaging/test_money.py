@@ -6,7 +6,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.core import storable
+from b24app.core import sanitize
 from b24app.messaging.models import DayTally, DeliveryReport, Message, Sender
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, UncountedClimb
@@ -63,7 +63,7 @@ def test_the_dearest_messages_of_a_month_add_up_everywhere(front: Sender) -> Non
 def test_a_price_that_no_message_has_is_none(front: Sender) -> None:
     many_sent(front, 1)
     told = contract.Report(
-        ref="0", status=contract.Status.DELIVERED, word="d", price=storable.MOST_PRICE, currency="E\0R"
+        ref="0", status=contract.Status.DELIVERED, word="d", price=sanitize.MOST_PRICE, currency="E\0R"
     )
     acceptance.keep(front.connection_id, [told])
     applier.settle()

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from b24app.core import addresses
+from b24app.core import signed_urls
 from b24app.journal.models import Exchange
 from b24app.portals import installation
 from b24app.portals.errors import NoToken
@@ -65,7 +65,7 @@ def test_installation_is_finished_once(portal: Portal) -> None:
 
 def test_the_events_are_bound_in_one_call(portal: Portal, alpha: There) -> None:
     assert installation.bind_events(portal) == []
-    handler = addresses.events(portal.uuid.hex, portal.generation)
+    handler = signed_urls.events(portal.uuid.hex, portal.generation)
     assert {(bound.event, bound.handler) for bound in alpha.handlers} == {(name, handler) for name in EVENTS}
     assert asked(alpha, "batch") == ["ok"]
     assert portal.events_bound_at is not None

@@ -16,7 +16,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 from werkzeug.wrappers import Request, Response
 
-from b24app.core import addresses, spool
+from b24app.core import signed_urls, spool
 from b24app.doors.replay import HANDLERS
 from b24app.journal.models import Exchange
 from b24app.messaging.models import Message
@@ -172,7 +172,7 @@ def test_320_invented_tokens_at_once_do_not_hold_up_a_portals_messages(
         one.delay = FAR
     sender = factories.sender(factories.connection(factories.portal("victim")))
     claimed = sender.portal if named == "the victim" else Portal(member_id=uuid.uuid4().hex, domain="n.example")
-    address = urlsplit(addresses.handler(sender.uuid.hex, 1)).path
+    address = urlsplit(signed_urls.handler(sender.uuid.hex, 1)).path
 
     def call() -> None:
         said = {"message_id": uuid.uuid4().hex, "message_to": "+12025550147", "message_body": "Hello"}
@@ -241,7 +241,7 @@ def test_above_the_budget_an_event_at_the_address_we_bound_waits_on_disk(
     auth = {"member_id": alpha.member_id, "access_token": token.access, "refresh_token": token.refresh}
     auth |= {"application_token": "new", "server_endpoint": alpha.world.server_endpoint, "expires_in": "3600"}
     body = phpform.encode({"event": "ONAPPUPDATE", "data": {"VERSION": "2"}, "auth": auth})
-    bound = urlsplit(addresses.events(portal.uuid.hex, portal.generation)).path
+    bound = urlsplit(signed_urls.events(portal.uuid.hex, portal.generation)).path
     with strangers.hold_place(portal, ""), strangers.hold_place(portal, ""):
         assert Client().post(bound, body, content_type=FORM).status_code == 200
         assert spool.replay(HANDLERS) == 1

@@ -16,7 +16,6 @@ from bench.service import Stub
 def main(sms: int, tls: int, count: int) -> None:
     """Install portals, connect accounts of the stub's service, register a sender each."""
     django.setup()
-    from b24app.core import addresses  # noqa: PLC0415 - models need the set-up
     from bench import house  # noqa: PLC0415
 
     lab: Any = SimpleNamespace(stub=Stub(sms, tls))

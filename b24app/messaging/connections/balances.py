@@ -6,7 +6,7 @@ import structlog
 from django.db.models import F, Q
 from django.utils import timezone
 
-from b24app.core import stopping
+from b24app.core import shutdown
 from b24app.core.isolation import work_each
 from b24app.messaging import dead_letters
 from b24app.messaging.connections import lifecycle
@@ -24,7 +24,7 @@ EVERY = timedelta(days=1)
 
 def refresh(seconds: float = ROUND) -> int:
     """Ask for some balances that are a day old, for about so long at most; answers how many were learnt."""
-    return sum(work_each(stopping.in_time(_due(), seconds), _refresh, _set_aside))
+    return sum(work_each(shutdown.in_time(_due(), seconds), _refresh, _set_aside))
 
 
 def _refresh(connection: Connection) -> bool:

@@ -10,8 +10,8 @@ from django.db.models import DateTimeField, F, QuerySet, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from b24app.core import addresses, storable, wait_limit
-from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core import sanitize, signed_urls, wait_limit
+from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.journal.recording import Recorder
 from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, Message
@@ -93,16 +93,16 @@ def senders_at(service: str, account: Mapping[str, str], portal: Portal) -> list
 
 def usable_senders(told: Iterable[str]) -> list[str]:
     """Return what a sender can be named after: a service may list anything, of any length."""
-    names = (storable.text(one).strip() for one in told)
+    names = (sanitize.text(one).strip() for one in told)
     return [one for one in names if one and len(one) <= LONGEST_SIGNATURE]
 
 
 def facts(found: contract.Account) -> dict[str, Any]:
     """Return what a service says of an account, by column, as far as a column holds it."""
     return {
-        "label": storable.text(found.label)[:LONGEST_LABEL],
-        "balance": storable.balance(found.balance),
-        "currency": storable.currency(found.currency),
+        "label": sanitize.text(found.label)[:LONGEST_LABEL],
+        "balance": sanitize.balance(found.balance),
+        "currency": sanitize.currency(found.currency),
     }
 
 
@@ -237,7 +237,7 @@ def release(connection: Connection) -> int:
 
 def report_address(connection: Connection) -> str:
     """The address to paste at a service that reports for the whole account; it is a secret of the account."""
-    return addresses.report(connection.uuid.hex)
+    return signed_urls.report(connection.uuid.hex)
 
 
 def _set_state(connection: Connection, state: ConnectionState) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.core.times import backoff
+from b24app.core.backoff import backoff
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection
 from b24app.messaging.send_results import Kind, Verdict

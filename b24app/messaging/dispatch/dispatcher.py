@@ -15,7 +15,7 @@ import structlog
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.core import spool, stopping
+from b24app.core import shutdown, spool
 from b24app.core.outage import AWAY
 from b24app.messaging import enqueue
 from b24app.messaging.dispatch import budget, claims, completer, preparation
@@ -69,7 +69,7 @@ class Board:
     def run(self) -> None:
         """Work until the process is asked to stop, then bring home what is in the air."""
         try:
-            while not stopping.asked():
+            while not shutdown.asked():
                 self._turn()
         finally:
             self.stop()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 from django.utils import timezone
 
-from b24app.core import addresses
+from b24app.core import signed_urls
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.dispatch.rate_limit import Pace
@@ -136,7 +136,7 @@ class Drain:
             text=sender.written(message.text),
             reference=message.reference.hex,
             sender=sender.signature,
-            report_url=addresses.report(connection, message.reference.hex) if per_message else "",
+            report_url=signed_urls.report(connection, message.reference.hex) if per_message else "",
             options=sender.options,
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection as database
 from django.db import transaction
 
-from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.messaging.connections.lifecycle import SETTLED_AFTER
 from b24app.messaging.guards import limits
 from b24app.messaging.guards.limits import Cap, Kind, Window

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from b24app.core import storable
+from b24app.core import sanitize
 from b24app.messaging.models.statuses import Reason
 from providers.kit import registry
 from providers.kit.phones import BadNumber, read_e164, region_of
@@ -125,7 +125,7 @@ class _Fields:
             value = properties.get(property_name) if isinstance(properties, Mapping) else None
         if not isinstance(value, str):
             return ""
-        clean = storable.text(value)
+        clean = sanitize.text(value)
         if clean != value or "\ufffd" in clean:
             self._notes.append("characters that cannot be kept were replaced")
         return clean

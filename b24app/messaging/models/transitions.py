@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from b24app.core import statement
+from b24app.core import raw_sql
 from b24app.messaging.models.dimensions import end_in_sql, source_in_sql
 from b24app.messaging.models.statuses import Change, Climb, Count
 
@@ -59,7 +59,7 @@ SELECT id, portal_id, connection_id, sender_id, day, was, was_reason, was_parts,
 def advance(cursor: Any, changes: Sequence[Change]) -> list[Climb]:
     """Apply the changes that climb; at most one per message."""
     now = timezone.now()
-    cursor.execute(ADVANCE, [statement.written([_written(change) for change in changes]), now, now, now, now])
+    cursor.execute(ADVANCE, [raw_sql.written([_written(change) for change in changes]), now, now, now, now])
     return [_climb(*row) for row in cursor.fetchall()]
 
 

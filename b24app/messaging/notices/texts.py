@@ -9,9 +9,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from b24app.messaging.markup import strip_links
 from b24app.messaging.models import Connection
 from b24app.messaging.models.notices import Notice, NoticeKind
+from b24app.portals.bbcode import strip_links
 from b24app.portals.languages import to_django
 from b24app.portals.models import Portal
 from providers.kit import registry

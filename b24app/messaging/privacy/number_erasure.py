@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from b24app.core import stopping
-from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core import shutdown
+from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.journal.models import Exchange
 from b24app.messaging.guards import limits, stop_list
 from b24app.messaging.models import Connection, DeliveryReport, Message
@@ -103,11 +103,11 @@ def forget(erasure_id: int, seconds: float = ROUND) -> datetime | None:
         return None
     erasure = Erasure.objects.select_related("portal").get(pk=erasure_id)
     until = time.monotonic() + seconds
-    while time.monotonic() < until and not stopping.asked():
+    while time.monotonic() < until and not shutdown.asked():
         started = time.monotonic()
         if not _cancel(erasure) + _empty(erasure):
             break
-        stopping.wait(time.monotonic() - started)  # half of the disk's time is for the others
+        shutdown.wait(time.monotonic() - started)  # half of the disk's time is for the others
     if not _messages(erasure).exists():
         _finish(erasure)
         return None

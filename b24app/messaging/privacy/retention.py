@@ -20,8 +20,8 @@ from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef,
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from b24app.core import stopping
-from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core import shutdown
+from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.core.isolation import work_each, work_isolated
 from b24app.core.outage import AWAY
 from b24app.journal import pruning
@@ -59,7 +59,7 @@ def prune(seconds: float = ROUND) -> int:
     """Work for about so long at most; answers how many rows went or were emptied."""
     try:
         batches = deque(_due(timezone.now()))
-        return sum(work_each(stopping.in_time(_in_turn(batches), seconds), partial(_work, batches), _set_aside))
+        return sum(work_each(shutdown.in_time(_in_turn(batches), seconds), partial(_work, batches), _set_aside))
     except AWAY as error:
         log.warning("pruning_stopped", error=type(error).__name__)
         return 0
@@ -73,7 +73,7 @@ def _in_turn(batches: deque[Batch]) -> Iterator[Batch]:
 def _work(batches: deque[Batch], batch: Batch) -> int:
     started = time.monotonic()
     count = batch.work()
-    stopping.wait(time.monotonic() - started)  # half of the disk's time is for the others
+    shutdown.wait(time.monotonic() - started)  # half of the disk's time is for the others
     if count >= AT_ONCE:
         batches.append(batch)
     return count

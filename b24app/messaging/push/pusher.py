@@ -9,10 +9,10 @@ from django.db import connection as database
 from django.db.models import Q
 from django.utils import timezone
 
-from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core.backoff import backoff
+from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.core.isolation import work_each, work_isolated
-from b24app.core.leases import let_go
-from b24app.core.times import backoff
+from b24app.core.lease_release import let_go
 from b24app.messaging import dead_letters
 from b24app.messaging.models import Message
 from b24app.messaging.models.dead_letters import Kind

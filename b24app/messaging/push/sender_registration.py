@@ -14,7 +14,7 @@ from django.db.models import Case, F, QuerySet, Subquery, When
 from django.db.models.functions import Least
 from django.utils import timezone
 
-from b24app.core import addresses
+from b24app.core import signed_urls
 from b24app.messaging.intake.admission import UNDER_WAY
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.notices import detection
@@ -137,7 +137,7 @@ def _settle_wanted(sender: Sender, *, is_there: bool) -> int:
 def _wording(sender: Sender) -> dict[str, Any]:
     """What the portal is told besides code and type; descriptions only work as an object when names are one."""
     return {
-        "HANDLER": addresses.handler(sender.uuid.hex, sender.generation),
+        "HANDLER": signed_urls.handler(sender.uuid.hex, sender.generation),
         "NAME": _languages(sender.names) or {"en": sender.code},
         "DESCRIPTION": _languages(sender.descriptions) or _languages(sender.names),
     }

@@ -13,11 +13,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.messaging import dead_letters
-from b24app.messaging.markup import strip_markup
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import Origin
 from b24app.portals import rest, scopes
+from b24app.portals.bbcode import strip_markup
 from b24app.portals.errors import NotNow, PortalError
 from b24app.portals.models import Portal
 from providers.kit.phones import pretty

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from b24app.core import storable
+from b24app.core import sanitize
 from b24app.messaging.models import Connection, DeliveryReport
 from b24app.messaging.models.statuses import Reason
 from b24app.messaging.reports import batch_insert
@@ -128,16 +128,16 @@ def _row(connection_id: int, report: contract.Report, ours: uuid.UUID | None, no
     return {
         "connection_id": connection_id,
         "fingerprint": report.fingerprint,
-        "ref": storable.text(report.ref)[:128],
+        "ref": sanitize.text(report.ref)[:128],
         "reference": _reference(report.reference),
-        "recipient": storable.text(report.recipient)[:30],
+        "recipient": sanitize.text(report.recipient)[:30],
         "status": report.status.value if report.status else "",
-        "word": storable.text(report.word)[:60],
-        "code": storable.text(report.code)[:60],
-        "detail": storable.text(report.detail)[:300],
+        "word": sanitize.text(report.word)[:60],
+        "code": sanitize.text(report.code)[:60],
+        "detail": sanitize.text(report.detail)[:300],
         "reason": report.reason if report.reason in Reason.values else Reason.NONE,
-        "price": storable.price(report.price),
-        "currency": storable.currency(report.currency),
+        "price": sanitize.price(report.price),
+        "currency": sanitize.currency(report.currency),
         "received_at": now,
         "due_at": now,
     }

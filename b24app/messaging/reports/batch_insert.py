@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from b24app.core import statement
+from b24app.core import raw_sql
+from b24app.core.group_commit import Together
 from b24app.core.outage import AWAY
-from b24app.core.remembered import Remembered
-from b24app.core.together import Together
+from b24app.core.ttl_cache import Remembered
 from b24app.journal.recording import Recorder
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
@@ -72,7 +72,7 @@ def account(connection: uuid.UUID) -> Account | None:
 
 def read_account(connection: uuid.UUID) -> Account | None:
     """A connection's account as it is now."""
-    for pk, portal_id, service, sealed in statement.run(ACCOUNT, connection):
+    for pk, portal_id, service, sealed in raw_sql.run(ACCOUNT, connection):
         fields = Connection._meta.get_field("account").from_db_value(sealed)
         found = Account(connection, pk, portal_id, service, fields)
         _known.put(connection, found)
@@ -94,8 +94,8 @@ def keep(rows: Sequence[Row]) -> tuple[bool, Collection[int]]:
 def _write(calls: Sequence[Sequence[Row]]) -> list[int | None]:
     """For each call its connection, None where it was not taken."""
     try:
-        rows = statement.written([{"nth": nth, **row} for nth, call in enumerate(calls) for row in call])
-        taken = dict(statement.run(_insert(), rows))
+        rows = raw_sql.written([{"nth": nth, **row} for nth, call in enumerate(calls) for row in call])
+        taken = dict(raw_sql.run(_insert(), rows))
     except AWAY:
         raise
     except Exception:  # noqa: BLE001 - whatever one of them raises
@@ -109,17 +109,17 @@ def _insert() -> str:
 
     Rows go in by their unique key, so that two processes with the same two reports do not wait for each other.
     """
-    defaults = statement.defaults(DeliveryReport, WRITTEN)
-    columns = ", ".join(statement.quoted(name) for name in (*WRITTEN, *defaults))
-    written = ", ".join(statement.quoted(name) for name in WRITTEN)
+    defaults = raw_sql.defaults(DeliveryReport, WRITTEN)
+    columns = ", ".join(raw_sql.quoted(name) for name in (*WRITTEN, *defaults))
+    written = ", ".join(raw_sql.quoted(name) for name in WRITTEN)
     return f"""
     WITH told AS (
-        SELECT w.* FROM json_to_recordset(%s) AS w(nth int, {statement.typed(DeliveryReport, WRITTEN)})
+        SELECT w.* FROM json_to_recordset(%s) AS w(nth int, {raw_sql.typed(DeliveryReport, WRITTEN)})
         JOIN LATERAL (SELECT FROM messaging_connection c WHERE c.id = w.connection_id FOR KEY SHARE SKIP LOCKED) c
           ON true
     ), kept AS (
         INSERT INTO messaging_deliveryreport ({columns})
-        SELECT {written}, {", ".join(map(statement.literal, defaults.values()))}
+        SELECT {written}, {", ".join(map(raw_sql.literal, defaults.values()))}
         FROM told ORDER BY connection_id, fingerprint ON CONFLICT DO NOTHING
     )
     SELECT DISTINCT nth, connection_id FROM told

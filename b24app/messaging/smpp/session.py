@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from b24app.core.times import backoff
+from b24app.core.backoff import backoff
 from b24app.messaging.smpp.rate_allowance import Allowance
 from providers.kit.contract import Report
 from providers.kit.errors import AccountBlocked, Rejected, SmsError, Uncertain, Unreachable

@@ -12,8 +12,8 @@ from django.db import connection as database
 from django.db import transaction
 from django.db.models import Max, Min
 
-from b24app.core import stopping
-from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core import shutdown
+from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.messaging.models import Message
 from b24app.messaging.models.dimensions import end_in_sql, source_in_sql
 from b24app.messaging.models.statuses import Status
@@ -56,14 +56,14 @@ def backfill() -> Iterator[tuple[float, int]]:
         return
     end = bounds["first"] - 1
     high, whole = bounds["last"], bounds["last"] - end
-    while high > end and not stopping.asked():
+    while high > end and not shutdown.asked():
         started, low = time.monotonic(), max(end, high - AT_ONCE)
         found = _fill(low, high)
         high = low
         yield 1 - (high - end) / whole, found
         if found:
             breakdowns.count_climbs()  # or those of now would wait behind those of the past
-            stopping.wait(time.monotonic() - started)
+            shutdown.wait(time.monotonic() - started)
 
 
 @repeated_on_deadlock

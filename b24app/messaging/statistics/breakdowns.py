@@ -11,7 +11,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.core.deadlock import repeated_on_deadlock
+from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
 from b24app.messaging import dead_letters

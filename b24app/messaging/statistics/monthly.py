@@ -11,7 +11,7 @@ import structlog
 from django.db import connection as database
 from django.db import transaction
 
-from b24app.core import stopping
+from b24app.core import shutdown
 from b24app.core.isolation import work_each
 from b24app.core.outage import AWAY
 from b24app.messaging import dead_letters
@@ -55,7 +55,7 @@ def sum_up(seconds: float = ROUND) -> int:
     """Sum up months of portals, for about so long at most; answers how many."""
     try:
         due = _due(sorted(map(int, dead_letters.held(Kind.MONTH))))
-        return len(work_each(stopping.in_time(due, seconds), _keep, _set_aside))
+        return len(work_each(shutdown.in_time(due, seconds), _keep, _set_aside))
     except AWAY as error:
         log.warning("months_stopped", error=type(error).__name__)
         return 0

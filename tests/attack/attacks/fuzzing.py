@@ -15,7 +15,7 @@ import django
 from django.urls import URLPattern, URLResolver
 from psycopg import sql
 
-from b24app.core import addresses, sealing
+from b24app.core import sealing, signed_urls
 from b24app.operations.local import visitor
 from providers.kit import registry
 from providers.kit.contract import Provider
@@ -156,8 +156,8 @@ def _of_services(scene: Scene) -> list[Target]:
     for service in registry.services().values():
         words = tuple(dict.fromkeys(WORD.findall(inspect.getsource(inspect.getmodule(service) or service))))
         uuid = _account(scene, service)
-        found += [Target(urlsplit(addresses.report(uuid)).path, words)]
-        found += [Target(urlsplit(addresses.report(uuid, scene.rng.randbytes(16).hex())).path, words)]
+        found += [Target(urlsplit(signed_urls.report(uuid)).path, words)]
+        found += [Target(urlsplit(signed_urls.report(uuid, scene.rng.randbytes(16).hex())).path, words)]
     return found
 
 

@@ -4,7 +4,7 @@ import random
 from itertools import count
 from urllib.parse import urlencode
 
-from b24app.core import addresses
+from b24app.core import signed_urls
 from tests.attack.centre import hostile_centre
 from tests.attack.house import connect
 from tests.attack.rows import multiply, portal_id
@@ -43,7 +43,7 @@ def _multiplied(scene: Scene, code: str) -> list[str]:
             house, "messaging_sender", sender, 1, uuid="gen_random_uuid()", connection_id=str(one), code=f"'slow-{one}'"
         )
     found = house.sql("SELECT uuid, generation FROM messaging_sender WHERE code LIKE 'slow-%%'")
-    return [addresses.handler(uuid.hex, generation) for uuid, generation in found]
+    return [signed_urls.handler(uuid.hex, generation) for uuid, generation in found]
 
 
 def _call(calls: list[str], number: int) -> int | None:

@@ -7,8 +7,8 @@ from typing import Any
 import structlog
 from django.core.management.base import BaseCommand
 
-from b24app.core import stopping
-from b24app.core.garbage import rarely_collect
+from b24app.core import shutdown
+from b24app.core.gc_tuning import rarely_collect
 from b24app.doors import replay
 from b24app.messaging.smpp import bind_limit
 from b24app.messaging.smpp.smpp_dispatcher import Switchboard
@@ -33,11 +33,11 @@ class Command(BaseCommand):
         rarely_collect()
         bind_limit.raise_limit()
         replay.keep_replaying()
-        board = stopping.start_essential(Switchboard().run, name="board")
+        board = shutdown.start_essential(Switchboard().run, name="board")
         log.info("smpp_ready", pid=os.getpid())  # from here on a signal ends it well
         while signal.sigtimedwait(ENDS, LOOK_EVERY) is None:
             pass
-        stopping.ask()
-        stopping.exit_after(GONE_AFTER)
+        shutdown.ask()
+        shutdown.exit_after(GONE_AFTER)
         board.join()
-        raise SystemExit(stopping.exit_code())
+        raise SystemExit(shutdown.exit_code())

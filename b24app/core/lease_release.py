@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.db import connection
 
-from b24app.core import stopping
+from b24app.core import shutdown
 from b24app.core.outage import AWAY
 
 TRIES, PAUSE = 10, 2.0  # seconds
@@ -18,5 +18,5 @@ def let_go(release: Callable[[], object]) -> None:
             return
         except AWAY:
             connection.close()
-        if stopping.wait(PAUSE):
+        if shutdown.wait(PAUSE):
             return
