@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.core import signing
 
 from b24app.core.sealing import CannotOpen, seal, unseal
-from b24app.portals.entities import Entity, Phone
+from b24app.portals.crm_cards import Entity, Phone
 from b24app.portals.models import Portal
 
 LIFETIME = timedelta(hours=12)  # rights that were taken away count after that, or when the card is opened again

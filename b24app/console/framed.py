@@ -12,7 +12,7 @@ from django_htmx.middleware import HtmxDetails
 
 from b24app.console.models import Preference
 from b24app.portals.models import Portal
-from b24app.portals.tickets import Visitor
+from b24app.portals.page_tickets import Visitor
 
 Arguments = ParamSpec("Arguments")
 

@@ -23,11 +23,11 @@ from b24app.console.models import Preference
 from b24app.console.shell import shell
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
-from b24app.portals import entities, installation
+from b24app.portals import crm_cards, installation
 from b24app.portals.errors import Busy as NobodyAsked
 from b24app.portals.errors import NotOurs, PortalError, Refused
 from b24app.portals.identity import Launch, verify_launch
-from b24app.portals.tickets import LIFETIME, mint
+from b24app.portals.page_tickets import LIFETIME, mint
 
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
@@ -56,7 +56,7 @@ def card(request: HttpRequest) -> HttpResponse:
             launch = verify_launch(request.GET, posted)
             _begin(launch, at_installer=False)
             token = posted.get("AUTH_ID", "")
-            entity = entities.look(launch.portal, token, launch.placement, launch.placement_options)
+            entity = crm_cards.look(launch.portal, token, launch.placement, launch.placement_options)
         except Refused:
             return _page(request, "console/launch_entity.html")
         signed = cards.sign(entity, launch.portal, launch.user_id)

@@ -18,7 +18,7 @@ from b24app.core.concurrency_limit import Busy
 from b24app.core.outage import AWAY
 from b24app.portals.errors import BadTicket
 from b24app.portals.models import Portal
-from b24app.portals.tickets import read
+from b24app.portals.page_tickets import read
 from b24app.portals.tokens import was_demoted_since
 
 Respond = Callable[[HttpRequest], HttpResponse]

@@ -7,7 +7,7 @@ from django.utils import translation
 from b24app.console.languages import to_django
 from b24app.console.models import Theme
 from b24app.portals.models import Portal
-from b24app.portals.tickets import LIFETIME
+from b24app.portals.page_tickets import LIFETIME
 
 
 def shell(

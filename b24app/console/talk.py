@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.models.statuses import Origin
-from b24app.portals.entities import Entity
+from b24app.portals.crm_cards import Entity
 from b24app.portals.models import Portal
 
 PAGE = 20

@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from b24app.core import signed_urls, spool
 from b24app.doors import bodies, brackets
 from b24app.messaging import enqueue
-from b24app.portals import exchanges, installation
+from b24app.portals import exchange_records, installation
 from b24app.portals.errors import Busy, PortalError
 from b24app.portals.models import Portal
 
@@ -68,7 +68,7 @@ def act(record: Mapping[str, Any]) -> None:
         return
     signed = record["generation"] is not None
     if signed and record["generation"] != portal.generation:
-        exchanges.keep_event(portal, name, "of an earlier installation")
+        exchange_records.keep_event(portal, name, "of an earlier installation")
     elif installation.handle_event(portal, name, payload, signed=signed).wants_reconcile:
         enqueue.reconcile(portal.pk)
 

@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from b24app.journal.models import Exchange
-from b24app.portals import bitrix, exchanges, reactions, strangers, tokens
-from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer, Owner, Pair, https_host
+from b24app.portals import bitrix, caller_limits, error_policy, exchange_records, tokens
 from b24app.portals.errors import BadTicket, InDoubt, NotOurs, PortalError
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.tickets import Visitor, mint, read
+from b24app.portals.page_tickets import Visitor, mint, read
+from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, Owner, Pair, https_host
 
 __all__ = ["BadTicket", "Launch", "NotOurs", "Visitor", "mint", "read", "verify_launch"]
 
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 ADMIN_ONLY = "messageservice.sender.list"
 ACCESS_LIFETIME = 3600  # seconds
 # A server that cannot say now says nothing of the token.
-ANSWERS_OF_A_MOMENT = reactions.PASSING | reactions.LIMITS
+ANSWERS_OF_A_MOMENT = error_policy.PASSING | error_policy.LIMITS
 MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
@@ -107,12 +107,12 @@ def confirm(claim: Claim) -> tuple[Owner, str]:
     """
     if not MEMBER_ID.fullmatch(claim.member_id):
         raise _foreign(None, "member_id")
-    if strangers.was_refused(claim.access):
-        strangers.count_turned_away("refused before")
+    if caller_limits.was_refused(claim.access):
+        caller_limits.count_turned_away("refused before")
         raise _unknown_session()
     portal = Portal.objects.filter(member_id=claim.member_id).first()
     said: list[Exchange] = []
-    with strangers.hold_place(portal, claim.application_token, claim.access):
+    with caller_limits.hold_place(portal, claim.application_token, claim.access):
         owner, host = _ask(claim, portal, said.append)
     if owner.client_id != settings.B24_CLIENT_ID:
         raise _foreign(portal, "client_id")
@@ -122,9 +122,9 @@ def confirm(claim: Claim) -> tuple[Owner, str]:
         raise NotOurs(
             "BOX_NOT_SUPPORTED", _("The REST interface of this Bitrix24 must be reachable at https://…/rest/.")
         )
-    strangers.remember_confirmed(claim.access, owner.member_id)
+    caller_limits.remember_confirmed(claim.access, owner.member_id)
     for exchange in said:  # only now: under a portal that is merely claimed, strangers would fill the record
-        exchanges.keep(portal, exchange)
+        exchange_records.keep(portal, exchange)
     return owner, host
 
 
@@ -141,7 +141,7 @@ def can_be_served(endpoint: str) -> bool:
 
 def is_its_token(portal: Portal, application_token: str) -> bool:
     """Is this the application_token we know of the portal? Compared in constant time."""
-    return strangers.knows_token_of(portal, application_token)
+    return caller_limits.knows_token_of(portal, application_token)
 
 
 def remember(owner: Owner, host: str, *, language: str = "") -> Portal:
@@ -164,7 +164,7 @@ def remember(owner: Owner, host: str, *, language: str = "") -> Portal:
 def _change(portal: Portal, facts: Mapping[str, Any]) -> None:
     changed = {name: value for name, value in facts.items() if getattr(portal, name) != value}
     if changed:
-        reactions.change(portal, **changed)
+        error_policy.change(portal, **changed)
 
 
 def take_tokens(portal: Portal, owner: Owner, claim: Claim, *, is_system: bool = False) -> bool:
@@ -175,7 +175,7 @@ def take_tokens(portal: Portal, owner: Owner, claim: Claim, *, is_system: bool =
     if not keep_if_admin(portal, _pair(owner, claim), is_system=is_system):
         return False
     if claim.application_token and not is_its_token(portal, claim.application_token):
-        reactions.change(portal, application_token=claim.application_token)
+        error_policy.change(portal, application_token=claim.application_token)
     return True
 
 
@@ -199,8 +199,8 @@ def _ask(claim: Claim, portal: Portal | None, record: bitrix.Record) -> tuple[Ow
         except ErrorAnswer as answer:
             if answer.code in ANSWERS_OF_A_MOMENT:
                 continue
-            strangers.remember_refused(claim.access)
-            strangers.count_turned_away(answer.code)
+            caller_limits.remember_refused(claim.access)
+            caller_limits.count_turned_away(answer.code)
             raise _unknown_session() from None
     raise InDoubt("OAUTH_SILENT", _("The authorisation server of Bitrix24 does not answer."))
 
@@ -219,13 +219,13 @@ def _hosts(server_endpoint: str, portal: Portal | None) -> list[str]:
 def _is_admin(portal: Portal, user_id: int, access: str) -> bool:
     """The portal's own answer to an administrator-only call; what we knew before, where it cannot answer now."""
     try:
-        bitrix.call(portal.rest_host, access, ADMIN_ONLY, {}, exchanges.keeper(portal))
+        bitrix.call(portal.rest_host, access, ADMIN_ONLY, {}, exchange_records.keeper(portal))
     except (NoAnswer, Moved):
         failure: PortalError = InDoubt("PORTAL_SILENT", _("Your Bitrix24 does not answer. Please try again."))
     except ErrorAnswer as answer:
-        if answer.code in {"ACCESS_DENIED", "USER_ACCESS_ERROR"} and not reactions.plan_has_lapsed(answer):
+        if answer.code in {"ACCESS_DENIED", "USER_ACCESS_ERROR"} and not error_policy.plan_has_lapsed(answer):
             return False
-        failure = reactions.react(portal, answer)
+        failure = error_policy.react(portal, answer)
     else:
         return True
     known = PortalToken.objects.filter(portal=portal, user_id=user_id).first()
@@ -266,6 +266,6 @@ def _options(text: str) -> Mapping[str, Any]:
 
 
 def _foreign(portal: Portal | None, what: str) -> NotOurs:
-    strangers.count_turned_away(what)
+    caller_limits.count_turned_away(what)
     log.info("foreign_launch", portal=portal.pk if portal else None, differs=what)
     return NotOurs("FOREIGN", _("This call does not belong to the application or to the portal it names."))

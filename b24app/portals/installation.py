@@ -13,12 +13,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.core import signed_urls
-from b24app.portals import exchanges, identity, reactions, rest
-from b24app.portals.answers import mapping
+from b24app.portals import client, error_policy, exchange_records, identity
 from b24app.portals.errors import Busy, NoToken, PortalError, PortalGone, Refused
 from b24app.portals.identity import Claim, Launch
 from b24app.portals.models import Portal, PortalToken, Suspension
-from b24app.portals.reconnecting import authorize_url, reconnected
+from b24app.portals.reconnect import authorize_url, reconnected
+from b24app.portals.responses import mapping
 
 __all__ = [
     "Change",
@@ -82,7 +82,7 @@ def opened(launch: Launch, *, at_installer: bool = False) -> Change:
         changes |= _new_beginning(portal)
         change = Change.INSTALLED
     if changes:
-        reactions.change(portal, **changes)
+        error_policy.change(portal, **changes)
     return change
 
 
@@ -115,11 +115,11 @@ def bind_events(portal: Portal) -> list[str]:
     Answers the names of those that were refused (tried again by the next call); raises what `rest.batch` raises.
     """
     handler = signed_urls.events(portal.uuid.hex, portal.generation)
-    commands = [rest.Command("event.bind", {"EVENT": event, "HANDLER": handler}) for event in EVENTS]
-    answers = dict(zip(EVENTS, rest.batch(portal, commands), strict=True))
+    commands = [client.Command("event.bind", {"EVENT": event, "HANDLER": handler}) for event in EVENTS]
+    answers = dict(zip(EVENTS, client.batch(portal, commands), strict=True))
     refused = [event for event, answer in answers.items() if not _is_bound(answer.error)]
     if not refused:
-        reactions.change(portal, events_bound_at=timezone.now())
+        error_policy.change(portal, events_bound_at=timezone.now())
     return refused
 
 
@@ -128,7 +128,7 @@ def uninstall(portal: Portal, *, clean: bool) -> None:
     now = timezone.now()
     with transaction.atomic():
         PortalToken.objects.filter(portal=portal).delete()
-        reactions.change(
+        error_policy.change(
             portal,
             uninstalled_at=now,
             installed_at=None,
@@ -194,7 +194,7 @@ def handle_event(portal: Portal, event: str, payload: Fields, *, signed: bool = 
     name = event.upper()
     change, note = _outcome(name, Event(portal, payload, signed))
     if signed or not note:
-        exchanges.keep_event(portal, name, note)
+        exchange_records.keep_event(portal, name, note)
     if note:
         log.warning("event_without_effect", portal=portal.pk, event_name=name if name in _ACTIONS else "unknown")
     return change
@@ -224,7 +224,7 @@ def _installed(event: Event) -> Outcome:
     if not _vouched(event):
         return UNVERIFIED
     if event.portal.uninstalled_at is not None:
-        reactions.change(event.portal, **_new_beginning(event.portal))
+        error_policy.change(event.portal, **_new_beginning(event.portal))
     return Change.INSTALLED, ""
 
 
@@ -233,7 +233,7 @@ def _updated(event: Event) -> Outcome:
         return UNVERIFIED
     version = _text(event.data, "VERSION")[:20]
     changes = {"installed_at": None, "events_bound_at": None, "tabs_bound_at": None}
-    reactions.change(event.portal, version=version or event.portal.version, **changes)
+    error_policy.change(event.portal, version=version or event.portal.version, **changes)
     return Change.UPDATED, ""
 
 
@@ -241,11 +241,11 @@ def _paid(event: Event) -> Outcome:
     if not _vouched(event):
         return UNVERIFIED
     portal = event.portal
-    reactions.change(portal, licence=_text(event.data, "STATUS")[:10] or portal.licence)
+    error_policy.change(portal, licence=_text(event.data, "STATUS")[:10] or portal.licence)
     stopped_for_it = portal.suspension in {Suspension.PAYMENT, Suspension.PLAN}
     if _text(event.data, "PAYMENT_EXPIRED") == "Y" or not stopped_for_it:
         return Change.NOTHING, ""
-    reactions.change(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
+    error_policy.change(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
     return Change.RESUMED, ""
 
 
@@ -302,7 +302,7 @@ def _came_back_since(portal: Portal, ts: str) -> bool:
     if latest is None or not ts.isdecimal() or int(ts[:12]) + CLOCKS_DIFFER >= latest.timestamp():
         return False
     try:
-        rest.call(portal, "app.info")
+        client.call(portal, "app.info")
     except (PortalGone, NoToken):
         return False
     except PortalError:

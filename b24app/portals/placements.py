@@ -4,8 +4,8 @@ import structlog
 from django.utils import timezone
 
 from b24app.core import signed_urls
-from b24app.portals import reactions, rest, scopes
-from b24app.portals.entities import TABS
+from b24app.portals import client, error_policy, scopes
+from b24app.portals.crm_cards import TABS
 from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)
@@ -28,12 +28,12 @@ def bind_tabs(portal: Portal) -> list[str]:
     refused: list[str] = []
     if scopes.grants(portal, "placement", "crm"):
         with scopes.optional(portal):
-            answers = rest.batch(portal, [rest.Command("placement.bind", _wording(place)) for place in TABS])
+            answers = client.batch(portal, [client.Command("placement.bind", _wording(place)) for place in TABS])
         refused = [place for place, answer in zip(TABS, answers, strict=True) if not _is_settled(answer)]
     if refused:
         log.warning("tabs_refused", portal=portal.pk, places=refused)
     else:
-        reactions.change(portal, tabs_bound_at=timezone.now())
+        error_policy.change(portal, tabs_bound_at=timezone.now())
     return refused
 
 
@@ -46,7 +46,7 @@ def _wording(place: str) -> dict[str, object]:
     }
 
 
-def _is_settled(answer: rest.Answer) -> bool:
+def _is_settled(answer: client.Answer) -> bool:
     if answer.error is None:
         return answer.result is not False
     # "already binded" is Bitrix24's own spelling, as with events.

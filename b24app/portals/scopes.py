@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from b24app.portals import reactions
+from b24app.portals import error_policy
 from b24app.portals.models import Portal
 
 LACKING = frozenset({"INSUFFICIENT_SCOPE", "INVALID_SCOPE"})
@@ -23,4 +23,4 @@ def optional(portal: Portal) -> Iterator[None]:
         yield
     finally:
         if portal.trouble != before and portal.trouble.partition(":")[0] in LACKING:
-            reactions.change(portal, trouble=before)
+            error_policy.change(portal, trouble=before)

@@ -18,10 +18,10 @@ from django.utils.dateparse import parse_datetime
 from b24app.core import spool, wait_limit
 from b24app.core.isolation import SetAside, work_each
 from b24app.journal.models import Exchange
-from b24app.portals import bitrix, exchanges, reactions
-from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer, Pair
+from b24app.portals import bitrix, error_policy, exchange_records
 from b24app.portals.errors import InDoubt, PortalError, PortalGone
 from b24app.portals.models import Portal, PortalToken
+from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, Pair
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ def choose(portal: Portal, tried: Collection[int] = ()) -> PortalToken | None:
 def missing(portal: Portal) -> None:
     """Note since when the portal has no administrator's token that works."""
     if portal.no_token_since is None:
-        reactions.change(portal, no_token_since=timezone.now())
+        error_policy.change(portal, no_token_since=timezone.now())
         log.warning("portal_without_token", portal=portal.pk)
 
 
@@ -83,7 +83,7 @@ def store(portal: Portal, pair: Pair, *, is_system: bool = False) -> PortalToken
             [PortalToken(portal=portal, user_id=pair.user_id, **values)], ignore_conflicts=True
         )
     if portal.no_token_since is not None:
-        reactions.change(portal, no_token_since=None)
+        error_policy.change(portal, no_token_since=None)
     return rows.get()
 
 
@@ -220,13 +220,13 @@ def _renew(portal: Portal, token: PortalToken) -> PortalToken:
             kill(token, answer.code.lower())
             raise Dead from None
         _release(token)
-        raise reactions.react(portal, answer) from None
+        raise error_policy.react(portal, answer) from None
     except (NoAnswer, Moved) as silence:
         _release(token)
         raise InDoubt("OAUTH_SILENT", getattr(silence, "words", "redirected")) from None
     finally:
         for exchange in said:
-            exchanges.keep(portal, exchange)
+            exchange_records.keep(portal, exchange)
 
 
 def _write_back(portal: Portal, token: PortalToken, pair: Pair) -> PortalToken:

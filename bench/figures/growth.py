@@ -13,7 +13,7 @@ from django.db import connections
 from django.utils import timezone
 
 from b24app.messaging.models import NEWEST_FIRST, Message
-from b24app.portals import tickets
+from b24app.portals import page_tickets
 from b24app.portals.models import Portal
 from bench import house
 from bench.figures.end_to_end import PORTALS, run_on
@@ -114,7 +114,10 @@ def _looks(lab: Lab, pages: Sequence[Page]) -> dict[str, float]:
 def _look(lab: Lab, portal: Portal, query: Mapping[str, str]) -> float:
     """Milliseconds until the page is there."""
     connection = HTTPConnection("127.0.0.1", lab.web_port, timeout=60)
-    headers = {"Authorization": f"Bearer {tickets.mint(portal, 1, is_admin=True, language='en')}", "HX-Request": "true"}
+    headers = {
+        "Authorization": f"Bearer {page_tickets.mint(portal, 1, is_admin=True, language='en')}",
+        "HX-Request": "true",
+    }
     started = time.monotonic()
     try:
         connection.request("GET", f"/p/{portal.uuid.hex}/journal/?{urlencode(query)}", headers=headers)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from b24app.messaging.models import Sender
 from b24app.messaging.push import sender_registration
-from b24app.portals import identity, tickets, tokens
+from b24app.portals import identity, page_tickets, tokens
 from b24app.portals.errors import NoToken
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import MethodError
@@ -86,9 +86,9 @@ def test_an_administrator_again_has_a_good_ticket_again(
 
 
 def test_a_ticket_dated_in_the_future_is_refused(portal: Portal, sender: Sender) -> None:
-    good, later = (int((timezone.now() + tickets.LIFETIME + ahead).timestamp()) for ahead in (timedelta(0), AHEAD))
+    good, later = (int((timezone.now() + page_tickets.LIFETIME + ahead).timestamp()) for ahead in (timedelta(0), AHEAD))
     for expires, status in ((good, 200), (later, 401)):
         said = [portal.uuid.hex, ALICE, True, "en", expires]
-        ticket = signing.dumps(said, salt=tickets.SALT, compress=True)
+        ticket = signing.dumps(said, salt=page_tickets.SALT, compress=True)
         client = Client(headers={"Authorization": f"Bearer {ticket}", "HX-Request": "true", "HX-Target": "content"})
         assert act(client, portal, sender).status_code == status

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from b24app.console.models import Preference
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.tickets import read
+from b24app.portals.page_tickets import read
 from b24app.sandbox import MethodError, Sandbox
 
 pytestmark = [pytest.mark.django_db(transaction=True)]

@@ -27,7 +27,7 @@ from b24app.console.long_requests import FILES, LAUNCHES, PAGES, hold_launch, ho
 from b24app.core.concurrency_limit import Busy
 from b24app.core.redis import client as redis_client
 from b24app.messaging.models import Connection, Message
-from b24app.portals import strangers
+from b24app.portals import caller_limits
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
@@ -418,7 +418,7 @@ def test_a_launch_that_nobody_was_asked_about_comes_again_too(hanging: There) ->
     frame = hanging.frame(ALICE)
     # One that no other test has brought: a refused one is remembered.
     frame["fields"] |= {"AUTH_ID": uuid4().hex * 2, "APPLICATION_TOKEN": "guessed"}
-    with strangers.hold_place(Portal.objects.get(), ""), strangers.hold_place(Portal.objects.get(), ""):
+    with caller_limits.hold_place(Portal.objects.get(), ""), caller_limits.hold_place(Portal.objects.get(), ""):
         page = launch(Client(), frame)
         ticket = Client().post(reverse("session"), frame["fields"])
     assert (page.status_code, ticket.status_code) == (503, 503)

@@ -30,8 +30,8 @@ from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import Rules, StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Phase, Reason, Status
-from b24app.portals import tickets
-from b24app.portals.entities import Entity, Phone
+from b24app.portals import page_tickets
+from b24app.portals.crm_cards import Entity, Phone
 from b24app.portals.models import Employee, Portal
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE
@@ -217,13 +217,13 @@ def bearer(ticket: str) -> Client:
 def expired(portal: Portal) -> Client:
     """Alice's ticket, a second too old."""
     old = [portal.uuid.hex, ALICE, True, "en", int(timezone.now().timestamp()) - 1]
-    return bearer(signing.dumps(old, salt=tickets.SALT, compress=True))
+    return bearer(signing.dumps(old, salt=page_tickets.SALT, compress=True))
 
 
 def other_key(portal: Portal) -> Client:
     """A ticket that says what Alice's does, signed with a key that is none of ours."""
     said = [portal.uuid.hex, ALICE, True, "en", int(timezone.now().timestamp()) + 600]
-    return bearer(signing.dumps(said, salt=tickets.SALT, key="guessed", compress=True))
+    return bearer(signing.dumps(said, salt=page_tickets.SALT, key="guessed", compress=True))
 
 
 def body(answer: Any) -> str:

@@ -34,8 +34,8 @@ from b24app.messaging.push import pusher
 from b24app.messaging.reports import acceptance, applier
 from b24app.messaging.send_results import Verdict
 from b24app.messaging.statistics import breakdowns, monthly
+from b24app.portals.client import Answer
 from b24app.portals.models import Portal
-from b24app.portals.rest import Answer
 from providers.demo import Demo
 from providers.kit import contract
 from tests import factories

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer, error_of, https_host, mapping, reset_at, unreadable
+from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, error_of, https_host, mapping, reset_at, unreadable
 
 
 def test_an_empty_php_array_is_an_empty_object() -> None:

@@ -7,7 +7,7 @@ from django.core import signing
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from b24app.portals import identity, tickets
+from b24app.portals import identity, page_tickets
 from b24app.portals.errors import BadTicket, InDoubt, NotNow, NotOurs
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
@@ -201,7 +201,7 @@ def test_a_ticket_says_who_it_was_made_for(portal: Portal) -> None:
 
 def test_an_old_ticket_is_bad(portal: Portal) -> None:
     past = int((timezone.now() - timedelta(seconds=1)).timestamp())
-    old = signing.dumps([portal.uuid.hex, ALICE, True, "en", past], salt=tickets.SALT, compress=True)
+    old = signing.dumps([portal.uuid.hex, ALICE, True, "en", past], salt=page_tickets.SALT, compress=True)
     with pytest.raises(BadTicket):
         identity.read(old)
 

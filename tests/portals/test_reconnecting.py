@@ -9,7 +9,7 @@ from django.utils import timezone
 from b24app.portals.errors import NotOurs
 from b24app.portals.installation import authorize_url, reconnected
 from b24app.portals.models import Portal, PortalToken, Suspension
-from b24app.portals.reconnecting import SALT
+from b24app.portals.reconnect import SALT
 from b24app.sandbox import Portal as There
 from tests.portals.conftest import ALICE, BOB, DANA
 

@@ -20,7 +20,7 @@ from b24app.core import signed_urls, spool
 from b24app.doors.replay import HANDLERS
 from b24app.journal.models import Exchange
 from b24app.messaging.models import Message
-from b24app.portals import strangers
+from b24app.portals import caller_limits
 from b24app.portals.errors import Busy
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
@@ -197,10 +197,14 @@ def test_320_invented_tokens_at_once_do_not_hold_up_a_portals_messages(
 @pytest.mark.django_db
 def test_a_portals_own_people_have_places_that_strangers_cannot_take() -> None:
     portal, other = factories.portal(application_token="secret"), factories.portal("other")
-    with strangers.hold_place(portal, "guess"), strangers.hold_place(portal, ""):
-        with pytest.raises(Busy), strangers.hold_place(portal, "guess"):
+    with caller_limits.hold_place(portal, "guess"), caller_limits.hold_place(portal, ""):
+        with pytest.raises(Busy), caller_limits.hold_place(portal, "guess"):
             pass
-        with strangers.hold_place(portal, "secret"), strangers.hold_place(other, ""), strangers.hold_place(None, ""):
+        with (
+            caller_limits.hold_place(portal, "secret"),
+            caller_limits.hold_place(other, ""),
+            caller_limits.hold_place(None, ""),
+        ):
             pass
 
 
@@ -208,13 +212,13 @@ def test_a_portals_own_people_have_places_that_strangers_cannot_take() -> None:
 def test_whose_token_was_confirmed_before_is_no_stranger_at_that_portal(portal: Portal, beta: There) -> None:
     token = PortalToken.objects.get().access  # of the launch that made the portal
     charlies = factories.portal("charlie", member_id=beta.member_id)
-    with strangers.hold_place(portal, ""), strangers.hold_place(portal, ""):
-        with strangers.hold_place(portal, "", token):
+    with caller_limits.hold_place(portal, ""), caller_limits.hold_place(portal, ""):
+        with caller_limits.hold_place(portal, "", token):
             pass
         with (
-            strangers.hold_place(charlies, ""),
+            caller_limits.hold_place(charlies, ""),
             pytest.raises(Busy),
-            strangers.hold_place(charlies, "", token),
+            caller_limits.hold_place(charlies, "", token),
         ):
             pass
 
@@ -225,7 +229,7 @@ def test_above_the_budget_an_opening_is_asked_to_try_again_and_an_unsigned_event
 ) -> None:
     settings.SPOOL_DIR = tmp_path
     portal = factories.portal()
-    with strangers.hold_place(portal, ""), strangers.hold_place(portal, ""):
+    with caller_limits.hold_place(portal, ""), caller_limits.hold_place(portal, ""):
         assert b"sendline-ticket" not in open_page(portal).content
         assert tell(portal) == 503
     assert (sum(one.asked for one in authorities), spool.waiting()) == (0, [])
@@ -242,7 +246,7 @@ def test_above_the_budget_an_event_at_the_address_we_bound_waits_on_disk(
     auth |= {"application_token": "new", "server_endpoint": alpha.world.server_endpoint, "expires_in": "3600"}
     body = phpform.encode({"event": "ONAPPUPDATE", "data": {"VERSION": "2"}, "auth": auth})
     bound = urlsplit(signed_urls.events(portal.uuid.hex, portal.generation)).path
-    with strangers.hold_place(portal, ""), strangers.hold_place(portal, ""):
+    with caller_limits.hold_place(portal, ""), caller_limits.hold_place(portal, ""):
         assert Client().post(bound, body, content_type=FORM).status_code == 200
         assert spool.replay(HANDLERS) == 1
     assert [one.suffix for one in spool.waiting()] == [".event"]

@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Identifier
 
 from b24app.doors.bodies import LONGEST_CALL
 from b24app.messaging.models import Message, Sender
-from b24app.portals import tickets
+from b24app.portals import page_tickets
 from b24app.portals.models import Portal
 from tests.doors.test_from_portal import FORM, fields, path, portal, sender
 from tests.faults.conftest import wait as eventually
@@ -66,7 +66,7 @@ def call(number: int) -> str:
 def look(served: Served, portal: Portal) -> tuple[int, str]:
     """An administrator's look at the settings, which reads how they like their pages."""
     connection = HTTPConnection("127.0.0.1", served.port, timeout=90)
-    ticket = tickets.mint(portal, 1, is_admin=True, language="en")
+    ticket = page_tickets.mint(portal, 1, is_admin=True, language="en")
     try:
         connection.request("GET", f"/p/{portal.uuid.hex}/settings/", headers={"Authorization": f"Bearer {ticket}"})
         answer = connection.getresponse()

@@ -31,7 +31,7 @@ from b24app.messaging.actions import messages
 from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin
 from b24app.messaging.push import timeline
-from b24app.portals.entities import Entity, Phone
+from b24app.portals.crm_cards import Entity, Phone
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, pretty, read_e164
 from providers.kit.rewriting import rewrite

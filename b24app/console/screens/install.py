@@ -14,7 +14,7 @@ from b24app.console.long_requests import LONGEST_SECONDS, hold_page
 from b24app.console.refusals import of_portal
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging.push import sender_registration
-from b24app.portals import installation, place, placements
+from b24app.portals import installation, placements, region
 from b24app.portals.errors import PortalError, Refused
 from b24app.portals.models import Portal
 
@@ -46,7 +46,7 @@ STEPS = (
     Step(_("Access to the portal is kept, encrypted"), None),
     Step(_("The portal tells us when the application is updated or removed"), _bind_events),
     Step(_("CRM cards have a Sendline tab, where the portal allows it"), _bind_tabs),
-    Step(_("Country and time zone are taken from your profile"), place.learn),
+    Step(_("Country and time zone are taken from your profile"), region.learn),
     Step(_("Senders you had before are in the menu again"), _reconcile),
 )
 

@@ -19,9 +19,9 @@ from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.messaging.push import batching
 from b24app.messaging.push.batching import BATCH
+from b24app.portals.client import Answer, Command, batch
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, Postponed, Refused
 from b24app.portals.models import Portal
-from b24app.portals.rest import Answer, Command, batch
 
 log = structlog.get_logger(__name__)
 

@@ -18,9 +18,9 @@ from b24app.core import signed_urls
 from b24app.messaging.intake.admission import UNDER_WAY
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.notices import detection
+from b24app.portals.client import call
 from b24app.portals.errors import Refused
 from b24app.portals.models import Portal
-from b24app.portals.rest import call
 
 log = structlog.get_logger(__name__)
 

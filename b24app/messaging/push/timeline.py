@@ -16,7 +16,7 @@ from b24app.messaging import dead_letters
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import Origin
-from b24app.portals import rest, scopes
+from b24app.portals import client, scopes
 from b24app.portals.bbcode import strip_markup
 from b24app.portals.errors import NotNow, PortalError
 from b24app.portals.models import Portal
@@ -81,4 +81,4 @@ def _note(portal: Portal, message: Message) -> None:
     }
     if scopes.grants(portal, "crm"):
         with scopes.optional(portal):
-            rest.call(portal, ADD, {"fields": fields})
+            client.call(portal, ADD, {"fields": fields})

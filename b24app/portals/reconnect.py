@@ -8,10 +8,10 @@ from django.core import signing
 from django.utils.translation import gettext as _
 
 from b24app.core import signed_urls
-from b24app.portals import bitrix, exchanges, identity, reactions
-from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer
+from b24app.portals import bitrix, error_policy, exchange_records, identity
 from b24app.portals.errors import InDoubt, NotOurs
 from b24app.portals.models import Portal, Suspension
+from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer
 
 SALT = "b24app.portals.reconnect"
 STATE_SECONDS = 600
@@ -21,7 +21,7 @@ CALLBACK = "/oauth/"
 def authorize_url(portal: Portal) -> str:
     """Where an administrator goes to reconnect; the signed `state` in it works once, for ten minutes."""
     if not portal.reconnect_nonce:  # pages show the link again and again: an earlier one stays good until one is used
-        reactions.change(portal, reconnect_nonce=secrets.token_hex(16))
+        error_policy.change(portal, reconnect_nonce=secrets.token_hex(16))
     query = {
         "client_id": settings.B24_CLIENT_ID,
         "response_type": "code",
@@ -39,7 +39,7 @@ def reconnected(code: str, state: str) -> Portal:
     """
     portal = _spend(state)
     try:
-        pair = bitrix.redeem(portal.oauth_host, code, exchanges.keeper(portal))
+        pair = bitrix.redeem(portal.oauth_host, code, exchange_records.keeper(portal))
     except ErrorAnswer as answer:
         raise NotOurs(answer.code, _("Bitrix24 did not confirm the connection. Please try again.")) from None
     except (NoAnswer, Moved):
@@ -47,7 +47,7 @@ def reconnected(code: str, state: str) -> Portal:
     if pair.member_id != portal.member_id:
         raise NotOurs("FOREIGN", _("This is another Bitrix24 than the one that asked."))
     if portal.suspension:
-        reactions.change(portal, suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=None)
+        error_policy.change(portal, suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=None)
     if not identity.keep_if_admin(portal, pair):
         raise NotOurs("NOT_ADMIN", _("Only an administrator of the portal can connect it."))
     return portal

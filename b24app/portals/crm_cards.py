@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from b24app.portals import bitrix, exchanges, reactions
-from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer, Reply, mapping
+from b24app.portals import bitrix, error_policy, exchange_records
 from b24app.portals.errors import InDoubt, Refused
 from b24app.portals.models import Portal
+from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, Reply, mapping
 from providers.kit.phones import BadNumber, read_e164
 
 LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4  # owner types (docs/bitrix24.md E.2)
@@ -24,7 +24,7 @@ MOST_CONTACTS, MOST_PHONES = 20, 20
 LONGEST_TITLE = 100
 NO_SMS = frozenset({"FAX", "PAGER"})
 _METHODS = {LEAD: "crm.lead.get", DEAL: "crm.deal.get", CONTACT: "crm.contact.get", COMPANY: "crm.company.get"}
-_BUSY = reactions.LIMITS | reactions.PASSING
+_BUSY = error_policy.LIMITS | error_policy.PASSING
 
 Command = tuple[str, Mapping[str, Any]]
 
@@ -89,11 +89,11 @@ def _of_people(portal: Portal, access: str, fields: Mapping[str, Any], linked: S
 
 def _ask(portal: Portal, access: str, commands: Sequence[Command]) -> list[Reply | ErrorAnswer | None]:
     """One batch. CRM methods refuse without a code, which is an entry that cannot be read."""
-    reactions.check_open(portal)
+    error_policy.check_open(portal)
     try:
-        return bitrix.batch(portal.rest_host, access, commands, exchanges.keeper(portal))
+        return bitrix.batch(portal.rest_host, access, commands, exchange_records.keeper(portal))
     except ErrorAnswer as answer:
-        raise reactions.react(portal, answer) from None
+        raise error_policy.react(portal, answer) from None
     except (NoAnswer, Moved):
         raise InDoubt("PORTAL_SILENT") from None
 

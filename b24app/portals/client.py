@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from b24app.portals import bitrix, exchanges, identity, operating, reactions, tokens
-from b24app.portals.answers import ErrorAnswer, Moved, NoAnswer, Reply, https_host
+from b24app.portals import bitrix, error_policy, exchange_records, identity, operating_limit, tokens
 from b24app.portals.errors import InDoubt, NoToken, PortalError, Postponed, Refused
 from b24app.portals.models import Portal, PortalToken
+from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, Reply, https_host
 
 MAX_COMMANDS = 50
 MAX_TOKENS = 6  # tried in one call
@@ -57,13 +57,13 @@ def call(
 
     def ask(host: str, access: str) -> Reply:
         try:
-            return bitrix.call(host, access, method, params or {}, exchanges.keeper(portal))
+            return bitrix.call(host, access, method, params or {}, exchange_records.keeper(portal))
         except ErrorAnswer as answer:
             raise _judged(portal, answer, method) from None
 
     reply = _with_tokens(portal, token, ask, ours=method.startswith(OURS))
-    operating.learn(portal, method, reply.reset_at)
-    reactions.worked(portal)
+    operating_limit.learn(portal, method, reply.reset_at)
+    error_policy.worked(portal)
     return reply.result
 
 
@@ -86,7 +86,7 @@ def batch(portal: Portal, commands: Sequence[Command]) -> list[Answer]:
             rest = Answer(error=Refused(error.code, error.words))
             return [answers.get(index, rest) for index in range(len(commands))]
         if not any(isinstance(answer.error, Postponed) for answer in answers.values()):
-            reactions.worked(portal)
+            error_policy.worked(portal)
     return [answers[index] for index in range(len(commands))]
 
 
@@ -95,7 +95,7 @@ def _round(portal: Portal, host: str, access: str, commands: Sequence[Command], 
     waiting = [index for index in range(len(commands)) if index not in answers]
     asked = [(commands[index].method, commands[index].params) for index in waiting]
     try:
-        entries = bitrix.batch(host, access, asked, exchanges.keeper(portal))
+        entries = bitrix.batch(host, access, asked, exchange_records.keeper(portal))
     except ErrorAnswer as answer:
         raise _judged(portal, answer, "batch") from None
     if None in entries:
@@ -105,7 +105,7 @@ def _round(portal: Portal, host: str, access: str, commands: Sequence[Command], 
     for index, entry in zip(waiting, entries, strict=True):
         method = commands[index].method
         if isinstance(entry, Reply):
-            operating.learn(portal, method, entry.reset_at)
+            operating_limit.learn(portal, method, entry.reset_at)
             answers[index] = Answer(entry.result)
         elif entry is not None:
             key = (entry.code, method)
@@ -126,14 +126,14 @@ def _judged(portal: Portal, answer: ErrorAnswer, method: str) -> Exception:
     """What to raise for an error: something about the token, or what the portal's row now says too."""
     if answer.code in STALE:
         return answer
-    if answer.code in OWNER_LOST or (answer.code == "ACCESS_DENIED" and not reactions.plan_has_lapsed(answer)):
+    if answer.code in OWNER_LOST or (answer.code == "ACCESS_DENIED" and not error_policy.plan_has_lapsed(answer)):
         return _OwnerRefused(answer)
-    return reactions.react(portal, answer, operating.free_at(portal, method))
+    return error_policy.react(portal, answer, operating_limit.free_at(portal, method))
 
 
 def _with_tokens(portal: Portal, token: PortalToken | None, ask: Ask[T], *, ours: bool) -> T:
     """Ask with one token after another until one is not refused on account of its owner."""
-    reactions.check_open(portal)
+    error_policy.check_open(portal)
     tried: set[int] = set()
     refusal: ErrorAnswer | None = None
     while len(tried) < (1 if token else MAX_TOKENS):
@@ -205,7 +205,7 @@ def _following(portal: Portal, held: PortalToken, ask: Ask[T]) -> T:
 def _move(portal: Portal, held: PortalToken, host: str) -> None:
     """Take over a portal's new address if the OAuth server names the very host of the redirect; else raise InDoubt."""
     try:
-        owner = bitrix.app_info(portal.oauth_host, held.access, exchanges.keeper(portal))
+        owner = bitrix.app_info(portal.oauth_host, held.access, exchange_records.keeper(portal))
     except ErrorAnswer as answer:
         # The OAuth server calls a token it does not know an invalid client (docs/bitrix24.md B.2).
         if answer.code in STALE or answer.code == "INVALID_CLIENT":
@@ -216,4 +216,4 @@ def _move(portal: Portal, held: PortalToken, host: str) -> None:
     confirmed = identity.is_of(portal, owner) and https_host(owner.client_endpoint) == host
     if not (confirmed and identity.can_be_served(owner.client_endpoint)):
         raise InDoubt("REDIRECTED")
-    reactions.change(portal, client_endpoint=owner.client_endpoint, domain=owner.domain)
+    error_policy.change(portal, client_endpoint=owner.client_endpoint, domain=owner.domain)

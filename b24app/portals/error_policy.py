@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 import structlog
 from django.utils import timezone
 
-from b24app.portals.answers import MAX_WORDS, ErrorAnswer
 from b24app.portals.errors import InDoubt, NotNow, PortalError, PortalGone, Refused
 from b24app.portals.models import Portal, Suspension
+from b24app.portals.responses import MAX_WORDS, ErrorAnswer
 
 log = structlog.get_logger(__name__)
 
