@@ -15,8 +15,8 @@ from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Rep
 from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig
-from providers.kit.words import _
 
 WORDS = {
     "buffered": Status.QUEUED,

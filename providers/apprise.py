@@ -24,9 +24,9 @@ from providers.kit.contract import Accepted, Provider, Reports, Sms
 from providers.kit.errors import Rejected, SmsError
 from providers.kit.fields import BadField, Field, Secret, Step
 from providers.kit.http import Http, Reply
+from providers.kit.i18n import _
 from providers.kit.reply import MAX_WORDS
-from providers.kit.text import UCS_2, measure
-from providers.kit.words import _
+from providers.kit.segments import UCS_2, measure
 
 # Its plugins write texts and numbers to their log.
 logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)

@@ -44,8 +44,8 @@ from providers.kit.contract import (
 from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text, Url
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig, text_at
-from providers.kit.words import _
 
 # botocore writes every request it signs to its debug log, the session token included.
 logging.getLogger("botocore").setLevel(logging.CRITICAL)

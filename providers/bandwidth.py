@@ -28,9 +28,9 @@ from providers.kit.contract import (
 from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.login import Login
 from providers.kit.reply import dig, text_at
-from providers.kit.words import _
 
 WORDS = {
     "message-sending": Status.SENT,

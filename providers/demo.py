@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from providers.kit.contract import Accepted, Account, Provider, Report, Reports, Sms, Status
 from providers.kit.errors import Hint, Throttled, Uncertain, Unreachable, verdict
 from providers.kit.fields import Step
-from providers.kit.text import measure
-from providers.kit.words import _
+from providers.kit.i18n import _
+from providers.kit.segments import measure
 
 SENT_AFTER = 1
 FINAL_AFTER = 4

@@ -14,11 +14,11 @@ from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Rep
 from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.login import Login
 from providers.kit.phones import read_number
 from providers.kit.reply import text_at
-from providers.kit.text import UCS_2, measure
-from providers.kit.words import _
+from providers.kit.segments import UCS_2, measure
 
 WORDS = {
     "waiting": Status.QUEUED,

@@ -19,9 +19,9 @@ from providers.kit.contract import Accepted, Call, Proof, Provider, Report, Repo
 from providers.kit.errors import AccountBlocked, Forged, Rejected
 from providers.kit.fields import BadField, Choice, Secret, Step, Text, Url
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.outline import HIDDEN, PLACEHOLDER, find_key, is_usual, outline, outline_path, written_words
 from providers.kit.reply import dig
-from providers.kit.words import _
 
 NAMES = ("to", "to_digits", "text", "sender", "reference", "report_url", "username", "password")
 DOTS = "••••••"

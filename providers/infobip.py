@@ -15,8 +15,8 @@ from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Rep
 from providers.kit.errors import AccountBlocked, Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig, rows_at, text_at
-from providers.kit.words import _
 
 GROUPS = {
     "0": Status.SENT,

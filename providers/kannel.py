@@ -14,8 +14,8 @@ from providers.kit.contract import Accepted, Call, Proof, Provider, Report, Repo
 from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.http import Reply
-from providers.kit.text import UCS_2, measure
-from providers.kit.words import _
+from providers.kit.i18n import _
+from providers.kit.segments import UCS_2, measure
 
 DOCS = "https://www.kannel.org/download/1.4.5/userguide-1.4.5/userguide.html"
 WORDS = {

@@ -16,9 +16,9 @@ from providers.kit.contract import Accepted, Account, Answer, Call, Proof, Provi
 from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import rows_at, text_at
 from providers.kit.signatures import read_jwt, same
-from providers.kit.words import _
 
 WORDS = {
     "scheduled": Status.QUEUED,

@@ -27,8 +27,8 @@ from providers.kit.contract import (
 from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig, text_at
-from providers.kit.words import _
 
 WORDS = {
     "NEW": Status.QUEUED,

@@ -16,8 +16,8 @@ from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Rep
 from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import rows_at
-from providers.kit.words import _
 
 # The numbers that https://msg91.com/help/webhooks explains, by the words it gives them; others stay unknown.
 NUMBERS = {"1": "delivered", "2": "failed", "9": "ndnc", "16": "rejected", "25": "rejected", "17": "blocked number"}

@@ -14,9 +14,9 @@ from providers.kit.contract import Accepted, Account, Proof, Provider, Report, R
 from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig, rows_at, text_at
-from providers.kit.text import UCS_2, measure
-from providers.kit.words import _
+from providers.kit.segments import UCS_2, measure
 
 WORDS = {
     "0": Status.SENT,

@@ -11,8 +11,8 @@ from providers.kit import advice
 from providers.kit.contract import Accepted, Call, Proof, Provider, Report, Reports, Scope, Sms, Status
 from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
+from providers.kit.i18n import _
 from providers.kit.reply import rows_at, text_at
-from providers.kit.words import _
 
 WORDS = {
     "created": Status.QUEUED,

@@ -17,8 +17,8 @@ from providers.kit.contract import Accepted, Account, Call, Provider, Report, Re
 from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig, price_of
-from providers.kit.words import _
 
 WORDS = {
     "queued": Status.QUEUED,

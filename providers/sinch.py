@@ -17,9 +17,9 @@ from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Rep
 from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig, rows_at, text_at
 from providers.kit.signatures import is_fresh
-from providers.kit.words import _
 
 WORDS = {
     "queued": Status.QUEUED,

@@ -18,10 +18,10 @@ from providers.kit.contract import Account, Provider, Report, Reports, Sms
 from providers.kit.errors import Hint, Reason, SmsError, Unreachable, verdict
 from providers.kit.fields import Choice, Host, Number, Secret, Step, Text
 from providers.kit.http import Exchange
+from providers.kit.i18n import _
+from providers.kit.smpp.encoding import ASCII, DEFAULT_LATIN, LATIN, UCS2, encoded, numbered, source_of, split
 from providers.kit.smpp.receipts import read_receipt
-from providers.kit.smpp.texts import ASCII, DEFAULT_LATIN, LATIN, UCS2, encoded, numbered, source_of, split
 from providers.kit.smpp.wire import Lost, Pdu, Wire, c_string, why
-from providers.kit.words import _
 
 OK, ALREADY_BOUND = "0x00", "0x05"
 

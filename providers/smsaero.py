@@ -23,8 +23,8 @@ from providers.kit.contract import (
 from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig
-from providers.kit.words import _
 
 WORDS = {
     "0": Status.QUEUED,

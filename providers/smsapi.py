@@ -14,8 +14,8 @@ from providers.kit.contract import Accepted, Account, Answer, Call, Proof, Provi
 from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Choice, Secret, Step
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import rows_at, text_at
-from providers.kit.words import _
 
 # By number in reports, by name in look-ups. 401 NOT_FOUND and 408 UNKNOWN say nothing of the message: no status.
 WORDS = {

@@ -19,9 +19,9 @@ from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Rep
 from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig, price_of, text_at
 from providers.kit.signatures import is_fresh
-from providers.kit.words import _
 
 WORDS = {
     "scheduled": Status.QUEUED,

@@ -30,8 +30,8 @@ from providers.kit.contract import (
 from providers.kit.errors import AccountBlocked, Forged, Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig
-from providers.kit.words import _
 
 WORDS = {
     "accepted": Status.QUEUED,

@@ -17,8 +17,8 @@ from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Rep
 from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Number, Secret, Step
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig, price_of
-from providers.kit.words import _
 
 # https://docs.unifonic.com/docs/understanding-sms-delivery
 WORDS = {

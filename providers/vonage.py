@@ -17,10 +17,10 @@ from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Rep
 from providers.kit.errors import Forged, Hint, Reason, SmsError
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig, rows_at, text_at
+from providers.kit.segments import UCS_2, measure
 from providers.kit.signatures import is_fresh, read_jwt, same
-from providers.kit.text import UCS_2, measure
-from providers.kit.words import _
 
 WORDS = {
     "accepted": Status.SENT,

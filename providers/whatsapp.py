@@ -28,8 +28,8 @@ from providers.kit.contract import (
 from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import rows_at, text_at
-from providers.kit.words import _
 
 WORDS = {
     "accepted": Status.QUEUED,

@@ -26,9 +26,9 @@ from providers.kit.contract import (
 from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
+from providers.kit.i18n import _
 from providers.kit.reply import dig, text_at
-from providers.kit.text import UCS_2, measure
-from providers.kit.words import _
+from providers.kit.segments import UCS_2, measure
 
 WORDS = {
     "accepted": Status.QUEUED,

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from b24app.messaging.models import DayTally, Sender
-from providers.kit.text import Measure, measure
+from providers.kit.segments import Measure, measure
 
 LATELY = timedelta(days=30)
 

@@ -20,7 +20,7 @@ from b24app.messaging.actions.bulk import Act, Done, do, open_to
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase
 from b24app.portals.models import Portal
-from providers.kit.text import measure
+from providers.kit.segments import measure
 
 STEP_SECONDS = 0.8
 COUNTED_AT_ONCE, DONE_AT_ONCE = 1000, 50

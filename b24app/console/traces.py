@@ -16,7 +16,7 @@ from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.portals.models import PortalToken
 from providers.kit import registry
 from providers.kit.redaction import Redactor, forms
-from providers.kit.text import measure
+from providers.kit.segments import measure
 
 MOST_EXCHANGES, MOST_REPORTS = 200, 200
 SHINGLE = 10  # characters of a text in a row that nobody writes by chance

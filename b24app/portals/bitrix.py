@@ -48,7 +48,7 @@ from b24app.portals.responses import (
     reset_at,
     unreadable,
 )
-from providers.kit.guard import AddressRefused, Deadline, Guard, NotConnected, pool_classes
+from providers.kit.ssrf_guard import AddressRefused, Deadline, Guard, NotConnected, pool_classes
 
 CONNECT_SECONDS, READ_SECONDS = 3, 20  # for workers; behind a request `wait_limit` says how long
 SPENDING = "/oauth/token/"

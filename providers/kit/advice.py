@@ -3,7 +3,7 @@
 They are here once, so that they are translated once. A service that knows the very page of its console says that.
 """
 
-from providers.kit.words import _
+from providers.kit.i18n import _
 
 # -- the account ------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from providers.kit.words import _
+from providers.kit.i18n import _
 
 Reason = Literal[
     "",

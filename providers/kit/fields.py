@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from providers.kit.words import _
+from providers.kit.i18n import _
 
 UNENCRYPTED = _("With http://, the credentials and the texts are sent unencrypted. Use https:// where you can.")
 """What the form says beside an address for which http:// is usual."""

@@ -21,7 +21,10 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from providers.kit.errors import AccountBlocked, Rejected, SmsError, Uncertain, Unreachable
-from providers.kit.guard import (
+from providers.kit.i18n import _
+from providers.kit.redaction import Redactor
+from providers.kit.reply import Reply
+from providers.kit.ssrf_guard import (
     AddressRefused,
     Broken,
     Deadline,
@@ -31,9 +34,6 @@ from providers.kit.guard import (
     TimedOut,
     pool_classes,
 )
-from providers.kit.redaction import Redactor
-from providers.kit.reply import Reply
-from providers.kit.words import _
 
 __all__ = ["Exchange", "Http", "Options", "Reply"]
 

@@ -11,7 +11,7 @@ from phonenumbers import PhoneNumber
 from phonenumbers import phonenumberutil as metadata
 from phonenumbers.phonenumberutil import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
-from providers.kit.words import _
+from providers.kit.i18n import _
 
 _UNLIKELY = {
     PhoneNumberType.FIXED_LINE,

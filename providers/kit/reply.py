@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 
 from providers.kit.errors import AccountBlocked, Hint, Rejected, SmsError, Throttled, Uncertain, verdict
-from providers.kit.words import _
+from providers.kit.i18n import _
 
 _NO_HINTS: Mapping[str, Hint] = MappingProxyType({})
 MAX_WORDS = 500

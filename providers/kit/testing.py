@@ -9,8 +9,8 @@ from typing import Any, Unpack
 
 from providers.kit.contract import Provider
 from providers.kit.fields import Choice, Field, Host, Number, Secret, Url
-from providers.kit.guard import AddressRefused, Broken, NotConnected, TimedOut
 from providers.kit.http import Exchange, Http, Options, Reply
+from providers.kit.ssrf_guard import AddressRefused, Broken, NotConnected, TimedOut
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from providers.kit import registry
 from providers.kit.contract import Account, Call, Proof, Provider, Report, Reports
-from providers.kit.table import PAGE, page
+from providers.kit.services_page import PAGE, page
 
 
 class Pigeon(Provider):
@@ -42,4 +42,6 @@ def test_a_row_tells_what_the_class_declares_and_can_do() -> None:
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(registry.services().values()), "run python -m providers.kit.table"
+    assert PAGE.read_text(encoding="utf-8") == page(registry.services().values()), (
+        "run python -m providers.kit.services_page"
+    )

@@ -34,8 +34,8 @@ from b24app.messaging.push import timeline
 from b24app.portals.crm_cards import Entity, Phone
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, pretty, read_e164
-from providers.kit.rewriting import rewrite
-from providers.kit.text import measure
+from providers.kit.segments import measure
+from providers.kit.transliteration import rewrite
 
 KINDS = {
     "MOBILE": pgettext_lazy("phone", "mobile"),

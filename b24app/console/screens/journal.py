@@ -23,7 +23,7 @@ from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase, Wait
 from b24app.messaging.statistics.authors import authors
 from b24app.portals.models import Portal
-from providers.kit.text import measure
+from providers.kit.segments import measure
 
 MOST_EMPLOYEES = 100
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from b24app.messaging.models.connections import Connection
 from b24app.portals.models import Portal
-from providers.kit.rewriting import rewrite
+from providers.kit.transliteration import rewrite
 
 MAX_AGE = timedelta(hours=24)
 

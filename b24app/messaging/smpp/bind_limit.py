@@ -2,7 +2,7 @@
 
 import resource
 
-from providers.kit.words import _
+from providers.kit.i18n import _
 
 FILES_OF_A_BIND = 3  # the wire, and the pair by which its thread is woken
 RESERVED = 128  # for the database, Redis, the spool, names that are looked up

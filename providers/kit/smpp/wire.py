@@ -14,7 +14,7 @@ from typing import Any
 from smpplib import command, consts, exceptions, smpp
 from smpplib.pdu import extract_command
 
-from providers.kit.guard import NotConnected
+from providers.kit.ssrf_guard import NotConnected
 
 UNKNOWN_COMMAND, COME_AGAIN = 0x03, 0x64
 LEAVE_IN = 2.0  # seconds

@@ -14,10 +14,10 @@ from urllib.parse import quote
 import pytest
 import trustme
 
-from providers.kit import guard
+from providers.kit import ssrf_guard
 from providers.kit.errors import AccountBlocked, Rejected, SmsError, Uncertain, Unreachable
-from providers.kit.guard import Guard
 from providers.kit.http import MAX_ANSWER, MAX_KEPT, Exchange, Http
+from providers.kit.ssrf_guard import Guard
 from tests.providers.kit.loopback import Script, answer, drips, hangs_up, listening, read_request, says
 
 OPEN = ("127.0.0.0/8", "::1/128")
@@ -304,7 +304,7 @@ def test_a_connection_is_used_again_until_it_has_idled(http: Http, monkeypatch: 
         http.hiding(text="other").get(gate.url)
         assert gate.connections == 1
 
-        monkeypatch.setattr(guard, "MAX_IDLE", 0.0)
+        monkeypatch.setattr(ssrf_guard, "MAX_IDLE", 0.0)
         http.get(gate.url)
         assert gate.connections == 2
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from providers.kit.rewriting import rewrite
-from providers.kit.text import measure
+from providers.kit.segments import measure
+from providers.kit.transliteration import rewrite
 
 
 @pytest.mark.parametrize(

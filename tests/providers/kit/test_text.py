@@ -2,7 +2,7 @@
 
 import pytest
 
-from providers.kit.text import Measure, measure
+from providers.kit.segments import Measure, measure
 
 VECTORS = [
     ("", "GSM-7", 0, 1),

@@ -1,4 +1,4 @@
-"""`python -m providers.kit.table`: write docs/services.md from the classes of the shelf, so that it cannot be wrong."""
+"""`python -m providers.kit.services_page`: write docs/services.md from the classes of the shelf, so that it cannot be wrong."""
 
 import inspect
 import re
@@ -12,7 +12,7 @@ from providers.kit.contract import Proof, Provider, Reports
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "services.md"
 INTRODUCTION = """# The shelf
 
-Made by `python -m providers.kit.table` from the files in `providers/`; a test compares the two.
+Made by `python -m providers.kit.services_page` from the files in `providers/`; a test compares the two.
 
 - **Reports**: *signed* ones prove that they come from the service; *with a key* they do where the administrator enters
   it; *by address* means that nothing is signed, and only the secret address they come to proves them; *asked*: we ask.

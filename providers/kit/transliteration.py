@@ -7,7 +7,7 @@ import unicodedata
 
 from anyascii import anyascii
 
-from providers.kit.text import BASIC, EXTENSION
+from providers.kit.segments import BASIC, EXTENSION
 
 _PLAIN = {
     '"': "“”„‟«»″",
