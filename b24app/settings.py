@@ -181,7 +181,7 @@ LANGUAGES = [
 ]
 LOCALE_PATHS = [BASE_DIR / "b24app" / "locale"]
 
-# Of a form; the doors hold limits of their own (b24app/doors/bodies.py), and so does the server before a body is read.
+# Of a form. Webhooks have limits of their own (b24app/webhooks/request_body.py), and so has the server.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 

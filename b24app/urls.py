@@ -6,14 +6,14 @@ from django.views.decorators.csrf import csrf_exempt
 
 from b24app.console import launch
 from b24app.console.urls import urlpatterns as console
-from b24app.doors import events
-from b24app.doors.urls import urlpatterns as doors
+from b24app.webhooks import portal_events
+from b24app.webhooks.urls import urlpatterns as doors
 
 
 @csrf_exempt
 def installer(request: HttpRequest) -> HttpResponse:
     """Bitrix24 sends two kinds of POST to one address: the launch in its frame, and events from its servers."""
-    return events.take(request) if events.is_event(request) else launch.installer(request)
+    return portal_events.take(request) if portal_events.is_event(request) else launch.installer(request)
 
 
 urlpatterns: list[URLPattern | URLResolver] = [

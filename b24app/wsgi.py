@@ -21,10 +21,10 @@ django.setup(set_prefix=False)
 
 # By name, for models can be imported only from here on.
 import_module("b24app.operations.starting").check_can_start()
-_doors = import_module("b24app.doors.wsgi")
-_bodies = import_module("b24app.doors.bodies")
-_look_after_spool = import_module("b24app.doors.replay").keep_replaying
-_answer = _doors.beside(import_module("b24app.doors.forms").Pages())
+_doors = import_module("b24app.webhooks.wsgi")
+_bodies = import_module("b24app.webhooks.request_body")
+_look_after_spool = import_module("b24app.webhooks.spool_replay").keep_replaying
+_answer = _doors.beside(import_module("b24app.webhooks.page_forms").Pages())
 _say_busy = _doors.Always(import_module("b24app.console.errors").busy_for_anybody)
 import_module("providers.kit.registry").services()
 
@@ -52,7 +52,7 @@ policy = Policy(
     longest_body=_longest_body,
     reserved=_doors.NEVER_REPEATED,
     in_turn=_doors.PATHS,
-    on_too_long=import_module("b24app.doors.from_portal").count_too_long,
+    on_too_long=import_module("b24app.webhooks.portal_messages").count_too_long,
     on_start=_look_after_spool,
     exit_code=import_module("b24app.core.shutdown").exit_code,
 )

@@ -15,9 +15,9 @@ django.setup(set_prefix=False)
 
 # By name, for models can be imported only from here on.
 import_module("b24app.operations.starting").check_can_start()
-_doors = import_module("b24app.doors.wsgi")
+_doors = import_module("b24app.webhooks.wsgi")
 _answer = _doors.Doors()
-_look_after_spool = import_module("b24app.doors.replay").keep_replaying
+_look_after_spool = import_module("b24app.webhooks.spool_replay").keep_replaying
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -29,10 +29,10 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 
 policy = Policy(
-    longest_body=import_module("b24app.doors.bodies").longest,
+    longest_body=import_module("b24app.webhooks.request_body").longest,
     reserved=_doors.NEVER_REPEATED,
     in_turn=_doors.PATHS,
-    on_too_long=import_module("b24app.doors.from_portal").count_too_long,
+    on_too_long=import_module("b24app.webhooks.portal_messages").count_too_long,
     on_start=_look_after_spool,
     exit_code=import_module("b24app.core.shutdown").exit_code,
 )

@@ -15,10 +15,10 @@ from django.db import connections
 from b24app.celery import app
 from b24app.core import shutdown
 from b24app.core.gc_tuning import rarely_collect
-from b24app.doors import replay
 from b24app.messaging import enqueue, tasks
 from b24app.messaging.dispatch.dispatcher import Board
 from b24app.operations.starting import check_can_start
+from b24app.webhooks import spool_replay
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Threads(bootsteps.StartStopStep):
         """Raise SystemExit where this process could not do its work: Celery ends then."""
         check_can_start()
         rarely_collect()
-        replay.keep_replaying()
+        spool_replay.keep_replaying()
         self.board = shutdown.start_essential(Board(tasks.left).run, name="board")
         threading.Thread(target=_sweep_when_nobody_does, name="sweep-when-nobody-does", daemon=True).start()
 

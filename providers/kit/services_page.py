@@ -1,4 +1,4 @@
-"""`python -m providers.kit.services_page`: write docs/services.md from the classes of the shelf, so that it cannot be wrong."""
+"""`python -m providers.kit.services_page`: write docs/services.md from the classes, so that it cannot be wrong."""
 
 import inspect
 import re

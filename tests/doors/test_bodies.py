@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 
 from b24app.core import signed_urls
-from b24app.doors import brackets
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.portals.models import Portal
+from b24app.webhooks import php_form
 from tests.doors.test_from_portal import FORM, path, portal, post, sender
 
 __all__ = ["portal", "sender"]
@@ -31,15 +31,15 @@ def at_most(megabytes: float) -> Iterator[None]:
 def test_what_is_escaped_is_read_in_one_pass_and_as_the_library_reads_it(piece: bytes) -> None:
     body = piece * (1024 * 1024 // len(piece))
     with at_most(8):
-        [(_name, value)] = brackets.pairs(b"a=" + body)
+        [(_name, value)] = php_form.pairs(b"a=" + body)
     assert value == unquote_to_bytes(body.replace(b"+", b" ")).decode("utf-8", "replace")
 
 
 @pytest.mark.parametrize("before", range(9))
 @pytest.mark.parametrize("after", [b"%D0%AF" * 3, b"%%%41%%42", b"%4%41"])
 def test_no_escape_is_cut_in_two_where_a_stretch_ends(before: int, after: bytes) -> None:
-    body = b"x" * (brackets.STRETCH - before) + after
-    assert [value for _name, value in brackets.pairs(b"a=" + body)] == [unquote_to_bytes(body).decode()]
+    body = b"x" * (php_form.STRETCH - before) + after
+    assert [value for _name, value in php_form.pairs(b"a=" + body)] == [unquote_to_bytes(body).decode()]
 
 
 @pytest.mark.parametrize("piece", ["[", "{", "[],", '{"a":', "[[", "1,", '{"a":1},'])

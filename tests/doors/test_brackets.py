@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from b24app.doors.brackets import MAX_DEPTH, MAX_FIELDS, pairs, parse
+from b24app.webhooks.php_form import MAX_DEPTH, MAX_FIELDS, pairs, parse
 
 
 def test_brackets_nest() -> None:

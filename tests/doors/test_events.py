@@ -13,13 +13,13 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from b24app.core import signed_urls, spool
-from b24app.doors import events
 from b24app.journal.models import Exchange
 from b24app.portals import installation
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from b24app.sandbox.phpform import encode
+from b24app.webhooks import portal_events
 from tests.portals.conftest import ALICE, DANA, alpha, beta, box, launch, portal, running_box
 
 __all__ = ["alpha", "beta", "box", "portal", "running_box"]  # the fixtures of the sandbox
@@ -152,14 +152,14 @@ def user_ready(box: Sandbox, there: There) -> dict[str, object]:
 
 def test_an_event_is_told_from_a_page(rf: RequestFactory) -> None:
     def asks(body: str) -> bool:
-        return events.is_event(rf.post("/install/?DOMAIN=a.example", body, content_type=FORM))
+        return portal_events.is_event(rf.post("/install/?DOMAIN=a.example", body, content_type=FORM))
 
     assert asks("event=ONAPPUSERREADY&auth%5Bmember_id%5D=m")
     assert not asks("AUTH_ID=a&member_id=m")
     assert not asks("AUTH_ID=a&event=ONAPPUSERREADY")
     assert not asks("")
-    assert not events.is_event(rf.get("/install/?event=ONAPPUSERREADY"))
-    assert not events.is_event(rf.head("/install/"))
+    assert not portal_events.is_event(rf.get("/install/?event=ONAPPUSERREADY"))
+    assert not portal_events.is_event(rf.head("/install/"))
     assert not asks("event=x&y=" + "z" * (256 * 1024))
 
 
@@ -234,5 +234,5 @@ def test_an_event_waits_on_disk_while_the_database_is_away(
     assert [kept.suffix for kept in spool.waiting()] == [".event"]
     assert alpha.state.app.token.encode() not in spool.waiting()[0].read_bytes()
     back()
-    assert spool.replay({"event": events.take_kept}) == 1
+    assert spool.replay({"event": portal_events.take_kept}) == 1
     assert not is_installed(portal)

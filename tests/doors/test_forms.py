@@ -9,7 +9,7 @@ from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
 from django.test import RequestFactory
 
-from b24app.doors.forms import FORM, FormRequest, read_form
+from b24app.webhooks.page_forms import FORM, FormRequest, read_form
 from tests.doors.test_bodies import at_most
 
 

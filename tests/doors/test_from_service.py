@@ -15,11 +15,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core import signed_urls, spool
-from b24app.doors import from_service
-from b24app.doors.replay import replay
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Status
 from b24app.messaging.reports import acceptance, applier, report_budget
+from b24app.webhooks import delivery_reports
+from b24app.webhooks.spool_replay import replay
 from providers.aws import Aws
 from providers.kit import registry
 from providers.kit.errors import Forged
@@ -174,7 +174,7 @@ def test_a_replay_window_is_measured_from_the_coming_of_a_report_not_from_its_re
         "at": timezone.now().timestamp() - waited,
     }
     with nullcontext() if status else pytest.raises(Forged):
-        from_service.take_kept(record)
+        delivery_reports.take_kept(record)
     assert DeliveryReport.objects.count() == status
 
 

@@ -12,10 +12,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core import spool
-from b24app.doors.replay import HANDLERS
 from b24app.messaging.models import DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Reason, Status
 from b24app.portals.models import Portal
+from b24app.webhooks.spool_replay import HANDLERS
 from tests.doors import test_from_service as service
 from tests.doors.test_from_portal import fields, portal, post, sender
 from tests.doors.test_from_service import message

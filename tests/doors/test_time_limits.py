@@ -15,8 +15,8 @@ from pytest_django import Settings
 
 from b24app.core import spool
 from b24app.core.redis import client
-from b24app.doors.replay import replay
 from b24app.messaging.models import Connection, Message, Sender, SenderState
+from b24app.webhooks.spool_replay import replay
 from tests.doors.test_from_portal import fields, post
 from tests.messaging.conftest import a_portal
 

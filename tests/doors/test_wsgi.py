@@ -13,11 +13,11 @@ import pytest
 from werkzeug.test import Client
 
 from b24app.core import signed_urls
-from b24app.doors import bodies
-from b24app.doors.wsgi import beside
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase
 from b24app.server.policy import LONGEST_BODY
+from b24app.webhooks import request_body
+from b24app.webhooks.wsgi import beside
 from b24app.wsgi import LONGEST_UPLOAD, policy
 from tests.doors.test_from_portal import FORM, fields, path, portal, sender
 
@@ -65,8 +65,8 @@ def test_everything_else_is_left_to_the_pages(web: Client) -> None:
 
 def test_how_long_a_body_may_be_is_a_matter_of_its_address() -> None:
     handler, report = (urlsplit(one).path for one in (signed_urls.handler(KEY, 1), signed_urls.report(KEY)))
-    assert policy.longest_body(handler) == bodies.LONGEST_CALL
-    assert policy.longest_body(report) == bodies.LONGEST_REPORT
+    assert policy.longest_body(handler) == request_body.LONGEST_CALL
+    assert policy.longest_body(report) == request_body.LONGEST_REPORT
     assert policy.longest_body(f"/p/{KEY}/stop-list/import/") == LONGEST_UPLOAD
     forged = handler[:-23] + "A" * 22 + "/"
     pages = ("/app/", "/install/", "/card/", "/session/", "/oauth/", f"/p/{KEY}/settings/")

@@ -16,7 +16,6 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core import signed_urls, spool
-from b24app.doors.replay import HANDLERS
 from b24app.messaging import sweep
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status
@@ -27,6 +26,7 @@ from b24app.portals.identity import Launch
 from b24app.portals.models import Portal
 from b24app.sandbox import MethodError, Sandbox
 from b24app.sandbox import Portal as SandboxPortal
+from b24app.webhooks.spool_replay import HANDLERS
 from tests.messaging.conftest import drain, wish
 
 FORM = "application/x-www-form-urlencoded"

@@ -18,7 +18,6 @@ from pytest_django import Settings
 
 from b24app.core import spool
 from b24app.core.sealing import unseal
-from b24app.doors import replay
 from b24app.messaging.dispatch import completer
 from b24app.messaging.dispatch import dispatcher as board_module
 from b24app.messaging.dispatch import drain as sending
@@ -27,6 +26,7 @@ from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.messaging.send_results import Verdict
 from b24app.sandbox import Sandbox
+from b24app.webhooks import spool_replay
 from providers.kit.contract import Accepted
 from providers.twilio import Twilio
 from tests.messaging.conftest import a_portal, drain, wish
@@ -291,7 +291,7 @@ def test_what_could_not_take_off_waits_on_disk_while_the_database_is_away(
 
     with database.execute_wrapper(away):
         board.stop()
-    assert spool.replay(replay.HANDLERS) == 2
+    assert spool.replay(spool_replay.HANDLERS) == 2
     assert are_sent(flies)
     stays.refresh_from_db()
     assert (stays.phase, stays.attempts) == (Phase.WAITING, 0)

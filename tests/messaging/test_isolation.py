@@ -15,7 +15,6 @@ from django.utils import timezone
 
 import b24app
 from b24app.core.redis import client
-from b24app.doors.replay import HANDLERS
 from b24app.messaging import dead_letters, tasks
 from b24app.messaging.actions import retry_dead_letters
 from b24app.messaging.dispatch.completer import Batch, record
@@ -28,6 +27,7 @@ from b24app.messaging.models.statuses import Phase, Status
 from b24app.messaging.reports import acceptance, applier
 from b24app.messaging.send_results import Verdict
 from b24app.messaging.smpp import receipts
+from b24app.webhooks.spool_replay import HANDLERS
 from providers.demo import Demo
 from providers.kit import contract
 from providers.kit.contract import Accepted

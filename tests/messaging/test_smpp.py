@@ -14,7 +14,6 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core import spool
-from b24app.doors import replay
 from b24app.journal.models import Exchange
 from b24app.messaging import sweep
 from b24app.messaging.connections import lifecycle
@@ -25,6 +24,7 @@ from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.messaging.reports import applier
 from b24app.messaging.smpp import receipt_queue, receipts, session, smpp_drain
 from b24app.messaging.smpp.smpp_dispatcher import Switchboard
+from b24app.webhooks import spool_replay
 from providers.kit import registry
 from providers.kit.contract import Account, Report
 from providers.kit.contract import Status as Word
@@ -604,7 +604,7 @@ def test_a_receipt_waits_on_the_disk_while_the_database_is_away(
     assert (smsc.answered(receipt), DeliveryReport.objects.count()) == (0, 0)
     [waits] = spool.waiting()
     assert (waits.suffix, waits.name.count("-")) == (".receipts", 2)  # in the share of its account
-    assert replay.replay() == 1
+    assert spool_replay.replay() == 1
     applier.settle()
     assert again(message).status == Status.DELIVERED
     spool._away_until = 0.0

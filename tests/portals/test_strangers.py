@@ -17,7 +17,6 @@ from pytest_django.fixtures import Settings
 from werkzeug.wrappers import Request, Response
 
 from b24app.core import signed_urls, spool
-from b24app.doors.replay import HANDLERS
 from b24app.journal.models import Exchange
 from b24app.messaging.models import Message
 from b24app.portals import caller_limits
@@ -26,6 +25,7 @@ from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import certificates, phpform
 from b24app.sandbox.web import Server, answer
+from b24app.webhooks.spool_replay import HANDLERS
 from tests import factories
 from tests.portals.conftest import ALICE, posted
 

@@ -15,10 +15,10 @@ from django.db import connection as database
 from django.test import Client
 from psycopg.sql import SQL, Identifier
 
-from b24app.doors.bodies import LONGEST_CALL
 from b24app.messaging.models import Message, Sender
 from b24app.portals import page_tickets
 from b24app.portals.models import Portal
+from b24app.webhooks.request_body import LONGEST_CALL
 from tests.doors.test_from_portal import FORM, fields, path, portal, sender
 from tests.faults.conftest import wait as eventually
 from tests.server.conftest import Served, serving

@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand
 
 from b24app.core import shutdown
 from b24app.core.gc_tuning import rarely_collect
-from b24app.doors import replay
 from b24app.messaging.smpp import bind_limit
 from b24app.messaging.smpp.smpp_dispatcher import Switchboard
 from b24app.operations.starting import check_can_start
+from b24app.webhooks import spool_replay
 
 GONE_AFTER = 18.0  # seconds
 LOOK_EVERY = 1.0
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # for all threads; this one waits for them below
         rarely_collect()
         bind_limit.raise_limit()
-        replay.keep_replaying()
+        spool_replay.keep_replaying()
         board = shutdown.start_essential(Switchboard().run, name="board")
         log.info("smpp_ready", pid=os.getpid())  # from here on a signal ends it well
         while signal.sigtimedwait(ENDS, LOOK_EVERY) is None:

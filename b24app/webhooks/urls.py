@@ -3,12 +3,12 @@
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from b24app.doors import events, from_portal, from_service
+from b24app.webhooks import delivery_reports, portal_events, portal_messages
 
 urlpatterns = [
-    path("h/<str:sender>/<int:generation>/<str:mac>/", from_portal.handler),
-    path("r/<str:connection>/<str:reference>/<str:mac>/", from_service.report),
-    path("e/<str:portal>/<int:generation>/<str:mac>/", events.event),
+    path("h/<str:sender>/<int:generation>/<str:mac>/", portal_messages.handler),
+    path("r/<str:connection>/<str:reference>/<str:mac>/", delivery_reports.report),
+    path("e/<str:portal>/<int:generation>/<str:mac>/", portal_events.event),
 ]
 
 

@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import signed_urls, spool
-from b24app.doors import bodies, brackets
 from b24app.messaging import enqueue
 from b24app.messaging.reports import acceptance
 from b24app.messaging.reports.report_budget import TooManyResults, TooManyWaiting
+from b24app.webhooks import php_form, request_body
 from providers.kit.contract import Answer, Call, Unreadable
 from providers.kit.errors import Forged
 
@@ -85,8 +85,8 @@ def _take(record: Mapping[str, Any], *, replayed: bool) -> Answer:
 
 
 def _record(request: HttpRequest, connection: str, reference: str) -> dict[str, Any]:
-    body = bodies.read(request, bodies.LONGEST_REPORT)
-    bodies.refuse_many_values(body)
+    body = request_body.read(request, request_body.LONGEST_REPORT)
+    request_body.refuse_many_values(body)
     return {
         "connection": connection,
         "reference": reference,
@@ -103,7 +103,7 @@ def _call(record: Mapping[str, Any]) -> Call:
     body = base64.b64decode(record["body"])
     form: dict[str, list[str]] = {}
     if "form-urlencoded" in record["headers"].get("Content-Type", ""):
-        for name, value in brackets.pairs(body):
+        for name, value in php_form.pairs(body):
             form.setdefault(name, []).append(value)
     return Call(
         method=record["method"],

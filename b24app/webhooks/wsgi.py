@@ -35,7 +35,7 @@ class Doors(Bare):
     """The doors' addresses and no others."""
 
     def get_response(self, request: HttpRequest) -> HttpResponseBase:
-        request.urlconf = "b24app.doors.urls"  # Django looks for it
+        request.urlconf = "b24app.webhooks.urls"  # Django looks for it
         return super().get_response(request)
 
 

@@ -8,7 +8,7 @@ from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from b24app.doors import brackets
+from b24app.webhooks import php_form
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -19,7 +19,7 @@ def read_form(body: bytes) -> QueryDict:
     if body.count(b"&") >= most:
         raise TooManyFieldsSent
     form = QueryDict(mutable=True)
-    for name, value in brackets.pairs(body) if body else ():
+    for name, value in php_form.pairs(body) if body else ():
         form.appendlist(name, value)
     form._mutable = False
     return form

@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import signed_urls, spool
-from b24app.doors import bodies, brackets
 from b24app.messaging import enqueue
 from b24app.portals import exchange_records, installation
 from b24app.portals.errors import Busy, PortalError
 from b24app.portals.models import Portal
+from b24app.webhooks import php_form, request_body
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ def event(request: HttpRequest, portal: str, generation: int, mac: str) -> HttpR
 
 def is_event(request: HttpRequest) -> bool:
     """Is this POST to the installer's address an event from server to server, and no page (docs/bitrix24.md A.4)?"""
-    if request.method != "POST" or _length(request) > bodies.LONGEST_EVENT:
+    if request.method != "POST" or _length(request) > request_body.LONGEST_EVENT:
         return False
     fields = _fields(request)
     return "event" in fields and "AUTH_ID" not in fields
@@ -74,7 +74,7 @@ def act(record: Mapping[str, Any]) -> None:
 
 
 def _keep(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:
-    if _length(request) > bodies.LONGEST_EVENT:
+    if _length(request) > request_body.LONGEST_EVENT:
         return HttpResponse(status=413)
     payload = _fields(request)
     if not (isinstance(payload.get("event"), str) and payload["event"]):
@@ -125,4 +125,4 @@ def _fields(request: HttpRequest) -> dict[str, Any]:
         body = request.body
     except (UnreadablePostError, RequestDataTooBig):
         return {}
-    return brackets.parse(brackets.pairs(body))
+    return php_form.parse(php_form.pairs(body))

@@ -14,13 +14,13 @@ from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import sanitize, signed_urls, spool
-from b24app.doors import bodies, brackets
 from b24app.messaging import enqueue
 from b24app.messaging.intake import acceptance
 from b24app.messaging.intake.admission import CallRefused
 from b24app.messaging.intake.payload import LINKS, LONGEST_LINKS_KEPT, LONGEST_TEXT_KEPT
 from b24app.portals import tokens
 from b24app.portals.models import Portal
+from b24app.webhooks import php_form, request_body
 
 log = structlog.get_logger(__name__)
 
@@ -130,18 +130,18 @@ def _links(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fields(request: HttpRequest) -> dict[str, Any]:
-    if bodies.length(request) > bodies.LONGEST_CALL:
+    if request_body.length(request) > request_body.LONGEST_CALL:
         raise RequestDataTooBig
     if request.content_type == "multipart/form-data":
-        return brackets.parse((key, values[-1]) for key, values in request.POST.lists() if values)
-    body = bodies.read(request, bodies.LONGEST_CALL)
+        return php_form.parse((key, values[-1]) for key, values in request.POST.lists() if values)
+    body = request_body.read(request, request_body.LONGEST_CALL)
     if request.content_type == "application/json":
         return _from_json(body)
-    return brackets.parse(brackets.pairs(body))
+    return php_form.parse(php_form.pairs(body))
 
 
 def _from_json(body: bytes) -> dict[str, Any]:
-    bodies.refuse_many_values(body)
+    request_body.refuse_many_values(body)
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
@@ -165,7 +165,7 @@ def _text(value: Any, longest: int) -> str:
 
 def count_too_long(path: str) -> None:
     """Count a call that the server has refused for its length, where its address is good."""
-    if (sender := bodies.handler_of(path)) is not None:
+    if (sender := request_body.handler_of(path)) is not None:
         _count_refused(sender)
 
 

@@ -8,10 +8,10 @@ import structlog
 from django.db import connections
 
 from b24app.core import shutdown, spool
-from b24app.doors import events, from_portal, from_service
 from b24app.messaging.dispatch import completer, preparation
 from b24app.messaging.smpp import receipts
 from b24app.portals import tokens
+from b24app.webhooks import delivery_reports, portal_events, portal_messages
 
 log = structlog.get_logger(__name__)
 
@@ -19,10 +19,10 @@ EVERY = 2.0  # seconds
 
 HANDLERS: Mapping[str, spool.Handler] = {
     "tokens": tokens.take_kept,  # first in meaning: a lost refresh token needs a person
-    "wish": from_portal.take_kept,
-    "report": from_service.take_kept,
-    "event": events.take_kept,
-    "unsigned": events.take_kept,
+    "wish": portal_messages.take_kept,
+    "report": delivery_reports.take_kept,
+    "event": portal_events.take_kept,
+    "unsigned": portal_events.take_kept,
     "receipts": receipts.take_kept,
     "verdicts": completer.take_kept,
     "claim": preparation.give_back,
