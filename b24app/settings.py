@@ -102,7 +102,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",
-    "b24app.journal",
+    "b24app.exchange_log",
     "b24app.portals",
     "b24app.messaging",
     "b24app.console",

@@ -11,7 +11,7 @@ from django.utils.translation import override
 
 from b24app.console.life import life
 from b24app.core import signed_urls
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.portals.models import PortalToken
 from providers.kit import registry

@@ -29,7 +29,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from b24app.core import wait_limit
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.portals.responses import (
     ErrorAnswer,
     Moved,

@@ -6,7 +6,7 @@ import structlog
 from django.db import DatabaseError
 from django.utils import timezone
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)

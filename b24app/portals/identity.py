@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.portals import bitrix, caller_limits, error_policy, exchange_records, tokens
 from b24app.portals.errors import BadTicket, InDoubt, NotOurs, PortalError
 from b24app.portals.models import Portal, PortalToken

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
 from b24app.portals.models import Portal

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from b24app.console import explanations, traces
 from b24app.core import sealing, signed_urls
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
 from b24app.portals.models import Portal

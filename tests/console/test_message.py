@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from b24app.console.crm import crm_links
 from b24app.console.life import Step, life
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status, Wait
 from b24app.portals.models import Portal

@@ -25,7 +25,7 @@ from b24app.console.models import Preference
 from b24app.console.screens import personal, reports, stoplist
 from b24app.core import sealing
 from b24app.core.redis import client as redis_client
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import Rules, StoppedNumber, StopSource

@@ -7,7 +7,7 @@ import pytest
 from django.db import DataError, connection, transaction
 
 from b24app.core import raw_sql
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DeliveryReport
 
 

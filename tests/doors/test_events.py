@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from b24app.core import signed_urls, spool
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.portals import installation
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There

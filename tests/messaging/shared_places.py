@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging import sweep, tasks
 from b24app.messaging.connections import balances
 from b24app.messaging.dispatch import claims, completer, preparation

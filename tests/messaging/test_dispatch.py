@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.actions import messages
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.dispatch.completer import Batch, record

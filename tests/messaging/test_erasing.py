@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, DayTally, Message, Sender
 from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber, StopSource
 from b24app.messaging.privacy import portal_erasure

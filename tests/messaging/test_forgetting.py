@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging import sweep, tasks
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender

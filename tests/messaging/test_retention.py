@@ -10,7 +10,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DayTally, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.models.statuses import Status
 from b24app.messaging.privacy import retention

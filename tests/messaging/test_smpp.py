@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core import spool
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging import sweep
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.dispatch.lease_queries import BOUND

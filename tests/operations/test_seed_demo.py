@@ -14,7 +14,7 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 from pytest_django import Settings
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging import sweep
 from b24app.messaging.models import Connection, ConnectionState, DayTally, DeliveryReport, Message, Sender, SenderState
 from b24app.messaging.models.statistics import TOOK, DayBreakdown, Dimension

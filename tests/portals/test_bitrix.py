@@ -9,7 +9,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from b24app.core.wait_limit import limit_waiting
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.portals import bitrix
 from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, https_host
 from b24app.sandbox import Portal as There

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.core import signed_urls
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
 from b24app.sandbox import phpform

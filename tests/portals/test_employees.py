@@ -10,7 +10,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.portals import employees
 from b24app.portals.errors import InDoubt, NotNow
 from b24app.portals.models import Employee, Portal

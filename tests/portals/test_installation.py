@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from b24app.core import signed_urls
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.portals import installation
 from b24app.portals.errors import NoToken
 from b24app.portals.installation import EVENTS, Change

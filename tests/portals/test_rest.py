@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.portals import client, tokens
 from b24app.portals.client import Command
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalGone, Postponed, Refused

@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 from werkzeug.wrappers import Request, Response
 
 from b24app.core import signed_urls, spool
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Message
 from b24app.portals import caller_limits
 from b24app.portals.errors import Busy

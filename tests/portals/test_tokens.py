@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from b24app.core import spool
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.portals import tokens
 from b24app.portals.errors import InDoubt, NotNow, PortalGone
 from b24app.portals.models import Portal, PortalToken, Suspension

@@ -18,7 +18,7 @@ from b24app.console.forms import AccountForm
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.long_requests import long_post
 from b24app.console.offers import Offer, needs_address, set_up
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Sender
 from providers.kit import registry

@@ -17,7 +17,7 @@ from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.life import life, no_text, source
 from b24app.console.people import People
 from b24app.console.screens.journal import hides_numbers, visible
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
 from b24app.messaging.guards import stop_list

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from b24app.core import sanitize, signed_urls, wait_limit
 from b24app.core.deadlock_retry import repeated_on_deadlock
-from b24app.journal.recording import Recorder
+from b24app.exchange_log.recording import Recorder
 from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.statuses import Phase, Status, Wait

@@ -13,8 +13,8 @@ from django.utils import timezone
 from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
-from b24app.journal import recording
-from b24app.journal.models import Exchange as ExchangeRow
+from b24app.exchange_log import recording
+from b24app.exchange_log.models import Exchange as ExchangeRow
 from b24app.messaging import dead_letters
 from b24app.messaging.dispatch import account_health
 from b24app.messaging.guards import stop_list

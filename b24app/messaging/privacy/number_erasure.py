@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from b24app.core import shutdown
 from b24app.core.deadlock_retry import repeated_on_deadlock
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 from b24app.messaging.guards import limits, stop_list
 from b24app.messaging.models import Connection, DeliveryReport, Message
 from b24app.messaging.models.erasures import Erasure

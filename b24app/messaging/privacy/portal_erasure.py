@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.core.isolation import work_each
-from b24app.journal import pruning
+from b24app.exchange_log import pruning
 from b24app.messaging import dead_letters
 from b24app.messaging.models import NEWEST_FIRST, Connection, DayTally, Message, Sender
 from b24app.messaging.models.dead_letters import DeadLetter, Kind

@@ -24,8 +24,8 @@ from b24app.core import shutdown
 from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.core.isolation import work_each, work_isolated
 from b24app.core.outage import AWAY
-from b24app.journal import pruning
-from b24app.journal.models import Exchange
+from b24app.exchange_log import pruning
+from b24app.exchange_log.models import Exchange
 from b24app.messaging import dead_letters
 from b24app.messaging.models import NEWEST_FIRST, DeliveryReport, Message, MessagePart
 from b24app.messaging.models.dead_letters import Kind

@@ -15,7 +15,7 @@ from b24app.core import raw_sql
 from b24app.core.group_commit import Together
 from b24app.core.outage import AWAY
 from b24app.core.ttl_cache import Remembered
-from b24app.journal.recording import Recorder
+from b24app.exchange_log.recording import Recorder
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, DeliveryReport

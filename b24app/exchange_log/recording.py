@@ -11,7 +11,7 @@ from structlog import get_logger
 
 from b24app.core import sanitize
 from b24app.core.raw_sql import written
-from b24app.journal.models import Exchange as Row
+from b24app.exchange_log.models import Exchange as Row
 
 log = get_logger(__name__)
 

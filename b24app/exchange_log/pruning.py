@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from b24app.journal.models import Exchange
+from b24app.exchange_log.models import Exchange
 
 
 def prune(portal_id: int | None, before: datetime, limit: int) -> int:
