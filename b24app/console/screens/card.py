@@ -22,9 +22,9 @@ from b24app.console.costs import Cost
 from b24app.console.crm import crm_links
 from b24app.console.explanations import of_end, of_wait
 from b24app.console.framed import FRAME, FramedRequest, with_toast
+from b24app.console.journal_search import hides_numbers
 from b24app.console.life import no_text, source
 from b24app.console.screens.counting import MOST_COUNTED
-from b24app.console.screens.journal import hides_numbers
 from b24app.console.talk import Talk, talk
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages

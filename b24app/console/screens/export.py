@@ -16,9 +16,9 @@ from b24app.console.exports import Claim, Progress
 from b24app.console.file_downloads import send_file
 from b24app.console.filters import Filters
 from b24app.console.framed import FramedRequest, admin_only
+from b24app.console.journal_search import search
 from b24app.console.journal_sheet import Words
 from b24app.console.paging import Search
-from b24app.console.screens.journal import search
 from b24app.portals.models import Portal
 
 

@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.urls import path
 from django.utils import timezone
@@ -16,8 +15,9 @@ from django_htmx.http import HttpResponseStopPolling
 from b24app.console import explanations, locales, paging
 from b24app.console.filters import SOURCES, STATUSES, Filters
 from b24app.console.framed import FramedRequest, show
+from b24app.console.journal_search import hides_numbers, search
 from b24app.console.life import no_text, source
-from b24app.console.paging import Page, Search
+from b24app.console.paging import Page
 from b24app.console.people import People
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase, Wait
@@ -40,19 +40,6 @@ class Row:
     new_day: bool
     may: bool
     ticked: bool
-
-
-def visible(request: FramedRequest) -> "QuerySet[Message]":
-    """What this visitor may see of the portal's messages."""
-    messages = Message.objects.filter(portal=request.portal)
-    if not request.visitor.is_admin:
-        messages = messages.filter(author_id=request.visitor.user_id)
-    return messages.select_related("sender", "connection")
-
-
-def hides_numbers(request: FramedRequest) -> bool:
-    """Does this visitor see only the ends of phone numbers?"""
-    return request.portal.hide_numbers and not request.visitor.is_admin
 
 
 @require_safe
@@ -131,15 +118,6 @@ def _chips(filters: Filters, senders: Mapping[str, str], people: People) -> list
 
 def _name(known: Mapping[str, tuple[object, object]], code: str) -> str:
     return str(known[code][0]) if code else ""
-
-
-def search(portal: Portal, filters: Filters, only_of: int | None = None) -> Search:
-    """The messages that filters find, all of the portal's or only those of one employee."""
-    known, fitting = filters.conditions(portal.country)
-    if only_of is not None:
-        # An employee's own messages have an index, too, and are fewer than what most filters find.
-        known, fitting = Q(author_id=only_of), known & fitting
-    return Search(portal, Message.objects.filter(filters.window() & known, portal=portal), fitting)
 
 
 def _page(request: FramedRequest, filters: Filters) -> Page:

@@ -14,9 +14,9 @@ from b24app.console.costs import Cost
 from b24app.console.crm import crm_links
 from b24app.console.explanations import of_end, of_wait, service_title
 from b24app.console.framed import FramedRequest, admin_only, go, show
+from b24app.console.journal_search import hides_numbers, visible
 from b24app.console.life import life, no_text, source
 from b24app.console.people import People
-from b24app.console.screens.journal import hides_numbers, visible
 from b24app.exchange_log.models import Exchange
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
