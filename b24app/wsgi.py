@@ -28,7 +28,7 @@ _answer = _doors.beside(import_module("b24app.webhooks.page_forms").Pages())
 _say_busy = _doors.Always(import_module("b24app.console.errors").busy_for_anybody)
 import_module("providers.kit.registry").services()
 
-LONGEST_UPLOAD = 8 * 1024 * 1024  # what is longer than console/sheets.py takes is still told so by the page
+LONGEST_UPLOAD = 8 * 1024 * 1024  # what is longer than console/formats/csv_files.py takes is still told so by the page
 _UPLOAD = re.compile(r"/p/[0-9a-f]{32}/stop-list/import/")
 
 

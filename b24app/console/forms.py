@@ -7,7 +7,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
-from b24app.console.languages import DJANGO_CODES, FRAME_CODES, name_of
+from b24app.console.formats.languages import DJANGO_CODES, FRAME_CODES, name_of
 from b24app.console.rule_forms import ages, cap
 from providers.kit import fields as kit
 from providers.kit.contract import Provider

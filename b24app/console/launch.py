@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console import cards, launch_again
 from b24app.console.errors import RETRY_AFTER, mark_busy
+from b24app.console.formats.languages import to_django
 from b24app.console.framed import address
-from b24app.console.languages import to_django
 from b24app.console.long_requests import hold_launch
 from b24app.console.models import Preference
 from b24app.console.shell import shell

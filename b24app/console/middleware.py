@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
 from b24app.console.errors import busy, resting
-from b24app.console.languages import to_django
+from b24app.console.formats.languages import to_django
 from b24app.console.models import Preference
 from b24app.console.shell import shell
 from b24app.core.concurrency_limit import Busy

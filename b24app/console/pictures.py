@@ -6,7 +6,8 @@ from datetime import date
 
 from django.utils.translation import gettext as _
 
-from b24app.console import charts, locales
+from b24app.console import charts
+from b24app.console.formats import locales
 from b24app.console.health import Rate
 from b24app.console.reports import Counts, Times
 from b24app.messaging.models.statistics import TIMES

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from b24app.console import locales
+from b24app.console.formats import locales
 from b24app.console.periods import Period
 from b24app.console.reports import BY, Asked, Line, Reading, Report
 from b24app.messaging.intake import acceptance

@@ -11,10 +11,11 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console import exports, file_downloads, journal_sheet, sheets
+from b24app.console import exports, file_downloads, journal_sheet
 from b24app.console.exports import Claim, Progress
 from b24app.console.file_downloads import send_file
 from b24app.console.filters import Filters
+from b24app.console.formats import csv_files
 from b24app.console.framed import FramedRequest, admin_only
 from b24app.console.journal_search import search
 from b24app.console.journal_sheet import Words
@@ -90,7 +91,7 @@ def _written(found: Search, words: Words, job: str) -> Iterator[str]:
 
     whole = False
     try:
-        yield from sheets.written(journal_sheet.rows(found, words, told))
+        yield from csv_files.written(journal_sheet.rows(found, words, told))
         whole = True
     finally:
         exports.tell(portal, job, Progress(count, over=True, whole=whole))

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, retarget
 
-from b24app.console import file_downloads, sheets
+from b24app.console import file_downloads
 from b24app.console.file_downloads import send_file
+from b24app.console.formats import csv_files
 from b24app.console.framed import FramedRequest, admin_only
 from b24app.core import sealing
 from b24app.messaging import enqueue
@@ -164,7 +165,9 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     number, shape = str(claim["number"]), str(claim["shape"])
     stopped = stop_list.entry(portal, number)
     told = number_erasure.everything(portal, number)
-    body = sheets.written(_rows(told, stopped)) if shape == "csv" else sheets.gathered(_json(number, told, stopped))
+    body = (
+        csv_files.written(_rows(told, stopped)) if shape == "csv" else csv_files.gathered(_json(number, told, stopped))
+    )
     return send_file(
         request,
         portal,

@@ -16,10 +16,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console import file_downloads, locales, pictures, sheets
+from b24app.console import file_downloads, pictures
 from b24app.console.explanations import Explained, of_reason, service_title
 from b24app.console.file_downloads import send_file
 from b24app.console.filters import SOURCES, Filters
+from b24app.console.formats import csv_files, locales
 from b24app.console.framed import FramedRequest, address, admin_only, show
 from b24app.console.people import People
 from b24app.console.periods import PRESETS, USUAL
@@ -190,7 +191,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     def make() -> Iterator[str]:
         with translation.override(language):
             rows = list(_day_rows(found, asked) if what == DAYS else _line_rows(found, asked))
-        return sheets.written(rows)
+        return csv_files.written(rows)
 
     name = f"{DAYS if what == DAYS else asked.by}-{asked.period.first}-{asked.period.last}.csv"
     return send_file(request, found, make, name=name, content_type="text/csv; charset=utf-8")

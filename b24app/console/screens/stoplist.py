@@ -21,9 +21,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console import file_downloads, sheets
+from b24app.console import file_downloads
 from b24app.console.file_downloads import send_file
 from b24app.console.filters import by_number
+from b24app.console.formats import csv_files
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.long_requests import FILES
 from b24app.console.people import People
@@ -148,16 +149,16 @@ def bring(request: FramedRequest) -> HttpResponse:
 
 def _bring(request: FramedRequest) -> HttpResponse:
     # Before anything of it is read: Django would write all of it to a disk first.
-    too_large = int(request.headers.get("Content-Length") or 0) > sheets.MOST_BYTES + FORM_AROUND
+    too_large = int(request.headers.get("Content-Length") or 0) > csv_files.MOST_BYTES + FORM_AROUND
     file = None if too_large else request.FILES.get("file")
     if too_large:
-        return render(request, "console/stoplist/understood.html", {"trouble": sheets.too_large()})
+        return render(request, "console/stoplist/understood.html", {"trouble": csv_files.too_large()})
     if not isinstance(file, UploadedFile) or file.file is None:
         trouble = _("Choose a file first.")
         return render(request, "console/stoplist/understood.html", {"trouble": trouble})
     try:
-        found = sheets.understand(file.file, request.portal.country)
-    except sheets.BadFile as bad:
+        found = csv_files.understand(file.file, request.portal.country)
+    except csv_files.BadFile as bad:
         return render(request, "console/stoplist/understood.html", {"trouble": str(bad)})
     seen = _digest(file.file)
     if request.POST.get("seen") == seen and "keep" in request.POST:
@@ -171,7 +172,7 @@ def _bring(request: FramedRequest) -> HttpResponse:
         "there": there,
         "bad": found.bad[:MOST_BAD_SHOWN],
         "more_bad": len(found.bad[MOST_BAD_SHOWN:]),
-        "more_lines": sheets.ranges([one.line for one in found.bad[MOST_BAD_SHOWN:]]),
+        "more_lines": csv_files.ranges([one.line for one in found.bad[MOST_BAD_SHOWN:]]),
         "seen": seen,
     }
     return render(request, "console/stoplist/understood.html", context)
@@ -206,7 +207,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     return send_file(
         request,
         found,
-        lambda: sheets.written(_rows(found)),
+        lambda: csv_files.written(_rows(found)),
         name=f"stop-list-{timezone.localdate(timezone=found.zone):%Y-%m-%d}.csv",
         content_type="text/csv; charset=utf-8",
     )

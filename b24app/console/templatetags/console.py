@@ -19,9 +19,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from b24app.console import locales
+from b24app.console.formats import locales
+from b24app.console.formats.locales import current as _locale
 from b24app.console.framed import address
-from b24app.console.locales import current as _locale
 from b24app.console.sections import SECTIONS
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase, Status
