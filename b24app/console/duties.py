@@ -6,9 +6,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from b24app.console.explanations import of_block, service_title
 from b24app.console.framed import address
-from b24app.console.refusals import of_refusal
+from b24app.console.wording.explanations import of_block, service_title
+from b24app.console.wording.portal_errors import of_refusal
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase

@@ -10,7 +10,7 @@ from django.db.models import Max, Sum
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from b24app.console.explanations import Explained, of_reason, service_title
+from b24app.console.wording.explanations import Explained, of_reason, service_title
 from b24app.messaging.guards import limits
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.dimensions import NO_FAILURE

@@ -9,11 +9,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
-from b24app.console.explanations import REASON_NAMES, WAIT_NAMES, service_title
 from b24app.console.filters import SOURCES
 from b24app.console.paging import Place, Search
-from b24app.console.people import People
 from b24app.console.templatetags.console import STATUS_WORDS
+from b24app.console.wording.employees import People
+from b24app.console.wording.explanations import REASON_NAMES, WAIT_NAMES, service_title
 from b24app.messaging.models import Sender
 from b24app.messaging.models.statuses import Origin, Phase, Wait
 from b24app.portals.models import Portal

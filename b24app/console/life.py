@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from b24app.console.explanations import expires_first, of_end, of_wait, service_title
+from b24app.console.wording.explanations import expires_first, of_end, of_wait, service_title
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status

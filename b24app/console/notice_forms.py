@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from b24app.console.people import People
+from b24app.console.wording.employees import People
 from b24app.messaging.models import Connection
 from b24app.messaging.models.notices import NoticeRules
 from b24app.messaging.notices import detection

@@ -4,8 +4,8 @@ import time
 
 from django.utils import timezone
 
-from b24app.console.explanations import Explained
-from b24app.console.refusals import of_portal, of_refusal
+from b24app.console.wording.explanations import Explained
+from b24app.console.wording.portal_errors import of_portal, of_refusal
 from b24app.messaging import enqueue
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.push import sender_registration

@@ -10,7 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console import explanations, traces
+from b24app.console import traces
+from b24app.console.wording import explanations
 from b24app.core import sealing, signed_urls
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, Sender

@@ -13,7 +13,7 @@ from celery import current_app
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console.people import People
+from b24app.console.wording.employees import People
 from b24app.core.redis import client as redis_client
 from b24app.messaging import enqueue, tasks
 from b24app.messaging.models import Message, Sender

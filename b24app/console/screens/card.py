@@ -18,14 +18,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseStopPolling, reswap
 
 from b24app.console import cards
-from b24app.console.costs import Cost
 from b24app.console.crm import crm_links
-from b24app.console.explanations import of_end, of_wait
 from b24app.console.framed import FRAME, FramedRequest, with_toast
 from b24app.console.journal_search import hides_numbers
 from b24app.console.life import no_text, source
 from b24app.console.screens.counting import MOST_COUNTED
 from b24app.console.talk import Talk, talk
+from b24app.console.wording.costs import Cost
+from b24app.console.wording.explanations import of_end, of_wait
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
 from b24app.messaging.models import ConnectionState, Message, Sender, SenderState

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from b24app.console.framed import FramedRequest, admin_only, show
 from b24app.console.long_requests import LONGEST_SECONDS, hold_page
-from b24app.console.refusals import of_portal
+from b24app.console.wording.portal_errors import of_portal
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging.push import sender_registration
 from b24app.portals import installation, placements, region

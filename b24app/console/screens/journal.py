@@ -12,14 +12,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseStopPolling
 
-from b24app.console import explanations, paging
+from b24app.console import paging
 from b24app.console.filters import SOURCES, STATUSES, Filters
 from b24app.console.formats import locales
 from b24app.console.framed import FramedRequest, show
 from b24app.console.journal_search import hides_numbers, search
 from b24app.console.life import no_text, source
 from b24app.console.paging import Page
-from b24app.console.people import People
+from b24app.console.wording import explanations
+from b24app.console.wording.employees import People
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase, Wait
 from b24app.messaging.statistics.authors import authors

@@ -10,13 +10,13 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from b24app.console.costs import Cost
 from b24app.console.crm import crm_links
-from b24app.console.explanations import of_end, of_wait, service_title
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.journal_search import hides_numbers, visible
 from b24app.console.life import life, no_text, source
-from b24app.console.people import People
+from b24app.console.wording.costs import Cost
+from b24app.console.wording.employees import People
+from b24app.console.wording.explanations import of_end, of_wait, service_title
 from b24app.exchange_log.models import Exchange
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages

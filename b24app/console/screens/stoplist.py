@@ -27,7 +27,7 @@ from b24app.console.filters import by_number
 from b24app.console.formats import csv_files
 from b24app.console.framed import FramedRequest, admin_only, go, show
 from b24app.console.long_requests import FILES
-from b24app.console.people import People
+from b24app.console.wording.employees import People
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
 
-from b24app.console.explanations import Explained, Words
+from b24app.console.wording.explanations import Explained, Words
 from b24app.messaging.models import Sender
 from b24app.portals import errors as portal_errors
 
