@@ -113,10 +113,10 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "b24app.console.middleware.FramePolicy",
-    "b24app.console.middleware.TicketSession",
+    "b24app.console.frame.middleware.FramePolicy",
+    "b24app.console.frame.middleware.TicketSession",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "b24app.console.middleware.Language",
+    "b24app.console.frame.middleware.Language",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
 from django.views.decorators.csrf import csrf_exempt
 
-from b24app.console import launch
+from b24app.console.frame import launch
 from b24app.console.urls import urlpatterns as console
 from b24app.webhooks import portal_events
 from b24app.webhooks.urls import urlpatterns as doors
@@ -22,5 +22,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *console,
 ]
 
-handler404 = "b24app.console.errors.not_found"
-handler500 = "b24app.console.errors.broken"
+handler404 = "b24app.console.frame.errors.not_found"
+handler500 = "b24app.console.frame.errors.broken"

@@ -25,7 +25,7 @@ _doors = import_module("b24app.webhooks.wsgi")
 _bodies = import_module("b24app.webhooks.request_body")
 _look_after_spool = import_module("b24app.webhooks.spool_replay").keep_replaying
 _answer = _doors.beside(import_module("b24app.webhooks.page_forms").Pages())
-_say_busy = _doors.Always(import_module("b24app.console.errors").busy_for_anybody)
+_say_busy = _doors.Always(import_module("b24app.console.frame.errors").busy_for_anybody)
 import_module("providers.kit.registry").services()
 
 LONGEST_UPLOAD = 8 * 1024 * 1024  # what is longer than console/formats/csv_files.py takes is still told so by the page

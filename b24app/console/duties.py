@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from b24app.console.framed import address
+from b24app.console.frame.screen import address
 from b24app.console.wording.explanations import of_block, service_title
 from b24app.console.wording.portal_errors import of_refusal
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState

@@ -7,8 +7,8 @@ from typing import Self
 import redis
 from django.http import Http404
 
-from b24app.console import claims
-from b24app.console.file_downloads import SILENT_SECONDS
+from b24app.console.frame import download_tokens
+from b24app.console.frame.file_downloads import SILENT_SECONDS
 from b24app.core.redis import client
 from b24app.portals.models import Portal
 
@@ -28,13 +28,13 @@ class Claim:
 
     def sealed(self) -> str:
         """What stands for it in an address for a minute; a number among the filters cannot be read there."""
-        return claims.sealed(PURPOSE, asdict(self))
+        return download_tokens.sealed(PURPOSE, asdict(self))
 
     @classmethod
     def opened(cls, token: str) -> Self:
         """Read it; Http404 for anything else than a good one of an administrator."""
         try:
-            return cls(**claims.opened(PURPOSE, token))
+            return cls(**download_tokens.opened(PURPOSE, token))
         except TypeError:
             raise Http404 from None
 

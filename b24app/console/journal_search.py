@@ -3,7 +3,7 @@
 from django.db.models import Q, QuerySet
 
 from b24app.console.filters import Filters
-from b24app.console.framed import FramedRequest
+from b24app.console.frame.screen import FramedRequest
 from b24app.console.paging import Search
 from b24app.messaging.models import Message
 from b24app.portals.models import Portal

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from b24app.console import launch
+from b24app.console.frame import launch
 from b24app.console.screens import (
     card,
     connect,

@@ -11,7 +11,7 @@ from django.core import signing
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console import cards
+from b24app.console.frame import card_tokens
 from b24app.console.talk import PAGE
 from b24app.core.redis import client as redis_client
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
@@ -36,7 +36,7 @@ def sender(db: None) -> Sender:
 
 
 def at(portal: Portal, entity: Entity = EMMA, user: int = ALICE, *more: str) -> str:
-    return "/".join([f"/p/{portal.uuid.hex}/card", cards.sign(entity, portal, user), *more, ""])
+    return "/".join([f"/p/{portal.uuid.hex}/card", card_tokens.sign(entity, portal, user), *more, ""])
 
 
 def words(response: Any) -> str:
@@ -86,7 +86,7 @@ def test_the_tab_opens_on_the_entity(client: Client, bound: There) -> None:
     assert page.status_code == 200
     assert start_of(page).startswith(f"/p/{portal.uuid.hex}/card/")
     assert page["Content-Security-Policy"].endswith(f"frame-ancestors http://{bound.domain}")
-    emma = cards.read(signed_in(page), portal, ALICE)
+    emma = card_tokens.read(signed_in(page), portal, ALICE)
     assert emma.title == "Emma Evans"
     assert emma.phones == (Phone("+12025550142", "MOBILE"), Phone("+12025550160", "WORK"))
     assert "2025550142" not in page.content.decode()
@@ -99,7 +99,7 @@ def test_the_tab_opens_on_the_entity(client: Client, bound: There) -> None:
 
 def test_an_employee_opens_it_too_and_leaves_no_token(client: Client, bound: There) -> None:
     page = launch(client, tab(bound, BOB))
-    assert cards.read(signed_in(page), Portal.objects.get(), BOB).id == 1
+    assert card_tokens.read(signed_in(page), Portal.objects.get(), BOB).id == 1
     assert {token.user_id for token in PortalToken.objects.all()} == {ALICE}
 
 
@@ -196,8 +196,8 @@ def test_an_address_belongs_to_one_visitor_of_one_portal(
     for response in (
         bob.get(at(portal)),  # Alice's address
         alice.get(at(portal, EMMA, BOB)),
-        alice.get(f"/p/{portal.uuid.hex}/card/{cards.sign(EMMA, theirs, ALICE)}/"),
-        factories.visitor(theirs).get(f"/p/{theirs.uuid.hex}/card/{cards.sign(EMMA, portal, ALICE)}/"),
+        alice.get(f"/p/{portal.uuid.hex}/card/{card_tokens.sign(EMMA, theirs, ALICE)}/"),
+        factories.visitor(theirs).get(f"/p/{theirs.uuid.hex}/card/{card_tokens.sign(EMMA, portal, ALICE)}/"),
     ):
         assert response.status_code == 404
         assert closed(response)
@@ -209,8 +209,8 @@ def test_an_address_belongs_to_one_visitor_of_one_portal(
 
 def test_an_address_cannot_be_spelled_or_changed(portal: Portal, sender: Sender, alice: Client) -> None:
     factories.message(sender, to=HERS, text="Alice's")
-    signed = cards.sign(EMMA, portal, ALICE)
-    plain = signing.dumps([portal.uuid.hex, ALICE, 3, 1, "Emma", [[HERS, "", ""]]], salt=cards.SALT)
+    signed = card_tokens.sign(EMMA, portal, ALICE)
+    plain = signing.dumps([portal.uuid.hex, ALICE, 3, 1, "Emma", [[HERS, "", ""]]], salt=card_tokens.SALT)
     for wrong in (signed[:-1] + ("A" if signed[-1] != "A" else "B"), signed[5:], plain, "1", "3-1", "\u00e9:a:b"):
         for more in ("", "count/", "straighten/"):
             address = f"/p/{portal.uuid.hex}/card/{wrong}/{more}"
@@ -225,7 +225,7 @@ def test_an_address_expires_and_what_is_on_the_page_stays(
     portal: Portal, sender: Sender, alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = at(portal)
-    monkeypatch.setattr(cards, "LIFETIME", timedelta(seconds=-1))
+    monkeypatch.setattr(card_tokens, "LIFETIME", timedelta(seconds=-1))
     assert closed(alice.get(address))
     assert alice.get(address).status_code == 200
     poll = alice.get(address, {"seen": "x"})
@@ -498,4 +498,4 @@ def test_the_address_of_a_card_with_many_numbers_is_not_too_long(portal: Portal)
     phones = tuple(Phone(f"+1202555{place:04}", "MOBILE", f"Somebody Longname {place}") for place in range(20))
     entity = Entity(DEAL, 10**9, "Я" * 100, phones)
     assert len(at(portal, entity)) < 2000
-    assert cards.read(cards.sign(entity, portal, ALICE), portal, ALICE) == entity
+    assert card_tokens.read(card_tokens.sign(entity, portal, ALICE), portal, ALICE) == entity

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from b24app.console import exports, journal_sheet, paging
 from b24app.console.exports import Claim, Progress
-from b24app.console.file_downloads import current, hold_file
+from b24app.console.frame.file_downloads import current, hold_file
 from b24app.core import sealing
 from b24app.core.redis import client as redis_client
 from b24app.messaging.models import Message, Sender

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from b24app.console.file_downloads import Download, TooSlow, current, hold_file
-from b24app.console.long_requests import FILES
+from b24app.console.frame.file_downloads import Download, TooSlow, current, hold_file
+from b24app.console.frame.long_requests import FILES
 from b24app.core.concurrency_limit import Busy
 from b24app.core.redis import client as redis_client
 from tests import factories

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern
 from django.utils import timezone
 
-from b24app.console import cards
+from b24app.console.frame import card_tokens
 from b24app.console.models import Preference
 from b24app.console.urls import SCREENS
 from b24app.messaging.models import Connection, Message, Sender
@@ -53,7 +53,7 @@ def path_of(route: URLPattern, portal: Portal, things: tuple[Connection, Sender,
     found = str(route.pattern)
     emma = Entity(CONTACT, 1, "Contact of Alice", (Phone(message.to, "MOBILE"),))
     for given, value in {
-        "<str:signed>": cards.sign(emma, connection.portal, ALICE),
+        "<str:signed>": card_tokens.sign(emma, connection.portal, ALICE),
         "<slug:service>": "demo",
         "<slug:what>": "days",
         "<uuid:connection>": str(connection.uuid),

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from b24app.console.framed import address
+from b24app.console.frame.screen import address
 from b24app.console.health import Rate, figures, of_senders
 from b24app.messaging.models import ConnectionState, DayTally, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status

@@ -22,8 +22,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from b24app.console.launch_again import MOST_TRIES
-from b24app.console.long_requests import FILES, LAUNCHES, PAGES, hold_launch, hold_page
+from b24app.console.frame.launch_retry import MOST_TRIES
+from b24app.console.frame.long_requests import FILES, LAUNCHES, PAGES, hold_launch, hold_page
 from b24app.core.concurrency_limit import Busy
 from b24app.core.redis import client as redis_client
 from b24app.messaging.models import Connection, Message

@@ -19,8 +19,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
-from b24app.console import cards, claims, exports
+from b24app.console import exports
 from b24app.console import urls as console
+from b24app.console.frame import card_tokens, download_tokens
 from b24app.console.models import Preference
 from b24app.console.screens import personal, reports, stoplist
 from b24app.core import sealing
@@ -172,7 +173,7 @@ class World:
             "job": JOB,
             "order": str(order.uuid),
             "entry": str(entry.uuid),
-            "signed": cards.sign(self.card, self.alice, ALICE),
+            "signed": card_tokens.sign(self.card, self.alice, ALICE),
         }
 
     def address(self, name: str, portal: Portal) -> str:
@@ -333,7 +334,7 @@ def token_of(name: str, world: World) -> str:
     said = {"portal": world.alice.uuid.hex, "user": ALICE, "is_admin": True}
     if name == "journal-file":
         return exports.Claim(**said, filters="", language="en", job=JOB[::-1]).sealed()  # type: ignore[arg-type]  # a table of odd claims
-    return claims.sealed("support", {**said, "message": world.message.reference.hex})
+    return download_tokens.sealed("support", {**said, "message": world.message.reference.hex})
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -365,7 +366,7 @@ def test_a_files_address_ends_with_the_installation(world: World, name: str) -> 
 
 def test_a_trace_is_of_a_message_of_the_portal_that_asks(world: World) -> None:
     said = {"portal": world.charlie.uuid.hex, "user": CHARLIE, "is_admin": True}
-    token = claims.sealed("support", {**said, "message": world.message.reference.hex})
+    token = download_tokens.sealed("support", {**said, "message": world.message.reference.hex})
     assert Client().get(reverse("support-file", kwargs={"token": token})).status_code == 404
 
 

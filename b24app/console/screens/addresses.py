@@ -8,8 +8,8 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from b24app.console.framed import FramedRequest, admin_only, go
-from b24app.console.long_requests import LONGEST_SECONDS, long_post
+from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
+from b24app.console.frame.screen import FramedRequest, admin_only, go
 from b24app.console.wording.portal_errors import of_portal, of_refusal
 from b24app.messaging import enqueue
 from b24app.messaging.models import Sender, SenderState

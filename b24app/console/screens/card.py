@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseStopPolling, reswap
 
-from b24app.console import cards
 from b24app.console.crm import crm_links
-from b24app.console.framed import FRAME, FramedRequest, with_toast
+from b24app.console.frame import card_tokens
+from b24app.console.frame.screen import FRAME, FramedRequest, with_toast
 from b24app.console.journal_search import hides_numbers
 from b24app.console.life import no_text, source
 from b24app.console.screens.counting import MOST_COUNTED
@@ -94,8 +94,8 @@ def of_card(screen: Screen) -> Callable[[FramedRequest, str], HttpResponse]:
     @wraps(screen)
     def guarded(request: FramedRequest, signed: str) -> HttpResponse:
         try:
-            entity = cards.read(signed, request.portal, request.visitor.user_id)
-        except cards.BadCard as bad:
+            entity = card_tokens.read(signed, request.portal, request.visitor.user_id)
+        except card_tokens.BadCard as bad:
             if bad.expired and (request.method == "POST" or "seen" in request.GET):
                 return _too_late(request)
             # Chromium writes every 4xx into its console, and to have waited too long is no error.

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from b24app.console.framed import FramedRequest, admin_only
+from b24app.console.frame.screen import FramedRequest, admin_only
 from b24app.console.wording.costs import Cost
 from b24app.messaging.models import Sender
 

@@ -11,12 +11,13 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console import exports, file_downloads, journal_sheet
+from b24app.console import exports, journal_sheet
 from b24app.console.exports import Claim, Progress
-from b24app.console.file_downloads import send_file
 from b24app.console.filters import Filters
 from b24app.console.formats import csv_files
-from b24app.console.framed import FramedRequest, admin_only
+from b24app.console.frame import file_downloads
+from b24app.console.frame.file_downloads import send_file
+from b24app.console.frame.screen import FramedRequest, admin_only
 from b24app.console.journal_search import search
 from b24app.console.journal_sheet import Words
 from b24app.console.paging import Search

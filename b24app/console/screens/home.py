@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from b24app.console import health, pictures
 from b24app.console.duties import duties
-from b24app.console.framed import FramedRequest, show
+from b24app.console.frame.screen import FramedRequest, show
 from b24app.console.periods import Period
 from b24app.console.reports import Asked, Counts, Reading
 from b24app.messaging.models import Connection, ConnectionState, SenderState

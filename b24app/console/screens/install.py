@@ -9,8 +9,8 @@ from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from b24app.console.framed import FramedRequest, admin_only, show
-from b24app.console.long_requests import LONGEST_SECONDS, hold_page
+from b24app.console.frame.long_requests import LONGEST_SECONDS, hold_page
+from b24app.console.frame.screen import FramedRequest, admin_only, show
 from b24app.console.wording.portal_errors import of_portal
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging.push import sender_registration

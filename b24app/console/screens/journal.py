@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseStopPolling
 from b24app.console import paging
 from b24app.console.filters import SOURCES, STATUSES, Filters
 from b24app.console.formats import locales
-from b24app.console.framed import FramedRequest, show
+from b24app.console.frame.screen import FramedRequest, show
 from b24app.console.journal_search import hides_numbers, search
 from b24app.console.life import no_text, source
 from b24app.console.paging import Page

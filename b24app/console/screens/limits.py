@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from b24app.console.framed import FramedRequest, admin_only, go, show
-from b24app.console.long_requests import long_post
+from b24app.console.frame.long_requests import long_post
+from b24app.console.frame.screen import FramedRequest, admin_only, go, show
 from b24app.console.rule_forms import LimitsForm
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses

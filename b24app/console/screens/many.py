@@ -13,9 +13,9 @@ from django_htmx.http import HttpResponseLocation
 
 from b24app.console import jobs
 from b24app.console.filters import Filters
-from b24app.console.framed import FramedRequest, address, admin_only, with_toast
+from b24app.console.frame.long_requests import hold_page
+from b24app.console.frame.screen import FramedRequest, address, admin_only, with_toast
 from b24app.console.jobs import BadJob, Job
-from b24app.console.long_requests import hold_page
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
 from b24app.messaging.actions.bulk import Act, Done, open_to

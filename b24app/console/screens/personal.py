@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, retarget
 
-from b24app.console import file_downloads
-from b24app.console.file_downloads import send_file
 from b24app.console.formats import csv_files
-from b24app.console.framed import FramedRequest, admin_only
+from b24app.console.frame import file_downloads
+from b24app.console.frame.file_downloads import send_file
+from b24app.console.frame.screen import FramedRequest, admin_only
 from b24app.core import sealing
 from b24app.messaging import enqueue
 from b24app.messaging.guards import stop_list

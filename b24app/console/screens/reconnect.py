@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from django.urls import path
 
-from b24app.console.framed import FramedRequest, admin_only, show
+from b24app.console.frame.screen import FramedRequest, admin_only, show
 from b24app.portals import installation
 
 

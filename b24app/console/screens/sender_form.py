@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.formats.languages import FRAME_CODES
 from b24app.console.forms import SenderForm
-from b24app.console.framed import FramedRequest, address, admin_only, go, show
-from b24app.console.long_requests import hold_page, long_post
+from b24app.console.frame.long_requests import hold_page, long_post
+from b24app.console.frame.screen import FramedRequest, address, admin_only, go, show
 from b24app.console.offers import Offer, needs_address, set_up
 from b24app.console.registration import save_and_register
 from b24app.console.wording.explanations import Explained

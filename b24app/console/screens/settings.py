@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_POST
 
-from b24app.console.framed import FramedRequest, admin_only, go, show
+from b24app.console.frame.screen import FramedRequest, admin_only, go, show
 from b24app.console.models import Preference, Theme
 from b24app.console.notice_forms import NoticeForm
 from b24app.console.rule_forms import CAPS

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console import claims, file_downloads
-from b24app.console.file_downloads import send_file
-from b24app.console.framed import FramedRequest, admin_only
+from b24app.console.frame import download_tokens, file_downloads
+from b24app.console.frame.file_downloads import send_file
+from b24app.console.frame.screen import FramedRequest, admin_only
 from b24app.console.traces import trace
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.models.statuses import Phase, Status
@@ -38,7 +38,7 @@ def support(request: FramedRequest) -> HttpResponse:
         "is_admin": request.visitor.is_admin,
         "message": found.hex,
     }
-    return HttpResponseClientRedirect(reverse("support-file", kwargs={"token": claims.sealed(PURPOSE, said)}))
+    return HttpResponseClientRedirect(reverse("support-file", kwargs={"token": download_tokens.sealed(PURPOSE, said)}))
 
 
 def _named(portal: Portal, written: str) -> uuid.UUID | None:
@@ -60,7 +60,7 @@ def _latest(portal: Portal) -> uuid.UUID | None:
 @require_safe
 def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """The trace as JSON, for a minute after it was asked for."""
-    said = claims.opened(PURPOSE, token)
+    said = download_tokens.opened(PURPOSE, token)
     try:
         portal, reference = uuid.UUID(said["portal"]), uuid.UUID(said["message"])
     except (KeyError, ValueError, AttributeError):

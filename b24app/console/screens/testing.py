@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from b24app.console.forms import MessageForm
-from b24app.console.framed import FramedRequest, admin_only, show
+from b24app.console.frame.screen import FramedRequest, admin_only, show
 from b24app.console.life import life
 from b24app.console.screens.message import exchanges_of, message_or_404
 from b24app.console.wording.costs import Cost

@@ -21,8 +21,8 @@ from django.utils.translation import gettext_lazy, pgettext
 
 from b24app.console.formats import locales
 from b24app.console.formats.locales import current as _locale
-from b24app.console.framed import address
-from b24app.console.sections import SECTIONS
+from b24app.console.frame.navigation import SECTIONS
+from b24app.console.frame.screen import address
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase, Status
 

@@ -13,8 +13,8 @@ import redis
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.translation import gettext as _
 
-from b24app.console.framed import with_toast
-from b24app.console.long_requests import FILES
+from b24app.console.frame.long_requests import FILES
+from b24app.console.frame.screen import with_toast
 from b24app.core.concurrency_limit import Busy
 from b24app.core.redis import client
 from b24app.portals.models import Portal

@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec
 
 from django.http import HttpResponse
 
-from b24app.console.framed import FramedRequest
+from b24app.console.frame.screen import FramedRequest
 from b24app.core.concurrency_limit import ConcurrencyLimit
 from b24app.core.wait_limit import limit_waiting
 from b24app.portals.models import Portal

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from b24app.console.framed import with_toast
+from b24app.console.frame.screen import with_toast
 
 log = structlog.get_logger(__name__)
 

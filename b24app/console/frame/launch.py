@@ -14,13 +14,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from b24app.console import cards, launch_again
-from b24app.console.errors import RETRY_AFTER, mark_busy
 from b24app.console.formats.languages import to_django
-from b24app.console.framed import address
-from b24app.console.long_requests import hold_launch
+from b24app.console.frame import card_tokens, launch_retry
+from b24app.console.frame.errors import RETRY_AFTER, mark_busy
+from b24app.console.frame.long_requests import hold_launch
+from b24app.console.frame.page import shell
+from b24app.console.frame.screen import address
 from b24app.console.models import Preference
-from b24app.console.shell import shell
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
 from b24app.portals import crm_cards, installation
@@ -59,7 +59,7 @@ def card(request: HttpRequest) -> HttpResponse:
             entity = crm_cards.look(launch.portal, token, launch.placement, launch.placement_options)
         except Refused:
             return _page(request, "console/launch_entity.html")
-        signed = cards.sign(entity, launch.portal, launch.user_id)
+        signed = card_tokens.sign(entity, launch.portal, launch.user_id)
         return _shell(request, launch, address(launch.portal, "card", signed=signed))
 
     return _admit(request, show_card)
@@ -80,12 +80,12 @@ def _admit(request: HttpRequest, show: Callable[[Mapping[str, str]], HttpRespons
     """Answer a launch with what `show` makes of the posted fields, or say why not."""
     if request.method != "POST":
         return _page(request, "console/launch_outside.html")
-    posted = launch_again.read_posted(request)
+    posted = launch_retry.read_posted(request)
     try:
         with hold_launch(_claimed(posted)):
             return show(posted)
     except (Busy, NobodyAsked):
-        return _busy(request, **launch_again.context_of(posted))
+        return _busy(request, **launch_retry.context_of(posted))
     except NotOurs as refusal:
         return _page(request, "console/launch_refused.html", words=refusal.words)
     except PortalError:
