@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from b24app.console.formats.languages import DJANGO_CODES, FRAME_CODES, name_of
-from b24app.console.rule_forms import ages, cap
+from b24app.console.settings.limit_forms import ages, cap
 from providers.kit import fields as kit
 from providers.kit.contract import Provider
 

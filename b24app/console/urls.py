@@ -12,18 +12,17 @@ from b24app.console.screens import (
     home,
     install,
     journal,
-    limits,
     many,
     message,
-    personal,
     reconnect,
     reports,
     senders,
-    settings,
     stoplist,
     support,
     testing,
 )
+from b24app.console.settings import limits, privacy
+from b24app.console.settings import views as settings_views
 
 SCREENS: list[URLPattern | URLResolver] = [
     *home.urlpatterns,
@@ -37,8 +36,8 @@ SCREENS: list[URLPattern | URLResolver] = [
     *export.urlpatterns,
     *many.urlpatterns,
     *message.urlpatterns,
-    *settings.urlpatterns,
-    *personal.urlpatterns,
+    *settings_views.urlpatterns,
+    *privacy.urlpatterns,
     *limits.urlpatterns,
     *stoplist.urlpatterns,
     *reconnect.urlpatterns,
@@ -50,7 +49,7 @@ SCREENS: list[URLPattern | URLResolver] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     *launch.urlpatterns,
     *stoplist.downloads,
-    *personal.downloads,
+    *privacy.downloads,
     *reports.downloads,
     *export.downloads,
     *support.downloads,

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console.screens import personal
+from b24app.console.settings import privacy
 from b24app.core import sealing
 from b24app.core.redis import client as redis_client
 from b24app.messaging import tasks
@@ -226,4 +226,4 @@ def test_an_employee_and_another_tenant_get_nothing(alice: Client, sender: Sende
 
 
 def test_the_columns_and_the_names_in_json_are_one_list() -> None:
-    assert [name.replace("_", " ") for name in personal._NAMES] == list(personal.COLUMNS[1:])
+    assert [name.replace("_", " ") for name in privacy._NAMES] == list(privacy.COLUMNS[1:])

@@ -23,7 +23,8 @@ from b24app.console import exports
 from b24app.console import urls as console
 from b24app.console.frame import card_tokens, download_tokens
 from b24app.console.models import Preference
-from b24app.console.screens import personal, reports, stoplist
+from b24app.console.screens import reports, stoplist
+from b24app.console.settings import privacy
 from b24app.core import sealing
 from b24app.core.redis import client as redis_client
 from b24app.exchange_log.models import Exchange
@@ -329,7 +330,7 @@ def token_of(name: str, world: World) -> str:
     if name == "reports-file":
         return signing.dumps([world.alice.uuid.hex, reports.DAYS, {}, "en"], salt=reports.DOWNLOAD_SALT)
     if name == "personal-file":
-        claim = {"for": personal.PURPOSE, "portal": world.alice.uuid.hex, "number": NUMBER, "shape": "json"}
+        claim = {"for": privacy.PURPOSE, "portal": world.alice.uuid.hex, "number": NUMBER, "shape": "json"}
         return sealing.seal(repr({**claim, "until": int(time.time()) + 60}).replace("'", '"').encode()).decode()
     said = {"portal": world.alice.uuid.hex, "user": ALICE, "is_admin": True}
     if name == "journal-file":

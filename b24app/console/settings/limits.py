@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show
-from b24app.console.rule_forms import LimitsForm
+from b24app.console.settings.limit_forms import LimitsForm
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
 from b24app.messaging.models import Connection, ConnectionState

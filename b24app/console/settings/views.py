@@ -18,10 +18,10 @@ from django.views.decorators.http import require_POST
 
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show
 from b24app.console.models import Preference, Theme
-from b24app.console.notice_forms import NoticeForm
-from b24app.console.rule_forms import CAPS
-from b24app.console.screens import personal
-from b24app.console.screens.limits import rules_of
+from b24app.console.settings import privacy
+from b24app.console.settings.limit_forms import CAPS
+from b24app.console.settings.limits import rules_of
+from b24app.console.settings.notice_forms import NoticeForm
 from b24app.messaging.actions import pauses
 from b24app.portals.models import Portal
 
@@ -157,8 +157,8 @@ def _screen(request: FramedRequest, form: SettingsForm, notices: NoticeForm | No
     context = {
         "form": form,
         "notices": notices or NoticeForm(request.portal, request.visitor.user_id),
-        "person": personal.PersonForm(),
-        "orders": personal.open_orders(request.portal),
+        "person": privacy.PersonForm(),
+        "orders": privacy.open_orders(request.portal),
         "portal": request.portal,
         "rules": rules,
         "caps": sum(getattr(rules, cap) is not None for cap in CAPS),
