@@ -3,6 +3,8 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from b24app.console.frame import launch
+from b24app.console.install import reconnect
+from b24app.console.install import views as install_views
 from b24app.console.screens import (
     card,
     connect,
@@ -10,11 +12,9 @@ from b24app.console.screens import (
     export,
     guide,
     home,
-    install,
     journal,
     many,
     message,
-    reconnect,
     reports,
     senders,
     stoplist,
@@ -26,7 +26,7 @@ from b24app.console.settings import views as settings_views
 
 SCREENS: list[URLPattern | URLResolver] = [
     *home.urlpatterns,
-    *install.urlpatterns,
+    *install_views.urlpatterns,
     *connect.urlpatterns,
     *senders.urlpatterns,
     *testing.urlpatterns,
