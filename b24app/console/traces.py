@@ -9,7 +9,7 @@ import phonenumbers
 from django.utils import timezone
 from django.utils.translation import override
 
-from b24app.console.life import life
+from b24app.console.journal.message_history import life
 from b24app.core import signed_urls
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender

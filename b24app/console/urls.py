@@ -5,22 +5,9 @@ from django.urls import URLPattern, URLResolver, include, path
 from b24app.console.frame import launch
 from b24app.console.install import reconnect
 from b24app.console.install import views as install_views
-from b24app.console.screens import (
-    card,
-    connect,
-    counting,
-    export,
-    guide,
-    home,
-    journal,
-    many,
-    message,
-    reports,
-    senders,
-    stoplist,
-    support,
-    testing,
-)
+from b24app.console.journal import bulk, export, message
+from b24app.console.journal import views as journal_views
+from b24app.console.screens import card, connect, counting, guide, home, reports, senders, stoplist, support, testing
 from b24app.console.settings import limits, privacy
 from b24app.console.settings import views as settings_views
 
@@ -31,10 +18,10 @@ SCREENS: list[URLPattern | URLResolver] = [
     *senders.urlpatterns,
     *testing.urlpatterns,
     *counting.urlpatterns,
-    *journal.urlpatterns,
+    *journal_views.urlpatterns,
     *reports.urlpatterns,
     *export.urlpatterns,
-    *many.urlpatterns,
+    *bulk.urlpatterns,
     *message.urlpatterns,
     *settings_views.urlpatterns,
     *privacy.urlpatterns,

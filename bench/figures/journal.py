@@ -12,8 +12,8 @@ from typing import Any
 from django.db import connections
 from django.utils import timezone
 
-from b24app.console.exports import Claim
-from b24app.console.filters import SOURCES, STATUSES
+from b24app.console.journal.export_progress import Claim
+from b24app.console.journal.filters import SOURCES, STATUSES
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.portals.models import Portal
 from bench import house

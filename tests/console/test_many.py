@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console import jobs, paging
+from b24app.console.journal import bulk_job, pagination
 from b24app.core.redis import client as redis_client
 from b24app.messaging.actions import messages
 from b24app.messaging.actions.bulk import Act
@@ -192,19 +192,19 @@ def test_many_steps_do_what_one_does_without_gap_or_repeat(
     alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
     for name, value in {"STEP_SECONDS": 0, "COUNTED_AT_ONCE": 3, "DONE_AT_ONCE": 2}.items():
-        monkeypatch.setattr(jobs, name, value)
-    monkeypatch.setattr(paging, "WALK", 4)
+        monkeypatch.setattr(bulk_job, name, value)
+    monkeypatch.setattr(pagination, "WALK", 4)
     now = timezone.now()
     for age in range(11):
         wanted = {} if act == "cancel" else {"phase": Phase.UNKNOWN, "due_at": None}
         factories.message(sender, now=now - timedelta(seconds=age // 3), **wanted)
         factories.message(sender, now=now - timedelta(seconds=age // 3), status=Status.DELIVERED)
-    monkeypatch.setattr(jobs, "STEP_SECONDS", 0.000001)
+    monkeypatch.setattr(bulk_job, "STEP_SECONDS", 0.000001)
     first = alice.post(at(sender), {"act": act})
     assert "2 counted so far" in words(first)
     response = question(alice, sender, act)
     assert "11" in words(response)
-    monkeypatch.setattr(jobs, "STEP_SECONDS", 0.001)
+    monkeypatch.setattr(bulk_job, "STEP_SECONDS", 0.001)
     response = confirm(alice, sender, sealed(response))
     assert response["HX-Trigger"].startswith('{"toast": {"words": "11 messages')
 
@@ -233,7 +233,7 @@ def test_nonsense_is_answered_with_the_bar(
 def test_what_was_not_counted_to_the_end_cannot_be_confirmed(
     alice: Client, sender: Sender, house: dict[str, Message]
 ) -> None:
-    job = jobs.begun(Act.CANCEL, "", ()).sealed(sender.portal, factories.ALICE)
+    job = bulk_job.begun(Act.CANCEL, "", ()).sealed(sender.portal, factories.ALICE)
     alice.post(at(sender), {"job": job, "sure": "1"})
     house["waiting"].refresh_from_db()
     assert house["waiting"].phase == Phase.WAITING

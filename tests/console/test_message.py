@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console.crm import crm_links
-from b24app.console.life import Step, life
+from b24app.console.journal.crm_links import crm_links
+from b24app.console.journal.message_history import Step, life
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status, Wait

@@ -19,9 +19,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
-from b24app.console import exports
 from b24app.console import urls as console
 from b24app.console.frame import card_tokens, download_tokens
+from b24app.console.journal import export_progress
 from b24app.console.models import Preference
 from b24app.console.screens import reports, stoplist
 from b24app.console.settings import privacy
@@ -162,7 +162,7 @@ class World:
         Rules.objects.create(portal=self.alice, portal_per_hour=17)
         # His own number is the same as hers.
         Employee.objects.create(portal=self.alice, user_id=ALICE, name=f"{SECRET} Adams", asked_at=timezone.now())
-        exports.tell(self.alice, JOB, exports.Progress(31_337))
+        export_progress.tell(self.alice, JOB, export_progress.Progress(31_337))
         self.message = message
         self.card = Entity(3, 1, f"{SECRET} Evans", (Phone(NUMBER, "MOBILE", ""),))
         self.ids: dict[str, str] = {
@@ -334,7 +334,7 @@ def token_of(name: str, world: World) -> str:
         return sealing.seal(repr({**claim, "until": int(time.time()) + 60}).replace("'", '"').encode()).decode()
     said = {"portal": world.alice.uuid.hex, "user": ALICE, "is_admin": True}
     if name == "journal-file":
-        return exports.Claim(**said, filters="", language="en", job=JOB[::-1]).sealed()  # type: ignore[arg-type]  # a table of odd claims
+        return export_progress.Claim(**said, filters="", language="en", job=JOB[::-1]).sealed()  # type: ignore[arg-type]  # a table of odd claims
     return download_tokens.sealed("support", {**said, "message": world.message.reference.hex})
 
 

@@ -21,12 +21,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console.filters import by_number
 from b24app.console.formats import csv_files
 from b24app.console.frame import file_downloads
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.long_requests import FILES
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show
+from b24app.console.journal.filters import by_number
 from b24app.console.wording.employees import People
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models.guards import StoppedNumber, StopSource

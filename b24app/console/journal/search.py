@@ -2,9 +2,9 @@
 
 from django.db.models import Q, QuerySet
 
-from b24app.console.filters import Filters
 from b24app.console.frame.screen import FramedRequest
-from b24app.console.paging import Search
+from b24app.console.journal.filters import Filters
+from b24app.console.journal.pagination import Search
 from b24app.messaging.models import Message
 from b24app.portals.models import Portal
 

@@ -11,11 +11,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseLocation
 
-from b24app.console import jobs
-from b24app.console.filters import Filters
 from b24app.console.frame.long_requests import hold_page
 from b24app.console.frame.screen import FramedRequest, address, admin_only, with_toast
-from b24app.console.jobs import BadJob, Job
+from b24app.console.journal import bulk_job
+from b24app.console.journal.bulk_job import BadJob, Job
+from b24app.console.journal.filters import Filters
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
 from b24app.messaging.actions.bulk import Act, Done, open_to
@@ -56,14 +56,14 @@ def many(request: FramedRequest) -> HttpResponse:
 
 def _step(request: FramedRequest, job: Job) -> HttpResponse:
     if not job.sure:
-        return render(request, "console/journal/many.html", _asking(request, jobs.counted(job, request.portal)))
+        return render(request, "console/journal/many.html", _asking(request, bulk_job.counted(job, request.portal)))
     return _work(request, job)
 
 
 def _job(request: FramedRequest) -> Job:
     """Raises ValueError for what is none of ours."""
     if "job" not in request.POST:
-        return jobs.begun(Act(request.POST.get("act", "")), _query(request), _references(request))
+        return bulk_job.begun(Act(request.POST.get("act", "")), _query(request), _references(request))
     job = Job.opened(request.POST["job"], request.portal, request.visitor.user_id)
     if "sure" in request.POST:
         if not job.over or job.sure:
@@ -87,7 +87,7 @@ def _work(request: FramedRequest, job: Job) -> HttpResponse:
             to_drain.add(result.to_drain)
 
     try:
-        job = jobs.done(job, request.portal, request.visitor.user_id, ring)
+        job = bulk_job.done(job, request.portal, request.visitor.user_id, ring)
     finally:
         for connection in to_drain:
             enqueue.drain(connection)
@@ -121,7 +121,7 @@ def _query(request: FramedRequest) -> str:
 
 
 def _references(request: FramedRequest) -> list[str]:
-    return [found for one in request.POST.getlist("m") if (found := _hex(one))][: jobs.MOST_CHOSEN]
+    return [found for one in request.POST.getlist("m") if (found := _hex(one))][: bulk_job.MOST_CHOSEN]
 
 
 def _hex(value: str) -> str:

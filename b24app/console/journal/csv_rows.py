@@ -9,8 +9,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
-from b24app.console.filters import SOURCES
-from b24app.console.paging import Place, Search
+from b24app.console.journal.filters import SOURCES
+from b24app.console.journal.pagination import Place, Search
 from b24app.console.templatetags.console import STATUS_WORDS
 from b24app.console.wording.employees import People
 from b24app.console.wording.explanations import REASON_NAMES, WAIT_NAMES, service_title

@@ -12,9 +12,9 @@ from typing import Self
 
 from django.db.models import Q
 
-from b24app.console.filters import Filters
-from b24app.console.journal_search import search
-from b24app.console.paging import Place, Search
+from b24app.console.journal.filters import Filters
+from b24app.console.journal.pagination import Place, Search
+from b24app.console.journal.search import search
 from b24app.core import sealing
 from b24app.messaging.actions.bulk import Act, Done, do, open_to
 from b24app.messaging.models import Message, Sender

@@ -11,16 +11,16 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console import exports, journal_sheet
-from b24app.console.exports import Claim, Progress
-from b24app.console.filters import Filters
 from b24app.console.formats import csv_files
 from b24app.console.frame import file_downloads
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, admin_only
-from b24app.console.journal_search import search
-from b24app.console.journal_sheet import Words
-from b24app.console.paging import Search
+from b24app.console.journal import csv_rows, export_progress
+from b24app.console.journal.csv_rows import Words
+from b24app.console.journal.export_progress import Claim, Progress
+from b24app.console.journal.filters import Filters
+from b24app.console.journal.pagination import Search
+from b24app.console.journal.search import search
 from b24app.portals.models import Portal
 
 
@@ -29,12 +29,12 @@ from b24app.portals.models import Portal
 def export(request: FramedRequest) -> HttpResponse:
     """Begin a file, or show the one that is being written."""
     if job := file_downloads.current(request.portal):
-        progress = exports.told(request.portal, job)
+        progress = export_progress.told(request.portal, job)
         if progress is None:  # a file of another kind
             return file_downloads.ask_to_wait()
         return render(request, "console/journal/export.html", {"job": job, "progress": progress})
     new = uuid.uuid4().hex
-    exports.tell(request.portal, new, Progress(0))
+    export_progress.tell(request.portal, new, Progress(0))
     filters = Filters.read(request.GET.dict())
     context = {"job": new, "progress": Progress(0), "query": filters.written(), "is_new": True}
     return render(request, "console/journal/export.html", context)
@@ -44,7 +44,7 @@ def export(request: FramedRequest) -> HttpResponse:
 @require_safe
 def progress(request: FramedRequest, job: str) -> HttpResponse:
     """How far a file is; asked every second until it is over."""
-    told = exports.told(request.portal, job)
+    told = export_progress.told(request.portal, job)
     return render(request, "console/journal/export.html", {"job": job, "progress": told})
 
 
@@ -88,14 +88,14 @@ def _written(found: Search, words: Words, job: str) -> Iterator[str]:
     def told(rows: int) -> None:
         nonlocal count
         count = rows
-        exports.tell(portal, job, Progress(rows))
+        export_progress.tell(portal, job, Progress(rows))
 
     whole = False
     try:
-        yield from csv_files.written(journal_sheet.rows(found, words, told))
+        yield from csv_files.written(csv_rows.rows(found, words, told))
         whole = True
     finally:
-        exports.tell(portal, job, Progress(count, over=True, whole=whole))
+        export_progress.tell(portal, job, Progress(count, over=True, whole=whole))
 
 
 urlpatterns = [

@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseStopPolling
 
-from b24app.console import paging
-from b24app.console.filters import SOURCES, STATUSES, Filters
 from b24app.console.formats import locales
 from b24app.console.frame.screen import FramedRequest, show
-from b24app.console.journal_search import hides_numbers, search
-from b24app.console.life import no_text, source
-from b24app.console.paging import Page
+from b24app.console.journal import pagination
+from b24app.console.journal.filters import SOURCES, STATUSES, Filters
+from b24app.console.journal.message_history import no_text, source
+from b24app.console.journal.pagination import Page
+from b24app.console.journal.search import hides_numbers, search
 from b24app.console.wording import explanations
 from b24app.console.wording.employees import People
 from b24app.messaging.models import Message, Sender
@@ -62,7 +62,7 @@ def journal(request: FramedRequest) -> HttpResponse:
         "filters": filters,
         "rows": _rows(page.messages, request.portal, request.GET.getlist("m")),
         "page": page,
-        "walk": paging.WALK,
+        "walk": pagination.WALK,
         "seen": seen,
         "is_live": is_live,
         "senders": senders,
