@@ -7,9 +7,10 @@ from b24app.console.install import reconnect
 from b24app.console.install import views as install_views
 from b24app.console.journal import bulk, export, message
 from b24app.console.journal import views as journal_views
-from b24app.console.screens import card, connect, counting, guide, home, reports, senders, stoplist, support, testing
+from b24app.console.screens import card, connect, counting, guide, home, reports, senders, support, testing
 from b24app.console.settings import limits, privacy
 from b24app.console.settings import views as settings_views
+from b24app.console.stop_list import views as stop_list_views
 
 SCREENS: list[URLPattern | URLResolver] = [
     *home.urlpatterns,
@@ -26,7 +27,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *settings_views.urlpatterns,
     *privacy.urlpatterns,
     *limits.urlpatterns,
-    *stoplist.urlpatterns,
+    *stop_list_views.urlpatterns,
     *reconnect.urlpatterns,
     *guide.urlpatterns,
     *support.urlpatterns,
@@ -35,7 +36,7 @@ SCREENS: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     *launch.urlpatterns,
-    *stoplist.downloads,
+    *stop_list_views.downloads,
     *privacy.downloads,
     *reports.downloads,
     *export.downloads,

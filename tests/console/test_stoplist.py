@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.console.formats import csv_files
-from b24app.console.screens.stoplist import DOWNLOAD_SALT
+from b24app.console.stop_list.views import DOWNLOAD_SALT
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
 from tests import factories

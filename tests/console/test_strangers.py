@@ -23,8 +23,9 @@ from b24app.console import urls as console
 from b24app.console.frame import card_tokens, download_tokens
 from b24app.console.journal import export_progress
 from b24app.console.models import Preference
-from b24app.console.screens import reports, stoplist
+from b24app.console.screens import reports
 from b24app.console.settings import privacy
+from b24app.console.stop_list import views as stop_list_views
 from b24app.core import sealing
 from b24app.core.redis import client as redis_client
 from b24app.exchange_log.models import Exchange
@@ -326,7 +327,7 @@ def test_bob_reads_and_changes_nothing_of_the_portals(world: World, name: str) -
 def token_of(name: str, world: World) -> str:
     """Such as Alice is given."""
     if name == "stoplist-file":
-        return signing.dumps(world.alice.uuid.hex, salt=stoplist.DOWNLOAD_SALT)
+        return signing.dumps(world.alice.uuid.hex, salt=stop_list_views.DOWNLOAD_SALT)
     if name == "reports-file":
         return signing.dumps([world.alice.uuid.hex, reports.DAYS, {}, "en"], salt=reports.DOWNLOAD_SALT)
     if name == "personal-file":
