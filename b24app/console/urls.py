@@ -7,7 +7,8 @@ from b24app.console.install import reconnect
 from b24app.console.install import views as install_views
 from b24app.console.journal import bulk, export, message
 from b24app.console.journal import views as journal_views
-from b24app.console.screens import card, connect, counting, guide, home, reports, senders, support, testing
+from b24app.console.reports import views as reports_views
+from b24app.console.screens import card, connect, counting, guide, home, senders, support, testing
 from b24app.console.settings import limits, privacy
 from b24app.console.settings import views as settings_views
 from b24app.console.stop_list import views as stop_list_views
@@ -20,7 +21,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *testing.urlpatterns,
     *counting.urlpatterns,
     *journal_views.urlpatterns,
-    *reports.urlpatterns,
+    *reports_views.urlpatterns,
     *export.urlpatterns,
     *bulk.urlpatterns,
     *message.urlpatterns,
@@ -38,7 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *launch.urlpatterns,
     *stop_list_views.downloads,
     *privacy.downloads,
-    *reports.downloads,
+    *reports_views.downloads,
     *export.downloads,
     *support.downloads,
     path("p/<str:key>/", include(SCREENS)),

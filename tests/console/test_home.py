@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from b24app.console.frame.screen import address
-from b24app.console.health import Rate, figures, of_senders
+from b24app.console.reports.sender_health import Rate, figures, of_senders
 from b24app.messaging.models import ConnectionState, DayTally, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.messaging.smpp import bind_limit

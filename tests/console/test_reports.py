@@ -18,9 +18,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from b24app.console.models import Preference
-from b24app.console.periods import Period
-from b24app.console.reports import Asked, Counts, Line, Reading, Times
-from b24app.console.screens.reports import DOWNLOAD_SALT
+from b24app.console.reports.periods import Period
+from b24app.console.reports.query import Asked, Counts, Line, Reading, Times
+from b24app.console.reports.views import DOWNLOAD_SALT
 from b24app.messaging.models import DayTally, Message, Sender, SenderState
 from b24app.messaging.models.statistics import TOOK, DayBreakdown, Dimension
 from b24app.messaging.models.statuses import Change, Reason, Status

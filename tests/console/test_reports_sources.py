@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from b24app.console.formats import locales
-from b24app.console.periods import Period
-from b24app.console.reports import BY, Asked, Line, Reading, Report
+from b24app.console.reports.periods import Period
+from b24app.console.reports.query import BY, Asked, Line, Reading, Report
 from b24app.messaging.intake import acceptance
 from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.models.statistics import DayBreakdown, Dimension, MonthBreakdown

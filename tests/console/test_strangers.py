@@ -23,7 +23,7 @@ from b24app.console import urls as console
 from b24app.console.frame import card_tokens, download_tokens
 from b24app.console.journal import export_progress
 from b24app.console.models import Preference
-from b24app.console.screens import reports
+from b24app.console.reports import views as reports_views
 from b24app.console.settings import privacy
 from b24app.console.stop_list import views as stop_list_views
 from b24app.core import sealing
@@ -171,7 +171,7 @@ class World:
             "sender": str(sender.uuid),
             "connection": str(account.uuid),
             "reference": str(message.reference),
-            "what": reports.DAYS,
+            "what": reports_views.DAYS,
             "job": JOB,
             "order": str(order.uuid),
             "entry": str(entry.uuid),
@@ -329,7 +329,7 @@ def token_of(name: str, world: World) -> str:
     if name == "stoplist-file":
         return signing.dumps(world.alice.uuid.hex, salt=stop_list_views.DOWNLOAD_SALT)
     if name == "reports-file":
-        return signing.dumps([world.alice.uuid.hex, reports.DAYS, {}, "en"], salt=reports.DOWNLOAD_SALT)
+        return signing.dumps([world.alice.uuid.hex, reports_views.DAYS, {}, "en"], salt=reports_views.DOWNLOAD_SALT)
     if name == "personal-file":
         claim = {"for": privacy.PURPOSE, "portal": world.alice.uuid.hex, "number": NUMBER, "shape": "json"}
         return sealing.seal(repr({**claim, "until": int(time.time()) + 60}).replace("'", '"').encode()).decode()

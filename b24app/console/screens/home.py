@@ -6,11 +6,11 @@ from django.http import HttpResponse
 from django.urls import path
 from django.utils import timezone
 
-from b24app.console import health, pictures
 from b24app.console.duties import duties
 from b24app.console.frame.screen import FramedRequest, show
-from b24app.console.periods import Period
-from b24app.console.reports import Asked, Counts, Reading
+from b24app.console.reports import chart_data, sender_health
+from b24app.console.reports.periods import Period
+from b24app.console.reports.query import Asked, Counts, Reading
 from b24app.messaging.models import Connection, ConnectionState, SenderState
 from b24app.portals.models import Portal
 
@@ -26,10 +26,15 @@ def home(request: FramedRequest) -> HttpResponse:
     context: dict[str, object] = {"duties": duties(portal), "portal_state": _portal_state(portal)}
     if not accounts.exists():
         return show(request, "console/home_empty.html", context)
-    senders = health.of_senders(portal)
-    context |= {"figures": health.figures(portal), "senders": senders, "enough": health.ENOUGH, "portal": portal}
+    senders = sender_health.of_senders(portal)
+    context |= {
+        "figures": sender_health.figures(portal),
+        "senders": senders,
+        "enough": sender_health.ENOUGH,
+        "portal": portal,
+    }
     days = _days(portal)
-    context |= {"volume": pictures.volume(days), "volume_table": pictures.tables(days)[0]}
+    context |= {"volume": chart_data.volume(days), "volume_table": chart_data.tables(days)[0]}
     context |= {"in_menu": sum(row.sender.state == SenderState.REGISTERED for row in senders)}
     return show(request, "console/home.html", context)
 

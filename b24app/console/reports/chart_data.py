@@ -6,10 +6,10 @@ from datetime import date
 
 from django.utils.translation import gettext as _
 
-from b24app.console import charts
 from b24app.console.formats import locales
-from b24app.console.health import Rate
-from b24app.console.reports import Counts, Times
+from b24app.console.reports import svg_charts
+from b24app.console.reports.query import Counts, Times
+from b24app.console.reports.sender_health import Rate
 from b24app.messaging.models.statistics import TIMES
 
 KINDS = ("delivered", "way", "undelivered", "failed")
@@ -29,11 +29,11 @@ class Share:
     width: int
 
 
-def volume(days: Days) -> charts.Bars:
+def volume(days: Days) -> svg_charts.Bars:
     """Messages per day, by what became of them."""
     stacks = [(one.delivered, one.on_way, one.undelivered, one.not_sent) for _day, one in days]
     hinted = zip(days, stacks, strict=True) if len(days) <= HINTED_UP_TO else ()
-    return charts.bars(stacks, KINDS, _labels(days), [_hint(day, stack) for (day, _counts), stack in hinted])
+    return svg_charts.bars(stacks, KINDS, _labels(days), [_hint(day, stack) for (day, _counts), stack in hinted])
 
 
 def _labels(days: Days) -> Sequence[str]:
@@ -48,11 +48,11 @@ def _hint(day: date, stack: Sequence[int]) -> str:
     return "\n".join([f"{locales.short_day(day)}: {locales.number(sum(stack))}", *parts])
 
 
-def rates(days: Days) -> charts.Line | None:
+def rates(days: Days) -> svg_charts.Line | None:
     """The delivery rate of each day that had enough messages; None when none had."""
     found = [counts.rate for _day, counts in days]
     percents = [100 * one.delivered / one.ended if one.is_telling else None for one in found]
-    return charts.rates(percents, _labels(days))
+    return svg_charts.rates(percents, _labels(days))
 
 
 def times(found: Times) -> list[Share]:

@@ -16,14 +16,14 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console import pictures
 from b24app.console.formats import csv_files, locales
 from b24app.console.frame import file_downloads
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, address, admin_only, show
 from b24app.console.journal.filters import SOURCES, Filters
-from b24app.console.periods import PRESETS, USUAL
-from b24app.console.reports import BY, Asked, Counts, Line, Money, Reading, Report, Times, Trouble
+from b24app.console.reports import chart_data
+from b24app.console.reports.periods import PRESETS, USUAL
+from b24app.console.reports.query import BY, Asked, Counts, Line, Money, Reading, Report, Times, Trouble
 from b24app.console.wording.employees import People
 from b24app.console.wording.explanations import Explained, of_reason, service_title
 from b24app.portals.models import Portal
@@ -70,7 +70,7 @@ def overview(request: FramedRequest) -> HttpResponse:
     asked = Asked.read(request.GET.dict(), timezone.localdate())
     reading = Reading(request.portal, asked)
     report = reading.report()
-    volume_table, rates_table = pictures.tables(report.days)
+    volume_table, rates_table = chart_data.tables(report.days)
     context = {
         "asked": asked,
         "report": report,
@@ -79,11 +79,11 @@ def overview(request: FramedRequest) -> HttpResponse:
         "by": BY[asked.by],
         "senders": list(reading.senders.values()),
         "services": [(code, service_title(code)) for code in reading.services],
-        "volume": pictures.volume(report.days),
-        "rates": pictures.rates(report.days),
+        "volume": chart_data.volume(report.days),
+        "rates": chart_data.rates(report.days),
         "volume_table": volume_table,
         "rates_table": rates_table,
-        "times": pictures.times(report.times),
+        "times": chart_data.times(report.times),
         "rows": _rows(reading, report),
         "failing": [_failing(request.portal, asked, one) for one in report.troubles[:MOST_TROUBLES]],
         "today": timezone.localdate(),
