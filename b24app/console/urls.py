@@ -8,7 +8,9 @@ from b24app.console.install import views as install_views
 from b24app.console.journal import bulk, export, message
 from b24app.console.journal import views as journal_views
 from b24app.console.reports import views as reports_views
-from b24app.console.screens import card, connect, counting, guide, home, senders, support, testing
+from b24app.console.screens import card, guide, home, support
+from b24app.console.senders import connect, segment_count, test_message
+from b24app.console.senders import views as senders_views
 from b24app.console.settings import limits, privacy
 from b24app.console.settings import views as settings_views
 from b24app.console.stop_list import views as stop_list_views
@@ -17,9 +19,9 @@ SCREENS: list[URLPattern | URLResolver] = [
     *home.urlpatterns,
     *install_views.urlpatterns,
     *connect.urlpatterns,
-    *senders.urlpatterns,
-    *testing.urlpatterns,
-    *counting.urlpatterns,
+    *senders_views.urlpatterns,
+    *test_message.urlpatterns,
+    *segment_count.urlpatterns,
     *journal_views.urlpatterns,
     *reports_views.urlpatterns,
     *export.urlpatterns,

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import pytest
 from django.utils import translation
 
-from b24app.console.forms import AccountForm, SenderForm
+from b24app.console.senders.forms import AccountForm, SenderForm
 from providers.kit.contract import Provider, Reports
 from providers.kit.fields import Choice, Field, Host, Number, Secret, Text, Url
 

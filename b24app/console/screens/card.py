@@ -22,7 +22,7 @@ from b24app.console.frame.screen import FRAME, FramedRequest, with_toast
 from b24app.console.journal.crm_links import crm_links
 from b24app.console.journal.message_history import no_text, source
 from b24app.console.journal.search import hides_numbers
-from b24app.console.screens.counting import MOST_COUNTED
+from b24app.console.senders.segment_count import MOST_COUNTED
 from b24app.console.talk import Talk, talk
 from b24app.console.wording.costs import Cost
 from b24app.console.wording.explanations import of_end, of_wait

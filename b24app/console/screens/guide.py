@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from b24app.console.frame.screen import FramedRequest, show
-from b24app.console.offers import Offer, set_up
+from b24app.console.senders.catalogue import Offer, set_up
 from b24app.console.wording import explanations
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message

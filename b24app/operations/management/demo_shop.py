@@ -9,7 +9,7 @@ from itertools import count
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.console import registration
+from b24app.console.senders import registration
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, Sender
 from b24app.operations.management import demo_past

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.console import registration
+from b24app.console.senders import registration
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, Sender
 from b24app.operations.management import demo_past, demo_shop

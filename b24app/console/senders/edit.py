@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.formats.languages import FRAME_CODES
-from b24app.console.forms import SenderForm
 from b24app.console.frame.long_requests import hold_page, long_post
 from b24app.console.frame.screen import FramedRequest, address, admin_only, go, show
-from b24app.console.offers import Offer, needs_address, set_up
-from b24app.console.registration import save_and_register
+from b24app.console.senders.catalogue import Offer, needs_address, set_up
+from b24app.console.senders.forms import SenderForm
+from b24app.console.senders.registration import save_and_register
 from b24app.console.wording.explanations import Explained
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue

@@ -13,10 +13,10 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from b24app.console.forms import AccountForm
 from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show
-from b24app.console.offers import Offer, needs_address, set_up
+from b24app.console.senders.catalogue import Offer, needs_address, set_up
+from b24app.console.senders.forms import AccountForm
 from b24app.console.wording.explanations import of_check, of_limit, of_twin
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.connections import lifecycle

@@ -12,11 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from b24app.console import registration
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show, with_toast
 from b24app.console.journal.filters import WINDOW
-from b24app.console.screens import accounts, addresses, sender_form
+from b24app.console.senders import accounts, edit, registration, renew_address
 from b24app.console.wording.explanations import Explained, of_block, service_title
 from b24app.console.wording.portal_errors import of_portal, of_refusal
 from b24app.messaging import enqueue
@@ -178,7 +177,7 @@ urlpatterns = [
     path("senders/<uuid:sender>/remove/", remove, name="sender-remove"),
     path("senders/<uuid:sender>/pause/", pause, name="sender-pause"),
     path("senders/<uuid:sender>/resume/", resume, name="sender-resume"),
-    *addresses.urlpatterns,
-    *sender_form.urlpatterns,
+    *renew_address.urlpatterns,
+    *edit.urlpatterns,
     *accounts.urlpatterns,
 ]

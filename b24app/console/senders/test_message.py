@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from b24app.console.forms import MessageForm
 from b24app.console.frame.screen import FramedRequest, admin_only, show
 from b24app.console.journal.message import exchanges_of, message_or_404
 from b24app.console.journal.message_history import life
+from b24app.console.senders.forms import MessageForm
 from b24app.console.wording.costs import Cost
 from b24app.console.wording.explanations import of_end, of_wait, service_title
 from b24app.messaging import enqueue

@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from b24app.console.forms import AccountForm
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show, with_toast
-from b24app.console.offers import Offer, set_up
+from b24app.console.senders.catalogue import Offer, set_up
+from b24app.console.senders.forms import AccountForm
 from b24app.console.wording.explanations import of_block, of_check, of_twin
 from b24app.console.wording.portal_errors import of_portal
 from b24app.messaging import enqueue
