@@ -3,12 +3,13 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from b24app.console.frame import launch
+from b24app.console.home import views as home_views
 from b24app.console.install import reconnect
 from b24app.console.install import views as install_views
 from b24app.console.journal import bulk, export, message
 from b24app.console.journal import views as journal_views
 from b24app.console.reports import views as reports_views
-from b24app.console.screens import card, guide, home, support
+from b24app.console.screens import card, guide, support
 from b24app.console.senders import connect, segment_count, test_message
 from b24app.console.senders import views as senders_views
 from b24app.console.settings import limits, privacy
@@ -16,7 +17,7 @@ from b24app.console.settings import views as settings_views
 from b24app.console.stop_list import views as stop_list_views
 
 SCREENS: list[URLPattern | URLResolver] = [
-    *home.urlpatterns,
+    *home_views.urlpatterns,
     *install_views.urlpatterns,
     *connect.urlpatterns,
     *senders_views.urlpatterns,
