@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from b24app.console.card import views as card_views
 from b24app.console.frame import launch
 from b24app.console.home import views as home_views
 from b24app.console.install import reconnect
@@ -9,7 +10,7 @@ from b24app.console.install import views as install_views
 from b24app.console.journal import bulk, export, message
 from b24app.console.journal import views as journal_views
 from b24app.console.reports import views as reports_views
-from b24app.console.screens import card, guide, support
+from b24app.console.screens import guide, support
 from b24app.console.senders import connect, segment_count, test_message
 from b24app.console.senders import views as senders_views
 from b24app.console.settings import limits, privacy
@@ -35,7 +36,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *reconnect.urlpatterns,
     *guide.urlpatterns,
     *support.urlpatterns,
-    *card.urlpatterns,
+    *card_views.urlpatterns,
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

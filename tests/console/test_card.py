@@ -11,8 +11,8 @@ from django.core import signing
 from django.test import Client
 from django.utils import timezone
 
+from b24app.console.card.conversation import PAGE
 from b24app.console.frame import card_tokens
-from b24app.console.talk import PAGE
 from b24app.core.redis import client as redis_client
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Status

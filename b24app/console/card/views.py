@@ -17,13 +17,13 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseStopPolling, reswap
 
+from b24app.console.card.conversation import Talk, talk
 from b24app.console.frame import card_tokens
 from b24app.console.frame.screen import FRAME, FramedRequest, with_toast
 from b24app.console.journal.crm_links import crm_links
 from b24app.console.journal.message_history import no_text, source
 from b24app.console.journal.search import hides_numbers
 from b24app.console.senders.segment_count import MOST_COUNTED
-from b24app.console.talk import Talk, talk
 from b24app.console.wording.costs import Cost
 from b24app.console.wording.explanations import of_end, of_wait
 from b24app.messaging import enqueue
