@@ -4,13 +4,14 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from b24app.console.card import views as card_views
 from b24app.console.frame import launch
+from b24app.console.help import support_file
+from b24app.console.help import views as help_views
 from b24app.console.home import views as home_views
 from b24app.console.install import reconnect
 from b24app.console.install import views as install_views
 from b24app.console.journal import bulk, export, message
 from b24app.console.journal import views as journal_views
 from b24app.console.reports import views as reports_views
-from b24app.console.screens import guide, support
 from b24app.console.senders import connect, segment_count, test_message
 from b24app.console.senders import views as senders_views
 from b24app.console.settings import limits, privacy
@@ -34,8 +35,8 @@ SCREENS: list[URLPattern | URLResolver] = [
     *limits.urlpatterns,
     *stop_list_views.urlpatterns,
     *reconnect.urlpatterns,
-    *guide.urlpatterns,
-    *support.urlpatterns,
+    *help_views.urlpatterns,
+    *support_file.urlpatterns,
     *card_views.urlpatterns,
 ]
 
@@ -45,6 +46,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *privacy.downloads,
     *reports_views.downloads,
     *export.downloads,
-    *support.downloads,
+    *support_file.downloads,
     path("p/<str:key>/", include(SCREENS)),
 ]

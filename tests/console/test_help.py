@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console import traces
+from b24app.console.help import message_trace
 from b24app.console.wording import explanations
 from b24app.core import sealing, signed_urls
 from b24app.exchange_log.models import Exchange
@@ -259,4 +259,4 @@ def test_another_claim_is_refused(alice: Client, sender: Sender, changes: dict[s
 def test_a_short_text_does_not_strike_everything() -> None:
     sender = factories.sender(factories.connection(factories.portal("dora")), signature="Shop")
     message = factories.message(sender, text="1", status=Status.FAILED, service_code="21211")
-    assert traces.trace(message)["message"]["service_code"] == "21211"
+    assert message_trace.trace(message)["message"]["service_code"] == "21211"

@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from b24app.console.frame import download_tokens, file_downloads
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, admin_only
-from b24app.console.traces import trace
+from b24app.console.help.message_trace import trace
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.portals.models import Portal
