@@ -17,8 +17,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from b24app.console.formats.periods import Period
 from b24app.console.models import Preference
-from b24app.console.reports.periods import Period
 from b24app.console.reports.query import Asked, Counts, Line, Reading, Times
 from b24app.console.reports.views import DOWNLOAD_SALT
 from b24app.messaging.models import DayTally, Message, Sender, SenderState

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from b24app.console.formats import locales
-from b24app.console.reports.periods import Period
+from b24app.console.formats.periods import Period
 from b24app.console.reports.query import BY, Asked, Line, Reading, Report
 from b24app.messaging.intake import acceptance
 from b24app.messaging.models import DayTally, Message, Sender

@@ -6,10 +6,10 @@ from django.http import HttpResponse
 from django.urls import path
 from django.utils import timezone
 
+from b24app.console.formats.periods import Period
 from b24app.console.frame.screen import FramedRequest, show
 from b24app.console.home.todo import duties
 from b24app.console.reports import chart_data, sender_health
-from b24app.console.reports.periods import Period
 from b24app.console.reports.query import Asked, Counts, Reading
 from b24app.messaging.models import Connection, ConnectionState, SenderState
 from b24app.portals.models import Portal

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from b24app.console.reports.periods import read_day
+from b24app.console.formats.periods import read_day
 from b24app.messaging.actions.bulk import Act
 from b24app.messaging.models import Connection, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status

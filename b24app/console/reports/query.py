@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from b24app.console.reports.periods import Period
+from b24app.console.formats.periods import Period
 from b24app.console.reports.sender_health import ENOUGH, Rate, rounded
 from b24app.messaging.models import DayTally, Sender, SenderState
 from b24app.messaging.models.dimensions import NO_FAILURE, STOPPED

@@ -17,12 +17,12 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from b24app.console.formats import csv_files, locales
+from b24app.console.formats.periods import PRESETS, USUAL
 from b24app.console.frame import file_downloads
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, address, admin_only, show
 from b24app.console.journal.filters import SOURCES, Filters
 from b24app.console.reports import chart_data
-from b24app.console.reports.periods import PRESETS, USUAL
 from b24app.console.reports.query import BY, Asked, Counts, Line, Money, Reading, Report, Times, Trouble
 from b24app.console.wording.employees import People
 from b24app.console.wording.explanations import Explained, of_reason, service_title
