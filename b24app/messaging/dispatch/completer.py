@@ -8,14 +8,13 @@ from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
-from django.utils import timezone
 
 from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
 from b24app.exchange_log import recording
 from b24app.exchange_log.models import Exchange as ExchangeRow
-from b24app.messaging import dead_letters
+from b24app.messaging import dead_letters, early_reports
 from b24app.messaging.dispatch import account_health
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, Message, MessagePart
@@ -88,19 +87,7 @@ def take_kept(kept: Mapping[str, Any]) -> None:
 
 def _reported_early(batches: Sequence[Batch]) -> set[int]:
     verdicts = [(batch.connection.pk, verdict) for batch in batches for verdict in batch.verdicts]
-    return rearm_early([(pk, ref) for pk, one in verdicts for ref in (one.ref, *one.refs) if ref])
-
-
-def rearm_early(refs: Sequence[tuple[int, str]]) -> set[int]:
-    """Make due what was reported before a ref was known, given as connection and ref; return the connections.
-
-    Call it wherever a message learns its ref, once that is written.
-    """
-    if not refs:
-        return set()
-    with database.cursor() as cursor:
-        cursor.execute(EARLY, [timezone.now(), *(list(column) for column in zip(*refs, strict=True))])
-        return {connection for (connection,) in cursor.fetchall()}
+    return early_reports.rearm([(pk, ref) for pk, one in verdicts for ref in (one.ref, *one.refs) if ref])
 
 
 @repeated_on_deadlock
@@ -181,11 +168,3 @@ def _exchanges(connection: Connection, verdict: Verdict) -> Iterable[ExchangeRow
         yield recording.row(
             kept, connection.service, portal=connection.portal_id, connection=connection.pk, message=verdict.pk
         )
-
-
-EARLY = """
-UPDATE messaging_deliveryreport r SET due_at = %s
-FROM unnest(%s::bigint[], %s::text[]) AS w(connection_id, ref)
-WHERE r.connection_id = w.connection_id AND r.ref = w.ref AND r.message_id IS NULL
-RETURNING r.connection_id
-"""

@@ -15,8 +15,7 @@ from django.utils import timezone
 from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
-from b24app.messaging import dead_letters
-from b24app.messaging.dispatch import completer
+from b24app.messaging import dead_letters, early_reports
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, DeliveryReport, Message, MessagePart
 from b24app.messaging.models.dead_letters import Kind
@@ -149,7 +148,7 @@ def _apply(batch: Sequence[DeliveryReport]) -> list[int]:
     Message.objects.advance(changes)
     stop_list.learn_from((one.pk for one in changes if one.reason == Reason.OPT_OUT), StopSource.REPORT)
     _understand(batch)
-    completer.rearm_early(named)
+    early_reports.rearm(named)
     return [change.pk for change in changes]
 
 
@@ -182,7 +181,7 @@ def _find_parts(batch: Sequence[DeliveryReport]) -> Mapping[tuple[int, str], Mes
 
 
 def _look_again_later(report: DeliveryReport) -> None:
-    """It may have come before our own record of the send, and that arms it again by itself (`outcomes.rearm_early`).
+    """It may have come before our own record of the send, and that arms it again by itself (`early_reports.rearm`).
 
     A second look is the net for a process that was killed between writing a ref and arming what had come before it.
     """

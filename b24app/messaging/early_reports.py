@@ -1,0 +1,25 @@
+"""Delivery reports that came before their message had its service's id."""
+
+from collections.abc import Sequence
+
+from django.db import connection as database
+from django.utils import timezone
+
+MAKE_DUE = """
+UPDATE messaging_deliveryreport r SET due_at = %s
+FROM unnest(%s::bigint[], %s::text[]) AS w(connection_id, ref)
+WHERE r.connection_id = w.connection_id AND r.ref = w.ref AND r.message_id IS NULL
+RETURNING r.connection_id
+"""
+
+
+def rearm(refs: Sequence[tuple[int, str]]) -> set[int]:
+    """Make due what was reported before a ref was known, given as connection and ref; return the connections.
+
+    Call it wherever a message learns its ref, once that is written.
+    """
+    if not refs:
+        return set()
+    with database.cursor() as cursor:
+        cursor.execute(MAKE_DUE, [timezone.now(), *(list(column) for column in zip(*refs, strict=True))])
+        return {connection for (connection,) in cursor.fetchall()}
