@@ -21,9 +21,9 @@ import trustme
 
 from b24app.messaging.models import Message, Sender
 from b24app.operations.local.supervisor import free_port
-from tests.doors.test_from_portal import FORM, path, portal, sender
 from tests.server.conftest import ROOT, Served
 from tests.server.test_webhooks import call, served
+from tests.webhooks.test_portal_messages import FORM, path, portal, sender
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 HOST = "sendline.example.com"

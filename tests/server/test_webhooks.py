@@ -19,9 +19,9 @@ from b24app.messaging.models import Message, Sender
 from b24app.portals import page_tickets
 from b24app.portals.models import Portal
 from b24app.webhooks.request_body import LONGEST_CALL
-from tests.doors.test_from_portal import FORM, fields, path, portal, sender
 from tests.faults.conftest import wait as eventually
 from tests.server.conftest import Served, serving
+from tests.webhooks.test_portal_messages import FORM, fields, path, portal, sender
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["portal", "sender"]

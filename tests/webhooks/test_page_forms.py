@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.test import RequestFactory
 
 from b24app.webhooks.page_forms import FORM, FormRequest, read_form
-from tests.doors.test_bodies import at_most
+from tests.webhooks.test_request_body import at_most
 
 
 def request(body: bytes, content_type: str = FORM, method: str = "POST") -> FormRequest:

@@ -22,7 +22,7 @@ from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from tests import factories
-from tests.console.test_launch import launch, start_of, ticket_of
+from tests.console.frame.test_launch import launch, start_of, ticket_of
 
 ALICE, BOB = factories.ALICE, factories.BOB
 EMMA = Entity(CONTACT, 1, "Emma Evans", (Phone("+12025550147", "WORK"), Phone("+12025550142", "MOBILE")))

@@ -22,7 +22,7 @@ from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from b24app.messaging.statistics import breakdowns, monthly
 from b24app.portals.models import Portal
 from tests import factories
-from tests.console.test_reports import at, breakdown, link, portal, reading, saved, sender, tally, today, words
+from tests.console.reports.test_reports import at, breakdown, link, portal, reading, saved, sender, tally, today, words
 
 __all__ = ["portal", "sender"]
 

@@ -16,10 +16,10 @@ from b24app.messaging.models import DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Reason, Status
 from b24app.portals.models import Portal
 from b24app.webhooks.spool_replay import HANDLERS
-from tests.doors import test_from_service as service
-from tests.doors.test_from_portal import fields, portal, post, sender
-from tests.doors.test_from_service import message
 from tests.messaging.conftest import a_portal
+from tests.webhooks import test_delivery_reports as service
+from tests.webhooks.test_delivery_reports import message
+from tests.webhooks.test_portal_messages import fields, portal, post, sender
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["message", "portal", "sender"]

@@ -17,8 +17,8 @@ from b24app.core import spool
 from b24app.core.redis import client
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.webhooks.spool_replay import replay
-from tests.doors.test_from_portal import fields, post
 from tests.messaging.conftest import a_portal
+from tests.webhooks.test_portal_messages import fields, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,7 +19,7 @@ from b24app.server.policy import LONGEST_BODY
 from b24app.webhooks import request_body
 from b24app.webhooks.wsgi import beside
 from b24app.wsgi import LONGEST_UPLOAD, policy
-from tests.doors.test_from_portal import FORM, fields, path, portal, sender
+from tests.webhooks.test_portal_messages import FORM, fields, path, portal, sender
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["portal", "sender"]

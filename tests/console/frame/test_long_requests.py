@@ -32,7 +32,7 @@ from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from tests import factories
-from tests.console.test_launch import ALICE, launch, start_of, ticket_of, visitor
+from tests.console.frame.test_launch import ALICE, launch, start_of, ticket_of, visitor
 from tests.console.test_strangers import DOORS, World
 
 # Screens whose POST takes a place of the portal, with what is posted; the first lot asks a portal or a service.
