@@ -71,7 +71,8 @@ def again(message: Message) -> Message:
 
 def told(connection: Connection, ref: str, status: str = "delivered", **fields: object) -> DeliveryReport:
     """A report, kept as its door keeps it."""
-    acceptance.keep(connection.pk, [contract.Report(ref=ref, status=contract.Status(status), word=status, **fields)])  # type: ignore[arg-type]
+    report = contract.Report(ref=ref, status=contract.Status(status), word=status, **fields)  # type: ignore[arg-type]
+    acceptance.keep(connection.pk, [report])
     return DeliveryReport.objects.latest("pk")
 
 

@@ -202,7 +202,7 @@ def keep_strays(connection: Connection, count: int) -> None:
 @pytest.mark.parametrize("code", [code for code in registry.services() if not registry.get(code).can("read_reports")])
 def test_a_service_that_never_reports_is_not_called_at_all_and_fills_no_disk(code: str) -> None:
     connection = Connection.objects.create(portal=a_portal(), service=code, title="S", account={})
-    url = urlsplit(addresses.report(connection.uuid.hex, "-")).path
+    url = urlsplit(signed_urls.report(connection.uuid.hex, "-")).path
     assert Client().post(url, {"id": "7", "status": "delivered"}, content_type="application/json").status_code == 404
     assert (DeliveryReport.objects.count(), spool.waiting()) == (0, [])
 
