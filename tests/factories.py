@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Status
-from b24app.portals.identity import mint
 from b24app.portals.models import Portal, PortalToken
+from b24app.portals.page_tickets import mint
 
 ALICE, BOB, CHARLIE = 1, 7, 1
 """User ids; Charlie is the administrator of another portal."""

@@ -15,12 +15,9 @@ from django.utils.translation import gettext as _
 
 from b24app.exchange_log.models import Exchange
 from b24app.portals import bitrix, caller_limits, error_policy, exchange_records, tokens
-from b24app.portals.errors import BadTicket, InDoubt, NotOurs, PortalError
+from b24app.portals.errors import InDoubt, NotOurs, PortalError
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.page_tickets import Visitor, mint, read
 from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, Owner, Pair, https_host
-
-__all__ = ["BadTicket", "Launch", "NotOurs", "Visitor", "mint", "read", "verify_launch"]
 
 log = structlog.get_logger(__name__)
 

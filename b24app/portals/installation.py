@@ -17,20 +17,7 @@ from b24app.portals import client, error_policy, exchange_records, identity
 from b24app.portals.errors import Busy, NoToken, PortalError, PortalGone, Refused
 from b24app.portals.identity import Claim, Launch
 from b24app.portals.models import Portal, PortalToken, Suspension
-from b24app.portals.reconnect import authorize_url, reconnected
 from b24app.portals.responses import mapping
-
-__all__ = [
-    "Change",
-    "authorize_url",
-    "bind_events",
-    "finished",
-    "handle_event",
-    "opened",
-    "portal_of",
-    "reconnected",
-    "uninstall",
-]
 
 log = structlog.get_logger(__name__)
 

@@ -7,9 +7,8 @@ from django.core import signing
 from django.utils import timezone
 
 from b24app.portals.errors import NotOurs
-from b24app.portals.installation import authorize_url, reconnected
 from b24app.portals.models import Portal, PortalToken, Suspension
-from b24app.portals.reconnect import SALT
+from b24app.portals.reconnect import SALT, authorize_url, reconnected
 from b24app.sandbox import Portal as There
 from tests.portals.conftest import ALICE, BOB, DANA
 

@@ -28,6 +28,7 @@ from b24app.portals.errors import Busy as NobodyAsked
 from b24app.portals.errors import NotOurs, PortalError, Refused
 from b24app.portals.identity import Launch, verify_launch
 from b24app.portals.page_tickets import LIFETIME, mint
+from b24app.portals.reconnect import reconnected
 
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
@@ -162,7 +163,7 @@ def reconnected(request: HttpRequest) -> HttpResponse:
     try:
         # Its first part names the portal; one that is not ours is refused before anybody is waited for.
         with hold_launch(state.partition(":")[0][:200]):
-            portal = installation.reconnected(request.GET.get("code", ""), state)
+            portal = reconnected(request.GET.get("code", ""), state)
     except Busy:  # before the link was used: the same address is good a moment later
         response = _busy(request, seconds=str(RETRY_AFTER))
         response["Refresh"] = str(RETRY_AFTER)

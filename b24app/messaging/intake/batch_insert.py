@@ -105,9 +105,10 @@ def _insert() -> str:
     defaults = raw_sql.defaults(Message, [*WRITTEN, *OF_SENDER])
     columns = ", ".join(raw_sql.quoted(name) for name in (*WRITTEN, *OF_SENDER, *defaults))
     written = ", ".join(f"w.{raw_sql.quoted(name)}" for name in WRITTEN)
+    literals = ", ".join(map(raw_sql.literal, defaults.values()))
     return f"""
     INSERT INTO messaging_message AS m ({columns})
-    SELECT {written}, s.portal_id, s.connection_id, s.id, s.bulk, {", ".join(map(raw_sql.literal, defaults.values()))}
+    SELECT {written}, s.portal_id, s.connection_id, s.id, s.bulk, {literals}
     FROM json_to_recordset(%s)
         AS w(sender_id bigint, generation bigint, vouched bool, {raw_sql.typed(Message, WRITTEN)})
     JOIN LATERAL (SELECT s.id, s.portal_id, s.connection_id, s.bulk
