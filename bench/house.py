@@ -36,7 +36,7 @@ class Tenant:
 
 def caller(sender: Sender) -> Caller:
     """The portal's calls to a sender's handler."""
-    address = signed_urls.handler(sender.uuid.hex, sender.generation)
+    address = signed_urls.handler_url(sender.uuid.hex, sender.generation)
     return Caller.of(address, sender.code, sender.portal.member_id, sender.portal.application_token)
 
 

@@ -16,33 +16,33 @@ _PRICE_STEP, _BALANCE_STEP = Decimal("0.00001"), Decimal("0.0001")
 _UNSTORABLE = str.maketrans(dict.fromkeys(["\0", *map(chr, range(0xD800, 0xE000))], "\ufffd"))
 
 
-def text(value: str) -> str:
+def sanitize_text(value: str) -> str:
     """NUL and lone surrogates, which PostgreSQL cannot hold, become the replacement character."""
     return value.translate(_UNSTORABLE)
 
 
-def price(value: Decimal | None) -> Decimal | None:
+def sanitize_price(value: Decimal | None) -> Decimal | None:
     """Return what a message may cost, with five digits behind the point; None where it is no believable price."""
     return _money(value, Decimal(0), MOST_PRICE, _PRICE_STEP)
 
 
-def balance(value: Decimal | None) -> Decimal | None:
+def sanitize_balance(value: Decimal | None) -> Decimal | None:
     """Return what an account may have left, or owe, with four digits behind the point; None where it cannot be."""
     return _money(value, -MOST_BALANCE, MOST_BALANCE, _BALANCE_STEP)
 
 
-def currency(value: str) -> str:
+def sanitize_currency(value: str) -> str:
     """Return a code of three Latin capitals as in ISO 4217; "" for anything else."""
     code = value.strip()
     return code.upper() if re.fullmatch(r"[A-Za-z]{3}", code) else ""
 
 
-def parts(value: int | None) -> int | None:
+def sanitize_parts(value: int | None) -> int | None:
     """Return how many parts a message may have; None where it cannot have so many."""
     return value if value is not None and 0 <= value <= MOST_PARTS else None
 
 
-def seconds(value: float | None, most: float) -> float | None:
+def sanitize_seconds(value: float | None, most: float) -> float | None:
     """Return a pause of at most so many seconds; None where no time is meant."""
     return min(value, most) if value is not None and isfinite(value) and value >= 0 else None
 

@@ -13,7 +13,7 @@ def _mac(key: str, kind: str, parts: tuple[str, ...]) -> str:
     return urlsafe_b64encode(digest[:16]).decode().rstrip("=")
 
 
-def sign(kind: str, *parts: str) -> str:
+def sign_address(kind: str, *parts: str) -> str:
     """The signature of an address with the first key: 22 URL-safe characters."""
     return _mac(settings.ADDRESS_KEYS[0], kind, parts)
 
@@ -24,21 +24,21 @@ def is_ours(mac: str, kind: str, *parts: str) -> bool:
     return any(hmac.compare_digest(given, _mac(key, kind, parts).encode()) for key in settings.ADDRESS_KEYS)
 
 
-def public(path: str) -> str:
+def public_url(path: str) -> str:
     """The address as the outside reaches it."""
     return str(settings.PUBLIC_URL) + path
 
 
-def handler(sender: str, generation: int) -> str:
+def handler_url(sender: str, generation: int) -> str:
     """Where Bitrix24 sends the messages of one sender (uuid in hex)."""
-    return public(f"/h/{sender}/{generation}/{sign('handler', sender, str(generation))}/")
+    return public_url(f"/h/{sender}/{generation}/{sign_address('handler', sender, str(generation))}/")
 
 
-def events(portal: str, generation: int) -> str:
+def events_url(portal: str, generation: int) -> str:
     """Where Bitrix24 sends the events of one portal (uuid in hex)."""
-    return public(f"/e/{portal}/{generation}/{sign('events', portal, str(generation))}/")
+    return public_url(f"/e/{portal}/{generation}/{sign_address('events', portal, str(generation))}/")
 
 
-def report(connection: str, reference: str = "-") -> str:
+def report_url(connection: str, reference: str = "-") -> str:
     """Where a service reports, for a whole account (`-`) or for one message (our reference)."""
-    return public(f"/r/{connection}/{reference}/{sign('report', connection, reference)}/")
+    return public_url(f"/r/{connection}/{reference}/{sign_address('report', connection, reference)}/")

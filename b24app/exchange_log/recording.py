@@ -59,12 +59,12 @@ def row(
         peer=peer,
         method=spoken.method,
         host=spoken.host[:255],
-        path=sanitize.text(spoken.path)[:500],
+        path=sanitize.sanitize_text(spoken.path)[:500],
         status=spoken.status,
         ms=spoken.ms,
-        request=sanitize.text(spoken.request),
-        response=sanitize.text(spoken.response),
-        error=sanitize.text(spoken.error)[:300],
+        request=sanitize.sanitize_text(spoken.request),
+        response=sanitize.sanitize_text(spoken.response),
+        error=sanitize.sanitize_text(spoken.error)[:300],
     )
 
 

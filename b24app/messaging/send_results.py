@@ -72,20 +72,20 @@ class Verdict:
             "exchanges": tuple(exchanges),
         }
         if isinstance(said, Accepted):
-            price = sanitize.price(said.price)
+            price = sanitize.sanitize_price(said.price)
             return cls(
                 kind=Kind.ACCEPTED,
-                ref=sanitize.text(said.ref)[:128],
-                refs=tuple(sanitize.text(ref)[:128] for ref in said.refs[: sanitize.MOST_PARTS]),
-                parts=sanitize.parts(said.parts),
+                ref=sanitize.sanitize_text(said.ref)[:128],
+                refs=tuple(sanitize.sanitize_text(ref)[:128] for ref in said.refs[: sanitize.MOST_PARTS]),
+                parts=sanitize.sanitize_parts(said.parts),
                 price="" if price is None else str(price),
-                currency=sanitize.currency(said.currency),
+                currency=sanitize.sanitize_currency(said.currency),
                 **common,
             )
         kind = next((kind for error, kind in KINDS.items() if isinstance(said, error)), Kind.UNCERTAIN)
-        words, code = sanitize.text(said.words), sanitize.text(said.code)
-        after = sanitize.seconds(said.after, LONGEST_PAUSE)
-        reason = sanitize.text(said.reason)[:20]
+        words, code = sanitize.sanitize_text(said.words), sanitize.sanitize_text(said.code)
+        after = sanitize.sanitize_seconds(said.after, LONGEST_PAUSE)
+        reason = sanitize.sanitize_text(said.reason)[:20]
         return cls(kind=kind, reason=reason, code=code, words=words, after=after, **common)
 
     @classmethod

@@ -74,7 +74,7 @@ def _ask(portal: Portal, ids: Sequence[int]) -> dict[int, str]:
 def _name(person: Mapping[str, Any]) -> str:
     """First and last name in the order of most portals, without anything that would break a line."""
     words = " ".join(str(person[field]) for field in ("NAME", "LAST_NAME") if person.get(field))
-    return " ".join(sanitize.text(words).split())[:LONGEST]
+    return " ".join(sanitize.sanitize_text(words).split())[:LONGEST]
 
 
 def _remember(portal: Portal, called: Mapping[int, str], at: datetime, *, fields: Sequence[str]) -> None:

@@ -101,7 +101,7 @@ def bind_events(portal: Portal) -> list[str]:
 
     Answers the names of those that were refused (tried again by the next call); raises what `rest.batch` raises.
     """
-    handler = signed_urls.events(portal.uuid.hex, portal.generation)
+    handler = signed_urls.events_url(portal.uuid.hex, portal.generation)
     commands = [client.Command("event.bind", {"EVENT": event, "HANDLER": handler}) for event in EVENTS]
     answers = dict(zip(EVENTS, client.batch(portal, commands), strict=True))
     refused = [event for event, answer in answers.items() if not _is_bound(answer.error)]

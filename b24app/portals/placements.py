@@ -40,7 +40,7 @@ def bind_tabs(portal: Portal) -> list[str]:
 def _wording(place: str) -> dict[str, object]:
     return {
         "PLACEMENT": place,
-        "HANDLER": signed_urls.public("/card/"),
+        "HANDLER": signed_urls.public_url("/card/"),
         "TITLE": TITLE,
         "LANG_ALL": {language: {"TITLE": TITLE} for language in LANGUAGES},
     }

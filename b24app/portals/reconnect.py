@@ -26,7 +26,7 @@ def authorize_url(portal: Portal) -> str:
         "client_id": settings.B24_CLIENT_ID,
         "response_type": "code",
         "state": signing.dumps([portal.uuid.hex, portal.reconnect_nonce], salt=SALT),
-        "redirect_uri": signed_urls.public(CALLBACK),
+        "redirect_uri": signed_urls.public_url(CALLBACK),
     }
     return f"{portal.origin}/oauth/authorize/?{urlencode(query)}"
 

@@ -160,7 +160,7 @@ def _bounded(value: Any, depth: int) -> Any:
 
 def _text(value: Any, longest: int) -> str:
     """A text that our columns and the disk can hold; empty for what is no text or number."""
-    return sanitize.text(str(value)[:longest]) if isinstance(value, str | int | float) else ""
+    return sanitize.sanitize_text(str(value)[:longest]) if isinstance(value, str | int | float) else ""
 
 
 def count_too_long(path: str) -> None:

@@ -28,7 +28,7 @@ class Reporter:
 
     def request(self, number: int) -> bytes:
         """The report of another message each time."""
-        url = signed_urls.report(self._connection, uuid.uuid4().hex)
+        url = signed_urls.report_url(self._connection, uuid.uuid4().hex)
         fields = {
             "AccountSid": self._account["account_sid"],
             "ApiVersion": "2010-04-01",

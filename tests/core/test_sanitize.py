@@ -24,7 +24,7 @@ from b24app.core import sanitize
     ],
 )
 def test_a_price_is_believable_or_none(told: str, kept: str | None) -> None:
-    assert sanitize.price(Decimal(told)) == (None if kept is None else Decimal(kept))
+    assert sanitize.sanitize_price(Decimal(told)) == (None if kept is None else Decimal(kept))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_price_is_believable_or_none(told: str, kept: str | None) -> None:
     [("12.34567", "12.3457"), ("-3", "-3.0000"), ("1E30", None), ("999999999999.99999", None), ("sNaN", None)],
 )
 def test_a_balance_fits_its_column_or_is_none(told: str, kept: str | None) -> None:
-    assert sanitize.balance(Decimal(told)) == (None if kept is None else Decimal(kept))
+    assert sanitize.sanitize_balance(Decimal(told)) == (None if kept is None else Decimal(kept))
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,21 @@ def test_a_balance_fits_its_column_or_is_none(told: str, kept: str | None) -> No
     [("EUR", "EUR"), (" usd ", "USD"), ("", ""), ("credits", ""), ("E\0R", ""), ("€€€", ""), ("ßs", "")],
 )
 def test_a_currency_is_three_latin_capitals_or_nothing(told: str, kept: str) -> None:
-    assert sanitize.currency(told) == kept
+    assert sanitize.sanitize_currency(told) == kept
 
 
 def test_a_message_has_no_more_parts_than_its_header_can_number() -> None:
-    assert [sanitize.parts(told) for told in (None, -1, 0, 3, 255, 256, 32_767)] == [None, None, 0, 3, 255, None, None]
+    assert [sanitize.sanitize_parts(told) for told in (None, -1, 0, 3, 255, 256, 32_767)] == [
+        None,
+        None,
+        0,
+        3,
+        255,
+        None,
+        None,
+    ]
 
 
 def test_a_pause_is_a_time_that_passes() -> None:
     told = (None, float("nan"), float("inf"), -1.0, 2.5, 1e300)
-    assert [sanitize.seconds(one, most=60.0) for one in told] == [None, None, None, None, 2.5, 60.0]
+    assert [sanitize.sanitize_seconds(one, most=60.0) for one in told] == [None, None, None, None, 2.5, 60.0]

@@ -5,7 +5,7 @@ from urllib.parse import urljoin
 
 from django.test import override_settings
 
-from b24app.core.signed_urls import sign
+from b24app.core.signed_urls import sign_address
 from b24app.operations.local import visitor
 from b24app.operations.local.visitor import Page, Visitor
 from tests.faults.conftest import GATEWAY, House
@@ -81,7 +81,7 @@ class Day:
 
         with override_settings(ADDRESS_KEYS=[self._keys()["ADDRESS_KEYS"]]):
             connections = self._all("SELECT replace(uuid::text, '-', '') FROM messaging_connection")
-            self.macs |= {sign("report", str(one), "-") for one in connections}
+            self.macs |= {sign_address("report", str(one), "-") for one in connections}
 
     def _keys(self) -> dict[str, str]:
         lines = (self.house.folder / "app" / "env").read_text().splitlines()

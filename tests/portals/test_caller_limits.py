@@ -172,7 +172,7 @@ def test_320_invented_tokens_at_once_do_not_hold_up_a_portals_messages(
         one.delay = FAR
     sender = factories.sender(factories.connection(factories.portal("victim")))
     claimed = sender.portal if named == "the victim" else Portal(member_id=uuid.uuid4().hex, domain="n.example")
-    address = urlsplit(signed_urls.handler(sender.uuid.hex, 1)).path
+    address = urlsplit(signed_urls.handler_url(sender.uuid.hex, 1)).path
 
     def call() -> None:
         said = {"message_id": uuid.uuid4().hex, "message_to": "+12025550147", "message_body": "Hello"}
@@ -245,7 +245,7 @@ def test_above_the_budget_an_event_at_the_address_we_bound_waits_on_disk(
     auth = {"member_id": alpha.member_id, "access_token": token.access, "refresh_token": token.refresh}
     auth |= {"application_token": "new", "server_endpoint": alpha.world.server_endpoint, "expires_in": "3600"}
     body = phpform.encode({"event": "ONAPPUPDATE", "data": {"VERSION": "2"}, "auth": auth})
-    bound = urlsplit(signed_urls.events(portal.uuid.hex, portal.generation)).path
+    bound = urlsplit(signed_urls.events_url(portal.uuid.hex, portal.generation)).path
     with caller_limits.hold_place(portal, ""), caller_limits.hold_place(portal, ""):
         assert Client().post(bound, body, content_type=FORM).status_code == 200
         assert spool.replay(HANDLERS) == 1

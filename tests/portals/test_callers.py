@@ -92,7 +92,7 @@ def tell(portal: Portal, there: There, event: str, caller: str, *, bound: bool) 
     auth = shown(there, caller)
     data = {"VERSION": "97", "STATUS": "HACKED", "PAYMENT_EXPIRED": "N", "CLEAN": "1", **auth}
     body = phpform.encode({"event": event, "data": data, "auth": auth, "ts": int(timezone.now().timestamp())})
-    signed = urlsplit(signed_urls.events(portal.uuid.hex, portal.generation)).path
+    signed = urlsplit(signed_urls.events_url(portal.uuid.hex, portal.generation)).path
     return Client().post(signed if bound else "/install/", body, content_type=FORM).status_code
 
 

@@ -65,7 +65,7 @@ def test_installation_is_finished_once(portal: Portal) -> None:
 
 def test_the_events_are_bound_in_one_call(portal: Portal, alpha: There) -> None:
     assert installation.bind_events(portal) == []
-    handler = signed_urls.events(portal.uuid.hex, portal.generation)
+    handler = signed_urls.events_url(portal.uuid.hex, portal.generation)
     assert {(bound.event, bound.handler) for bound in alpha.handlers} == {(name, handler) for name in EVENTS}
     assert asked(alpha, "batch") == ["ok"]
     assert portal.events_bound_at is not None

@@ -21,7 +21,7 @@ def main(sms: int, tls: int, count: int) -> None:
 
     lab: Any = SimpleNamespace(stub=Stub(sms, tls))
     made = [house.tenant(lab, f"t{number}").sender for number in range(count)]
-    calls = [(signed_urls.handler(one.uuid.hex, one.generation), one.code, one.portal.member_id) for one in made]
+    calls = [(signed_urls.handler_url(one.uuid.hex, one.generation), one.code, one.portal.member_id) for one in made]
     print(json.dumps(calls))  # noqa: T201
 
 

@@ -51,7 +51,7 @@ def signature(url: str, fields: dict[str, str], token: str = TOKEN) -> str:
 
 def report(message: Message, token: str = TOKEN, **changed: str) -> int:
     fields = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+12025550147", **changed}
-    url = signed_urls.report(message.connection.uuid.hex, message.reference.hex)
+    url = signed_urls.report_url(message.connection.uuid.hex, message.reference.hex)
     headers = {"X-Twilio-Signature": signature(url, fields, token)}
     data, form = urlencode(fields), "application/x-www-form-urlencoded"
     return Client().post(urlsplit(url).path, data, content_type=form, headers=headers).status_code
@@ -81,13 +81,13 @@ def test_a_foreign_address_is_refused_before_any_query(
 
 
 def test_the_address_of_one_message_does_not_serve_another(message: Message) -> None:
-    url = signed_urls.report(message.connection.uuid.hex, message.reference.hex)
+    url = signed_urls.report_url(message.connection.uuid.hex, message.reference.hex)
     moved = urlsplit(url).path.replace(message.reference.hex, uuid.uuid4().hex)
     assert Client().post(moved, {}).status_code == 403
 
 
 def test_an_address_whose_connection_is_gone_is_not_found(db: None) -> None:
-    url = signed_urls.report(uuid.uuid4().hex)
+    url = signed_urls.report_url(uuid.uuid4().hex)
     assert Client().post(urlsplit(url).path, {}).status_code == 404
 
 
@@ -180,7 +180,7 @@ def test_a_replay_window_is_measured_from_the_coming_of_a_report_not_from_its_re
 
 def many_results(connection: Connection, first: int, count: int) -> int:
     """A call at the account's address, as whoever has it can make it."""
-    url = signed_urls.report(connection.uuid.hex, "-")
+    url = signed_urls.report_url(connection.uuid.hex, "-")
     results = [{"message-id": uuid.UUID(int=n).hex, "status": "delivered"} for n in range(first, first + count)]
     return Client().post(urlsplit(url).path, {"messages": results}, content_type="application/json").status_code
 
@@ -202,7 +202,7 @@ def keep_strays(connection: Connection, count: int) -> None:
 @pytest.mark.parametrize("code", [code for code in registry.services() if not registry.get(code).can("read_reports")])
 def test_a_service_that_never_reports_is_not_called_at_all_and_fills_no_disk(code: str) -> None:
     connection = Connection.objects.create(portal=a_portal(), service=code, title="S", account={})
-    url = urlsplit(signed_urls.report(connection.uuid.hex, "-")).path
+    url = urlsplit(signed_urls.report_url(connection.uuid.hex, "-")).path
     assert Client().post(url, {"id": "7", "status": "delivered"}, content_type="application/json").status_code == 404
     assert (DeliveryReport.objects.count(), spool.waiting()) == (0, [])
 
@@ -226,7 +226,7 @@ def test_reports_of_messages_that_nobody_sent_are_refused_above_a_budget_of_the_
 
 
 def test_above_the_budget_a_call_is_refused_before_it_is_taken_apart(flooded: Connection) -> None:
-    url = urlsplit(signed_urls.report(flooded.uuid.hex, "-")).path
+    url = urlsplit(signed_urls.report_url(flooded.uuid.hex, "-")).path
     assert Client().post(url, "no JSON", content_type="application/json").status_code == 400
     keep_strays(flooded, report_budget.MOST_STRAYS)
     many_results(flooded, 20_000, report_budget.COUNT_EVERY - 1)
@@ -262,7 +262,7 @@ def test_while_two_reports_wait_for_their_services_another_waits_on_disk(
     online: Connection, message: Message, settings: Settings, tmp_path: Path
 ) -> None:
     settings.SPOOL_DIR = tmp_path
-    at = urlsplit(signed_urls.report(online.uuid.hex)).path
+    at = urlsplit(signed_urls.report_url(online.uuid.hex)).path
     service = Aws(online.account, FakeHttp(), MemoryMemo())
     places = [acceptance.hold_place(service, patient=False) for _ in range(acceptance.VERIFIED_ONLINE_AT_ONCE)]
     with ExitStack() as held:

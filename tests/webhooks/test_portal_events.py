@@ -28,7 +28,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 def path_of(portal: Portal) -> str:
-    return urlsplit(signed_urls.events(portal.uuid.hex, portal.generation)).path
+    return urlsplit(signed_urls.events_url(portal.uuid.hex, portal.generation)).path
 
 
 def payload(there: There, event: str, user: int = 0, **fields: object) -> dict[str, object]:
@@ -58,7 +58,7 @@ def test_an_uninstallation_is_heard(client: Client, portal: Portal, alpha: There
 def test_a_stranger_is_refused_by_the_address_alone(
     client: Client, settings: Settings, django_assert_num_queries: object, db: None
 ) -> None:
-    path = signed_urls.events("0" * 32, 1).removeprefix(settings.PUBLIC_URL)
+    path = signed_urls.events_url("0" * 32, 1).removeprefix(settings.PUBLIC_URL)
     for forged in (path.replace("/1/", "/2/"), path[:-3] + "xx/", path.replace("/e/0", "/e/1")):
         with django_assert_num_queries(0):  # type: ignore[operator]  # pytest-django's fixture
             assert post(client, forged, {"event": "ONAPPUNINSTALL"}) == 403
@@ -101,7 +101,7 @@ def test_a_portal_that_was_erased_is_answered_200(client: Client, portal: Portal
 
 def test_the_events_of_the_sandbox_arrive_at_the_address_we_bound(client: Client, portal: Portal, alpha: There) -> None:
     installation.bind_events(portal)
-    assert {handler.handler for handler in alpha.handlers} == {signed_urls.public(path_of(portal))}
+    assert {handler.handler for handler in alpha.handlers} == {signed_urls.public_url(path_of(portal))}
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def fields(**changed: str | None) -> dict[str, str]:
 
 
 def path(sender: Sender) -> str:
-    return urlsplit(signed_urls.handler(sender.uuid.hex, sender.generation)).path
+    return urlsplit(signed_urls.handler_url(sender.uuid.hex, sender.generation)).path
 
 
 def post(sender: Sender, body: bytes | str | Mapping[str, str], content_type: str = FORM) -> int:
@@ -115,7 +115,7 @@ def test_a_foreign_signature_is_refused_before_any_query(
 
 
 def test_a_signature_of_another_sender_does_not_open_this_one(sender: Sender) -> None:
-    mac = signed_urls.sign("handler", "0" * 32, "1")
+    mac = signed_urls.sign_address("handler", "0" * 32, "1")
     assert Client().post(f"/h/{sender.uuid.hex}/1/{mac}/", fields()).status_code == 403
 
 

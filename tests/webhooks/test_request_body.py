@@ -62,7 +62,7 @@ def test_a_call_of_a_very_long_text_is_taken(sender: Sender) -> None:
 def test_a_report_of_too_many_values_is_refused(portal: Portal) -> None:
     account = {"username": "u", "password": "p", "base_url": "https://x.example"}
     connection = Connection.objects.create(portal=portal, service="demo", title="Demo", account=account)
-    at = urlsplit(signed_urls.report(connection.uuid.hex)).path
+    at = urlsplit(signed_urls.report_url(connection.uuid.hex)).path
     for body in ("[" * 100_000, "<a>" * 100_000, '{"a":1},' * 50_000):
         assert Client().post(at, body, content_type="application/json").status_code == 413
     assert not DeliveryReport.objects.exists()

@@ -64,13 +64,13 @@ def test_everything_else_is_left_to_the_pages(web: Client) -> None:
 
 
 def test_how_long_a_body_may_be_is_a_matter_of_its_address() -> None:
-    handler, report = (urlsplit(one).path for one in (signed_urls.handler(KEY, 1), signed_urls.report(KEY)))
+    handler, report = (urlsplit(one).path for one in (signed_urls.handler_url(KEY, 1), signed_urls.report_url(KEY)))
     assert policy.longest_body(handler) == request_body.LONGEST_CALL
     assert policy.longest_body(report) == request_body.LONGEST_REPORT
     assert policy.longest_body(f"/p/{KEY}/stop-list/import/") == LONGEST_UPLOAD
     forged = handler[:-23] + "A" * 22 + "/"
     pages = ("/app/", "/install/", "/card/", "/session/", "/oauth/", f"/p/{KEY}/settings/")
-    for one in (urlsplit(signed_urls.events(KEY, 1)).path, forged, forged.replace("/h/", "/r/"), *pages, "/h/", ""):
+    for one in (urlsplit(signed_urls.events_url(KEY, 1)).path, forged, forged.replace("/h/", "/r/"), *pages, "/h/", ""):
         assert policy.longest_body(one) == LONGEST_BODY
 
 

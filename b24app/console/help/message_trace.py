@@ -190,8 +190,8 @@ def _secrets(message: Message) -> list[str]:
         secret = tuple(str(value) for value in account.values())
     values = {*secret, *(str(value) for value in account.values() if len(str(value)) >= SHORTEST_VALUE)}
     key, reference = message.connection.uuid.hex, message.reference.hex
-    values |= {signed_urls.sign("report", key, one) for one in ("-", reference)}
-    values |= {signed_urls.sign("handler", sender.uuid.hex, str(sender.generation)), portal.application_token}
+    values |= {signed_urls.sign_address("report", key, one) for one in ("-", reference)}
+    values |= {signed_urls.sign_address("handler", sender.uuid.hex, str(sender.generation)), portal.application_token}
     for token in PortalToken.objects.filter(portal=portal):
         values |= {token.access, token.refresh}
     return sorted(values - {""})

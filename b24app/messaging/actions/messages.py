@@ -37,7 +37,7 @@ def compose(  # noqa: PLR0913 - a message has so many sides, and its writer know
     """
     message = _row(sender, timezone.now(), timezone.now())
     message.origin, message.author_id, message.links = origin, author_id, dict(links or {})
-    message.raw_to, message.text = to[:200], sanitize.text(text)
+    message.raw_to, message.text = to[:200], sanitize.sanitize_text(text)
     message.to = read_number(to, portal.country).e164
     message.country = region_of(message.to)
     limit = registry.get(sender.connection.service).max_text

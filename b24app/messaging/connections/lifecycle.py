@@ -93,16 +93,16 @@ def senders_at(service: str, account: Mapping[str, str], portal: Portal) -> list
 
 def usable_senders(told: Iterable[str]) -> list[str]:
     """Return what a sender can be named after: a service may list anything, of any length."""
-    names = (sanitize.text(one).strip() for one in told)
+    names = (sanitize.sanitize_text(one).strip() for one in told)
     return [one for one in names if one and len(one) <= LONGEST_SIGNATURE]
 
 
 def facts(found: contract.Account) -> dict[str, Any]:
     """Return what a service says of an account, by column, as far as a column holds it."""
     return {
-        "label": sanitize.text(found.label)[:LONGEST_LABEL],
-        "balance": sanitize.balance(found.balance),
-        "currency": sanitize.currency(found.currency),
+        "label": sanitize.sanitize_text(found.label)[:LONGEST_LABEL],
+        "balance": sanitize.sanitize_balance(found.balance),
+        "currency": sanitize.sanitize_currency(found.currency),
     }
 
 
@@ -237,7 +237,7 @@ def release(connection: Connection) -> int:
 
 def report_address(connection: Connection) -> str:
     """The address to paste at a service that reports for the whole account; it is a secret of the account."""
-    return signed_urls.report(connection.uuid.hex)
+    return signed_urls.report_url(connection.uuid.hex)
 
 
 def _set_state(connection: Connection, state: ConnectionState) -> None:

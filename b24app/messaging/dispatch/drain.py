@@ -136,7 +136,7 @@ class Drain:
             text=sender.written(message.text),
             reference=message.reference.hex,
             sender=sender.signature,
-            report_url=signed_urls.report(connection, message.reference.hex) if per_message else "",
+            report_url=signed_urls.report_url(connection, message.reference.hex) if per_message else "",
             options=sender.options,
         )
 

@@ -125,7 +125,7 @@ class _Fields:
             value = properties.get(property_name) if isinstance(properties, Mapping) else None
         if not isinstance(value, str):
             return ""
-        clean = sanitize.text(value)
+        clean = sanitize.sanitize_text(value)
         if clean != value or "\ufffd" in clean:
             self._notes.append("characters that cannot be kept were replaced")
         return clean

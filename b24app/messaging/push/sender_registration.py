@@ -137,7 +137,7 @@ def _settle_wanted(sender: Sender, *, is_there: bool) -> int:
 def _wording(sender: Sender) -> dict[str, Any]:
     """What the portal is told besides code and type; descriptions only work as an object when names are one."""
     return {
-        "HANDLER": signed_urls.handler(sender.uuid.hex, sender.generation),
+        "HANDLER": signed_urls.handler_url(sender.uuid.hex, sender.generation),
         "NAME": _languages(sender.names) or {"en": sender.code},
         "DESCRIPTION": _languages(sender.descriptions) or _languages(sender.names),
     }

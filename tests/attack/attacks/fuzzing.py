@@ -156,8 +156,8 @@ def _of_services(scene: Scene) -> list[Target]:
     for service in registry.services().values():
         words = tuple(dict.fromkeys(WORD.findall(inspect.getsource(inspect.getmodule(service) or service))))
         uuid = _account(scene, service)
-        found += [Target(urlsplit(signed_urls.report(uuid)).path, words)]
-        found += [Target(urlsplit(signed_urls.report(uuid, scene.rng.randbytes(16).hex())).path, words)]
+        found += [Target(urlsplit(signed_urls.report_url(uuid)).path, words)]
+        found += [Target(urlsplit(signed_urls.report_url(uuid, scene.rng.randbytes(16).hex())).path, words)]
     return found
 
 

@@ -43,7 +43,7 @@ def _multiplied(scene: Scene, code: str) -> list[str]:
             house, "messaging_sender", sender, 1, uuid="gen_random_uuid()", connection_id=str(one), code=f"'slow-{one}'"
         )
     found = house.sql("SELECT uuid, generation FROM messaging_sender WHERE code LIKE 'slow-%%'")
-    return [signed_urls.handler(uuid.hex, generation) for uuid, generation in found]
+    return [signed_urls.handler_url(uuid.hex, generation) for uuid, generation in found]
 
 
 def _call(calls: list[str], number: int) -> int | None:

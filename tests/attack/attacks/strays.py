@@ -27,7 +27,7 @@ PRICES = (0.05, 900.0, 999_999.0)
 def playmobile(scene: Scene) -> Outcome:
     """Report twelve thousand invented ids a call, at the address that the console shows."""
     code = connect(scene.alpha, "playmobile", {"username": "alpha", "password": "word"})
-    address = signed_urls.report(account_of(scene.alpha, code))
+    address = signed_urls.report_url(account_of(scene.alpha, code))
 
     def body(number: int) -> bytes:
         ids = [f"{scene.rng.getrandbits(64):016x}" for _ in range(IDS_A_CALL[number % 2])]
@@ -41,7 +41,7 @@ def infobip(scene: Scene) -> Outcome:
     """Report six thousand results of nobody's messages a call."""
     with own_service(_infobip_answer) as url:
         code = connect(scene.alpha, "infobip", {"base_url": url, "api_key": "key-of-alpha"})
-        address = signed_urls.report(account_of(scene.alpha, code))
+        address = signed_urls.report_url(account_of(scene.alpha, code))
 
         def body(number: int) -> bytes:
             return _results({f"{scene.rng.getrandbits(48):x}": 0.01 for _ in range(RESULTS_A_CALL[number % 2])})
@@ -73,7 +73,7 @@ def prices(scene: Scene) -> Outcome:
 
     with own_service(answer) as url:
         code = connect(scene.alpha, "infobip", {"base_url": url, "api_key": "key-of-alpha"})
-        address = signed_urls.report(account_of(scene.alpha, code))
+        address = signed_urls.report_url(account_of(scene.alpha, code))
         ids = [scene.alpha.send(f"+12025550{100 + number}", code, f"Price {number}") for number in range(6)]
         scene.wait(lambda: len(sent) == len(ids), 30)
         first = [_told(address, one, 0.05) for one in sent[:3]]

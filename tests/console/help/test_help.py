@@ -127,9 +127,9 @@ def leaky(sender: Sender) -> Message:
         [
             json.dumps({"Body": TEXT, "To": number}), f"token={TOKEN}&sid={'AC' + '7' * 32}", "to 001 (202) 555 01 47",
             TEXT[:25], TEXT.upper(), "from +1 (202) 555-0142", ACCESS, REFRESH, "application-token-5d1e",
-            signed_urls.report(sender.connection.uuid.hex),
-            signed_urls.report(sender.connection.uuid.hex, message.reference.hex),
-            signed_urls.handler(sender.uuid.hex, 1),
+            signed_urls.report_url(sender.connection.uuid.hex),
+            signed_urls.report_url(sender.connection.uuid.hex, message.reference.hex),
+            signed_urls.handler_url(sender.uuid.hex, 1),
         ]
     )  # fmt: skip
     Exchange.objects.create(
@@ -154,9 +154,9 @@ def sentinels(message: Message) -> list[Sentinel]:
     }  # fmt: skip
     secrets = {
         "token": TOKEN, "sid": "7" * 32, "access": ACCESS, "refresh": REFRESH, "application": "application-token-5d1e",
-        "report": signed_urls.sign("report", message.connection.uuid.hex, "-"),
-        "report of it": signed_urls.sign("report", message.connection.uuid.hex, message.reference.hex),
-        "handler": signed_urls.sign("handler", message.sender.uuid.hex, "1"),
+        "report": signed_urls.sign_address("report", message.connection.uuid.hex, "-"),
+        "report of it": signed_urls.sign_address("report", message.connection.uuid.hex, message.reference.hex),
+        "handler": signed_urls.sign_address("handler", message.sender.uuid.hex, "1"),
     }  # fmt: skip
     pieces = {
         "whole": TEXT,

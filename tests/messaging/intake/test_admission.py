@@ -45,7 +45,7 @@ def sender(live: Portal, connection: Connection) -> Sender:
 
 def path(sender: Sender) -> str:
     """The newest address, as we would tell it now."""
-    return urlsplit(signed_urls.handler(sender.uuid.hex, sender.generation)).path
+    return urlsplit(signed_urls.handler_url(sender.uuid.hex, sender.generation)).path
 
 
 def call(address: str, auth: Mapping[str, str] | None = None, **fields: str) -> int:
@@ -84,7 +84,7 @@ def test_an_old_address_is_refused_once_the_portal_has_the_new_one(alpha: Sandbo
     old = path(sender)
     assert call(old) == 200  # and what is needed of the sender is known by heart from now on
     sender_registration.renew_address(sender)
-    assert alpha.senders[sender.code].handler == signed_urls.public(path(sender)) != signed_urls.public(old)
+    assert alpha.senders[sender.code].handler == signed_urls.public_url(path(sender)) != signed_urls.public_url(old)
     assert [call(old), call(old, message_to="nobody"), call(path(sender))] == [403, 403, 200]
     assert Message.objects.count() == 2
 
