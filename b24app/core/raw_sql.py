@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, models, transaction
 from b24app.core.outage import AWAY
 
 
-def run(sql: str, *values: Any) -> list[tuple[Any, ...]]:
+def execute_raw(sql: str, *values: Any) -> list[tuple[Any, ...]]:
     """Run a statement that may run twice, in a transaction of its own or within the one that is open; its rows.
 
     A connection that turns out to be dead is replaced once; raises AWAY when that does not help. Values travel apart
@@ -39,16 +39,16 @@ def _run(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         return cursor.execute(sql.encode(), values).fetchall()
 
 
-def typed(model: type[models.Model], names: Iterable[str]) -> str:
+def typed_columns(model: type[models.Model], names: Iterable[str]) -> str:
     """Columns with their types, as a record definition wants them: `"to" varchar(20), day date`."""
-    return ", ".join(f"{quoted(name)} {_field(model, name).db_type(connection)}" for name in names)
+    return ", ".join(f"{quote_name(name)} {_field(model, name).db_type(connection)}" for name in names)
 
 
-def quoted(name: str) -> str:
+def quote_name(name: str) -> str:
     return str(connection.ops.quote_name(name))
 
 
-def defaults(model: type[models.Model], given: Iterable[str]) -> Mapping[str, Any]:
+def column_defaults(model: type[models.Model], given: Iterable[str]) -> Mapping[str, Any]:
     """What the model says of columns that are not given, by name; columns that start as NULL are left out.
 
     So a statement written by hand cannot forget a column that is added later. Raises TypeError for one that begins
@@ -63,12 +63,12 @@ def defaults(model: type[models.Model], given: Iterable[str]) -> Mapping[str, An
     return {name: value for name, value in found.items() if value is not None}
 
 
-def literal(value: object) -> str:
+def sql_literal(value: object) -> str:
     """A constant of ours within a statement, with whatever type its place asks for."""
     return psycopg.sql.Literal(str(value) if isinstance(value, str) else value).as_string(None)
 
 
-def written(values: object) -> str:
+def as_json(values: object) -> str:
     """Rows as JSON for json_to_recordset: one value to send, however many rows and columns there are."""
     return json.dumps(values, default=str)
 

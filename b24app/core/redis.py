@@ -7,7 +7,7 @@ from django.conf import settings
 
 
 @cache
-def client() -> redis.Redis:
+def redis_client() -> redis.Redis:
     """The process's connection pool; every wait is at most a second."""
     return redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, health_check_interval=30

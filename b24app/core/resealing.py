@@ -40,12 +40,12 @@ def find_sealed_columns() -> list[Column]:
     ]
 
 
-def reseal(column: Column) -> int:
+def reseal_column(column: Column) -> int:
     """Seal a column's values anew, a batch at a time; answers how many were.
 
     Beside running processes: whoever writes a row meanwhile wins. May be stopped, and does nothing twice.
     """
-    return sum(replace(column, found) for found in _stale_batches(column))
+    return sum(replace_values(column, found) for found in _stale_batches(column))
 
 
 def count_stale(column: Column) -> int:
@@ -64,7 +64,7 @@ def count_stale_records() -> int:
     return stale
 
 
-def replace(column: Column, changes: Sequence[Change]) -> int:
+def replace_values(column: Column, changes: Sequence[Change]) -> int:
     """Write values that were sealed anew, where the row still has the one that was read; answers how many it had."""
     ready = [(one.pk, one.old, one.new) for one in changes if one.new is not None]
     if not ready:

@@ -40,7 +40,7 @@ def seconds_left() -> float | None:
     return max(0.0, limit.until - time.monotonic()) if limit else None
 
 
-def shorten(seconds: float) -> float:
+def shorten_timeout(seconds: float) -> float:
     """Return how long one answer may be waited for now by somebody who would wait so long; 0 when the time is up."""
     limit = _limit.get()
     return max(0.0, min(seconds, limit.each, limit.until - time.monotonic())) if limit else seconds

@@ -10,7 +10,7 @@ from django.db import connection as database
 from structlog import get_logger
 
 from b24app.core import sanitize
-from b24app.core.raw_sql import written
+from b24app.core.raw_sql import as_json
 from b24app.exchange_log.models import Exchange as Row
 
 log = get_logger(__name__)
@@ -83,7 +83,7 @@ def insert(rows: Sequence[Row]) -> None:
     """Write many at once, within the caller's transaction."""
     if rows:
         with database.cursor() as cursor:
-            cursor.execute(INSERT, [written([{name: getattr(one, name) for name in COLUMNS} for one in rows])])
+            cursor.execute(INSERT, [as_json([{name: getattr(one, name) for name in COLUMNS} for one in rows])])
 
 
 class Recorder:

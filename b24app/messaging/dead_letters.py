@@ -16,7 +16,7 @@ import structlog
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.core.backoff import backoff
+from b24app.core.backoff import backoff_delay
 from b24app.core.outage import AWAY
 from b24app.messaging.models.dead_letters import DeadLetter, Kind
 
@@ -46,7 +46,7 @@ def note(kind: Kind, key: object, error: Exception, *, portal: int | None = None
     with database.cursor() as cursor:
         cursor.execute(NOTE, row)
         (tries,) = cursor.fetchone()
-    again = now + backoff(tries, first=FIRST_PAUSE, limit=LONGEST_PAUSE, factor=2)
+    again = now + backoff_delay(tries, first=FIRST_PAUSE, limit=LONGEST_PAUSE, factor=2)
     if retry:
         DeadLetter.objects.filter(kind=kind, key=row["key"]).update(retry_at=again)
     told = {"kind": row["kind"], "key": row["key"], "portal": portal, "error": row["error"], "place": row["place"]}

@@ -15,7 +15,7 @@ from celery import current_app
 from django.utils import timezone
 from kombu.exceptions import KombuError, OperationalError
 
-from b24app.core.redis import client
+from b24app.core.redis import redis_client
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,7 @@ def names(portal_id: int, user_ids: Sequence[int]) -> None:
     until the next look.
     """
     try:
-        if client().set(f"bell:names:{portal_id}", b"1", nx=True, ex=NAMES_EVERY):
+        if redis_client().set(f"bell:names:{portal_id}", b"1", nx=True, ex=NAMES_EVERY):
             current_app.send_task("b24app.messaging.tasks.names", [portal_id, list(user_ids)], queue="care")
     except AWAY:
         log.warning("bell_away", kind="names")
@@ -101,7 +101,7 @@ def names(portal_id: int, user_ids: Sequence[int]) -> None:
 def heard(kind: str, pk: int, when: str) -> None:
     """A task begins: from here on a new ring is not dropped, so nothing that comes during it is missed."""
     try:
-        client().delete(_key(kind, pk, when))
+        redis_client().delete(_key(kind, pk, when))
     except redis.RedisError:
         log.warning("bell_away", kind=kind)
 
@@ -109,7 +109,7 @@ def heard(kind: str, pk: int, when: str) -> None:
 def heard_all(kind: str, pks: Sequence[int]) -> None:
     """The same for many, rung for at once."""
     try:
-        client().delete(*[_key(kind, pk, When.NOW) for pk in pks])
+        redis_client().delete(*[_key(kind, pk, When.NOW) for pk in pks])
     except redis.RedisError:
         log.warning("bell_away", kind=kind)
 
@@ -121,7 +121,7 @@ def _ring(kind: str, pk: int, *, queue: str, at: datetime | None = None) -> None
     when = When.of(seconds)
     alone = False
     try:
-        alone = bool(client().set(_key(kind, pk, when), b"1", nx=True, ex=int(seconds) + FORGOTTEN_AFTER))
+        alone = bool(redis_client().set(_key(kind, pk, when), b"1", nx=True, ex=int(seconds) + FORGOTTEN_AFTER))
         if alone:
             current_app.send_task(
                 f"b24app.messaging.tasks.{kind}",
@@ -142,9 +142,9 @@ def _key(kind: str, pk: int, when: str) -> str:
 def begin_sweep() -> bool:
     """Whether it is time for a round; two beats and any number of workers may ask, one gets to do it."""
     try:
-        mine = client().set(SWEEPING, b"1", nx=True, ex=SWEEP_EVERY - 1)
+        mine = redis_client().set(SWEEPING, b"1", nx=True, ex=SWEEP_EVERY - 1)
         if mine:
-            client().set(SWEPT_AT, str(time.time()))
+            redis_client().set(SWEPT_AT, str(time.time()))
         return bool(mine)
     except redis.RedisError:
         return False
@@ -153,7 +153,7 @@ def begin_sweep() -> bool:
 def seconds_since_sweep() -> float:
     """How long nobody has swept; very long when Redis has forgotten, 0 when it cannot be asked."""
     try:
-        at = client().get(SWEPT_AT)
+        at = redis_client().get(SWEPT_AT)
     except redis.RedisError:
         return 0.0
     return time.time() - float(at) if isinstance(at, bytes) else float("inf")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from b24app.core.backoff import backoff
+from b24app.core.backoff import backoff_delay
 from b24app.messaging.models import Connection, Message
 from b24app.messaging.models.statuses import Phase, Reason, Wait
 from b24app.messaging.send_results import Kind, Verdict
@@ -31,9 +31,11 @@ def next_step(connection: Connection, service: type[Provider], verdict: Verdict)
     if verdict.kind == Kind.ACCOUNT_BLOCKED:
         return "waiting", Wait.BLOCKED, now, "", None, None  # held when the account is blocked
     if verdict.kind == Kind.THROTTLED:
-        pause = timedelta(seconds=verdict.after) if verdict.after else backoff(verdict.attempt, first=2, limit=600)
+        pause = (
+            timedelta(seconds=verdict.after) if verdict.after else backoff_delay(verdict.attempt, first=2, limit=600)
+        )
         return "waiting", Wait.RATE, min(now + pause, expires), "", None, None
-    due = min(now + backoff(verdict.attempt, first=5, limit=3600), expires)
+    due = min(now + backoff_delay(verdict.attempt, first=5, limit=3600), expires)
     if verdict.kind == Kind.UNREACHABLE:
         return "waiting", Wait.RETRY, due, "", None, None
     until = repeatable_until(connection, service, datetime.fromisoformat(verdict.first_attempt_at))

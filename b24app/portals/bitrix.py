@@ -166,7 +166,9 @@ class _Restful(BitrixAPIRequester):  # type: ignore[misc]  # the SDK has no type
     status = 0
 
     def _request(self) -> requests.Response:
-        response = _send("POST", self._url, wait_limit.shorten(READ_SECONDS), json=self._params, headers=self._headers)
+        response = _send(
+            "POST", self._url, wait_limit.shorten_timeout(READ_SECONDS), json=self._params, headers=self._headers
+        )
         self.status = response.status_code
         return response
 
@@ -183,7 +185,7 @@ class _Authority(BitrixOAuthRequester):  # type: ignore[misc]  # the SDK has no 
         # The SDK writes its one host into class attributes; the path is right.
         path = urlsplit(url).path
         # A pair or a code can be exchanged once: whoever does not wait for the answer has lost it.
-        seconds = READ_SECONDS if path == SPENDING else wait_limit.shorten(READ_SECONDS)
+        seconds = READ_SECONDS if path == SPENDING else wait_limit.shorten_timeout(READ_SECONDS)
         response = _send("GET", f"https://{self.host}{path}", seconds, params=params, headers=self._headers)
         self.status = response.status_code
         return response

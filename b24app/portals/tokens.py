@@ -139,7 +139,7 @@ def renew(portal: Portal, token: PortalToken) -> PortalToken:
 
     Raises Dead, InDoubt (the OAuth server did not answer), NotNow, PortalGone, Refused.
     """
-    known, until = token.generation, time.monotonic() + wait_limit.shorten(WAIT_SECONDS)
+    known, until = token.generation, time.monotonic() + wait_limit.shorten_timeout(WAIT_SECONDS)
     while True:
         try:
             token.refresh_from_db()

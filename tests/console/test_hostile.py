@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from b24app.console import urls as console
-from b24app.core.redis import client as redis_client
+from b24app.core.redis import redis_client
 from b24app.messaging.models import Sender
 from tests import factories
 from tests.attack.console_fuzz import Shot, Walker

@@ -27,7 +27,7 @@ from b24app.console.reports import views as reports_views
 from b24app.console.settings import privacy
 from b24app.console.stop_list import views as stop_list_views
 from b24app.core import sealing
-from b24app.core.redis import client as redis_client
+from b24app.core.redis import redis_client
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.erasures import Erasure

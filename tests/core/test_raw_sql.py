@@ -12,7 +12,7 @@ from b24app.messaging.models import DeliveryReport
 
 
 def backend() -> int:
-    return int(raw_sql.run("SELECT pg_backend_pid()")[0][0])
+    return int(raw_sql.execute_raw("SELECT pg_backend_pid()")[0][0])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -27,22 +27,28 @@ def test_a_connection_that_died_is_replaced_without_losing_the_call() -> None:
 def test_a_failing_statement_leaves_the_transaction_around_it_usable() -> None:
     with transaction.atomic():
         with pytest.raises(DataError):
-            raw_sql.run("SELECT %s::int", "many")
-        assert raw_sql.run("SELECT 1") == [(1,)]
+            raw_sql.execute_raw("SELECT %s::int", "many")
+        assert raw_sql.execute_raw("SELECT 1") == [(1,)]
 
 
 @pytest.mark.django_db
 def test_columns_that_are_not_given_begin_as_the_model_says() -> None:
     given = ["at", "peer", "method", "host", "path"]
-    assert raw_sql.defaults(Exchange, given) == {"status": 0, "ms": 0, "request": "", "response": "", "error": ""}
-    assert raw_sql.typed(Exchange, ["status", "host"]) == '"status" smallint, "host" varchar(255)'
+    assert raw_sql.column_defaults(Exchange, given) == {
+        "status": 0,
+        "ms": 0,
+        "request": "",
+        "response": "",
+        "error": "",
+    }
+    assert raw_sql.typed_columns(Exchange, ["status", "host"]) == '"status" smallint, "host" varchar(255)'
 
 
 @pytest.mark.django_db
 def test_a_column_that_begins_differently_in_each_row_has_to_be_given() -> None:
     with pytest.raises(TypeError, match="due_at has to be given"):
-        raw_sql.defaults(DeliveryReport, ["received_at"])
+        raw_sql.column_defaults(DeliveryReport, ["received_at"])
 
 
 def test_rows_are_written_so_that_postgresql_reads_them_back() -> None:
-    assert json.loads(raw_sql.written([{"price": None, "text": "ü"}])) == [{"price": None, "text": "ü"}]
+    assert json.loads(raw_sql.as_json([{"price": None, "text": "ü"}])) == [{"price": None, "text": "ü"}]

@@ -15,7 +15,7 @@ from django.db import connection as database
 from django.utils import timezone
 from pytest_django import Settings
 
-from b24app.core.redis import client
+from b24app.core.redis import redis_client
 from b24app.messaging.dispatch.dispatcher import Board
 from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.intake import acceptance
@@ -41,7 +41,7 @@ def box() -> Iterator[Sandbox]:
 @pytest.fixture(autouse=True)
 def _loopback(settings: Settings) -> None:
     settings.ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8"]
-    client().flushdb()
+    redis_client().flushdb()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from celery import current_app
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from b24app.core.redis import client
+from b24app.core.redis import redis_client
 from b24app.messaging import enqueue
 
 
@@ -18,18 +18,18 @@ def test_a_ring_that_could_not_go_out_does_not_bar_the_next(monkeypatch: pytest.
     with monkeypatch.context() as patch:
         patch.setattr(current_app, "send_task", broken)
         enqueue.drain(1)
-    assert client().get("bell:drain:1:now") is None
+    assert redis_client().get("bell:drain:1:now") is None
 
 
 def test_a_ring_while_one_waits_is_dropped() -> None:
     enqueue.drain(1)
     enqueue.drain(1)
-    assert client().llen("dispatch") == 1
+    assert redis_client().llen("dispatch") == 1
 
 
 def test_a_ring_for_later_does_not_silence_one_for_a_moment_from_now() -> None:
     now = timezone.now()
     for seconds in (40, 2, 0, 41, 3, 0):
         enqueue.drain(1, at=now + timedelta(seconds=seconds))
-    assert client().exists(*[f"bell:drain:1:{when}" for when in enqueue.When]) == 3
-    assert client().llen("dispatch") == 3
+    assert redis_client().exists(*[f"bell:drain:1:{when}" for when in enqueue.When]) == 3
+    assert redis_client().llen("dispatch") == 3

@@ -14,7 +14,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 import b24app
-from b24app.core.redis import client
+from b24app.core.redis import redis_client
 from b24app.messaging import dead_letters, tasks
 from b24app.messaging.actions import retry_dead_letters
 from b24app.messaging.dispatch.completer import Batch, record
@@ -186,14 +186,14 @@ def test_a_step_that_raises_ends_neither_the_round_nor_the_others() -> None:
     with database.cursor() as cursor:
         cursor.execute("ALTER TABLE messaging_notice RENAME TO messaging_notice_away")
     try:
-        client().flushdb()
+        redis_client().flushdb()
         tasks.look_round()
     finally:
         with database.cursor() as cursor:
             cursor.execute("ALTER TABLE messaging_notice_away RENAME TO messaging_notice")
     letter = DeadLetter.objects.get()
     assert (letter.kind, letter.key, letter.error) == (Kind.STEP, "to_notify", "ProgrammingError")
-    assert client().keys("bell:erase:*")  # the step behind it
+    assert redis_client().keys("bell:erase:*")  # the step behind it
 
 
 def told_by(*arguments: str) -> tuple[list[str], int]:

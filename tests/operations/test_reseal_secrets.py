@@ -76,14 +76,14 @@ def test_whoever_writes_meanwhile_wins(settings: Settings) -> None:
         cursor.execute("SELECT id, refresh FROM portals_portaltoken WHERE user_id = 1")
         pk, old = cursor.fetchone()
     PortalToken.objects.filter(pk=pk).update(refresh="renewed")
-    assert resealing.replace(column, [resealing.Change(pk, old, "sealed anew")]) == 0
+    assert resealing.replace_values(column, [resealing.Change(pk, old, "sealed anew")]) == 0
     assert PortalToken.objects.get(pk=pk).refresh == "renewed"
 
 
 def test_it_goes_on_where_it_was_stopped() -> None:
     first = next(one for one in resealing.find_sealed_columns() if one.name == "portals.Portal.application_token")
-    assert resealing.reseal(first) == 1
-    assert resealing.reseal(first) == 0
+    assert resealing.reseal_column(first) == 1
+    assert resealing.reseal_column(first) == 0
     assert run() == 0
 
 

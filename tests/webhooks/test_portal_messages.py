@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core import signed_urls, spool
-from b24app.core.redis import client
+from b24app.core.redis import redis_client
 from b24app.messaging.intake import batch_insert
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status
@@ -298,10 +298,10 @@ def test_no_log_line_holds_what_the_address_holds(sender: Sender, capfd: pytest.
 
 
 def test_wishes_for_a_slow_service_are_drained_apart_from_the_others(sender: Sender) -> None:
-    client().flushdb()
+    redis_client().flushdb()
     Connection.objects.update(slow=True)
     assert post(sender, fields()) == 200
-    assert (client().llen("slow"), client().llen("dispatch")) == (1, 0)
+    assert (redis_client().llen("slow"), redis_client().llen("dispatch")) == (1, 0)
 
 
 def test_a_sender_that_is_removed_is_noticed_although_its_terms_are_known(sender: Sender) -> None:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from pytest_django import Settings
 
 from b24app.core import spool
-from b24app.core.redis import client
+from b24app.core.redis import redis_client
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.webhooks.spool_replay import replay
 from tests.messaging.conftest import a_portal
@@ -125,9 +125,9 @@ def silent_redis(settings: Settings) -> Iterator[None]:
     """A server that takes every connection and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings.REDIS_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
-        client.cache_clear()
+        redis_client.cache_clear()
         yield
-        client.cache_clear()
+        redis_client.cache_clear()
 
 
 @pytest.mark.usefixtures("silent_redis")

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from b24app.console.frame.long_requests import FILES
 from b24app.console.frame.screen import with_toast
 from b24app.core.concurrency_limit import Busy
-from b24app.core.redis import client
+from b24app.core.redis import redis_client
 from b24app.portals.models import Portal
 
 SILENT_SECONDS = 60  # after which nobody writes any more: a writer says something with every piece
@@ -122,7 +122,7 @@ def hold_file(portal: Portal, job: str) -> Iterator[None]:
 def current(portal: Portal) -> str:
     """Return the job of the file that is being written now, "" for none."""
     try:
-        value = client().get(_key(portal))
+        value = redis_client().get(_key(portal))
     except redis.RedisError:
         return ""
     return value.decode() if isinstance(value, bytes) else ""
@@ -136,7 +136,7 @@ def ask_to_wait() -> HttpResponse:
 
 def _take(portal: Portal, job: str) -> bool:
     try:
-        return bool(client().set(_key(portal), job, nx=True, ex=SILENT_SECONDS))
+        return bool(redis_client().set(_key(portal), job, nx=True, ex=SILENT_SECONDS))
     except redis.RedisError:
         return True
 
@@ -144,7 +144,7 @@ def _take(portal: Portal, job: str) -> bool:
 def _ask(script: str, portal: Portal, *values: str) -> None:
     """Change the place only where it is still ours: one that was silent too long may be another's by now."""
     try:
-        client().eval(script, 1, _key(portal), *values)
+        redis_client().eval(script, 1, _key(portal), *values)
     except redis.RedisError:
         return
 

@@ -9,7 +9,7 @@ from django.http import Http404
 
 from b24app.console.frame import download_tokens
 from b24app.console.frame.file_downloads import SILENT_SECONDS
-from b24app.core.redis import client
+from b24app.core.redis import redis_client
 from b24app.portals.models import Portal
 
 PURPOSE = "journal"
@@ -51,7 +51,7 @@ class Progress:
 def tell(portal: Portal, job: str, progress: Progress) -> None:
     """Write down how far a file is. It is only told to people, so nothing depends on Redis."""
     try:
-        client().set(_key(portal, job), json.dumps(asdict(progress)), ex=SILENT_SECONDS)
+        redis_client().set(_key(portal, job), json.dumps(asdict(progress)), ex=SILENT_SECONDS)
     except redis.RedisError:
         return
 
@@ -59,7 +59,7 @@ def tell(portal: Portal, job: str, progress: Progress) -> None:
 def told(portal: Portal, job: str) -> Progress | None:
     """How far a file is; None where nobody writes it, or nobody knows."""
     try:
-        value = client().get(_key(portal, job))
+        value = redis_client().get(_key(portal, job))
     except redis.RedisError:
         return None
     return Progress(**json.loads(value)) if isinstance(value, bytes) else None

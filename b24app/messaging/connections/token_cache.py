@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 import redis
 
-from b24app.core.redis import client
+from b24app.core.redis import redis_client
 from b24app.core.sealing import CannotOpen, seal, unseal
 
 LOGIN_TAKES = 40  # seconds a lock lives when its holder dies
@@ -19,18 +19,18 @@ class SharedMemo:
 
     def get(self, key: str) -> str | None:
         with suppress(redis.RedisError, CannotOpen):
-            value = client().get(self._prefix + key)
+            value = redis_client().get(self._prefix + key)
             if isinstance(value, bytes):
                 return unseal(value).decode()
         return None
 
     def put(self, key: str, value: str, seconds: float) -> None:
         with suppress(redis.RedisError):
-            client().set(self._prefix + key, seal(value.encode()), px=max(1, int(seconds * 1000)))
+            redis_client().set(self._prefix + key, seal(value.encode()), px=max(1, int(seconds * 1000)))
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        lock = client().lock(self._prefix + key + ":lock", timeout=LOGIN_TAKES, blocking_timeout=LOGIN_TAKES)
+        lock = redis_client().lock(self._prefix + key + ":lock", timeout=LOGIN_TAKES, blocking_timeout=LOGIN_TAKES)
         held = False
         with suppress(redis.RedisError):
             held = lock.acquire()

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.core.backoff import backoff
+from b24app.core.backoff import backoff_delay
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection
 from b24app.messaging.send_results import Kind, Verdict
@@ -81,7 +81,7 @@ def _tell(connection: Connection, verdicts: Sequence[Verdict], now: datetime) ->
     if any(verdict.kind in (Kind.ACCEPTED, Kind.REJECTED) for verdict in verdicts):
         connection.last_accepted_at, connection.breaker_until, connection.slow = now, None, False
     elif connection.troubles_in_a_row >= BREAKER_AFTER:
-        after = backoff(connection.troubles_in_a_row - BREAKER_AFTER + 1, first=5, limit=300, factor=2)
+        after = backoff_delay(connection.troubles_in_a_row - BREAKER_AFTER + 1, first=5, limit=300, factor=2)
         connection.breaker_until = now + after
         with database.cursor() as cursor:
             cursor.execute(OPEN, [connection.breaker_until, connection.pk])

@@ -58,7 +58,7 @@ def terms(sender: uuid.UUID) -> Terms | None:
 
 def read_terms(sender: uuid.UUID) -> Terms | None:
     """A sender's terms as they are now."""
-    for row in raw_sql.run(TERMS, sender):
+    for row in raw_sql.execute_raw(TERMS, sender):
         found = Terms(*(*row[:-1], _opened(row[-1])))
         _known.put(sender, found)
         return found
@@ -84,10 +84,10 @@ def store(wish: Wish) -> tuple[Stored | None, Sequence[Stored | None]]:
 
 def _write(wishes: Sequence[Wish]) -> list[Stored | None]:
     try:
-        rows = raw_sql.written(
+        rows = raw_sql.as_json(
             [{**wish.values, "generation": wish.generation, "vouched": wish.vouched} for wish in wishes]
         )
-        stored = {reference: Stored(*facts) for reference, *facts in raw_sql.run(_insert(), rows)}
+        stored = {reference: Stored(*facts) for reference, *facts in raw_sql.execute_raw(_insert(), rows)}
     except AWAY:
         raise
     except Exception:  # noqa: BLE001 - whatever one of them raises
@@ -102,15 +102,15 @@ def _insert() -> str:
     Nobody's wishes wait for a lock on somebody else's rows: where such a lock is, the wish is not taken. Rows go in by
     their unique key, so that two processes with the same two wishes do not wait for each other in turn.
     """
-    defaults = raw_sql.defaults(Message, [*WRITTEN, *OF_SENDER])
-    columns = ", ".join(raw_sql.quoted(name) for name in (*WRITTEN, *OF_SENDER, *defaults))
-    written = ", ".join(f"w.{raw_sql.quoted(name)}" for name in WRITTEN)
-    literals = ", ".join(map(raw_sql.literal, defaults.values()))
+    defaults = raw_sql.column_defaults(Message, [*WRITTEN, *OF_SENDER])
+    columns = ", ".join(raw_sql.quote_name(name) for name in (*WRITTEN, *OF_SENDER, *defaults))
+    written = ", ".join(f"w.{raw_sql.quote_name(name)}" for name in WRITTEN)
+    literals = ", ".join(map(raw_sql.sql_literal, defaults.values()))
     return f"""
     INSERT INTO messaging_message AS m ({columns})
     SELECT {written}, s.portal_id, s.connection_id, s.id, s.bulk, {literals}
     FROM json_to_recordset(%s)
-        AS w(sender_id bigint, generation bigint, vouched bool, {raw_sql.typed(Message, WRITTEN)})
+        AS w(sender_id bigint, generation bigint, vouched bool, {raw_sql.typed_columns(Message, WRITTEN)})
     JOIN LATERAL (SELECT s.id, s.portal_id, s.connection_id, s.bulk
                   FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id
                   JOIN portals_portal p ON p.id = s.portal_id

@@ -9,7 +9,7 @@ from django.db import connection as database
 from django.db.models import Q
 from django.utils import timezone
 
-from b24app.core.backoff import backoff
+from b24app.core.backoff import backoff_delay
 from b24app.core.deadlock_retry import repeated_on_deadlock
 from b24app.core.isolation import work_each, work_isolated
 from b24app.core.lease_release import let_go
@@ -210,7 +210,7 @@ def _put_off(portal: Portal, messages: Sequence[Message], error: PortalError) ->
     if isinstance(error, InDoubt):
         # On the portal, not on its words: else each batch would be a failure more, and wait twice as long.
         failures = min(portal.push_failures + 1, 1000)
-        until = now + backoff(failures, first=10, limit=1800, factor=2)
+        until = now + backoff_delay(failures, first=10, limit=1800, factor=2)
         Portal.objects.filter(pk=portal.pk).update(push_failures=failures, push_after=until)
         return until
     if isinstance(error, NotNow):

@@ -72,7 +72,7 @@ def account(connection: uuid.UUID) -> Account | None:
 
 def read_account(connection: uuid.UUID) -> Account | None:
     """A connection's account as it is now."""
-    for pk, portal_id, service, sealed in raw_sql.run(ACCOUNT, connection):
+    for pk, portal_id, service, sealed in raw_sql.execute_raw(ACCOUNT, connection):
         fields = Connection._meta.get_field("account").from_db_value(sealed)
         found = Account(connection, pk, portal_id, service, fields)
         _known.put(connection, found)
@@ -94,8 +94,8 @@ def keep(rows: Sequence[Row]) -> tuple[bool, Collection[int]]:
 def _write(calls: Sequence[Sequence[Row]]) -> list[int | None]:
     """For each call its connection, None where it was not taken."""
     try:
-        rows = raw_sql.written([{"nth": nth, **row} for nth, call in enumerate(calls) for row in call])
-        taken = dict(raw_sql.run(_insert(), rows))
+        rows = raw_sql.as_json([{"nth": nth, **row} for nth, call in enumerate(calls) for row in call])
+        taken = dict(raw_sql.execute_raw(_insert(), rows))
     except AWAY:
         raise
     except Exception:  # noqa: BLE001 - whatever one of them raises
@@ -109,17 +109,17 @@ def _insert() -> str:
 
     Rows go in by their unique key, so that two processes with the same two reports do not wait for each other.
     """
-    defaults = raw_sql.defaults(DeliveryReport, WRITTEN)
-    columns = ", ".join(raw_sql.quoted(name) for name in (*WRITTEN, *defaults))
-    written = ", ".join(raw_sql.quoted(name) for name in WRITTEN)
+    defaults = raw_sql.column_defaults(DeliveryReport, WRITTEN)
+    columns = ", ".join(raw_sql.quote_name(name) for name in (*WRITTEN, *defaults))
+    written = ", ".join(raw_sql.quote_name(name) for name in WRITTEN)
     return f"""
     WITH told AS (
-        SELECT w.* FROM json_to_recordset(%s) AS w(nth int, {raw_sql.typed(DeliveryReport, WRITTEN)})
+        SELECT w.* FROM json_to_recordset(%s) AS w(nth int, {raw_sql.typed_columns(DeliveryReport, WRITTEN)})
         JOIN LATERAL (SELECT FROM messaging_connection c WHERE c.id = w.connection_id FOR KEY SHARE SKIP LOCKED) c
           ON true
     ), kept AS (
         INSERT INTO messaging_deliveryreport ({columns})
-        SELECT {written}, {", ".join(map(raw_sql.literal, defaults.values()))}
+        SELECT {written}, {", ".join(map(raw_sql.sql_literal, defaults.values()))}
         FROM told ORDER BY connection_id, fingerprint ON CONFLICT DO NOTHING
     )
     SELECT DISTINCT nth, connection_id FROM told

@@ -14,7 +14,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from b24app.core.outage import AWAY
-from b24app.core.redis import client
+from b24app.core.redis import redis_client
 from b24app.messaging import dead_letters
 from b24app.messaging.dispatch import recovery
 from b24app.messaging.dispatch.drain import Drain
@@ -115,7 +115,7 @@ class Binds(Holding):
     def leave_the_others(self) -> None:
         """This process ends: the others share what it had."""
         try:
-            client().zrem(PROCESSES, str(self.holder))
+            redis_client().zrem(PROCESSES, str(self.holder))
         except redis.RedisError:
             log.warning("bell_away", kind="smpp")
 
@@ -180,7 +180,7 @@ class Binds(Holding):
         """The processes that share; without Redis, as many as there were."""
         now = time.time()
         try:
-            with client().pipeline() as pipe:
+            with redis_client().pipeline() as pipe:
                 pipe.zadd(PROCESSES, {str(self.holder): now})
                 pipe.zremrangebyscore(PROCESSES, 0, now - SEEN_FOR)
                 pipe.zcard(PROCESSES)

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from b24app.core.backoff import backoff
+from b24app.core.backoff import backoff_delay
 from b24app.messaging.smpp.rate_allowance import Allowance
 from providers.kit.contract import Report
 from providers.kit.errors import AccountBlocked, Rejected, SmsError, Uncertain, Unreachable
@@ -203,7 +203,7 @@ class Session:
             else:
                 trusted = self._serve(found, exchanges, trusted=trusted)
                 tries = 1 if trusted else tries + 1
-            pause = backoff(tries, first=FIRST_PAUSE, limit=LONGEST_PAUSE, factor=2)
+            pause = backoff_delay(tries, first=FIRST_PAUSE, limit=LONGEST_PAUSE, factor=2)
             self._leaving.wait(pause.total_seconds())
         with self._lock:
             for end in self._pair or ():

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from b24app.console.card.conversation import PAGE
 from b24app.console.frame import card_tokens
-from b24app.core.redis import client as redis_client
+from b24app.core.redis import redis_client
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Status
 from b24app.portals import placements

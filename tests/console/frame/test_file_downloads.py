@@ -12,7 +12,7 @@ from django.urls import reverse
 from b24app.console.frame.file_downloads import Download, TooSlow, current, hold_file
 from b24app.console.frame.long_requests import FILES
 from b24app.core.concurrency_limit import Busy
-from b24app.core.redis import client as redis_client
+from b24app.core.redis import redis_client
 from tests import factories
 from tests.console.test_strangers import FILES as KINDS
 from tests.console.test_strangers import World, token_of, world

@@ -25,7 +25,7 @@ from pytest_django.fixtures import Settings
 from b24app.console.frame.launch_retry import MOST_TRIES
 from b24app.console.frame.long_requests import FILES, LAUNCHES, PAGES, hold_launch, hold_page
 from b24app.core.concurrency_limit import Busy
-from b24app.core.redis import client as redis_client
+from b24app.core.redis import redis_client
 from b24app.messaging.models import Connection, Message
 from b24app.portals import caller_limits
 from b24app.portals.models import Portal, PortalToken

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.console.journal import bulk_job, pagination
-from b24app.core.redis import client as redis_client
+from b24app.core.redis import redis_client
 from b24app.messaging.actions import messages
 from b24app.messaging.actions.bulk import Act
 from b24app.messaging.models import Message, Sender

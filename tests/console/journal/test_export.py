@@ -17,7 +17,7 @@ from b24app.console.frame.file_downloads import current, hold_file
 from b24app.console.journal import csv_rows, export_progress, pagination
 from b24app.console.journal.export_progress import Claim, Progress
 from b24app.core import sealing
-from b24app.core.redis import client as redis_client
+from b24app.core.redis import redis_client
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Status
 from b24app.portals.models import Portal

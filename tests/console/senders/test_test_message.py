@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from b24app.core.redis import client as redis_client
+from b24app.core.redis import redis_client
 from b24app.messaging.models import DayTally, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Phase, Status
 from b24app.portals.models import Portal

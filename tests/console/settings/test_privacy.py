@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from b24app.console.settings import privacy
 from b24app.core import sealing
-from b24app.core.redis import client as redis_client
+from b24app.core.redis import redis_client
 from b24app.messaging import tasks
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import DeliveryReport, Message, Sender

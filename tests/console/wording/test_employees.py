@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.console.wording.employees import People
-from b24app.core.redis import client as redis_client
+from b24app.core.redis import redis_client
 from b24app.messaging import enqueue, tasks
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import StoppedNumber, StopSource

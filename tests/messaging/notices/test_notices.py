@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from b24app.core.redis import client
+from b24app.core.redis import redis_client
 from b24app.messaging import sweep, tasks
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender
 from b24app.messaging.models.notices import Notice, NoticeRules
@@ -426,13 +426,13 @@ def test_only_one_process_tells_a_notice(alpha: SandboxPortal, account: Connecti
 
 def test_the_sweep_rings_for_what_is_due_and_the_task_tells_it(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
-    client().flushdb()
+    redis_client().flushdb()
     tasks.look_round()
-    assert client().exists(f"bell:notify:{account.portal_id}:now")
-    assert client().llen("care") == 1
+    assert redis_client().exists(f"bell:notify:{account.portal_id}:now")
+    assert redis_client().llen("care") == 1
     tasks.notify(account.portal_id)
     assert [words for _, _, words in heard(alpha)] == [BROKE]
-    assert not client().exists(f"bell:notify:{account.portal_id}:now")
+    assert not redis_client().exists(f"bell:notify:{account.portal_id}:now")
 
 
 def test_words_are_in_the_portals_language(alpha: SandboxPortal, account: Connection) -> None:

@@ -175,7 +175,7 @@ def test_more_than_a_batch_is_counted_in_one_go(front: Sender, monkeypatch: pyte
 
 def test_the_sweep_counts(front: Sender) -> None:
     climb(wish(front), Status.SENT)
-    redis.client().flushdb()
+    redis.redis_client().flushdb()
     tasks.look_round()
     assert counted(Dimension.SOURCE, "messages") == {"crm": 1}
 

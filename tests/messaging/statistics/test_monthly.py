@@ -116,7 +116,7 @@ def test_the_past_that_is_filled_in_is_in_the_months(front: Sender) -> None:
 def test_care_keeps_months(front: Sender) -> None:
     sent(front, ago(0))
     breakdowns.count_climbs()
-    redis.client().flushdb()
+    redis.redis_client().flushdb()
     tasks.care()
     assert set(MonthBreakdown.objects.values_list("month", flat=True)) == {ago(0)}
 

@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, check: bool, **_options: Any) -> None:
         left = 0
         for column in resealing.find_sealed_columns():
-            sealed = 0 if check else resealing.reseal(column)
+            sealed = 0 if check else resealing.reseal_column(column)
             stale = resealing.count_stale(column)
             left += stale
             self.stdout.write(f"{column.name}: {sealed} sealed again, {stale} left")
