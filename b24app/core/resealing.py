@@ -56,7 +56,7 @@ def count_stale(column: Column) -> int:
 def count_stale_records() -> int:
     """Return how many records on this node's disk the first key does not open."""
     stale = 0
-    for path in (*spool.waiting(), *spool.poisoned()):
+    for path in (*spool.waiting_records(), *spool.poisoned_records()):
         try:
             stale += not sealing.is_sealed_with_first_key(path.read_bytes())
         except FileNotFoundError:

@@ -44,7 +44,7 @@ class SpoolFull(Exception):
     """The spool has reached SPOOL_MAX_MB; the record was not kept."""
 
 
-def kept(kind: str, record: Mapping[str, Any], write: Callable[[], T], *, owner: str = "") -> T | None:
+def write_or_spool(kind: str, record: Mapping[str, Any], write: Callable[[], T], *, owner: str = "") -> T | None:
     """Run `write`; when the database is away, keep the record on disk instead, in its owner's share, and answer None.
 
     Raises SpoolFull when neither could be done.
@@ -61,11 +61,11 @@ def kept(kind: str, record: Mapping[str, Any], write: Callable[[], T], *, owner:
                 with suppress(DatabaseError):
                     connection.close()
                 log.warning("database_away", kind=kind)
-    put(kind, record, owner=owner)
+    put_record(kind, record, owner=owner)
     return None
 
 
-def put(kind: str, record: Mapping[str, Any], *, owner: str = "") -> None:
+def put_record(kind: str, record: Mapping[str, Any], *, owner: str = "") -> None:
     """Keep one record (JSON types only) on disk; it is safe there when this returns.
 
     What comes from one tenant has an `owner`, whose records take a limited share of the room. Raises SpoolFull where
@@ -105,7 +105,7 @@ def check_writable() -> None:
         probe.unlink(missing_ok=True)
 
 
-def size() -> int:
+def size_in_bytes() -> int:
     """Bytes of the disk that the spool takes, with what was set aside."""
     return _used().total()
 
@@ -139,7 +139,7 @@ def _on_disk(size: int) -> int:
     return -(-size // BLOCK) * BLOCK
 
 
-def room() -> int:
+def room_in_bytes() -> int:
     """Bytes of the disk that the spool may take."""
     return int(settings.SPOOL_MAX_MB) * 1024 * 1024
 
@@ -161,8 +161,8 @@ class _Room:
             self._count_at = time.monotonic() + COUNT_EVERY
         wanted = _on_disk(wanted)
         total, mine = self._used.total() + wanted, self._used[tag] + wanted
-        left_by_others = room() - (total - mine)
-        fits = total <= share * room() and (not tag or mine <= OWNER_SHARE * left_by_others)
+        left_by_others = room_in_bytes() - (total - mine)
+        fits = total <= share * room_in_bytes() and (not tag or mine <= OWNER_SHARE * left_by_others)
         self._used[tag] += wanted if fits else 0
         return fits
 
@@ -170,18 +170,18 @@ class _Room:
 _room = _Room()
 
 
-def waiting() -> list[Path]:
+def waiting_records() -> list[Path]:
     """The records that wait, oldest first."""
     return sorted(path for path in _folder().iterdir() if path.is_file() and not path.name.startswith("."))
 
 
-def poisoned() -> list[Path]:
+def poisoned_records() -> list[Path]:
     """The records that no handler could take."""
     folder = _folder() / POISON
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
-def replay(handlers: Mapping[str, Handler]) -> int:
+def replay_records(handlers: Mapping[str, Handler]) -> int:
     """Hand every record to its handler, oldest first; answers how many were taken.
 
     Stops at the first sign that the database is still away; a record that finds its rows locked lets others go first.
@@ -209,18 +209,18 @@ def replay(handlers: Mapping[str, Handler]) -> int:
 
 def _in_turn() -> list[Path]:
     """The oldest first, but those whose rows were locked before after all others: they may be for long."""
-    paths = waiting()
+    paths = waiting_records()
     _locked.intersection_update(path.name for path in paths)
     return sorted(paths, key=lambda path: (path.name in _locked, path.name))
 
 
-def try_again() -> int:
+def retry_poisoned() -> int:
     """Give what was set aside another chance; called when a process starts, for it may bring the remedy.
 
     Answers how many records wait again.
     """
     again = 0
-    for path in poisoned():
+    for path in poisoned_records():
         with suppress(FileNotFoundError):  # another process did
             path.rename(_folder() / path.name)
             again += 1
@@ -242,7 +242,7 @@ def _make_room(aside: Path) -> None:
     least once by the code that runs now.
     """
     held = _used_in(aside)
-    over = held.total() - POISON_SHARE * room()
+    over = held.total() - POISON_SHARE * room_in_bytes()
 
     def turn(path: Path) -> tuple[bool, int, str]:
         tag = _tag_in(path.name)

@@ -240,7 +240,7 @@ def _write_back(portal: Portal, token: PortalToken, pair: Pair) -> PortalToken:
         "expires_at": pair.expires_at.isoformat(),
     }
     try:
-        spool.kept(SPOOL_KIND, record, lambda: take_kept(record))
+        spool.write_or_spool(SPOOL_KIND, record, lambda: take_kept(record))
     except spool.SpoolFull:
         log.critical("renewed_token_not_kept", portal=portal.pk, user=token.user_id)
     token.access, token.refresh, token.expires_at = pair.access, pair.refresh, pair.expires_at

@@ -58,16 +58,17 @@ def report(request: HttpRequest, connection: str, reference: str, mac: str) -> H
 def _keep(record: Mapping[str, Any]) -> Answer:
     try:
         return (
-            spool.kept("report", record, lambda: _take(record, replayed=False), owner=record["connection"]) or Answer()
+            spool.write_or_spool("report", record, lambda: _take(record, replayed=False), owner=record["connection"])
+            or Answer()
         )
     except tuple(REFUSALS):
         raise
     except acceptance.Busy:
-        spool.put("report", record, owner=record["connection"])
+        spool.put_record("report", record, owner=record["connection"])
         return Answer()
     except Exception as error:  # noqa: BLE001 - a file that does not load or breaks: its service's word waits on disk
         log.error("report_not_understood", error=type(error).__name__)
-        spool.put("report", record, owner=record["connection"])
+        spool.put_record("report", record, owner=record["connection"])
         return Answer()
 
 

@@ -50,7 +50,7 @@ def take_kept(record: Mapping[str, Any]) -> None:
     try:
         act(record)
     except Busy:
-        spool.put(_kind(record), record, owner=record["portal"])
+        spool.put_record(_kind(record), record, owner=record["portal"])
 
 
 def act(record: Mapping[str, Any]) -> None:
@@ -97,17 +97,17 @@ def _kind(record: Mapping[str, Any]) -> str:
 
 def _act(kind: str, record: Mapping[str, Any]) -> None:
     try:
-        spool.kept(kind, record, lambda: act(record), owner=record["portal"])
+        spool.write_or_spool(kind, record, lambda: act(record), owner=record["portal"])
     except Busy:
         if kind != "event":  # a stranger's, or one that the launch beside it makes up for: no flood may fill the disk
             raise
-        spool.put(kind, record, owner=record["portal"])
+        spool.put_record(kind, record, owner=record["portal"])
     except (spool.SpoolFull, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the portal its event: it waits on disk
         log.error("event_not_understood", error=type(error).__name__)
         if kind == "event":
-            spool.put(kind, record, owner=record["portal"])
+            spool.put_record(kind, record, owner=record["portal"])
 
 
 def _portal(key: str, payload: Mapping[str, Any]) -> Portal | None:

@@ -65,12 +65,12 @@ def _keep(record: Mapping[str, Any]) -> HttpResponse:
 
 def _store(record: Mapping[str, Any]) -> None:
     try:
-        spool.kept("wish", record, lambda: take(record), owner=record["sender"])
+        spool.write_or_spool("wish", record, lambda: take(record), owner=record["sender"])
     except (CallRefused, spool.SpoolFull, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the portal its message: it waits on disk
         log.error("wish_not_understood", error=type(error).__name__)
-        spool.put("wish", record, owner=record["sender"])
+        spool.put_record("wish", record, owner=record["sender"])
 
 
 def take_kept(record: Mapping[str, Any]) -> None:

@@ -41,7 +41,7 @@ _starting = threading.Lock()
 
 def replay() -> int:
     """Replay what waits now; answers how many records went."""
-    return spool.replay(HANDLERS) if spool.waiting() else 0
+    return spool.replay_records(HANDLERS) if spool.waiting_records() else 0
 
 
 def keep_replaying() -> None:
@@ -57,7 +57,7 @@ def _forever() -> None:
     while not shutdown.wait(EVERY):
         try:
             if not tried_again:
-                spool.try_again()
+                spool.retry_poisoned()
                 tried_again = True
             taken = replay()
             if taken:

@@ -26,44 +26,44 @@ def away() -> None:
 
 
 def test_a_write_that_works_leaves_nothing_on_disk() -> None:
-    assert spool.kept("wish", {"a": 1}, lambda: "done") == "done"
-    assert spool.waiting() == []
+    assert spool.write_or_spool("wish", {"a": 1}, lambda: "done") == "done"
+    assert spool.waiting_records() == []
 
 
 def test_a_write_that_finds_no_database_is_kept_and_replayed() -> None:
-    assert spool.kept("wish", {"a": "ü"}, away) is None
+    assert spool.write_or_spool("wish", {"a": "ü"}, away) is None
     taken: list[Any] = []
-    assert spool.replay({"wish": taken.append}) == 1
-    assert (taken, spool.waiting()) == ([{"a": "ü"}], [])
+    assert spool.replay_records({"wish": taken.append}) == 1
+    assert (taken, spool.waiting_records()) == ([{"a": "ü"}], [])
 
 
 def test_for_two_seconds_after_a_failure_the_database_is_not_even_tried() -> None:
-    spool.kept("wish", {"a": 1}, away)
+    spool.write_or_spool("wish", {"a": 1}, away)
     tried: list[int] = []
-    spool.kept("wish", {"a": 2}, lambda: tried.append(1))
-    assert (tried, len(spool.waiting())) == ([], 2)
+    spool.write_or_spool("wish", {"a": 2}, lambda: tried.append(1))
+    assert (tried, len(spool.waiting_records())) == ([], 2)
 
 
 def test_records_are_encrypted_and_nobody_elses_to_read(folder: Path) -> None:
-    spool.put("wish", {"text": "a secret text"})
-    [record] = spool.waiting()
+    spool.put_record("wish", {"text": "a secret text"})
+    [record] = spool.waiting_records()
     assert b"secret" not in record.read_bytes()
     assert (record.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
 def test_records_go_in_the_order_they_came() -> None:
     for number in range(5):
-        spool.put("wish", {"number": number})
+        spool.put_record("wish", {"number": number})
     taken: list[Any] = []
-    spool.replay({"wish": taken.append})
+    spool.replay_records({"wish": taken.append})
     assert [record["number"] for record in taken] == [0, 1, 2, 3, 4]
 
 
 def test_replaying_stops_while_the_database_is_still_away_and_keeps_everything() -> None:
     for number in range(3):
-        spool.put("wish", {"number": number})
-    assert spool.replay({"wish": lambda _: away()}) == 0
-    assert len(spool.waiting()) == 3
+        spool.put_record("wish", {"number": number})
+    assert spool.replay_records({"wish": lambda _: away()}) == 0
+    assert len(spool.waiting_records()) == 3
 
 
 def test_a_poison_record_is_set_aside_and_the_rest_goes_on() -> None:
@@ -72,40 +72,40 @@ def test_a_poison_record_is_set_aside_and_the_rest_goes_on() -> None:
             raise ValueError
 
     for number in range(3):
-        spool.put("wish", {"number": number})
-    assert spool.replay({"wish": take}) == 2
-    assert (spool.waiting(), len(spool.poisoned())) == ([], 1)
+        spool.put_record("wish", {"number": number})
+    assert spool.replay_records({"wish": take}) == 2
+    assert (spool.waiting_records(), len(spool.poisoned_records())) == ([], 1)
 
 
 def test_a_record_of_a_kind_nobody_knows_is_set_aside() -> None:
-    spool.put("riddle", {})
-    assert spool.replay({}) == 0
-    assert len(spool.poisoned()) == 1
+    spool.put_record("riddle", {})
+    assert spool.replay_records({}) == 0
+    assert len(spool.poisoned_records()) == 1
 
 
 def test_a_full_spool_says_so_and_keeps_what_it_has(settings: Settings) -> None:
-    spool.put("wish", {"number": 1})
+    spool.put_record("wish", {"number": 1})
     settings.SPOOL_MAX_MB = 0
     with pytest.raises(spool.SpoolFull):
-        spool.put("wish", {"number": 2})
-    assert len(spool.waiting()) == 1
+        spool.put_record("wish", {"number": 2})
+    assert len(spool.waiting_records()) == 1
 
 
 def test_a_record_half_written_is_not_replayed(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / ".00000000000000000001-aa.wish").write_bytes(json.dumps({}).encode())
-    assert spool.waiting() == []
+    assert spool.waiting_records() == []
 
 
 def test_records_are_kept_while_others_are_written_and_replayed() -> None:
     taken: list[int] = []
     with ThreadPoolExecutor(6) as pool:
-        puts = [pool.submit(spool.put, "wish", {"number": number}) for number in range(300)]
+        puts = [pool.submit(spool.put_record, "wish", {"number": number}) for number in range(300)]
         while not all(put.done() for put in puts):
-            spool.replay({"wish": lambda record: taken.append(record["number"])})
+            spool.replay_records({"wish": lambda record: taken.append(record["number"])})
     for put in puts:
         put.result()
-    spool.replay({"wish": lambda record: taken.append(record["number"])})
+    spool.replay_records({"wish": lambda record: taken.append(record["number"])})
     assert sorted(taken) == list(range(300))
 
 
@@ -113,23 +113,23 @@ def test_a_read_only_database_is_away_too() -> None:
     def read_only() -> None:
         raise InternalError
 
-    assert spool.kept("wish", {"a": 1}, read_only) is None
-    assert spool.replay({"wish": lambda _: read_only()}) == 0
-    assert (len(spool.waiting()), spool.poisoned()) == (1, [])
+    assert spool.write_or_spool("wish", {"a": 1}, read_only) is None
+    assert spool.replay_records({"wish": lambda _: read_only()}) == 0
+    assert (len(spool.waiting_records()), spool.poisoned_records()) == (1, [])
 
 
 def test_what_was_set_aside_is_tried_again_by_the_next_process() -> None:
-    spool.put("riddle", {"a": 1})
-    spool.replay({})
-    spool.try_again()
+    spool.put_record("riddle", {"a": 1})
+    spool.replay_records({})
+    spool.retry_poisoned()
     taken: list[Any] = []
-    assert spool.replay({"riddle": taken.append}) == 1
-    assert (taken, spool.poisoned()) == ([{"a": 1}], [])
+    assert spool.replay_records({"riddle": taken.append}) == 1
+    assert (taken, spool.poisoned_records()) == ([{"a": 1}], [])
 
 
 def poison(kind: str, size: int, owner: str = "") -> None:
-    spool.put(kind, {"a": "x" * size}, owner=owner)
-    spool.replay({})
+    spool.put_record(kind, {"a": "x" * size}, owner=owner)
+    spool.replay_records({})
 
 
 @pytest.fixture
@@ -143,14 +143,14 @@ def small(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small")
 def test_what_was_set_aside_takes_room_too_but_never_more_than_half() -> None:
     for number in range(10):
-        spool.put("wish", {"number": number, "a": "x" * 70_000})  # about 94 kB each
-        spool.replay({})
-    assert 400_000 < spool.size() <= 512 * 1024
+        spool.put_record("wish", {"number": number, "a": "x" * 70_000})  # about 94 kB each
+        spool.replay_records({})
+    assert 400_000 < spool.size_in_bytes() <= 512 * 1024
     for number in range(6):
-        spool.put("wish", {"number": number, "a": "x" * 70_000})
+        spool.put_record("wish", {"number": number, "a": "x" * 70_000})
     with pytest.raises(spool.SpoolFull):
-        spool.put("wish", {"a": "x" * 70_000})
-    assert len(spool.waiting()) == 6
+        spool.put_record("wish", {"a": "x" * 70_000})
+    assert len(spool.waiting_records()) == 6
 
 
 @pytest.mark.usefixtures("small")
@@ -160,12 +160,12 @@ def test_of_what_was_set_aside_strangers_go_first_then_the_oldest_and_it_is_said
     poison("wish", 10)
     for kind in ("unsigned", "report", "wish", "event", "wish", "claim"):
         poison(kind, 60_000)  # about 80 kB each: six fit into half a megabyte
-    assert len(spool.poisoned()) == 7
+    assert len(spool.poisoned_records()) == 7
     poison("verdicts", 60_000)
-    kinds = [path.suffix[1:] for path in spool.poisoned()]
+    kinds = [path.suffix[1:] for path in spool.poisoned_records()]
     assert kinds == ["wish", "report", "wish", "event", "wish", "claim", "verdicts"]
     poison("tokens", 60_000)
-    kinds = [path.suffix[1:] for path in spool.poisoned()]
+    kinds = [path.suffix[1:] for path in spool.poisoned_records()]
     assert kinds == ["wish", "event", "wish", "claim", "verdicts", "tokens"]
     assert [one.levelname for one in caplog.records].count("CRITICAL") == 3
 
@@ -175,21 +175,21 @@ def test_of_what_was_set_aside_the_owner_of_the_most_loses_the_oldest(caplog: py
     poison("wish", 60_000, owner="charlie")
     for kind, owner in (*[("report", "alice")] * 2, *[("tokens", "")] * 3, ("claim", "")):
         poison(kind, 60_000, owner)
-    kinds = [path.suffix[1:] for path in spool.poisoned()]
+    kinds = [path.suffix[1:] for path in spool.poisoned_records()]
     assert kinds == ["wish", "report", "tokens", "tokens", "tokens", "claim"]
     assert [one.levelname for one in caplog.records].count("CRITICAL") == 1
 
 
 def test_the_name_of_a_record_does_not_tell_whose_it_is() -> None:
-    spool.put("wish", {}, owner="0c55e1d8bd0c4033b8f91ebf161e09ac")
-    assert "0c55e1d8" not in spool.waiting()[0].name
+    spool.put_record("wish", {}, owner="0c55e1d8bd0c4033b8f91ebf161e09ac")
+    assert "0c55e1d8" not in spool.waiting_records()[0].name
 
 
 def test_strangers_leave_room_for_wishes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SPOOL_MAX_MB = 1
     monkeypatch.setattr(spool, "_room", spool._Room())
-    spool.put("unsigned", {"a": "x" * 50_000})
+    spool.put_record("unsigned", {"a": "x" * 50_000})
     with pytest.raises(spool.SpoolFull):
-        spool.put("unsigned", {"a": "x" * 50_000})
-    spool.put("wish", {"a": "x" * 50_000})
-    assert len(spool.waiting()) == 2
+        spool.put_record("unsigned", {"a": "x" * 50_000})
+    spool.put_record("wish", {"a": "x" * 50_000})
+    assert len(spool.waiting_records()) == 2

@@ -102,10 +102,10 @@ def test_every_batch_of_a_column_is_walked(settings: Settings) -> None:
 
 def test_what_waits_on_this_nodes_disk_needs_the_key_too(settings: Settings) -> None:
     settings.SECRETS_KEYS = [OLD]
-    spool.put("wish", {"a": 1})
+    spool.put_record("wish", {"a": 1})
     settings.SECRETS_KEYS = [NEW, OLD]
     assert run() == 1
-    assert spool.replay({"wish": str}) == 1
+    assert spool.replay_records({"wish": str}) == 1
     assert run() == 0
 
 

@@ -30,19 +30,19 @@ def test_an_empty_spool_is_nothing_to_worry_about() -> None:
 
 
 def test_counts_are_by_kind_and_what_was_set_aside_is_a_failure() -> None:
-    spool.put("riddle", {})
-    spool.replay({})
+    spool.put_record("riddle", {})
+    spool.replay_records({})
     for kind in ("wish", "report", "wish"):
-        spool.put(kind, {"text": "secret"})
+        spool.put_record(kind, {"text": "secret"})
     lines, code = told()
     assert lines[:2] == ["waiting: 3 (2 wish, 1 report)", "set aside: 1 (1 riddle)"]
     assert code == 1
 
 
 def test_what_was_set_aside_can_be_tried_again() -> None:
-    spool.put("riddle", {})
-    spool.replay({})
+    spool.put_record("riddle", {})
+    spool.replay_records({})
     lines, code = told("--again")
     assert lines[0] == "1 records wait again; web and workers take them within seconds."
     assert (lines[1:3], code) == (["waiting: 1 (1 riddle)", "set aside: nothing"], 0)
-    assert len(spool.waiting()) == 1
+    assert len(spool.waiting_records()) == 1

@@ -232,7 +232,7 @@ def test_above_the_budget_an_opening_is_asked_to_try_again_and_an_unsigned_event
     with caller_limits.hold_place(portal, ""), caller_limits.hold_place(portal, ""):
         assert b"sendline-ticket" not in open_page(portal).content
         assert tell(portal) == 503
-    assert (sum(one.asked for one in authorities), spool.waiting()) == (0, [])
+    assert (sum(one.asked for one in authorities), spool.waiting_records()) == (0, [])
 
 
 @pytest.mark.django_db
@@ -248,8 +248,8 @@ def test_above_the_budget_an_event_at_the_address_we_bound_waits_on_disk(
     bound = urlsplit(signed_urls.events_url(portal.uuid.hex, portal.generation)).path
     with caller_limits.hold_place(portal, ""), caller_limits.hold_place(portal, ""):
         assert Client().post(bound, body, content_type=FORM).status_code == 200
-        assert spool.replay(HANDLERS) == 1
-    assert [one.suffix for one in spool.waiting()] == [".event"]
-    assert spool.replay(HANDLERS) == 1
-    assert spool.waiting() == []
+        assert spool.replay_records(HANDLERS) == 1
+    assert [one.suffix for one in spool.waiting_records()] == [".event"]
+    assert spool.replay_records(HANDLERS) == 1
+    assert spool.waiting_records() == []
     assert (Portal.objects.get().version, Portal.objects.get().application_token) == ("2", "new")

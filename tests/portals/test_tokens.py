@@ -92,8 +92,8 @@ def test_a_new_pair_is_kept_on_disk_while_the_database_is_away(alpha: There, awa
     renewed = tokens.renew(portal, token)
     assert renewed.access in alpha.tokens
     assert PortalToken.objects.get().refresh == old
-    assert [path.suffix for path in spool.waiting()] == [".tokens"]
-    assert renewed.refresh.encode() not in spool.waiting()[0].read_bytes()
+    assert [path.suffix for path in spool.waiting_records()] == [".tokens"]
+    assert renewed.refresh.encode() not in spool.waiting_records()[0].read_bytes()
     with connection.cursor() as cursor:
         cursor.execute(WORK_AGAIN)
     # Somebody tries the spent pair before the record is replayed: it looks dead, and comes to life again.
@@ -101,7 +101,7 @@ def test_a_new_pair_is_kept_on_disk_while_the_database_is_away(alpha: There, awa
     with pytest.raises(tokens.Dead):
         tokens.renew(portal, PortalToken.objects.get())
     assert PortalToken.objects.get().dead_reason == "invalid_grant"
-    assert spool.replay({"tokens": tokens.take_kept}) == 1
+    assert spool.replay_records({"tokens": tokens.take_kept}) == 1
     row = PortalToken.objects.get()
     assert (row.access, row.refresh, row.generation, row.dead_reason) == (renewed.access, renewed.refresh, 1, "")
 

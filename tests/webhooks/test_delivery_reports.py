@@ -116,7 +116,7 @@ def test_a_report_of_a_service_that_does_not_load_waits_on_disk(
     assert report(message, MessageStatus="delivered") == 200
     replay()
     Connection.objects.update(service="twilio")
-    spool.try_again()
+    spool.retry_poisoned()
     assert replay() == 1
     assert DeliveryReport.objects.get().status == Status.DELIVERED
 
@@ -204,7 +204,7 @@ def test_a_service_that_never_reports_is_not_called_at_all_and_fills_no_disk(cod
     connection = Connection.objects.create(portal=a_portal(), service=code, title="S", account={})
     url = urlsplit(signed_urls.report_url(connection.uuid.hex, "-")).path
     assert Client().post(url, {"id": "7", "status": "delivered"}, content_type="application/json").status_code == 404
-    assert (DeliveryReport.objects.count(), spool.waiting()) == (0, [])
+    assert (DeliveryReport.objects.count(), spool.waiting_records()) == (0, [])
 
 
 def test_a_call_with_more_results_than_any_service_gathers_is_refused(flooded: Connection) -> None:
@@ -246,7 +246,7 @@ def test_what_waited_on_disk_is_taken_whatever_waits(flooded: Connection, tmp_pa
     body = b'{"messages": [{"message-id": "9", "status": "delivered"}]}'
     kept = {"connection": flooded.uuid.hex, "reference": "-", "method": "POST", "url": "", "query": "", "at": 0.0}
     headers = {"Content-Type": "application/json"}
-    spool.put("report", {**kept, "headers": headers, "body": base64.b64encode(body).decode()})
+    spool.put_record("report", {**kept, "headers": headers, "body": base64.b64encode(body).decode()})
     assert replay() == 1
     assert DeliveryReport.objects.count() == report_budget.MOST_STRAYS + 1
 
@@ -269,7 +269,7 @@ def test_while_two_reports_wait_for_their_services_another_waits_on_disk(
         for place in places:
             held.enter_context(place)
         assert Client().post(at, "{}", content_type="application/json").status_code == 200
-        assert [kept.suffix for kept in spool.waiting()] == [".report"]
+        assert [kept.suffix for kept in spool.waiting_records()] == [".report"]
         assert report(message) == 200  # of a service that is not asked
     assert DeliveryReport.objects.count() == 1
     assert Client().post(at, "{}", content_type="application/json").status_code == 403

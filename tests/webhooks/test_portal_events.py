@@ -231,8 +231,8 @@ def test_an_event_waits_on_disk_while_the_database_is_away(
     request.getfixturevalue("away")
     # The middleware asks for nothing below /e/, so only the door meets the database.
     assert post(client, path_of(portal), fields) == 200
-    assert [kept.suffix for kept in spool.waiting()] == [".event"]
-    assert alpha.state.app.token.encode() not in spool.waiting()[0].read_bytes()
+    assert [kept.suffix for kept in spool.waiting_records()] == [".event"]
+    assert alpha.state.app.token.encode() not in spool.waiting_records()[0].read_bytes()
     back()
-    assert spool.replay({"event": portal_events.take_kept}) == 1
+    assert spool.replay_records({"event": portal_events.take_kept}) == 1
     assert not is_installed(portal)

@@ -288,7 +288,7 @@ def test_a_wish_that_meets_a_defect_of_ours_waits_on_disk(sender: Sender, settin
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE messaging_message RENAME COLUMN note TO remark")
     assert post(sender, fields()) == 200
-    assert [kept.suffix for kept in spool.waiting()] == [".wish"]
+    assert [kept.suffix for kept in spool.waiting_records()] == [".wish"]
 
 
 def test_no_log_line_holds_what_the_address_holds(sender: Sender, capfd: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,7 @@ def outage() -> Iterator[None]:
     finally:
         database.settings_dict["PORT"] = port
     spool._away_until = 0.0
-    spool.replay(HANDLERS)
+    spool.replay_records(HANDLERS)
 
 
 def another(of: Sender) -> Sender:
@@ -60,7 +60,7 @@ def test_a_text_reaches_the_disk_no_longer_than_it_is_kept(sender: Sender) -> No
     long = {"message_body": "x" * 400_000, "properties[message_text]": "y" * 400_000, "module_id": "z" * 100_000}
     with outage():
         assert post(sender, fields(**long)) == 200
-        assert spool.size() < 80_000
+        assert spool.size_in_bytes() < 80_000
     message = Message.objects.get()
     assert (message.text, message.module) == ("x" * 20_000, "z" * 40)
     assert (message.status, message.reason) == (Status.FAILED, Reason.TEXT_TOO_LONG)
@@ -71,7 +71,7 @@ def test_fields_that_nobody_reads_do_not_reach_the_disk(sender: Sender) -> None:
     deep = {f"bindings[{number}][OWNER_ID]": "x" * 4_000 for number in range(90)}
     with outage():
         assert post(sender, fields(**wide, **deep)) == 200
-        assert spool.size() < 10_000
+        assert spool.size_in_bytes() < 10_000
     message = Message.objects.get()
     assert (message.text, message.links) == ("Hello", {})
 
@@ -97,7 +97,7 @@ def test_one_senders_calls_leave_room_for_anothers(sender: Sender) -> None:
 def test_whoever_is_alone_has_a_fifth_of_the_room(sender: Sender) -> None:
     with outage():
         until_refused(lambda number: post(sender, fields(message_id=f"alpha{number}")))
-        assert 0.19 * spool.room() < spool.size() <= 0.2 * spool.room()
+        assert 0.19 * spool.room_in_bytes() < spool.size_in_bytes() <= 0.2 * spool.room_in_bytes()
 
 
 def test_many_senders_leave_room_for_one_more(sender: Sender) -> None:
@@ -151,8 +151,8 @@ def assert_taken(sender: Sender, call: dict[str, Any]) -> None:
     Portal.objects.update(no_token_since=timezone.now())
     body = json.dumps(call).replace('"HALF"', HALF)
     assert post(sender, body, "application/json") == 200
-    assert (Message.objects.count(), spool.waiting(), spool.poisoned()) == (1, [], [])
+    assert (Message.objects.count(), spool.waiting_records(), spool.poisoned_records()) == (1, [], [])
     Message.objects.all().delete()
     with outage():
         assert post(sender, body, "application/json") == 200
-    assert (Message.objects.count(), spool.waiting(), spool.poisoned()) == (1, [], [])
+    assert (Message.objects.count(), spool.waiting_records(), spool.poisoned_records()) == (1, [], [])

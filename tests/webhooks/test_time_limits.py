@@ -39,7 +39,7 @@ def impatient() -> Iterator[None]:
     yield
     spool._away_until = 0.0
     connection.close()
-    for path in spool.waiting():
+    for path in spool.waiting_records():
         path.unlink()
 
 
@@ -79,9 +79,9 @@ def test_a_wish_whose_row_is_locked_is_kept_on_disk_and_stored_later() -> None:
     sender = a_sender()
     with locked(sender):
         assert post(sender, fields()) == 200
-        assert (Message.objects.count(), len(spool.waiting())) == (0, 1)
+        assert (Message.objects.count(), len(spool.waiting_records())) == (0, 1)
     assert replay() == 1
-    assert (Message.objects.get().text, spool.waiting()) == ("Hello", [])
+    assert (Message.objects.get().text, spool.waiting_records()) == ("Hello", [])
 
 
 def test_another_portal_s_wish_is_stored_meanwhile() -> None:
@@ -90,7 +90,7 @@ def test_another_portal_s_wish_is_stored_meanwhile() -> None:
         post(sender, fields())
         assert post(other, fields()) == 200
         assert [one.sender_id for one in Message.objects.all()] == [other.pk]
-        assert len(spool.waiting()) == 1
+        assert len(spool.waiting_records()) == 1
 
 
 def test_a_statement_that_takes_too_long_is_a_database_that_is_away() -> None:
@@ -99,7 +99,7 @@ def test_a_statement_that_takes_too_long_is_a_database_that_is_away() -> None:
         limit(statement="300ms")
         assert post(sender, fields()) == 200
         assert post(other, fields()) == 200  # not even tried for two seconds
-        assert (Message.objects.count(), len(spool.waiting())) == (0, 2)
+        assert (Message.objects.count(), len(spool.waiting_records())) == (0, 2)
 
 
 def test_a_record_that_stays_locked_holds_up_no_other() -> None:
@@ -115,7 +115,7 @@ def test_a_record_that_stays_locked_holds_up_no_other() -> None:
             limit(lock="300ms")
             taken += replay()
         assert (taken, [one.message_id for one in Message.objects.all()]) == (1, ["free"])
-        assert (len(spool.waiting()), spool.poisoned()) == (spool.LOCKED_AT_ONCE, [])
+        assert (len(spool.waiting_records()), spool.poisoned_records()) == (spool.LOCKED_AT_ONCE, [])
     assert replay() == spool.LOCKED_AT_ONCE
     assert Message.objects.count() == 1 + spool.LOCKED_AT_ONCE
 
@@ -136,7 +136,7 @@ def test_a_redis_that_says_nothing_costs_a_second_and_no_wish() -> None:
     started = time.monotonic()
     assert post(sender, fields()) == 200
     assert time.monotonic() - started < 20
-    assert (Message.objects.get().text, spool.waiting()) == ("Hello", [])
+    assert (Message.objects.get().text, spool.waiting_records()) == ("Hello", [])
 
 
 ASK = """

@@ -221,6 +221,6 @@ class Board:
 
 def _keep(kind: str, record: Mapping[str, object]) -> None:
     try:
-        spool.put(kind, record)
+        spool.put_record(kind, record)
     except (spool.SpoolFull, OSError) as error:
         log.critical("verdicts_lost", kind=kind, error=type(error).__name__)

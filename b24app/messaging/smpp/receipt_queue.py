@@ -164,7 +164,7 @@ class Receiving:
         told = [one for one in told if one.ref and one.word]
         if told:
             record = receipts.to_json(pk, told)
-            spool.kept("receipts", record, lambda: self._write(pk, told, numbers), owner=f"connection {pk}")
+            spool.write_or_spool("receipts", record, lambda: self._write(pk, told, numbers), owner=f"connection {pk}")
 
     def _write(self, pk: int, told: Sequence[Report], numbers: Mapping[str, str]) -> None:
         receipts.keep(pk, told, numbers)

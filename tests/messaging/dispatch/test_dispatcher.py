@@ -154,7 +154,7 @@ def test_asked_to_stop_without_a_database_it_leaves_its_verdicts_on_disk(
         board.stop()
     message.refresh_from_db()
     assert message.phase == Phase.ON_WIRE
-    [kept] = spool.waiting()
+    [kept] = spool.waiting_records()
     completer.take_kept(json.loads(unseal(kept.read_bytes())))
     message.refresh_from_db()
     assert (message.status, message.ref) == (Status.SENT, sms.sms.entries()[0]["sid"])
@@ -291,7 +291,7 @@ def test_what_could_not_take_off_waits_on_disk_while_the_database_is_away(
 
     with database.execute_wrapper(away):
         board.stop()
-    assert spool.replay(spool_replay.HANDLERS) == 2
+    assert spool.replay_records(spool_replay.HANDLERS) == 2
     assert are_sent(flies)
     stays.refresh_from_db()
     assert (stays.phase, stays.attempts) == (Phase.WAITING, 0)

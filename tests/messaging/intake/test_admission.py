@@ -281,13 +281,13 @@ def kept(sender: Sender, **address: Any) -> dict[str, Any]:
 
 def test_the_disk_is_replayed_by_the_same_rules(sender: Sender, settings: Settings, tmp_path: Path) -> None:
     settings.SPOOL_DIR = tmp_path
-    spool.put("wish", kept(sender, generation=sender.generation))
-    spool.put("wish", kept(sender))  # of a version that did not write down the address
+    spool.put_record("wish", kept(sender, generation=sender.generation))
+    spool.put_record("wish", kept(sender))  # of a version that did not write down the address
     sender_registration.renew_address(sender)
-    assert spool.replay(HANDLERS) == 2
+    assert spool.replay_records(HANDLERS) == 2
     assert Message.objects.count() == 1
-    assert not spool.poisoned()
-    spool.put("wish", kept(sender))
+    assert not spool.poisoned_records()
+    spool.put_record("wish", kept(sender))
     installation.uninstall(sender.portal, clean=False)
-    assert spool.replay(HANDLERS) == 1
+    assert spool.replay_records(HANDLERS) == 1
     assert Message.objects.count() == 1

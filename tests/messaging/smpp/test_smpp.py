@@ -602,7 +602,7 @@ def test_a_receipt_waits_on_the_disk_while_the_database_is_away(
             receipt = smsc.deliver(RECEIPT.format("35391", "DELIVRD"))
             turn_until(board, lambda: smsc.has_answer(receipt))
     assert (smsc.answered(receipt), DeliveryReport.objects.count()) == (0, 0)
-    [waits] = spool.waiting()
+    [waits] = spool.waiting_records()
     assert (waits.suffix, waits.name.count("-")) == (".receipts", 2)  # in the share of its account
     assert spool_replay.replay() == 1
     applier.settle()
@@ -616,7 +616,7 @@ def test_a_receipt_that_can_be_kept_nowhere_is_asked_for_again(
     def full(*_: object) -> None:
         raise spool.SpoolFull
 
-    monkeypatch.setattr(spool, "kept", full)
+    monkeypatch.setattr(spool, "write_or_spool", full)
     with running() as board:
         turn_until(board, lambda: smsc.bound == 1)
         receipt = smsc.deliver(RECEIPT.format("17", "DELIVRD"))

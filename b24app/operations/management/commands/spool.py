@@ -23,11 +23,11 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, again: bool, **_options: Any) -> None:
         if again:
-            self.stdout.write(f"{spool.try_again()} records wait again; web and workers take them within seconds.")
-        self.stdout.write(f"waiting: {_told(spool.waiting())}")
-        aside = spool.poisoned()
+            self.stdout.write(f"{spool.retry_poisoned()} records wait again; web and workers take them within seconds.")
+        self.stdout.write(f"waiting: {_told(spool.waiting_records())}")
+        aside = spool.poisoned_records()
         self.stdout.write(f"set aside: {_told(aside)}")
-        self.stdout.write(f"room: {spool.size() / MB:.1f} of {spool.room() / MB:.0f} MB used")
+        self.stdout.write(f"room: {spool.size_in_bytes() / MB:.1f} of {spool.room_in_bytes() / MB:.0f} MB used")
         if aside:
             raise SystemExit(1)
 
