@@ -12,7 +12,7 @@ AT_ONCE = 4  # of one process's sixteen
 COME_BACK = timedelta(seconds=5)
 
 
-class SlowLane:
+class Bulkhead:
     """Whoever was slow on the last visit shares a few places; whoever finds none comes back in a moment."""
 
     def __init__(self, width: int = AT_ONCE) -> None:

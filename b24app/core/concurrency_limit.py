@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from b24app.core.ttl_cache import Remembered
+from b24app.core.ttl_cache import TtlCache
 
 SLOW_FOR = 60.0  # seconds
 MOST_REMEMBERED = 10_000
@@ -31,7 +31,7 @@ class ConcurrencyLimit:
         self._slow_after = slow_after
         self._lock = threading.Lock()
         self._held: list[tuple[str, float]] = []  # tenant, and since when
-        self._slow: Remembered[str, float] = Remembered(SLOW_FOR, MOST_REMEMBERED)
+        self._slow: TtlCache[str, float] = TtlCache(SLOW_FOR, MOST_REMEMBERED)
 
     @contextmanager
     def hold(self, tenant: str) -> Iterator[None]:

@@ -15,7 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def repeated_on_deadlock(write: Callable[P, T]) -> Callable[P, T]:
+def retry_on_deadlock(write: Callable[P, T]) -> Callable[P, T]:
     """Run `write`, which is one transaction, once more after a deadlock; inside a larger one only its owner could."""
 
     @wraps(write)

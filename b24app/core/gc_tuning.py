@@ -3,7 +3,7 @@
 import gc
 
 
-def rarely_collect() -> None:
+def collect_rarely() -> None:
     """Called once everything is imported: what is there stays, and full rounds come seldom."""
     gc.collect()
     gc.freeze()

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
-class Together(Generic[Item, Outcome]):
+class GroupCommit(Generic[Item, Outcome]):
     """Hands gathered items to `write`, which answers an outcome for each, in their order."""
 
     def __init__(self, write: Callable[[Sequence[Item]], Sequence[Outcome]]) -> None:

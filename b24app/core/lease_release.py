@@ -10,7 +10,7 @@ from b24app.core.outage import AWAY
 TRIES, PAUSE = 10, 2.0  # seconds
 
 
-def let_go(release: Callable[[], object]) -> None:
+def release_leases(release: Callable[[], object]) -> None:
     """Run `release`, again and again for some seconds while the database is away; then the lease runs out by itself."""
     for _ in range(TRIES):
         try:
@@ -18,5 +18,5 @@ def let_go(release: Callable[[], object]) -> None:
             return
         except AWAY:
             connection.close()
-        if shutdown.wait(PAUSE):
+        if shutdown.wait_for_request(PAUSE):
             return

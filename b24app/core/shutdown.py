@@ -16,16 +16,16 @@ _asked = threading.Event()
 _failed = threading.Event()
 
 
-def ask() -> None:
+def request_shutdown() -> None:
     """Called once, by the server's or the worker's shutdown hook."""
     _asked.set()
 
 
-def asked() -> bool:
+def is_requested() -> bool:
     return _asked.is_set()
 
 
-def wait(seconds: float) -> bool:
+def wait_for_request(seconds: float) -> bool:
     """Wait, but not longer than until the process is asked to stop; answers whether it was."""
     return _asked.wait(seconds)
 
@@ -34,7 +34,7 @@ def in_time(items: Iterable[Item], seconds: float) -> Iterator[Item]:
     """The items, as long as no more than so many seconds have passed and the process was not asked to stop."""
     until = time.monotonic() + seconds
     for item in items:
-        if time.monotonic() >= until or asked():
+        if time.monotonic() >= until or is_requested():
             return
         yield item
 

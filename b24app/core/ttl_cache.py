@@ -8,7 +8,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Remembered(Generic[Key, Value]):
+class TtlCache(Generic[Key, Value]):
     """A mapping that forgets after `seconds` and never holds more than `most`; safe among threads."""
 
     def __init__(self, seconds: float, most: int) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from celery import shared_task
 from django.utils import timezone
 
-from b24app.core.bulkhead import COME_BACK, SlowLane
+from b24app.core.bulkhead import COME_BACK, Bulkhead
 from b24app.messaging import dead_letters, enqueue, isolated_steps, sweep
 from b24app.messaging.connections import balances
 from b24app.messaging.dead_letters import noted_task
@@ -23,7 +23,7 @@ from b24app.portals import employees, placements, tokens
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal, PortalToken
 
-slow = SlowLane()
+slow = Bulkhead()
 
 
 @shared_task(name="b24app.messaging.tasks.drain")

@@ -14,7 +14,7 @@ from django.db import connections
 
 from b24app.celery import app
 from b24app.core import shutdown
-from b24app.core.gc_tuning import rarely_collect
+from b24app.core.gc_tuning import collect_rarely
 from b24app.messaging import enqueue, tasks
 from b24app.messaging.dispatch.dispatcher import Board
 from b24app.operations.starting import check_can_start
@@ -43,7 +43,7 @@ class Threads(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
         """Raise SystemExit where this process could not do its work: Celery ends then."""
         check_can_start()
-        rarely_collect()
+        collect_rarely()
         spool_replay.keep_replaying()
         self.board = shutdown.start_essential(Board(tasks.left).run, name="board")
         threading.Thread(target=_sweep_when_nobody_does, name="sweep-when-nobody-does", daemon=True).start()
@@ -67,13 +67,13 @@ app.steps["worker"].add(Threads)
 @worker_shutdown.connect
 def end(**_: Any) -> None:
     """Asked to stop, or ended by itself: a worker that cannot hear its queue must not live on without ears."""
-    if not shutdown.asked():
-        shutdown.ask()
+    if not shutdown.is_requested():
+        shutdown.request_shutdown()
         shutdown.exit_after(GONE_AFTER)
 
 
 def _sweep_when_nobody_does() -> None:
-    while not shutdown.wait(LOOK_EVERY):
+    while not shutdown.wait_for_request(LOOK_EVERY):
         try:
             if enqueue.seconds_since_sweep() > NOBODY_SWEEPS:
                 tasks.look_round()

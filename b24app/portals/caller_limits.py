@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from b24app.core import concurrency_limit
 from b24app.core.concurrency_limit import ConcurrencyLimit
-from b24app.core.ttl_cache import Remembered
+from b24app.core.ttl_cache import TtlCache
 from b24app.core.wait_limit import limit_waiting
 from b24app.portals.errors import Busy
 from b24app.portals.models import Portal
@@ -33,8 +33,8 @@ CONFIRMED_FOR, MOST_CONFIRMED = 3600.0, 20_000  # seconds, as long as a token li
 PATIENCE, PATIENCE_IN_ALL = 5.0, 8.0  # seconds that one server and all of them have for an answer
 TELL_EVERY = 60.0  # seconds
 
-_refused = Remembered[bytes, float](REFUSED_FOR, MOST_REFUSED)
-_confirmed = Remembered[bytes, float](CONFIRMED_FOR, MOST_CONFIRMED)
+_refused = TtlCache[bytes, float](REFUSED_FOR, MOST_REFUSED)
+_confirmed = TtlCache[bytes, float](CONFIRMED_FOR, MOST_CONFIRMED)
 
 
 class _Count:

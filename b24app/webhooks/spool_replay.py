@@ -54,7 +54,7 @@ def keep_replaying() -> None:
 
 def _forever() -> None:
     tried_again = False
-    while not shutdown.wait(EVERY):
+    while not shutdown.wait_for_request(EVERY):
         try:
             if not tried_again:
                 spool.retry_poisoned()

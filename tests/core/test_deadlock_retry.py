@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from b24app.core.deadlock_retry import repeated_on_deadlock
+from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.portals.models import Portal
 from tests.messaging.conftest import a_portal
 
@@ -51,7 +51,7 @@ def test_without_a_repeat_one_of_two_is_lost() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_with_a_repeat_both_have_written() -> None:
-    assert in_circle(repeated_on_deadlock(write)) == []
+    assert in_circle(retry_on_deadlock(write)) == []
     assert set(Portal.objects.values_list("refused_calls", "version")) == {(1, "2")}
 
 
@@ -59,7 +59,7 @@ def test_with_a_repeat_both_have_written() -> None:
 def test_another_error_is_not_repeated() -> None:
     tries: list[int] = []
 
-    @repeated_on_deadlock
+    @retry_on_deadlock
     def broken() -> None:
         tries.append(1)
         raise OperationalError

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import transaction
 
-from b24app.core.group_commit import Together
+from b24app.core.group_commit import GroupCommit
 
 PATIENCE = 60.0  # seconds
 
@@ -19,7 +19,7 @@ class Slow:
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
         self.began, self.go = threading.Event(), threading.Event()
-        self.together = Together(self.write)
+        self.together = GroupCommit(self.write)
 
     def write(self, items: Sequence[int]) -> list[int]:
         self.batches.append(list(items))
@@ -43,7 +43,7 @@ def test_somebody_alone_is_written_at_once() -> None:
         batches.append(list(items))
         return items
 
-    together = Together(write)
+    together = GroupCommit(write)
     assert [together.put(1), together.put(2)] == [(1, [1]), (2, [2])]
     assert batches == [[1], [2]]
 

@@ -10,7 +10,7 @@ from django.db.models import Count, Max, Min, QuerySet
 from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
-from b24app.core.deadlock_retry import repeated_on_deadlock
+from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.messaging.connections.lifecycle import put_off
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.guards import Rules
@@ -65,7 +65,7 @@ def _grouped(waiting: "QuerySet[Message]", by: TruncHour | TruncDay) -> list[Exp
     return [Expiring(row["first"], row["last"], row["messages"]) for row in rows]
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def pause_sender(sender: Sender) -> int:
     """Send nothing of a sender until somebody resumes; answers how many messages are put off now."""
     with transaction.atomic():
@@ -73,7 +73,7 @@ def pause_sender(sender: Sender) -> int:
         return _put_off(waiting_of(sender.portal, sender))
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def resume_sender(sender: Sender) -> int:
     """Send again; answers how many messages were waiting for that."""
     with transaction.atomic():
@@ -81,7 +81,7 @@ def resume_sender(sender: Sender) -> int:
         return _release(waiting_of(sender.portal, sender), [Wait.PAUSED])
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def pause_portal(portal: Portal) -> int:
     """Send nothing of a portal until somebody resumes; answers how many messages are put off now."""
     with transaction.atomic():
@@ -90,7 +90,7 @@ def pause_portal(portal: Portal) -> int:
         return _put_off(waiting_of(portal))
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def resume_portal(portal: Portal) -> int:
     """Send again; answers how many messages were waiting for that."""
     with transaction.atomic():
@@ -98,7 +98,7 @@ def resume_portal(portal: Portal) -> int:
         return _release(waiting_of(portal), [Wait.PAUSED])
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def reconsider(portal: Portal, sender: Sender | None = None) -> int:
     """The rules have changed: what was held by the old ones is looked at again. Answers how many messages."""
     with transaction.atomic():

@@ -11,7 +11,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from b24app.core import sanitize, signed_urls, wait_limit
-from b24app.core.deadlock_retry import repeated_on_deadlock
+from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.exchange_log.recording import Recorder
 from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, Message
@@ -206,7 +206,7 @@ def disconnect(connection: Connection) -> None:
     release(connection)
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def hold(connection: Connection) -> int:
     """Let the messages of a connection that does not send wait until they expire; the portal hears that they do.
 
@@ -228,7 +228,7 @@ def put_off(waiting: "QuerySet[Message]", wait: Wait) -> int:
     return waiting.update(wait=wait, due_at=F("expires_at"))
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def release(connection: Connection) -> int:
     """Let the held messages of a connection go on."""
     held = Message.objects.filter(connection=connection, phase=Phase.WAITING, wait__in=STUCK)

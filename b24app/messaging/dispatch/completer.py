@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection as database
 from django.db import transaction
 
-from b24app.core.deadlock_retry import repeated_on_deadlock
+from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
 from b24app.exchange_log import recording
@@ -90,7 +90,7 @@ def _reported_early(batches: Sequence[Batch]) -> set[int]:
     return early_reports.rearm([(pk, ref) for pk, one in verdicts for ref in (one.ref, *one.refs) if ref])
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def _write(outcome: Outcome) -> None:
     with transaction.atomic():
         climbed = Message.objects.advance(outcome.changes)

@@ -69,7 +69,7 @@ class Board:
     def run(self) -> None:
         """Work until the process is asked to stop, then bring home what is in the air."""
         try:
-            while not shutdown.asked():
+            while not shutdown.is_requested():
                 self._turn()
         finally:
             self.stop()

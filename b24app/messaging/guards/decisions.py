@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection as database
 from django.db import transaction
 
-from b24app.core.deadlock_retry import repeated_on_deadlock
+from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.messaging.connections.lifecycle import SETTLED_AFTER
 from b24app.messaging.guards import limits
 from b24app.messaging.guards.limits import Cap, Kind, Window
@@ -22,7 +22,7 @@ from providers.kit import registry
 HOLD_BEHIND = 5000
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def write(sieve: Sieve, asked: Mapping[int, Sequence[Cap]]) -> None:
     """One transaction, locks always in the same order: rules and senders, counts, messages."""
     before = dict(sieve.fates)

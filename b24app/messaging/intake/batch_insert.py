@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from b24app.core import raw_sql, sealing
-from b24app.core.group_commit import Together
+from b24app.core.group_commit import GroupCommit
 from b24app.core.outage import AWAY
-from b24app.core.ttl_cache import Remembered
+from b24app.core.ttl_cache import TtlCache
 from b24app.messaging.intake.payload import Terms, Wish
 from b24app.messaging.models import Message
 
@@ -122,5 +122,5 @@ def _insert() -> str:
     """  # noqa: S608 - made of the model's own columns
 
 
-_known = Remembered[uuid.UUID, Terms](KNOWN_FOR, KNOWN_AT_MOST)
-_together = Together(_write)
+_known = TtlCache[uuid.UUID, Terms](KNOWN_FOR, KNOWN_AT_MOST)
+_together = GroupCommit(_write)

@@ -14,7 +14,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from b24app.core import shutdown
-from b24app.core.deadlock_retry import repeated_on_deadlock
+from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.guards import limits, stop_list
 from b24app.messaging.models import Connection, DeliveryReport, Message
@@ -103,11 +103,11 @@ def forget(erasure_id: int, seconds: float = ROUND) -> datetime | None:
         return None
     erasure = Erasure.objects.select_related("portal").get(pk=erasure_id)
     until = time.monotonic() + seconds
-    while time.monotonic() < until and not shutdown.asked():
+    while time.monotonic() < until and not shutdown.is_requested():
         started = time.monotonic()
         if not _cancel(erasure) + _empty(erasure):
             break
-        shutdown.wait(time.monotonic() - started)  # half of the disk's time is for the others
+        shutdown.wait_for_request(time.monotonic() - started)  # half of the disk's time is for the others
     if not _messages(erasure).exists():
         _finish(erasure)
         return None
@@ -122,7 +122,7 @@ def _messages(erasure: Erasure) -> "QuerySet[Message]":
     return found
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def _cancel(erasure: Erasure) -> int:
     """What still waits is not sent."""
     waiting = _messages(erasure).filter(phase=Phase.WAITING)
@@ -132,7 +132,7 @@ def _cancel(erasure: Erasure) -> int:
     return len(batch)
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def _empty(erasure: Erasure) -> int:
     """Empty what tells of the person in messages that are at their end, and in all that hangs on them."""
     rows = _messages(erasure).exclude(phase__in=STILL_GOING)

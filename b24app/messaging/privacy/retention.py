@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from b24app.core import shutdown
-from b24app.core.deadlock_retry import repeated_on_deadlock
+from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.core.isolation import work_each, work_isolated
 from b24app.core.outage import AWAY
 from b24app.exchange_log import pruning
@@ -73,7 +73,7 @@ def _in_turn(batches: deque[Batch]) -> Iterator[Batch]:
 def _work(batches: deque[Batch], batch: Batch) -> int:
     started = time.monotonic()
     count = batch.work()
-    shutdown.wait(time.monotonic() - started)  # half of the disk's time is for the others
+    shutdown.wait_for_request(time.monotonic() - started)  # half of the disk's time is for the others
     if count >= AT_ONCE:
         batches.append(batch)
     return count
@@ -117,7 +117,7 @@ def _portals(rows: "QuerySet[Any]") -> "QuerySet[Portal]":
     return Portal.objects.filter(Exists(rows)).order_by("?")[:PORTALS_AT_ONCE]
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def _empty(portal_id: int, before: datetime) -> int:
     """Empty texts and numbers of the oldest messages that have some; how far that went is kept on the portal.
 
@@ -136,7 +136,7 @@ def _empty(portal_id: int, before: datetime) -> int:
     return len(batch)
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def _drop(portal_id: int, before: datetime) -> int:
     rows = Message.objects.filter(portal_id=portal_id, received_at__lt=before).order_by(*OLDEST_FIRST)
     with transaction.atomic():

@@ -10,9 +10,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from b24app.core.backoff import backoff_delay
-from b24app.core.deadlock_retry import repeated_on_deadlock
+from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.core.isolation import work_each, work_isolated
-from b24app.core.lease_release import let_go
+from b24app.core.lease_release import release_leases
 from b24app.messaging import dead_letters
 from b24app.messaging.models import Message
 from b24app.messaging.models.dead_letters import Kind
@@ -54,7 +54,7 @@ def drain(portal_id: int) -> datetime | None:
         again = _drain(portal)
     finally:
         mine = Portal.objects.filter(pk=portal_id, push_lease_until=portal.push_lease_until)
-        let_go(lambda: mine.update(push_lease_until=None))
+        release_leases(lambda: mine.update(push_lease_until=None))
     return again or _next_due(portal)
 
 
@@ -147,7 +147,7 @@ WHERE m.id = w.id
 """
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def _note_told(messages: Sequence[Message], now: datetime) -> None:
     """The portal took these words; some are said once more, and those that climbed meanwhile say the higher one."""
     rows = [(one.pk, one.status, _confirm_at(one, now)) for one in sorted(messages, key=lambda one: one.pk)]

@@ -12,7 +12,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.core.deadlock_retry import repeated_on_deadlock
+from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
 from b24app.messaging import dead_letters, early_reports
@@ -105,7 +105,7 @@ def _settle_some() -> list[tuple[int, datetime]] | None:
         return list(cursor.fetchall())
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def _settle_due(taken: list[int]) -> list[int]:
     """Apply a batch of what is due; tells by `taken` which reports it is, also where it raises."""
     with transaction.atomic():
@@ -114,7 +114,7 @@ def _settle_due(taken: list[int]) -> list[int]:
         return _apply(batch)
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def _settle_these(ids: Sequence[int]) -> list[int]:
     with transaction.atomic():
         return _apply(due_queue.take_again(ids))

@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any
 
 from b24app.core import raw_sql
-from b24app.core.group_commit import Together
+from b24app.core.group_commit import GroupCommit
 from b24app.core.outage import AWAY
-from b24app.core.ttl_cache import Remembered
+from b24app.core.ttl_cache import TtlCache
 from b24app.exchange_log.recording import Recorder
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
@@ -126,5 +126,5 @@ def _insert() -> str:
     """  # noqa: S608 - made of the model's own columns
 
 
-_known = Remembered[uuid.UUID, Account](KNOWN_FOR, KNOWN_AT_MOST)
-_together = Together(_write)
+_known = TtlCache[uuid.UUID, Account](KNOWN_FOR, KNOWN_AT_MOST)
+_together = GroupCommit(_write)

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Max, Min
 
 from b24app.core import shutdown
-from b24app.core.deadlock_retry import repeated_on_deadlock
+from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.messaging.models import Message
 from b24app.messaging.models.dimensions import end_in_sql, source_in_sql
 from b24app.messaging.models.statuses import Status
@@ -56,17 +56,17 @@ def backfill() -> Iterator[tuple[float, int]]:
         return
     end = bounds["first"] - 1
     high, whole = bounds["last"], bounds["last"] - end
-    while high > end and not shutdown.asked():
+    while high > end and not shutdown.is_requested():
         started, low = time.monotonic(), max(end, high - AT_ONCE)
         found = _fill(low, high)
         high = low
         yield 1 - (high - end) / whole, found
         if found:
             breakdowns.count_climbs()  # or those of now would wait behind those of the past
-            shutdown.wait(time.monotonic() - started)
+            shutdown.wait_for_request(time.monotonic() - started)
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def _fill(low: int, high: int) -> int:
     """Messages with an id above `low` and up to `high`."""
     with transaction.atomic(), database.cursor() as cursor:

@@ -11,7 +11,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.core.deadlock_retry import repeated_on_deadlock
+from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.core.isolation import work_apart
 from b24app.core.outage import AWAY
 from b24app.messaging import dead_letters
@@ -119,7 +119,7 @@ def _count_these(ids: Sequence[int]) -> int:
     return _count(COUNT_THESE, list(ids))
 
 
-@repeated_on_deadlock
+@retry_on_deadlock
 def _count(sql: str, *values: Any) -> int:
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(sql, [*values, timezone.now().date().replace(day=1)])

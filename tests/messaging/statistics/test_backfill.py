@@ -36,7 +36,7 @@ ENDS: tuple[tuple[Status, dict[str, Any]], ...] = (
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test's own pace: several batches, and no rest between them."""
     monkeypatch.setattr(backfill, "AT_ONCE", 7)
-    monkeypatch.setattr(shutdown, "wait", lambda _seconds: False)
+    monkeypatch.setattr(shutdown, "wait_for_request", lambda _seconds: False)
 
 
 def climb(message: Message, status: Status, **fields: Any) -> None:
@@ -155,7 +155,7 @@ def test_it_leaves_between_two_batches_when_the_process_is_asked_to_stop(
     for _ in range(20):
         climb(factories.message(front, country=None), Status.SENT)
     answers = iter([False, True])
-    monkeypatch.setattr(shutdown, "asked", lambda: next(answers))
+    monkeypatch.setattr(shutdown, "is_requested", lambda: next(answers))
     assert fill() == 7
 
 

@@ -8,7 +8,7 @@ import structlog
 from django.core.management.base import BaseCommand
 
 from b24app.core import shutdown
-from b24app.core.gc_tuning import rarely_collect
+from b24app.core.gc_tuning import collect_rarely
 from b24app.messaging.smpp import bind_limit
 from b24app.messaging.smpp.smpp_dispatcher import Switchboard
 from b24app.operations.starting import check_can_start
@@ -30,14 +30,14 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         check_can_start()
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # for all threads; this one waits for them below
-        rarely_collect()
+        collect_rarely()
         bind_limit.raise_limit()
         spool_replay.keep_replaying()
         board = shutdown.start_essential(Switchboard().run, name="board")
         log.info("smpp_ready", pid=os.getpid())  # from here on a signal ends it well
         while signal.sigtimedwait(ENDS, LOOK_EVERY) is None:
             pass
-        shutdown.ask()
+        shutdown.request_shutdown()
         shutdown.exit_after(GONE_AFTER)
         board.join()
         raise SystemExit(shutdown.exit_code())
