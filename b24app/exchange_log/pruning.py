@@ -7,7 +7,7 @@ from django.db import transaction
 from b24app.exchange_log.models import Exchange
 
 
-def prune(portal_id: int | None, before: datetime, limit: int) -> int:
+def prune_exchanges(portal_id: int | None, before: datetime, limit: int) -> int:
     """Remove at most `limit` exchanges of a portal, or of none, that are older; answers how many went."""
     old = Exchange.objects.filter(portal_id=portal_id, at__lt=before).order_by("at")
     with transaction.atomic():

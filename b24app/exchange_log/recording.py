@@ -16,7 +16,7 @@ from b24app.exchange_log.models import Exchange as Row
 log = get_logger(__name__)
 
 
-class Spoken(Protocol):
+class SpokenExchange(Protocol):
     """An exchange as the kit's network or the portal's gives it, already redacted."""
 
     @property
@@ -47,8 +47,13 @@ class Spoken(Protocol):
     def error(self) -> str: ...
 
 
-def row(
-    spoken: Spoken, peer: str, *, portal: int | None = None, connection: int | None = None, message: int | None = None
+def exchange_row(
+    spoken: SpokenExchange,
+    peer: str,
+    *,
+    portal: int | None = None,
+    connection: int | None = None,
+    message: int | None = None,
 ) -> Row:
     """The unsaved row of an exchange."""
     return Row(
@@ -79,7 +84,7 @@ FROM json_to_recordset(%s)
 COLUMNS = tuple(field.attname for field in Row._meta.concrete_fields if not field.primary_key)
 
 
-def insert(rows: Sequence[Row]) -> None:
+def insert_exchanges(rows: Sequence[Row]) -> None:
     """Write many at once, within the caller's transaction."""
     if rows:
         with database.cursor() as cursor:
@@ -93,8 +98,8 @@ class Recorder:
         self._portal, self._peer, self._connection = portal, peer, connection
         self._rows: list[Row] = []
 
-    def __call__(self, spoken: Spoken) -> None:
-        self._rows.append(row(spoken, self._peer, portal=self._portal, connection=self._connection))
+    def __call__(self, spoken: SpokenExchange) -> None:
+        self._rows.append(exchange_row(spoken, self._peer, portal=self._portal, connection=self._connection))
 
     def __enter__(self) -> "Recorder":
         return self

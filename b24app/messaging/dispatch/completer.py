@@ -98,7 +98,7 @@ def _write(outcome: Outcome) -> None:
         _complete_late(change for change in outcome.changes if change.ref and change.pk not in climbed)
         _wait(outcome.waits)
         MessagePart.objects.bulk_create(outcome.parts, ignore_conflicts=True)
-        recording.insert(outcome.exchanges)
+        recording.insert_exchanges(outcome.exchanges)
 
 
 def _judge(connection: Connection, service: type[Provider], verdict: Verdict, outcome: Outcome) -> None:
@@ -165,6 +165,6 @@ def _complete_late(changes: Iterable[Change]) -> None:
 
 def _exchanges(connection: Connection, verdict: Verdict) -> Iterable[ExchangeRow]:
     for kept in verdict.exchanges:
-        yield recording.row(
+        yield recording.exchange_row(
             kept, connection.service, portal=connection.portal_id, connection=connection.pk, message=verdict.pk
         )

@@ -89,7 +89,7 @@ def _due(now: datetime) -> list[Batch]:
     hour = now.replace(minute=0, second=0, microsecond=0)  # so that a portal is visited for an hour's rows at a time
     batches = [
         Batch("strays", None, partial(_drop_strays, now - STRAYS)),
-        Batch("nobody", None, partial(pruning.prune, None, now - NOBODYS_EXCHANGES, AT_ONCE)),
+        Batch("nobody", None, partial(pruning.prune_exchanges, None, now - NOBODYS_EXCHANGES, AT_ONCE)),
     ]
     messages = Message.objects.filter(portal=OuterRef("pk"))
     with_texts = messages.filter(received_at__gte=Coalesce(OuterRef("texts_emptied_to"), Value(LONG_AGO)))
@@ -100,7 +100,8 @@ def _due(now: datetime) -> list[Batch]:
     batches += [Batch("messages", one.pk, partial(_drop, one.pk, hour - one.keep_messages)) for one in due]
     due = _portals(exchanges.filter(at__lt=_before(hour, "keep_exchanges")))
     batches += [
-        Batch("exchanges", one.pk, partial(pruning.prune, one.pk, hour - one.keep_exchanges, AT_ONCE)) for one in due
+        Batch("exchanges", one.pk, partial(pruning.prune_exchanges, one.pk, hour - one.keep_exchanges, AT_ONCE))
+        for one in due
     ]
     held = dead_letters.held(Kind.RETENTION)
     batches = [batch for batch in batches if batch.key not in held]

@@ -95,15 +95,15 @@ class Switchboard(Board):
             return
         connection = drain.connection
         rows = [
-            recording.row(one, connection.service, portal=connection.portal_id, connection=connection.pk)
+            recording.exchange_row(one, connection.service, portal=connection.portal_id, connection=connection.pk)
             for one in news.exchanges
         ]
         if isinstance(news, Bound):
-            recording.insert(rows)
+            recording.insert_exchanges(rows)
             _note_bound(drain, trusted=news.trusted)
         else:
             if not drain.in_trouble:  # the tries that follow say the same
-                recording.insert(rows)
+                recording.insert_exchanges(rows)
             drain.in_trouble = True
             drain.closed = drain.closed or isinstance(news.error, AccountBlocked)
             account_health.judge([(connection, [_verdict_on_account(news.error)])])
