@@ -13,7 +13,7 @@ from b24app.webhooks.urls import urlpatterns as doors
 @csrf_exempt
 def installer(request: HttpRequest) -> HttpResponse:
     """Bitrix24 sends two kinds of POST to one address: the launch in its frame, and events from its servers."""
-    return portal_events.take(request) if portal_events.is_event(request) else launch.installer(request)
+    return portal_events.take_event(request) if portal_events.is_event(request) else launch.installer(request)
 
 
 urlpatterns: list[URLPattern | URLResolver] = [

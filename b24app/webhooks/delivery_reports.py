@@ -72,7 +72,7 @@ def _keep(record: Mapping[str, Any]) -> Answer:
         return Answer()
 
 
-def take_kept(record: Mapping[str, Any]) -> None:
+def replay_report(record: Mapping[str, Any]) -> None:
     """Verify, keep and ring for what waited on disk: the service was told that we have it."""
     _take(record, replayed=True)
 
@@ -86,7 +86,7 @@ def _take(record: Mapping[str, Any], *, replayed: bool) -> Answer:
 
 
 def _record(request: HttpRequest, connection: str, reference: str) -> dict[str, Any]:
-    body = request_body.read(request, request_body.LONGEST_REPORT)
+    body = request_body.read_body(request, request_body.LONGEST_REPORT)
     request_body.refuse_many_values(body)
     return {
         "connection": connection,
@@ -104,7 +104,7 @@ def _call(record: Mapping[str, Any]) -> Call:
     body = base64.b64decode(record["body"])
     form: dict[str, list[str]] = {}
     if "form-urlencoded" in record["headers"].get("Content-Type", ""):
-        for name, value in php_form.pairs(body):
+        for name, value in php_form.read_pairs(body):
             form.setdefault(name, []).append(value)
     return Call(
         method=record["method"],

@@ -19,7 +19,7 @@ def read_form(body: bytes) -> QueryDict:
     if body.count(b"&") >= most:
         raise TooManyFieldsSent
     form = QueryDict(mutable=True)
-    for name, value in php_form.pairs(body) if body else ():
+    for name, value in php_form.read_pairs(body) if body else ():
         form.appendlist(name, value)
     form._mutable = False
     return form

@@ -16,14 +16,14 @@ _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 _KEYS = re.compile(r"\[([^\[\]]*)\]")
 
 
-def pairs(body: bytes) -> Iterator[tuple[str, str]]:
+def read_pairs(body: bytes) -> Iterator[tuple[str, str]]:
     """Name and value of each field of a urlencoded body; what is not UTF-8 becomes the replacement character."""
     for item in body.split(b"&", MAX_FIELDS)[:MAX_FIELDS]:
         name, _, value = item.partition(b"=")
         yield _name(name) if len(name) <= LONGEST_NAME_KNOWN else _text(name), _text(value)
 
 
-def parse(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def nest_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Nest flat pairs; never raises. Dictionaries keyed 0…n-1 become lists, `a[]` takes the next number.
 
     Of duplicates the last wins, also where one is a value and the other an array. Fields after the ten thousandth

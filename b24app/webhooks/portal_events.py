@@ -40,20 +40,20 @@ def is_event(request: HttpRequest) -> bool:
     return "event" in fields and "AUTH_ID" not in fields
 
 
-def take(request: HttpRequest, portal: Portal | None = None) -> HttpResponse:
+def take_event(request: HttpRequest, portal: Portal | None = None) -> HttpResponse:
     """Answer an event at the installer's address; which portal it is about is found out where it is not known."""
     return _keep(request, {"portal": portal.uuid.hex if portal else "", "generation": None})
 
 
-def take_kept(record: Mapping[str, Any]) -> None:
+def replay_event(record: Mapping[str, Any]) -> None:
     """Act on an event that waited on disk; it goes on waiting while too many ask who they are."""
     try:
-        act(record)
+        act_on_event(record)
     except Busy:
         spool.put_record(_kind(record), record, owner=record["portal"])
 
 
-def act(record: Mapping[str, Any]) -> None:
+def act_on_event(record: Mapping[str, Any]) -> None:
     """Act on an event and ring. Safe to run twice. Raises Busy, and then nothing was looked at."""
     payload, name = record["payload"], record["payload"]["event"]
     try:
@@ -97,7 +97,7 @@ def _kind(record: Mapping[str, Any]) -> str:
 
 def _act(kind: str, record: Mapping[str, Any]) -> None:
     try:
-        spool.write_or_spool(kind, record, lambda: act(record), owner=record["portal"])
+        spool.write_or_spool(kind, record, lambda: act_on_event(record), owner=record["portal"])
     except Busy:
         if kind != "event":  # a stranger's, or one that the launch beside it makes up for: no flood may fill the disk
             raise
@@ -125,4 +125,4 @@ def _fields(request: HttpRequest) -> dict[str, Any]:
         body = request.body
     except (UnreadablePostError, RequestDataTooBig):
         return {}
-    return php_form.parse(php_form.pairs(body))
+    return php_form.nest_pairs(php_form.read_pairs(body))

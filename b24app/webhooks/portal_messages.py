@@ -40,7 +40,7 @@ def handler(request: HttpRequest, sender: str, generation: int, mac: str) -> Htt
     if request.method != "POST":
         return HttpResponse(status=405)
     try:
-        payload = read(request)
+        payload = read_call(request)
     except RequestDataTooBig:
         return _refuse(sender, 413)
     except (UnreadablePostError, MultiPartParserError, SuspiciousOperation, BadRequest):
@@ -65,7 +65,7 @@ def _keep(record: Mapping[str, Any]) -> HttpResponse:
 
 def _store(record: Mapping[str, Any]) -> None:
     try:
-        spool.write_or_spool("wish", record, lambda: take(record), owner=record["sender"])
+        spool.write_or_spool("wish", record, lambda: take_message(record), owner=record["sender"])
     except (CallRefused, spool.SpoolFull, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the portal its message: it waits on disk
@@ -73,15 +73,15 @@ def _store(record: Mapping[str, Any]) -> None:
         spool.put_record("wish", record, owner=record["sender"])
 
 
-def take_kept(record: Mapping[str, Any]) -> None:
+def replay_message(record: Mapping[str, Any]) -> None:
     """Take a wish that waited on disk; one that must be refused by now is let go."""
     try:
-        take(record)
+        take_message(record)
     except CallRefused as refused:
         log.warning("wish_refused", why=refused.why)
 
 
-def take(record: Mapping[str, Any]) -> None:
+def take_message(record: Mapping[str, Any]) -> None:
     """Store a wish and ring. Raises CallRefused."""
     received_at = datetime.fromisoformat(record["received_at"])
     taken = acceptance.accept(record["sender"], record["payload"], received_at, record.get("generation"))
@@ -104,7 +104,7 @@ def _keep_authors_token(portal_id: int, auth: Mapping[str, str]) -> None:
         tokens.keep_author(portal, int(user), access, datetime.fromtimestamp(int(expires), UTC))
 
 
-def read(request: HttpRequest) -> dict[str, Any]:
+def read_call(request: HttpRequest) -> dict[str, Any]:
     """What we use of a call, whatever it is encoded as. Raises RequestDataTooBig and Django's parse errors."""
     fields = _fields(request)
     return {
@@ -130,14 +130,14 @@ def _links(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fields(request: HttpRequest) -> dict[str, Any]:
-    if request_body.length(request) > request_body.LONGEST_CALL:
+    if request_body.content_length(request) > request_body.LONGEST_CALL:
         raise RequestDataTooBig
     if request.content_type == "multipart/form-data":
-        return php_form.parse((key, values[-1]) for key, values in request.POST.lists() if values)
-    body = request_body.read(request, request_body.LONGEST_CALL)
+        return php_form.nest_pairs((key, values[-1]) for key, values in request.POST.lists() if values)
+    body = request_body.read_body(request, request_body.LONGEST_CALL)
     if request.content_type == "application/json":
         return _from_json(body)
-    return php_form.parse(php_form.pairs(body))
+    return php_form.nest_pairs(php_form.read_pairs(body))
 
 
 def _from_json(body: bytes) -> dict[str, Any]:

@@ -17,7 +17,7 @@ _OURS = re.compile(r"/(?P<door>[hr])/(?P<first>[^/]+)/(?P<second>[^/]+)/(?P<mac>
 _KINDS = {"h": ("handler", LONGEST_CALL), "r": ("report", LONGEST_REPORT)}
 
 
-def longest(path: str) -> int:
+def longest_body(path: str) -> int:
     """Return the most bytes the server may read of a body for this path: of strangers no more than of a form."""
     found = _ours(path)
     return _KINDS[found["door"]][1] if found else LONGEST_BODY
@@ -36,17 +36,17 @@ def _ours(path: str) -> re.Match[str] | None:
     return None
 
 
-def read(request: HttpRequest, most: int) -> bytes:
+def read_body(request: HttpRequest, most: int) -> bytes:
     """Return the body, never more than its Content-Length says.
 
     Raises RequestDataTooBig before anything is read; BadRequest, which Django answers with 400; UnreadablePostError.
     """
-    if length(request) > most:
+    if content_length(request) > most:
         raise RequestDataTooBig
     return request.read(most)
 
 
-def length(request: HttpRequest) -> int:
+def content_length(request: HttpRequest) -> int:
     """Return the bytes by Content-Length, 0 where it is missing; raises BadRequest where it is no number."""
     said = request.META.get("CONTENT_LENGTH") or "0"
     if not str(said).isdecimal():

@@ -19,10 +19,10 @@ EVERY = 2.0  # seconds
 
 HANDLERS: Mapping[str, spool.Handler] = {
     "tokens": tokens.take_kept,  # first in meaning: a lost refresh token needs a person
-    "wish": portal_messages.take_kept,
-    "report": delivery_reports.take_kept,
-    "event": portal_events.take_kept,
-    "unsigned": portal_events.take_kept,
+    "wish": portal_messages.replay_message,
+    "report": delivery_reports.replay_report,
+    "event": portal_events.replay_event,
+    "unsigned": portal_events.replay_event,
     "receipts": receipts.take_kept,
     "verdicts": completer.take_kept,
     "claim": preparation.give_back,
@@ -39,7 +39,7 @@ _process = _Process()
 _starting = threading.Lock()
 
 
-def replay() -> int:
+def replay_spool() -> int:
     """Replay what waits now; answers how many records went."""
     return spool.replay_records(HANDLERS) if spool.waiting_records() else 0
 
@@ -59,7 +59,7 @@ def _forever() -> None:
             if not tried_again:
                 spool.retry_poisoned()
                 tried_again = True
-            taken = replay()
+            taken = replay_spool()
             if taken:
                 log.info("spool_replayed", records=taken)
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever happens

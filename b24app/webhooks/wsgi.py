@@ -14,7 +14,7 @@ PATHS = ("/h/", "/r/", "/e/")
 NEVER_REPEATED = ("/h/", "/r/")  # and taken without waiting for anybody outside, as an event may
 
 
-class Bare(WSGIHandler):
+class BareHandler(WSGIHandler):
     """Django's handler with an empty chain, whatever MIDDLEWARE says."""
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Django's signature
@@ -31,7 +31,7 @@ class Bare(WSGIHandler):
         return response
 
 
-class Doors(Bare):
+class WebhooksHandler(BareHandler):
     """The doors' addresses and no others."""
 
     def get_response(self, request: HttpRequest) -> HttpResponseBase:
@@ -39,7 +39,7 @@ class Doors(Bare):
         return super().get_response(request)
 
 
-class Always(Doors):
+class SingleViewHandler(WebhooksHandler):
     """One view at every address."""
 
     def __init__(self, view: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -50,9 +50,9 @@ class Always(Doors):
         return self._view, (), {}
 
 
-def beside(everything: Application) -> Application:
+def route_webhooks(everything: Application) -> Application:
     """The application that answers the doors' paths by themselves and leaves all others to `everything`."""
-    doors = Doors()
+    doors = WebhooksHandler()
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         answering = doors if environ["PATH_INFO"].startswith(PATHS) else everything

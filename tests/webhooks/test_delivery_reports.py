@@ -19,7 +19,7 @@ from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Status
 from b24app.messaging.reports import acceptance, applier, report_budget
 from b24app.webhooks import delivery_reports
-from b24app.webhooks.spool_replay import replay
+from b24app.webhooks.spool_replay import replay_spool
 from providers.aws import Aws
 from providers.kit import registry
 from providers.kit.errors import Forged
@@ -114,10 +114,10 @@ def test_a_report_of_a_service_that_does_not_load_waits_on_disk(
     settings.SPOOL_DIR = tmp_path
     Connection.objects.update(service="missing")
     assert report(message, MessageStatus="delivered") == 200
-    replay()
+    replay_spool()
     Connection.objects.update(service="twilio")
     spool.retry_poisoned()
-    assert replay() == 1
+    assert replay_spool() == 1
     assert DeliveryReport.objects.get().status == Status.DELIVERED
 
 
@@ -174,7 +174,7 @@ def test_a_replay_window_is_measured_from_the_coming_of_a_report_not_from_its_re
         "at": timezone.now().timestamp() - waited,
     }
     with nullcontext() if status else pytest.raises(Forged):
-        delivery_reports.take_kept(record)
+        delivery_reports.replay_report(record)
     assert DeliveryReport.objects.count() == status
 
 
@@ -247,7 +247,7 @@ def test_what_waited_on_disk_is_taken_whatever_waits(flooded: Connection, tmp_pa
     kept = {"connection": flooded.uuid.hex, "reference": "-", "method": "POST", "url": "", "query": "", "at": 0.0}
     headers = {"Content-Type": "application/json"}
     spool.put_record("report", {**kept, "headers": headers, "body": base64.b64encode(body).decode()})
-    assert replay() == 1
+    assert replay_spool() == 1
     assert DeliveryReport.objects.count() == report_budget.MOST_STRAYS + 1
 
 

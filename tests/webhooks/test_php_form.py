@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from b24app.webhooks.php_form import MAX_DEPTH, MAX_FIELDS, pairs, parse
+from b24app.webhooks.php_form import MAX_DEPTH, MAX_FIELDS, nest_pairs, read_pairs
 
 
 def test_brackets_nest() -> None:
@@ -17,7 +17,7 @@ def test_brackets_nest() -> None:
         ("document_id[0]", "crm"),
         ("document_id[1]", "DEAL_1"),
     ]
-    assert parse(fields) == {
+    assert nest_pairs(fields) == {
         "event": "ONAPPTEST",
         "auth": {"user_id": "7", "member_id": "m"},
         "bindings": [{"OWNER_ID": "42"}, {"OWNER_ID": "7"}],
@@ -48,7 +48,7 @@ def test_brackets_nest() -> None:
     ],
 )
 def test_odd_fields_are_harmless(fields: list[tuple[str, str]], nested: dict[str, Any]) -> None:
-    assert parse(fields) == nested
+    assert nest_pairs(fields) == nested
 
 
 def depth(value: Any) -> int:
@@ -56,22 +56,22 @@ def depth(value: Any) -> int:
 
 
 def test_brackets_nested_a_thousand_deep_are_cut() -> None:
-    assert depth(parse([("a" + "[b]" * 1000, "x")])) == MAX_DEPTH
+    assert depth(nest_pairs([("a" + "[b]" * 1000, "x")])) == MAX_DEPTH
 
 
 def test_a_thousand_and_one_fields_are_read() -> None:
-    assert len(parse([(f"f{number}", "x") for number in range(1001)])) == 1001
+    assert len(nest_pairs([(f"f{number}", "x") for number in range(1001)])) == 1001
 
 
 def test_fields_after_the_ten_thousandth_are_left_out() -> None:
-    nested = parse([(f"f{number}", "x") for number in range(10_001)])
+    nested = nest_pairs([(f"f{number}", "x") for number in range(10_001)])
     assert len(nested) == MAX_FIELDS == 10_000
     assert "f10000" not in nested
 
 
 def test_a_body_is_split_into_pairs() -> None:
     body = b"a%5Bb%5D=1+2&c=%D0%B6&d&=e&f=%FF%00&g=h=i&&j=%E2%82"
-    assert list(pairs(body)) == [
+    assert list(read_pairs(body)) == [
         ("a[b]", "1 2"),
         ("c", "ж"),
         ("d", ""),
@@ -84,4 +84,4 @@ def test_a_body_is_split_into_pairs() -> None:
 
 
 def test_a_body_of_a_million_fields_is_cut() -> None:
-    assert len(list(pairs(b"a&" * 1_000_000))) == MAX_FIELDS
+    assert len(list(read_pairs(b"a&" * 1_000_000))) == MAX_FIELDS

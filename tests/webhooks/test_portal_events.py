@@ -234,5 +234,5 @@ def test_an_event_waits_on_disk_while_the_database_is_away(
     assert [kept.suffix for kept in spool.waiting_records()] == [".event"]
     assert alpha.state.app.token.encode() not in spool.waiting_records()[0].read_bytes()
     back()
-    assert spool.replay_records({"event": portal_events.take_kept}) == 1
+    assert spool.replay_records({"event": portal_events.replay_event}) == 1
     assert not is_installed(portal)

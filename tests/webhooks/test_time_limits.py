@@ -16,7 +16,7 @@ from pytest_django import Settings
 from b24app.core import spool
 from b24app.core.redis import redis_client
 from b24app.messaging.models import Connection, Message, Sender, SenderState
-from b24app.webhooks.spool_replay import replay
+from b24app.webhooks.spool_replay import replay_spool
 from tests.messaging.conftest import a_portal
 from tests.webhooks.test_portal_messages import fields, post
 
@@ -80,7 +80,7 @@ def test_a_wish_whose_row_is_locked_is_kept_on_disk_and_stored_later() -> None:
     with locked(sender):
         assert post(sender, fields()) == 200
         assert (Message.objects.count(), len(spool.waiting_records())) == (0, 1)
-    assert replay() == 1
+    assert replay_spool() == 1
     assert (Message.objects.get().text, spool.waiting_records()) == ("Hello", [])
 
 
@@ -113,10 +113,10 @@ def test_a_record_that_stays_locked_holds_up_no_other() -> None:
         taken = 0
         for _ in range(2):
             limit(lock="300ms")
-            taken += replay()
+            taken += replay_spool()
         assert (taken, [one.message_id for one in Message.objects.all()]) == (1, ["free"])
         assert (len(spool.waiting_records()), spool.poisoned_records()) == (spool.LOCKED_AT_ONCE, [])
-    assert replay() == spool.LOCKED_AT_ONCE
+    assert replay_spool() == spool.LOCKED_AT_ONCE
     assert Message.objects.count() == 1 + spool.LOCKED_AT_ONCE
 
 

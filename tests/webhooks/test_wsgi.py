@@ -17,7 +17,7 @@ from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase
 from b24app.server.policy import LONGEST_BODY
 from b24app.webhooks import request_body
-from b24app.webhooks.wsgi import beside
+from b24app.webhooks.wsgi import route_webhooks
 from b24app.wsgi import LONGEST_UPLOAD, policy
 from tests.webhooks.test_portal_messages import FORM, fields, path, portal, sender
 
@@ -33,7 +33,7 @@ def everything(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 @pytest.fixture
 def web() -> Client:
-    return Client(beside(everything))
+    return Client(route_webhooks(everything))
 
 
 def test_a_call_becomes_a_message_and_no_header_of_a_page_is_answered(web: Client, sender: Sender) -> None:

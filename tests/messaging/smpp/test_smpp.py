@@ -604,7 +604,7 @@ def test_a_receipt_waits_on_the_disk_while_the_database_is_away(
     assert (smsc.answered(receipt), DeliveryReport.objects.count()) == (0, 0)
     [waits] = spool.waiting_records()
     assert (waits.suffix, waits.name.count("-")) == (".receipts", 2)  # in the share of its account
-    assert spool_replay.replay() == 1
+    assert spool_replay.replay_spool() == 1
     applier.settle()
     assert again(message).status == Status.DELIVERED
     spool._away_until = 0.0
