@@ -37,16 +37,16 @@ from b24app.portals.responses import (
     Owner,
     Pair,
     Reply,
-    complete,
-    entry,
+    as_mapping,
+    batch_entry,
     error_of,
     line_of,
-    mapping,
-    outline,
+    outline_of,
     owner_of,
     pair_of,
+    require_result,
     reset_at,
-    unreadable,
+    unreadable_answer,
 )
 from providers.kit.ssrf_guard import AddressRefused, Deadline, Guard, NotConnected, pool_classes
 
@@ -62,16 +62,16 @@ Command = tuple[str, Mapping[str, Any]]
 T = TypeVar("T")
 
 
-def call(host: str, access: str, method: str, params: Mapping[str, Any], record: Record) -> Reply:
+def call_method(host: str, access: str, method: str, params: Mapping[str, Any], record: Record) -> Reply:
     """Call one REST method of the portal at `host`; raises ErrorAnswer, NoAnswer, Moved."""
     wire = _Token(host, access)
     notes = {key: str(value)[:128] for key, value in params.items() if key.upper() in KEPT_PARAMS}
     talk = _Talk("bitrix24", "POST", host, f"/rest/{method}.json", notes, record, (access,))
-    answer = talk.hold(wire, lambda: complete(wire.call_method(method, dict(params))))
+    answer = talk.hold(wire, lambda: require_result(wire.call_method(method, dict(params))))
     return Reply(answer["result"], reset_at(answer.get("time")))
 
 
-def batch(host: str, access: str, commands: Sequence[Command], record: Record) -> list[Reply | ErrorAnswer | None]:
+def call_batch(host: str, access: str, commands: Sequence[Command], record: Record) -> list[Reply | ErrorAnswer | None]:
     """Call at most 50 methods in one request that does not halt; None stands for an entry the portal left out."""
     wire = _Token(host, access)
     methods = sorted({method for method, _ in commands})
@@ -79,10 +79,10 @@ def batch(host: str, access: str, commands: Sequence[Command], record: Record) -
     talk = _Talk("bitrix24", "POST", host, "/rest/batch.json", {"commands": len(commands), **notes}, record, (access,))
     # Keys that are no numbers: PHP would turn 0…n-1 into a list, and some of them into an object.
     keyed = {f"c{index}": (method, dict(params)) for index, (method, params) in enumerate(commands)}
-    answer = talk.hold(wire, lambda: complete(wire.call_batch(keyed)))
-    parts = mapping(answer.get("result"))
-    results, errors, times = (mapping(parts.get(name)) for name in ("result", "result_error", "result_time"))
-    return [entry(key, results, errors, times, access) for key in keyed]
+    answer = talk.hold(wire, lambda: require_result(wire.call_batch(keyed)))
+    parts = as_mapping(answer.get("result"))
+    results, errors, times = (as_mapping(parts.get(name)) for name in ("result", "result_error", "result_time"))
+    return [batch_entry(key, results, errors, times, access) for key in keyed]
 
 
 def app_info(host: str, access: str, record: Record) -> Owner:
@@ -92,14 +92,14 @@ def app_info(host: str, access: str, record: Record) -> Owner:
     return talk.hold(app, lambda: owner_of(app.wire.get_app_info(access)))
 
 
-def refresh(host: str, token: str, record: Record) -> Pair:
+def refresh_token(host: str, token: str, record: Record) -> Pair:
     """Exchange a refresh token for a new pair; the old one is spent. Raises ErrorAnswer, NoAnswer, Moved."""
     app = _App(host)
     talk = _Talk("oauth", "GET", host, SPENDING, {"grant_type": "refresh_token"}, record, (token,))
     return talk.hold(app, lambda: pair_of(app.wire.refresh_oauth_token(token)))
 
 
-def redeem(host: str, code: str, record: Record) -> Pair:
+def redeem_code(host: str, code: str, record: Record) -> Pair:
     """Exchange an authorization code (30 s, one time) for a pair; raises ErrorAnswer, NoAnswer, Moved."""
     app = _App(host)
     talk = _Talk("oauth", "GET", host, SPENDING, {"grant_type": "authorization_code"}, record, (code,))
@@ -264,7 +264,7 @@ class _Talk:
             status=wire.status,
             ms=round((time.monotonic() - started) * 1000),
             request=" ".join(f"{key}={value}" for key, value in self.notes.items()),
-            response="" if failure else outline(answer),
+            response="" if failure else outline_of(answer),
             error=line_of(failure),
         )
         self.record(exchange)
@@ -279,7 +279,7 @@ class _Talk:
         except BitrixBaseAPIError as error:
             failure = error_of(error.json_response, (*self.secrets, settings.B24_CLIENT_SECRET))
         except BitrixResponseError as error:
-            failure = unreadable(error.response.status_code, error.response.headers.get("Location", ""))
+            failure = unreadable_answer(error.response.status_code, error.response.headers.get("Location", ""))
         except BitrixRequestTimeout:
             failure = NoAnswer("no answer in time")
         except BitrixRequestError:

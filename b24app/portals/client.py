@@ -24,7 +24,7 @@ Ask = Callable[[str, str], T]  # host, access token
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class BatchCommand:
     """One method of a batch. No user text in `params`: a batch reads `$result[…]` in it (docs/bitrix24.md C.5)."""
 
     method: str
@@ -32,7 +32,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BatchAnswer:
     """What became of one command: its result, or why it was refused (`Postponed`: repeat it later)."""
 
     result: Any = None
@@ -47,7 +47,7 @@ class _OwnerRefused(Exception):
         self.answer = answer
 
 
-def call(
+def call_portal(
     portal: Portal, method: str, params: Mapping[str, Any] | None = None, *, token: PortalToken | None = None
 ) -> Any:
     """Call one method and return its `result`; raises Refused, NotNow, InDoubt, NoToken, PortalGone.
@@ -57,7 +57,7 @@ def call(
 
     def ask(host: str, access: str) -> Reply:
         try:
-            return bitrix.call(host, access, method, params or {}, exchange_records.keeper(portal))
+            return bitrix.call_method(host, access, method, params or {}, exchange_records.exchange_keeper(portal))
         except ErrorAnswer as answer:
             raise _judged(portal, answer, method) from None
 
@@ -67,7 +67,7 @@ def call(
     return reply.result
 
 
-def batch(portal: Portal, commands: Sequence[Command]) -> list[Answer]:
+def batch_portal(portal: Portal, commands: Sequence[BatchCommand]) -> list[BatchAnswer]:
     """Call at most 50 methods in one request that does not halt; answers keep the order.
 
     Raises what `call` raises where it concerns all of them, InDoubt also when the portal left one out. Commands refused
@@ -75,7 +75,7 @@ def batch(portal: Portal, commands: Sequence[Command]) -> list[Answer]:
     """
     if len(commands) > MAX_COMMANDS:
         raise ValueError(f"A batch holds {MAX_COMMANDS} commands at most")
-    answers: dict[int, Answer] = {}
+    answers: dict[int, BatchAnswer] = {}
     if commands:
         ours = all(command.method.startswith(OURS) for command in commands)
         try:
@@ -83,19 +83,21 @@ def batch(portal: Portal, commands: Sequence[Command]) -> list[Answer]:
         except (NoToken, Refused) as error:
             if not answers:
                 raise
-            rest = Answer(error=Refused(error.code, error.words))
+            rest = BatchAnswer(error=Refused(error.code, error.words))
             return [answers.get(index, rest) for index in range(len(commands))]
         if not any(isinstance(answer.error, Postponed) for answer in answers.values()):
             error_policy.worked(portal)
     return [answers[index] for index in range(len(commands))]
 
 
-def _round(portal: Portal, host: str, access: str, commands: Sequence[Command], answers: dict[int, Answer]) -> None:
+def _round(
+    portal: Portal, host: str, access: str, commands: Sequence[BatchCommand], answers: dict[int, BatchAnswer]
+) -> None:
     """Send what has no answer yet; raises the refusal when some of it lacks only the rights."""
     waiting = [index for index in range(len(commands)) if index not in answers]
     asked = [(commands[index].method, commands[index].params) for index in waiting]
     try:
-        entries = bitrix.batch(host, access, asked, exchange_records.keeper(portal))
+        entries = bitrix.call_batch(host, access, asked, exchange_records.exchange_keeper(portal))
     except ErrorAnswer as answer:
         raise _judged(portal, answer, "batch") from None
     if None in entries:
@@ -106,14 +108,14 @@ def _round(portal: Portal, host: str, access: str, commands: Sequence[Command], 
         method = commands[index].method
         if isinstance(entry, Reply):
             operating_limit.learn(portal, method, entry.reset_at)
-            answers[index] = Answer(entry.result)
+            answers[index] = BatchAnswer(entry.result)
         elif entry is not None:
             key = (entry.code, method)
             verdict = known[key] if key in known else known.setdefault(key, _judged(portal, entry, method))
             if isinstance(verdict, _OwnerRefused):
                 denied = verdict
             else:
-                answers[index] = Answer(error=_as_refusal(verdict, entry))
+                answers[index] = BatchAnswer(error=_as_refusal(verdict, entry))
     if denied:
         raise denied
 
@@ -205,7 +207,7 @@ def _following(portal: Portal, held: PortalToken, ask: Ask[T]) -> T:
 def _move(portal: Portal, held: PortalToken, host: str) -> None:
     """Take over a portal's new address if the OAuth server names the very host of the redirect; else raise InDoubt."""
     try:
-        owner = bitrix.app_info(portal.oauth_host, held.access, exchange_records.keeper(portal))
+        owner = bitrix.app_info(portal.oauth_host, held.access, exchange_records.exchange_keeper(portal))
     except ErrorAnswer as answer:
         # The OAuth server calls a token it does not know an invalid client (docs/bitrix24.md B.2).
         if answer.code in STALE or answer.code == "INVALID_CLIENT":

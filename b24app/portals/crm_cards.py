@@ -10,7 +10,7 @@ from typing import Any
 from b24app.portals import bitrix, error_policy, exchange_records
 from b24app.portals.errors import InDoubt, Refused
 from b24app.portals.models import Portal
-from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, Reply, mapping
+from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, Reply, as_mapping
 from providers.kit.phones import BadNumber, read_e164
 
 LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4  # owner types (docs/bitrix24.md E.2)
@@ -62,7 +62,7 @@ def look(portal: Portal, access: str, placement: str, options: Mapping[str, Any]
     if type_id == DEAL:
         commands.append(("crm.deal.contact.items.get", {"id": number}))
     answers = _ask(portal, access, commands)
-    fields = mapping(_needed(answers[0]))
+    fields = as_mapping(_needed(answers[0]))
     if _number(fields.get("ID")) != number:
         raise Refused("NO_ENTITY")
     phones = _phones(portal, fields, "")
@@ -75,7 +75,7 @@ def look(portal: Portal, access: str, placement: str, options: Mapping[str, Any]
 
 def _of_people(portal: Portal, access: str, fields: Mapping[str, Any], linked: Sequence[Any]) -> list[Phone]:
     """The numbers of an entity's contacts and company; those this visitor may not read stay out."""
-    listed = [_number(mapping(row).get("CONTACT_ID")) for answer in linked for row in _rows(_result(answer))]
+    listed = [_number(as_mapping(row).get("CONTACT_ID")) for answer in linked for row in _rows(_result(answer))]
     contacts = [one for one in dict.fromkeys([*listed, _number(fields.get("CONTACT_ID"))]) if one][:MOST_CONTACTS]
     people = [(CONTACT, one) for one in contacts]
     if company := _number(fields.get("COMPANY_ID")):
@@ -83,7 +83,7 @@ def _of_people(portal: Portal, access: str, fields: Mapping[str, Any], linked: S
     if not people:
         return []
     answers = _ask(portal, access, [(_METHODS[type_id], {"ID": one}) for type_id, one in people])
-    found = [(type_id, mapping(_result(answer))) for (type_id, _), answer in zip(people, answers, strict=True)]
+    found = [(type_id, as_mapping(_result(answer))) for (type_id, _), answer in zip(people, answers, strict=True)]
     return [phone for type_id, their in found for phone in _phones(portal, their, _title(type_id, their))]
 
 
@@ -91,7 +91,7 @@ def _ask(portal: Portal, access: str, commands: Sequence[Command]) -> list[Reply
     """One batch. CRM methods refuse without a code, which is an entry that cannot be read."""
     error_policy.check_open(portal)
     try:
-        return bitrix.batch(portal.rest_host, access, commands, exchange_records.keeper(portal))
+        return bitrix.call_batch(portal.rest_host, access, commands, exchange_records.exchange_keeper(portal))
     except ErrorAnswer as answer:
         raise error_policy.react(portal, answer) from None
     except (NoAnswer, Moved):
@@ -112,7 +112,7 @@ def _result(answer: Reply | ErrorAnswer | None) -> Any:
 
 def _phones(portal: Portal, fields: Mapping[str, Any], owner: str) -> list[Phone]:
     found = []
-    for row in map(mapping, _rows(fields.get("PHONE"))):
+    for row in map(as_mapping, _rows(fields.get("PHONE"))):
         kind = str(row.get("VALUE_TYPE") or "")[:20]
         try:
             e164 = read_e164(str(row.get("VALUE") or "")[:60], portal.country)

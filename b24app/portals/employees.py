@@ -11,7 +11,7 @@ from b24app.core import sanitize
 from b24app.portals import client, scopes
 from b24app.portals.errors import InDoubt, Refused
 from b24app.portals.models import Employee, Portal
-from b24app.portals.responses import mapping
+from b24app.portals.responses import as_mapping
 
 METHOD, SCOPES = "user.get", ("user_brief", "user_basic", "user")  # any of them is enough
 GOOD_FOR = timedelta(days=30)  # a name, and that there is none
@@ -64,10 +64,10 @@ def _may_ask(portal: Portal) -> bool:
 def _ask(portal: Portal, ids: Sequence[int]) -> dict[int, str]:
     """What the portal calls these; ADMIN_MODE shows an administrator's token guests from outside the company, too."""
     with scopes.optional(portal):
-        answer = client.call(portal, METHOD, {"FILTER": {"ID": list(ids)}, "ADMIN_MODE": True})
+        answer = client.call_portal(portal, METHOD, {"FILTER": {"ID": list(ids)}, "ADMIN_MODE": True})
     if not isinstance(answer, list):
         raise InDoubt("UNREADABLE")
-    people = [mapping(one) for one in answer]
+    people = [as_mapping(one) for one in answer]
     return {int(one["ID"]): _name(one) for one in people if str(one.get("ID", "")).isdecimal()}
 
 

@@ -12,7 +12,7 @@ from b24app.portals.models import Portal
 log = structlog.get_logger(__name__)
 
 
-def keep(portal: Portal | None, exchange: Exchange) -> None:
+def keep_exchange(portal: Portal | None, exchange: Exchange) -> None:
     """Write one exchange down for a portal, or for none that is known yet."""
     exchange.portal_id = portal.pk if portal else None
     try:
@@ -21,9 +21,9 @@ def keep(portal: Portal | None, exchange: Exchange) -> None:
         log.warning("exchange_not_kept", portal=exchange.portal_id, kind=type(error).__name__)
 
 
-def keeper(portal: Portal | None) -> Callable[[Exchange], None]:
+def exchange_keeper(portal: Portal | None) -> Callable[[Exchange], None]:
     """Return the recorder that writes a portal's exchanges down at once."""
-    return lambda exchange: keep(portal, exchange)
+    return lambda exchange: keep_exchange(portal, exchange)
 
 
 def keep_event(portal: Portal | None, event: str, note: str) -> None:
@@ -32,7 +32,7 @@ def keep_event(portal: Portal | None, event: str, note: str) -> None:
     exchange = Exchange(
         at=timezone.now(), peer="bitrix24", method="EVENT", host=host, path=_plain(event), status=200, error=note
     )
-    keep(portal, exchange)
+    keep_exchange(portal, exchange)
 
 
 def _plain(event: str) -> str:

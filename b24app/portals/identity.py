@@ -121,7 +121,7 @@ def confirm(claim: Claim) -> tuple[Owner, str]:
         )
     caller_limits.remember_confirmed(claim.access, owner.member_id)
     for exchange in said:  # only now: under a portal that is merely claimed, strangers would fill the record
-        exchange_records.keep(portal, exchange)
+        exchange_records.keep_exchange(portal, exchange)
     return owner, host
 
 
@@ -216,7 +216,7 @@ def _hosts(server_endpoint: str, portal: Portal | None) -> list[str]:
 def _is_admin(portal: Portal, user_id: int, access: str) -> bool:
     """The portal's own answer to an administrator-only call; what we knew before, where it cannot answer now."""
     try:
-        bitrix.call(portal.rest_host, access, ADMIN_ONLY, {}, exchange_records.keeper(portal))
+        bitrix.call_method(portal.rest_host, access, ADMIN_ONLY, {}, exchange_records.exchange_keeper(portal))
     except (NoAnswer, Moved):
         failure: PortalError = InDoubt("PORTAL_SILENT", _("Your Bitrix24 does not answer. Please try again."))
     except ErrorAnswer as answer:

@@ -17,7 +17,7 @@ from b24app.portals import client, error_policy, exchange_records, identity
 from b24app.portals.errors import Busy, NoToken, PortalError, PortalGone, Refused
 from b24app.portals.identity import Claim, Launch
 from b24app.portals.models import Portal, PortalToken, Suspension
-from b24app.portals.responses import mapping
+from b24app.portals.responses import as_mapping
 
 log = structlog.get_logger(__name__)
 
@@ -102,8 +102,8 @@ def bind_events(portal: Portal) -> list[str]:
     Answers the names of those that were refused (tried again by the next call); raises what `rest.batch` raises.
     """
     handler = signed_urls.events_url(portal.uuid.hex, portal.generation)
-    commands = [client.Command("event.bind", {"EVENT": event, "HANDLER": handler}) for event in EVENTS]
-    answers = dict(zip(EVENTS, client.batch(portal, commands), strict=True))
+    commands = [client.BatchCommand("event.bind", {"EVENT": event, "HANDLER": handler}) for event in EVENTS]
+    answers = dict(zip(EVENTS, client.batch_portal(portal, commands), strict=True))
     refused = [event for event, answer in answers.items() if not _is_bound(answer.error)]
     if not refused:
         error_policy.change(portal, events_bound_at=timezone.now())
@@ -135,7 +135,7 @@ def portal_of(payload: Fields) -> Portal | None:
     Raises NotOurs and InDoubt.
     """
     for part in ("auth", "data"):
-        claim = _claim(mapping(payload.get(part)))
+        claim = _claim(as_mapping(payload.get(part)))
         if not identity.MEMBER_ID.fullmatch(claim.member_id):
             continue
         known = Portal.objects.filter(member_id=claim.member_id).first()
@@ -156,11 +156,11 @@ class Event:
 
     @property
     def auth(self) -> Fields:
-        return mapping(self.payload.get("auth"))
+        return as_mapping(self.payload.get("auth"))
 
     @property
     def data(self) -> Fields:
-        return mapping(self.payload.get("data"))
+        return as_mapping(self.payload.get("data"))
 
     @property
     def brings_our_token(self) -> bool:
@@ -289,7 +289,7 @@ def _came_back_since(portal: Portal, ts: str) -> bool:
     if latest is None or not ts.isdecimal() or int(ts[:12]) + CLOCKS_DIFFER >= latest.timestamp():
         return False
     try:
-        client.call(portal, "app.info")
+        client.call_portal(portal, "app.info")
     except (PortalGone, NoToken):
         return False
     except PortalError:

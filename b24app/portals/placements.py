@@ -28,7 +28,9 @@ def bind_tabs(portal: Portal) -> list[str]:
     refused: list[str] = []
     if scopes.grants(portal, "placement", "crm"):
         with scopes.optional(portal):
-            answers = client.batch(portal, [client.Command("placement.bind", _wording(place)) for place in TABS])
+            answers = client.batch_portal(
+                portal, [client.BatchCommand("placement.bind", _wording(place)) for place in TABS]
+            )
         refused = [place for place, answer in zip(TABS, answers, strict=True) if not _is_settled(answer)]
     if refused:
         log.warning("tabs_refused", portal=portal.pk, places=refused)
@@ -46,7 +48,7 @@ def _wording(place: str) -> dict[str, object]:
     }
 
 
-def _is_settled(answer: client.Answer) -> bool:
+def _is_settled(answer: client.BatchAnswer) -> bool:
     if answer.error is None:
         return answer.result is not False
     # "already binded" is Bitrix24's own spelling, as with events.

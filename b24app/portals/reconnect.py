@@ -39,7 +39,7 @@ def reconnected(code: str, state: str) -> Portal:
     """
     portal = _spend(state)
     try:
-        pair = bitrix.redeem(portal.oauth_host, code, exchange_records.keeper(portal))
+        pair = bitrix.redeem_code(portal.oauth_host, code, exchange_records.exchange_keeper(portal))
     except ErrorAnswer as answer:
         raise NotOurs(answer.code, _("Bitrix24 did not confirm the connection. Please try again.")) from None
     except (NoAnswer, Moved):

@@ -10,7 +10,7 @@ from babel.core import get_global
 
 from b24app.portals import client, error_policy
 from b24app.portals.models import Portal
-from b24app.portals.responses import mapping
+from b24app.portals.responses import as_mapping
 
 # Bitrix24's language codes (docs/bitrix24.md G.7) that point to one country; "la" and "ar" are spoken in many.
 COUNTRIES: Mapping[str, str] = {
@@ -23,7 +23,7 @@ def learn(portal: Portal) -> None:
     """Fill in what is not known yet; raises what `rest.call` raises."""
     if portal.country and portal.time_zone != "UTC":
         return
-    zone = str(mapping(client.call(portal, "profile")).get("TIME_ZONE") or "")
+    zone = str(as_mapping(client.call_portal(portal, "profile")).get("TIME_ZONE") or "")
     changes: dict[str, object] = {}
     if portal.time_zone == "UTC" and zone in available_timezones():
         changes["time_zone"] = zone

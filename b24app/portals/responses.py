@@ -77,19 +77,19 @@ class Owner:
     version: str
 
 
-def mapping(value: Any) -> dict[str, Any]:
+def as_mapping(value: Any) -> dict[str, Any]:
     """PHP writes an empty array as [] where an object is meant."""
     return value if isinstance(value, dict) else {}
 
 
-def complete(answer: Any) -> dict[str, Any]:
+def require_result(answer: Any) -> dict[str, Any]:
     """The answer, if it holds a result; raises KeyError otherwise."""
     if "result" not in answer:
         raise KeyError("result")
     return dict(answer)
 
 
-def entry(
+def batch_entry(
     key: str, results: dict[str, Any], errors: dict[str, Any], times: dict[str, Any], access: str
 ) -> Reply | ErrorAnswer | None:
     """One command's part of a batch answer; None where there is none, or none that can be read."""
@@ -99,29 +99,29 @@ def entry(
 
 
 def _in_batch(error: Any, access: str) -> ErrorAnswer | None:
-    failure = error_of(mapping(error), (access,))
+    failure = error_of(as_mapping(error), (access,))
     return failure if isinstance(failure, ErrorAnswer) else None
 
 
 def reset_at(block: Any) -> datetime | None:
     """When a method's operating time begins to be free again, from its `time` block (docs/bitrix24.md C.4)."""
-    moment = mapping(block).get("operating_reset_at")
+    moment = as_mapping(block).get("operating_reset_at")
     return datetime.fromtimestamp(moment, UTC) if isinstance(moment, int | float) and 0 < moment < 1e11 else None
 
 
 def error_of(answer: Mapping[str, Any], secrets: Sequence[str]) -> ErrorAnswer | NoAnswer:
     """`{"error", "error_description"}`, or the newer API's error object."""
-    newer = mapping(answer.get("error"))
+    newer = as_mapping(answer.get("error"))
     code = newer.get("code") or (not newer and answer.get("error"))
     words = newer.get("message") or answer.get("error_description") or ""
     if not code:
         return NoAnswer("the answer is an error without a code")
     return ErrorAnswer(
-        clean(str(code).upper(), [secret.upper() for secret in secrets])[:60], clean(str(words), secrets)
+        clean_words(str(code).upper(), [secret.upper() for secret in secrets])[:60], clean_words(str(words), secrets)
     )
 
 
-def clean(words: str, secrets: Sequence[str]) -> str:
+def clean_words(words: str, secrets: Sequence[str]) -> str:
     """Words without addresses, numbers, these secrets and what looks like one."""
     for secret in filter(None, secrets):
         words = words.replace(secret, "…")
@@ -129,7 +129,7 @@ def clean(words: str, secrets: Sequence[str]) -> str:
     return _SECRET_LIKE.sub(lambda found: found[0] if _CODE.fullmatch(found[0]) else "…", words)[:MAX_WORDS]
 
 
-def unreadable(status: int, location: str) -> NoAnswer | Moved:
+def unreadable_answer(status: int, location: str) -> NoAnswer | Moved:
     """What an answer without JSON means: a redirect, or nothing that can be read."""
     if not 300 <= status < 400:
         return NoAnswer(f"HTTP {status} without JSON")
@@ -146,12 +146,12 @@ def https_host(url: str) -> str:
     return parts.netloc.lower() if plain else ""
 
 
-def outline(answer: Any) -> str:
+def outline_of(answer: Any) -> str:
     """What an exchange keeps of a good answer: its shape, never its values."""
-    parts = mapping(mapping(answer).get("result"))
+    parts = as_mapping(as_mapping(answer).get("result"))
     if "result_error" not in parts:
         return "ok"
-    codes = [str(mapping(error).get("error"))[:60] for error in mapping(parts["result_error"]).values()]
+    codes = [str(as_mapping(error).get("error"))[:60] for error in as_mapping(parts["result_error"]).values()]
     wrong = " ".join(f"{code}={codes.count(code)}" for code in sorted(set(codes)))
     return f"ok={len(parts.get('result') or ())} {wrong}".strip()
 

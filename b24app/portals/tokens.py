@@ -214,7 +214,7 @@ def _renew(portal: Portal, token: PortalToken) -> PortalToken:
     """What the holder of the lease does. The exchange is written down last: the new pair comes first."""
     said: list[Exchange] = []
     try:
-        return _write_back(portal, token, bitrix.refresh(portal.oauth_host, token.refresh, said.append))
+        return _write_back(portal, token, bitrix.refresh_token(portal.oauth_host, token.refresh, said.append))
     except ErrorAnswer as answer:
         if answer.code in {"INVALID_GRANT", "INVALID_REQUEST"}:
             kill(token, answer.code.lower())
@@ -226,7 +226,7 @@ def _renew(portal: Portal, token: PortalToken) -> PortalToken:
         raise InDoubt("OAUTH_SILENT", getattr(silence, "words", "redirected")) from None
     finally:
         for exchange in said:
-            exchange_records.keep(portal, exchange)
+            exchange_records.keep_exchange(portal, exchange)
 
 
 def _write_back(portal: Portal, token: PortalToken, pair: Pair) -> PortalToken:

@@ -32,7 +32,7 @@ def test_an_expired_token_reaches_us_as_an_error(alpha: There, said: list[Exchan
     token = alpha.issue_token(ALICE)
     alpha.expire_tokens()
     with pytest.raises(ErrorAnswer) as caught:
-        bitrix.call(rest_host(alpha), token.access, "app.info", {}, said.append)
+        bitrix.call_method(rest_host(alpha), token.access, "app.info", {}, said.append)
     assert caught.value.code == "EXPIRED_TOKEN"
     assert alpha.tokens[token.access].refresh == token.refresh
     assert len(alpha.tokens) == 1
@@ -43,7 +43,7 @@ def test_a_redirect_reaches_us_as_an_error(alpha: There, said: list[Exchange]) -
     token, before = alpha.issue_token(ALICE), rest_host(alpha)
     alpha.rename("127.0.0.9")
     with pytest.raises(Moved) as caught:
-        bitrix.call(before, token.access, "app.info", {}, said.append)
+        bitrix.call_method(before, token.access, "app.info", {}, said.append)
     assert caught.value.host == rest_host(alpha)
     assert asked(alpha, "app.info") == []
 
@@ -51,7 +51,7 @@ def test_a_redirect_reaches_us_as_an_error(alpha: There, said: list[Exchange]) -
 def test_a_busy_portal_is_tried_once(alpha: There, said: list[Exchange]) -> None:
     alpha.switches.unavailable = True
     with pytest.raises(ErrorAnswer) as caught:
-        bitrix.call(rest_host(alpha), alpha.issue_token(ALICE).access, "app.info", {}, said.append)
+        bitrix.call_method(rest_host(alpha), alpha.issue_token(ALICE).access, "app.info", {}, said.append)
     assert caught.value.code == "QUERY_LIMIT_EXCEEDED"
     assert asked(alpha, "app.info") == ["QUERY_LIMIT_EXCEEDED"]
     assert len(said) == 1
@@ -65,13 +65,15 @@ def test_the_environment_names_no_proxy_and_no_authorities(
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, "/nowhere.pem")
     token = alpha.issue_token(ALICE)
-    assert bitrix.call(rest_host(alpha), token.access, "messageservice.sender.list", {}, said.append).result == []
+    assert (
+        bitrix.call_method(rest_host(alpha), token.access, "messageservice.sender.list", {}, said.append).result == []
+    )
 
 
 def test_an_authority_that_is_not_ours_is_not_trusted(alpha: There, said: list[Exchange], settings: Settings) -> None:
     settings.EXTRA_CA_FILE = ""
     with pytest.raises(NoAnswer) as caught:
-        bitrix.call(rest_host(alpha), alpha.issue_token(ALICE).access, "app.info", {}, said.append)
+        bitrix.call_method(rest_host(alpha), alpha.issue_token(ALICE).access, "app.info", {}, said.append)
     assert caught.value.words == "the certificate is not valid"
     assert not caught.value.reached
     assert asked(alpha, "app.info") == []
@@ -88,7 +90,7 @@ def test_a_wrong_client_is_an_error_in_spite_of_its_status_200(
 ) -> None:
     settings.B24_CLIENT_ID = "somebody.else"
     with pytest.raises(ErrorAnswer) as caught:
-        bitrix.refresh(box.world.oauth_host, alpha.issue_token(ALICE).refresh, said.append)
+        bitrix.refresh_token(box.world.oauth_host, alpha.issue_token(ALICE).refresh, said.append)
     assert caught.value.code == "WRONG_CLIENT"
     assert said[0].status == 200
 
@@ -137,7 +139,7 @@ def test_no_secret_is_in_an_error_or_a_log_or_an_exchange(
     else:
         setattr(alpha.switches, switch, True)
     with pytest.raises((ErrorAnswer, NoAnswer, Moved)) as caught:
-        bitrix.call(host, token.access, "messageservice.sender.add", params, said.append)
+        bitrix.call_method(host, token.access, "messageservice.sender.add", params, said.append)
     kept = " ".join(repr(exchange.__dict__) for exchange in said)
     for place in (everything_in(caught.value), kept, " ".join(lines)):
         for secret in (token.access, token.refresh, settings.B24_CLIENT_SECRET, HANDLER):
@@ -153,7 +155,7 @@ def test_behind_a_request_a_silent_portal_is_waited_for_a_little_and_then_not_as
     with limit_waiting(each=0.5, total=0.9):
         for _ in range(5):
             with pytest.raises(NoAnswer):
-                bitrix.call(host, token.access, "app.info", {}, said.append)
+                bitrix.call_method(host, token.access, "app.info", {}, said.append)
     assert time.monotonic() - started < 3
     alpha.switches.slow = 0.0
     assert len([one for one in said if one.ms > 100]) <= 2
@@ -164,7 +166,7 @@ def test_a_refresh_is_waited_for_whoever_waits_for_us(box: Sandbox, alpha: There
     """Its token can be used once: an answer that nobody reads would cost the portal its connection."""
     token = alpha.issue_token(ALICE)
     with limit_waiting(each=0.0, total=0.0):
-        pair = bitrix.refresh(box.world.oauth_host, token.refresh, said.append)
+        pair = bitrix.refresh_token(box.world.oauth_host, token.refresh, said.append)
     assert pair.refresh != token.refresh
 
 
@@ -181,7 +183,7 @@ def test_no_secret_is_in_what_comes_of_a_refresh(
     else:
         host = "127.0.0.1:9"
     with pytest.raises((ErrorAnswer, NoAnswer)) as caught:
-        bitrix.refresh(host, secrets[1], said.append)
+        bitrix.refresh_token(host, secrets[1], said.append)
     kept = " ".join(repr(exchange.__dict__) for exchange in said)
     for place in (everything_in(caught.value), kept, " ".join(lines)):
         for secret in (*secrets, settings.B24_CLIENT_SECRET):
@@ -193,6 +195,6 @@ def test_words_that_quote_a_secret_are_struck(alpha: There, said: list[Exchange]
     words = f"No: {token.access} at https://h.example/x?auth=1 for +12025550142"
     alpha.switches.set("method_errors", [{"method": "app.info", "error": "ERROR_CORE", "description": words}])
     with pytest.raises(ErrorAnswer) as caught:
-        bitrix.call(rest_host(alpha), token.access, "app.info", {}, said.append)
+        bitrix.call_method(rest_host(alpha), token.access, "app.info", {}, said.append)
     assert caught.value.words == "No: … at … for …"
     assert said[0].error == "ERROR_CORE: No: … at … for …"

@@ -4,11 +4,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, error_of, https_host, mapping, reset_at, unreadable
+from b24app.portals.responses import (
+    ErrorAnswer,
+    Moved,
+    NoAnswer,
+    as_mapping,
+    error_of,
+    https_host,
+    reset_at,
+    unreadable_answer,
+)
 
 
 def test_an_empty_php_array_is_an_empty_object() -> None:
-    assert mapping([]) == {}
+    assert as_mapping([]) == {}
 
 
 def test_the_newer_error_object_is_read_too() -> None:
@@ -36,14 +45,14 @@ def test_an_error_without_a_code_is_no_answer(answer: dict[str, object]) -> None
     ],
 )
 def test_only_a_plain_https_redirect_names_a_host(location: str, host: str) -> None:
-    moved = unreadable(302, location)
+    moved = unreadable_answer(302, location)
     assert isinstance(moved, Moved)
     assert moved.host == https_host(location) == host
 
 
 @pytest.mark.parametrize("status", [200, 403, 500, 502])
 def test_an_answer_without_json_is_no_answer(status: int) -> None:
-    assert isinstance(unreadable(status, ""), NoAnswer)
+    assert isinstance(unreadable_answer(status, ""), NoAnswer)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.notices import detection, texts
 from b24app.messaging.notices.detection import Say
 from b24app.portals import scopes
-from b24app.portals.client import call
+from b24app.portals.client import call_portal
 from b24app.portals.errors import NotNow, PortalError, Refused
 from b24app.portals.models import Portal
 
@@ -101,7 +101,7 @@ def _say(portal: Portal, notice: Notice, say: Say, people: Sequence[int], words:
             continue
         try:
             with scopes.optional(portal):
-                call(portal, METHOD, {"USER_ID": user_id, "MESSAGE": words, "TAG": notice.tag})
+                call_portal(portal, METHOD, {"USER_ID": user_id, "MESSAGE": words, "TAG": notice.tag})
         except Refused as no:  # of this person: the others may well be told
             log.info("notice_refused", portal=portal.pk, user=user_id, code=no.code)
             continue

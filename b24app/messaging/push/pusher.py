@@ -19,7 +19,7 @@ from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.messaging.push import batching
 from b24app.messaging.push.batching import BATCH
-from b24app.portals.client import Answer, Command, batch
+from b24app.portals.client import BatchAnswer, BatchCommand, batch_portal
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, Postponed, Refused
 from b24app.portals.models import Portal
 
@@ -91,7 +91,7 @@ def _drain(portal: Portal) -> datetime | None:
         if queued:
             Message.objects.filter(pk__in=queued).update(pushed=Status.QUEUED)
         try:
-            answers = batch(portal, [_command(message) for message in messages])
+            answers = batch_portal(portal, [_command(message) for message in messages])
         except PortalError as error:
             return _put_off(portal, messages, error)
         _acknowledge(messages, answers)
@@ -130,8 +130,8 @@ def _arrived() -> Q:
     return arrived | Q(resend_of__resends__status=Status.DELIVERED)
 
 
-def _command(message: Message) -> Command:
-    return Command(
+def _command(message: Message) -> BatchCommand:
+    return BatchCommand(
         METHOD, {"CODE": message.sender.code, "MESSAGE_ID": message.message_id or "", "STATUS": message.status}
     )
 
@@ -161,7 +161,7 @@ def _confirm_at(message: Message, now: datetime) -> datetime | None:
     return message.received_at + CONFIRM_AT if early else None
 
 
-def _acknowledge(messages: Sequence[Message], answers: Sequence[Answer]) -> None:
+def _acknowledge(messages: Sequence[Message], answers: Sequence[BatchAnswer]) -> None:
     now = timezone.now()
     pairs = list(zip(messages, answers, strict=True))
     told = [message for message, answer in pairs if answer.error is None]

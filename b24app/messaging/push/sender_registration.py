@@ -18,7 +18,7 @@ from b24app.core import signed_urls
 from b24app.messaging.intake.admission import UNDER_WAY
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.notices import detection
-from b24app.portals.client import call
+from b24app.portals.client import call_portal
 from b24app.portals.errors import Refused
 from b24app.portals.models import Portal
 
@@ -103,7 +103,7 @@ def reconcile(portal: Portal) -> int:
     Raises as `register` does.
     """
     _leave_earlier_installations(portal)
-    there = {str(code) for code in call(portal, LIST) or []}
+    there = {str(code) for code in call_portal(portal, LIST) or []}
     added = 0
     for sender in portal.senders.exclude(state=SenderState.DRAFT).order_by("id"):
         sender.portal = portal
@@ -155,12 +155,12 @@ def _digest(wording: Mapping[str, Any]) -> str:
 
 
 def _add(sender: Sender) -> None:
-    call(sender.portal, ADD, {"CODE": sender.code, "TYPE": "SMS", **_wording(sender)})
+    call_portal(sender.portal, ADD, {"CODE": sender.code, "TYPE": "SMS", **_wording(sender)})
 
 
 def _update(sender: Sender) -> Sender:
     try:
-        call(sender.portal, UPDATE, {"CODE": sender.code, **_wording(sender)})
+        call_portal(sender.portal, UPDATE, {"CODE": sender.code, **_wording(sender)})
     except Refused as no:
         if no.code.upper() not in (ABSENT, NO_SUCH_METHOD):
             return _refused(sender, no)
@@ -180,7 +180,7 @@ def _replace(sender: Sender) -> Sender:
 
 def _delete(portal: Portal, code: str) -> None:
     try:
-        call(portal, DELETE, {"CODE": code})
+        call_portal(portal, DELETE, {"CODE": code})
     except Refused as no:
         if no.code.upper() != ABSENT:
             raise

@@ -81,4 +81,4 @@ def _note(portal: Portal, message: Message) -> None:
     }
     if scopes.grants(portal, "crm"):
         with scopes.optional(portal):
-            client.call(portal, ADD, {"fields": fields})
+            client.call_portal(portal, ADD, {"fields": fields})
