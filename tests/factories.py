@@ -11,7 +11,7 @@ from django.utils import timezone
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.page_tickets import mint
+from b24app.portals.page_tickets import mint_ticket
 
 ALICE, BOB, CHARLIE = 1, 7, 1
 """User ids; Charlie is the administrator of another portal."""
@@ -82,6 +82,6 @@ def message(sender: Sender, **fields: Any) -> Message:
 
 def visitor(portal: Portal, user_id: int = ALICE, *, is_admin: bool = True, language: str = "en") -> Client:
     """A page of the portal with a good ticket, asking for screens as htmx does."""
-    ticket = mint(portal, user_id, is_admin, language)
+    ticket = mint_ticket(portal, user_id, is_admin, language)
     headers = {"Authorization": f"Bearer {ticket}", "HX-Request": "true", "HX-Target": "content"}
     return Client(headers=headers)

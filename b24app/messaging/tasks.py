@@ -117,7 +117,7 @@ def names(portal_id: int, user_ids: list[int]) -> None:
     """A portal is asked what its employees are called; while it does not say, they keep their numbers."""
     with slow.place(("portal", portal_id)) as free, suppress(PortalError):
         if free:
-            employees.learn(Portal.objects.get(pk=portal_id), user_ids)
+            employees.fetch_employees(Portal.objects.get(pk=portal_id), user_ids)
 
 
 @shared_task(name="b24app.messaging.tasks.erase")

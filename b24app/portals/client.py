@@ -62,8 +62,8 @@ def call_portal(
             raise _judged(portal, answer, method) from None
 
     reply = _with_tokens(portal, token, ask, ours=method.startswith(OURS))
-    operating_limit.learn(portal, method, reply.reset_at)
-    error_policy.worked(portal)
+    operating_limit.learn_operating_time(portal, method, reply.reset_at)
+    error_policy.note_success(portal)
     return reply.result
 
 
@@ -86,7 +86,7 @@ def batch_portal(portal: Portal, commands: Sequence[BatchCommand]) -> list[Batch
             rest = BatchAnswer(error=Refused(error.code, error.words))
             return [answers.get(index, rest) for index in range(len(commands))]
         if not any(isinstance(answer.error, Postponed) for answer in answers.values()):
-            error_policy.worked(portal)
+            error_policy.note_success(portal)
     return [answers[index] for index in range(len(commands))]
 
 
@@ -107,7 +107,7 @@ def _round(
     for index, entry in zip(waiting, entries, strict=True):
         method = commands[index].method
         if isinstance(entry, Reply):
-            operating_limit.learn(portal, method, entry.reset_at)
+            operating_limit.learn_operating_time(portal, method, entry.reset_at)
             answers[index] = BatchAnswer(entry.result)
         elif entry is not None:
             key = (entry.code, method)
@@ -130,7 +130,7 @@ def _judged(portal: Portal, answer: ErrorAnswer, method: str) -> Exception:
         return answer
     if answer.code in OWNER_LOST or (answer.code == "ACCESS_DENIED" and not error_policy.plan_has_lapsed(answer)):
         return _OwnerRefused(answer)
-    return error_policy.react(portal, answer, operating_limit.free_at(portal, method))
+    return error_policy.apply_error(portal, answer, operating_limit.free_at(portal, method))
 
 
 def _with_tokens(portal: Portal, token: PortalToken | None, ask: Ask[T], *, ours: bool) -> T:
@@ -139,13 +139,13 @@ def _with_tokens(portal: Portal, token: PortalToken | None, ask: Ask[T], *, ours
     tried: set[int] = set()
     refusal: ErrorAnswer | None = None
     while len(tried) < (1 if token else MAX_TOKENS):
-        held = token or tokens.choose(portal, tried)
+        held = token or tokens.choose_token(portal, tried)
         if held is None:
             break
         tried.add(held.pk)
         try:
             return _renewing(portal, held, ask)
-        except tokens.Dead:
+        except tokens.DeadToken:
             continue
         except _OwnerRefused as refused:
             refusal = refused.answer
@@ -155,36 +155,36 @@ def _with_tokens(portal: Portal, token: PortalToken | None, ask: Ask[T], *, ours
 
 def _mark(held: PortalToken, refusal: ErrorAnswer, *, ours: bool) -> None:
     if refusal.code in OWNER_LOST:
-        tokens.demote(held)
-        tokens.kill(held, refusal.code.lower())
+        tokens.demote_token(held)
+        tokens.mark_dead(held, refusal.code.lower())
     elif ours and held.is_admin:
         # "Application context required" has the same code and says nothing of the user (docs/bitrix24.md D).
-        tokens.demote(held, by_rights="application context" not in refusal.words.lower())
+        tokens.demote_token(held, by_rights="application context" not in refusal.words.lower())
 
 
 def _nobody_left(portal: Portal, token: PortalToken | None, refusal: ErrorAnswer | None, *, ours: bool) -> PortalError:
-    gone = tokens.gone(portal)
+    gone = tokens.gone_error(portal)
     if gone:
         return gone
     if refusal and refusal.code == "ACCESS_DENIED" and not ours:
         return Refused(refusal.code, refusal.words)
     if token is None:
-        tokens.missing(portal)
+        tokens.note_missing_token(portal)
     return NoToken(refusal.code, refusal.words) if refusal else NoToken("NO_TOKEN")
 
 
 def _renewing(portal: Portal, held: PortalToken, ask: Ask[T]) -> T:
     """Ask; where the token turns out stale, renew it and ask once more. Raises tokens.Dead when that does not help."""
-    held = tokens.fresh(portal, held)
+    held = tokens.fresh_token(portal, held)
     try:
         return _following(portal, held, ask)
     except ErrorAnswer:
-        held = tokens.renew(portal, held)
+        held = tokens.renew_token(portal, held)
     try:
         return _following(portal, held, ask)
     except ErrorAnswer as answer:
-        tokens.kill(held, answer.code.lower())
-        raise tokens.Dead from None
+        tokens.mark_dead(held, answer.code.lower())
+        raise tokens.DeadToken from None
 
 
 def _following(portal: Portal, held: PortalToken, ask: Ask[T]) -> T:
@@ -218,4 +218,4 @@ def _move(portal: Portal, held: PortalToken, host: str) -> None:
     confirmed = identity.is_of(portal, owner) and https_host(owner.client_endpoint) == host
     if not (confirmed and identity.can_be_served(owner.client_endpoint)):
         raise InDoubt("REDIRECTED")
-    error_policy.change(portal, client_endpoint=owner.client_endpoint, domain=owner.domain)
+    error_policy.update_portal(portal, client_endpoint=owner.client_endpoint, domain=owner.domain)

@@ -48,7 +48,7 @@ class Entity:
     phones: tuple[Phone, ...]
 
 
-def look(portal: Portal, access: str, placement: str, options: Mapping[str, Any]) -> Entity:
+def find_card(portal: Portal, access: str, placement: str, options: Mapping[str, Any]) -> Entity:
     """What the tab was opened on, by the token of whoever opened it; two calls at most.
 
     A deal brings the numbers of its contacts and its company, a lead those of its own and of them. Raises Refused where
@@ -93,7 +93,7 @@ def _ask(portal: Portal, access: str, commands: Sequence[Command]) -> list[Reply
     try:
         return bitrix.call_batch(portal.rest_host, access, commands, exchange_records.exchange_keeper(portal))
     except ErrorAnswer as answer:
-        raise error_policy.react(portal, answer) from None
+        raise error_policy.apply_error(portal, answer) from None
     except (NoAnswer, Moved):
         raise InDoubt("PORTAL_SILENT") from None
 

@@ -22,31 +22,31 @@ LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownEmployees:
     """Names by user id, without those who have none, and some of the ids that are to be asked for."""
 
     names: Mapping[int, str]
     due: Sequence[int]
 
 
-def known(portal: Portal, ids: Iterable[int]) -> Known:
+def known_employees(portal: Portal, ids: Iterable[int]) -> KnownEmployees:
     """What is remembered of these employees, in one query. Nothing is due where the portal lets us ask for nothing."""
     wanted = sorted(set(ids))
     if not wanted:
-        return Known({}, ())
+        return KnownEmployees({}, ())
     rows = Employee.objects.filter(portal=portal, user_id__in=wanted).values_list("user_id", "name", "asked_at")
     found = {user_id: (name, asked_at) for user_id, name, asked_at in rows}
     old = timezone.now() - GOOD_FOR
     due = [one for one in wanted if one not in found or found[one][1] <= old] if _may_ask(portal) else []
-    return Known({user_id: name for user_id, (name, _at) in found.items() if name}, due[:MOST])
+    return KnownEmployees({user_id: name for user_id, (name, _at) in found.items() if name}, due[:MOST])
 
 
-def learn(portal: Portal, ids: Iterable[int]) -> None:
+def fetch_employees(portal: Portal, ids: Iterable[int]) -> None:
     """Ask the portal for those of these that are due, and remember what it said, and of whom it said nothing.
 
     A refusal bothers nobody; raises what else `rest.call` raises, and then what was learnt before is kept.
     """
-    due = known(portal, ids).due
+    due = known_employees(portal, ids).due
     for first in range(0, len(due), AT_ONCE):
         some = due[first : first + AT_ONCE]
         try:
@@ -58,12 +58,12 @@ def learn(portal: Portal, ids: Iterable[int]) -> None:
 
 
 def _may_ask(portal: Portal) -> bool:
-    return any(scopes.grants(portal, scope) for scope in SCOPES)
+    return any(scopes.has_scopes(portal, scope) for scope in SCOPES)
 
 
 def _ask(portal: Portal, ids: Sequence[int]) -> dict[int, str]:
     """What the portal calls these; ADMIN_MODE shows an administrator's token guests from outside the company, too."""
-    with scopes.optional(portal):
+    with scopes.tolerate_missing_scope(portal):
         answer = client.call_portal(portal, METHOD, {"FILTER": {"ID": list(ids)}, "ADMIN_MODE": True})
     if not isinstance(answer, list):
         raise InDoubt("UNREADABLE")

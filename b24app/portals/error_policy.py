@@ -35,7 +35,7 @@ def plan_has_lapsed(answer: ErrorAnswer) -> bool:
     return answer.code == "ACCESS_DENIED" and "commercial plan" in answer.words.lower()
 
 
-def react(portal: Portal, answer: ErrorAnswer, free_at: datetime | None = None) -> PortalError:
+def apply_error(portal: Portal, answer: ErrorAnswer, free_at: datetime | None = None) -> PortalError:
     """Change the portal's row as the answer demands and return the error for the caller.
 
     `free_at` is when the method's operating time begins to be free again, where a good answer has told.
@@ -68,13 +68,13 @@ def check_open(portal: Portal) -> None:
     raise NotNow(portal.suspension.upper(), portal.trouble, portal.suspended_until)
 
 
-def worked(portal: Portal) -> None:
+def note_success(portal: Portal) -> None:
     """A call brought a good answer: whatever had suspended the portal is over."""
     if portal.suspension:
-        change(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
+        update_portal(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
 
 
-def change(portal: Portal, **values: object) -> None:
+def update_portal(portal: Portal, **values: object) -> None:
     """Write these columns alone, and show them on the instance in hand."""
     Portal.objects.filter(pk=portal.pk).update(**values)
     for name, value in values.items():
@@ -83,7 +83,7 @@ def change(portal: Portal, **values: object) -> None:
 
 def _suspend(portal: Portal, kind: Suspension, answer: ErrorAnswer, until: datetime) -> PortalError:
     words = answer.words or answer.code
-    change(portal, suspension=kind, suspended_until=until, trouble=words[:MAX_WORDS])
+    update_portal(portal, suspension=kind, suspended_until=until, trouble=words[:MAX_WORDS])
     log.warning("portal_suspended", portal=portal.pk, suspension=kind.value, code=answer.code)
     if kind in {Suspension.GONE, Suspension.DELETED}:
         return PortalGone(answer.code, answer.words)
@@ -91,7 +91,7 @@ def _suspend(portal: Portal, kind: Suspension, answer: ErrorAnswer, until: datet
 
 
 def _wait(portal: Portal, answer: ErrorAnswer, until: datetime) -> NotNow:
-    change(portal, rest_after=until)
+    update_portal(portal, rest_after=until)
     return NotNow(answer.code, answer.words, until)
 
 
@@ -121,7 +121,7 @@ def _deleted(portal: Portal, answer: ErrorAnswer, now: datetime) -> PortalError:
 
 def _scope(portal: Portal, answer: ErrorAnswer, _now: datetime) -> PortalError:
     # The installed version lacks a permission: an administrator has to update the application.
-    change(portal, trouble=f"{answer.code}: {answer.words}"[:MAX_WORDS])
+    update_portal(portal, trouble=f"{answer.code}: {answer.words}"[:MAX_WORDS])
     return Refused(answer.code, answer.words)
 
 

@@ -74,10 +74,10 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
     )
     if not claim.access:
         raise NotOurs("NO_TOKEN", _("Please open the application from the menu of your Bitrix24."))
-    owner, host = confirm(claim)
+    owner, host = confirm_claim(claim)
     if not _same_host(query.get("DOMAIN", ""), owner):
         raise _foreign(None, "domain")
-    portal = remember(owner, host, language=query.get("LANG", ""))
+    portal = remember_identity(owner, host, language=query.get("LANG", ""))
     is_admin = take_tokens(portal, owner, claim)
     if is_admin:
         secure = query["PROTOCOL"] != "0" if "PROTOCOL" in query else portal.secure
@@ -96,7 +96,7 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
     )
 
 
-def confirm(claim: Claim) -> tuple[Owner, str]:
+def confirm_claim(claim: Claim) -> tuple[Owner, str]:
     """Ask the OAuth server whose token this is; return what it says and its host.
 
     Raises NotOurs where it is not a token of our application at the claimed portal, InDoubt where nobody answers, and
@@ -141,7 +141,7 @@ def is_its_token(portal: Portal, application_token: str) -> bool:
     return caller_limits.knows_token_of(portal, application_token)
 
 
-def remember(owner: Owner, host: str, *, language: str = "") -> Portal:
+def remember_identity(owner: Owner, host: str, *, language: str = "") -> Portal:
     """The row of a portal the OAuth server confirmed, made or brought up to date by what that server says of it.
 
     `host` (which confirmed it) and `language` count at the first time only: they are the caller's choice.
@@ -161,7 +161,7 @@ def remember(owner: Owner, host: str, *, language: str = "") -> Portal:
 def _change(portal: Portal, facts: Mapping[str, Any]) -> None:
     changed = {name: value for name, value in facts.items() if getattr(portal, name) != value}
     if changed:
-        error_policy.change(portal, **changed)
+        error_policy.update_portal(portal, **changed)
 
 
 def take_tokens(portal: Portal, owner: Owner, claim: Claim, *, is_system: bool = False) -> bool:
@@ -172,7 +172,7 @@ def take_tokens(portal: Portal, owner: Owner, claim: Claim, *, is_system: bool =
     if not keep_if_admin(portal, _pair(owner, claim), is_system=is_system):
         return False
     if claim.application_token and not is_its_token(portal, claim.application_token):
-        error_policy.change(portal, application_token=claim.application_token)
+        error_policy.update_portal(portal, application_token=claim.application_token)
     return True
 
 
@@ -182,7 +182,7 @@ def keep_if_admin(portal: Portal, pair: Pair, *, is_system: bool = False) -> boo
         tokens.demote_user(portal, pair.user_id)
         return False
     if pair.refresh:
-        tokens.store(portal, pair, is_system=is_system)
+        tokens.store_token(portal, pair, is_system=is_system)
     return True
 
 
@@ -222,7 +222,7 @@ def _is_admin(portal: Portal, user_id: int, access: str) -> bool:
     except ErrorAnswer as answer:
         if answer.code in {"ACCESS_DENIED", "USER_ACCESS_ERROR"} and not error_policy.plan_has_lapsed(answer):
             return False
-        failure = error_policy.react(portal, answer)
+        failure = error_policy.apply_error(portal, answer)
     else:
         return True
     known = PortalToken.objects.filter(portal=portal, user_id=user_id).first()

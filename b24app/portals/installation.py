@@ -29,7 +29,7 @@ CLOCKS_DIFFER = 2.0  # seconds between the portal's clock and ours that do not c
 Fields = Mapping[str, Any]
 
 
-class Change(StrEnum):
+class InstallationChange(StrEnum):
     """What an opening or an event changed about a portal."""
 
     NOTHING = "nothing"
@@ -41,10 +41,10 @@ class Change(StrEnum):
     @property
     def wants_reconcile(self) -> bool:
         """Should the portal's senders be made equal to ours now?"""
-        return self in {Change.INSTALLED, Change.UPDATED, Change.RESUMED}
+        return self in {InstallationChange.INSTALLED, InstallationChange.UPDATED, InstallationChange.RESUMED}
 
 
-def opened(launch: Launch, *, at_installer: bool = False) -> Change:
+def record_opening(launch: Launch, *, at_installer: bool = False) -> InstallationChange:
     """Somebody opened our page: lift what that proves to be over, and notice a reinstallation or an update.
 
     The portal shows the installer's address after an installation and after each update (docs/bitrix24.md A.2, A.6), so
@@ -54,22 +54,22 @@ def opened(launch: Launch, *, at_installer: bool = False) -> Change:
     portal = launch.portal
     at_installer = at_installer and launch.is_admin
     changes: dict[str, object] = {}
-    change = Change.NOTHING
+    change = InstallationChange.NOTHING
     if portal.suspension and (launch.is_admin or portal.suspension in OVER_ONCE_CONFIRMED):
         changes |= {"suspension": Suspension.NONE, "suspended_until": None, "trouble": ""}
         changes |= {"rest_after": None} if launch.is_admin else {}
-        change = Change.RESUMED
+        change = InstallationChange.RESUMED
     if launch.version != portal.version or (at_installer and portal.installed_at is not None):
         changes |= {"version": launch.version[:20], "events_bound_at": None, "tabs_bound_at": None}
         changes["trouble"] = ""
-        change = Change.UPDATED if portal.installed_at else Change.INSTALLED
+        change = InstallationChange.UPDATED if portal.installed_at else InstallationChange.INSTALLED
     if at_installer:
         changes |= {"installed_at": None, "events_bound_at": None, "tabs_bound_at": None}
     if portal.uninstalled_at is not None and launch.is_admin:
         changes |= _new_beginning(portal)
-        change = Change.INSTALLED
+        change = InstallationChange.INSTALLED
     if changes:
-        error_policy.change(portal, **changes)
+        error_policy.update_portal(portal, **changes)
     return change
 
 
@@ -87,7 +87,7 @@ def _new_beginning(portal: Portal) -> dict[str, object]:
     }
 
 
-def finished(portal: Portal) -> bool:
+def record_finish(portal: Portal) -> bool:
     """installFinish is about to be called; True for the first to say so, who is to call it (exactly once)."""
     now = timezone.now()
     first = Portal.objects.filter(pk=portal.pk, installed_at=None).update(installed_at=now) == 1
@@ -106,16 +106,16 @@ def bind_events(portal: Portal) -> list[str]:
     answers = dict(zip(EVENTS, client.batch_portal(portal, commands), strict=True))
     refused = [event for event, answer in answers.items() if not _is_bound(answer.error)]
     if not refused:
-        error_policy.change(portal, events_bound_at=timezone.now())
+        error_policy.update_portal(portal, events_bound_at=timezone.now())
     return refused
 
 
-def uninstall(portal: Portal, *, clean: bool) -> None:
+def uninstall_portal(portal: Portal, *, clean: bool) -> None:
     """Forget how to speak to the portal, at once; with `clean` its data are marked for erasure."""
     now = timezone.now()
     with transaction.atomic():
         PortalToken.objects.filter(portal=portal).delete()
-        error_policy.change(
+        error_policy.update_portal(
             portal,
             uninstalled_at=now,
             installed_at=None,
@@ -142,12 +142,12 @@ def portal_of(payload: Fields) -> Portal | None:
         if known is not None:
             return known
         if claim.access:
-            return identity.remember(*identity.confirm(claim))
+            return identity.remember_identity(*identity.confirm_claim(claim))
     return None
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class PortalEvent:
     """An event that names this portal; `signed`: it came to the address that we bound."""
 
     portal: Portal
@@ -172,14 +172,14 @@ class Event:
         return self.signed and identity.is_its_token(self.portal, _text(self.auth, "application_token"))
 
 
-def handle_event(portal: Portal, event: str, payload: Fields, *, signed: bool = True) -> Change:
+def handle_event(portal: Portal, event: str, payload: Fields, *, signed: bool = True) -> InstallationChange:
     """Act on an event of this portal, if it is truly the portal's; what cannot be verified has no effect.
 
     Kept in the record is what came to the signed address or had an effect: strangers must not fill it. Safe to run
     twice. Never raises PortalError but for Busy: then nothing was looked at, and it has to be tried again.
     """
     name = event.upper()
-    change, note = _outcome(name, Event(portal, payload, signed))
+    change, note = _outcome(name, PortalEvent(portal, payload, signed))
     if signed or not note:
         exchange_records.keep_event(portal, name, note)
     if note:
@@ -189,69 +189,69 @@ def handle_event(portal: Portal, event: str, payload: Fields, *, signed: bool = 
 
 # -- the events --------------------------------------------------------------------------------------------------------
 
-Outcome = tuple[Change, str]  # what changed, and why nothing did
-UNVERIFIED: Outcome = (Change.NOTHING, "not verified")
+Outcome = tuple[InstallationChange, str]  # what changed, and why nothing did
+UNVERIFIED: Outcome = (InstallationChange.NOTHING, "not verified")
 
 
-def _outcome(name: str, event: Event) -> Outcome:
+def _outcome(name: str, event: PortalEvent) -> Outcome:
     action = _ACTIONS.get(name)
     if action is None:
-        return Change.NOTHING, "not one of ours"
+        return InstallationChange.NOTHING, "not one of ours"
     if _text(event.auth, "member_id") != event.portal.member_id:
-        return Change.NOTHING, "another portal's"
+        return InstallationChange.NOTHING, "another portal's"
     try:
         return action(event)
     except Busy:
         raise
     except PortalError as error:
-        return Change.NOTHING, str(error)
+        return InstallationChange.NOTHING, str(error)
 
 
-def _installed(event: Event) -> Outcome:
+def _installed(event: PortalEvent) -> Outcome:
     if not _vouched(event):
         return UNVERIFIED
     if event.portal.uninstalled_at is not None:
-        error_policy.change(event.portal, **_new_beginning(event.portal))
-    return Change.INSTALLED, ""
+        error_policy.update_portal(event.portal, **_new_beginning(event.portal))
+    return InstallationChange.INSTALLED, ""
 
 
-def _updated(event: Event) -> Outcome:
+def _updated(event: PortalEvent) -> Outcome:
     if not _vouched(event):
         return UNVERIFIED
     version = _text(event.data, "VERSION")[:20]
     changes = {"installed_at": None, "events_bound_at": None, "tabs_bound_at": None}
-    error_policy.change(event.portal, version=version or event.portal.version, **changes)
-    return Change.UPDATED, ""
+    error_policy.update_portal(event.portal, version=version or event.portal.version, **changes)
+    return InstallationChange.UPDATED, ""
 
 
-def _paid(event: Event) -> Outcome:
+def _paid(event: PortalEvent) -> Outcome:
     if not _vouched(event):
         return UNVERIFIED
     portal = event.portal
-    error_policy.change(portal, licence=_text(event.data, "STATUS")[:10] or portal.licence)
+    error_policy.update_portal(portal, licence=_text(event.data, "STATUS")[:10] or portal.licence)
     stopped_for_it = portal.suspension in {Suspension.PAYMENT, Suspension.PLAN}
     if _text(event.data, "PAYMENT_EXPIRED") == "Y" or not stopped_for_it:
-        return Change.NOTHING, ""
-    error_policy.change(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
-    return Change.RESUMED, ""
+        return InstallationChange.NOTHING, ""
+    error_policy.update_portal(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
+    return InstallationChange.RESUMED, ""
 
 
-def _user_ready(event: Event) -> Outcome:
+def _user_ready(event: PortalEvent) -> Outcome:
     """`data` are the system user's tokens, `auth` those of the employee who installed (docs/bitrix24.md F.7)."""
     kept = _take(event.portal, event.data, is_system=True)
-    return (Change.INSTALLED, "") if _vouched(event) or kept else UNVERIFIED
+    return (InstallationChange.INSTALLED, "") if _vouched(event) or kept else UNVERIFIED
 
 
-def _uninstalled(event: Event) -> Outcome:
+def _uninstalled(event: PortalEvent) -> Outcome:
     if not event.brings_our_token:
         return UNVERIFIED
     if _came_back_since(event.portal, _text(event.payload, "ts")):
-        return Change.NOTHING, "older than the installation"
-    uninstall(event.portal, clean=_text(event.data, "CLEAN") in {"1", "Y"})
-    return Change.UNINSTALLED, ""
+        return InstallationChange.NOTHING, "older than the installation"
+    uninstall_portal(event.portal, clean=_text(event.data, "CLEAN") in {"1", "Y"})
+    return InstallationChange.UNINSTALLED, ""
 
 
-_ACTIONS: Mapping[str, Callable[[Event], Outcome]] = {
+_ACTIONS: Mapping[str, Callable[[PortalEvent], Outcome]] = {
     "ONAPPINSTALL": _installed,
     "ONAPPUPDATE": _updated,
     "ONAPPPAYMENT": _paid,
@@ -260,7 +260,7 @@ _ACTIONS: Mapping[str, Callable[[Event], Outcome]] = {
 }
 
 
-def _vouched(event: Event) -> bool:
+def _vouched(event: PortalEvent) -> bool:
     """Does the application_token or an administrator's token prove who sent this? Renewable tokens are kept."""
     if event.brings_our_token and not _text(event.auth, "refresh_token"):
         return True
@@ -273,7 +273,7 @@ def _take(portal: Portal, fields: Fields, *, is_system: bool = False) -> bool:
     if not claim.access or claim.member_id != portal.member_id:
         return False
     try:
-        owner, _ = identity.confirm(claim)
+        owner, _ = identity.confirm_claim(claim)
         return identity.take_tokens(portal, owner, claim, is_system=is_system)
     except Busy:
         raise

@@ -15,7 +15,7 @@ _heard: OrderedDict[tuple[int, str], datetime] = OrderedDict()
 _lock = threading.Lock()
 
 
-def learn(portal: Portal, method: str, free_at: datetime | None) -> None:
+def learn_operating_time(portal: Portal, method: str, free_at: datetime | None) -> None:
     """Remember `operating_reset_at` of a good answer."""
     if free_at is None:
         return

@@ -26,8 +26,8 @@ def bind_tabs(portal: Portal) -> list[str]:
     portal itself removes them when the application goes.
     """
     refused: list[str] = []
-    if scopes.grants(portal, "placement", "crm"):
-        with scopes.optional(portal):
+    if scopes.has_scopes(portal, "placement", "crm"):
+        with scopes.tolerate_missing_scope(portal):
             answers = client.batch_portal(
                 portal, [client.BatchCommand("placement.bind", _wording(place)) for place in TABS]
             )
@@ -35,7 +35,7 @@ def bind_tabs(portal: Portal) -> list[str]:
     if refused:
         log.warning("tabs_refused", portal=portal.pk, places=refused)
     else:
-        error_policy.change(portal, tabs_bound_at=timezone.now())
+        error_policy.update_portal(portal, tabs_bound_at=timezone.now())
     return refused
 
 

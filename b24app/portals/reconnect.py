@@ -21,7 +21,7 @@ CALLBACK = "/oauth/"
 def authorize_url(portal: Portal) -> str:
     """Where an administrator goes to reconnect; the signed `state` in it works once, for ten minutes."""
     if not portal.reconnect_nonce:  # pages show the link again and again: an earlier one stays good until one is used
-        error_policy.change(portal, reconnect_nonce=secrets.token_hex(16))
+        error_policy.update_portal(portal, reconnect_nonce=secrets.token_hex(16))
     query = {
         "client_id": settings.B24_CLIENT_ID,
         "response_type": "code",
@@ -31,7 +31,7 @@ def authorize_url(portal: Portal) -> str:
     return f"{portal.origin}/oauth/authorize/?{urlencode(query)}"
 
 
-def reconnected(code: str, state: str) -> Portal:
+def complete_reconnect(code: str, state: str) -> Portal:
     """Finish a reconnection with what the callback brought, and keep the administrator's tokens.
 
     Raises NotOurs (an old or foreign state, a foreign portal, not an administrator), InDoubt and what the portal's
@@ -47,7 +47,9 @@ def reconnected(code: str, state: str) -> Portal:
     if pair.member_id != portal.member_id:
         raise NotOurs("FOREIGN", _("This is another Bitrix24 than the one that asked."))
     if portal.suspension:
-        error_policy.change(portal, suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=None)
+        error_policy.update_portal(
+            portal, suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=None
+        )
     if not identity.keep_if_admin(portal, pair):
         raise NotOurs("NOT_ADMIN", _("Only an administrator of the portal can connect it."))
     return portal

@@ -19,7 +19,7 @@ COUNTRIES: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def learn(portal: Portal) -> None:
+def learn_region(portal: Portal) -> None:
     """Fill in what is not known yet; raises what `rest.call` raises."""
     if portal.country and portal.time_zone != "UTC":
         return
@@ -31,4 +31,4 @@ def learn(portal: Portal) -> None:
     if not portal.country and len(country) == 2:
         changes["country"] = country
     if changes:
-        error_policy.change(portal, **changes)
+        error_policy.update_portal(portal, **changes)

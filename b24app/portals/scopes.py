@@ -9,18 +9,18 @@ from b24app.portals.models import Portal
 LACKING = frozenset({"INSUFFICIENT_SCOPE", "INVALID_SCOPE"})
 
 
-def grants(portal: Portal, *names: str) -> bool:
+def has_scopes(portal: Portal, *names: str) -> bool:
     """Does the installed version have these permissions, as far as we know? Unknown counts as yes."""
     known = {name.strip() for name in portal.scope.split(",")} - {""}
     return not known or known.issuperset(names)
 
 
 @contextmanager
-def optional(portal: Portal) -> Iterator[None]:
+def tolerate_missing_scope(portal: Portal) -> Iterator[None]:
     """What is done in here is no loss without its permission: the portal's row does not tell of the refusal."""
     before = portal.trouble
     try:
         yield
     finally:
         if portal.trouble != before and portal.trouble.partition(":")[0] in LACKING:
-            error_policy.change(portal, trouble=before)
+            error_policy.update_portal(portal, trouble=before)

@@ -33,37 +33,37 @@ KEEP_ALIVE_AFTER = timedelta(days=120)  # a refresh token lives 180 days
 SPOOL_KIND = "tokens"
 
 
-class Dead(Exception):
+class DeadToken(Exception):
     """This token will not work again; its row says why."""
 
 
-def living(portal: Portal) -> QuerySet[PortalToken]:
+def living_tokens(portal: Portal) -> QuerySet[PortalToken]:
     """Tokens with which one may try: not dead, and either renewable or not yet expired."""
     return PortalToken.objects.filter(portal=portal, dead_reason="").filter(
         ~Q(refresh="") | Q(expires_at__gt=timezone.now())
     )
 
 
-def choose(portal: Portal, tried: Collection[int] = ()) -> PortalToken | None:
+def choose_token(portal: Portal, tried: Collection[int] = ()) -> PortalToken | None:
     """The next token to try: administrators', freshest first, the system user's, then anybody's; None after the last.
 
     Notes on the portal's row since when it has no administrator's.
     """
-    tokens = living(portal).exclude(pk__in=tried)
+    tokens = living_tokens(portal).exclude(pk__in=tried)
     best = tokens.filter(is_admin=True).order_by("is_system", "-expires_at").first()
     if best is None and not tried:
-        missing(portal)
+        note_missing_token(portal)
     return best or tokens.order_by("-expires_at").first()
 
 
-def missing(portal: Portal) -> None:
+def note_missing_token(portal: Portal) -> None:
     """Note since when the portal has no administrator's token that works."""
     if portal.no_token_since is None:
-        error_policy.change(portal, no_token_since=timezone.now())
+        error_policy.update_portal(portal, no_token_since=timezone.now())
         log.warning("portal_without_token", portal=portal.pk)
 
 
-def store(portal: Portal, pair: Pair, *, is_system: bool = False) -> PortalToken:
+def store_token(portal: Portal, pair: Pair, *, is_system: bool = False) -> PortalToken:
     """Keep an administrator's (or the system user's) verified pair in that user's own row, and touch no other's."""
     values = {
         "access": pair.access,
@@ -83,7 +83,7 @@ def store(portal: Portal, pair: Pair, *, is_system: bool = False) -> PortalToken
             [PortalToken(portal=portal, user_id=pair.user_id, **values)], ignore_conflicts=True
         )
     if portal.no_token_since is not None:
-        error_policy.change(portal, no_token_since=None)
+        error_policy.update_portal(portal, no_token_since=None)
     return rows.get()
 
 
@@ -92,7 +92,7 @@ def keep_author(portal: Portal, user_id: int, access: str, expires: datetime) ->
 
     Call it with what a handler call brought; it never replaces a token that can be renewed.
     """
-    if living(portal).filter(is_admin=True).exists():
+    if living_tokens(portal).filter(is_admin=True).exists():
         return
     values = {"access": access, "expires_at": expires, "refresh": "", "dead_reason": "", "lease_until": None}
     replaceable = PortalToken.objects.filter(portal=portal, user_id=user_id).filter(Q(refresh="") | ~Q(dead_reason=""))
@@ -100,14 +100,14 @@ def keep_author(portal: Portal, user_id: int, access: str, expires: datetime) ->
         PortalToken.objects.bulk_create([PortalToken(portal=portal, user_id=user_id, **values)], ignore_conflicts=True)
 
 
-def kill(token: PortalToken, reason: str) -> None:
+def mark_dead(token: PortalToken, reason: str) -> None:
     """Never try this pair again; a newer pair of the same user is left alone."""
     alike = PortalToken.objects.filter(pk=token.pk, generation=token.generation)
     if alike.update(dead_reason=reason[:60], lease_until=None):
         log.warning("token_dead", portal=token.portal_id, user=token.user_id, reason=reason)
 
 
-def demote(token: PortalToken, *, by_rights: bool = True) -> None:
+def demote_token(token: PortalToken, *, by_rights: bool = True) -> None:
     """Try this token after administrators' from now on; `by_rights`: the portal says that its user is none (any more).
 
     Then the user's earlier page tickets are an employee's.
@@ -129,12 +129,12 @@ def was_demoted_since(portal: Portal, user_id: int, moment: datetime) -> bool:
     return PortalToken.objects.filter(portal=portal, user_id=user_id, demoted_at__gt=moment).exists()
 
 
-def fresh(portal: Portal, token: PortalToken) -> PortalToken:
+def fresh_token(portal: Portal, token: PortalToken) -> PortalToken:
     """The token, renewed first where our own clock says that it has expired; see `renew` for what is raised."""
-    return token if token.expires_at > timezone.now() + NEARLY else renew(portal, token)
+    return token if token.expires_at > timezone.now() + NEARLY else renew_token(portal, token)
 
 
-def renew(portal: Portal, token: PortalToken) -> PortalToken:
+def renew_token(portal: Portal, token: PortalToken) -> PortalToken:
     """Exchange the pair for a new one, or wait for whoever is doing so, and return the row as it is then.
 
     Raises Dead, InDoubt (the OAuth server did not answer), NotNow, PortalGone, Refused.
@@ -144,12 +144,12 @@ def renew(portal: Portal, token: PortalToken) -> PortalToken:
         try:
             token.refresh_from_db()
         except PortalToken.DoesNotExist:
-            raise Dead from None  # uninstalled meanwhile
+            raise DeadToken from None  # uninstalled meanwhile
         if token.generation != known and not token.dead_reason:
             return token
         if token.dead_reason or not token.refresh:
-            kill(token, token.dead_reason or "expired")
-            raise Dead
+            mark_dead(token, token.dead_reason or "expired")
+            raise DeadToken
         if _lease(token):
             return _renew(portal, token)
         if time.monotonic() > until:
@@ -157,7 +157,7 @@ def renew(portal: Portal, token: PortalToken) -> PortalToken:
         time.sleep(LOOK_SECONDS)
 
 
-def take_kept(record: Mapping[str, Any]) -> None:
+def replay_tokens(record: Mapping[str, Any]) -> None:
     """Replay of the spool's kind "tokens": write back a pair that was renewed while the database was away."""
     PortalToken.objects.filter(pk=record["pk"], generation=record["generation"]).update(
         access=record["access"],
@@ -192,8 +192,8 @@ def keep_alive(set_aside: SetAside[PortalToken], *, without: Collection[int] = (
 
 
 def _keep_one_alive(token: PortalToken) -> bool:
-    with suppress(PortalError, Dead):
-        renew(token.portal, token)
+    with suppress(PortalError, DeadToken):
+        renew_token(token.portal, token)
         return True
     return False
 
@@ -217,10 +217,10 @@ def _renew(portal: Portal, token: PortalToken) -> PortalToken:
         return _write_back(portal, token, bitrix.refresh_token(portal.oauth_host, token.refresh, said.append))
     except ErrorAnswer as answer:
         if answer.code in {"INVALID_GRANT", "INVALID_REQUEST"}:
-            kill(token, answer.code.lower())
-            raise Dead from None
+            mark_dead(token, answer.code.lower())
+            raise DeadToken from None
         _release(token)
-        raise error_policy.react(portal, answer) from None
+        raise error_policy.apply_error(portal, answer) from None
     except (NoAnswer, Moved) as silence:
         _release(token)
         raise InDoubt("OAUTH_SILENT", getattr(silence, "words", "redirected")) from None
@@ -240,7 +240,7 @@ def _write_back(portal: Portal, token: PortalToken, pair: Pair) -> PortalToken:
         "expires_at": pair.expires_at.isoformat(),
     }
     try:
-        spool.write_or_spool(SPOOL_KIND, record, lambda: take_kept(record))
+        spool.write_or_spool(SPOOL_KIND, record, lambda: replay_tokens(record))
     except spool.SpoolFull:
         log.critical("renewed_token_not_kept", portal=portal.pk, user=token.user_id)
     token.access, token.refresh, token.expires_at = pair.access, pair.refresh, pair.expires_at
@@ -248,7 +248,7 @@ def _write_back(portal: Portal, token: PortalToken, pair: Pair) -> PortalToken:
     return token
 
 
-def gone(portal: Portal) -> PortalGone | None:
+def gone_error(portal: Portal) -> PortalGone | None:
     """Was the portal uninstalled while we were at it? Uninstalling removes the tokens at once."""
     portal.refresh_from_db(fields=["uninstalled_at"])
     return PortalGone("UNINSTALLED") if portal.uninstalled_at is not None else None

@@ -74,7 +74,7 @@ def _look(lab: Lab, portal: Portal, query: Mapping[str, str]) -> float:
     """Milliseconds until the page is there."""
     connection = HTTPConnection("127.0.0.1", lab.web_port, timeout=60)
     headers = {
-        "Authorization": f"Bearer {page_tickets.mint(portal, 1, is_admin=True, language='en')}",
+        "Authorization": f"Bearer {page_tickets.mint_ticket(portal, 1, is_admin=True, language='en')}",
         "HX-Request": "true",
     }
     started = time.monotonic()

@@ -17,7 +17,7 @@ EMMA = (Phone("+12025550142", "MOBILE"), Phone("+12025550160", "WORK"))
 
 def look(portal: Portal, there: There, kind: str, number: object, user: int = ALICE) -> Entity:
     access = there.issue_token(user).access
-    return crm_cards.look(portal, access, f"CRM_{kind}_DETAIL_TAB", {"ID": number})
+    return crm_cards.find_card(portal, access, f"CRM_{kind}_DETAIL_TAB", {"ID": number})
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_what_is_no_id_is_not_asked_about(us: Portal, alpha: There, number: Any)
 
 def test_another_place_has_no_entity(us: Portal, alpha: There) -> None:
     with pytest.raises(Refused):
-        crm_cards.look(us, alpha.issue_token(ALICE).access, "DEFAULT", {"ID": "1"})
+        crm_cards.find_card(us, alpha.issue_token(ALICE).access, "DEFAULT", {"ID": "1"})
 
 
 def test_a_missing_permission_is_a_refusal_and_nobody_is_bothered(us: Portal, alpha: There) -> None:
@@ -99,4 +99,4 @@ def test_a_silent_portal_and_a_limit_are_no_refusal(us: Portal, alpha: There, fo
     access = alpha.issue_token(ALICE).access
     alpha.switches.down = True
     with pytest.raises(InDoubt):
-        crm_cards.look(us, access, "CRM_CONTACT_DETAIL_TAB", {"ID": "1"})
+        crm_cards.find_card(us, access, "CRM_CONTACT_DETAIL_TAB", {"ID": "1"})

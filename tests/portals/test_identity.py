@@ -194,7 +194,7 @@ def test_a_launch_is_printed_without_tokens(alpha: There) -> None:
 
 
 def test_a_ticket_says_who_it_was_made_for(portal: Portal) -> None:
-    visitor = page_tickets.read(page_tickets.mint(portal, ALICE, True, "ru"))
+    visitor = page_tickets.read_ticket(page_tickets.mint_ticket(portal, ALICE, True, "ru"))
     assert (visitor.portal, visitor.user_id, visitor.is_admin, visitor.language) == (portal.uuid, ALICE, True, "ru")
     assert timezone.now() + timedelta(minutes=14) < visitor.expires <= timezone.now() + timedelta(minutes=15)
 
@@ -203,12 +203,12 @@ def test_an_old_ticket_is_bad(portal: Portal) -> None:
     past = int((timezone.now() - timedelta(seconds=1)).timestamp())
     old = signing.dumps([portal.uuid.hex, ALICE, True, "en", past], salt=page_tickets.SALT, compress=True)
     with pytest.raises(BadTicket):
-        page_tickets.read(old)
+        page_tickets.read_ticket(old)
 
 
 def test_a_forged_ticket_is_bad(portal: Portal) -> None:
-    ticket = page_tickets.mint(portal, BOB, False, "en")
+    ticket = page_tickets.mint_ticket(portal, BOB, False, "en")
     elsewhere = signing.dumps([portal.uuid.hex, BOB, True, "en", 9999999999], salt="elsewhere")
     for forged in ("", "x", ticket[:-1], ticket.replace(":", "::"), elsewhere):
         with pytest.raises(BadTicket):
-            page_tickets.read(forged)
+            page_tickets.read_ticket(forged)

@@ -12,7 +12,7 @@ from b24app.core import signed_urls
 from b24app.exchange_log.models import Exchange
 from b24app.portals import installation
 from b24app.portals.errors import NoToken
-from b24app.portals.installation import EVENTS, Change
+from b24app.portals.installation import EVENTS, InstallationChange
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
 from tests.portals.conftest import ALICE, BOB, DANA, asked, launch
@@ -51,15 +51,15 @@ def note_of(portal: Portal) -> str:
 
 def test_the_first_opening_is_an_installation(db: None, alpha: There) -> None:
     opened = launch(alpha)
-    assert installation.opened(opened, at_installer=True) is Change.INSTALLED
+    assert installation.record_opening(opened, at_installer=True) is InstallationChange.INSTALLED
     assert opened.portal.version == "1"
 
 
 def test_installation_is_finished_once(portal: Portal) -> None:
     other = Portal.objects.get(pk=portal.pk)
-    assert installation.finished(portal)
-    assert not installation.finished(portal)
-    assert not installation.finished(other)
+    assert installation.record_finish(portal)
+    assert not installation.record_finish(portal)
+    assert not installation.record_finish(other)
     assert portal.installed_at is not None
 
 
@@ -94,44 +94,44 @@ def test_a_refused_address_is_named(portal: Portal, settings: Settings) -> None:
 
 
 def test_an_ordinary_opening_changes_nothing(portal: Portal, alpha: There) -> None:
-    installation.opened(launch(alpha), at_installer=True)
+    installation.record_opening(launch(alpha), at_installer=True)
     installation.bind_events(portal)
-    installation.finished(portal)
-    assert installation.opened(launch(alpha)) is Change.NOTHING
+    installation.record_finish(portal)
+    assert installation.record_opening(launch(alpha)) is InstallationChange.NOTHING
     portal.refresh_from_db()
     assert portal.installed_at is not None
     assert portal.events_bound_at is not None
 
 
 def test_an_update_asks_for_events_and_the_finish_again(portal: Portal, alpha: There) -> None:
-    installation.opened(launch(alpha), at_installer=True)
+    installation.record_opening(launch(alpha), at_installer=True)
     installation.bind_events(portal)
-    installation.finished(portal)
+    installation.record_finish(portal)
     alpha.update()
-    assert installation.opened(launch(alpha), at_installer=True) is Change.UPDATED
+    assert installation.record_opening(launch(alpha), at_installer=True) is InstallationChange.UPDATED
     portal.refresh_from_db()
     assert (portal.installed_at, portal.events_bound_at, portal.version) == (None, None, "2")
-    assert installation.finished(portal)
+    assert installation.record_finish(portal)
 
 
 def test_an_opening_lifts_a_suspension(portal: Portal, alpha: There) -> None:
-    installation.opened(launch(alpha), at_installer=True)
-    installation.finished(portal)
+    installation.record_opening(launch(alpha), at_installer=True)
+    installation.record_finish(portal)
     Portal.objects.update(suspension=Suspension.PAYMENT, suspended_until=timezone.now() + timedelta(days=1))
-    change = installation.opened(launch(alpha))
-    assert change is Change.RESUMED
+    change = installation.record_opening(launch(alpha))
+    assert change is InstallationChange.RESUMED
     assert change.wants_reconcile
     portal.refresh_from_db()
     assert portal.suspension == ""
 
 
 def test_a_reinstallation_begins_a_new_generation(portal: Portal, alpha: There) -> None:
-    installation.finished(portal)
-    installation.uninstall(portal, clean=True)
+    installation.record_finish(portal)
+    installation.uninstall_portal(portal, clean=True)
     alpha.install()
     opened = launch(alpha)
     assert opened.first_time
-    assert installation.opened(opened, at_installer=True) is Change.INSTALLED
+    assert installation.record_opening(opened, at_installer=True) is InstallationChange.INSTALLED
     again = Portal.objects.get()
     assert (again.pk, again.generation, again.uninstalled_at, again.erase_at) == (portal.pk, 2, None, None)
     assert again.tokens.count() == 1
@@ -143,7 +143,7 @@ def test_a_reinstallation_begins_a_new_generation(portal: Portal, alpha: There) 
 def test_an_uninstallation_clears_the_tokens_at_once(portal: Portal, alpha: There) -> None:
     launch(alpha, DANA)
     age(portal, minutes=1)
-    assert installation.handle_event(portal, "ONAPPUNINSTALL", event(alpha)) is Change.UNINSTALLED
+    assert installation.handle_event(portal, "ONAPPUNINSTALL", event(alpha)) is InstallationChange.UNINSTALLED
     portal.refresh_from_db()
     assert portal.uninstalled_at is not None
     assert portal.application_token == ""
@@ -165,7 +165,7 @@ def test_an_uninstallation_with_a_wrong_token_has_no_effect(portal: Portal, alph
     age(portal, minutes=1)
     # A valid access token does not help: an employee has one.
     payload = event(alpha, BOB, application_token=token)
-    assert installation.handle_event(portal, "ONAPPUNINSTALL", payload) is Change.NOTHING
+    assert installation.handle_event(portal, "ONAPPUNINSTALL", payload) is InstallationChange.NOTHING
     portal.refresh_from_db()
     assert portal.uninstalled_at is None
     assert PortalToken.objects.count() == 1
@@ -175,13 +175,16 @@ def test_an_uninstallation_with_a_wrong_token_has_no_effect(portal: Portal, alph
 def test_an_uninstallation_is_not_believed_while_no_application_token_is_known(portal: Portal, alpha: There) -> None:
     Portal.objects.update(application_token="")
     portal.refresh_from_db()
-    assert installation.handle_event(portal, "ONAPPUNINSTALL", event(alpha, application_token="")) is Change.NOTHING
+    assert (
+        installation.handle_event(portal, "ONAPPUNINSTALL", event(alpha, application_token=""))
+        is InstallationChange.NOTHING
+    )
     assert PortalToken.objects.count() == 1
 
 
 def test_a_late_uninstallation_does_not_end_the_installation_after_it(portal: Portal, alpha: There) -> None:
     payload = event(alpha) | {"ts": str(int(time.time()) - 60)}
-    assert installation.handle_event(portal, "ONAPPUNINSTALL", payload) is Change.NOTHING
+    assert installation.handle_event(portal, "ONAPPUNINSTALL", payload) is InstallationChange.NOTHING
     portal.refresh_from_db()
     assert portal.uninstalled_at is None
     assert note_of(portal) == "older than the installation"
@@ -190,7 +193,7 @@ def test_a_late_uninstallation_does_not_end_the_installation_after_it(portal: Po
 def test_a_clock_that_is_behind_does_not_hide_an_uninstallation(portal: Portal, alpha: There) -> None:
     payload = event(alpha) | {"ts": str(int(time.time()) - 60)}
     alpha.uninstall()
-    assert installation.handle_event(portal, "ONAPPUNINSTALL", payload) is Change.UNINSTALLED
+    assert installation.handle_event(portal, "ONAPPUNINSTALL", payload) is InstallationChange.UNINSTALLED
 
 
 def test_an_uninstallation_told_twice_is_one(portal: Portal, alpha: There) -> None:
@@ -198,7 +201,7 @@ def test_an_uninstallation_told_twice_is_one(portal: Portal, alpha: There) -> No
     payload = event(alpha)
     installation.handle_event(portal, "ONAPPUNINSTALL", payload)
     at = Portal.objects.get().uninstalled_at
-    assert installation.handle_event(portal, "ONAPPUNINSTALL", payload) is Change.NOTHING
+    assert installation.handle_event(portal, "ONAPPUNINSTALL", payload) is InstallationChange.NOTHING
     assert Portal.objects.get().uninstalled_at == at
 
 
@@ -207,13 +210,13 @@ def test_an_uninstallation_told_twice_is_one(portal: Portal, alpha: There) -> No
 
 def test_an_installation_event_brings_tokens(portal: Portal, alpha: There) -> None:
     PortalToken.objects.all().delete()
-    assert installation.handle_event(portal, "ONAPPINSTALL", event(alpha, DANA)) is Change.INSTALLED
+    assert installation.handle_event(portal, "ONAPPINSTALL", event(alpha, DANA)) is InstallationChange.INSTALLED
     assert PortalToken.objects.get().user_id == DANA
 
 
 def test_an_installation_event_revives_an_uninstalled_portal(portal: Portal, alpha: There) -> None:
-    installation.uninstall(portal, clean=False)
-    assert installation.handle_event(portal, "ONAPPINSTALL", event(alpha, ALICE)) is Change.INSTALLED
+    installation.uninstall_portal(portal, clean=False)
+    assert installation.handle_event(portal, "ONAPPINSTALL", event(alpha, ALICE)) is InstallationChange.INSTALLED
     portal.refresh_from_db()
     assert (portal.uninstalled_at, portal.generation) == (None, 2)
     assert portal.application_token == alpha.state.app.token
@@ -225,11 +228,11 @@ def test_an_employees_tokens_in_an_event_are_not_kept(portal: Portal, alpha: The
 
 
 def test_an_update_event_brings_a_new_application_token(portal: Portal, alpha: There) -> None:
-    installation.finished(portal)
+    installation.record_finish(portal)
     alpha.update()
     payload = event(alpha, ALICE, data={"VERSION": "2", "PREVIOUS_VERSION": "1"})
     assert portal.application_token != alpha.state.app.token
-    assert installation.handle_event(portal, "ONAPPUPDATE", payload) is Change.UPDATED
+    assert installation.handle_event(portal, "ONAPPUPDATE", payload) is InstallationChange.UPDATED
     portal.refresh_from_db()
     assert portal.application_token == alpha.state.app.token
     assert (portal.version, portal.installed_at, portal.events_bound_at) == ("2", None, None)
@@ -248,7 +251,7 @@ def test_a_payment_ends_the_suspension(portal: Portal, alpha: There) -> None:
     Portal.objects.update(suspension=Suspension.PAYMENT, suspended_until=timezone.now() + timedelta(days=1))
     portal.refresh_from_db()
     payload = event(alpha, data={"STATUS": "P", "PAYMENT_EXPIRED": "N"})
-    assert installation.handle_event(portal, "ONAPPPAYMENT", payload) is Change.RESUMED
+    assert installation.handle_event(portal, "ONAPPPAYMENT", payload) is InstallationChange.RESUMED
     portal.refresh_from_db()
     assert (portal.suspension, portal.licence) == ("", "P")
 
@@ -257,7 +260,7 @@ def test_an_expiry_of_the_payment_lifts_nothing(portal: Portal, alpha: There) ->
     Portal.objects.update(suspension=Suspension.PAYMENT)
     portal.refresh_from_db()
     payload = event(alpha, data={"PAYMENT_EXPIRED": "Y"})
-    assert installation.handle_event(portal, "ONAPPPAYMENT", payload) is Change.NOTHING
+    assert installation.handle_event(portal, "ONAPPPAYMENT", payload) is InstallationChange.NOTHING
     portal.refresh_from_db()
     assert portal.suspension == Suspension.PAYMENT
 
@@ -268,7 +271,7 @@ def user_ready(there: There, user: int) -> dict[str, Any]:
 
 
 def test_the_system_user_of_an_administrators_rank_is_kept_beside_the_others(portal: Portal, alpha: There) -> None:
-    assert installation.handle_event(portal, "ONAPPUSERREADY", user_ready(alpha, DANA)) is Change.INSTALLED
+    assert installation.handle_event(portal, "ONAPPUSERREADY", user_ready(alpha, DANA)) is InstallationChange.INSTALLED
     assert PortalToken.objects.get(user_id=DANA).is_system
     assert not PortalToken.objects.get(user_id=ALICE).is_system
 
@@ -283,7 +286,7 @@ def test_an_event_nobody_vouches_for_has_no_effect(portal: Portal, alpha: There,
     age(portal, minutes=1)
     before = Portal.objects.values().get()
     payload = event(alpha, application_token="wrong", access_token="invented", refresh_token="invented")
-    assert installation.handle_event(portal, name, payload) is Change.NOTHING
+    assert installation.handle_event(portal, name, payload) is InstallationChange.NOTHING
     assert Portal.objects.values().get() == before
     assert PortalToken.objects.count() == 1
     assert note_of(portal) == "not verified"
@@ -300,18 +303,18 @@ def test_charlies_portal_is_never_touched_by_alphas_events(
     payload = event(alpha, ALICE, data=auth(alpha, DANA))
     # Alpha's event at beta's address, as it is and with beta's member_id written into it.
     for forged in (payload, payload | {"auth": payload["auth"] | {"member_id": beta.member_id}}):
-        assert installation.handle_event(charlies, name, forged) is Change.NOTHING
+        assert installation.handle_event(charlies, name, forged) is InstallationChange.NOTHING
     assert (rows.get(pk=charlies.pk), tokens.get(portal=charlies)) == before
 
 
 @pytest.mark.parametrize("payload", [{}, {"auth": "x"}, {"auth": []}, {"auth": {"member_id": ["x"]}, "data": "y"}])
 def test_an_event_of_an_odd_shape_has_no_effect(portal: Portal, payload: dict[str, Any]) -> None:
-    assert installation.handle_event(portal, "ONAPPUNINSTALL", payload) is Change.NOTHING
+    assert installation.handle_event(portal, "ONAPPUNINSTALL", payload) is InstallationChange.NOTHING
     assert PortalToken.objects.count() == 1
 
 
 def test_an_event_that_is_not_ours_is_noted(portal: Portal, alpha: There) -> None:
-    assert installation.handle_event(portal, "ONUSERADD\0\u00e9", event(alpha)) is Change.NOTHING
+    assert installation.handle_event(portal, "ONUSERADD\0\u00e9", event(alpha)) is InstallationChange.NOTHING
     assert note_of(portal) == "not one of ours"
 
 

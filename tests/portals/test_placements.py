@@ -89,13 +89,13 @@ def test_an_update_makes_the_tabs_due_again(portal: Portal, alpha: There) -> Non
     portal.save()
     alpha.state.app.version = 2
     opened = launch(alpha)
-    installation.opened(opened, at_installer=False)
+    installation.record_opening(opened, at_installer=False)
     assert opened.portal.tabs_bound_at is None
 
 
 def test_uninstalling_forgets_that_the_tabs_were_bound(portal: Portal) -> None:
     portal.tabs_bound_at = timezone.now()
     portal.save()
-    installation.uninstall(portal, clean=False)
+    installation.uninstall_portal(portal, clean=False)
     portal.refresh_from_db()
     assert portal.tabs_bound_at is None

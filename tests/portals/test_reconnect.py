@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from b24app.portals.errors import NotOurs
 from b24app.portals.models import Portal, PortalToken, Suspension
-from b24app.portals.reconnect import SALT, authorize_url, reconnected
+from b24app.portals.reconnect import SALT, authorize_url, complete_reconnect
 from b24app.sandbox import Portal as There
 from tests.portals.conftest import ALICE, BOB, DANA
 
@@ -37,7 +37,7 @@ def test_the_address_names_us_the_portal_and_the_way_back(lost: Portal) -> None:
 
 
 def test_an_administrator_reconnects_the_portal(lost: Portal, alpha: There) -> None:
-    portal = reconnected(alpha.issue_code(DANA), state_of(authorize_url(lost)))
+    portal = complete_reconnect(alpha.issue_code(DANA), state_of(authorize_url(lost)))
     assert portal == lost
     assert (portal.no_token_since, portal.suspension) == (None, "")
     token = PortalToken.objects.get(user_id=DANA)
@@ -49,15 +49,15 @@ def test_an_administrator_reconnects_the_portal(lost: Portal, alpha: There) -> N
 def test_a_link_shown_twice_is_the_same_one_until_it_is_used(lost: Portal, alpha: There) -> None:
     first = state_of(authorize_url(lost))
     second = state_of(authorize_url(Portal.objects.get()))
-    reconnected(alpha.issue_code(ALICE), first)
+    complete_reconnect(alpha.issue_code(ALICE), first)
     with pytest.raises(NotOurs) as caught:
-        reconnected(alpha.issue_code(ALICE), second)
+        complete_reconnect(alpha.issue_code(ALICE), second)
     assert caught.value.code == "STATE"
 
 
 def test_an_employee_cannot_reconnect(lost: Portal, alpha: There) -> None:
     with pytest.raises(NotOurs) as caught:
-        reconnected(alpha.issue_code(BOB), state_of(authorize_url(lost)))
+        complete_reconnect(alpha.issue_code(BOB), state_of(authorize_url(lost)))
     assert caught.value.code == "NOT_ADMIN"
     assert not PortalToken.objects.filter(user_id=BOB).exists()
     lost.refresh_from_db()
@@ -66,7 +66,7 @@ def test_an_employee_cannot_reconnect(lost: Portal, alpha: There) -> None:
 
 def test_a_code_of_another_portal_is_refused(lost: Portal, beta: There) -> None:
     with pytest.raises(NotOurs) as caught:
-        reconnected(beta.issue_code(1), state_of(authorize_url(lost)))
+        complete_reconnect(beta.issue_code(1), state_of(authorize_url(lost)))
     assert caught.value.code == "FOREIGN"
     assert PortalToken.objects.filter(dead_reason="").count() == 0
 
@@ -74,10 +74,10 @@ def test_a_code_of_another_portal_is_refused(lost: Portal, beta: There) -> None:
 def test_an_invented_code_is_refused_and_the_state_is_spent(lost: Portal, alpha: There) -> None:
     state = state_of(authorize_url(lost))
     with pytest.raises(NotOurs) as caught:
-        reconnected("0" * 70, state)
+        complete_reconnect("0" * 70, state)
     assert caught.value.code == "INVALID_GRANT"
     with pytest.raises(NotOurs):
-        reconnected(alpha.issue_code(ALICE), state)
+        complete_reconnect(alpha.issue_code(ALICE), state)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_an_invented_code_is_refused_and_the_state_is_spent(lost: Portal, alpha:
 )
 def test_a_forged_state_is_refused(lost: Portal, alpha: There, state: str) -> None:
     with pytest.raises(NotOurs) as caught:
-        reconnected(alpha.issue_code(ALICE), state)
+        complete_reconnect(alpha.issue_code(ALICE), state)
     assert caught.value.code == "STATE"
     assert PortalToken.objects.filter(dead_reason="").count() == 0
 
@@ -96,4 +96,4 @@ def test_a_state_of_an_uninstalled_portal_is_refused(lost: Portal, alpha: There)
     state = state_of(authorize_url(lost))
     Portal.objects.update(uninstalled_at=timezone.now())
     with pytest.raises(NotOurs):
-        reconnected(alpha.issue_code(ALICE), state)
+        complete_reconnect(alpha.issue_code(ALICE), state)

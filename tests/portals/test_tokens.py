@@ -65,7 +65,7 @@ def test_however_many_want_it_a_token_is_refreshed_once(alpha: There, box: objec
     def renew() -> None:
         mine = PortalToken.objects.get(portal=portal)
         start.wait()
-        seen.append(tokens.renew(portal, mine).access)
+        seen.append(tokens.renew_token(portal, mine).access)
         connections.close_all()
 
     threads = [threading.Thread(target=renew) for _ in range(POOL)]
@@ -81,7 +81,7 @@ def test_however_many_want_it_a_token_is_refreshed_once(alpha: There, box: objec
 
 def test_a_loser_whose_winner_died_waits_for_the_lease_to_end(portal: Portal, token: PortalToken) -> None:
     PortalToken.objects.update(lease_until=timezone.now() + timedelta(seconds=0.3))
-    assert tokens.renew(portal, token).generation == 1
+    assert tokens.renew_token(portal, token).generation == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -89,7 +89,7 @@ def test_a_new_pair_is_kept_on_disk_while_the_database_is_away(alpha: There, awa
     portal = launch(alpha).portal
     token = PortalToken.objects.get(portal=portal)
     old = token.refresh
-    renewed = tokens.renew(portal, token)
+    renewed = tokens.renew_token(portal, token)
     assert renewed.access in alpha.tokens
     assert PortalToken.objects.get().refresh == old
     assert [path.suffix for path in spool.waiting_records()] == [".tokens"]
@@ -98,10 +98,10 @@ def test_a_new_pair_is_kept_on_disk_while_the_database_is_away(alpha: There, awa
         cursor.execute(WORK_AGAIN)
     # Somebody tries the spent pair before the record is replayed: it looks dead, and comes to life again.
     PortalToken.objects.update(lease_until=None)
-    with pytest.raises(tokens.Dead):
-        tokens.renew(portal, PortalToken.objects.get())
+    with pytest.raises(tokens.DeadToken):
+        tokens.renew_token(portal, PortalToken.objects.get())
     assert PortalToken.objects.get().dead_reason == "invalid_grant"
-    assert spool.replay_records({"tokens": tokens.take_kept}) == 1
+    assert spool.replay_records({"tokens": tokens.replay_tokens}) == 1
     row = PortalToken.objects.get()
     assert (row.access, row.refresh, row.generation, row.dead_reason) == (renewed.access, renewed.refresh, 1, "")
 
@@ -109,15 +109,15 @@ def test_a_new_pair_is_kept_on_disk_while_the_database_is_away(alpha: There, awa
 def test_a_replay_does_not_overwrite_a_newer_pair(portal: Portal, token: PortalToken) -> None:
     record = {"pk": token.pk, "generation": token.generation, "access": "a", "refresh": "r"}
     record["expires_at"] = timezone.now().isoformat()
-    newer = tokens.renew(portal, token)
-    tokens.take_kept(record)
+    newer = tokens.renew_token(portal, token)
+    tokens.replay_tokens(record)
     assert PortalToken.objects.get().refresh == newer.refresh
 
 
 def test_a_spent_refresh_token_is_dead_and_the_portal_is_not(portal: Portal, token: PortalToken, alpha: There) -> None:
     alpha.revoke_refresh()
-    with pytest.raises(tokens.Dead):
-        tokens.renew(portal, token)
+    with pytest.raises(tokens.DeadToken):
+        tokens.renew_token(portal, token)
     assert PortalToken.objects.get().dead_reason == "invalid_grant"
     portal.refresh_from_db()
     assert portal.suspension == ""
@@ -126,8 +126,8 @@ def test_a_spent_refresh_token_is_dead_and_the_portal_is_not(portal: Portal, tok
 def test_a_token_without_a_refresh_token_dies_with_its_hour(portal: Portal, token: PortalToken, alpha: There) -> None:
     PortalToken.objects.update(refresh="")
     before = len(alpha.tokens)
-    with pytest.raises(tokens.Dead):
-        tokens.renew(portal, token)
+    with pytest.raises(tokens.DeadToken):
+        tokens.renew_token(portal, token)
     assert PortalToken.objects.get().dead_reason == "expired"
     assert len(alpha.tokens) == before
 
@@ -135,7 +135,7 @@ def test_a_token_without_a_refresh_token_dies_with_its_hour(portal: Portal, toke
 def test_an_application_that_is_not_installed_any_more(portal: Portal, token: PortalToken, alpha: There) -> None:
     alpha.switches.not_installed = True
     with pytest.raises(PortalGone):
-        tokens.renew(portal, token)
+        tokens.renew_token(portal, token)
     portal.refresh_from_db()
     row = PortalToken.objects.get()
     assert (portal.suspension, row.dead_reason, row.lease_until) == (Suspension.GONE, "", None)
@@ -146,7 +146,7 @@ def test_a_wrong_client_secret_is_taken_for_an_uninstallation(
 ) -> None:
     settings.B24_CLIENT_SECRET = "wrong"
     with pytest.raises(PortalGone) as caught:
-        tokens.renew(portal, token)
+        tokens.renew_token(portal, token)
     assert caught.value.code == "INVALID_CLIENT"
     assert PortalToken.objects.get().dead_reason == ""
 
@@ -154,7 +154,7 @@ def test_a_wrong_client_secret_is_taken_for_an_uninstallation(
 def test_a_lapsed_payment_suspends(portal: Portal, token: PortalToken, alpha: There) -> None:
     alpha.switches.payment_required = True
     with pytest.raises(NotNow):
-        tokens.renew(portal, token)
+        tokens.renew_token(portal, token)
     portal.refresh_from_db()
     assert portal.suspension == Suspension.PAYMENT
 
@@ -162,7 +162,7 @@ def test_a_lapsed_payment_suspends(portal: Portal, token: PortalToken, alpha: Th
 def test_an_unknown_client_id_harms_no_portal(portal: Portal, token: PortalToken, settings: Settings) -> None:
     settings.B24_CLIENT_ID = "somebody.else"
     with pytest.raises(NotNow) as caught:
-        tokens.renew(portal, token)
+        tokens.renew_token(portal, token)
     assert caught.value.code == "WRONG_CLIENT"
     portal.refresh_from_db()
     row = PortalToken.objects.get()
@@ -172,7 +172,7 @@ def test_an_unknown_client_id_harms_no_portal(portal: Portal, token: PortalToken
 def test_a_silent_oauth_server_leaves_the_pair_as_it_is(portal: Portal, token: PortalToken) -> None:
     portal.oauth_host = "127.0.0.1:9"
     with pytest.raises(InDoubt):
-        tokens.renew(portal, token)
+        tokens.renew_token(portal, token)
     row = PortalToken.objects.get()
     assert (row.refresh, row.dead_reason, row.lease_until) == (token.refresh, "", None)
 
@@ -180,18 +180,18 @@ def test_a_silent_oauth_server_leaves_the_pair_as_it_is(portal: Portal, token: P
 def test_a_pair_of_another_portal_is_not_written(portal: Portal, token: PortalToken, beta: There) -> None:
     PortalToken.objects.update(refresh=beta.issue_token(1).refresh)
     with pytest.raises(InDoubt):
-        tokens.renew(portal, token)
+        tokens.renew_token(portal, token)
     assert PortalToken.objects.get().generation == token.generation
 
 
 def test_an_uninstallation_under_way_ends_the_renewal(portal: Portal, token: PortalToken) -> None:
     PortalToken.objects.all().delete()
-    with pytest.raises(tokens.Dead):
-        tokens.renew(portal, token)
+    with pytest.raises(tokens.DeadToken):
+        tokens.renew_token(portal, token)
 
 
 def test_a_renewal_is_in_the_journal_without_secrets(portal: Portal, token: PortalToken) -> None:
-    renewed = tokens.renew(portal, token)
+    renewed = tokens.renew_token(portal, token)
     kept = Exchange.objects.latest("id")
     assert (kept.peer, kept.path, kept.portal_id) == ("oauth", "/oauth/token/", portal.pk)
     assert renewed.refresh not in str(kept.__dict__)
@@ -211,7 +211,7 @@ def test_the_freshest_administrator_comes_first_and_the_system_user_after_them(
     system = make(portal, 1001, is_system=True, expires_at=timezone.now() + 9 * SOON)
     dana = make(portal, DANA)
     tried: list[int] = []
-    while chosen := tokens.choose(portal, tried):
+    while chosen := tokens.choose_token(portal, tried):
         tried.append(chosen.pk)
     assert tried == [token.pk, dana.pk, system.pk]
 
@@ -221,14 +221,14 @@ def test_the_freshest_administrator_comes_first_and_the_system_user_after_them(
 )
 def test_a_dead_token_is_not_chosen(portal: Portal, fields: dict[str, object]) -> None:
     PortalToken.objects.update(**fields)
-    assert tokens.choose(portal) is None
+    assert tokens.choose_token(portal) is None
     assert portal.no_token_since is not None
 
 
 def test_a_token_of_another_portal_is_not_chosen(portal: Portal, beta: There) -> None:
     launch(beta)
     PortalToken.objects.filter(portal=portal).delete()
-    assert tokens.choose(portal) is None
+    assert tokens.choose_token(portal) is None
 
 
 def test_an_authors_token_is_not_kept_while_an_administrators_lives(portal: Portal) -> None:
@@ -242,7 +242,7 @@ def test_an_authors_token_is_kept_while_no_administrators_lives(portal: Portal) 
     tokens.keep_author(portal, BOB, "newer", timezone.now() + SOON)
     row = PortalToken.objects.get(user_id=BOB)
     assert (row.access, row.refresh, row.is_admin) == ("newer", "", False)
-    assert tokens.choose(portal) == row
+    assert tokens.choose_token(portal) == row
 
 
 def test_an_authors_token_replaces_no_pair_that_can_be_renewed(portal: Portal, token: PortalToken) -> None:

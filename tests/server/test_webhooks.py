@@ -66,7 +66,7 @@ def call(number: int) -> str:
 def look(served: Served, portal: Portal) -> tuple[int, str]:
     """An administrator's look at the settings, which reads how they like their pages."""
     connection = HTTPConnection("127.0.0.1", served.port, timeout=90)
-    ticket = page_tickets.mint(portal, 1, is_admin=True, language="en")
+    ticket = page_tickets.mint_ticket(portal, 1, is_admin=True, language="en")
     try:
         connection.request("GET", f"/p/{portal.uuid.hex}/settings/", headers={"Authorization": f"Bearer {ticket}"})
         answer = connection.getresponse()

@@ -27,8 +27,8 @@ from b24app.portals import crm_cards, installation
 from b24app.portals.errors import Busy as NobodyAsked
 from b24app.portals.errors import NotOurs, PortalError, Refused
 from b24app.portals.identity import Launch, verify_launch
-from b24app.portals.page_tickets import LIFETIME, mint
-from b24app.portals.reconnect import reconnected
+from b24app.portals.page_tickets import LIFETIME, mint_ticket
+from b24app.portals.reconnect import complete_reconnect
 
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
@@ -57,7 +57,7 @@ def card(request: HttpRequest) -> HttpResponse:
             launch = verify_launch(request.GET, posted)
             _begin(launch, at_installer=False)
             token = posted.get("AUTH_ID", "")
-            entity = crm_cards.look(launch.portal, token, launch.placement, launch.placement_options)
+            entity = crm_cards.find_card(launch.portal, token, launch.placement, launch.placement_options)
         except Refused:
             return _page(request, "console/launch_entity.html")
         signed = card_tokens.sign(entity, launch.portal, launch.user_id)
@@ -106,7 +106,7 @@ def _busy(request: HttpRequest, **context: str) -> HttpResponse:
 
 
 def _begin(launch: Launch, *, at_installer: bool) -> None:
-    change = installation.opened(launch, at_installer=at_installer)
+    change = installation.record_opening(launch, at_installer=at_installer)
     if change.wants_reconcile:
         enqueue.reconcile(launch.portal.pk)
 
@@ -154,7 +154,7 @@ def session(request: HttpRequest) -> JsonResponse:
 
 
 def _ticket(launch: Launch) -> str:
-    return mint(launch.portal, launch.user_id, launch.is_admin, launch.language)
+    return mint_ticket(launch.portal, launch.user_id, launch.is_admin, launch.language)
 
 
 def reconnected(request: HttpRequest) -> HttpResponse:
@@ -163,7 +163,7 @@ def reconnected(request: HttpRequest) -> HttpResponse:
     try:
         # Its first part names the portal; one that is not ours is refused before anybody is waited for.
         with hold_launch(state.partition(":")[0][:200]):
-            portal = reconnected(request.GET.get("code", ""), state)
+            portal = complete_reconnect(request.GET.get("code", ""), state)
     except Busy:  # before the link was used: the same address is good a moment later
         response = _busy(request, seconds=str(RETRY_AFTER))
         response["Refresh"] = str(RETRY_AFTER)
@@ -180,5 +180,5 @@ urlpatterns = [
     path("app/", main, name="main"),
     path("card/", card, name="card-tab"),
     path("session/", session, name="session"),
-    path("oauth/", never_cache(reconnected), name="oauth"),  # a code stands in the address
+    path("oauth/", never_cache(complete_reconnect), name="oauth"),  # a code stands in the address
 ]

@@ -18,7 +18,7 @@ from b24app.core.concurrency_limit import Busy
 from b24app.core.outage import AWAY
 from b24app.portals.errors import BadTicket
 from b24app.portals.models import Portal
-from b24app.portals.page_tickets import read
+from b24app.portals.page_tickets import read_ticket
 from b24app.portals.tokens import was_demoted_since
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -106,7 +106,7 @@ class TicketSession:
     @staticmethod
     def _admit(request: Any, portal: Portal, ticket: str) -> bool:
         try:
-            visitor = read(ticket)
+            visitor = read_ticket(ticket)
         except BadTicket:
             return False
         if visitor.portal != portal.uuid or portal.uninstalled_at is not None:

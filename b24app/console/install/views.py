@@ -46,7 +46,7 @@ STEPS = (
     Step(_("Access to the portal is kept, encrypted"), None),
     Step(_("The portal tells us when the application is updated or removed"), _bind_events),
     Step(_("CRM cards have a Sendline tab, where the portal allows it"), _bind_tabs),
-    Step(_("Country and time zone are taken from your profile"), region.learn),
+    Step(_("Country and time zone are taken from your profile"), region.learn_region),
     Step(_("Senders you had before are in the menu again"), _reconcile),
 )
 
@@ -88,7 +88,7 @@ def _run(request: FramedRequest) -> HttpResponse:
                 failure, state = error, "failed"
         outcome.append({"title": step.title, "state": state})
     if failure is None:
-        installation.finished(request.portal)
+        installation.record_finish(request.portal)
     context = {"steps": outcome, "why": of_portal(failure) if failure else None, "is_done": failure is None}
     return show(request, "console/install.html", context)
 

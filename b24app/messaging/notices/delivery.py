@@ -34,7 +34,7 @@ def tell(portal_id: int) -> datetime | None:
         return None
     detection.follow(portal, now)
     rules = detection.rules_of(portal)
-    people = detection.people(portal, rules) if scopes.grants(portal, SCOPE) else []
+    people = detection.people(portal, rules) if scopes.has_scopes(portal, SCOPE) else []
 
     def work(notice: Notice) -> None:
         if _claim(notice, now):
@@ -100,7 +100,7 @@ def _say(portal: Portal, notice: Notice, say: Say, people: Sequence[int], words:
         if (not has) if is_well else (has == notice.word):
             continue
         try:
-            with scopes.optional(portal):
+            with scopes.tolerate_missing_scope(portal):
                 call_portal(portal, METHOD, {"USER_ID": user_id, "MESSAGE": words, "TAG": notice.tag})
         except Refused as no:  # of this person: the others may well be told
             log.info("notice_refused", portal=portal.pk, user=user_id, code=no.code)

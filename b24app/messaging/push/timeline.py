@@ -79,6 +79,6 @@ def _note(portal: Portal, message: Message) -> None:
         "text": strip_markup(f"{pretty(message.to)}: {message.sender.written(message.text)}"),
         "iconCode": ICON,
     }
-    if scopes.grants(portal, "crm"):
-        with scopes.optional(portal):
+    if scopes.has_scopes(portal, "crm"):
+        with scopes.tolerate_missing_scope(portal):
             client.call_portal(portal, ADD, {"fields": fields})

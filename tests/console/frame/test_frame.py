@@ -74,7 +74,7 @@ def expired(portal: Portal) -> str:
 
 
 def forged(portal: Portal) -> str:
-    ticket = page_tickets.mint(portal, ALICE, True, "en")
+    ticket = page_tickets.mint_ticket(portal, ALICE, True, "en")
     return ticket[:-4] + ("aaaa" if not ticket.endswith("aaaa") else "bbbb")
 
 
@@ -111,7 +111,7 @@ def test_no_screen_opens_without_a_good_ticket(
 def test_another_tenants_ticket_opens_nothing(
     client: Client, alices: Portal, charlies: Portal, property_of_alice: tuple[Connection, Sender, Message], method: str
 ) -> None:
-    headers = {**HTMX, "Authorization": f"Bearer {page_tickets.mint(charlies, CHARLIE, True, 'en')}"}
+    headers = {**HTMX, "Authorization": f"Bearer {page_tickets.mint_ticket(charlies, CHARLIE, True, 'en')}"}
     before = _state()
     for route in ROUTES:
         answer = getattr(client, method)(path_of(route, alices, property_of_alice), headers=headers)
@@ -123,7 +123,7 @@ def test_another_tenants_ticket_opens_nothing(
 def test_another_tenants_ids_lead_nowhere(
     client: Client, charlies: Portal, property_of_alice: tuple[Connection, Sender, Message], method: str
 ) -> None:
-    headers = {**HTMX, "Authorization": f"Bearer {page_tickets.mint(charlies, CHARLIE, True, 'en')}"}
+    headers = {**HTMX, "Authorization": f"Bearer {page_tickets.mint_ticket(charlies, CHARLIE, True, 'en')}"}
     before = _state()
     for route in ROUTES:
         if "<uuid:" not in str(route.pattern):
@@ -141,7 +141,7 @@ EMPLOYEES_MAY = {"home", "help", "theme", "install", "journal", "message", "segm
 def test_an_employee_changes_nothing(
     client: Client, alices: Portal, property_of_alice: tuple[Connection, Sender, Message], method: str
 ) -> None:
-    headers = {**HTMX, "Authorization": f"Bearer {page_tickets.mint(alices, BOB, False, 'en')}"}
+    headers = {**HTMX, "Authorization": f"Bearer {page_tickets.mint_ticket(alices, BOB, False, 'en')}"}
     before = _state()
     for route in ROUTES:
         if route.name in EMPLOYEES_MAY:
@@ -154,7 +154,7 @@ def test_an_employee_changes_nothing(
 
 def test_a_portal_that_removed_us_is_refused(client: Client) -> None:
     portal = factories.portal(uninstalled_at=timezone.now())
-    headers = {**HTMX, "Authorization": f"Bearer {page_tickets.mint(portal, ALICE, True, 'en')}"}
+    headers = {**HTMX, "Authorization": f"Bearer {page_tickets.mint_ticket(portal, ALICE, True, 'en')}"}
     answer = client.get(f"/p/{portal.uuid.hex}/", headers=headers)
     assert (answer.status_code, answer.content) == (401, b"")
 
@@ -200,7 +200,7 @@ def test_a_spoilt_domain_does_not_get_into_the_policy(client: Client) -> None:
 def test_only_the_ticket_lifts_the_csrf_check(alices: Portal) -> None:
     strict = Client(enforce_csrf_checks=True)
     url = f"/p/{alices.uuid.hex}/theme/"
-    ticket = f"Bearer {page_tickets.mint(alices, BOB, False, 'en')}"
+    ticket = f"Bearer {page_tickets.mint_ticket(alices, BOB, False, 'en')}"
     assert strict.post(url, {"theme": "dark"}).status_code == 401
     assert strict.post(url, {"theme": "dark"}, headers={"Authorization": ticket}).status_code == 204
     assert Preference.objects.get(portal=alices, user_id=BOB).theme == "dark"
@@ -211,7 +211,7 @@ def test_a_screen_speaks_the_visitors_language(client: Client, alices: Portal) -
     headers = {"HX-Request": "true", "HX-Target": "app"}
     spoken = [(ALICE, "ru", "ru"), (ALICE, "la", "es"), (ALICE, "xx", "en"), (ALICE, "", "en"), (BOB, "ru", "en")]
     for user, code, expected in spoken:
-        ticket = page_tickets.mint(alices, user, user == ALICE, code)
+        ticket = page_tickets.mint_ticket(alices, user, user == ALICE, code)
         answer = client.get(f"/p/{alices.uuid.hex}/", headers={**headers, "Authorization": f"Bearer {ticket}"})
         assert f'<div class="frame" lang="{expected}" dir="ltr"' in answer.content.decode(), (user, code)
 

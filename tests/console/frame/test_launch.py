@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from b24app.console.models import Preference
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.page_tickets import read
+from b24app.portals.page_tickets import read_ticket
 from b24app.sandbox import MethodError, Sandbox
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -172,7 +172,7 @@ def test_a_ticket_is_renewed_with_what_the_frame_knows(client: Client, box: Sand
     fields = {name: known[name] for name in ("AUTH_ID", "AUTH_EXPIRES", "DOMAIN", "PROTOCOL", "LANG")}
 
     answer = client.post(reverse("session"), {**fields, "member_id": known["MEMBER_ID"]}).json()
-    visitor = read(answer["ticket"])
+    visitor = read_ticket(answer["ticket"])
     assert (visitor.portal, visitor.user_id, visitor.is_admin) == (Portal.objects.get().uuid, ALICE, True)
     assert answer["seconds"] == 900
 

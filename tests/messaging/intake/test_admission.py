@@ -64,7 +64,7 @@ def come_back(portal: Portal, alpha: SandboxPortal) -> Portal:
     """The application is installed again and opened by Alice; nothing was compared yet."""
     portal.refresh_from_db()
     launch = Launch(portal, 1, True, "en", "DEFAULT", {}, True, "2")
-    installation.opened(launch, at_installer=True)
+    installation.record_opening(launch, at_installer=True)
     token = alpha.issue_token(1)
     portal.tokens.create(
         user_id=1,
@@ -199,7 +199,7 @@ def test_the_address_of_before_a_removal_is_refused_from_the_return_on(alpha: Sa
 
 def test_calls_after_an_uninstallation_are_refused(live: Portal, sender: Sender) -> None:
     assert call(path(sender)) == 200
-    installation.uninstall(live, clean=False)
+    installation.uninstall_portal(live, clean=False)
     assert [call(path(sender)), call(path(sender), message_body="")] == [403, 403]
     assert Message.objects.count() == 1
 
@@ -208,7 +208,7 @@ def test_no_address_of_before_an_uninstallation_works_after_the_return(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     old = path(sender)
-    installation.uninstall(live, clean=False)
+    installation.uninstall_portal(live, clean=False)
     alpha.state.senders.clear()
     portal = come_back(live, alpha)
     assert [call(old), call(old, {"application_token": TOKEN})] == [403, 403]  # before anything was compared
@@ -225,7 +225,7 @@ def test_what_waited_when_the_portal_left_is_not_sent_after_its_return(
 ) -> None:
     waits, may_have_gone = wish(sender), wish(sender, "+12025550101")
     Message.objects.filter(pk=may_have_gone.pk).update(repeat_until=timezone.now() + timedelta(minutes=5))
-    installation.uninstall(live, clean=False)
+    installation.uninstall_portal(live, clean=False)
     drain(sender.connection_id)
     sender_registration.reconcile(come_back(live, alpha))
     sender.refresh_from_db()
@@ -288,6 +288,6 @@ def test_the_disk_is_replayed_by_the_same_rules(sender: Sender, settings: Settin
     assert Message.objects.count() == 1
     assert not spool.poisoned_records()
     spool.put_record("wish", kept(sender))
-    installation.uninstall(sender.portal, clean=False)
+    installation.uninstall_portal(sender.portal, clean=False)
     assert spool.replay_records(HANDLERS) == 1
     assert Message.objects.count() == 1
