@@ -191,7 +191,7 @@ CARE: Steps = {
     "sum_up_months": monthly.sum_up,
     "prune": retention.prune,
     "forget_caps": limits.forget_old,
-    "refresh_balances": balances.refresh,
+    "refresh_balances": balances.refresh_balances,
     "forget_healed": dead_letters.forget_healed,
 }
 

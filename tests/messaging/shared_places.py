@@ -274,7 +274,7 @@ def balances_are_asked_for(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.BALANCE,
         key=alice.connection_id,
-        work=balances.refresh,
+        work=balances.refresh_balances,
         is_done=lambda sender: Connection.objects.get(pk=sender.connection_id).balance_asked_at is not None,
         table="messaging_connection",
         condition=f"NEW.id = {alice.connection_id}",

@@ -53,12 +53,12 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     context |= {"steps": set_up(service.setup, report_address), "report_address": report_address}
     if data is not None and form.is_valid():
         try:
-            checked = lifecycle.check(found.service, form.values(), request.portal)
+            checked = lifecycle.check_account(found.service, form.values(), request.portal)
         except SmsError as error:
             context["trouble"] = of_check(error, service.title)
         else:
             try:
-                lifecycle.rotate(found, form.values(), checked)
+                lifecycle.rotate_credentials(found, form.values(), checked)
             except lifecycle.ConnectedAlready as twin:
                 context["trouble"] = of_twin(twin.connection)
             else:
@@ -79,7 +79,7 @@ def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         waiting_now = Message.objects.filter(connection=found, phase=Phase.WAITING)
         cost = pauses.forecast(waiting_now, request.portal.zone)
         return render(request, "console/senders/pause_account.html", {"connection": found, "forecast": cost})
-    waiting = lifecycle.pause(found)
+    waiting = lifecycle.pause_connection(found)
     enqueue.push(request.portal.pk)
     words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
     return go(request, "senders", toast=words.format(count=waiting))
@@ -91,7 +91,7 @@ def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 def resume(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Send again, first what has been waiting."""
     found = account_or_404(request, connection)
-    waited = lifecycle.resume(found)
+    waited = lifecycle.resume_connection(found)
     enqueue.drain(found.pk)
     words = ngettext(
         "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited
@@ -119,7 +119,7 @@ def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
             enqueue.reconcile(request.portal.pk)
             kept = _("Nothing was forgotten; try again later.")
             return with_toast(HttpResponse(status=204), f"{trouble.what} {kept}")
-    lifecycle.disconnect(found)
+    lifecycle.disconnect_account(found)
     enqueue.drain(found.pk)
     return go(
         request, "senders", toast=_("“{name}” is disconnected, its credentials are forgotten.").format(name=found.title)

@@ -45,7 +45,7 @@ class Shelf:
 @require_safe
 def catalogue(request: FramedRequest) -> HttpResponse:
     """All services by country, and the connections that were begun and not finished."""
-    everything = [Offer.of(one) for one in lifecycle.services()]
+    everything = [Offer.of(one) for one in lifecycle.offered_services()]
     offered = [one for one in everything if not one.pretends]
     country = request.GET.get("country", request.portal.country).upper()
     query = request.GET.get("q", "").strip()
@@ -99,7 +99,7 @@ def _territories() -> dict[str, str]:
 
 def offered_service(code: str) -> type[Provider]:
     """A service of the catalogue, or 404."""
-    service = next((one for one in lifecycle.services() if one.code == code), None)
+    service = next((one for one in lifecycle.offered_services() if one.code == code), None)
     if service is None:
         raise Http404
     return service
@@ -121,7 +121,7 @@ def credentials(request: FramedRequest, service: str) -> HttpResponse:
         started = timezone.now()
         try:
             lifecycle.refuse_too_many(request.portal, kind.code)
-            found = lifecycle.check(kind.code, form.values(), request.portal)
+            found = lifecycle.check_account(kind.code, form.values(), request.portal)
         except lifecycle.TooManyAccounts as full:
             context |= {"trouble": of_limit(full)}
         except SmsError as error:
@@ -129,7 +129,7 @@ def credentials(request: FramedRequest, service: str) -> HttpResponse:
         else:
             title = str(form.cleaned_data["title"])
             try:
-                connection = lifecycle.connect(request.portal, kind.code, title, form.values(), found)
+                connection = lifecycle.connect_account(request.portal, kind.code, title, form.values(), found)
             except lifecycle.ConnectedAlready as twin:
                 context |= {"trouble": of_twin(twin.connection), "twin": twin.connection}
             except lifecycle.TooManyAccounts as full:

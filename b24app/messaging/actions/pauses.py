@@ -11,7 +11,7 @@ from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
 from b24app.core.deadlock_retry import retry_on_deadlock
-from b24app.messaging.connections.lifecycle import put_off
+from b24app.messaging.connections.lifecycle import put_off_messages
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase, Wait
@@ -107,7 +107,7 @@ def reconsider(portal: Portal, sender: Sender | None = None) -> int:
 
 def _put_off(waiting: "QuerySet[Message]") -> int:
     """What waits for its account goes on doing so."""
-    return put_off(waiting.exclude(wait__in=[Wait.BLOCKED, Wait.UNAVAILABLE]), Wait.PAUSED)
+    return put_off_messages(waiting.exclude(wait__in=[Wait.BLOCKED, Wait.UNAVAILABLE]), Wait.PAUSED)
 
 
 def _release(waiting: "QuerySet[Message]", waits: Iterable[Wait]) -> int:

@@ -22,7 +22,7 @@ AT_ONCE = 50
 EVERY = timedelta(days=1)
 
 
-def refresh(seconds: float = ROUND) -> int:
+def refresh_balances(seconds: float = ROUND) -> int:
     """Ask for some balances that are a day old, for about so long at most; answers how many were learnt."""
     return sum(work_each(shutdown.in_time(_due(), seconds), _refresh, _set_aside))
 
@@ -55,11 +55,11 @@ def _claim(connection: Connection) -> bool:
 
 def _ask(connection: Connection) -> bool:
     try:
-        found = lifecycle.check(connection.service, connection.account, connection.portal)
+        found = lifecycle.check_account(connection.service, connection.account, connection.portal)
     except (SmsError, registry.Unavailable) as error:
         log.info("balance_not_told", connection=connection.pk, error=type(error).__name__)
         return False
-    known = lifecycle.facts(found)
+    known = lifecycle.account_facts(found)
     if known["balance"] is None:
         return False
     # Not where the credentials were changed meanwhile: they may be of another account.

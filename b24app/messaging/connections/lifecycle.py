@@ -43,7 +43,7 @@ class TooManyAccounts(ValueError):
         self.service = service
 
 
-def services() -> list[type[contract.Provider]]:
+def offered_services() -> list[type[contract.Provider]]:
     """The services that this installation offers, by title."""
     shelf = registry.services().values()
     return sorted((one for one in shelf if settings.DEMO or not one.pretends), key=lambda one: one.title.lower())
@@ -62,7 +62,7 @@ def http_for(service: type[contract.Provider], account: Mapping[str, str], recor
     return http if seconds is None else http.ending_within(seconds)
 
 
-def check(service: str, account: Mapping[str, str], portal: Portal) -> contract.Account:
+def check_account(service: str, account: Mapping[str, str], portal: Portal) -> contract.Account:
     """Ask the service whether the credentials are good; what it does not offer is an empty Account.
 
     Raises the kit's SmsError, or Unavailable when the service's file does not load.
@@ -97,7 +97,7 @@ def usable_senders(told: Iterable[str]) -> list[str]:
     return [one for one in names if one and len(one) <= LONGEST_SIGNATURE]
 
 
-def facts(found: contract.Account) -> dict[str, Any]:
+def account_facts(found: contract.Account) -> dict[str, Any]:
     """Return what a service says of an account, by column, as far as a column holds it."""
     return {
         "label": sanitize.sanitize_text(found.label)[:LONGEST_LABEL],
@@ -106,11 +106,11 @@ def facts(found: contract.Account) -> dict[str, Any]:
     }
 
 
-def connect(
+def connect_account(
     portal: Portal, service: str, title: str, account: Mapping[str, str], found: contract.Account
 ) -> Connection:
     """Keep a checked account; raise ConnectedAlready or TooManyAccounts."""
-    known = facts(found)
+    known = account_facts(found)
     with transaction.atomic():
         refuse_twin(portal, service, account)
         refuse_too_many(portal, service)
@@ -152,28 +152,28 @@ def refuse_too_many(portal: Portal, service: str) -> None:
         raise TooManyAccounts(settings.SMPP_ACCOUNTS_PER_PORTAL, service)
 
 
-def rotate(connection: Connection, account: Mapping[str, str], found: contract.Account) -> None:
+def rotate_credentials(connection: Connection, account: Mapping[str, str], found: contract.Account) -> None:
     """Keep new, checked credentials; what waited for them goes on. Raises ConnectedAlready."""
     with transaction.atomic():
         refuse_twin(connection.portal, connection.service, account, but=connection)
         connection.account = dict(account)
-        known = facts(found)
+        known = account_facts(found)
         connection.label = known["label"] or connection.label
         connection.balance, connection.currency = known["balance"], known["currency"]
         connection.checked_at = timezone.now()
         connection.save(update_fields=["account", "label", "balance", "currency", "checked_at"])
     connection.refresh_from_db(fields=["state"])  # the check took a while
     if connection.state == ConnectionState.BLOCKED:
-        resume(connection)
+        resume_connection(connection)
 
 
-def pause(connection: Connection) -> int:
+def pause_connection(connection: Connection) -> int:
     """Stop sending until somebody resumes; answers how many messages wait now."""
     _set_state(connection, ConnectionState.PAUSED)
-    return hold(connection)
+    return hold_messages(connection)
 
 
-def block(connection: Connection, reason: str, code: str, words: str) -> None:
+def block_connection(connection: Connection, reason: str, code: str, words: str) -> None:
     """The service refuses the account: nothing goes until a person acts, unless there are new credentials already."""
     now = timezone.now()
     refused = Connection.objects.filter(pk=connection.pk, checked_at=connection.checked_at)
@@ -186,28 +186,28 @@ def block(connection: Connection, reason: str, code: str, words: str) -> None:
         error_at=now,
     )
     if changed:
-        hold(connection)
+        hold_messages(connection)
 
 
-def resume(connection: Connection) -> int:
+def resume_connection(connection: Connection) -> int:
     """Send again; answers how many messages were waiting for that."""
     _set_state(connection, ConnectionState.ACTIVE)
     Connection.objects.filter(pk=connection.pk).update(
         blocked_reason="", blocked_since=None, troubles_in_a_row=0, breaker_until=None, throttled_until=None
     )
-    return release(connection)
+    return release_messages(connection)
 
 
-def disconnect(connection: Connection) -> None:
+def disconnect_account(connection: Connection) -> None:
     """Forget the credentials; what still waits is failed by the next drain as `sender removed`."""
     connection.account = {}
     connection.save(update_fields=["account"])
     _set_state(connection, ConnectionState.REMOVED)
-    release(connection)
+    release_messages(connection)
 
 
 @retry_on_deadlock
-def hold(connection: Connection) -> int:
+def hold_messages(connection: Connection) -> int:
     """Let the messages of a connection that does not send wait until they expire; the portal hears that they do.
 
     Its row is locked, so that nobody turns it on between the look and the hold. Answers how many are held now.
@@ -217,10 +217,10 @@ def hold(connection: Connection) -> int:
         wait = HELD.get(ConnectionState(row.state))
         if wait is None:
             return 0
-        return put_off(Message.objects.filter(connection=connection, phase=Phase.WAITING), wait)
+        return put_off_messages(Message.objects.filter(connection=connection, phase=Phase.WAITING), wait)
 
 
-def put_off(waiting: "QuerySet[Message]", wait: Wait) -> int:
+def put_off_messages(waiting: "QuerySet[Message]", wait: Wait) -> int:
     """Let waiting messages wait until they expire, and the portal hear that they do; answers how many."""
     waiting = waiting.exclude(wait=wait, due_at=F("expires_at"))
     told = waiting.filter(message_id__isnull=False, pushed=Status.SENT, push_at=None)
@@ -229,7 +229,7 @@ def put_off(waiting: "QuerySet[Message]", wait: Wait) -> int:
 
 
 @retry_on_deadlock
-def release(connection: Connection) -> int:
+def release_messages(connection: Connection) -> int:
     """Let the held messages of a connection go on."""
     held = Message.objects.filter(connection=connection, phase=Phase.WAITING, wait__in=STUCK)
     return held.update(wait=Wait.NONE, due_at=timezone.now())

@@ -87,5 +87,5 @@ def _tell(connection: Connection, verdicts: Sequence[Verdict], now: datetime) ->
             cursor.execute(OPEN, [connection.breaker_until, connection.pk])
     for verdict in verdicts:
         if verdict.kind == Kind.ACCOUNT_BLOCKED:
-            lifecycle.block(connection, verdict.reason, verdict.code, verdict.words)
+            lifecycle.block_connection(connection, verdict.reason, verdict.code, verdict.words)
             break

@@ -58,7 +58,7 @@ def settle_waiting(connection: Connection, service: type[Provider]) -> None:
         waiting = Message.objects.filter(connection=connection, phase=Phase.WAITING).order_by("id")[:AT_ONCE]
         _fail(waiting, Reason.SENDER_REMOVED)
     else:
-        lifecycle.hold(connection)
+        lifecycle.hold_messages(connection)
 
 
 def _due(connection: Connection) -> "QuerySet[Message]":

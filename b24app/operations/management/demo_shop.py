@@ -92,7 +92,7 @@ def _furnish(portal: Portal, stall: Stall, seeds: Iterator[int]) -> int:
 
 
 def _connected(portal: Portal, stall: Stall) -> Connection:
-    connection = lifecycle.connect(portal, stall.service, stall.title, stall.account, stall.found)
+    connection = lifecycle.connect_account(portal, stall.service, stall.title, stall.account, stall.found)
     connection.created_at = timezone.now() - timedelta(days=DAYS)
     connection.balance_asked_at = timezone.now()
     connection.save(update_fields=["created_at", "balance_asked_at"])
@@ -102,7 +102,7 @@ def _connected(portal: Portal, stall: Stall) -> Connection:
 def _bring_up_to_now(connection: Connection) -> None:
     """The newsletters have used up their money; with the others all went well a moment ago."""
     if connection.service == "vonage":
-        lifecycle.block(connection, "balance", "9", "Partner quota violation: not enough credit")
+        lifecycle.block_connection(connection, "balance", "9", "Partner quota violation: not enough credit")
     else:
         well = timezone.now() - timedelta(minutes=4)
         Connection.objects.filter(pk=connection.pk).update(

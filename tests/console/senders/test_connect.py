@@ -356,7 +356,7 @@ def test_two_at_once_do_not_exceed_the_limit(settings: Settings) -> None:
 
     def connect() -> None:
         with suppress(lifecycle.TooManyAccounts):
-            lifecycle.connect(portal, "demo", "One", {}, contract.Account())
+            lifecycle.connect_account(portal, "demo", "One", {}, contract.Account())
 
     at_once(*[connect] * 4)
     assert Connection.objects.filter(portal=portal).count() == 1

@@ -25,22 +25,22 @@ def account(connection: Connection) -> Connection:
 
 def test_a_balance_is_asked_for_once_a_day(account: Connection, sms: Sandbox) -> None:
     checked_at = account.checked_at
-    assert balances.refresh() == 1
+    assert balances.refresh_balances() == 1
     account.refresh_from_db()
     assert account.balance is not None
     assert account.balance > 1
     assert account.checked_at == checked_at  # a check of credentials is another thing
-    assert balances.refresh() == 0
+    assert balances.refresh_balances() == 0
     Connection.objects.update(balance_asked_at=timezone.now() - DAY * 1.01)
-    assert balances.refresh() == 1
+    assert balances.refresh_balances() == 1
 
 
 def test_a_refusal_for_lack_of_money_is_looked_into_once(account: Connection, sms: Sandbox) -> None:
     now = timezone.now()
     fields = {"state": ConnectionState.BLOCKED, "blocked_reason": "balance", "blocked_since": now}
     Connection.objects.update(checked_at=now, balance_asked_at=now - timedelta(hours=1), **fields)
-    assert balances.refresh() == 1
-    assert balances.refresh() == 0
+    assert balances.refresh_balances() == 1
+    assert balances.refresh_balances() == 0
     account.refresh_from_db()
     assert account.state == ConnectionState.BLOCKED  # a person decides when it goes on
 
@@ -57,17 +57,17 @@ def test_a_refusal_for_lack_of_money_is_looked_into_once(account: Connection, sm
 )
 def test_nobody_is_asked_in_vain(account: Connection, sms: Sandbox, fields: dict[str, object]) -> None:
     Connection.objects.update(**fields)
-    assert balances.refresh() == 0
+    assert balances.refresh_balances() == 0
 
 
 def test_a_portal_that_left_is_not_asked_about(account: Connection, sms: Sandbox) -> None:
     Portal.objects.update(uninstalled_at=timezone.now())
-    assert balances.refresh() == 0
+    assert balances.refresh_balances() == 0
 
 
 def test_a_refusal_changes_nothing_and_is_not_repeated_the_same_day(account: Connection, sms: Sandbox) -> None:
     Connection.objects.filter(pk=account.pk).update(account={**account.account, "base_url": "https://127.0.0.1:1"})
-    assert balances.refresh() == 0
+    assert balances.refresh_balances() == 0
     account.refresh_from_db()
     assert account.balance == Decimal(1)
     assert account.state == ConnectionState.ACTIVE
@@ -76,5 +76,5 @@ def test_a_refusal_changes_nothing_and_is_not_repeated_the_same_day(account: Con
 
 
 def test_a_round_is_bounded_in_time(account: Connection, sms: Sandbox) -> None:
-    assert balances.refresh(seconds=-1) == 0
+    assert balances.refresh_balances(seconds=-1) == 0
     assert len(balances._due()) == 1

@@ -144,7 +144,7 @@ def test_a_wrong_password_blocks_the_account_and_everything_waits_for_a_person(s
         message.refresh_from_db()
         assert (message.phase, message.wait, message.due_at) == (Phase.WAITING, Wait.BLOCKED, message.expires_at)
     assert sms.sms.entries() == []
-    lifecycle.rotate(connection, {**connection.account, "auth_token": "a-good-one"}, Account())
+    lifecycle.rotate_credentials(connection, {**connection.account, "auth_token": "a-good-one"}, Account())
     drain(connection.pk)
     assert sorted(Message.objects.values_list("status", flat=True)) == [Status.SENT] * 3
 
@@ -320,12 +320,12 @@ def test_a_repeat_that_waits_longer_than_the_service_remembers_becomes_unknown(
     message.refresh_from_db()
     assert (message.phase, message.wait) == (Phase.WAITING, Wait.RETRY)
     before = len(sms.sms.entries())
-    lifecycle.pause(Connection.objects.get())
+    lifecycle.pause_connection(Connection.objects.get())
     age_of_attempt = {"first_attempt_at": message.first_attempt_at - timedelta(hours=2)}  # type: ignore[operator]
     if message.repeat_until:
         age_of_attempt["repeat_until"] = message.repeat_until - timedelta(hours=2)
     Message.objects.update(**age_of_attempt)
-    lifecycle.resume(Connection.objects.get())
+    lifecycle.resume_connection(Connection.objects.get())
     drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.phase, message.due_at, len(sms.sms.entries())) == (Phase.UNKNOWN, None, before)
@@ -362,10 +362,10 @@ def test_a_repeat_that_expires_is_unknown_and_not_failed(sms: Sandbox, sender: S
 
 def test_a_drain_that_looked_before_the_account_was_turned_on_holds_nothing(sms: Sandbox, sender: Sender) -> None:
     stale = Connection.objects.get()
-    lifecycle.pause(stale)
+    lifecycle.pause_connection(stale)
     message = wish(sender)
-    lifecycle.resume(Connection.objects.get())
-    assert lifecycle.hold(stale) == 0
+    lifecycle.resume_connection(Connection.objects.get())
+    assert lifecycle.hold_messages(stale) == 0
     drain(sender.connection_id)
     message.refresh_from_db()
     assert message.status == Status.SENT
@@ -376,7 +376,7 @@ def test_a_refusal_of_old_credentials_does_not_block_the_new_ones(sms: Sandbox, 
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     before = Connection.objects.get()
-    lifecycle.rotate(Connection.objects.get(), before.account, Account())
+    lifecycle.rotate_credentials(Connection.objects.get(), before.account, Account())
     record([Batch(before, Twilio, [Verdict.of(message, errors.AccountBlocked("no"), [])])])
     assert Connection.objects.get().state == "active"
     drain(sender.connection_id)

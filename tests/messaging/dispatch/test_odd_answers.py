@@ -94,8 +94,8 @@ def test_no_answer_to_a_check_breaks_its_columns(service: type[Provider]) -> Non
     portal, found = factories.portal(), outcomes(service, "check")
     assert found or service.code in SAYS_OTHERWISE
     for one in found:
-        made = lifecycle.connect(portal, service.code, "", {}, one)
-        lifecycle.rotate(made, {"new": "credentials"}, one)
+        made = lifecycle.connect_account(portal, service.code, "", {}, one)
+        lifecycle.rotate_credentials(made, {"new": "credentials"}, one)
         made.refresh_from_db()
         assert 0 < len(made.title) <= 100
         assert made.balance is None or abs(made.balance) < 10**12
@@ -132,7 +132,7 @@ WORTH = [
 
 @pytest.mark.parametrize(("found", "kept"), WORTH)
 def test_what_a_check_found_is_tamed_once_for_all_columns(found: contract.Account, kept: tuple[Any, ...]) -> None:
-    made = lifecycle.connect(factories.portal(), "twilio", "", {}, found)
+    made = lifecycle.connect_account(factories.portal(), "twilio", "", {}, found)
     made.refresh_from_db()
     assert (made.label, made.balance, made.currency) == kept
 
@@ -172,7 +172,7 @@ def test_an_odd_answer_ends_a_check_in_the_console_well(settings: LazySettings, 
         offered = re.findall(r'name="offered" value="([^"]*)"', page.content.decode())
         assert offered == ["+12025550100", "\ufffd", "a\ufffdb"]
         Connection.objects.update(balance=Decimal(5), balance_asked_at=None, checked_at="2026-01-01T00:00:00Z")
-        assert balances.refresh() <= 1
+        assert balances.refresh_balances() <= 1
 
     made.refresh_from_db()
     assert made.label.startswith("Ali\ufffdce \ufffd xxx")

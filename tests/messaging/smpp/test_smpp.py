@@ -301,7 +301,7 @@ def test_new_credentials_are_bound_with(smsc: Smsc, sender: Sender) -> None:
         turn_until(board, lambda: Connection.objects.get().state == ConnectionState.BLOCKED)
         smsc.bind_status = 0
         found = Connection.objects.get()
-        lifecycle.rotate(found, account(smsc, password="new"), Account(label="acme"))
+        lifecycle.rotate_credentials(found, account(smsc, password="new"), Account(label="acme"))
         turn_until(board, lambda: smsc.bound == 1)
     assert [password for _id, password, *_ in smsc.binds][-1] == "new"
 
@@ -362,10 +362,10 @@ def test_a_paused_account_is_unbound_and_bound_again_when_it_goes_on(smsc: Smsc,
     connection = sender.connection
     with running() as board:
         turn_until(board, lambda: smsc.bound == 1)
-        lifecycle.pause(connection)
+        lifecycle.pause_connection(connection)
         board.held.renew_at = 0.0
         turn_until(board, lambda: smsc.count(UNBIND) == 1)
-        lifecycle.resume(connection)
+        lifecycle.resume_connection(connection)
         turn_until(board, lambda: smsc.bound == 1)
     assert smsc.most_bound == 1
 

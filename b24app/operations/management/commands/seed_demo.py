@@ -50,8 +50,8 @@ class Command(BaseCommand):
 
 
 def _account(portal: Portal) -> Connection:
-    found = lifecycle.check(SERVICE, {}, portal)
-    connection = lifecycle.connect(portal, SERVICE, "", {}, found)
+    found = lifecycle.check_account(SERVICE, {}, portal)
+    connection = lifecycle.connect_account(portal, SERVICE, "", {}, found)
     connection.created_at = timezone.now() - timedelta(days=DAYS)
     connection.save(update_fields=["created_at"])
     return connection
