@@ -9,7 +9,7 @@ from b24app.messaging.models.dead_letters import Kind
 Steps = Mapping[str, Callable[[], object]]
 
 
-def run(steps: Steps) -> None:
+def run_steps(steps: Steps) -> None:
     """Run steps, given by name, in their order; one that raises is noted under its name. Raise AWAY."""
     work_each(steps.items(), _run, _set_aside)
 

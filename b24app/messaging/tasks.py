@@ -200,10 +200,10 @@ CARE: Steps = {
 def look_round() -> None:
     """Every ten seconds: ring for everything the rows show is due. Losing all of Redis costs one round."""
     if enqueue.begin_sweep():
-        isolated_steps.run(SWEEP)
+        isolated_steps.run_steps(SWEEP)
 
 
 @shared_task(name="b24app.messaging.tasks.care")
 def care() -> None:
     """Every few minutes: visit portals that were not looked at for long, keep tokens alive, forget and prune."""
-    isolated_steps.run(CARE)
+    isolated_steps.run_steps(CARE)

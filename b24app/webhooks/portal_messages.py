@@ -84,7 +84,7 @@ def replay_message(record: Mapping[str, Any]) -> None:
 def take_message(record: Mapping[str, Any]) -> None:
     """Store a wish and ring. Raises CallRefused."""
     received_at = datetime.fromisoformat(record["received_at"])
-    taken = acceptance.accept(record["sender"], record["payload"], received_at, record.get("generation"))
+    taken = acceptance.accept_call(record["sender"], record["payload"], received_at, record.get("generation"))
     if taken is None:
         log.warning("wish_for_no_sender")  # nothing of its address: that is a secret
         return

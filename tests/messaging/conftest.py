@@ -97,7 +97,7 @@ def wish(sender: Sender, number: str = "+12025550100", **fields: Any) -> Message
         "auth": {"user_id": "7"},
         **fields,
     }
-    assert acceptance.accept(sender.uuid.hex, payload, timezone.now()) is not None
+    assert acceptance.accept_call(sender.uuid.hex, payload, timezone.now()) is not None
     return Message.objects.get(portal=sender.portal, message_id=payload["message_id"])
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from b24app.messaging.intake.payload import Terms
+from b24app.messaging.intake.payload import SenderSettings
 
 UNDER_WAY = timedelta(hours=1)  # how long Bitrix24 may hold a call back
 
@@ -48,13 +48,13 @@ class Credentials:
         return cls(generation, token if isinstance(token, str) else "", member_id if isinstance(member_id, str) else "")
 
 
-def is_vouched_for(terms: Terms, shown: Credentials) -> bool:
+def is_vouched_for(terms: SenderSettings, shown: Credentials) -> bool:
     """Does the call bring the application_token that we know of the portal? Compared in constant time."""
     known, given = terms.application_token.encode(), shown.application_token.encode("utf-8", "surrogatepass")
     return bool(known) and hmac.compare_digest(known, given)
 
 
-def refusal(terms: Terms, shown: Credentials, received_at: datetime) -> str | None:
+def reason_to_refuse(terms: SenderSettings, shown: Credentials, received_at: datetime) -> str | None:
     """Return why a call received at this moment is not taken, None where it is."""
     if terms.uninstalled:
         return UNINSTALLED

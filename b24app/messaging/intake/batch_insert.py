@@ -13,7 +13,7 @@ from b24app.core import raw_sql, sealing
 from b24app.core.group_commit import GroupCommit
 from b24app.core.outage import AWAY
 from b24app.core.ttl_cache import TtlCache
-from b24app.messaging.intake.payload import Terms, Wish
+from b24app.messaging.intake.payload import IncomingMessage, SenderSettings
 from b24app.messaging.models import Message
 
 KNOWN_FOR, KNOWN_AT_MOST = 5.0, 2_000  # seconds, senders
@@ -42,7 +42,7 @@ p.uninstalled_at IS NULL AND NOT {EARLIER} AND (w.generation IS NULL OR w.genera
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class InsertedMessage:
     """A wish whose row is committed."""
 
     portal_id: int
@@ -51,15 +51,15 @@ class Stored:
     lacks_token: bool
 
 
-def terms(sender: uuid.UUID) -> Terms | None:
+def sender_settings(sender: uuid.UUID) -> SenderSettings | None:
     """A sender's terms, not older than some seconds; None where there is no such sender."""
-    return _known.get(sender) or read_terms(sender)
+    return _known.get(sender) or read_sender_settings(sender)
 
 
-def read_terms(sender: uuid.UUID) -> Terms | None:
+def read_sender_settings(sender: uuid.UUID) -> SenderSettings | None:
     """A sender's terms as they are now."""
     for row in raw_sql.execute_raw(TERMS, sender):
-        found = Terms(*(*row[:-1], _opened(row[-1])))
+        found = SenderSettings(*(*row[:-1], _opened(row[-1])))
         _known.put(sender, found)
         return found
     _known.forget(sender)
@@ -74,7 +74,7 @@ def _opened(sealed: str) -> str:
         return ""
 
 
-def store(wish: Wish) -> tuple[Stored | None, Sequence[Stored | None]]:
+def insert_message(wish: IncomingMessage) -> tuple[InsertedMessage | None, Sequence[InsertedMessage | None]]:
     """Write a wish, together with others that come at the same time; None where it was not taken.
 
     Also answers the outcomes of all to the one who wrote them, none to others. Raises AWAY.
@@ -82,12 +82,12 @@ def store(wish: Wish) -> tuple[Stored | None, Sequence[Stored | None]]:
     return _together.put(wish)
 
 
-def _write(wishes: Sequence[Wish]) -> list[Stored | None]:
+def _write(wishes: Sequence[IncomingMessage]) -> list[InsertedMessage | None]:
     try:
         rows = raw_sql.as_json(
             [{**wish.values, "generation": wish.generation, "vouched": wish.vouched} for wish in wishes]
         )
-        stored = {reference: Stored(*facts) for reference, *facts in raw_sql.execute_raw(_insert(), rows)}
+        stored = {reference: InsertedMessage(*facts) for reference, *facts in raw_sql.execute_raw(_insert(), rows)}
     except AWAY:
         raise
     except Exception:  # noqa: BLE001 - whatever one of them raises
@@ -122,5 +122,5 @@ def _insert() -> str:
     """  # noqa: S608 - made of the model's own columns
 
 
-_known = TtlCache[uuid.UUID, Terms](KNOWN_FOR, KNOWN_AT_MOST)
+_known = TtlCache[uuid.UUID, SenderSettings](KNOWN_FOR, KNOWN_AT_MOST)
 _together = GroupCommit(_write)

@@ -23,7 +23,7 @@ Failure = tuple[Reason, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SenderSettings:
     """What has to be known of a sender, its connection and its portal to read a wish and to say what is due."""
 
     sender_id: int
@@ -46,7 +46,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class IncomingMessage:
     """The columns of a message that is due now, but for those that its sender's row tells."""
 
     values: Mapping[str, Any]
@@ -55,7 +55,7 @@ class Wish:
     vouched: bool = False  # by the portal's application_token
 
 
-def read(payload: Mapping[str, Any], terms: Terms, received_at: datetime) -> Wish:
+def read_message(payload: Mapping[str, Any], terms: SenderSettings, received_at: datetime) -> IncomingMessage:
     """Never raises; an unusable field is the wish's failure."""
     fields = _Fields(payload)
     text = fields.text_of("message_body", "message_text")
@@ -77,10 +77,10 @@ def read(payload: Mapping[str, Any], terms: Terms, received_at: datetime) -> Wis
     }
     failure = _unusable(terms, values, text) or fields.failure
     values["note"] = fields.note()
-    return Wish(values, failure)
+    return IncomingMessage(values, failure)
 
 
-def _unusable(terms: Terms, values: dict[str, Any], text: str) -> Failure | None:
+def _unusable(terms: SenderSettings, values: dict[str, Any], text: str) -> Failure | None:
     """Why a wish cannot be sent; fills in the number where it can be read."""
     if terms.removed:
         return Reason.SENDER_REMOVED, ""

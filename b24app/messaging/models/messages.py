@@ -13,7 +13,7 @@ from b24app.messaging.models import tallies
 from b24app.messaging.models.connections import Connection
 from b24app.messaging.models.senders import Sender
 from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status, Wait
-from b24app.messaging.models.transitions import advance
+from b24app.messaging.models.transitions import advance_statuses
 from b24app.portals.models import Portal
 
 NEWEST_FIRST = ("-received_at", "-id")  # of the journal, and of every index it reads
@@ -30,8 +30,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
         if not highest:
             return {}
         with transaction.atomic(), database.cursor() as cursor:
-            climbed = advance(cursor, list(highest.values()))
-            tallies.move(climbed)
+            climbed = advance_statuses(cursor, list(highest.values()))
+            tallies.move_tallies(climbed)
         return {climb.pk: Status(climb.after.status) for climb in climbed}
 
 

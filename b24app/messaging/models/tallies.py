@@ -39,7 +39,7 @@ class _Total:
         return self.messages, self.parts, self.money, self.last_at
 
 
-def move(climbed: Iterable[Climb]) -> None:
+def move_tallies(climbed: Iterable[Climb]) -> None:
     """Take messages out of the tally they counted in and into the one they count in now."""
     totals: defaultdict[tuple[object, ...], _Total] = defaultdict(_Total)
     now = timezone.now()

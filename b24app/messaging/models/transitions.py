@@ -56,7 +56,7 @@ SELECT id, portal_id, connection_id, sender_id, day, was, was_reason, was_parts,
 """  # noqa: S608 - made of constants
 
 
-def advance(cursor: Any, changes: Sequence[Change]) -> list[Climb]:
+def advance_statuses(cursor: Any, changes: Sequence[Change]) -> list[Climb]:
     """Apply the changes that climb; at most one per message."""
     now = timezone.now()
     cursor.execute(ADVANCE, [raw_sql.as_json([_written(change) for change in changes]), now, now, now, now])

@@ -75,7 +75,7 @@ def _take_in(sender: Sender, one: Planned, author: int) -> None:
         "ts": str(int((one.received_at - one.fate.late).timestamp())),
         "auth": {"user_id": str(author if one.module == "crm" else 0)},
     }
-    acceptance.accept(sender.uuid.hex, payload, one.received_at)
+    acceptance.accept_call(sender.uuid.hex, payload, one.received_at)
     if one.fate.is_cancelled:
         messages.cancel(Message.objects.get(sender=sender, message_id=one.message_id))
 

@@ -232,7 +232,7 @@ def test_a_message_counts_on_the_portal_s_day_whatever_its_clocks_do(zone: str, 
     sender = factories.sender(factories.connection(portal))
     received_at = datetime.fromisoformat(moment)
     payload = {"message_id": "1", "message_to": "+12025550100", "message_body": "Ready.", "module_id": "crm"}
-    acceptance.accept(sender.uuid.hex, {**payload, "ts": str(int(received_at.timestamp()))}, received_at)
+    acceptance.accept_call(sender.uuid.hex, {**payload, "ts": str(int(received_at.timestamp()))}, received_at)
     message = Message.objects.get()
     Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
     breakdowns.count_climbs()

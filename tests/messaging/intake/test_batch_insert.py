@@ -52,9 +52,9 @@ def test_wishes_that_come_at_once_are_each_stored_once_and_every_connection_is_r
     other = factories.sender(factories.connection(factories.portal("charlie")))
     senders = [sender, other]
 
-    def accept(number: int) -> acceptance.Taken | None:
+    def accept(number: int) -> acceptance.AcceptedCall | None:
         wish = payload(f"m{number // 4}")  # each comes twice to each of the two
-        return acceptance.accept(senders[number % 2].uuid.hex, wish, timezone.now())
+        return acceptance.accept_call(senders[number % 2].uuid.hex, wish, timezone.now())
 
     taken = [one for one in at_once(accept, 80) if one]
     assert len(taken) == 80
@@ -63,14 +63,14 @@ def test_wishes_that_come_at_once_are_each_stored_once_and_every_connection_is_r
 
 
 def test_a_wish_that_cannot_be_written_costs_no_other(sender: Sender) -> None:
-    terms = batch_insert.terms(sender.uuid)
+    terms = batch_insert.sender_settings(sender.uuid)
     assert terms is not None
     now = timezone.now()
-    good, bad = (wishes.read(payload(message_id), terms, now) for message_id in ("good", "bad"))
-    bad = wishes.Wish({**bad.values, "author_id": 10**30}, None)
+    good, bad = (wishes.read_message(payload(message_id), terms, now) for message_id in ("good", "bad"))
+    bad = wishes.IncomingMessage({**bad.values, "author_id": 10**30}, None)
     assert batch_insert._write([good, bad]) == [None, None]
     assert not Message.objects.exists()
-    taken = acceptance.accept(sender.uuid.hex, payload("good"), now)
+    taken = acceptance.accept_call(sender.uuid.hex, payload("good"), now)
     assert taken is not None
     assert not taken.failed
     assert Message.objects.get().message_id == "good"
@@ -78,9 +78,9 @@ def test_a_wish_that_cannot_be_written_costs_no_other(sender: Sender) -> None:
 
 def test_a_wish_among_others_whose_sender_is_removed_is_not_taken(sender: Sender) -> None:
     removed = factories.sender(sender.connection)
-    known = [batch_insert.terms(one.uuid) for one in (sender, removed)]
+    known = [batch_insert.sender_settings(one.uuid) for one in (sender, removed)]
     Sender.objects.filter(pk=removed.pk).update(state="removing")
-    both = [wishes.read(payload("m"), one, timezone.now()) for one in known if one]
+    both = [wishes.read_message(payload("m"), one, timezone.now()) for one in known if one]
     assert [one is not None for one in batch_insert._write(both)] == [True, False]
     assert list(Message.objects.values_list("sender", "status")) == [(sender.pk, Status.QUEUED)]
 
@@ -123,13 +123,13 @@ def locked(sender: Sender) -> Iterator[Sender]:
 
 
 def test_a_lock_on_a_neighbours_rows_holds_up_nobody_else(sender: Sender, locked: Sender) -> None:
-    terms = [batch_insert.terms(one.uuid) for one in (sender, locked)]
-    both = [wishes.read(payload("m"), one, timezone.now()) for one in terms if one]
+    terms = [batch_insert.sender_settings(one.uuid) for one in (sender, locked)]
+    both = [wishes.read_message(payload("m"), one, timezone.now()) for one in terms if one]
     told = [[reports._row(one.connection_id, SAID, None, timezone.now())] for one in (sender, locked)]
     assert [one is not None for one in batch_insert._write(both)] == [True, False]
     assert keeping._write(told) == [sender.connection_id, None]
 
 
 def test_nothing_is_known_of_a_sender_or_an_account_that_is_not_there(db: None) -> None:
-    assert batch_insert.terms(uuid.uuid4()) is None
+    assert batch_insert.sender_settings(uuid.uuid4()) is None
     assert keeping.account(uuid.uuid4()) is None
