@@ -8,7 +8,7 @@ from django.utils import timezone
 from b24app.core.backoff import backoff_delay
 from b24app.messaging.models import Connection, Message
 from b24app.messaging.models.statuses import Phase, Reason, Wait
-from b24app.messaging.send_results import Kind, Verdict
+from b24app.messaging.send_results import ResultKind, SendResult
 from providers.kit.contract import Provider, Reports
 
 POLL_AFTER = (5, 15, 60, 300, 1800, 7200, 21_600, 86_400)  # seconds after acceptance, one step a time
@@ -25,18 +25,18 @@ def first_poll_at(service: type[Provider]) -> datetime | None:
     return timezone.now() + timedelta(seconds=steps[0])
 
 
-def next_step(connection: Connection, service: type[Provider], verdict: Verdict) -> tuple[Any, ...]:
+def next_step(connection: Connection, service: type[Provider], verdict: SendResult) -> tuple[Any, ...]:
     """Return phase, wait, due_at, reason, repeat_until, poll_at after a send neither accepted nor refused for good."""
     now, expires = timezone.now(), datetime.fromisoformat(verdict.expires_at)
-    if verdict.kind == Kind.ACCOUNT_BLOCKED:
+    if verdict.kind == ResultKind.ACCOUNT_BLOCKED:
         return "waiting", Wait.BLOCKED, now, "", None, None  # held when the account is blocked
-    if verdict.kind == Kind.THROTTLED:
+    if verdict.kind == ResultKind.THROTTLED:
         pause = (
             timedelta(seconds=verdict.after) if verdict.after else backoff_delay(verdict.attempt, first=2, limit=600)
         )
         return "waiting", Wait.RATE, min(now + pause, expires), "", None, None
     due = min(now + backoff_delay(verdict.attempt, first=5, limit=3600), expires)
-    if verdict.kind == Kind.UNREACHABLE:
+    if verdict.kind == ResultKind.UNREACHABLE:
         return "waiting", Wait.RETRY, due, "", None, None
     until = repeatable_until(connection, service, datetime.fromisoformat(verdict.first_attempt_at))
     if due < until:

@@ -17,7 +17,7 @@ from providers.kit.http import Exchange
 LONGEST_PAUSE = 86_400.0  # seconds; a service that asks for more is asked again after a day
 
 
-class Kind(StrEnum):
+class ResultKind(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     ACCOUNT_BLOCKED = "account_blocked"
@@ -26,16 +26,16 @@ class Kind(StrEnum):
     UNCERTAIN = "uncertain"
 
 
-KINDS: Mapping[type[errors.SmsError], Kind] = {
-    errors.Rejected: Kind.REJECTED,
-    errors.AccountBlocked: Kind.ACCOUNT_BLOCKED,
-    errors.Throttled: Kind.THROTTLED,
-    errors.Unreachable: Kind.UNREACHABLE,
+RESULT_KINDS: Mapping[type[errors.SmsError], ResultKind] = {
+    errors.Rejected: ResultKind.REJECTED,
+    errors.AccountBlocked: ResultKind.ACCOUNT_BLOCKED,
+    errors.Throttled: ResultKind.THROTTLED,
+    errors.Unreachable: ResultKind.UNREACHABLE,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class SendResult:
     """What came of handing one message to the service. `attempt` fences late verdicts off from a later attempt.
 
     `doubted`: an earlier attempt may have been taken.
@@ -44,7 +44,7 @@ class Verdict:
     pk: int
     attempt: int
     doubted: bool = False
-    kind: Kind
+    kind: ResultKind
     first_attempt_at: str
     expires_at: str
     ref: str = ""
@@ -74,7 +74,7 @@ class Verdict:
         if isinstance(said, Accepted):
             price = sanitize.sanitize_price(said.price)
             return cls(
-                kind=Kind.ACCEPTED,
+                kind=ResultKind.ACCEPTED,
                 ref=sanitize.sanitize_text(said.ref)[:128],
                 refs=tuple(sanitize.sanitize_text(ref)[:128] for ref in said.refs[: sanitize.MOST_PARTS]),
                 parts=sanitize.sanitize_parts(said.parts),
@@ -82,7 +82,7 @@ class Verdict:
                 currency=sanitize.sanitize_currency(said.currency),
                 **common,
             )
-        kind = next((kind for error, kind in KINDS.items() if isinstance(said, error)), Kind.UNCERTAIN)
+        kind = next((kind for error, kind in RESULT_KINDS.items() if isinstance(said, error)), ResultKind.UNCERTAIN)
         words, code = sanitize.sanitize_text(said.words), sanitize.sanitize_text(said.code)
         after = sanitize.sanitize_seconds(said.after, LONGEST_PAUSE)
         reason = sanitize.sanitize_text(said.reason)[:20]
@@ -97,7 +97,9 @@ class Verdict:
     def from_json(cls, record: Mapping[str, Any]) -> Self:
         """Read what `to_json` wrote."""
         exchanges = tuple(Exchange(**{**one, "at": datetime.fromisoformat(one["at"])}) for one in record["exchanges"])
-        return cls(**{**record, "refs": tuple(record["refs"]), "exchanges": exchanges, "kind": Kind(record["kind"])})
+        return cls(
+            **{**record, "refs": tuple(record["refs"]), "exchanges": exchanges, "kind": ResultKind(record["kind"])}
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The verdict in JSON's own types."""

@@ -32,7 +32,7 @@ from b24app.messaging.notices import delivery
 from b24app.messaging.privacy import portal_erasure, retention
 from b24app.messaging.push import pusher
 from b24app.messaging.reports import acceptance, applier
-from b24app.messaging.send_results import Verdict
+from b24app.messaging.send_results import SendResult
 from b24app.messaging.statistics import breakdowns, monthly
 from b24app.portals.client import BatchAnswer
 from b24app.portals.models import Portal
@@ -124,7 +124,7 @@ def reports_are_applied(alice: Sender, charlie: Sender) -> Place:
 def verdicts_are_written(alice: Sender, charlie: Sender) -> Place:
     rows = on_wire(alice, charlie)
     batches = [
-        completer.Batch(one.connection, Demo, [Verdict.of(one, contract.Accepted(ref=f"r{one.pk}"), [])])
+        completer.Batch(one.connection, Demo, [SendResult.of(one, contract.Accepted(ref=f"r{one.pk}"), [])])
         for one in rows.values()
     ]
     return Place(

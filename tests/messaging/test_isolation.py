@@ -25,7 +25,7 @@ from b24app.messaging.models.dead_letters import DeadLetter, Kind
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.messaging.reports import acceptance, applier
-from b24app.messaging.send_results import Verdict
+from b24app.messaging.send_results import SendResult
 from b24app.messaging.smpp import receipts
 from b24app.webhooks.spool_replay import HANDLERS
 from providers.demo import Demo
@@ -60,7 +60,7 @@ def sent(sender: Sender, *refs: str, **fields: object) -> Message:
     message = factories.message(sender, phase=Phase.ON_WIRE, attempts=1, **fields)
     service = Smpp if sender.connection.service == "smpp" else Demo
     receipt = Accepted(ref=refs[0], refs=refs if len(refs) > 1 else (), parts=len(refs))
-    record([Batch(sender.connection, service, [Verdict.of(message, receipt, [])])])
+    record([Batch(sender.connection, service, [SendResult.of(message, receipt, [])])])
     return again(message)
 
 

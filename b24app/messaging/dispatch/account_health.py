@@ -10,7 +10,7 @@ from django.utils import timezone
 from b24app.core.backoff import backoff_delay
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection
-from b24app.messaging.send_results import Kind, Verdict
+from b24app.messaging.send_results import ResultKind, SendResult
 
 BREAKER_AFTER = 3
 SLOW_AFTER = 10_000  # milliseconds
@@ -33,7 +33,7 @@ RETURNING c.id, c.troubles_in_a_row, c.throttled_until
 OPEN = "UPDATE messaging_connection SET breaker_until = %s WHERE id = %s"
 
 
-def judge(told: Iterable[tuple[Connection, Sequence[Verdict]]]) -> None:
+def judge(told: Iterable[tuple[Connection, Sequence[SendResult]]]) -> None:
     """Write down what the verdicts say of their accounts, and say so on the given connections too."""
     worth = [(connection, verdicts) for connection, verdicts in told if _is_news(connection, verdicts)]
     if not worth:
@@ -51,21 +51,21 @@ def judge(told: Iterable[tuple[Connection, Sequence[Verdict]]]) -> None:
         _tell(connection, verdicts, now)
 
 
-def _is_news(connection: Connection, verdicts: Sequence[Verdict]) -> bool:
+def _is_news(connection: Connection, verdicts: Sequence[SendResult]) -> bool:
     """That an account works which worked a moment ago is none."""
-    if any(verdict.kind != Kind.ACCEPTED for verdict in verdicts):
+    if any(verdict.kind != ResultKind.ACCEPTED for verdict in verdicts):
         return True
     known = connection.last_accepted_at
     quiet = known is not None and timezone.now() - known < NOTE_EVERY
     return not quiet or connection.troubles_in_a_row > 0 or connection.breaker_until is not None or connection.slow
 
 
-def _row(pk: int, verdicts: Sequence[Verdict], now: datetime) -> tuple[Any, ...]:
+def _row(pk: int, verdicts: Sequence[SendResult], now: datetime) -> tuple[Any, ...]:
     """id, works, troubles, slow, code, words, throttled until."""
-    works = any(verdict.kind in (Kind.ACCEPTED, Kind.REJECTED) for verdict in verdicts)
-    trouble = [verdict for verdict in verdicts if verdict.kind in (Kind.UNCERTAIN, Kind.UNREACHABLE)]
-    worst = next((verdict for verdict in reversed(verdicts) if verdict.kind != Kind.ACCEPTED), None)
-    pauses = [verdict.after or 2.0 for verdict in verdicts if verdict.kind == Kind.THROTTLED]
+    works = any(verdict.kind in (ResultKind.ACCEPTED, ResultKind.REJECTED) for verdict in verdicts)
+    trouble = [verdict for verdict in verdicts if verdict.kind in (ResultKind.UNCERTAIN, ResultKind.UNREACHABLE)]
+    worst = next((verdict for verdict in reversed(verdicts) if verdict.kind != ResultKind.ACCEPTED), None)
+    pauses = [verdict.after or 2.0 for verdict in verdicts if verdict.kind == ResultKind.THROTTLED]
     return (
         pk,
         works,
@@ -77,8 +77,8 @@ def _row(pk: int, verdicts: Sequence[Verdict], now: datetime) -> tuple[Any, ...]
     )
 
 
-def _tell(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> None:
-    if any(verdict.kind in (Kind.ACCEPTED, Kind.REJECTED) for verdict in verdicts):
+def _tell(connection: Connection, verdicts: Sequence[SendResult], now: datetime) -> None:
+    if any(verdict.kind in (ResultKind.ACCEPTED, ResultKind.REJECTED) for verdict in verdicts):
         connection.last_accepted_at, connection.breaker_until, connection.slow = now, None, False
     elif connection.troubles_in_a_row >= BREAKER_AFTER:
         after = backoff_delay(connection.troubles_in_a_row - BREAKER_AFTER + 1, first=5, limit=300, factor=2)
@@ -86,6 +86,6 @@ def _tell(connection: Connection, verdicts: Sequence[Verdict], now: datetime) ->
         with database.cursor() as cursor:
             cursor.execute(OPEN, [connection.breaker_until, connection.pk])
     for verdict in verdicts:
-        if verdict.kind == Kind.ACCOUNT_BLOCKED:
+        if verdict.kind == ResultKind.ACCOUNT_BLOCKED:
             lifecycle.block_connection(connection, verdict.reason, verdict.code, verdict.words)
             break

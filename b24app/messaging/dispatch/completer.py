@@ -22,7 +22,7 @@ from b24app.messaging.models.dead_letters import Kind as Letter
 from b24app.messaging.models.guards import StopSource
 from b24app.messaging.models.statuses import Change, Reason, Status
 from b24app.messaging.retry_policy import first_poll_at, next_step
-from b24app.messaging.send_results import Kind, Verdict
+from b24app.messaging.send_results import ResultKind, SendResult
 from providers.kit import registry
 from providers.kit.contract import Provider
 
@@ -33,7 +33,7 @@ class Batch:
 
     connection: Connection
     service: type[Provider]
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[SendResult]
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ def _set_aside(batch: Batch, error: Exception) -> None:
 def take_kept(kept: Mapping[str, Any]) -> None:
     """Write verdicts that waited on disk."""
     connection = Connection.objects.get(pk=kept["connection"])
-    verdicts = [Verdict.from_json(one) for one in kept["verdicts"]]
+    verdicts = [SendResult.from_json(one) for one in kept["verdicts"]]
     record_apart([Batch(connection, registry.get(connection.service), verdicts)])
 
 
@@ -101,14 +101,14 @@ def _write(outcome: Outcome) -> None:
         recording.insert_exchanges(outcome.exchanges)
 
 
-def _judge(connection: Connection, service: type[Provider], verdict: Verdict, outcome: Outcome) -> None:
-    if verdict.kind == Kind.ACCEPTED or _is_proven(verdict):
+def _judge(connection: Connection, service: type[Provider], verdict: SendResult, outcome: Outcome) -> None:
+    if verdict.kind == ResultKind.ACCEPTED or _is_proven(verdict):
         outcome.changes.append(_accepted(service, verdict))
         if len(verdict.refs) > 1:
             outcome.parts += [
                 MessagePart(connection=connection, message_id=verdict.pk, ref=ref) for ref in verdict.refs
             ]
-    elif verdict.kind == Kind.REJECTED:
+    elif verdict.kind == ResultKind.REJECTED:
         reason = Reason(verdict.reason) if verdict.reason in Reason.values else Reason.REJECTED
         outcome.changes.append(
             Change(pk=verdict.pk, status=Status.FAILED, reason=reason, code=verdict.code, detail=verdict.words)
@@ -118,12 +118,12 @@ def _judge(connection: Connection, service: type[Provider], verdict: Verdict, ou
         outcome.waits.append((verdict.pk, verdict.attempt, *after, verdict.code, verdict.words))
 
 
-def _is_proven(verdict: Verdict) -> bool:
+def _is_proven(verdict: SendResult) -> bool:
     """A duplicate of a try that may have been taken; else it says only that somebody had the same text a moment ago."""
-    return verdict.kind == Kind.REJECTED and verdict.reason == "duplicate" and verdict.doubted
+    return verdict.kind == ResultKind.REJECTED and verdict.reason == "duplicate" and verdict.doubted
 
 
-def _accepted(service: type[Provider], verdict: Verdict) -> Change:
+def _accepted(service: type[Provider], verdict: SendResult) -> Change:
     return Change(
         pk=verdict.pk,
         status=Status.SENT,
@@ -163,7 +163,7 @@ def _complete_late(changes: Iterable[Change]) -> None:
         )
 
 
-def _exchanges(connection: Connection, verdict: Verdict) -> Iterable[ExchangeRow]:
+def _exchanges(connection: Connection, verdict: SendResult) -> Iterable[ExchangeRow]:
     for kept in verdict.exchanges:
         yield recording.exchange_row(
             kept, connection.service, portal=connection.portal_id, connection=connection.pk, message=verdict.pk

@@ -24,7 +24,7 @@ from b24app.messaging.dispatch.drain import Drain, Landing
 from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.dispatch.leases import LINGER, Holding
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.send_results import Verdict
+from b24app.messaging.send_results import SendResult
 
 log = structlog.get_logger(__name__)
 
@@ -111,7 +111,7 @@ class Board:
             self._turn(0.2)
         for drain in self.drains.values():
             for message, _started in list(drain.flying.values()):
-                self._take(Landing(drain, Verdict.interrupted(message)))
+                self._take(Landing(drain, SendResult.interrupted(message)))
         try:
             self._write()
             self._give_back()

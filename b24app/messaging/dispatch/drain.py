@@ -14,7 +14,7 @@ from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.dispatch.rate_limit import Pace
 from b24app.messaging.models import Connection, Message, Sender
-from b24app.messaging.send_results import Kind, Verdict
+from b24app.messaging.send_results import ResultKind, SendResult
 from providers.kit import errors
 from providers.kit.contract import Accepted, Provider, Scope, Sms
 from providers.kit.fields import Host, Url
@@ -26,7 +26,7 @@ HANGS_AFTER = 2.0  # seconds without any answer
 FIRST_WINDOW = 2
 NAMES_OF_HOSTS = {"url", "base_url", "host"}  # of fields that are neither Url nor Host, as a template or a choice
 BULK_TURN = 5  # every so many claims that found something bulk goes first, so that it keeps a share of the rate
-TROUBLE = frozenset({Kind.UNCERTAIN, Kind.UNREACHABLE, Kind.THROTTLED})
+TROUBLE = frozenset({ResultKind.UNCERTAIN, ResultKind.UNREACHABLE, ResultKind.THROTTLED})
 
 
 class Drain:
@@ -103,7 +103,7 @@ class Drain:
         self.touched_at = time.monotonic()
         self.flying[message.pk] = (message, self.touched_at)
 
-    def lands(self, verdict: Verdict) -> bool:
+    def lands(self, verdict: SendResult) -> bool:
         """Its verdict came; False when it was given up meanwhile."""
         known = self.flying.pop(verdict.pk, None) is not None
         self.touched_at = self.landed_at = time.monotonic()
@@ -112,7 +112,7 @@ class Drain:
         self.window = FIRST_WINDOW if verdict.kind in TROUBLE else min(self.window + 1, 1000)
         return known
 
-    def attempt(self, message: Message, sender: Sender) -> Verdict:
+    def attempt(self, message: Message, sender: Sender) -> SendResult:
         """In a thread of its own: HTTP and nothing else."""
         sms = self._sms(message, sender)
         exchanges: list[Exchange] = []
@@ -126,7 +126,7 @@ class Drain:
         except Exception as error:  # the file of a service broke, perhaps after the message had left
             log.exception("service_broke", service=self.service.code, exc_info=error)
             said = errors.Uncertain("The service's adapter broke.", code=type(error).__name__)
-        return Verdict.of(message, said, exchanges)
+        return SendResult.of(message, said, exchanges)
 
     def _sms(self, message: Message, sender: Sender) -> Sms:
         per_message = self.service.report_scope == Scope.MESSAGE
@@ -156,7 +156,7 @@ class Landing:
     """A flight is over."""
 
     drain: Drain
-    verdict: Verdict
+    verdict: SendResult
 
 
 def _keep(_exchange: Exchange) -> None:

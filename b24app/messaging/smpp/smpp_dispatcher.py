@@ -15,7 +15,7 @@ from b24app.messaging.dispatch.dispatcher import POLL, Board
 from b24app.messaging.dispatch.drain import Landing
 from b24app.messaging.models import Connection
 from b24app.messaging.models.dead_letters import Kind as DeadLetterKind
-from b24app.messaging.send_results import KINDS, Kind, Verdict
+from b24app.messaging.send_results import RESULT_KINDS, ResultKind, SendResult
 from b24app.messaging.smpp import bind_limit
 from b24app.messaging.smpp.bind_leases import Binds, nobody
 from b24app.messaging.smpp.receipt_queue import Receiving
@@ -116,10 +116,10 @@ class Switchboard(Board):
         return [drain.session for drain in self.drains.values() if isinstance(drain, BoundDrain)]
 
 
-def _verdict_on_account(error: SmsError) -> Verdict:
+def _verdict_on_account(error: SmsError) -> SendResult:
     """What a failed bind says of the account: a verdict on no message."""
-    kind = next((kind for of, kind in KINDS.items() if isinstance(error, of)), Kind.UNCERTAIN)
-    return Verdict(
+    kind = next((kind for of, kind in RESULT_KINDS.items() if isinstance(error, of)), ResultKind.UNCERTAIN)
+    return SendResult(
         pk=0,
         attempt=0,
         kind=kind,

@@ -10,7 +10,7 @@ import structlog
 from b24app.messaging.dispatch import drain
 from b24app.messaging.dispatch.drain import Drain
 from b24app.messaging.models import Connection, Message, Sender
-from b24app.messaging.send_results import Verdict
+from b24app.messaging.send_results import SendResult
 from b24app.messaging.smpp.rate_allowance import Allowance
 from b24app.messaging.smpp.session import LONGEST_ID, Dialled, News, Session
 from providers.kit.contract import Accepted, Sms
@@ -65,7 +65,7 @@ class BoundDrain(Drain):
         super().takes_off(message)
         self.pace.use(measure(message.text).parts - 1)  # a service counts parts
 
-    def attempt(self, message: Message, sender: Sender) -> Verdict:
+    def attempt(self, message: Message, sender: Sender) -> SendResult:
         """In a thread of its own: the session and nothing else."""
         sms = self._sms(message, sender)
         http = self.http.hiding(number=message.to, text=message.text)
@@ -78,7 +78,7 @@ class BoundDrain(Drain):
         except Exception as error:  # as with HTTP: perhaps after it had left
             log.exception("service_broke", service=self.service.code, exc_info=error)
             said = Uncertain("The service's adapter broke.", code=type(error).__name__)
-        return Verdict.of(message, said, [talk.exchange(said)])
+        return SendResult.of(message, said, [talk.exchange(said)])
 
     def _hand_over(self, talk: "_Talk", sms: Sms) -> Accepted:
         parts = talk.provider.parts(sms)

@@ -92,7 +92,7 @@ def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> N
     http.close()
 
 
-def _verdict(random: Random, service: contract.Provider, message: Message) -> send_results.Verdict:
+def _verdict(random: Random, service: contract.Provider, message: Message) -> send_results.SendResult:
     said: contract.Accepted | errors.SmsError
     try:
         receipt = service.send(contract.Sms(to=message.to, text=message.text, reference=message.reference.hex))
@@ -100,7 +100,7 @@ def _verdict(random: Random, service: contract.Provider, message: Message) -> se
         said = replace(receipt, ref=f"{random.getrandbits(128):032x}", price=price, currency=currency)
     except errors.SmsError as error:
         said = error
-    return send_results.Verdict.of(message, said, _exchanges(random, message, said))
+    return send_results.SendResult.of(message, said, _exchanges(random, message, said))
 
 
 def _exchanges(random: Random, message: Message, said: contract.Accepted | errors.SmsError) -> list[Exchange]:

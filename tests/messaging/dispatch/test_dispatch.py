@@ -19,7 +19,7 @@ from b24app.messaging.dispatch.dispatcher import Board
 from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.models import Connection, DayTally, Message, Sender
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
-from b24app.messaging.send_results import Verdict
+from b24app.messaging.send_results import SendResult
 from b24app.sandbox import Sandbox
 from providers.kit import errors
 from providers.kit.contract import Accepted, Account
@@ -263,8 +263,8 @@ def test_an_answer_under_way_does_not_lift_the_throttling(sender: Sender) -> Non
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     for message in (throttled, accepted):
         message.refresh_from_db()
-    record([Batch(sender.connection, Twilio, [Verdict.of(throttled, errors.Throttled(after=1e12), [])])])
-    record([Batch(sender.connection, Twilio, [Verdict.of(accepted, Accepted(ref="SM1"), [])])])
+    record([Batch(sender.connection, Twilio, [SendResult.of(throttled, errors.Throttled(after=1e12), [])])])
+    record([Batch(sender.connection, Twilio, [SendResult.of(accepted, Accepted(ref="SM1"), [])])])
     until = Connection.objects.get().throttled_until
     assert until is not None
     assert timedelta(hours=23) < until - timezone.now() < timedelta(hours=25)
@@ -343,7 +343,7 @@ def test_a_duplicate_proves_acceptance_only_of_a_try_that_may_have_been_taken(
     until = now + timedelta(hours=1) if doubted else None
     Message.objects.update(phase=Phase.ON_WIRE, attempts=2, lease_until=now, repeat_until=until)
     message.refresh_from_db()
-    record([Batch(sender.connection, Twilio, [Verdict.of(message, errors.Rejected(reason="duplicate"), [])])])
+    record([Batch(sender.connection, Twilio, [SendResult.of(message, errors.Rejected(reason="duplicate"), [])])])
     message.refresh_from_db()
     assert (message.status, message.reason) == (status, reason)
 
@@ -377,7 +377,7 @@ def test_a_refusal_of_old_credentials_does_not_block_the_new_ones(sms: Sandbox, 
     message.refresh_from_db()
     before = Connection.objects.get()
     lifecycle.rotate_credentials(Connection.objects.get(), before.account, Account())
-    record([Batch(before, Twilio, [Verdict.of(message, errors.AccountBlocked("no"), [])])])
+    record([Batch(before, Twilio, [SendResult.of(message, errors.AccountBlocked("no"), [])])])
     assert Connection.objects.get().state == "active"
     drain(sender.connection_id)
     message.refresh_from_db()

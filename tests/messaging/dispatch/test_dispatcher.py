@@ -24,7 +24,7 @@ from b24app.messaging.dispatch import drain as sending
 from b24app.messaging.dispatch.dispatcher import Board
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status
-from b24app.messaging.send_results import Verdict
+from b24app.messaging.send_results import SendResult
 from b24app.sandbox import Sandbox
 from b24app.webhooks import spool_replay
 from providers.kit.contract import Accepted
@@ -194,7 +194,7 @@ def test_a_verdict_that_cannot_be_written_costs_no_other(sms: Sandbox, sender: S
     verdicts = []
     for message, price in ((odd, Decimal("9" * 30)), (well, None)):
         message.refresh_from_db()
-        verdict = Verdict.of(message, Accepted(ref=f"SM{message.pk}"), [])
+        verdict = SendResult.of(message, Accepted(ref=f"SM{message.pk}"), [])
         verdicts.append(replace(verdict, price=str(price)) if price else verdict)
     completer.record_apart([completer.Batch(sender.connection, Twilio, verdicts)])
     assert are_sent(well)
