@@ -31,7 +31,7 @@ def drain(connection_id: int, when: str = enqueue.When.NOW) -> None:
     """Step 2: what is due on a connection goes to its service."""
     if when != enqueue.When.NOW:  # that one is forgotten when the board lets go
         enqueue.heard("drain", connection_id, when)
-    dispatcher.ring(connection_id)
+    dispatcher.notify_dispatcher(connection_id)
 
 
 def left(visit: Visit) -> None:

@@ -16,7 +16,7 @@ from b24app.celery import app
 from b24app.core import shutdown
 from b24app.core.gc_tuning import collect_rarely
 from b24app.messaging import enqueue, tasks
-from b24app.messaging.dispatch.dispatcher import Board
+from b24app.messaging.dispatch.dispatcher import Dispatcher
 from b24app.operations.starting import check_can_start
 from b24app.webhooks import spool_replay
 
@@ -45,7 +45,7 @@ class Threads(bootsteps.StartStopStep):
         check_can_start()
         collect_rarely()
         spool_replay.keep_replaying()
-        self.board = shutdown.start_essential(Board(tasks.left).run, name="board")
+        self.board = shutdown.start_essential(Dispatcher(tasks.left).run, name="board")
         threading.Thread(target=_sweep_when_nobody_does, name="sweep-when-nobody-does", daemon=True).start()
 
     def stop(self, parent: Any) -> None:

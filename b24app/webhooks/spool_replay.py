@@ -24,8 +24,8 @@ HANDLERS: Mapping[str, spool.Handler] = {
     "event": portal_events.replay_event,
     "unsigned": portal_events.replay_event,
     "receipts": receipts.take_kept,
-    "verdicts": completer.take_kept,
-    "claim": preparation.give_back,
+    "verdicts": completer.replay_results,
+    "claim": preparation.undo_claims,
 }
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core.redis import redis_client
-from b24app.messaging.dispatch.dispatcher import Board
+from b24app.messaging.dispatch.dispatcher import Dispatcher
 from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.intake import acceptance
 from b24app.messaging.models import Connection, Message, Sender, SenderState
@@ -104,7 +104,7 @@ def wish(sender: Sender, number: str = "+12025550100", **fields: Any) -> Message
 def drain(connection_id: int) -> Visit:
     """Ring for a connection and let a board do all that is due on it now."""
     visits: list[Visit] = []
-    board = Board(visits.append, linger=0.0, inbox=SimpleQueue())
+    board = Dispatcher(visits.append, linger=0.0, inbox=SimpleQueue())
     board.inbox.put(connection_id)
     board.turn(5.0)
     end = time.monotonic() + 60

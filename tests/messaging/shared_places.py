@@ -19,7 +19,7 @@ from b24app.messaging import sweep, tasks
 from b24app.messaging.connections import balances
 from b24app.messaging.dispatch import claims, completer, preparation
 from b24app.messaging.dispatch.lease_queries import Visit
-from b24app.messaging.dispatch.leases import Holding
+from b24app.messaging.dispatch.leases import ConnectionLeases
 from b24app.messaging.guards import limits
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.models.dead_letters import Kind
@@ -130,7 +130,7 @@ def verdicts_are_written(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.VERDICT,
         key=rows[alice.pk].pk,
-        work=lambda: completer.record_apart(batches),
+        work=lambda: completer.record_isolated(batches),
         is_done=lambda sender: status_of(rows[sender.pk]) == Status.SENT,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.status = 'sent'",
@@ -441,20 +441,20 @@ def notices_are_told(alice: Sender, charlie: Sender) -> Place:
 # -- the board ---------------------------------------------------------------------------------------------------------
 
 
-def held(*senders: Sender) -> Holding:
+def held(*senders: Sender) -> ConnectionLeases:
     """Their accounts, taken up by a board."""
     visits: list[Visit] = []
-    holding = Holding(visits.append, linger=0.0)
+    holding = ConnectionLeases(visits.append, linger=0.0)
     holding.admit({sender.connection_id for sender in senders})
     return holding
 
 
-def wants(holding: Holding) -> list[claims.Want]:
+def wants(holding: ConnectionLeases) -> list[claims.Want]:
     return [claims.Want(pk, 5, False, drain.connection.checked_at) for pk, drain in holding.drains.items()]
 
 
-def prepare(holding: Holding) -> Callable[[], object]:
-    return lambda: preparation.prepare(
+def prepare(holding: ConnectionLeases) -> Callable[[], object]:
+    return lambda: preparation.prepare_claims(
         holding.drains, holding.holder, wants(holding), timezone.now() + claims.MESSAGE_LEASE
     )
 
@@ -516,7 +516,7 @@ def doubtful_claims_are_given_back(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.ACCOUNT,
         key=alice.connection_id,
-        work=lambda: preparation.give_back(doubt),
+        work=lambda: preparation.undo_claims(doubt),
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).phase == Phase.WAITING,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk}",

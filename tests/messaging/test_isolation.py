@@ -17,8 +17,8 @@ import b24app
 from b24app.core.redis import redis_client
 from b24app.messaging import dead_letters, tasks
 from b24app.messaging.actions import retry_dead_letters
-from b24app.messaging.dispatch.completer import Batch, record
-from b24app.messaging.dispatch.dispatcher import Board
+from b24app.messaging.dispatch.completer import Batch, record_results
+from b24app.messaging.dispatch.dispatcher import Dispatcher
 from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.messaging.models.dead_letters import DeadLetter, Kind
@@ -60,7 +60,7 @@ def sent(sender: Sender, *refs: str, **fields: object) -> Message:
     message = factories.message(sender, phase=Phase.ON_WIRE, attempts=1, **fields)
     service = Smpp if sender.connection.service == "smpp" else Demo
     receipt = Accepted(ref=refs[0], refs=refs if len(refs) > 1 else (), parts=len(refs))
-    record([Batch(sender.connection, service, [SendResult.of(message, receipt, [])])])
+    record_results([Batch(sender.connection, service, [SendResult.of(message, receipt, [])])])
     return again(message)
 
 
@@ -236,7 +236,7 @@ def test_a_message_that_cannot_be_claimed_waits_while_the_board_sends_the_others
         condition = f"NEW.id = {poisoned.pk} AND NEW.phase = 'on_wire'"
         cursor.execute(REFUSE.format(events="UPDATE", table="messaging_message", condition=condition))
     visits: list[Visit] = []
-    board = Board(visits.append, linger=0.0, inbox=SimpleQueue())
+    board = Dispatcher(visits.append, linger=0.0, inbox=SimpleQueue())
     try:
         for sender in (alice, charlie):
             board.inbox.put(sender.connection_id)

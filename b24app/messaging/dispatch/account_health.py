@@ -33,7 +33,7 @@ RETURNING c.id, c.troubles_in_a_row, c.throttled_until
 OPEN = "UPDATE messaging_connection SET breaker_until = %s WHERE id = %s"
 
 
-def judge(told: Iterable[tuple[Connection, Sequence[SendResult]]]) -> None:
+def update_health(told: Iterable[tuple[Connection, Sequence[SendResult]]]) -> None:
     """Write down what the verdicts say of their accounts, and say so on the given connections too."""
     worth = [(connection, verdicts) for connection, verdicts in told if _is_news(connection, verdicts)]
     if not worth:

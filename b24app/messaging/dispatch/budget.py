@@ -16,7 +16,7 @@ SLOW_FLIGHTS, SLOW_FLIGHTS_OF_PORTAL, SLOW_FLIGHTS_OF_HOST = 64, 8, 16
 MANY_HANG = 3  # portals after which their host is taken to hang for all its accounts
 
 
-def wants(drains: Mapping[int, Drain]) -> list[Want]:
+def claim_capacity(drains: Mapping[int, Drain]) -> list[Want]:
     """Return room for each connection, within the budgets; a slow one has one flight at a time.
 
     Whoever was asked longest ago comes first, since most who get room have nothing to send.

@@ -62,7 +62,7 @@ class Want:
     checked_at: datetime | None
 
 
-def claim(
+def claim_messages(
     holder: uuid.UUID, wants: Sequence[Want], lease: datetime, *, only: Sequence[int] | None = None
 ) -> list[Message]:
     """Put what is due on the wire until `lease`, where `holder` has the connection's lease and it may send.
@@ -84,7 +84,7 @@ def claim(
     return sorted(Message.objects.raw(sql, values), key=lambda message: message.pk)
 
 
-def look_ahead(want: Want) -> list[int]:
+def next_due(want: Want) -> list[int]:
     """The messages that would be claimed next, or soon."""
     due = Message.objects.filter(connection=want.connection, phase=Phase.WAITING, due_at__lte=timezone.now())
     classes = [due.filter(bulk=bulk).order_by("due_at", "id") for bulk in (want.bulk_first, not want.bulk_first)]
@@ -92,7 +92,7 @@ def look_ahead(want: Want) -> list[int]:
     return found[: want.room]
 
 
-def is_dead(message: Message, now: datetime) -> bool:
+def is_expired(message: Message, now: datetime) -> bool:
     """Whether a claimed message waited for its whole life, or so long that a repeat would be sent a second time.
 
     Nor is sent what waited when the portal uninstalled us, although it came back since.
@@ -106,7 +106,7 @@ def _was_left_behind(message: Message) -> bool:
     return bool(getattr(message, "left_behind", False))  # a column of the claim's own
 
 
-def bury(service: type[Provider], dead: Iterable[Message], *, phase: Phase = Phase.ON_WIRE) -> None:
+def expire_messages(service: type[Provider], dead: Iterable[Message], *, phase: Phase = Phase.ON_WIRE) -> None:
     """Fail what is dead; what may have been sent meanwhile becomes unknown."""
     doubtful: list[Message] = []
     expired: list[Message] = []
@@ -133,7 +133,7 @@ def bury(service: type[Provider], dead: Iterable[Message], *, phase: Phase = Pha
         )
 
 
-def give_back(kept: Mapping[str, Any]) -> None:
+def undo_claim(kept: Mapping[str, Any]) -> None:
     """Let messages wait again that were claimed under this very lease and surely never left: it was no attempt.
 
     They are those that `messages` names; all under that lease where it is missing.

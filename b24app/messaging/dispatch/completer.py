@@ -46,7 +46,7 @@ class Outcome:
     exchanges: list[ExchangeRow] = field(default_factory=list)
 
 
-def record(batches: Sequence[Batch]) -> set[int]:
+def record_results(batches: Sequence[Batch]) -> set[int]:
     """Write verdicts and what they say of their accounts, in one transaction; safe to run twice.
 
     Answers the connections where early reports wait for one of the refs. The refs are committed before they are looked
@@ -58,19 +58,19 @@ def record(batches: Sequence[Batch]) -> set[int]:
             _judge(batch.connection, batch.service, verdict, outcome)
             outcome.exchanges += _exchanges(batch.connection, verdict)
     _write(outcome)
-    account_health.judge((batch.connection, batch.verdicts) for batch in batches)
+    account_health.update_health((batch.connection, batch.verdicts) for batch in batches)
     return _reported_early(batches)
 
 
-def record_apart(batches: Sequence[Batch]) -> set[int]:
+def record_isolated(batches: Sequence[Batch]) -> set[int]:
     """Like `record`, but a verdict that cannot be written costs no other: its message becomes unknown. Raises AWAY."""
     try:
-        return record(batches)
+        return record_results(batches)
     except AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a service said that we did not expect
         alone = [Batch(one.connection, one.service, [verdict]) for one in batches for verdict in one.verdicts]
-        return {pk for found in work_apart(alone, record, _set_aside, error) for pk in found}
+        return {pk for found in work_apart(alone, record_results, _set_aside, error) for pk in found}
 
 
 def _set_aside(batch: Batch, error: Exception) -> None:
@@ -78,11 +78,11 @@ def _set_aside(batch: Batch, error: Exception) -> None:
     dead_letters.note(Letter.VERDICT, batch.verdicts[0].pk, error, portal=batch.connection.portal_id)
 
 
-def take_kept(kept: Mapping[str, Any]) -> None:
+def replay_results(kept: Mapping[str, Any]) -> None:
     """Write verdicts that waited on disk."""
     connection = Connection.objects.get(pk=kept["connection"])
     verdicts = [SendResult.from_json(one) for one in kept["verdicts"]]
-    record_apart([Batch(connection, registry.get(connection.service), verdicts)])
+    record_isolated([Batch(connection, registry.get(connection.service), verdicts)])
 
 
 def _reported_early(batches: Sequence[Batch]) -> set[int]:

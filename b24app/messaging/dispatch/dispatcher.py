@@ -20,9 +20,9 @@ from b24app.core.outage import AWAY
 from b24app.messaging import enqueue
 from b24app.messaging.dispatch import budget, claims, completer, preparation
 from b24app.messaging.dispatch.completer import Batch
-from b24app.messaging.dispatch.drain import Drain, Landing
+from b24app.messaging.dispatch.drain import Drain, FinishedSend
 from b24app.messaging.dispatch.lease_queries import Visit
-from b24app.messaging.dispatch.leases import LINGER, Holding
+from b24app.messaging.dispatch.leases import LINGER, ConnectionLeases
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.send_results import SendResult
 
@@ -35,16 +35,16 @@ AFTER_A_DEFECT = 0.5  # seconds until the next turn
 GIVE_UP = 14.0  # seconds after which a worker that was asked to stop waits for no service any more
 
 
-Inbox = SimpleQueue[int | Landing]
+Inbox = SimpleQueue[int | FinishedSend]
 _inbox: Inbox = SimpleQueue()
 
 
-def ring(connection_id: int) -> None:
+def notify_dispatcher(connection_id: int) -> None:
     """Something may be sent on a connection: this process's board takes it up."""
     _inbox.put(connection_id)
 
 
-class Board:
+class Dispatcher:
     """All connections that this process drains. `leave` hears of every connection that is let go, and rings."""
 
     def __init__(
@@ -53,14 +53,14 @@ class Board:
         *,
         linger: float = LINGER,
         inbox: Inbox = _inbox,
-        held: Holding | None = None,
+        held: ConnectionLeases | None = None,
     ) -> None:
-        self.held = held or Holding(leave, linger)
+        self.held = held or ConnectionLeases(leave, linger)
         self.drains = self.held.drains
         self.inbox = inbox
         self.threads = ThreadPoolExecutor(budget.FLIGHTS + budget.SLOW_FLIGHTS, thread_name_prefix="flight")
         self.rung: set[int] = set()
-        self.landed: dict[int, list[Landing]] = defaultdict(list)
+        self.landed: dict[int, list[FinishedSend]] = defaultdict(list)
         self.doubts: list[dict[str, object]] = []
         self.leaving = False
         self.away_until = 0.0
@@ -111,7 +111,7 @@ class Board:
             self._turn(0.2)
         for drain in self.drains.values():
             for message, _started in list(drain.flying.values()):
-                self._take(Landing(drain, SendResult.interrupted(message)))
+                self._take(FinishedSend(drain, SendResult.interrupted(message)))
         try:
             self._write()
             self._give_back()
@@ -143,7 +143,7 @@ class Board:
         for _ in range(self.inbox.qsize()):
             self._take(self.inbox.get_nowait())
 
-    def _take(self, heard: int | Landing) -> None:
+    def _take(self, heard: int | FinishedSend) -> None:
         if isinstance(heard, int):
             self.rung.add(heard)
         elif heard.drain.lands(heard.verdict):
@@ -158,7 +158,7 @@ class Board:
             Batch(landings[0].drain.connection, landings[0].drain.service, [one.verdict for one in landings])
             for landings in self.landed.values()
         ]
-        if completer.record_apart(batches):
+        if completer.record_isolated(batches):
             enqueue.settle()
         for landings in self.landed.values():
             landings[0].drain.learn()
@@ -167,19 +167,19 @@ class Board:
     def _give_back(self) -> None:
         """Let wait again what was claimed and never sent: the database went away, or not all flights could begin."""
         while self.doubts:
-            preparation.give_back(self.doubts[0])
+            preparation.undo_claims(self.doubts[0])
             del self.doubts[0]
 
     # -- flying ----------------------------------------------------------------------------------------------------
 
     def _launch(self) -> None:
-        wants = budget.wants(self.drains)
+        wants = budget.claim_capacity(self.drains)
         if not wants:
             return
         lease = timezone.now() + claims.MESSAGE_LEASE
         doubt: dict[str, object] = {"connections": [want.connection for want in wants], "lease": lease.isoformat()}
         self.doubts.append(doubt)
-        messages = preparation.prepare(self.drains, self.held.holder, wants, lease)
+        messages = preparation.prepare_claims(self.drains, self.held.holder, wants, lease)
         # Whatever happens from here on, those that have not begun their flight are given back, and no others.
         doubt["messages"] = waiting = [message.pk for message in reversed(messages)]
         for message in messages:
@@ -205,7 +205,7 @@ class Board:
     def _fly(self, drain: Drain, message: Message, sender: Sender, once: Lock) -> None:
         if not once.acquire(blocking=False):
             return
-        self.inbox.put(Landing(drain, drain.attempt(message, sender)))
+        self.inbox.put(FinishedSend(drain, drain.attempt(message, sender)))
 
     def _in_air(self) -> int:
         return sum(len(drain.flying) for drain in self.drains.values())

@@ -12,7 +12,7 @@ from django.utils import timezone
 from b24app.core import signed_urls
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
-from b24app.messaging.dispatch.rate_limit import Pace
+from b24app.messaging.dispatch.rate_limit import RateLimit
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.send_results import ResultKind, SendResult
 from providers.kit import errors
@@ -37,7 +37,7 @@ class Drain:
         self.service = service
         self.http = http or lifecycle.http_for(service, connection.account, _keep)
         self.memo = SharedMemo(connection.uuid.hex)
-        self.pace = Pace(connection.rate or service.rate, connection.paced_until)
+        self.pace = RateLimit(connection.rate or service.rate, connection.paced_until)
         self.flying: dict[int, tuple[Message, float]] = {}
         self.senders: dict[int, Sender] = {}
         self.window = FIRST_WINDOW
@@ -152,7 +152,7 @@ def host_of(service: type[Provider], account: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Landing:
+class FinishedSend:
     """A flight is over."""
 
     drain: Drain
@@ -163,7 +163,7 @@ def _keep(_exchange: Exchange) -> None:
     """Every flight records on its own."""
 
 
-def know_senders(drains: Mapping[int, Drain], messages: list[Message]) -> None:
+def load_senders(drains: Mapping[int, Drain], messages: list[Message]) -> None:
     """Read the senders that are not known yet, for all connections at once."""
     missing = {one.sender_id for one in messages if one.sender_id not in drains[one.connection_id].senders}
     if missing:

@@ -70,7 +70,7 @@ class Visit:
     to_ask: datetime | None = None
 
 
-def acquire(holder: uuid.UUID, ids: Collection[int], *, binds: bool = False) -> list[int]:
+def acquire_leases(holder: uuid.UUID, ids: Collection[int], *, binds: bool = False) -> list[int]:
     """Take the leases that are free; whoever has another one looks once more after letting go.
 
     `binds` takes only accounts of `BOUND`, else there are none of them.
@@ -78,7 +78,7 @@ def acquire(holder: uuid.UUID, ids: Collection[int], *, binds: bool = False) -> 
     return _leases(ACQUIRE, holder, ids, bound=list(BOUND), binds=binds)
 
 
-def renew(holder: uuid.UUID, ids: Collection[int]) -> list[int]:
+def renew_leases(holder: uuid.UUID, ids: Collection[int]) -> list[int]:
     """Hold the leases longer; answers those that are still ours."""
     return _leases(RENEW, holder, ids)
 
@@ -91,7 +91,7 @@ def _leases(statement: str, holder: uuid.UUID, ids: Collection[int], **values: A
         return [pk for (pk,) in cursor.fetchall()]
 
 
-def load(ids: Collection[int]) -> dict[int, Connection]:
+def load_connections(ids: Collection[int]) -> dict[int, Connection]:
     """Connections with their portals, without those whose account no key opens."""
     return {pk: one for some in work_isolated(list(ids), _load, _cannot_open) for pk, one in some.items()}
 
@@ -105,13 +105,13 @@ def _cannot_open(pk: int, error: Exception) -> None:
     dead_letters.note(Kind.ACCOUNT, pk, error, retry=True)
 
 
-def let_go(holder: uuid.UUID, paced: Mapping[int, datetime | None]) -> None:
+def release_leases(holder: uuid.UUID, paced: Mapping[int, datetime | None]) -> None:
     """Give leases back, each with the moment up to which its rate is used."""
     with database.cursor() as cursor:
         cursor.execute(LET_GO, {"ids": list(paced), "paced": list(paced.values()), "holder": holder})
 
 
-def look_ahead(ids: Collection[int]) -> list[Visit]:
+def next_visits(ids: Collection[int]) -> list[Visit]:
     """When each connection is next worth a visit; those of portals that left are not."""
     with database.cursor() as cursor:
         cursor.execute(NEXT, [list(ids)])

@@ -25,7 +25,7 @@ REST = 60.0  # seconds the open sockets of a connection are kept after that
 RENEW_EVERY = 5.0  # seconds
 
 
-class Holding:
+class ConnectionLeases:
     """`leave` hears of every connection that is let go, and rings."""
 
     binds = False  # whether it holds the accounts that a process of their own keeps bound, or all others
@@ -47,7 +47,7 @@ class Holding:
         if not self.drains:
             return
         mine = set(_flat(work_isolated(sorted(self.drains), self._renew, _set_aside)))
-        fresh = lease_queries.load(mine)
+        fresh = lease_queries.load_connections(mine)
         for pk, drain in self.drains.items():
             known = fresh.get(pk)
             if (
@@ -60,7 +60,7 @@ class Holding:
                 drain.connection = known
                 drain.senders.clear()
                 drain.learn()
-        work_each(recovery.lost(mine), self._recover, _set_aside)
+        work_each(recovery.with_stranded_messages(mine), self._recover, _set_aside)
         self._mark_slow()
 
     def _mark_slow(self) -> None:
@@ -81,20 +81,20 @@ class Holding:
         new = rung - self.drains.keys()
         if new:
             taken = _flat(work_isolated(sorted(new), self._acquire, _set_aside))
-            lost, known = set(recovery.lost(taken)), lease_queries.load(taken)
+            lost, known = set(recovery.with_stranded_messages(taken)), lease_queries.load_connections(taken)
             for pk in taken:
                 self._open_safely(pk, known.get(pk), lost=pk in lost)
         for pk in rung & self.drains.keys():
             self.drains[pk].touched_at = time.monotonic()
 
     def _acquire(self, ids: Sequence[int]) -> list[int]:
-        return lease_queries.acquire(self.holder, ids, binds=self.binds)
+        return lease_queries.acquire_leases(self.holder, ids, binds=self.binds)
 
     def _renew(self, ids: Sequence[int]) -> list[int]:
-        return lease_queries.renew(self.holder, ids)
+        return lease_queries.renew_leases(self.holder, ids)
 
     def _recover(self, pk: int) -> None:
-        recovery.recover(self.drains[pk].connection, self.drains[pk].service)
+        recovery.recover_stranded(self.drains[pk].connection, self.drains[pk].service)
 
     def _open_safely(self, pk: int, connection: Connection | None, *, lost: bool) -> None:
         try:
@@ -111,19 +111,19 @@ class Holding:
         left = connection is None or connection.portal.uninstalled_at is not None
         service = None if connection is None or left else recovery.service_of(connection)
         if connection is None or service is None:
-            lease_queries.let_go(self.holder, {pk: connection.paced_until if connection else None})
+            lease_queries.release_leases(self.holder, {pk: connection.paced_until if connection else None})
             if not left:
                 self._leave([pk])
             return
         if lost:
-            recovery.recover(connection, service)
+            recovery.recover_stranded(connection, service)
         before = self.resting.pop(pk, None)
         same = before is not None and before.connection.checked_at == connection.checked_at
         if before and not same:
             before.http.close()
         drain = self.drains[pk] = self.drain_of(connection, service, before.http if before and same else None)
         if connection.state != ConnectionState.ACTIVE:
-            recovery.settle_waiting(connection, service)
+            recovery.settle_undeliverable(connection, service)
             drain.closed = True
         drain.learn()
 
@@ -150,10 +150,12 @@ class Holding:
 
     def _give_back(self, ids: Sequence[int], paced: Mapping[int, datetime | None]) -> None:
         """A lease that cannot be given back runs out by itself."""
-        work_isolated(ids, lambda some: lease_queries.let_go(self.holder, {pk: paced[pk] for pk in some}), _set_aside)
+        work_isolated(
+            ids, lambda some: lease_queries.release_leases(self.holder, {pk: paced[pk] for pk in some}), _set_aside
+        )
 
     def _leave(self, ids: Sequence[int]) -> None:
-        visits = {visit.connection: visit for visit in lease_queries.look_ahead(ids)}
+        visits = {visit.connection: visit for visit in lease_queries.next_visits(ids)}
         for pk in ids:
             self.leave(visits.get(pk, Visit(pk)))
 

@@ -36,7 +36,7 @@ WHERE m.id = %(pk)s AND m.phase = %(phase)s AND m.attempts = %(attempts)s
 """
 
 
-def prepare(drains: Drains, holder: UUID, wants: Sequence[Want], lease: datetime) -> list[Message]:
+def prepare_claims(drains: Drains, holder: UUID, wants: Sequence[Want], lease: datetime) -> list[Message]:
     """Claim messages until `lease` and return those that may go now, each with its sender known to its drain.
 
     Raise AWAY; then nobody knows what was claimed.
@@ -47,10 +47,10 @@ def prepare(drains: Drains, holder: UUID, wants: Sequence[Want], lease: datetime
     return _of_known_senders(drains, going)
 
 
-def give_back(kept: Mapping[str, Any]) -> None:
+def undo_claims(kept: Mapping[str, Any]) -> None:
     """Do what `claims.give_back` does, for each account apart where one of them raises."""
     connections: list[int] = list(kept["connections"])
-    work_isolated(connections, lambda some: claims.give_back({**kept, "connections": some}), _keep_claimed)
+    work_isolated(connections, lambda some: claims.undo_claim({**kept, "connections": some}), _keep_claimed)
 
 
 def _keep_claimed(connection: int, error: Exception) -> None:
@@ -63,16 +63,16 @@ def _claim(holder: UUID, wants: Sequence[Want], lease: datetime) -> list[Message
 
     def one_by_one(want: Want, error: Exception) -> None:
         claim = partial(_claim_these, holder, want, lease)
-        for some in work_apart(claims.look_ahead(want), claim, _put_off_unclaimed, error):
+        for some in work_apart(claims.next_due(want), claim, _put_off_unclaimed, error):
             claimed.extend(some)
 
-    for some in work_isolated(wants, lambda part: claims.claim(holder, part, lease), one_by_one):
+    for some in work_isolated(wants, lambda part: claims.claim_messages(holder, part, lease), one_by_one):
         claimed += some
     return claimed
 
 
 def _claim_these(holder: UUID, want: Want, lease: datetime, ids: Sequence[int]) -> list[Message]:
-    return claims.claim(holder, [want], lease, only=ids)
+    return claims.claim_messages(holder, [want], lease, only=ids)
 
 
 def _without_the_dead(drains: Drains, messages: Sequence[Message]) -> list[Message]:
@@ -80,16 +80,16 @@ def _without_the_dead(drains: Drains, messages: Sequence[Message]) -> list[Messa
     alive: list[Message] = []
     dead: dict[int, list[Message]] = defaultdict(list)
     for message in messages:
-        (dead[message.connection_id] if claims.is_dead(message, now) else alive).append(message)
+        (dead[message.connection_id] if claims.is_expired(message, now) else alive).append(message)
     for pk, some in dead.items():
         drain = drains[pk]
-        work_isolated(some, partial(claims.bury, drain.service), _put_off_dead)
+        work_isolated(some, partial(claims.expire_messages, drain.service), _put_off_dead)
         drain.touch()
     return alive
 
 
 def _of_known_senders(drains: Drains, messages: Sequence[Message]) -> list[Message]:
-    sending.know_senders(drains, list(messages))
+    sending.load_senders(drains, list(messages))
     known = []
     for message in messages:
         if message.sender_id in drains[message.connection_id].senders:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 
-class Pace:
+class RateLimit:
     """`used_until` is kept on the connection, so that the rate holds over drains and workers."""
 
     def __init__(self, rate: float, used_until: datetime | None) -> None:

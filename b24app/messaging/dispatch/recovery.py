@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from b24app.messaging.connections import lifecycle
-from b24app.messaging.dispatch.claims import bury
+from b24app.messaging.dispatch.claims import expire_messages
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status, Wait
 from b24app.messaging.retry_policy import poll_unknown_at, repeatable_until
@@ -21,7 +21,7 @@ AT_ONCE = 1000
 LOOK_FOR_SERVICE = timedelta(minutes=5)
 
 
-def recover(connection: Connection, service: type[Provider]) -> None:
+def recover_stranded(connection: Connection, service: type[Provider]) -> None:
     """Messages on the wire whose lease ran out: their worker was killed, so nobody knows whether they left."""
     now = timezone.now()
     rows = Message.objects.filter(connection=connection, phase=Phase.ON_WIRE, lease_until__lt=now)
@@ -47,13 +47,13 @@ def service_of(connection: Connection) -> type[Provider] | None:
     return None
 
 
-def settle_waiting(connection: Connection, service: type[Provider]) -> None:
+def settle_undeliverable(connection: Connection, service: type[Provider]) -> None:
     """A connection that does not send: what is too old ends, the rest is held or fails with it."""
     now = timezone.now()
     due = _due(connection)
     _fail_expired(due.filter(repeat_until=None))
     doubtful = due.filter(Q(repeat_until__lte=now) | Q(repeat_until__isnull=False, expires_at__lte=now))
-    bury(service, doubtful.order_by("id")[:AT_ONCE], phase=Phase.WAITING)
+    expire_messages(service, doubtful.order_by("id")[:AT_ONCE], phase=Phase.WAITING)
     if connection.state == ConnectionState.REMOVED:
         waiting = Message.objects.filter(connection=connection, phase=Phase.WAITING).order_by("id")[:AT_ONCE]
         _fail(waiting, Reason.SENDER_REMOVED)
@@ -76,7 +76,7 @@ def _fail(messages: Iterable[Message], reason: Reason) -> None:
     )
 
 
-def lost(ids: Collection[int]) -> list[int]:
+def with_stranded_messages(ids: Collection[int]) -> list[int]:
     """Connections with messages on the wire whose lease ran out."""
     if not ids:
         return []

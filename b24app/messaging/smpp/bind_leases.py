@@ -19,7 +19,7 @@ from b24app.messaging import dead_letters
 from b24app.messaging.dispatch import recovery
 from b24app.messaging.dispatch.drain import Drain
 from b24app.messaging.dispatch.lease_queries import BOUND, Visit
-from b24app.messaging.dispatch.leases import Holding
+from b24app.messaging.dispatch.leases import ConnectionLeases
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import Phase
@@ -52,7 +52,7 @@ class _Ranked:
         return self.lease_until is None or self.lease_until <= now
 
 
-class Binds(Holding):
+class Binds(ConnectionLeases):
     """A lease is who binds. Nobody rings here: what wants to be bound is looked for."""
 
     binds = True
@@ -89,7 +89,7 @@ class Binds(Holding):
     def _settle_safely(self, drain: BoundDrain) -> None:
         """What cannot be put right of one account costs no other. Raises AWAY."""
         try:
-            recovery.settle_waiting(drain.connection, drain.service)
+            recovery.settle_undeliverable(drain.connection, drain.service)
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one account raises

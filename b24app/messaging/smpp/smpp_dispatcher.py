@@ -11,8 +11,8 @@ from b24app.core.outage import AWAY
 from b24app.exchange_log import recording
 from b24app.messaging import dead_letters
 from b24app.messaging.dispatch import account_health, leases
-from b24app.messaging.dispatch.dispatcher import POLL, Board
-from b24app.messaging.dispatch.drain import Landing
+from b24app.messaging.dispatch.dispatcher import POLL, Dispatcher
+from b24app.messaging.dispatch.drain import FinishedSend
 from b24app.messaging.models import Connection
 from b24app.messaging.models.dead_letters import Kind as DeadLetterKind
 from b24app.messaging.send_results import RESULT_KINDS, ResultKind, SendResult
@@ -28,7 +28,7 @@ FINISHED_IN = 1.0  # seconds for the receipts that are here when the process end
 UNBOUND_IN = 3.0  # seconds
 
 
-class Switchboard(Board):
+class Switchboard(Dispatcher):
     """One thread does the database for all accounts of this process, as ever; every bind has a thread of its own."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Switchboard(Board):
         busy = any(time.monotonic() - drain.touched_at < leases.LINGER for drain in self.drains.values())
         return POLL if busy else IDLE_POLL if self.drains or self.receiving.has_parked else base
 
-    def _take(self, heard: int | Landing | News) -> None:
+    def _take(self, heard: int | FinishedSend | News) -> None:
         if isinstance(heard, Untaken):
             self.receiving.announce(heard.session)
         elif isinstance(heard, Bound | Unbound):
@@ -106,7 +106,7 @@ class Switchboard(Board):
                 recording.insert_exchanges(rows)
             drain.in_trouble = True
             drain.closed = drain.closed or isinstance(news.error, AccountBlocked)
-            account_health.judge([(connection, [_verdict_on_account(news.error)])])
+            account_health.update_health([(connection, [_verdict_on_account(news.error)])])
 
     def _drain_of(self, session: Session) -> BoundDrain | None:
         mine = (drain for drain in self.drains.values() if isinstance(drain, BoundDrain))

@@ -88,7 +88,9 @@ def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> N
     Message.objects.bulk_update([message for _one, message in due], ["phase", "attempts", "first_attempt_at"])
     http = lifecycle.http_for(Demo, {}, lambda _exchange: None)
     service = Demo({}, http, SharedMemo(connection.uuid.hex))
-    completer.record([completer.Batch(connection, Demo, [_verdict(random, service, message) for _one, message in due])])
+    completer.record_results(
+        [completer.Batch(connection, Demo, [_verdict(random, service, message) for _one, message in due])]
+    )
     http.close()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from b24app.messaging.dispatch import budget
-from b24app.messaging.dispatch.dispatcher import Board
+from b24app.messaging.dispatch.dispatcher import Dispatcher
 from b24app.messaging.dispatch.drain import Drain, host_of
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.statuses import Status
@@ -83,7 +83,7 @@ class Dispatcher:
     """A process's board, turned by the test."""
 
     def __init__(self) -> None:
-        self.board = Board(lambda _visit: None, inbox=SimpleQueue())
+        self.board = Dispatcher(lambda _visit: None, inbox=SimpleQueue())
 
     def send(self, *senders: Sender) -> list[Message]:
         messages = [factories.message(sender) for sender in senders]
@@ -170,7 +170,7 @@ def a_drain(
 
 
 def rooms(*drains: Drain) -> list[int]:
-    found = {want.connection: want.room for want in budget.wants({one.connection.pk: one for one in drains})}
+    found = {want.connection: want.room for want in budget.claim_capacity({one.connection.pk: one for one in drains})}
     return [found.get(one.connection.pk, 0) for one in drains]
 
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.actions import messages
 from b24app.messaging.connections import lifecycle
-from b24app.messaging.dispatch.completer import Batch, record
-from b24app.messaging.dispatch.dispatcher import Board
+from b24app.messaging.dispatch.completer import Batch, record_results
+from b24app.messaging.dispatch.dispatcher import Dispatcher
 from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.models import Connection, DayTally, Message, Sender
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
@@ -246,7 +246,7 @@ def test_the_database_lost_right_after_a_claim_leaves_nothing_unknown(sms: Sandb
 
 
 def test_a_worker_that_lost_its_lease_claims_nothing_more(sms: Sandbox, sender: Sender) -> None:
-    board = Board(lambda _visit: None, inbox=SimpleQueue())
+    board = Dispatcher(lambda _visit: None, inbox=SimpleQueue())
     board.inbox.put(sender.connection_id)
     board.turn(5.0)
     Connection.objects.update(lease_holder=uuid.uuid4())
@@ -263,8 +263,8 @@ def test_an_answer_under_way_does_not_lift_the_throttling(sender: Sender) -> Non
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     for message in (throttled, accepted):
         message.refresh_from_db()
-    record([Batch(sender.connection, Twilio, [SendResult.of(throttled, errors.Throttled(after=1e12), [])])])
-    record([Batch(sender.connection, Twilio, [SendResult.of(accepted, Accepted(ref="SM1"), [])])])
+    record_results([Batch(sender.connection, Twilio, [SendResult.of(throttled, errors.Throttled(after=1e12), [])])])
+    record_results([Batch(sender.connection, Twilio, [SendResult.of(accepted, Accepted(ref="SM1"), [])])])
     until = Connection.objects.get().throttled_until
     assert until is not None
     assert timedelta(hours=23) < until - timezone.now() < timedelta(hours=25)
@@ -343,7 +343,9 @@ def test_a_duplicate_proves_acceptance_only_of_a_try_that_may_have_been_taken(
     until = now + timedelta(hours=1) if doubted else None
     Message.objects.update(phase=Phase.ON_WIRE, attempts=2, lease_until=now, repeat_until=until)
     message.refresh_from_db()
-    record([Batch(sender.connection, Twilio, [SendResult.of(message, errors.Rejected(reason="duplicate"), [])])])
+    record_results(
+        [Batch(sender.connection, Twilio, [SendResult.of(message, errors.Rejected(reason="duplicate"), [])])]
+    )
     message.refresh_from_db()
     assert (message.status, message.reason) == (status, reason)
 
@@ -377,7 +379,7 @@ def test_a_refusal_of_old_credentials_does_not_block_the_new_ones(sms: Sandbox, 
     message.refresh_from_db()
     before = Connection.objects.get()
     lifecycle.rotate_credentials(Connection.objects.get(), before.account, Account())
-    record([Batch(before, Twilio, [SendResult.of(message, errors.AccountBlocked("no"), [])])])
+    record_results([Batch(before, Twilio, [SendResult.of(message, errors.AccountBlocked("no"), [])])])
     assert Connection.objects.get().state == "active"
     drain(sender.connection_id)
     message.refresh_from_db()

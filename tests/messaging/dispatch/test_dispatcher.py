@@ -21,7 +21,7 @@ from b24app.core.sealing import unseal
 from b24app.messaging.dispatch import completer
 from b24app.messaging.dispatch import dispatcher as board_module
 from b24app.messaging.dispatch import drain as sending
-from b24app.messaging.dispatch.dispatcher import Board
+from b24app.messaging.dispatch.dispatcher import Dispatcher
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.messaging.send_results import SendResult
@@ -49,11 +49,11 @@ def a_sender(sms: Sandbox) -> Sender:
     )
 
 
-def a_board(**options: Any) -> Board:
-    return Board(lambda _visit: None, inbox=SimpleQueue(), **options)
+def a_board(**options: Any) -> Dispatcher:
+    return Dispatcher(lambda _visit: None, inbox=SimpleQueue(), **options)
 
 
-def turn_until(board: Board, happened: Callable[[], bool], seconds: float = 30.0) -> None:
+def turn_until(board: Dispatcher, happened: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, f"not within {seconds} s"
@@ -155,7 +155,7 @@ def test_asked_to_stop_without_a_database_it_leaves_its_verdicts_on_disk(
     message.refresh_from_db()
     assert message.phase == Phase.ON_WIRE
     [kept] = spool.waiting_records()
-    completer.take_kept(json.loads(unseal(kept.read_bytes())))
+    completer.replay_results(json.loads(unseal(kept.read_bytes())))
     message.refresh_from_db()
     assert (message.status, message.ref) == (Status.SENT, sms.sms.entries()[0]["sid"])
 
@@ -196,7 +196,7 @@ def test_a_verdict_that_cannot_be_written_costs_no_other(sms: Sandbox, sender: S
         message.refresh_from_db()
         verdict = SendResult.of(message, Accepted(ref=f"SM{message.pk}"), [])
         verdicts.append(replace(verdict, price=str(price)) if price else verdict)
-    completer.record_apart([completer.Batch(sender.connection, Twilio, verdicts)])
+    completer.record_isolated([completer.Batch(sender.connection, Twilio, verdicts)])
     assert are_sent(well)
     odd.refresh_from_db()
     assert odd.phase == Phase.ON_WIRE  # and unknown when its lease has run out

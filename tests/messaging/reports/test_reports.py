@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from b24app.messaging.dispatch.completer import Batch, record
+from b24app.messaging.dispatch.completer import Batch, record_results
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.messaging.reports import acceptance, applier, polling
@@ -89,7 +89,7 @@ def test_a_report_that_outruns_the_receipt_is_applied_when_the_ref_is_written(se
     applier.settle()
     assert Message.objects.get().status == Status.QUEUED
     receipt = SendResult.of(message, contract.Accepted(ref="SM-early"), [])
-    assert record([Batch(sender.connection, Twilio, [receipt])])
+    assert record_results([Batch(sender.connection, Twilio, [receipt])])
     applier.settle()
     assert Message.objects.get().status == Status.DELIVERED
 
@@ -100,7 +100,9 @@ def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: 
     message.refresh_from_db()
     acceptance.keep(sender.connection_id, [report("", "delivered")], message.reference.hex)
     applier.settle()
-    record([Batch(sender.connection, Twilio, [SendResult.of(message, contract.Accepted(ref="SM-late", parts=2), [])])])
+    record_results(
+        [Batch(sender.connection, Twilio, [SendResult.of(message, contract.Accepted(ref="SM-late", parts=2), [])])]
+    )
     message.refresh_from_db()
     assert (message.status, message.ref, message.parts) == (Status.DELIVERED, "SM-late", 2)
     assert message.poll_at is None
@@ -112,7 +114,7 @@ def test_a_receipt_that_comes_after_word_of_sending_still_brings_the_question(se
     message.refresh_from_db()
     acceptance.keep(sender.connection_id, [report("", "sent")], message.reference.hex)
     applier.settle()
-    record([Batch(sender.connection, Twilio, [SendResult.of(message, contract.Accepted(ref="SM-late"), [])])])
+    record_results([Batch(sender.connection, Twilio, [SendResult.of(message, contract.Accepted(ref="SM-late"), [])])])
     message.refresh_from_db()
     assert (message.status, message.ref) == (Status.SENT, "SM-late")
     assert message.poll_at is not None  # should no final word come
@@ -163,7 +165,7 @@ def test_a_report_given_up_is_applied_when_its_ref_is_written_at_last(sender: Se
     message.refresh_from_db()
     acceptance.keep(sender.connection_id, [report("SM-early", "delivered")])
     DeliveryReport.objects.update(tries=2, due_at=None)
-    record([Batch(sender.connection, Twilio, [SendResult.of(message, contract.Accepted(ref="SM-early"), [])])])
+    record_results([Batch(sender.connection, Twilio, [SendResult.of(message, contract.Accepted(ref="SM-early"), [])])])
     applier.settle()
     assert Message.objects.get().status == Status.DELIVERED
 
@@ -253,7 +255,7 @@ def test_words_postgresql_cannot_hold_cost_neither_their_verdict_nor_the_others(
         response="\0",
         error="\0",
     )
-    record(
+    record_results(
         [
             Batch(
                 sender.connection,
