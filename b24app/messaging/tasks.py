@@ -190,7 +190,7 @@ CARE: Steps = {
     "erase_portals": portal_erasure.erase_due,
     "sum_up_months": monthly.sum_up,
     "prune": retention.prune,
-    "forget_caps": limits.forget_old,
+    "forget_caps": limits.prune_uses,
     "refresh_balances": balances.refresh_balances,
     "forget_healed": dead_letters.forget_healed,
 }

@@ -228,7 +228,7 @@ def old_counts_are_forgotten(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.CAP,
         key=rows[alice.pk].pk,
-        work=limits.forget_old,
+        work=limits.prune_uses,
         is_done=lambda sender: not CapUse.objects.filter(pk=rows[sender.pk].pk).exists(),
         table="messaging_capuse",
         condition=f"OLD.id = {rows[alice.pk].pk}",

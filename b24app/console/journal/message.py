@@ -74,7 +74,7 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
 def _is_stopped(request: FramedRequest, found: Message) -> bool:
     """Is there an entry of the stop list for this visitor to look at?"""
     opted_out = request.visitor.is_admin and found.reason == Reason.OPT_OUT
-    return opted_out and stop_list.entry(request.portal, found.to) is not None
+    return opted_out and stop_list.find_entry(request.portal, found.to) is not None
 
 
 def _author(request: FramedRequest, found: Message) -> str:

@@ -105,7 +105,7 @@ def figures(portal: Portal) -> Figures:
     accounts = list(Connection.objects.filter(portal=portal).values_list("pk", flat=True))
     waiting = Message.objects.filter(connection__in=accounts, phase=Phase.WAITING)
     found.waiting = waiting[: MOST_COUNTED + 1].count()
-    found.repeated = limits.total(portal.pk, limits.Kind.DUPLICATES, timezone.now() - timedelta(days=1))
+    found.repeated = limits.total_used(portal.pk, limits.LimitKind.DUPLICATES, timezone.now() - timedelta(days=1))
     found.has_more_waiting = found.waiting > MOST_COUNTED
     return found
 

@@ -163,7 +163,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
         raise Http404
     portal = get_object_or_404(Portal, uuid=uuid.UUID(claim["portal"]), uninstalled_at=None)
     number, shape = str(claim["number"]), str(claim["shape"])
-    stopped = stop_list.entry(portal, number)
+    stopped = stop_list.find_entry(portal, number)
     told = number_erasure.everything(portal, number)
     body = (
         csv_files.written(_rows(told, stopped)) if shape == "csv" else csv_files.gathered(_json(number, told, stopped))

@@ -85,7 +85,7 @@ def overview(request: FramedRequest) -> HttpResponse:
     form = NumberForm(request.portal.country, request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         number, note = form.cleaned_data["number"], form.cleaned_data["note"]
-        new = stop_list.add(request.portal, {number: note}, StopSource.HAND, request.visitor.user_id)
+        new = stop_list.add_numbers(request.portal, {number: note}, StopSource.HAND, request.visitor.user_id)
         words = _("It gets nothing any more.") if new else _("It was on the list already.")
         return go(request, "stoplist", toast=words)
     phone = request.GET.get("phone", "").strip()[:40]
@@ -127,7 +127,7 @@ def remove(request: FramedRequest, entry: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
         by_service = found.source in (StopSource.REFUSAL, StopSource.REPORT)
         return render(request, "console/stoplist/remove.html", {"entry": found, "by_service": by_service})
-    stop_list.remove(request.portal, found.pk)
+    stop_list.remove_numbers(request.portal, found.pk)
     return go(request, "stoplist", toast=_("It may get messages again."))
 
 
@@ -162,7 +162,7 @@ def _bring(request: FramedRequest) -> HttpResponse:
         return render(request, "console/stoplist/understood.html", {"trouble": str(bad)})
     seen = _digest(file.file)
     if request.POST.get("seen") == seen and "keep" in request.POST:
-        new = stop_list.add(request.portal, found.numbers, StopSource.FILE, request.visitor.user_id)
+        new = stop_list.add_numbers(request.portal, found.numbers, StopSource.FILE, request.visitor.user_id)
         words = ngettext("{count} number added.", "{count} numbers added.", new).format(count=new)
         return go(request, "stoplist", toast=words)
     there = stop_list.count_known(request.portal, list(found.numbers))
@@ -216,7 +216,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
 def _rows(portal: Portal) -> Iterator[tuple[str, ...]]:
     """Columns that our own import reads; times in UTC. A number that begins a line would have to be marked as text."""
     yield "added", "number", "note", "source", "user"
-    for number, source, added_at, added_by, note in stop_list.everything(portal):
+    for number, source, added_at, added_by, note in stop_list.all_entries(portal):
         yield f"{added_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", number, note, source, str(added_by or "")
 
 

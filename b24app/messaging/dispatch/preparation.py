@@ -43,7 +43,7 @@ def prepare_claims(drains: Drains, holder: UUID, wants: Sequence[Want], lease: d
     """
     claimed = _claim(holder, wants, lease)
     alive = _without_the_dead(drains, claimed)
-    going = [one for some in work_isolated(alive, pipeline.sift, _put_off) for one in some]
+    going = [one for some in work_isolated(alive, pipeline.apply_guards, _put_off) for one in some]
     return _of_known_senders(drains, going)
 
 

@@ -11,8 +11,8 @@ from django.db import transaction
 from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.messaging.connections.lifecycle import SETTLED_AFTER
 from b24app.messaging.guards import limits
-from b24app.messaging.guards.limits import Cap, Kind, Window
-from b24app.messaging.guards.screening import Behind, Doubt, Fail, Hold, Sieve
+from b24app.messaging.guards.limits import Limit, LimitKind, Window
+from b24app.messaging.guards.screening import Fail, Hold, MarkUnknown, QueuedBehind, Screening
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status, Wait
@@ -23,7 +23,7 @@ HOLD_BEHIND = 5000
 
 
 @retry_on_deadlock
-def write(sieve: Sieve, asked: Mapping[int, Sequence[Cap]]) -> None:
+def write_decisions(sieve: Screening, asked: Mapping[int, Sequence[Limit]]) -> None:
     """One transaction, locks always in the same order: rules and senders, counts, messages."""
     before = dict(sieve.fates)
     try:
@@ -40,7 +40,7 @@ def write(sieve: Sieve, asked: Mapping[int, Sequence[Cap]]) -> None:
         raise
 
 
-def _look_again_at_pauses(sieve: Sieve) -> None:
+def _look_again_at_pauses(sieve: Screening) -> None:
     """Who resumes meanwhile has released what waits, and would leave behind what is held only now."""
     held = [one for one in sieve.messages if sieve.waits_for(one) == Wait.PAUSED]
     if not held:
@@ -53,27 +53,27 @@ def _look_again_at_pauses(sieve: Sieve) -> None:
         if message.portal_id not in portals and message.sender_id not in senders:
             sieve.fates[message.pk] = Hold(Wait.NONE, sieve.now)
     mine = {(one.portal_id, one.sender_id) for one in held}
-    sieve.behind += [Behind(portal, Wait.PAUSED, None) for portal in sorted(portals)]
+    sieve.behind += [QueuedBehind(portal, Wait.PAUSED, None) for portal in sorted(portals)]
     sieve.behind += [
-        Behind(portal, Wait.PAUSED, None, sender_id=sender)
+        QueuedBehind(portal, Wait.PAUSED, None, sender_id=sender)
         for portal, sender in sorted(mine)
         if sender in senders and portal not in portals
     ]
 
 
-def _count(sieve: Sieve, asked: Mapping[int, Sequence[Cap]]) -> None:
-    full: dict[Window, Cap] = {}
-    for pk, refused in limits.admit(asked).items():
+def _count(sieve: Screening, asked: Mapping[int, Sequence[Limit]]) -> None:
+    full: dict[Window, Limit] = {}
+    for pk, refused in limits.admit_messages(asked).items():
         if refused.is_final:
             sieve.fates[pk] = Fail(Reason.CAPPED)
         else:
             sieve.fates[pk] = Hold(Wait.CAP, refused.until)
             full |= {cap.window: cap for cap in refused.caps}
     for window, cap in sorted(full.items()):
-        of_sender = window.kind in (Kind.SENDER_HOUR, Kind.SENDER_DAY)
-        of_employee = window.kind == Kind.EMPLOYEE_HOUR
+        of_sender = window.kind in (LimitKind.SENDER_HOUR, LimitKind.SENDER_DAY)
+        of_employee = window.kind == LimitKind.EMPLOYEE_HOUR
         sieve.behind.append(
-            Behind(
+            QueuedBehind(
                 window.portal_id,
                 Wait.CAP,
                 cap.until,
@@ -83,7 +83,7 @@ def _count(sieve: Sieve, asked: Mapping[int, Sequence[Cap]]) -> None:
         )
 
 
-def _warn(sieve: Sieve) -> None:
+def _warn(sieve: Screening) -> None:
     """Note on messages that go what they repeat, and count the warnings."""
     twins = {one.pk: sieve.views[one.pk].repeats for one in sieve.going if sieve.views[one.pk].repeats}
     if not twins:
@@ -94,9 +94,9 @@ def _warn(sieve: Sieve) -> None:
     counts: dict[Window, int] = {}
     for message in sieve.going:
         if message.pk in twins:
-            window = Window(message.portal_id, Kind.DUPLICATES.value, "", hour)
+            window = Window(message.portal_id, LimitKind.DUPLICATES.value, "", hour)
             counts[window] = counts.get(window, 0) + 1
-    limits.add(counts)
+    limits.add_use(counts)
 
 
 WARN = """
@@ -122,7 +122,7 @@ RETURNING m.id
 """
 
 
-def _hold(sieve: Sieve) -> None:
+def _hold(sieve: Screening) -> None:
     """Everything that does not go leaves the wire with its attempt given back; what fails does so next."""
     rows = []
     for message in sorted(sieve.messages, key=attrgetter("pk")):
@@ -144,12 +144,12 @@ def _hold(sieve: Sieve) -> None:
             sieve.fates[pk] = Hold(Wait.NONE, None)
 
 
-def _end(sieve: Sieve) -> None:
+def _end(sieve: Screening) -> None:
     fails = [(pk, fate) for pk, fate in sieve.fates.items() if isinstance(fate, Fail)]
     Message.objects.advance(
         Change(pk=pk, status=Status.FAILED, reason=fate.reason, code=fate.code) for pk, fate in fails
     )
-    doubtful = [one for one in sieve.messages if isinstance(sieve.fates.get(one.pk), Doubt)]
+    doubtful = [one for one in sieve.messages if isinstance(sieve.fates.get(one.pk), MarkUnknown)]
     for message in doubtful:
         Message.objects.filter(pk=message.pk, phase=Phase.WAITING).update(
             phase=Phase.UNKNOWN, wait=Wait.NONE, due_at=None, reason=Reason.TIMED_OUT, poll_at=_question(message)
@@ -173,7 +173,7 @@ WHERE m.id IN (
 """
 
 
-def _hold_behind(behind: Behind, now: datetime) -> None:
+def _hold_behind(behind: QueuedBehind, now: datetime) -> None:
     values: dict[str, Any] = {
         "portal": behind.portal_id,
         "sender": behind.sender_id,

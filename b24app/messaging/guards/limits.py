@@ -24,7 +24,7 @@ from b24app.messaging.models.guards import CapUse
 KEPT = timedelta(days=3)
 
 
-class Kind(StrEnum):
+class LimitKind(StrEnum):
     RECIPIENT_HOUR = "recipient_hour"
     RECIPIENT_DAY = "recipient_day"
     SENDER_HOUR = "sender_hour"
@@ -45,7 +45,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
+class Limit:
     """At most so many in a window; what comes above waits until it is over, or fails."""
 
     window: Window
@@ -55,14 +55,14 @@ class Cap:
     @property
     def is_final(self) -> bool:
         """A recipient is not to get the rest later: it fails."""
-        return self.window.kind in (Kind.RECIPIENT_HOUR, Kind.RECIPIENT_DAY)
+        return self.window.kind in (LimitKind.RECIPIENT_HOUR, LimitKind.RECIPIENT_DAY)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class OverLimit:
     """The caps that a message is above."""
 
-    caps: Sequence[Cap]
+    caps: Sequence[Limit]
 
     @property
     def is_final(self) -> bool:
@@ -73,45 +73,47 @@ class Refused:
         return max(cap.until for cap in self.caps)
 
 
-def hourly(portal_id: int, kind: Kind, key: object, most: int | None, now: datetime) -> list[Cap]:
+def hourly_limit(portal_id: int, kind: LimitKind, key: object, most: int | None, now: datetime) -> list[Limit]:
     """The cap of the running hour, if there is one."""
     if most is None:
         return []
     since = now.replace(minute=0, second=0, microsecond=0)
-    return [Cap(Window(portal_id, kind.value, str(key), since), most, since + timedelta(hours=1))]
+    return [Limit(Window(portal_id, kind.value, str(key), since), most, since + timedelta(hours=1))]
 
 
-def daily(portal_id: int, kind: Kind, key: object, most: int | None, now: datetime, zone: ZoneInfo) -> list[Cap]:
+def daily_limit(
+    portal_id: int, kind: LimitKind, key: object, most: int | None, now: datetime, zone: ZoneInfo
+) -> list[Limit]:
     """The cap of the running day of a zone, if there is one."""
     if most is None:
         return []
     today = now.astimezone(zone).date()
     since, until = (datetime.combine(day, time(), zone).astimezone(now.tzinfo) for day in (today, today + DAY))
-    return [Cap(Window(portal_id, kind.value, str(key), since), most, until)]
+    return [Limit(Window(portal_id, kind.value, str(key), since), most, until)]
 
 
 DAY = timedelta(days=1)
 
 
-def admit(asked: Mapping[int, Sequence[Cap]]) -> dict[int, Refused]:
+def admit_messages(asked: Mapping[int, Sequence[Limit]]) -> dict[int, OverLimit]:
     """Count messages (by id, each with its caps) in the order given; answers those that are above a cap.
 
     Runs inside the caller's transaction. Only what is admitted is counted.
     """
     used = _locked({cap.window for caps in asked.values() for cap in caps})
-    refused: dict[int, Refused] = {}
+    refused: dict[int, OverLimit] = {}
     more: Counter[Window] = Counter()
     for pk, caps in asked.items():
         above = [cap for cap in caps if used[cap.window] + more[cap.window] >= cap.most]
         if above:
-            refused[pk] = Refused(above)
+            refused[pk] = OverLimit(above)
         else:
             more.update(cap.window for cap in caps)
-    add(more)
+    add_use(more)
     return refused
 
 
-def total(portal_id: int, kind: Kind, since: datetime) -> int:
+def total_used(portal_id: int, kind: LimitKind, since: datetime) -> int:
     """How many were counted in a portal's windows that began at a moment or later."""
     rows = CapUse.objects.filter(portal_id=portal_id, kind=kind.value, since__gte=since)
     return int(rows.aggregate(total=Sum("used"))["total"] or 0)
@@ -125,7 +127,7 @@ def use_of(windows: Iterable[Window]) -> dict[Window, int]:
     return {window: found.get(window, 0) for window in wanted}
 
 
-def forget_old() -> int:
+def prune_uses() -> int:
     """Remove the counts of windows long over; answers how many."""
     held = [int(key) for key in dead_letters.held(Letter.CAP)]
     old = CapUse.objects.filter(since__lt=timezone.now() - KEPT).exclude(pk__in=held).order_by("since")
@@ -145,9 +147,9 @@ def recipient_key(number: str) -> str:
     return blake2s(number.encode(), digest_size=16).hexdigest()
 
 
-def forget(portal_id: int, number: str) -> None:
+def forget_recipient(portal_id: int, number: str) -> None:
     """Remove the counts of one recipient."""
-    kinds = [Kind.RECIPIENT_HOUR.value, Kind.RECIPIENT_DAY.value]
+    kinds = [LimitKind.RECIPIENT_HOUR.value, LimitKind.RECIPIENT_DAY.value]
     CapUse.objects.filter(portal_id=portal_id, kind__in=kinds, key=recipient_key(number)).delete()
 
 
@@ -173,7 +175,7 @@ def _locked(windows: Iterable[Window]) -> dict[Window, int]:
         return {Window(*row[:4]): row[4] for row in cursor.fetchall()}
 
 
-def add(more: Mapping[Window, int]) -> None:
+def add_use(more: Mapping[Window, int]) -> None:
     """Count messages without asking."""
     if not (ordered := sorted(more)):
         return

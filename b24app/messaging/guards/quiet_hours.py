@@ -12,7 +12,7 @@ from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
 FAR = timedelta(hours=48)  # zones that leave no common hour open within it never will
 
 
-def ends(number: str, start: time, end: time, home: ZoneInfo, now: datetime) -> datetime | None:
+def quiet_until(number: str, start: time, end: time, home: ZoneInfo, now: datetime) -> datetime | None:
     """When the quiet hours end that hold now where the number (E.164) may be; None: it is not quiet there.
 
     `start` and `end` are of the wall clock, over midnight when `start` is the later; equal ones are no quiet hours.

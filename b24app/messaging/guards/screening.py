@@ -17,7 +17,7 @@ LOOKED_AT = 5  # of the latest messages to a number, for one with the same text
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Facts:
     """What one query tells of a message's sender, its portal's rules and its number; the order is the query's."""
 
     pk: int
@@ -62,15 +62,15 @@ class Fail:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class MarkUnknown:
     """It must not be repeated, and nobody knows whether an earlier try was taken: a person decides."""
 
 
-Fate = Hold | Fail | Doubt
+Fate = Hold | Fail | MarkUnknown
 
 
 @dataclass(slots=True)
-class Behind:
+class QueuedBehind:
     """What waits behind held messages and would be held like them, in one go instead of claim by claim."""
 
     portal_id: int
@@ -81,14 +81,14 @@ class Behind:
 
 
 @dataclass(slots=True)
-class Sieve:
+class Screening:
     """The messages of a claim and what becomes of each; without a fate it goes."""
 
     messages: Sequence[Message]
-    views: Mapping[int, View]
+    views: Mapping[int, Facts]
     now: datetime
     fates: dict[int, Fate] = field(default_factory=dict)
-    behind: list[Behind] = field(default_factory=list)
+    behind: list[QueuedBehind] = field(default_factory=list)
 
     @property
     def going(self) -> list[Message]:
@@ -126,7 +126,7 @@ WHERE m.id = ANY(%(ids)s)
 WATCHED = [Origin.PORTAL.value, Origin.CARD.value]
 
 
-def look(messages: Sequence[Message]) -> dict[int, View]:
+def gather_facts(messages: Sequence[Message]) -> dict[int, Facts]:
     """One query for a whole claim, by the messages' ids."""
     values: dict[str, Any] = {
         "ids": [one.pk for one in messages],
@@ -136,4 +136,4 @@ def look(messages: Sequence[Message]) -> dict[int, View]:
     }
     with database.cursor() as cursor:
         cursor.execute(LOOK, values)
-        return {row[0]: View(*row) for row in cursor.fetchall()}
+        return {row[0]: Facts(*row) for row in cursor.fetchall()}

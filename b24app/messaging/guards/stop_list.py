@@ -49,7 +49,7 @@ def learn_from(message_ids: Iterable[int], source: StopSource) -> int:
         return int(cursor.rowcount)
 
 
-def add(portal: Portal, numbers: Mapping[str, str], source: StopSource, user_id: int | None) -> int:
+def add_numbers(portal: Portal, numbers: Mapping[str, str], source: StopSource, user_id: int | None) -> int:
     """Stop numbers (E.164), each with a note; one that is stopped already stays as it is. Answers how many are new."""
     said: dict[str, Any] = {"portal": portal.pk, "source": str(source), "now": timezone.now(), "user": user_id}
     rows, new = sorted(numbers.items()), 0
@@ -62,7 +62,7 @@ def add(portal: Portal, numbers: Mapping[str, str], source: StopSource, user_id:
     return new
 
 
-def remove(portal: Portal, pk: int) -> bool:
+def remove_numbers(portal: Portal, pk: int) -> bool:
     """Allow a number again; answers whether it was stopped."""
     return StoppedNumber.objects.filter(portal=portal, pk=pk).delete()[0] > 0
 
@@ -77,12 +77,12 @@ def count_known(portal: Portal, numbers: Sequence[str]) -> int:
     return found
 
 
-def entry(portal: Portal, number: str) -> StoppedNumber | None:
+def find_entry(portal: Portal, number: str) -> StoppedNumber | None:
     """The entry of a number."""
     return StoppedNumber.objects.filter(portal=portal, number=number).first() if number else None
 
 
-def everything(portal: Portal) -> Iterator[tuple[str, str, datetime, int | None, str]]:
+def all_entries(portal: Portal) -> Iterator[tuple[str, str, datetime, int | None, str]]:
     """Number, source, when, by whom and note of all, newest first, read piece by piece."""
     rows = StoppedNumber.objects.filter(portal=portal).order_by("-pk")
     columns = rows.values_list("pk", "number", "source", "added_at", "added_by", "note")

@@ -52,7 +52,7 @@ def known(portal: Portal, number: str) -> Known:
     """Count what is kept of a number (E.164)."""
     rows = Message.objects.filter(portal=portal, to=number)
     oldest = rows.order_by(*OLDEST_FIRST).values_list("received_at", flat=True).first()
-    return Known(rows.count(), oldest, stop_list.entry(portal, number))
+    return Known(rows.count(), oldest, stop_list.find_entry(portal, number))
 
 
 def everything(portal: Portal, number: str) -> Iterator[Told]:
@@ -154,7 +154,7 @@ def _finish(erasure: Erasure) -> None:
         strays = DeliveryReport.objects.filter(connection__in=list(accounts.values_list("pk", flat=True)), message=None)
         strays.filter(recipient__endswith=digits).update(recipient="", detail="")
         accounts.filter(error_words__contains=digits).update(error_words="")
-        limits.forget(portal.pk, number)
+        limits.forget_recipient(portal.pk, number)
         stopped = StoppedNumber.objects.filter(portal=portal, number=number)
         if erasure.keep_stopped:
             stopped.update(note=erasure.why)

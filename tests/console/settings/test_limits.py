@@ -249,7 +249,7 @@ def test_a_possible_repeat_is_marked_for_administrators(
     assert "possibly sent twice" not in text(bob.get(at(portal, "journal/")))
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     assert "Possible repeats" not in text(alice.get(at(portal)))
-    CapUse.objects.create(portal=portal, kind=limits.Kind.DUPLICATES, since=hour, used=3)
+    CapUse.objects.create(portal=portal, kind=limits.LimitKind.DUPLICATES, since=hour, used=3)
     assert "Possible repeats in 24 hours 3" in text(alice.get(at(portal)))
 
 

@@ -73,7 +73,7 @@ def test_the_settings_have_the_place_and_a_number_is_counted(alice: Client, send
     assert "Everything about one phone number" in text(alice.get(f"/p/{portal.uuid.hex}/settings/"))
     delivered(sender)
     delivered(sender, to="+12025550148")
-    stop_list.add(portal, {NUMBER: ""}, StopSource.HAND, ALICE)
+    stop_list.add_numbers(portal, {NUMBER: ""}, StopSource.HAND, ALICE)
     for typed in (NUMBER, "(202) 555-0147"):
         words = text(alice.post(at(portal), {"number": typed}))
         assert "1 message to +1 202-555-0147 ." in words, typed
@@ -99,7 +99,7 @@ def test_the_csv_holds_exactly_the_numbers_rows(alice: Client, sender: Sender, p
     delivered(sender, to="+12025550148", text="neighbour", ref="SM3")
     charlies = factories.sender(factories.connection(factories.portal("charlie")))
     delivered(charlies, text="his")
-    stop_list.add(portal, {NUMBER: "asked"}, StopSource.HAND, ALICE)
+    stop_list.add_numbers(portal, {NUMBER: "asked"}, StopSource.HAND, ALICE)
     answer = taken(alice, portal, "csv")
     assert answer["Content-Disposition"] == 'attachment; filename="personal-data.csv"'
     assert answer["Cache-Control"] == "no-store"
@@ -185,7 +185,7 @@ def test_it_is_done_in_the_background_and_the_page_shows_how_far(alice: Client, 
 
 def test_the_stop_list_entry_stays_only_with_a_reason(alice: Client, sender: Sender, portal: Portal) -> None:
     delivered(sender)
-    stop_list.add(portal, {NUMBER: "Jane"}, StopSource.HAND, ALICE)
+    stop_list.add_numbers(portal, {NUMBER: "Jane"}, StopSource.HAND, ALICE)
     assert "If it leaves the list, the portal can write to the person again." in text(
         alice.post(at(portal, "erase/"), {"number": NUMBER})
     )

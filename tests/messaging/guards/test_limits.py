@@ -46,9 +46,9 @@ def limit(sender: Sender, **fields: int) -> None:
 def test_an_hours_cap_of_a_sender_holds_what_is_above_it_until_the_hour_is_over(front: Sender) -> None:
     limit(front, per_hour=3)
     first, second = claimed(*many(front, 2)), claimed(*many(front, 2))
-    assert pipeline.sift(first) == first
+    assert pipeline.apply_guards(first) == first
     end = next_hour()
-    assert pipeline.sift(second) == second[:1]
+    assert pipeline.apply_guards(second) == second[:1]
     held = again(second[1])
     assert (held.phase, held.wait, held.due_at) == (Phase.WAITING, Wait.CAP, end)
     assert (held.attempts, held.first_attempt_at, held.push_at) == (0, None, None)
@@ -58,16 +58,16 @@ def test_an_hours_cap_of_a_sender_holds_what_is_above_it_until_the_hour_is_over(
 def test_the_next_hour_counts_anew(front: Sender) -> None:
     limit(front, per_hour=1)
     first, second = many(front, 2)
-    assert pipeline.sift(claimed(first)) == [first]
+    assert pipeline.apply_guards(claimed(first)) == [first]
     CapUse.objects.update(since=next_hour() - timedelta(hours=2))
-    assert pipeline.sift(claimed(second)) == [second]
+    assert pipeline.apply_guards(claimed(second)) == [second]
 
 
 def test_a_days_cap_lasts_until_the_portals_midnight(front: Sender) -> None:
     Portal.objects.update(time_zone="Asia/Almaty")
     limit(front, per_day=1, per_hour=1)
     batch = claimed(*many(front, 2))
-    assert pipeline.sift(batch) == batch[:1]
+    assert pipeline.apply_guards(batch) == batch[:1]
     assert again(batch[1]).due_at == min(max(midnight("Asia/Almaty"), next_hour()), batch[1].expires_at)
 
 
@@ -75,7 +75,7 @@ def test_a_zone_that_this_machine_does_not_know_does_not_stop_a_claim(front: Sen
     Portal.objects.update(time_zone="Mars/Olympus")
     limit(front, per_day=1)
     batch = claimed(*many(front, 2))
-    assert pipeline.sift(batch) == batch[:1]
+    assert pipeline.apply_guards(batch) == batch[:1]
     assert again(batch[1]).due_at == min(midnight("UTC"), batch[1].expires_at)
 
 
@@ -83,7 +83,7 @@ def test_a_message_that_expires_first_is_looked_at_when_it_does(front: Sender) -
     limit(front, per_hour=0)
     soon = timezone.now() + timedelta(seconds=1)
     message = factories.message(front, expires_at=soon)
-    assert pipeline.sift(claimed(message)) == []
+    assert pipeline.apply_guards(claimed(message)) == []
     assert again(message).due_at == soon
 
 
@@ -93,7 +93,7 @@ def test_an_employees_cap_counts_each_of_them_alone_and_no_robots(front: Sender)
     hers, too = factories.message(front, author_id=7), factories.message(other, author_id=7, text="Another")
     his, robots = factories.message(front, author_id=8, text="His"), many(front, 2, author_id=None)
     batch = claimed(hers, too, his, *robots)
-    assert pipeline.sift(batch) == [hers, his, *robots]
+    assert pipeline.apply_guards(batch) == [hers, his, *robots]
     assert again(too).wait == Wait.CAP
 
 
@@ -102,7 +102,7 @@ def test_a_portals_cap_is_over_all_its_senders_and_no_other_portal(front: Sender
     other = factories.sender(factories.connection(front.portal))
     charlie = factories.sender(factories.connection(factories.portal("charlie")))
     batch = claimed(*many(front, 1), *many(other, 2), *many(charlie, 3))
-    assert pipeline.sift(batch) == [*batch[:2], *batch[3:]]
+    assert pipeline.apply_guards(batch) == [*batch[:2], *batch[3:]]
     assert again(batch[2]).wait == Wait.CAP
 
 
@@ -111,7 +111,7 @@ def test_above_a_recipients_cap_a_message_fails_as_capped_and_does_not_count(fro
     same = [factories.message(front, text=f"Text {place}") for place in range(3)]
     other = factories.message(front, to="+12025550160")
     batch = claimed(*same, other)
-    assert pipeline.sift(batch) == [same[0], same[1], other]
+    assert pipeline.apply_guards(batch) == [same[0], same[1], other]
     failed = again(same[2])
     assert (failed.status, failed.reason, failed.service_code) == (Status.FAILED, Reason.CAPPED, "")
     assert (failed.attempts, failed.first_attempt_at, failed.sent_at) == (0, None, None)
@@ -127,7 +127,7 @@ def test_above_a_recipients_cap_a_message_fails_as_capped_and_does_not_count(fro
 def test_a_recipients_day_is_capped_too(front: Sender) -> None:
     rules(front.portal, recipient_per_day=1)
     batch = claimed(factories.message(front), factories.message(front, text="Another"))
-    assert pipeline.sift(batch) == batch[:1]
+    assert pipeline.apply_guards(batch) == batch[:1]
     assert again(batch[1]).reason == Reason.CAPPED
 
 
@@ -136,7 +136,7 @@ def test_a_repeat_is_neither_capped_nor_counted_again(front: Sender) -> None:
     thrown_back = factories.message(front, attempts=1)
     in_doubt = factories.message(front, attempts=1, repeat_until=timezone.now() + timedelta(minutes=5))
     batch = claimed(thrown_back, in_doubt)
-    assert pipeline.sift(batch) == batch
+    assert pipeline.apply_guards(batch) == batch
     assert not CapUse.objects.exists()
 
 
@@ -145,7 +145,7 @@ def test_what_waits_behind_a_full_cap_is_held_in_one_go(front: Sender) -> None:
     first, second, *rest = many(front, 7)
     free = factories.message(factories.sender(front.connection))
     tried = factories.message(front, attempts=1, text="Tried before")
-    assert pipeline.sift(claimed(first, second)) == [first]
+    assert pipeline.apply_guards(claimed(first, second)) == [first]
     assert [(again(one).wait, one.due_at) for one in rest] == [(Wait.CAP, next_hour())] * 5
     assert [again(free).wait, again(tried).wait] == [Wait.NONE, Wait.NONE]
 
@@ -153,17 +153,17 @@ def test_what_waits_behind_a_full_cap_is_held_in_one_go(front: Sender) -> None:
 def test_a_higher_cap_lets_go_what_the_old_one_held(front: Sender) -> None:
     limit(front, per_hour=0)
     message = factories.message(front)
-    pipeline.sift(claimed(message))
+    pipeline.apply_guards(claimed(message))
     limit(front, per_hour=1)
     assert pauses.reconsider(front.portal, front) == 1
-    assert pipeline.sift(claimed(again(message))) == [message]
+    assert pipeline.apply_guards(claimed(again(message))) == [message]
 
 
 def test_old_counts_are_forgotten(front: Sender) -> None:
     now = datetime.now(UTC)
     for days in (0, 2, 4):
         CapUse.objects.create(portal=front.portal, kind="portal_hour", since=now - timedelta(days=days), used=1)
-    assert limits.forget_old() == 1
+    assert limits.prune_uses() == 1
     assert CapUse.objects.count() == 2
 
 
@@ -177,7 +177,7 @@ def test_a_worker_counts_only_when_the_other_has_committed() -> None:
 
     def work() -> None:
         with transaction.atomic():
-            went.extend(pipeline.sift(first))
+            went.extend(pipeline.apply_guards(first))
             counted.set()
             assert wait_for_lock()
         database.close()
@@ -185,7 +185,7 @@ def test_a_worker_counts_only_when_the_other_has_committed() -> None:
     other = threading.Thread(target=work)
     other.start()
     assert counted.wait(60)
-    assert pipeline.sift(second) == second[:1]
+    assert pipeline.apply_guards(second) == second[:1]
     other.join(60)
     assert went == first
     assert CapUse.objects.get().used == 5
@@ -205,7 +205,7 @@ def test_two_workers_together_never_exceed_a_cap() -> None:
         for batch in batches[place]:
             together.wait(120)
             # The other order for the other worker: locks are taken in one order all the same.
-            went[place] += pipeline.sift(batch[::-1] if place else batch)
+            went[place] += pipeline.apply_guards(batch[::-1] if place else batch)
         database.close()
 
     workers = [threading.Thread(target=work, args=(place,)) for place in range(2)]
@@ -227,11 +227,11 @@ def test_two_workers_together_never_exceed_a_cap() -> None:
 def test_the_same_text_to_the_same_number_within_minutes_goes_with_a_warning(front: Sender) -> None:
     other = factories.sender(front.connection)
     first, second = factories.message(front), factories.message(other)
-    assert pipeline.sift(claimed(first, second)) == [first, second]
+    assert pipeline.apply_guards(claimed(first, second)) == [first, second]
     assert (again(first).repeats, again(second).repeats) == (None, first.reference)
     assert (second.phase, second.attempts) == (Phase.ON_WIRE, 1)
     hour = next_hour() - timedelta(hours=1)
-    assert limits.total(front.portal_id, limits.Kind.DUPLICATES, hour) == 1
+    assert limits.total_used(front.portal_id, limits.LimitKind.DUPLICATES, hour) == 1
 
 
 def test_no_warning_of_what_is_no_duplicate(front: Sender) -> None:
@@ -243,14 +243,14 @@ def test_no_warning_of_what_is_no_duplicate(front: Sender) -> None:
     factories.message(front, to="+12025550160")
     factories.message(front, status=Status.FAILED, reason=Reason.REJECTED)
     [message] = claimed(factories.message(front))
-    assert pipeline.sift([message]) == [message]
+    assert pipeline.apply_guards([message]) == [message]
     assert again(message).repeats is None
 
 
 def test_what_is_sent_again_by_hand_or_tested_is_not_warned_of(front: Sender) -> None:
     factories.message(front)
     batch = claimed(factories.message(front, origin="resend"), factories.message(front, origin="test"))
-    assert pipeline.sift(batch) == batch
+    assert pipeline.apply_guards(batch) == batch
     assert [again(one).repeats for one in batch] == [None, None]
 
 
@@ -258,8 +258,8 @@ def test_a_portal_may_turn_the_warning_off_or_look_further_back(front: Sender) -
     mine = rules(front.portal, duplicate_minutes=0)
     first = factories.message(front, now=timezone.now() - timedelta(minutes=50))
     second, third = factories.message(front), factories.message(front)
-    pipeline.sift(claimed(second))
+    pipeline.apply_guards(claimed(second))
     Rules.objects.filter(pk=mine.pk).update(duplicate_minutes=60)
     Message.objects.filter(pk=second.pk).update(text="Another")
-    pipeline.sift(claimed(third))
+    pipeline.apply_guards(claimed(third))
     assert (again(second).repeats, again(third).repeats) == (None, first.reference)

@@ -31,16 +31,16 @@ def test_without_rules_everything_goes_for_one_query(
     other = factories.sender(factories.connection(factories.portal("charlie")))
     batch = claimed(*many(front, 5), *many(other, 3))
     with django_assert_num_queries(1):
-        assert pipeline.sift(batch) == batch
+        assert pipeline.apply_guards(batch) == batch
     assert Message.objects.filter(phase=Phase.ON_WIRE, attempts=1).count() == 8
     with django_assert_num_queries(0):
-        assert pipeline.sift([]) == []
+        assert pipeline.apply_guards([]) == []
 
 
 def test_a_message_erased_since_its_claim_does_not_go(front: Sender) -> None:
     batch = claimed(*many(front, 2))
     Message.objects.filter(pk=batch[0].pk).delete()
-    assert pipeline.sift(batch) == batch[1:]
+    assert pipeline.apply_guards(batch) == batch[1:]
 
 
 # -- the stop list ----------------------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def test_the_stop_list_of_one_portal_is_not_the_one_of_another(front: Sender) ->
     other = factories.sender(factories.connection(factories.portal("charlie")))
     hers, his = factories.message(front), factories.message(other)
     StoppedNumber.objects.create(portal=front.portal, number=hers.to, source=StopSource.HAND)
-    assert pipeline.sift(claimed(hers, his)) == [his]
+    assert pipeline.apply_guards(claimed(hers, his)) == [his]
     assert again(hers).status == Status.FAILED
     assert again(his).phase == Phase.ON_WIRE
 
@@ -71,7 +71,7 @@ def test_a_repeat_to_a_stopped_number_is_left_to_a_person_for_it_may_have_been_s
     until = timezone.now() + timedelta(minutes=30)
     message = factories.message(front, attempts=1, repeat_until=until)
     StoppedNumber.objects.create(portal=front.portal, number=message.to, source=StopSource.REPORT)
-    assert pipeline.sift(claimed(message)) == []
+    assert pipeline.apply_guards(claimed(message)) == []
     again(message)
     assert (message.status, message.phase, message.reason) == (Status.QUEUED, Phase.UNKNOWN, Reason.TIMED_OUT)
     assert (message.attempts, message.due_at, message.lease_until) == (1, None, None)
@@ -113,7 +113,7 @@ def test_a_paused_sender_holds_its_messages_until_they_expire_and_gives_the_atte
     other = factories.sender(front.connection)
     Sender.objects.filter(pk=front.pk).update(paused_at=timezone.now())
     held, free = factories.message(front), factories.message(other)
-    assert pipeline.sift(claimed(held, free)) == [free]
+    assert pipeline.apply_guards(claimed(held, free)) == [free]
     again(held)
     assert (held.phase, held.wait, held.due_at) == (Phase.WAITING, Wait.PAUSED, held.expires_at)
     assert (held.attempts, held.first_attempt_at, held.lease_until) == (0, None, None)
@@ -125,7 +125,7 @@ def test_an_earlier_attempt_stays_counted_when_a_later_one_is_held(front: Sender
     first = timezone.now() - timedelta(minutes=5)
     message = factories.message(front, attempts=2, first_attempt_at=first)
     rules(front.portal, paused_at=timezone.now())
-    assert pipeline.sift(claimed(message)) == []
+    assert pipeline.apply_guards(claimed(message)) == []
     assert (again(message).attempts, message.first_attempt_at) == (2, first)
 
 
@@ -133,7 +133,7 @@ def test_a_repeat_is_held_only_as_long_as_it_may_be_repeated(front: Sender) -> N
     until = timezone.now() + timedelta(minutes=30)
     message = factories.message(front, attempts=1, repeat_until=until)
     rules(front.portal, paused_at=timezone.now())
-    assert pipeline.sift(claimed(message)) == []
+    assert pipeline.apply_guards(claimed(message)) == []
     assert (again(message).wait, message.due_at) == (Wait.PAUSED, until)
 
 
@@ -142,7 +142,7 @@ def test_what_waits_behind_a_paused_message_is_held_in_one_go(front: Sender) -> 
     Sender.objects.filter(pk=front.pk).update(paused_at=timezone.now())
     first, *rest = many(front, 6)
     free = factories.message(other)
-    assert pipeline.sift(claimed(first)) == []
+    assert pipeline.apply_guards(claimed(first)) == []
     assert [again(one).wait for one in rest] == [Wait.PAUSED] * 5
     assert [one.due_at for one in rest] == [one.expires_at for one in rest]
     assert again(free).wait == Wait.NONE
@@ -157,7 +157,7 @@ def test_a_pause_puts_off_what_waits_and_resuming_lets_it_go(front: Sender) -> N
     assert again(message).wait == Wait.NONE
     assert message.due_at is not None
     assert message.due_at <= timezone.now()
-    assert pipeline.sift(claimed(message)) == [message]
+    assert pipeline.apply_guards(claimed(message)) == [message]
 
 
 def test_pausing_a_portal_stops_all_its_accounts_and_nobody_elses(front: Sender) -> None:
@@ -166,10 +166,10 @@ def test_pausing_a_portal_stops_all_its_accounts_and_nobody_elses(front: Sender)
     mine, too, his = factories.message(front), factories.message(second), factories.message(charlie)
     assert pauses.pause_portal(front.portal) == 2
     late = factories.message(second)
-    assert pipeline.sift(claimed(late, his)) == [his]
+    assert pipeline.apply_guards(claimed(late, his)) == [his]
     assert [again(one).wait for one in (mine, too, late)] == [Wait.PAUSED] * 3
     assert pauses.resume_portal(front.portal) == 3
-    assert pipeline.sift(claimed(again(mine), again(too), again(late))) == [mine, too, late]
+    assert pipeline.apply_guards(claimed(again(mine), again(too), again(late))) == [mine, too, late]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -190,7 +190,7 @@ def test_what_is_sifted_while_somebody_resumes_is_not_left_behind() -> None:
     other = threading.Thread(target=resume)
     other.start()
     assert locked.wait(60)
-    assert pipeline.sift([message]) == []
+    assert pipeline.apply_guards([message]) == []
     other.join(60)
     assert done.is_set()
     again(message)

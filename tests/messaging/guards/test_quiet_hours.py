@@ -19,7 +19,7 @@ HOME = ZoneInfo("Asia/Tokyo")
 
 
 def ends(number: str, now: datetime, window: tuple[time, time] = NIGHT, home: ZoneInfo = HOME) -> datetime | None:
-    return quiet_hours.ends(number, *window, home, now)
+    return quiet_hours.quiet_until(number, *window, home, now)
 
 
 def at(month: int, day: int, hour: int, minute: int = 0, year: int = 2026) -> datetime:
@@ -119,7 +119,7 @@ def news(front: Sender) -> Sender:
 def test_what_is_not_urgent_waits_for_the_end_of_the_night(news: Sender) -> None:
     end = quiet_now(news)
     message = factories.message(news, to=WASHINGTON)
-    assert pipeline.sift(claimed(message)) == []
+    assert pipeline.apply_guards(claimed(message)) == []
     again(message)
     assert (message.phase, message.wait, message.due_at) == (Phase.WAITING, Wait.QUIET_HOURS, end)
     assert (message.attempts, message.first_attempt_at, message.push_at) == (0, None, None)
@@ -130,7 +130,7 @@ def test_a_message_that_expires_before_the_morning_is_looked_at_when_it_does(new
     quiet_now(news)
     soon = timezone.now() + timedelta(minutes=20)
     message = factories.message(news, to=WASHINGTON, expires_at=soon)
-    assert pipeline.sift(claimed(message)) == []
+    assert pipeline.apply_guards(claimed(message)) == []
     assert again(message).due_at == soon
 
 
@@ -142,15 +142,15 @@ def test_transactional_senders_tests_and_repeats_go_at_any_hour(news: Sender) ->
     until = timezone.now() + timedelta(minutes=5)
     repeat = factories.message(news, to=WASHINGTON, attempts=1, repeat_until=until)
     going = claimed(urgent, test, repeat)
-    assert pipeline.sift(going) == going
+    assert pipeline.apply_guards(going) == going
 
 
 @pytest.mark.django_db
 def test_turning_quiet_hours_off_lets_go_what_they_held(news: Sender) -> None:
     quiet_now(news)
     message = factories.message(news, to=WASHINGTON)
-    pipeline.sift(claimed(message))
+    pipeline.apply_guards(claimed(message))
     news.portal.rules.delete()
     assert pauses.reconsider(news.portal) == 1
-    assert pipeline.sift(claimed(again(message))) == [message]
+    assert pipeline.apply_guards(claimed(again(message))) == [message]
     assert Message.objects.get().phase == Phase.ON_WIRE

@@ -96,7 +96,7 @@ def test_nothing_of_the_number_or_the_texts_is_left_in_any_column(sender: Sender
     digest = blake2s(NUMBER.encode(), digest_size=16).hexdigest()
     CapUse.objects.create(portal=portal, kind="recipient_hour", key=digest, since=timezone.now(), used=1)
     Connection.objects.update(error_words=f"{NUMBER} is not allowed")
-    stop_list.add(portal, {NUMBER: "Jane Doe asked on the phone"}, StopSource.HAND, ALICE)
+    stop_list.add_numbers(portal, {NUMBER: "Jane Doe asked on the phone"}, StopSource.HAND, ALICE)
     assert len(traces()) > 10
     erasure = forget(portal)
     assert traces() == []
@@ -114,7 +114,7 @@ def test_nobody_elses_are_touched(sender: Sender, portal: Portal) -> None:
     charlies = to_jane(factories.sender(factories.connection(factories.portal("charlie"))))
     reported = report(charlies, charlies.sender)
     exchange(charlies)
-    stop_list.add(charlies.portal, {NUMBER: "his"}, StopSource.HAND, ALICE)
+    stop_list.add_numbers(charlies.portal, {NUMBER: "his"}, StopSource.HAND, ALICE)
     mine = to_jane(sender)
     forget(portal)
     for message in (neighbour, charlies, mine):
@@ -179,7 +179,7 @@ def test_what_comes_after_the_order_is_not_meant(sender: Sender, portal: Portal)
 
 
 def test_the_stop_list_keeps_it_only_where_that_was_chosen_and_says_why(sender: Sender, portal: Portal) -> None:
-    stop_list.add(portal, {NUMBER: "Jane Doe"}, StopSource.HAND, ALICE)
+    stop_list.add_numbers(portal, {NUMBER: "Jane Doe"}, StopSource.HAND, ALICE)
     forget(portal, keep=True, why="she wants no more messages")
     entry = StoppedNumber.objects.get()
     assert (entry.number, entry.note) == (NUMBER, "she wants no more messages")
