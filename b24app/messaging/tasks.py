@@ -46,7 +46,7 @@ def left(visit: Visit) -> None:
 def settle(_all: int = 0, when: str = enqueue.When.NOW) -> None:
     """Step 3: what services reported changes the rows, and their portals want to know."""
     enqueue.heard("settle", 0, when)
-    settled = applier.settle()
+    settled = applier.apply_due()
     if settled.again:
         enqueue.settle(at=settled.again)
     for portal_id, at in settled.pushes.items():

@@ -79,7 +79,7 @@ def replay_report(record: Mapping[str, Any]) -> None:
 
 def _take(record: Mapping[str, Any], *, replayed: bool) -> Answer:
     told = (record["connection"], record["reference"], _call(record))
-    to_settle, answer = acceptance.take(*told, replayed=replayed)
+    to_settle, answer = acceptance.accept_reports(*told, replayed=replayed)
     if to_settle:
         enqueue.settle()
     return answer

@@ -142,7 +142,7 @@ def test_a_message_arrives_as_it_was_written_and_is_reported_delivered(kannel: K
     message = send(a_sender(kannel), text)
     assert message.status == Status.SENT
     wait_until(lambda: DeliveryReport.objects.filter(word="1").exists())
-    applier.settle()
+    applier.apply_due()
     message.refresh_from_db()
 
     assert message.status == Status.DELIVERED
@@ -157,7 +157,7 @@ def test_a_message_arrives_as_it_was_written_and_is_reported_delivered(kannel: K
 def test_a_long_text_arrives_in_parts(kannel: Kannel) -> None:
     message = send(a_sender(kannel, send_url=f"{kannel.send_url}?priority=1"), "long " * 60)
     wait_until(lambda: DeliveryReport.objects.filter(word="1").exists())
-    applier.settle()
+    applier.apply_due()
     message.refresh_from_db()
 
     assert message.status == Status.DELIVERED

@@ -270,7 +270,7 @@ def test_node_smpp_reads_what_we_wrote_and_its_receipts_deliver(node: Node, long
         parts = MessagePart.objects.count() or 2
         turn_until(board, lambda: DeliveryReport.objects.count() == 2 + parts)
         turn_until(board, lambda: sum("answered" in one for one in node.said()) == 2 + parts)
-        applier.settle()
+        applier.apply_due()
     took = node.took()
 
     assert {again(one).status for one in messages} == {Status.DELIVERED}
@@ -289,7 +289,7 @@ def test_node_smpps_receipts_also_tell_what_was_not_delivered(node: Node) -> Non
     message = factories.message(sender, to="+12025550148")
     with switchboard() as board:
         turn_until(board, lambda: DeliveryReport.objects.count() == 1 and again(message).status == Status.SENT)
-        applier.settle()
+        applier.apply_due()
 
     assert (again(message).status, message.service_code) == (Status.UNDELIVERED, "UNDELIV")
     assert message.ref == "8a30"

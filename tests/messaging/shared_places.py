@@ -108,12 +108,12 @@ def reports_are_applied(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, ref="7")
     for message in rows.values():
         told = contract.Report(ref="7", status=contract.Status.DELIVERED, word="delivered")
-        acceptance.keep(message.connection_id, [told])
+        acceptance.insert_reports(message.connection_id, [told])
     poisoned = DeliveryReport.objects.get(connection=alice.connection)
     return Place(
         kind=Kind.REPORT,
         key=poisoned.pk,
-        work=applier.settle,
+        work=applier.apply_due,
         is_done=lambda sender: status_of(rows[sender.pk]) == Status.DELIVERED,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.status = 'delivered'",

@@ -72,7 +72,7 @@ def again(message: Message) -> Message:
 def told(connection: Connection, ref: str, status: str = "delivered", **fields: object) -> DeliveryReport:
     """A report, kept as its door keeps it."""
     report = contract.Report(ref=ref, status=contract.Status(status), word=status, **fields)  # type: ignore[arg-type]
-    acceptance.keep(connection.pk, [report])
+    acceptance.insert_reports(connection.pk, [report])
     return DeliveryReport.objects.latest("pk")
 
 
@@ -83,7 +83,7 @@ def test_an_id_given_twice_is_the_message_of_its_whole_and_stops_nobody(front: S
     receipts.keep(front.connection_id, [receipt], receipts.known(front.connection_id, {"X1"}))
     told(victim.connection, "ok")
 
-    applier.settle()
+    applier.apply_due()
 
     assert (again(other).status, again(short).status, again(long).status) == ("delivered", "delivered", "sent")
     assert not DeliveryReport.objects.filter(due_at__isnull=False).exists()
@@ -92,7 +92,7 @@ def test_an_id_given_twice_is_the_message_of_its_whole_and_stops_nobody(front: S
 def test_of_two_messages_with_one_id_a_report_means_the_newer(front: Sender) -> None:
     older, newer = sent(front, "7"), sent(front, "7")
     told(front.connection, "7")
-    applier.settle()
+    applier.apply_due()
     assert (again(older).status, again(newer).status) == (Status.SENT, Status.DELIVERED)
 
 

@@ -61,7 +61,7 @@ def test_a_signed_report_is_kept_and_answered_as_the_service_wants(message: Mess
     assert report(message) == 200
     kept = DeliveryReport.objects.get()
     assert (kept.ref, kept.status, kept.word, kept.reference) == ("SM1", "delivered", "delivered", message.reference)
-    applier.settle()
+    applier.apply_due()
     message.refresh_from_db()
     assert message.status == Status.DELIVERED
     assert Connection.objects.get().last_report_at is not None
@@ -103,7 +103,7 @@ def test_a_repeated_report_is_kept_once(message: Message) -> None:
 
 def test_charlies_signature_does_not_open_alices_address(message: Message) -> None:
     assert report(message, token="the-token-of-charlie") == 403
-    applier.settle()
+    applier.apply_due()
     message.refresh_from_db()
     assert message.status == Status.SENT
 

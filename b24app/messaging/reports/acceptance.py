@@ -36,7 +36,7 @@ class TakesNoReports(LookupError):
     """The account's service never reports, so whoever calls its address is not that service."""
 
 
-def take(
+def accept_reports(
     connection_uuid: str, reference: str, call: contract.Call, *, replayed: bool = False
 ) -> tuple[Collection[int], contract.Answer]:
     """Verify a service's call and keep its reports; answers the connections to settle and what the service wants back.
@@ -45,7 +45,7 @@ def take(
     Unavailable, NoSuchConnection, TakesNoReports; TooManyResults, TooManyWaiting and Busy, but not for what is
     `replayed`: the service was told that we have it.
     """
-    account = batch_insert.account(uuid.UUID(connection_uuid))
+    account = batch_insert.verifier_of(uuid.UUID(connection_uuid))
     if account is None:
         raise NoSuchConnection
     if not replayed:
@@ -53,7 +53,7 @@ def take(
     try:
         told = _read(account, call, patient=replayed)
     except Exception:  # whatever it is, it is only said on fresh knowledge: the credentials may just have changed
-        fresh = batch_insert.read_account(account.uuid)
+        fresh = batch_insert.read_verifier(account.uuid)
         if fresh is None:
             raise NoSuchConnection from None
         if fresh.same_as(account):
@@ -69,7 +69,7 @@ def take(
     return to_settle, _answer(account, call)
 
 
-def _read(account: batch_insert.Account, call: contract.Call, *, patient: bool) -> list[contract.Report]:
+def _read(account: batch_insert.ReportVerifier, call: contract.Call, *, patient: bool) -> list[contract.Report]:
     service = account.provider()
     if not service.can("read_reports"):
         raise TakesNoReports
@@ -95,14 +95,14 @@ def hold_place(service: contract.Provider, *, patient: bool) -> Iterator[None]:
         raise Busy
 
 
-def _answer(account: batch_insert.Account, call: contract.Call) -> contract.Answer:
+def _answer(account: batch_insert.ReportVerifier, call: contract.Call) -> contract.Answer:
     try:
         return account.provider().answer(call)
     finally:
         account.record()
 
 
-def keep(connection_id: int, told: Iterable[contract.Report], reference: str = "-") -> None:
+def insert_reports(connection_id: int, told: Iterable[contract.Report], reference: str = "-") -> None:
     """Write reports down, each once however often it comes."""
     _keep(connection_id, told, reference)
 
@@ -113,7 +113,7 @@ def _keep(connection_id: int, told: Iterable[contract.Report], reference: str) -
     rows = [_row(connection_id, report, ours, now) for report in told]
     if not rows:
         return ()
-    taken, to_settle = batch_insert.keep(rows)
+    taken, to_settle = batch_insert.insert_rows(rows)
     if taken:
         return to_settle
     if not Connection.objects.filter(pk=connection_id).exists():

@@ -57,7 +57,7 @@ SELECT portal_id, min(push_at) FROM messaging_message WHERE id = ANY(%s) AND pus
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class AppliedReports:
     """What settling leaves behind: when more is due, and the portals that want to be told, each with when."""
 
     again: datetime | None
@@ -74,7 +74,7 @@ class Found:
     poll_at: datetime | None
 
 
-def settle() -> Settled:
+def apply_due() -> AppliedReports:
     """Apply the reports that are due, by portals in turn and of each in the order of their coming."""
     until = time.monotonic() + GOES_ON_FOR
     pushes: dict[int, datetime] = {}
@@ -84,7 +84,7 @@ def settle() -> Settled:
             break
         for portal, at in some:
             pushes[portal] = min(at, pushes.get(portal, at))
-    return Settled(due_queue.first_due_at(), pushes)
+    return AppliedReports(due_queue.first_due_at(), pushes)
 
 
 def _settle_some() -> list[tuple[int, datetime]] | None:
@@ -109,7 +109,7 @@ def _settle_some() -> list[tuple[int, datetime]] | None:
 def _settle_due(taken: list[int]) -> list[int]:
     """Apply a batch of what is due; tells by `taken` which reports it is, also where it raises."""
     with transaction.atomic():
-        batch = due_queue.take(AT_ONCE)
+        batch = due_queue.take_due(AT_ONCE)
         taken[:] = [report.pk for report in batch]
         return _apply(batch)
 

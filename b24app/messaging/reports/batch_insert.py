@@ -34,7 +34,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(slots=True)
-class Account:
+class ReportVerifier:
     """What a connection's reports are verified with; `fields` are its credentials, opened."""
 
     uuid: uuid.UUID
@@ -65,23 +65,23 @@ class Account:
         return (self.service, self.fields) == (other.service, other.fields)
 
 
-def account(connection: uuid.UUID) -> Account | None:
+def verifier_of(connection: uuid.UUID) -> ReportVerifier | None:
     """A connection's account, not older than some seconds; None where there is no such connection."""
-    return _known.get(connection) or read_account(connection)
+    return _known.get(connection) or read_verifier(connection)
 
 
-def read_account(connection: uuid.UUID) -> Account | None:
+def read_verifier(connection: uuid.UUID) -> ReportVerifier | None:
     """A connection's account as it is now."""
     for pk, portal_id, service, sealed in raw_sql.execute_raw(ACCOUNT, connection):
         fields = Connection._meta.get_field("account").from_db_value(sealed)
-        found = Account(connection, pk, portal_id, service, fields)
+        found = ReportVerifier(connection, pk, portal_id, service, fields)
         _known.put(connection, found)
         return found
     _known.forget(connection)
     return None
 
 
-def keep(rows: Sequence[Row]) -> tuple[bool, Collection[int]]:
+def insert_rows(rows: Sequence[Row]) -> tuple[bool, Collection[int]]:
     """Write the reports of one connection, together with others that come at the same time.
 
     Answers whether they were taken, and to the one who wrote also the connections that have something to settle now.
@@ -126,5 +126,5 @@ def _insert() -> str:
     """  # noqa: S608 - made of the model's own columns
 
 
-_known = TtlCache[uuid.UUID, Account](KNOWN_FOR, KNOWN_AT_MOST)
+_known = TtlCache[uuid.UUID, ReportVerifier](KNOWN_FOR, KNOWN_AT_MOST)
 _together = GroupCommit(_write)

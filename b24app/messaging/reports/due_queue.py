@@ -54,7 +54,7 @@ FROM messaging_connection c WHERE c.portal_id = %(portal)s
 """
 
 
-def take(most: int) -> list[DeliveryReport]:
+def take_due(most: int) -> list[DeliveryReport]:
     """Lock about so many reports that are due, by portals in turn and of each the oldest; in the order of their ids.
 
     Belongs into a transaction.
@@ -77,7 +77,7 @@ def first_due_at() -> datetime | None:
     return first
 
 
-def waiting_of(portal_id: int, most_due: int, most_strays: int) -> tuple[int, int]:
+def count_waiting(portal_id: int, most_due: int, most_strays: int) -> tuple[int, int]:
     """How many reports of a portal are due, and how many wait for a second look; of each account at most so many."""
     now = timezone.now()
     limits = {"most_due": most_due, "most_strays": most_strays}

@@ -9,7 +9,7 @@ from b24app.exchange_log.recording import Recorder
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, Message
-from b24app.messaging.reports.acceptance import keep
+from b24app.messaging.reports.acceptance import insert_reports
 from b24app.messaging.retry_policy import next_poll_at
 from providers.kit import contract, registry
 from providers.kit.errors import SmsError
@@ -33,7 +33,9 @@ def poll_due(connection_id: int) -> datetime | None:
             http = http.hiding(number=[one.to for one in asked], text=[one.text for one in asked])
             try:
                 refs = [one.ref or one.reference.hex for one in asked]
-                keep(connection_id, kind(connection.account, http, SharedMemo(connection.uuid.hex)).look_up(refs))
+                insert_reports(
+                    connection_id, kind(connection.account, http, SharedMemo(connection.uuid.hex)).look_up(refs)
+                )
             except SmsError:
                 pass  # recorded; the next question is already on the row
             finally:

@@ -55,7 +55,7 @@ class Budget:
         if use.since_count < COUNT_EVERY:
             return
         use.since_count = 0
-        due, strays = due_queue.waiting_of(portal_id, MOST_DUE, MOST_STRAYS)
+        due, strays = due_queue.count_waiting(portal_id, MOST_DUE, MOST_STRAYS)
         if due >= MOST_DUE or strays >= MOST_STRAYS:
             use.since_count = COUNT_EVERY  # the first that comes after the pause is counted again
             use.refused_until = time.monotonic() + REFUSE_FOR

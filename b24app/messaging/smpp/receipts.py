@@ -75,7 +75,7 @@ def keep(connection: int, told: Sequence[Report], numbers: Mapping[str, str]) ->
     """Write receipts down, and ring for those who apply them; safe to run twice."""
     chosen = [replace(one, ref=choose(one, numbers) or one.ref) for one in told]
     with suppress(NoSuchConnection):  # it was removed meanwhile
-        acceptance.keep(connection, chosen)
+        acceptance.insert_reports(connection, chosen)
     enqueue.settle()
 
 

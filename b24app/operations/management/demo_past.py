@@ -144,8 +144,8 @@ def _report(connection: Connection, pairs: Iterable[Pair]) -> None:
         for one, message in pairs
         if message.ref and (status := one.fate.reported)
     ]
-    reports.keep(connection.pk, told)
-    applier.settle()
+    reports.insert_reports(connection.pk, told)
+    applier.apply_due()
 
 
 def _move_into_the_past(random: Random, sender: Sender) -> None:

@@ -107,7 +107,7 @@ def test_no_answer_to_a_check_breaks_its_columns(service: type[Provider]) -> Non
 def test_no_answer_to_a_look_up_breaks_its_columns(service: type[Provider]) -> None:
     connection = factories.connection(factories.portal(), service.code)
     for told in outcomes(service, "look_up"):
-        acceptance.keep(connection.pk, told)
+        acceptance.insert_reports(connection.pk, told)
     assert all(one.price is None or one.price < 10**6 for one in DeliveryReport.objects.all())
 
 

@@ -87,8 +87,8 @@ def test_an_opt_out_at_the_service_puts_the_number_on_the_list(sender: Sender) -
 def test_an_opt_out_that_is_reported_later_puts_the_number_on_the_list(front: Sender) -> None:
     message = factories.message(front, status=Status.SENT, ref="SM1")
     told = contract.Report(ref="SM1", status=contract.Status.UNDELIVERED, word="undelivered", reason="opt_out")
-    acceptance.keep(front.connection_id, [told])
-    applier.settle()
+    acceptance.insert_reports(front.connection_id, [told])
+    applier.apply_due()
     assert again(message).status == Status.UNDELIVERED
     assert list(StoppedNumber.objects.values_list("number", "source")) == [(message.to, StopSource.REPORT)]
 

@@ -88,7 +88,7 @@ def test_a_wish_among_others_whose_sender_is_removed_is_not_taken(sender: Sender
 def test_reports_that_come_at_once_are_each_kept_once(sender: Sender) -> None:
     def keep(number: int) -> None:
         told = contract.Report(ref=f"SM{number // 2}", status=contract.Status.DELIVERED, word="delivered")
-        reports.keep(sender.connection_id, [told])
+        reports.insert_reports(sender.connection_id, [told])
 
     at_once(keep, 40)
     assert DeliveryReport.objects.filter(connection=sender.connection).count() == 20
@@ -106,7 +106,7 @@ def test_a_report_for_a_connection_that_is_gone_is_not_taken_with_the_others(sen
     assert keeping._write([[here], [{**here, "connection_id": 10**9}]]) == [sender.connection_id, None]
     assert DeliveryReport.objects.count() == 1
     with pytest.raises(reports.NoSuchConnection):
-        reports.keep(10**9, [SAID])
+        reports.insert_reports(10**9, [SAID])
 
 
 @pytest.fixture
@@ -132,4 +132,4 @@ def test_a_lock_on_a_neighbours_rows_holds_up_nobody_else(sender: Sender, locked
 
 def test_nothing_is_known_of_a_sender_or_an_account_that_is_not_there(db: None) -> None:
     assert batch_insert.sender_settings(uuid.uuid4()) is None
-    assert keeping.account(uuid.uuid4()) is None
+    assert keeping.verifier_of(uuid.uuid4()) is None

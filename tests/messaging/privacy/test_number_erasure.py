@@ -164,7 +164,7 @@ def test_a_late_report_does_not_bring_the_number_back(sender: Sender, portal: Po
     to_jane(sender, status=Status.SENT, ref="r1")
     forget(portal)
     report(None, sender, ref="r1", status="delivered", due_at=timezone.now())
-    applier.settle()
+    applier.apply_due()
     assert Message.objects.get().status == Status.DELIVERED
     assert traces() == []
 

@@ -24,7 +24,7 @@ def report(connection: Connection, count: int, *, ago: timedelta, ref: str = "no
 def taken(most: int) -> Counter[int]:
     """How many reports of each connection a round takes."""
     with transaction.atomic():
-        return Counter(one.connection_id for one in due_queue.take(most))
+        return Counter(one.connection_id for one in due_queue.take_due(most))
 
 
 def test_a_flood_leaves_the_next_round_to_others_too(front: Sender) -> None:
@@ -53,7 +53,7 @@ def test_a_portal_alone_has_the_whole_round_and_its_oldest_come_first(front: Sen
     report(front.connection, 30, ago=timedelta(minutes=1), ref="new")
     report(front.connection, 30, ago=timedelta(minutes=2), ref="old")
     with transaction.atomic():
-        found = due_queue.take(40)
+        found = due_queue.take_due(40)
     assert Counter(one.ref for one in found) == {"old": 30, "new": 10}
     assert [one.pk for one in found] == sorted(one.pk for one in found)
 

@@ -36,8 +36,8 @@ def sent(sender: Sender) -> Message:
 
 
 def take(message: Message, *told: contract.Report) -> Message:
-    acceptance.keep(message.connection_id, told)
-    applier.settle()
+    acceptance.insert_reports(message.connection_id, told)
+    applier.apply_due()
     message.refresh_from_db()
     return message
 
@@ -85,12 +85,12 @@ def test_a_report_that_outruns_the_receipt_is_applied_when_the_ref_is_written(se
     message = wish(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
-    acceptance.keep(sender.connection_id, [report("SM-early", "delivered")])
-    applier.settle()
+    acceptance.insert_reports(sender.connection_id, [report("SM-early", "delivered")])
+    applier.apply_due()
     assert Message.objects.get().status == Status.QUEUED
     receipt = SendResult.of(message, contract.Accepted(ref="SM-early"), [])
     assert record_results([Batch(sender.connection, Twilio, [receipt])])
-    applier.settle()
+    applier.apply_due()
     assert Message.objects.get().status == Status.DELIVERED
 
 
@@ -98,8 +98,8 @@ def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: 
     message = wish(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
-    acceptance.keep(sender.connection_id, [report("", "delivered")], message.reference.hex)
-    applier.settle()
+    acceptance.insert_reports(sender.connection_id, [report("", "delivered")], message.reference.hex)
+    applier.apply_due()
     record_results(
         [Batch(sender.connection, Twilio, [SendResult.of(message, contract.Accepted(ref="SM-late", parts=2), [])])]
     )
@@ -112,8 +112,8 @@ def test_a_receipt_that_comes_after_word_of_sending_still_brings_the_question(se
     message = wish(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
-    acceptance.keep(sender.connection_id, [report("", "sent")], message.reference.hex)
-    applier.settle()
+    acceptance.insert_reports(sender.connection_id, [report("", "sent")], message.reference.hex)
+    applier.apply_due()
     record_results([Batch(sender.connection, Twilio, [SendResult.of(message, contract.Accepted(ref="SM-late"), [])])])
     message.refresh_from_db()
     assert (message.status, message.ref) == (Status.SENT, "SM-late")
@@ -125,8 +125,8 @@ def test_a_report_by_our_reference_proves_acceptance_while_the_outcome_is_unknow
     message = wish(sender)
     drain(sender.connection_id)
     told = report("SM1", "delivered")
-    acceptance.keep(sender.connection_id, [told], message.reference.hex)
-    applier.settle()
+    acceptance.insert_reports(sender.connection_id, [told], message.reference.hex)
+    applier.apply_due()
     message.refresh_from_db()
     assert (message.status, message.phase, message.ref) == (Status.DELIVERED, Phase.DONE, "SM1")
 
@@ -135,27 +135,27 @@ def test_reports_that_name_nothing_are_told_apart_by_their_address(sender: Sende
     first, second = wish(sender), wish(sender, "+12025550101")
     drain(sender.connection_id)
     for message in (first, second):
-        acceptance.keep(sender.connection_id, [report("", "delivered")], message.reference.hex)
-    applier.settle()
+        acceptance.insert_reports(sender.connection_id, [report("", "delivered")], message.reference.hex)
+    applier.apply_due()
     assert set(Message.objects.values_list("status", flat=True)) == {Status.DELIVERED}
 
 
 def test_a_report_never_leaves_the_connection_of_its_address(sent: Message, connection: Connection) -> None:
     other = Connection.objects.create(portal=connection.portal, service="twilio", title="Other", account={})
-    acceptance.keep(other.pk, [report(sent.ref, "delivered")], sent.reference.hex)
-    applier.settle()
+    acceptance.insert_reports(other.pk, [report(sent.ref, "delivered")], sent.reference.hex)
+    applier.apply_due()
     sent.refresh_from_db()
     assert sent.status == Status.SENT
 
 
 def test_a_report_for_nobody_is_looked_for_twice_and_then_given_up(connection: Connection) -> None:
-    acceptance.keep(connection.pk, [report("somebody-elses", "delivered")])
-    applier.settle()
+    acceptance.insert_reports(connection.pk, [report("somebody-elses", "delivered")])
+    applier.apply_due()
     kept = DeliveryReport.objects.get()
     assert kept.due_at is not None
     assert timedelta(seconds=55) < kept.due_at - timezone.now() < timedelta(seconds=61)
     DeliveryReport.objects.update(due_at=timezone.now())
-    applier.settle()
+    applier.apply_due()
     assert list(DeliveryReport.objects.values_list("tries", "due_at", "message")) == [(2, None, None)]
 
 
@@ -163,20 +163,20 @@ def test_a_report_given_up_is_applied_when_its_ref_is_written_at_last(sender: Se
     message = wish(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
-    acceptance.keep(sender.connection_id, [report("SM-early", "delivered")])
+    acceptance.insert_reports(sender.connection_id, [report("SM-early", "delivered")])
     DeliveryReport.objects.update(tries=2, due_at=None)
     record_results([Batch(sender.connection, Twilio, [SendResult.of(message, contract.Accepted(ref="SM-early"), [])])])
-    applier.settle()
+    applier.apply_due()
     assert Message.objects.get().status == Status.DELIVERED
 
 
 def test_a_report_given_up_is_applied_when_another_report_brings_its_ref(sender: Sender) -> None:
     message = wish(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
-    acceptance.keep(sender.connection_id, [report("SM1", "delivered")])
+    acceptance.insert_reports(sender.connection_id, [report("SM1", "delivered")])
     DeliveryReport.objects.update(tries=2, due_at=None)
-    acceptance.keep(sender.connection_id, [report("SM1", "sent")], message.reference.hex)
-    applier.settle()
+    acceptance.insert_reports(sender.connection_id, [report("SM1", "sent")], message.reference.hex)
+    applier.apply_due()
     message.refresh_from_db()
     assert (message.status, message.ref) == (Status.DELIVERED, "SM1")
 
@@ -204,7 +204,7 @@ def test_parts_that_never_report_leave_the_word_to_the_others_after_an_hour(sent
     take(sent, report("part-1", "delivered"))
     past = timezone.now() - timedelta(hours=1, seconds=1)
     DeliveryReport.objects.update(received_at=past, due_at=timezone.now())
-    applier.settle()
+    applier.apply_due()
     sent.refresh_from_db()
     assert sent.status == Status.DELIVERED
 
@@ -215,7 +215,7 @@ def test_a_silent_service_is_asked(sms: Sandbox, sent: Message) -> None:
     assert sms.wait_until(lambda: sms.sms.find(sent.ref).status == "delivered")  # type: ignore[union-attr]
     Message.objects.update(poll_at=timezone.now())
     again = polling.poll_due(sent.connection_id)
-    applier.settle()
+    applier.apply_due()
     sent.refresh_from_db()
     assert (sent.status, sent.polls) == (Status.DELIVERED, 1)
     assert again is not None
@@ -233,7 +233,7 @@ def test_a_service_that_cannot_be_asked_now_is_asked_again(sent: Message) -> Non
 def test_reports_for_a_connection_that_is_not_ours_are_said_to_be_so() -> None:
     call = contract.Call(method="POST", url="", query={}, form={}, headers={}, body=b"")
     with pytest.raises(acceptance.NoSuchConnection):
-        acceptance.take(uuid.uuid4().hex, "-", call)
+        acceptance.accept_reports(uuid.uuid4().hex, "-", call)
 
 
 def test_words_postgresql_cannot_hold_cost_neither_their_verdict_nor_the_others(sender: Sender) -> None:
@@ -281,8 +281,8 @@ def test_a_report_postgresql_cannot_hold_is_kept_as_far_as_it_can_be(sent: Messa
 def test_queued_at_the_service_proves_that_it_took_a_message_of_unknown_outcome(sender: Sender) -> None:
     message = wish(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
-    acceptance.keep(sender.connection_id, [report("SM1", "queued")], message.reference.hex)
-    applier.settle()
+    acceptance.insert_reports(sender.connection_id, [report("SM1", "queued")], message.reference.hex)
+    applier.apply_due()
     message.refresh_from_db()
     assert (message.status, message.phase, message.ref) == (Status.SENT, Phase.DONE, "SM1")
 

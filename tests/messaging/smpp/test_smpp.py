@@ -113,7 +113,7 @@ def test_a_message_goes_out_and_its_receipt_delivers_it(smsc: Smsc, sender: Send
         turn_until(board, is_sent(message))
         receipt = smsc.deliver(RECEIPT.format("8a3f", "DELIVRD"))
         turn_until(board, lambda: smsc.has_answer(receipt))
-    applier.settle()
+    applier.apply_due()
 
     assert smsc.answered(receipt) == 0
     assert (again(message).status, message.ref, message.parts) == (Status.DELIVERED, "8a3f", 1)
@@ -130,12 +130,12 @@ def test_a_long_text_has_an_id_for_each_part_and_is_delivered_with_the_last(smsc
         for ref in refs[:2]:
             smsc.deliver(RECEIPT.format(ref, "DELIVRD"))
         turn_until(board, lambda: DeliveryReport.objects.count() == 2)
-        applier.settle()
+        applier.apply_due()
         assert again(message).status == Status.SENT
         smsc.deliver(RECEIPT.format(refs[2], "DELIVRD"))
         turn_until(board, lambda: DeliveryReport.objects.count() == 3)
     DeliveryReport.objects.update(due_at=timezone.now())
-    applier.settle()
+    applier.apply_due()
 
     assert (again(message).status, message.parts, message.ref) == (Status.DELIVERED, 3, refs[0])
     assert [submit.body[:6] for submit in smsc.submits] == [
@@ -513,7 +513,7 @@ def test_an_id_may_be_written_in_another_base(smsc: Smsc, sender: Sender) -> Non
         turn_until(board, is_sent(*messages))
         told = [smsc.deliver(RECEIPT.format(written[ref], "DELIVRD"), source=number) for number, ref in given.items()]
         turn_until(board, lambda: all(map(smsc.has_answer, told)))
-    applier.settle()
+    applier.apply_due()
     assert {again(one).status for one in messages} == {Status.DELIVERED}
 
 
@@ -526,7 +526,7 @@ def test_whose_number_it_is_tells_ids_apart_that_are_each_others_digits(smsc: Sm
         turn_until(board, is_sent(twelve, eighteen))
         receipt = smsc.deliver(RECEIPT.format("12", "DELIVRD"), source="12025550118")
         turn_until(board, lambda: smsc.has_answer(receipt))
-    applier.settle()
+    applier.apply_due()
     assert (again(twelve).status, again(eighteen).status) == (Status.SENT, Status.DELIVERED)
 
 
@@ -540,7 +540,7 @@ def test_a_receipt_may_come_before_the_answer_that_gives_its_id(smsc: Smsc, send
         assert not smsc.has_answer(receipt)
         smsc.accept(smsc.submits[0], "8a3f")
         turn_until(board, lambda: smsc.has_answer(receipt) and is_sent(message)())
-    applier.settle()
+    applier.apply_due()
     assert again(message).status == Status.DELIVERED
 
 
@@ -559,7 +559,7 @@ def test_a_receipt_by_data_sm_is_answered_in_kind(smsc: Smsc, sender: Sender) ->
         turn_until(board, is_sent(message))
         receipt = smsc.deliver("", command=DATA, esm_class=0, tlvs={0x001E: b"17\0", 0x0427: b"\x08"})
         turn_until(board, lambda: smsc.has_answer(receipt))
-    applier.settle()
+    applier.apply_due()
     assert (again(message).status, message.service_code) == (Status.FAILED, "REJECTD")
     assert smsc.count(DATA | RESPONSE) == 1
 
@@ -605,7 +605,7 @@ def test_a_receipt_waits_on_the_disk_while_the_database_is_away(
     [waits] = spool.waiting_records()
     assert (waits.suffix, waits.name.count("-")) == (".receipts", 2)  # in the share of its account
     assert spool_replay.replay_spool() == 1
-    applier.settle()
+    applier.apply_due()
     assert again(message).status == Status.DELIVERED
     spool._away_until = 0.0
 

@@ -44,7 +44,7 @@ def test_the_dearest_messages_of_a_month_add_up_everywhere(front: Sender) -> Non
         cursor.execute("ANALYZE messaging_message, messaging_deliveryreport")
 
     while DeliveryReport.objects.filter(due_at__isnull=False).exists():  # a busy machine needs more than one round
-        applier.settle()
+        applier.apply_due()
     breakdowns.count_climbs()
 
     total = DEAREST * MANY
@@ -65,8 +65,8 @@ def test_a_price_that_no_message_has_is_none(front: Sender) -> None:
     told = contract.Report(
         ref="0", status=contract.Status.DELIVERED, word="d", price=sanitize.MOST_PRICE, currency="E\0R"
     )
-    acceptance.keep(front.connection_id, [told])
-    applier.settle()
+    acceptance.insert_reports(front.connection_id, [told])
+    applier.apply_due()
     message = Message.objects.get()
     assert (message.status, message.price, message.currency) == (Status.DELIVERED, None, "")
 
