@@ -23,7 +23,7 @@ HANDLERS: Mapping[str, spool.Handler] = {
     "report": delivery_reports.replay_report,
     "event": portal_events.replay_event,
     "unsigned": portal_events.replay_event,
-    "receipts": receipts.take_kept,
+    "receipts": receipts.replay_receipts,
     "verdicts": completer.replay_results,
     "claim": preparation.undo_claims,
 }

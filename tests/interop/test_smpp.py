@@ -23,7 +23,7 @@ from pytest_django import Settings
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.models.statuses import Status
 from b24app.messaging.reports import applier
-from b24app.messaging.smpp.smpp_dispatcher import Switchboard
+from b24app.messaging.smpp.smpp_dispatcher import SmppDispatcher
 from tests import factories
 from tests.messaging.conftest import again
 
@@ -43,22 +43,22 @@ def a_sender(port: int, password: str = "hushhush", **given: str) -> Sender:
 
 
 @contextmanager
-def switchboard() -> Iterator[Switchboard]:
-    board = Switchboard()
+def switchboard() -> Iterator[SmppDispatcher]:
+    board = SmppDispatcher()
     try:
         yield board
     finally:
         board.stop()
 
 
-def turn_until(board: Switchboard, happened: Callable[[], bool], seconds: float = 30.0) -> None:
+def turn_until(board: SmppDispatcher, happened: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, f"not within {seconds} s"
         board.turn(0.02)
 
 
-def send(board: Switchboard, sender: Sender, texts: list[str]) -> list[Message]:
+def send(board: SmppDispatcher, sender: Sender, texts: list[str]) -> list[Message]:
     messages = [factories.message(sender, text=text) for text in texts]
     turn_until(board, lambda: all(again(one).status == Status.SENT for one in messages))
     return messages

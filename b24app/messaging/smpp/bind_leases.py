@@ -24,9 +24,9 @@ from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.smpp import bind_limit
-from b24app.messaging.smpp.rate_allowance import Allowance
+from b24app.messaging.smpp.rate_allowance import RateAllowance
 from b24app.messaging.smpp.session import News
-from b24app.messaging.smpp.smpp_drain import BoundDrain
+from b24app.messaging.smpp.smpp_drain import SmppDrain
 from providers.kit.contract import Provider
 from providers.kit.http import Http
 from providers.smpp import Smpp
@@ -52,7 +52,7 @@ class _Ranked:
         return self.lease_until is None or self.lease_until <= now
 
 
-class Binds(ConnectionLeases):
+class BindLeases(ConnectionLeases):
     """A lease is who binds. Nobody rings here: what wants to be bound is looked for."""
 
     binds = True
@@ -61,7 +61,7 @@ class Binds(ConnectionLeases):
         super().__init__(nobody, math.inf)
         self.tell = tell
         # One of each portal, for as long as one of its sessions has it.
-        self.allowances: WeakValueDictionary[int, Allowance] = WeakValueDictionary()
+        self.allowances: WeakValueDictionary[int, RateAllowance] = WeakValueDictionary()
         self.look_at = 0.0
         self.living = 1
         self.most = bind_limit.most_binds()
@@ -86,7 +86,7 @@ class Binds(ConnectionLeases):
                 if not drain.session.bound:  # and nobody claims what has become too old
                     self._settle_safely(drain)
 
-    def _settle_safely(self, drain: BoundDrain) -> None:
+    def _settle_safely(self, drain: SmppDrain) -> None:
         """What cannot be put right of one account costs no other. Raises AWAY."""
         try:
             recovery.settle_undeliverable(drain.connection, drain.service)
@@ -100,9 +100,9 @@ class Binds(ConnectionLeases):
             http.close()
         if not issubclass(service, Smpp):
             raise TypeError(service.code)
-        allowance = self.allowances.get(connection.portal_id) or Allowance(UNITS_A_SECOND)
+        allowance = self.allowances.get(connection.portal_id) or RateAllowance(UNITS_A_SECOND)
         self.allowances[connection.portal_id] = allowance
-        return BoundDrain(connection, service, self.tell, allowance)
+        return SmppDrain(connection, service, self.tell, allowance)
 
     def let_go(self, ids: Sequence[int]) -> None:
         for drain in self._mine():
@@ -119,8 +119,8 @@ class Binds(ConnectionLeases):
         except redis.RedisError:
             log.warning("bell_away", kind="smpp")
 
-    def _mine(self) -> list[BoundDrain]:
-        return [drain for drain in self.drains.values() if isinstance(drain, BoundDrain)]
+    def _mine(self) -> list[SmppDrain]:
+        return [drain for drain in self.drains.values() if isinstance(drain, SmppDrain)]
 
     def _wanting(self) -> list[int]:
         """Accounts that nobody holds: our share of those that send, and others with something to put right."""

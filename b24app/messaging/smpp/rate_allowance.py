@@ -4,7 +4,7 @@ import threading
 import time
 
 
-class Allowance:
+class RateAllowance:
     """Shared by threads. It is used first and waited for afterwards, since its price is known only then."""
 
     def __init__(self, per_second: float) -> None:

@@ -17,7 +17,7 @@ from b24app.core import spool
 from b24app.core.outage import AWAY
 from b24app.messaging.models import Connection
 from b24app.messaging.smpp import receipts
-from b24app.messaging.smpp.session import Received, Session
+from b24app.messaging.smpp.session import ReceivedReceipt, Session
 from providers.kit.contract import Report
 from providers.kit.smpp.wire import COME_AGAIN
 
@@ -34,22 +34,22 @@ OK = 0
 class _Parked:
     """Receipts of one session whose ids are not known yet, the oldest first."""
 
-    receipts: deque[Received] = field(default_factory=deque)
+    receipts: deque[ReceivedReceipt] = field(default_factory=deque)
     ids_given: int = 0  # by the session when these were last compared with its ids
 
     def is_due(self, session: Session) -> bool:
         late = bool(self.receipts) and self.receipts[0].at <= time.monotonic() - PARKED_FOR
         return late or (bool(self.receipts) and session.ids_given != self.ids_given)
 
-    def take_due(self, session: Session) -> list[Received]:
+    def take_due(self, session: Session) -> list[ReceivedReceipt]:
         """Those that have waited long enough, or whose id the session has been given meanwhile."""
         given = session.ids_given
         late = time.monotonic() - PARKED_FOR
-        due: list[Received] = []
+        due: list[ReceivedReceipt] = []
         while self.receipts and self.receipts[0].at <= late:
             due.append(self.receipts.popleft())
         if given != self.ids_given:
-            known = [one for one in self.receipts if session.given(receipts.forms(one.report.ref))]
+            known = [one for one in self.receipts if session.given(receipts.id_forms(one.report.ref))]
             due += known
             met = set(map(id, known))
             self.receipts = deque(one for one in self.receipts if id(one) not in met)
@@ -57,7 +57,7 @@ class _Parked:
         return due
 
 
-class Receiving:
+class ReceiptQueue:
     """For one thread, which also does everything else with the database."""
 
     def __init__(self) -> None:
@@ -117,9 +117,9 @@ class Receiving:
         fresh = session.take(AT_ONCE)
         due = parked.take_due(session) if may_park else list(parked.receipts)
         numbers, is_away = self._known(session, [*fresh, *due], is_away=is_away)
-        ready, early = due, list[Received]()
+        ready, early = due, list[ReceivedReceipt]()
         for one in fresh:
-            is_early = may_park and not is_away and one.report.ref and not receipts.choose(one.report, numbers)
+            is_early = may_park and not is_away and one.report.ref and not receipts.choose_ref(one.report, numbers)
             (early if is_early else ready).append(one)
         room = max(0, PARKED_AT_MOST - len(parked.receipts))
         parked.receipts += early[:room]
@@ -129,13 +129,15 @@ class Receiving:
         self._keep_and_answer(session, ready, numbers)
         return is_away
 
-    def _known(self, session: Session, some: Sequence[Received], *, is_away: bool) -> tuple[dict[str, str], bool]:
+    def _known(
+        self, session: Session, some: Sequence[ReceivedReceipt], *, is_away: bool
+    ) -> tuple[dict[str, str], bool]:
         """The ids that they may mean and that messages have, each with its number; and whether the database is away."""
-        refs = receipts.forms_of(one.report for one in some)
+        refs = receipts.id_forms_of(one.report for one in some)
         numbers = session.given(refs)
         if not is_away:
             try:
-                return numbers | receipts.known(session.pk, refs), False
+                return numbers | receipts.known_refs(session.pk, refs), False
             except AWAY:
                 database.close()
             except Exception as error:
@@ -143,7 +145,7 @@ class Receiving:
                 return numbers, False
         return numbers, True  # to the disk, and whose they are is asked again when the database is back
 
-    def _keep_and_answer(self, session: Session, some: Sequence[Received], numbers: Mapping[str, str]) -> None:
+    def _keep_and_answer(self, session: Session, some: Sequence[ReceivedReceipt], numbers: Mapping[str, str]) -> None:
         """Answer them well once they are written, in the database or on the disk; one that cannot be costs no other."""
         status = OK
         try:
@@ -167,7 +169,7 @@ class Receiving:
             spool.write_or_spool("receipts", record, lambda: self._write(pk, told, numbers), owner=f"connection {pk}")
 
     def _write(self, pk: int, told: Sequence[Report], numbers: Mapping[str, str]) -> None:
-        receipts.keep(pk, told, numbers)
+        receipts.insert_receipts(pk, told, numbers)
         if pk not in self._reported:
             Connection.objects.filter(pk=pk).update(last_report_at=timezone.now())
             self._reported.add(pk)

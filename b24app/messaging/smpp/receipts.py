@@ -23,7 +23,7 @@ WHERE p.connection_id = %(connection)s AND p.ref = ANY(%(refs)s)
 """
 
 
-def forms(ref: str) -> tuple[str, ...]:
+def id_forms(ref: str) -> tuple[str, ...]:
     """How else an id may be written: an SMSC may answer in hexadecimal and report in decimal, or the reverse."""
     found = [ref]
     if re.fullmatch(r"[0-9]{1,20}", ref):
@@ -40,12 +40,12 @@ def _hexadecimal(number: int, digits: int) -> tuple[str, str]:
     return f"{number:0{digits}x}", f"{number:0{digits}X}"
 
 
-def forms_of(told: Iterable[Report]) -> set[str]:
+def id_forms_of(told: Iterable[Report]) -> set[str]:
     """All ids that the reports may mean."""
-    return {form for report in told if report.ref for form in forms(report.ref)}
+    return {form for report in told if report.ref for form in id_forms(report.ref)}
 
 
-def known(connection: int, refs: Collection[str]) -> dict[str, str]:
+def known_refs(connection: int, refs: Collection[str]) -> dict[str, str]:
     """Those of the ids that messages of this account have, each with its number."""
     if not refs:
         return {}
@@ -54,12 +54,12 @@ def known(connection: int, refs: Collection[str]) -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
-def choose(report: Report, numbers: Mapping[str, str]) -> str:
+def choose_ref(report: Report, numbers: Mapping[str, str]) -> str:
     """The id as our message has it, "" where none is known.
 
     Two ids of one account may be each other's digits in another base; whose number it is tells them apart.
     """
-    there = [form for form in forms(report.ref) if form in numbers]
+    there = [form for form in id_forms(report.ref) if form in numbers]
     fitting = [form for form in there if _is_same_number(numbers[form], report.recipient)]
     if fitting:
         return fitting[0]
@@ -71,9 +71,9 @@ def _is_same_number(ours: str, told: str) -> bool:
     return not digits or ours.endswith(digits)
 
 
-def keep(connection: int, told: Sequence[Report], numbers: Mapping[str, str]) -> None:
+def insert_receipts(connection: int, told: Sequence[Report], numbers: Mapping[str, str]) -> None:
     """Write receipts down, and ring for those who apply them; safe to run twice."""
-    chosen = [replace(one, ref=choose(one, numbers) or one.ref) for one in told]
+    chosen = [replace(one, ref=choose_ref(one, numbers) or one.ref) for one in told]
     with suppress(NoSuchConnection):  # it was removed meanwhile
         acceptance.insert_reports(connection, chosen)
     enqueue.settle()
@@ -84,7 +84,7 @@ def to_json(connection: int, told: Collection[Report]) -> dict[str, Any]:
     return {"connection": connection, "reports": [{**asdict(one), "price": None} for one in told]}
 
 
-def take_kept(kept: Mapping[str, Any]) -> None:
+def replay_receipts(kept: Mapping[str, Any]) -> None:
     """Write receipts that waited on disk."""
     told = [Report(**{**one, "status": Status(one["status"]) if one["status"] else None}) for one in kept["reports"]]
-    keep(kept["connection"], told, known(kept["connection"], forms_of(told)))
+    insert_receipts(kept["connection"], told, known_refs(kept["connection"], id_forms_of(told)))

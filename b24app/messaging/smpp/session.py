@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from b24app.core.backoff import backoff_delay
-from b24app.messaging.smpp.rate_allowance import Allowance
+from b24app.messaging.smpp.rate_allowance import RateAllowance
 from providers.kit.contract import Report
 from providers.kit.errors import AccountBlocked, Rejected, SmsError, Uncertain, Unreachable
 from providers.kit.http import Exchange
@@ -55,7 +55,7 @@ class Unbound:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Received:
+class ReceivedReceipt:
     """A receipt that waits to be written down and answered, and when it came by the monotonic clock."""
 
     wire: Wire
@@ -66,13 +66,13 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Untaken:
+class ReceiptsWaiting:
     """The session has receipts that want to be taken. Said once, until all are."""
 
     session: "Session"
 
 
-News = Bound | Unbound | Untaken
+News = Bound | Unbound | ReceiptsWaiting
 Dialled = tuple[Wire | SmsError, list[Exchange]]
 
 
@@ -88,7 +88,7 @@ class _Asked:
 class _Answer:
     """What goes out on the very wire that it answers."""
 
-    received: Received
+    received: ReceivedReceipt
     status: int
 
 
@@ -104,7 +104,7 @@ class Session:
         provider: Smpp,
         dial: Callable[[], Dialled],
         tell: Callable[[News], None],
-        allowance: Allowance,
+        allowance: RateAllowance,
     ) -> None:
         self.pk = pk
         self._provider = provider
@@ -122,7 +122,7 @@ class Session:
         self.heard_at = 0.0
         self._given: OrderedDict[str, str] = OrderedDict()
         self.ids_given = 0  # so far: who waits for one looks again when it has grown
-        self._untaken: deque[Received] = deque()
+        self._untaken: deque[ReceivedReceipt] = deque()
         self._has_told = False
 
     # -- for the other threads ---------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ class Session:
         """Which of these ids were given lately, each with its number: a receipt may come before the row has the id."""
         return {ref: number for ref in refs if (number := self._given.get(ref))}
 
-    def take(self, count: int) -> list[Received]:
+    def take(self, count: int) -> list[ReceivedReceipt]:
         """Return the next receipts, so many at most; each wants an answer some time."""
         with self._lock:
             taken = [self._untaken.popleft() for _ in range(min(count, len(self._untaken)))]
@@ -174,7 +174,7 @@ class Session:
         """Whether there are receipts to take."""
         return bool(self._untaken)
 
-    def answer(self, some: Iterable[Received], status: int) -> None:
+    def answer(self, some: Iterable[ReceivedReceipt], status: int) -> None:
         """Answer receipts on the wire they came by, or not at all: then they come again."""
         self._put_in_line(*(_Answer(one, status) for one in some))
 
@@ -307,14 +307,14 @@ class Session:
         if report is None:  # a message from a person, which nobody here reads
             wire.put(f"{pdu.command}_resp", pdu.sequence)
         else:
-            self._receive(Received(wire, pdu.command, pdu.sequence, report, time.monotonic()))
+            self._receive(ReceivedReceipt(wire, pdu.command, pdu.sequence, report, time.monotonic()))
 
-    def _receive(self, received: Received) -> None:
+    def _receive(self, received: ReceivedReceipt) -> None:
         with self._lock:
             self._untaken.append(received)
             is_news, self._has_told = not self._has_told, True
         if is_news:
-            self._tell(Untaken(self))
+            self._tell(ReceiptsWaiting(self))
 
     def _hear_answer(self, pdu: Pdu) -> None:
         asked = self._in_flight.pop(pdu.sequence, None)

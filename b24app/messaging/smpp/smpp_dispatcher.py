@@ -17,10 +17,10 @@ from b24app.messaging.models import Connection
 from b24app.messaging.models.dead_letters import Kind as DeadLetterKind
 from b24app.messaging.send_results import RESULT_KINDS, ResultKind, SendResult
 from b24app.messaging.smpp import bind_limit
-from b24app.messaging.smpp.bind_leases import Binds, nobody
-from b24app.messaging.smpp.receipt_queue import Receiving
-from b24app.messaging.smpp.session import Bound, News, Session, Unbound, Untaken
-from b24app.messaging.smpp.smpp_drain import BoundDrain
+from b24app.messaging.smpp.bind_leases import BindLeases, nobody
+from b24app.messaging.smpp.receipt_queue import ReceiptQueue
+from b24app.messaging.smpp.session import Bound, News, ReceiptsWaiting, Session, Unbound
+from b24app.messaging.smpp.smpp_drain import SmppDrain
 from providers.kit.errors import AccountBlocked, SmsError
 
 IDLE_POLL = 0.2  # seconds between looks for new messages while there were none
@@ -28,15 +28,15 @@ FINISHED_IN = 1.0  # seconds for the receipts that are here when the process end
 UNBOUND_IN = 3.0  # seconds
 
 
-class Switchboard(Dispatcher):
+class SmppDispatcher(Dispatcher):
     """One thread does the database for all accounts of this process, as ever; every bind has a thread of its own."""
 
     def __init__(self) -> None:
         inbox: SimpleQueue[Any] = SimpleQueue()
-        self.binds = Binds(inbox.put)
+        self.binds = BindLeases(inbox.put)
         super().__init__(nobody, inbox=inbox, held=self.binds)
         self.news: deque[Bound | Unbound] = deque()
-        self.receiving = Receiving()
+        self.receiving = ReceiptQueue()
 
     def turn(self, patience: float) -> None:
         try:
@@ -65,7 +65,7 @@ class Switchboard(Dispatcher):
         return POLL if busy else IDLE_POLL if self.drains or self.receiving.has_parked else base
 
     def _take(self, heard: int | FinishedSend | News) -> None:
-        if isinstance(heard, Untaken):
+        if isinstance(heard, ReceiptsWaiting):
             self.receiving.announce(heard.session)
         elif isinstance(heard, Bound | Unbound):
             self.news.append(heard)
@@ -108,12 +108,12 @@ class Switchboard(Dispatcher):
             drain.closed = drain.closed or isinstance(news.error, AccountBlocked)
             account_health.update_health([(connection, [_verdict_on_account(news.error)])])
 
-    def _drain_of(self, session: Session) -> BoundDrain | None:
-        mine = (drain for drain in self.drains.values() if isinstance(drain, BoundDrain))
+    def _drain_of(self, session: Session) -> SmppDrain | None:
+        mine = (drain for drain in self.drains.values() if isinstance(drain, SmppDrain))
         return next((drain for drain in mine if drain.session is session), None)
 
     def _sessions(self) -> list[Session]:
-        return [drain.session for drain in self.drains.values() if isinstance(drain, BoundDrain)]
+        return [drain.session for drain in self.drains.values() if isinstance(drain, SmppDrain)]
 
 
 def _verdict_on_account(error: SmsError) -> SendResult:
@@ -131,7 +131,7 @@ def _verdict_on_account(error: SmsError) -> SendResult:
     )
 
 
-def _note_bound(drain: BoundDrain, *, trusted: bool) -> None:
+def _note_bound(drain: SmppDrain, *, trusted: bool) -> None:
     """What kept us out is over: no need to wait for the breaker, unless binds break before anything is answered."""
     row, now = Connection.objects.filter(pk=drain.connection.pk), timezone.now()
     breaker = drain.connection.breaker_until

@@ -11,7 +11,7 @@ from b24app.messaging.dispatch import drain
 from b24app.messaging.dispatch.drain import Drain
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.send_results import SendResult
-from b24app.messaging.smpp.rate_allowance import Allowance
+from b24app.messaging.smpp.rate_allowance import RateAllowance
 from b24app.messaging.smpp.session import LONGEST_ID, Dialled, News, Session
 from providers.kit.contract import Accepted, Sms
 from providers.kit.errors import SmsError, Throttled, Uncertain, Unreachable
@@ -30,11 +30,11 @@ TOLD = (
 )
 
 
-class BoundDrain(Drain):
+class SmppDrain(Drain):
     """A connection that stays bound while its lease is held; there is room as long as it is."""
 
     def __init__(
-        self, connection: Connection, service: type[Smpp], tell: Callable[[News], None], allowance: Allowance
+        self, connection: Connection, service: type[Smpp], tell: Callable[[News], None], allowance: RateAllowance
     ) -> None:
         super().__init__(connection, service)
         self.smpp = service

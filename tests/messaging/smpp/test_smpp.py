@@ -23,7 +23,7 @@ from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.messaging.reports import applier
 from b24app.messaging.smpp import receipt_queue, receipts, session, smpp_drain
-from b24app.messaging.smpp.smpp_dispatcher import Switchboard
+from b24app.messaging.smpp.smpp_dispatcher import SmppDispatcher
 from b24app.webhooks import spool_replay
 from providers.kit import registry
 from providers.kit.contract import Account, Report
@@ -67,9 +67,9 @@ def sender(smsc: Smsc) -> Sender:
 
 
 @contextmanager
-def running() -> Iterator[Switchboard]:
+def running() -> Iterator[SmppDispatcher]:
     """A process's board, turned by the test; whatever happens its binds and flights end."""
-    board = Switchboard()
+    board = SmppDispatcher()
     try:
         yield board
     finally:
@@ -81,14 +81,14 @@ def running() -> Iterator[Switchboard]:
         board.threads.shutdown()
 
 
-def turn_until(board: Switchboard, happened: Callable[[], bool], seconds: float = 20.0) -> None:
+def turn_until(board: SmppDispatcher, happened: Callable[[], bool], seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, f"not within {seconds} s"
         board.turn(0.01)
 
 
-def turn_for(board: Switchboard, seconds: float) -> None:
+def turn_for(board: SmppDispatcher, seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         board.turn(0.01)
@@ -395,10 +395,8 @@ def an_account_of(sender: Sender, smsc: Smsc) -> Connection:
     return factories.connection(sender.portal, "smpp", account=account(smsc))
 
 
-def who_is_bound(board: Switchboard) -> set[int]:
-    return {
-        pk for pk, drain in board.drains.items() if isinstance(drain, smpp_drain.BoundDrain) and drain.session.bound
-    }
+def who_is_bound(board: SmppDispatcher) -> set[int]:
+    return {pk for pk, drain in board.drains.items() if isinstance(drain, smpp_drain.SmppDrain) and drain.session.bound}
 
 
 def test_where_files_are_short_the_first_account_of_each_portal_comes_first(smsc: Smsc, sender: Sender) -> None:
@@ -630,7 +628,7 @@ def test_what_waited_on_the_disk_is_what_it_was() -> None:
         Report(ref="2", status=None, word="UNKNOWN"),
     ]
     sender = factories.sender(factories.connection(factories.portal(), "smpp"))
-    receipts.take_kept(receipts.to_json(sender.connection_id, told))
+    receipts.replay_receipts(receipts.to_json(sender.connection_id, told))
     kept = DeliveryReport.objects.order_by("ref").values_list("ref", "status", "word", "code", "detail")
     assert list(kept) == [("1", "failed", "REJECTD", "REJECTD", "err:1"), ("2", "", "UNKNOWN", "", "")]
 

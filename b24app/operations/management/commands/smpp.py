@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from b24app.core import shutdown
 from b24app.core.gc_tuning import collect_rarely
 from b24app.messaging.smpp import bind_limit
-from b24app.messaging.smpp.smpp_dispatcher import Switchboard
+from b24app.messaging.smpp.smpp_dispatcher import SmppDispatcher
 from b24app.operations.starting import check_can_start
 from b24app.webhooks import spool_replay
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         collect_rarely()
         bind_limit.raise_limit()
         spool_replay.keep_replaying()
-        board = shutdown.start_essential(Switchboard().run, name="board")
+        board = shutdown.start_essential(SmppDispatcher().run, name="board")
         log.info("smpp_ready", pid=os.getpid())  # from here on a signal ends it well
         while signal.sigtimedwait(ENDS, LOOK_EVERY) is None:
             pass
