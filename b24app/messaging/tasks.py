@@ -71,7 +71,7 @@ def tell(portal_id: int, when: str = enqueue.When.NOW) -> None:
     """Step 4: the portal is told."""
     enqueue.heard("push", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
-        again = pusher.drain(portal_id) if free else timezone.now() + COME_BACK
+        again = pusher.push_due(portal_id) if free else timezone.now() + COME_BACK
     if again:
         enqueue.push(portal_id, at=again)
 
@@ -84,7 +84,7 @@ def reconcile(portal_id: int, when: str = enqueue.When.NOW) -> None:
     with slow.place(("portal", portal_id)) as free, suppress(PortalError):
         if free:
             portal = Portal.objects.get(pk=portal_id)
-            sender_registration.reconcile(portal)
+            sender_registration.reconcile_senders(portal)
             if portal.tabs_bound_at is None:
                 placements.bind_tabs(portal)
 
@@ -95,7 +95,7 @@ def note(portal_id: int, when: str = enqueue.When.NOW) -> None:
     """What was sent from CRM cards is noted in their timelines."""
     enqueue.heard("note", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
-        again = timeline.write(portal_id) if free else timezone.now() + COME_BACK
+        again = timeline.write_entries(portal_id) if free else timezone.now() + COME_BACK
     if again:
         enqueue.note(portal_id, at=again)
 

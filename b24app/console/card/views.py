@@ -194,7 +194,7 @@ def _send(request: FramedRequest, form: CardForm, senders: Sequence[Sender]) -> 
             text,
             origin=Origin.CARD,
             author_id=request.visitor.user_id,
-            links=timeline.wanted(entity.type_id, entity.id),
+            links=timeline.links_with_note(entity.type_id, entity.id),
             reference=uuid.uuid5(request.portal.uuid, repr(posted)),
         )
     except BadNumber as bad:
@@ -254,7 +254,7 @@ def _phone_words(phone: Phone) -> str:
 
 
 def _kind_and_number(entity: Entity) -> str:
-    (link,) = crm_links(timeline.wanted(entity.type_id, entity.id))
+    (link,) = crm_links(timeline.links_with_note(entity.type_id, entity.id))
     return f"{link.kind} {link.number}"
 
 

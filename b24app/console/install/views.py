@@ -38,7 +38,7 @@ def _bind_tabs(portal: Portal) -> None:
 
 
 def _reconcile(portal: Portal) -> None:
-    sender_registration.reconcile(portal)
+    sender_registration.reconcile_senders(portal)
 
 
 STEPS = (

@@ -113,7 +113,7 @@ def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     for sender in registered:
         sender.portal = request.portal
         try:
-            sender_registration.remove(sender)
+            sender_registration.remove_sender(sender)
         except PortalError as error:
             trouble = of_portal(error)
             enqueue.reconcile(request.portal.pk)

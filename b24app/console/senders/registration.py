@@ -16,7 +16,7 @@ PATIENCE = 4.0  # seconds
 
 def save_and_register(sender: Sender) -> Explained | None:
     """Commit the sender, then ask the portal; None when the portal has it now."""
-    sender_registration.save(sender)
+    sender_registration.save_sender(sender)
     return register(sender)
 
 
@@ -33,10 +33,10 @@ def register(sender: Sender) -> Explained | None:
 def _ask(sender: Sender) -> None:
     """A person waits: where the portal's rate limit asks for a second or two, they go by here."""
     try:
-        sender_registration.register(sender)
+        sender_registration.register_sender(sender)
     except NotNow as limit:
         seconds = (limit.until - timezone.now()).total_seconds() if limit.until else PATIENCE
         if seconds >= PATIENCE:
             raise
         time.sleep(max(0.0, seconds))
-        sender_registration.register(sender)
+        sender_registration.register_sender(sender)

@@ -46,7 +46,7 @@ def renew_all(request: FramedRequest) -> HttpResponse:
         return render(request, "console/senders/renew_addresses.html")
     sender_registration.renew_addresses(Sender.objects.filter(portal=request.portal))
     try:
-        sender_registration.reconcile(request.portal)
+        sender_registration.reconcile_senders(request.portal)
     except PortalError as error:
         return _later(request, error)
     if Sender.objects.filter(portal=request.portal, state=SenderState.REFUSED).exists():

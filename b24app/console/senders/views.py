@@ -109,7 +109,7 @@ def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
         return render(request, "console/senders/remove.html", {"sender": found, "used": _used(found)})
     try:
-        sender_registration.remove(found)
+        sender_registration.remove_sender(found)
     except PortalError as error:
         enqueue.reconcile(request.portal.pk)
         trouble, later = of_portal(error), _("It is removed as soon as the portal answers.")
@@ -160,7 +160,7 @@ def _used(sender: Sender) -> int:
 def compare(request: FramedRequest) -> HttpResponse:
     """Make the portal's list equal to ours now."""
     try:
-        added = sender_registration.reconcile(request.portal)
+        added = sender_registration.reconcile_senders(request.portal)
     except PortalError as error:
         trouble = of_portal(error)
         return with_toast(HttpResponse(status=204), f"{trouble.what} {trouble.todo}")

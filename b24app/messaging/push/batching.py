@@ -28,7 +28,7 @@ FROM due
 """
 
 
-def look_again_at(portal_id: int) -> datetime | None:
+def wait_until(portal_id: int) -> datetime | None:
     """When to look again, as long as less than a full batch waits for more that is coming; None: tell it now."""
     now = timezone.now()
     values: dict[str, Any] = {

@@ -38,9 +38,9 @@ NOBODY_MAY = frozenset({"ACCESS_DENIED", "AUTHORIZATION_ERROR", "USER_ACCESS_ERR
 METHOD = "messageservice.message.status.update"
 
 
-def drain(portal_id: int) -> datetime | None:
+def push_due(portal_id: int) -> datetime | None:
     """Tell a portal what it does not know yet; answers when to come back."""
-    later = batching.look_again_at(portal_id)
+    later = batching.wait_until(portal_id)
     if later:
         return later
     now = timezone.now()
@@ -78,7 +78,7 @@ def _next_due(portal: Portal) -> datetime | None:
 
 def _drain(portal: Portal) -> datetime | None:
     for turn in range(BATCHES_A_VISIT):
-        later = batching.look_again_at(portal.pk) if turn else None
+        later = batching.wait_until(portal.pk) if turn else None
         if later:
             return later
         if not portal.may_be_called(timezone.now()) or not _holds_lease(portal):

@@ -32,7 +32,7 @@ NO_SUCH_METHOD = "ERROR_METHOD_NOT_FOUND"
 ADDRESS = ("generation", "oldest_generation", "previous_until", "installation")
 
 
-def save(sender: Sender) -> None:
+def save_sender(sender: Sender) -> None:
     """Commit a sender that the portal shall have; a new one gets its code, which never changes.
 
     One that was removed comes back under its code, but at a new address: the one before is refused from now on.
@@ -60,7 +60,7 @@ def renew_address(sender: Sender) -> Sender:
     """
     if renew_addresses(Sender.objects.filter(pk=sender.pk)):
         sender.refresh_from_db(fields=["state", *ADDRESS])
-        return register(sender)
+        return register_sender(sender)
     return sender
 
 
@@ -72,7 +72,7 @@ def renew_addresses(chosen: QuerySet[Sender]) -> int:
     return chosen.filter(state__in=WANTED).update(generation=F("generation") + 1, state=SenderState.REGISTERING)
 
 
-def register(sender: Sender) -> Sender:
+def register_sender(sender: Sender) -> Sender:
     """Ask the portal to have this sender as we have it.
 
     The portal's refusal is kept on the sender (`refused`). Raises NotNow, InDoubt, NoToken or PortalGone; the sender
@@ -89,7 +89,7 @@ def register(sender: Sender) -> Sender:
     return _registered(sender)
 
 
-def remove(sender: Sender) -> Sender:
+def remove_sender(sender: Sender) -> Sender:
     """Take the sender out of the portal's menu; its address goes on being answered. Raises as `register` does."""
     sender.state = SenderState.REMOVING
     sender.save(update_fields=["state"])
@@ -97,7 +97,7 @@ def remove(sender: Sender) -> Sender:
     return _removed(sender)
 
 
-def reconcile(portal: Portal) -> int:
+def reconcile_senders(portal: Portal) -> int:
     """Compare the portal's list with ours, re-add and update what differs; answers how many had to be re-added.
 
     Raises as `register` does.
@@ -127,7 +127,7 @@ def is_current(sender: Sender) -> bool:
 def _settle_wanted(sender: Sender, *, is_there: bool) -> int:
     if not is_there:
         was = sender.state
-        return int(register(sender).state == SenderState.REGISTERED and was == SenderState.REGISTERED)
+        return int(register_sender(sender).state == SenderState.REGISTERED and was == SenderState.REGISTERED)
     if sender.state == SenderState.REGISTERED and is_current(sender) and sender.oldest_generation == sender.generation:
         return 0
     _update(sender)

@@ -31,12 +31,12 @@ WITHIN = timedelta(hours=1)
 MOST = 20  # at a time
 
 
-def wanted(type_id: int, number: int) -> dict[str, Any]:
+def links_with_note(type_id: int, number: int) -> dict[str, Any]:
     """The links of a message from the card of this CRM entity: what it belongs to, and that a note is due."""
     return {"bindings": [{"OWNER_TYPE_ID": str(type_id), "OWNER_ID": str(number)}], KEY: DUE}
 
 
-def write(portal_id: int) -> datetime | None:
+def write_entries(portal_id: int) -> datetime | None:
     """Write the notes of a portal that are due; answers when to come again, None where nothing is left to do."""
     portal = Portal.objects.get(pk=portal_id)
     for _ in range(MOST):

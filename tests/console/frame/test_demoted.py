@@ -62,7 +62,7 @@ def test_a_call_refused_for_lack_of_rights_ends_the_tickets_of_its_token_s_owner
 ) -> None:
     there.set_user(ALICE, admin=False)
     with pytest.raises(NoToken):
-        sender_registration.reconcile(portal)
+        sender_registration.reconcile_senders(portal)
     assert act(alice, portal, sender).status_code == 403
 
 
@@ -72,7 +72,7 @@ def test_who_has_left_or_may_not_use_us_any_more_is_no_administrator(
 ) -> None:
     there.switches.method_errors = [MethodError("*", code, status=403)]
     with pytest.raises(NoToken):
-        sender_registration.reconcile(portal)
+        sender_registration.reconcile_senders(portal)
     assert act(alice, portal, sender).status_code == 403
 
 

@@ -39,8 +39,8 @@ def sender(live: Portal, connection: Connection) -> Sender:
     Portal.objects.filter(pk=live.pk).update(application_token=TOKEN)
     live.refresh_from_db()
     new = Sender(portal=live, connection=connection, names={"en": "Acme"}, signature="+12025550142")
-    sender_registration.save(new)
-    return sender_registration.register(new)
+    sender_registration.save_sender(new)
+    return sender_registration.register_sender(new)
 
 
 def path(sender: Sender) -> str:
@@ -98,7 +98,7 @@ def test_an_old_address_works_until_the_portal_has_the_new_one(
         sender_registration.renew_address(sender)
     assert [call(old), call(path(sender))] == [200, 200]
     alpha.switches.method_errors = []
-    sender_registration.reconcile(live)
+    sender_registration.reconcile_senders(live)
     sender.refresh_from_db()
     assert [call(old), call(path(sender))] == [403, 200]
     assert Message.objects.count() == 3
@@ -127,8 +127,8 @@ def test_renaming_a_sender_keeps_its_address(sender: Sender) -> None:
     edited = Sender.objects.select_related("portal").get(pk=sender.pk)
     sender_registration.renew_address(sender)
     edited.names = {"en": "Reception"}
-    sender_registration.save(edited)  # read before the address was replaced
-    sender_registration.register(edited)
+    sender_registration.save_sender(edited)  # read before the address was replaced
+    sender_registration.register_sender(edited)
     assert Sender.objects.get().generation == sender.generation == 2
 
 
@@ -142,7 +142,7 @@ def test_whoever_tells_an_older_address_last_tells_the_newer_one_too(
     alpha.switches.slow = 1.5
 
     def compare() -> None:
-        sender_registration.reconcile(live)
+        sender_registration.reconcile_senders(live)
         database.close()
 
     compared = threading.Thread(target=compare)
@@ -165,11 +165,11 @@ def test_all_senders_of_a_portal_get_new_addresses_at_once(
     other = Sender(portal=live, connection=connection, names={"en": "Other"})
     gone = Sender(portal=live, connection=connection, names={"en": "Gone"})
     for one in (other, gone):
-        sender_registration.save(one)
-        sender_registration.register(one)
-    sender_registration.remove(gone)
+        sender_registration.save_sender(one)
+        sender_registration.register_sender(one)
+    sender_registration.remove_sender(gone)
     assert sender_registration.renew_addresses(Sender.objects.filter(portal=live)) == 2
-    sender_registration.reconcile(live)
+    sender_registration.reconcile_senders(live)
     assert list(Sender.objects.order_by("pk").values_list("generation", "oldest_generation")) == [
         (2, 2),
         (2, 2),
@@ -183,12 +183,12 @@ def test_all_senders_of_a_portal_get_new_addresses_at_once(
 
 def test_the_address_of_before_a_removal_is_refused_from_the_return_on(alpha: SandboxPortal, sender: Sender) -> None:
     old = path(sender)
-    sender_registration.remove(sender)
+    sender_registration.remove_sender(sender)
     assert call(old) == 200
     assert Message.objects.get().reason == Reason.SENDER_REMOVED
-    sender_registration.save(sender)  # the portal was not asked yet
+    sender_registration.save_sender(sender)  # the portal was not asked yet
     assert call(old) == 403
-    sender_registration.register(sender)
+    sender_registration.register_sender(sender)
     assert [call(old), call(old, {"application_token": TOKEN})] == [403, 403]
     assert call(urlsplit(alpha.senders[sender.code].handler).path) == 200
     assert Message.objects.exclude(reason=Reason.SENDER_REMOVED).count() == 1
@@ -213,7 +213,7 @@ def test_no_address_of_before_an_uninstallation_works_after_the_return(
     portal = come_back(live, alpha)
     assert [call(old), call(old, {"application_token": TOKEN})] == [403, 403]  # before anything was compared
     assert sweep.to_visit() == [portal.pk]  # also if nobody rings
-    sender_registration.reconcile(portal)
+    sender_registration.reconcile_senders(portal)
     assert call(old) == 403
     assert call(urlsplit(alpha.senders[sender.code].handler).path) == 200
     assert Message.objects.count() == 1
@@ -227,7 +227,7 @@ def test_what_waited_when_the_portal_left_is_not_sent_after_its_return(
     Message.objects.filter(pk=may_have_gone.pk).update(repeat_until=timezone.now() + timedelta(minutes=5))
     installation.uninstall_portal(live, clean=False)
     drain(sender.connection_id)
-    sender_registration.reconcile(come_back(live, alpha))
+    sender_registration.reconcile_senders(come_back(live, alpha))
     sender.refresh_from_db()
     later = wish(sender, "+12025550102")
     drain(sender.connection_id)

@@ -236,7 +236,7 @@ def test_senders_that_the_portal_had_lost_are_told_with_their_count(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     alpha.state.notifications.clear()
-    assert sender_registration.reconcile(live) == 1
+    assert sender_registration.reconcile_senders(live) == 1
     assert sweep.to_notify() == [live.pk]
     delivery.tell(live.pk)
     words = "Senders added again because the portal had lost them: 1."
@@ -244,7 +244,7 @@ def test_senders_that_the_portal_had_lost_are_told_with_their_count(
     assert sweep.to_notify() == []
     for _ in range(2):  # lost again, twice within the hour
         alpha.state.senders.clear()
-        assert sender_registration.reconcile(live) == 1
+        assert sender_registration.reconcile_senders(live) == 1
         delivery.tell(live.pk)
     assert calls(alpha) == 1
     later(minutes=61)

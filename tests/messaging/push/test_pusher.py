@@ -83,7 +83,7 @@ def batches(alpha: SandboxPortal) -> int:
 
 def test_a_final_word_is_told_and_acknowledged(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     message = told(alpha, sender)
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     message.refresh_from_db()
     assert alpha.messages[-1].status == "delivered"
     assert (message.pushed, message.push_at) == (Status.DELIVERED, None)
@@ -93,11 +93,11 @@ def test_an_early_word_is_confirmed_once_forty_seconds_after_receipt(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     message = told(alpha, sender, seconds_ago=6)
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert Message.objects.get().push_at == message.received_at + timedelta(seconds=40)
     alpha.messages[-1].status = "sent"  # the portal overwrote it
     Message.objects.update(received_at=timezone.now() - timedelta(seconds=61), push_at=timezone.now() - batching.FOR)
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     message.refresh_from_db()
     assert (alpha.messages[-1].status, message.push_at) == ("delivered", None)
 
@@ -107,17 +107,17 @@ def test_sent_is_what_the_portal_shows_anyway_so_it_is_not_told(
 ) -> None:
     message = told(alpha, sender, status="sent")
     assert message.push_at is None
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert batches(alpha) == 0
 
 
 def test_a_long_wait_is_told_as_queued_and_its_end_as_sent(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     message = told(alpha, sender, status="sent")
     Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now(), push_at=timezone.now())
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert alpha.messages[-1].status == "queued"
     Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     message.refresh_from_db()
     assert (alpha.messages[-1].status, message.pushed, message.push_at) == ("sent", Status.SENT, None)
 
@@ -125,14 +125,14 @@ def test_a_long_wait_is_told_as_queued_and_its_end_as_sent(alpha: SandboxPortal,
 def test_an_unknown_outcome_is_never_told_as_queued(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     told(alpha, sender, status="sent")
     Message.objects.update(status=Status.QUEUED, phase=Phase.UNKNOWN, push_at=timezone.now())
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert batches(alpha) == 0
     assert Message.objects.get().push_at is None
 
 
 def test_a_thousand_final_words_cost_twenty_calls(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     many_told(alpha, sender, 1000)
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert batches(alpha) == 20
     assert {message.status for message in alpha.messages} == {"delivered"}
     assert not Message.objects.exclude(push_at=None).exists()
@@ -143,13 +143,13 @@ def test_many_thousand_words_leave_room_in_the_portals_bucket(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     many_told(alpha, sender, 21 * batching.BATCH)
-    again = pusher.drain(live.pk)
-    pusher.drain(live.pk)  # rung for again, but too early
+    again = pusher.push_due(live.pk)
+    pusher.push_due(live.pk)  # rung for again, but too early
     assert batches(alpha) == 20
     assert again is not None
     assert timedelta(seconds=5) < again - timezone.now() <= pusher.REFILL
     Portal.objects.update(push_after=timezone.now())
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (21, 0)
 
 
@@ -157,11 +157,11 @@ def test_confirming_a_thousand_early_words_costs_twenty_more(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     many_told(alpha, sender, 1000, seconds_ago=6)
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (20, 1000)
     Message.objects.update(received_at=timezone.now() - timedelta(seconds=41), push_at=timezone.now())
     Portal.objects.update(push_after=None)
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (40, 0)
     assert "QUERY_LIMIT_EXCEEDED" not in {call.outcome for call in alpha.rest_log}
 
@@ -178,7 +178,7 @@ def under_way(sender: Sender) -> None:
 def test_a_word_waits_for_company_while_more_is_under_way(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     told(alpha, sender)
     under_way(sender)
-    again = pusher.drain(live.pk)
+    again = pusher.push_due(live.pk)
     assert batches(alpha) == 0
     assert again is not None
     assert again <= timezone.now() + batching.LOOK_AGAIN
@@ -188,14 +188,14 @@ def test_a_word_waits_for_company_no_longer_than_it_should(alpha: SandboxPortal,
     message = told(alpha, sender)
     under_way(sender)
     Message.objects.filter(pk=message.pk).update(push_at=timezone.now() - batching.FOR)
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert (batches(alpha), alpha.messages[-1].status) == (1, "delivered")
 
 
 def test_a_full_batch_waits_for_nobody(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     many_told(alpha, sender, batching.BATCH + 1)
     under_way(sender)
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (1, 1)
 
 
@@ -204,7 +204,7 @@ def test_a_row_that_appears_late_is_told_again_a_moment_later(
 ) -> None:
     message = told(alpha, sender, seconds_ago=10)
     alpha.messages[-1].row_at = float("inf")
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     message.refresh_from_db()
     assert (message.push_tries, message.pushed) == (1, Status.SENT)
     assert message.push_at is not None
@@ -214,7 +214,7 @@ def test_a_row_that_appears_late_is_told_again_a_moment_later(
 def test_a_row_the_portal_has_forgotten_is_given_up(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     message = told(alpha, sender, seconds_ago=3600)
     alpha.messages.clear()
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     message.refresh_from_db()
     assert (message.push_at, message.push_error) == (None, "ERROR_MESSAGE_NOT_FOUND")
 
@@ -224,16 +224,16 @@ def test_a_batch_without_an_answer_is_in_doubt_and_said_again_after_a_while(
 ) -> None:
     message = told(alpha, sender)
     alpha.switches.down = True
-    again = pusher.drain(live.pk)
+    again = pusher.push_due(live.pk)
     message.refresh_from_db()
     assert message.pushed == Status.SENT
     assert again is not None
     assert timedelta(seconds=1) < again - timezone.now() < timedelta(seconds=15)
     alpha.switches.down = False
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert alpha.messages[-1].status == "sent"  # not before that
     Portal.objects.update(push_after=timezone.now())
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     live.refresh_from_db()
     assert (alpha.messages[-1].status, live.push_failures, live.push_after) == ("delivered", 0, None)
 
@@ -244,7 +244,7 @@ def test_a_portal_that_does_not_answer_fails_once_however_many_words_it_is_rung_
     many_told(alpha, sender, 3 * batching.BATCH)
     alpha.switches.down = True
     for _ in range(5):
-        pusher.drain(live.pk)
+        pusher.push_due(live.pk)
     live.refresh_from_db()
     assert live.push_failures == 1
     assert Message.objects.filter(push_at__lte=timezone.now()).count() == 3 * batching.BATCH
@@ -256,8 +256,8 @@ def test_a_limit_acknowledges_nothing_and_stops_the_portal(
 ) -> None:
     message = told(alpha, sender)
     alpha.switches.method_errors = [MethodError("batch", code, status=503)]
-    pusher.drain(live.pk)
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
+    pusher.push_due(live.pk)
     message.refresh_from_db()
     live.refresh_from_db()
     assert message.pushed == Status.SENT
@@ -270,7 +270,7 @@ def test_a_status_the_portal_calls_incorrect_is_not_repeated(
 ) -> None:
     message = told(alpha, sender)
     alpha.switches.method_errors = [MethodError(UPDATE, "ERROR_MESSAGE_STATUS_INCORRECT")]
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     message.refresh_from_db()
     assert (message.push_at, message.push_error) == (None, "ERROR_MESSAGE_STATUS_INCORRECT")
 
@@ -294,7 +294,7 @@ def test_a_resends_delivery_is_told_under_the_originals_id_and_the_original_stay
         due_at=original.received_at,
     )
     Message.objects.advance([Change(pk=again.pk, status=Status.DELIVERED)])
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     original.refresh_from_db()
     assert alpha.messages[-1].status == "delivered"
     assert (original.status, original.push_at) == (Status.FAILED, None)
@@ -304,14 +304,14 @@ def test_an_uninstalled_portal_is_not_called(alpha: SandboxPortal, live: Portal,
     told(alpha, sender)
     live.uninstalled_at = timezone.now()
     live.save()
-    assert pusher.drain(live.pk) is None
+    assert pusher.push_due(live.pk) is None
     assert batches(alpha) == 0
 
 
 def test_charlies_portal_is_not_told_of_alices_messages(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     told(alpha, sender)
     other = Portal.objects.create(member_id="f" * 32, domain="b.example", client_endpoint="https://b.example/rest/")
-    pusher.drain(other.pk)
+    pusher.push_due(other.pk)
     assert batches(alpha) == 0
     assert Message.objects.get().reason == Reason.NONE
 
@@ -319,7 +319,7 @@ def test_charlies_portal_is_not_told_of_alices_messages(alpha: SandboxPortal, li
 def test_a_command_that_broke_in_the_portal_waits_a_minute(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     message = told(alpha, sender)
     alpha.switches.method_errors = [MethodError(UPDATE, "INTERNAL_SERVER_ERROR", status=500)]
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     message.refresh_from_db()
     assert (message.pushed, message.push_error) == (Status.SENT, "")
     assert message.push_at is not None
@@ -332,7 +332,7 @@ def test_words_no_living_token_may_tell_wait_for_one_that_may(
     mine, another = many_told(alpha, sender, 2)
     alpha.set_user(1, active=True, admin=False)
     alpha.messages[-1].author = 2
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     for message in (mine, another):
         message.refresh_from_db()
     assert (mine.pushed, mine.push_at) == (Status.DELIVERED, None)
@@ -346,7 +346,7 @@ def test_queued_that_may_have_arrived_is_taken_back_when_the_message_is_sent(
     message = told(alpha, sender, status="sent")
     Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now(), push_at=timezone.now())
     alpha.switches.down = True
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
     message.refresh_from_db()
     assert message.push_at is not None
@@ -362,7 +362,7 @@ def test_a_visit_that_lost_its_lease_says_nothing_more(alpha: SandboxPortal, liv
         return found
 
     with database.execute_wrapper(taken_over):
-        pusher.drain(live.pk)
+        pusher.push_due(live.pk)
     live.refresh_from_db()
     assert batches(alpha) == 1
     assert live.push_lease_until is not None
@@ -372,12 +372,12 @@ def test_a_resend_that_fails_does_not_speak_over_an_original_that_arrived_after_
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     original = told(alpha, sender)
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     again = messages.resend(original, author_id=1)
     Message.objects.filter(pk=again.pk).update(received_at=original.received_at)
     Message.objects.advance([Change(pk=again.pk, status=Status.FAILED)])
     Message.objects.filter(pk=again.pk).update(push_at=timezone.now())
-    pusher.drain(live.pk)
+    pusher.push_due(live.pk)
     assert alpha.messages[-1].status == "delivered"
     assert Message.objects.get(pk=again.pk).push_at is None
 

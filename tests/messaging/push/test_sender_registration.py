@@ -18,8 +18,8 @@ def new(live: Portal, connection: Connection) -> Sender:
 
 
 def register(sender: Sender) -> Sender:
-    sender_registration.save(sender)
-    return sender_registration.register(sender)
+    sender_registration.save_sender(sender)
+    return sender_registration.register_sender(sender)
 
 
 def methods(alpha: SandboxPortal) -> list[str]:
@@ -40,7 +40,7 @@ def test_a_saved_sender_arrives_with_its_names_the_universal_language_first(alph
 def test_saving_again_without_a_change_calls_nobody(alpha: SandboxPortal, live: Portal, new: Sender) -> None:
     register(new)
     alpha.world.running["alpha"].rest_log.clear()
-    assert sender_registration.reconcile(live) == 0
+    assert sender_registration.reconcile_senders(live) == 0
     assert methods(alpha) == ["list"]
 
 
@@ -65,7 +65,7 @@ def test_a_portal_without_update_gets_the_sender_deleted_and_added(alpha: Sandbo
 def test_removing_deletes_it_and_adding_again_keeps_its_code(alpha: SandboxPortal, new: Sender) -> None:
     register(new)
     code = new.code
-    sender_registration.remove(new)
+    sender_registration.remove_sender(new)
     assert (new.state, alpha.senders) == (SenderState.REMOVED, {})
     register(new)
     assert list(alpha.senders) == [code]
@@ -74,7 +74,7 @@ def test_removing_deletes_it_and_adding_again_keeps_its_code(alpha: SandboxPorta
 def test_removing_what_the_portal_has_not_is_done(alpha: SandboxPortal, new: Sender) -> None:
     register(new)
     alpha.state.senders.clear()
-    sender_registration.remove(new)
+    sender_registration.remove_sender(new)
     assert new.state == SenderState.REMOVED
 
 
@@ -99,16 +99,16 @@ def test_what_the_portal_refuses_is_kept_with_its_reason(alpha: SandboxPortal, n
 def test_a_refused_sender_is_settled_when_the_cause_is_gone(alpha: SandboxPortal, live: Portal, new: Sender) -> None:
     alpha.switches.method_errors = [MethodError("messageservice.sender.add", "ERROR_SENDER_ADD_FAILURE", "x", times=1)]
     register(new)
-    sender_registration.reconcile(live)
+    sender_registration.reconcile_senders(live)
     new.refresh_from_db()
     assert (new.state, new.error_code, list(alpha.senders)) == (SenderState.REGISTERED, "", [new.code])
 
 
 def test_without_an_administrators_token_it_stays_registering(alpha: SandboxPortal, live: Portal, new: Sender) -> None:
     alpha.set_user(1, admin=False)
-    sender_registration.save(new)
+    sender_registration.save_sender(new)
     with pytest.raises(NoToken):
-        sender_registration.register(new)
+        sender_registration.register_sender(new)
     new.refresh_from_db()
     live.refresh_from_db()
     assert (new.state, alpha.senders) == (SenderState.REGISTERING, {})
@@ -118,21 +118,21 @@ def test_without_an_administrators_token_it_stays_registering(alpha: SandboxPort
 def test_a_time_out_leaves_it_registering_and_the_list_settles_it(
     alpha: SandboxPortal, live: Portal, new: Sender
 ) -> None:
-    sender_registration.save(new)
+    sender_registration.save_sender(new)
     alpha.switches.down = True
     with pytest.raises(InDoubt):
-        sender_registration.register(new)
+        sender_registration.register_sender(new)
     alpha.switches.down = False
-    sender_registration.reconcile(live)
+    sender_registration.reconcile_senders(live)
     new.refresh_from_db()
     assert (new.state, list(alpha.senders)) == (SenderState.REGISTERED, [new.code])
 
 
 def test_a_lapsed_plan_is_waited_out(alpha: SandboxPortal, live: Portal, new: Sender) -> None:
     alpha.switches.lapsed_plan = True
-    sender_registration.save(new)
+    sender_registration.save_sender(new)
     with pytest.raises(NotNow):
-        sender_registration.register(new)
+        sender_registration.register_sender(new)
     live.refresh_from_db()
     assert live.suspension == "plan"
     assert Sender.objects.get().state == SenderState.REGISTERING
@@ -143,7 +143,7 @@ def test_senders_wiped_by_an_update_come_back_under_their_codes(
 ) -> None:
     register(new)
     alpha.state.senders.clear()
-    assert sender_registration.reconcile(live) == 1
+    assert sender_registration.reconcile_senders(live) == 1
     assert list(alpha.senders) == [new.code]
 
 
@@ -151,7 +151,7 @@ def test_codes_that_are_not_ours_are_left_alone(alpha: SandboxPortal, live: Port
     register(new)
     foreign = alpha.state.senders[new.code]
     alpha.state.senders["somebody-else"] = foreign
-    sender_registration.reconcile(live)
+    sender_registration.reconcile_senders(live)
     assert set(alpha.senders) == {new.code, "somebody-else"}
 
 
@@ -159,9 +159,9 @@ def test_a_half_removed_sender_is_removed_by_the_next_look(alpha: SandboxPortal,
     register(new)
     alpha.switches.down = True
     with pytest.raises(InDoubt):
-        sender_registration.remove(new)
+        sender_registration.remove_sender(new)
     alpha.switches.down = False
-    sender_registration.reconcile(live)
+    sender_registration.reconcile_senders(live)
     new.refresh_from_db()
     assert (new.state, alpha.senders) == (SenderState.REMOVED, {})
 
@@ -171,8 +171,8 @@ def test_a_sender_removed_while_the_portal_was_asked_stays_removed_and_goes_agai
 ) -> None:
     register(new)
     stale = Sender.objects.select_related("portal").get(pk=new.pk)
-    sender_registration.remove(Sender.objects.select_related("portal").get(pk=new.pk))
-    assert sender_registration.register(stale).state == SenderState.REMOVED
-    sender_registration.reconcile(live)
+    sender_registration.remove_sender(Sender.objects.select_related("portal").get(pk=new.pk))
+    assert sender_registration.register_sender(stale).state == SenderState.REMOVED
+    sender_registration.reconcile_senders(live)
     assert Sender.objects.get().state == SenderState.REMOVED
     assert not alpha.state.senders

@@ -24,7 +24,7 @@ def front(live: Portal, connection: Connection) -> Sender:
 
 
 def from_card(sender: Sender, **fields: Any) -> Message:
-    links = timeline.wanted(3, 1)
+    links = timeline.links_with_note(3, 1)
     return factories.message(sender, **{"origin": Origin.CARD, "message_id": None, "links": links, **fields})
 
 
@@ -57,7 +57,7 @@ def test_several_are_written_in_the_order_they_were_sent(alpha: SandboxPortal, l
     alpha.state.timeline.clear()
     for text in ("one", "two", "three"):
         from_card(front, text=text)
-    assert timeline.write(live.pk) is None
+    assert timeline.write_entries(live.pk) is None
     assert [one.text.rpartition(" ")[2] for one in alpha.timeline] == ["one", "two", "three"]
 
 
@@ -69,7 +69,7 @@ def test_only_what_was_sent_from_a_card_of_this_portal_lately_is_noted(
     from_card(front, now=timezone.now() - timedelta(hours=2))
     from_card(front, links={"bindings": [{"OWNER_TYPE_ID": "3", "OWNER_ID": "1"}]})
     from_card(factories.sender(factories.connection(factories.portal("charlie"))))
-    assert timeline.write(live.pk) is None
+    assert timeline.write_entries(live.pk) is None
     assert alpha.timeline == []
 
 
@@ -77,13 +77,13 @@ def test_a_limit_puts_the_note_off(alpha: SandboxPortal, live: Portal, front: Se
     alpha.state.timeline.clear()
     alpha.switches.method_errors = [MethodError(ADD, "QUERY_LIMIT_EXCEEDED", "Too many requests", status=503, times=1)]
     message = from_card(front)
-    again = timeline.write(live.pk)
+    again = timeline.write_entries(live.pk)
     assert again is not None
     assert again > timezone.now()
     message.refresh_from_db()
     assert message.links["timeline"] == "due"
     Portal.objects.filter(pk=live.pk).update(rest_after=None)
-    assert timeline.write(live.pk) is None
+    assert timeline.write_entries(live.pk) is None
     assert len(alpha.timeline) == 1
 
 
@@ -91,9 +91,9 @@ def test_a_lost_answer_is_not_asked_for_twice(alpha: SandboxPortal, live: Portal
     alpha.state.timeline.clear()
     from_card(front)
     alpha.switches.down = True
-    assert timeline.write(live.pk) is None
+    assert timeline.write_entries(live.pk) is None
     alpha.switches.down = False
-    assert timeline.write(live.pk) is None
+    assert timeline.write_entries(live.pk) is None
     assert alpha.timeline == []
 
 
@@ -111,18 +111,18 @@ def test_a_refusal_bothers_nobody(alpha: SandboxPortal, live: Portal, front: Sen
     alpha.state.timeline.clear()
     alpha.switches.method_errors = [refusal]
     message = from_card(front)
-    assert timeline.write(live.pk) is None
+    assert timeline.write_entries(live.pk) is None
     live.refresh_from_db()
     assert (live.trouble, live.suspension, live.no_token_since) == ("", "", None)
     message.refresh_from_db()
     assert (message.status, message.phase) == ("queued", "waiting")
     alpha.switches.method_errors = []
-    assert sender_registration.reconcile(live) == 1  # the portal is spoken to as before
+    assert sender_registration.reconcile_senders(live) == 1  # the portal is spoken to as before
 
 
 def test_a_portal_known_to_lack_the_permission_is_not_asked(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
     alpha.world.running["alpha"].rest_log.clear()
     Portal.objects.filter(pk=live.pk).update(scope="messageservice,im")
     from_card(front)
-    assert timeline.write(live.pk) is None
+    assert timeline.write_entries(live.pk) is None
     assert calls(alpha) == []
