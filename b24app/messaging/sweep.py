@@ -66,7 +66,7 @@ def to_notify() -> Sequence[int]:
     """Portals whose administrators may have to be told of something."""
     now = timezone.now()
     due = Notice.objects.filter(portal=OuterRef("pk"), due_at__lte=now)
-    rows = Portal.objects.installed().filter(Q(Exists(due)) | detection.unnoticed())
+    rows = Portal.objects.installed().filter(Q(Exists(due)) | detection.portals_to_sync())
     rows = rows.exclude(pk__in=dead_letters.held_ids("notify"))
     rows = rows.exclude(rest_after__gt=now).exclude(suspended_until__gt=now)
     return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:AT_ONCE])

@@ -106,7 +106,7 @@ def notify(portal_id: int, when: str = enqueue.When.NOW) -> None:
     """The portal's administrators are told what went wrong, and what is well again."""
     enqueue.heard("notify", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
-        again = delivery.tell(portal_id) if free else timezone.now() + COME_BACK
+        again = delivery.send_due(portal_id) if free else timezone.now() + COME_BACK
     if again:
         enqueue.notify(portal_id, at=again)
 
@@ -125,7 +125,7 @@ def names(portal_id: int, user_ids: list[int]) -> None:
 def erase(erasure_id: int, when: str = enqueue.When.NOW) -> None:
     """A number is forgotten, a piece at a time."""
     enqueue.heard("erase", erasure_id, when)
-    again = number_erasure.forget(erasure_id)
+    again = number_erasure.run_erasure(erasure_id)
     if again:
         enqueue.erase(erasure_id, at=again)
 
@@ -188,8 +188,8 @@ CARE: Steps = {
     "to_reconcile": _ring_to_reconcile,
     "keep_tokens_alive": _keep_tokens_alive,
     "erase_portals": portal_erasure.erase_due,
-    "sum_up_months": monthly.sum_up,
-    "prune": retention.prune,
+    "sum_up_months": monthly.roll_up_months,
+    "prune": retention.prune_messages,
     "forget_caps": limits.prune_uses,
     "refresh_balances": balances.refresh_balances,
     "forget_healed": dead_letters.forget_healed,

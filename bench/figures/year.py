@@ -55,7 +55,7 @@ def measure(lab: Lab, _sizes: Sizes) -> Result:
     connections.close_all()
     with house.serving(lab, "web"):
         by_days = _looks(lab, one.portal)
-        summed = monthly.sum_up(60.0)
+        summed = monthly.roll_up_months(60.0)
         with database.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE) messaging_monthbreakdown")
         connections.close_all()

@@ -167,7 +167,7 @@ def climbs_are_counted(alice: Sender, charlie: Sender) -> Place:
 
 @place("months:sum_up")
 def months_are_summed_up(alice: Sender, charlie: Sender) -> Place:
-    day = monthly.over(timezone.now().date())[0]
+    day = monthly.months_over(timezone.now().date())[0]
     for sender in (alice, charlie):
         DayBreakdown.objects.create(
             portal=sender.portal, sender=sender, dimension="source", value="crm", day=day, messages=1
@@ -175,7 +175,7 @@ def months_are_summed_up(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.MONTH,
         key=alice.portal_id,
-        work=monthly.sum_up,
+        work=monthly.roll_up_months,
         is_done=lambda sender: MonthBreakdown.objects.filter(sender=sender).exists(),
         table="messaging_monthbreakdown",
         condition=f"NEW.sender_id = {alice.pk}",
@@ -192,7 +192,7 @@ def texts_are_emptied(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.RETENTION,
         key=f"texts:{alice.portal_id}",
-        work=retention.prune,
+        work=retention.prune_messages,
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).text == "",
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk}",
@@ -209,7 +209,7 @@ def strays_are_dropped(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.STRAY,
         key=rows[alice.pk].pk,
-        work=retention.prune,
+        work=retention.prune_messages,
         is_done=lambda sender: not DeliveryReport.objects.filter(pk=rows[sender.pk].pk).exists(),
         table="messaging_deliveryreport",
         condition=f"OLD.id = {rows[alice.pk].pk}",
@@ -430,7 +430,7 @@ def notices_are_told(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.NOTICE,
         key=rows[alice.pk].pk,
-        work=lambda: delivery.tell(alice.portal_id),
+        work=lambda: delivery.send_due(alice.portal_id),
         is_done=lambda sender: (Notice.objects.get(pk=rows[sender.pk].pk).due_at or timezone.now()) > past,
         table="messaging_notice",
         condition=f"NEW.id = {rows[alice.pk].pk}",

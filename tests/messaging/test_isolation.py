@@ -164,7 +164,7 @@ def test_one_row_that_raises_stops_nobody_else(scenario: Scenario) -> None:
         place.heal()
     if place.comes_once:
         return
-    retry_dead_letters.retry(place.kind)
+    retry_dead_letters.retry_kind(place.kind)
     place.work()
     assert place.is_done(alice)
     assert not DeadLetter.objects.exists()

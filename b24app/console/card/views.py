@@ -187,7 +187,7 @@ def _send(request: FramedRequest, form: CardForm, senders: Sequence[Sender]) -> 
     nonce = form.cleaned_data["nonce"] or uuid.uuid4()
     posted = (request.visitor.user_id, nonce.hex, entity.type_id, entity.id, sender.pk, to, text)
     try:
-        message = messages.compose(
+        message = messages.compose_message(
             request.portal,
             sender,
             to,

@@ -18,7 +18,7 @@ from b24app.console.journal.bulk_job import BadJob, Job
 from b24app.console.journal.filters import Filters
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
-from b24app.messaging.actions.bulk import Act, Done, open_to
+from b24app.messaging.actions.bulk import Act, Done, eligible_messages
 from b24app.messaging.models import Message
 
 
@@ -34,7 +34,7 @@ def bar(request: FramedRequest, query: str, references: list[str]) -> dict[str, 
     if not references:
         return {"ticked": 0, "query": query, "acts": {act.value: 0 for act in Filters.of(query).acts}}
     ticked = Message.objects.filter(portal=request.portal, reference__in=references)
-    counts = {act.value: ticked.filter(Q(open_to(act))).count() for act in Act}
+    counts = {act.value: ticked.filter(Q(eligible_messages(act))).count() for act in Act}
     acts = {act: count for act, count in counts.items() if count}
     return {"ticked": ticked.count(), "query": query, "references": references, "acts": acts}
 

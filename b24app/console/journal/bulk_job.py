@@ -16,7 +16,7 @@ from b24app.console.journal.filters import Filters
 from b24app.console.journal.pagination import Place, Search
 from b24app.console.journal.search import search
 from b24app.core import sealing
-from b24app.messaging.actions.bulk import Act, Done, do, open_to
+from b24app.messaging.actions.bulk import Act, Done, eligible_messages, run_action
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase
 from b24app.portals.models import Portal
@@ -111,7 +111,7 @@ def done(job: Job, portal: Portal, user: int, ring: Callable[[Done], None]) -> J
         keys = [pk for _at, pk in found]
         messages = Message.objects.filter(portal=portal).in_bulk(keys)
         for message in filter(None, map(messages.get, keys)):
-            result = do(job.act, message, user, job.since)
+            result = run_action(job.act, message, user, job.since)
             changed += result.changed
             ring(result)
         seen += len(found)
@@ -128,7 +128,7 @@ def _meant(job: Job, portal: Portal) -> Search:
     else:
         found = search(portal, Filters.of(job.query))
     listed = found.listed.filter(received_at__lte=job.since)
-    return Search(portal, listed, found.fitting & open_to(job.act))
+    return Search(portal, listed, found.fitting & eligible_messages(job.act))
 
 
 def _senders(portal: Portal) -> dict[int, Sender]:

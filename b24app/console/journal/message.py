@@ -120,7 +120,7 @@ def resend(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         return go(request, "message", reference=found.reference, toast=_("It is not to be sent again any more."))
     if request.method != "POST":
         return render(request, "console/message/resend.html", {"message": found})
-    again = messages.resend(found, request.visitor.user_id)
+    again = messages.resend_message(found, request.visitor.user_id)
     enqueue.drain(again.connection_id)
     return go(request, "message", reference=again.reference, toast=_("On its way again."))
 
@@ -144,7 +144,7 @@ def mark_sent(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
 def cancel(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     """Do not send what still waits."""
     found = message_or_404(request, reference)
-    done = messages.cancel(found)
+    done = messages.cancel_message(found)
     if done:
         enqueue.push(request.portal.pk)
     words = _("It will not be sent.") if done else _("Too late: it has left already.")

@@ -23,7 +23,7 @@ from b24app.console.wording import explanations
 from b24app.console.wording.employees import People
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase, Wait
-from b24app.messaging.statistics.authors import authors
+from b24app.messaging.statistics.authors import authors_of
 from b24app.portals.models import Portal
 from providers.kit.segments import measure
 
@@ -85,7 +85,7 @@ def _employees(request: FramedRequest, filters: Filters) -> set[int]:
     if not request.visitor.is_admin:
         return set()
     chosen = {int(filters.employee)} if filters.employee else set()
-    return {*authors(request.portal, MOST_EMPLOYEES), *chosen}
+    return {*authors_of(request.portal, MOST_EMPLOYEES), *chosen}
 
 
 @dataclass(frozen=True, slots=True)

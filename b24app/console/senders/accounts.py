@@ -77,7 +77,7 @@ def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     found = account_or_404(request, connection)
     if request.method != "POST":
         waiting_now = Message.objects.filter(connection=found, phase=Phase.WAITING)
-        cost = pauses.forecast(waiting_now, request.portal.zone)
+        cost = pauses.forecast_resume(waiting_now, request.portal.zone)
         return render(request, "console/senders/pause_account.html", {"connection": found, "forecast": cost})
     waiting = lifecycle.pause_connection(found)
     enqueue.push(request.portal.pk)

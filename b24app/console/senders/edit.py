@@ -79,7 +79,7 @@ def _save(request: FramedRequest, service: type[Provider], sender: Sender, form:
     is_first_time = not sender.registered_as
     _fill(sender, form)
     trouble = save_and_register(sender)
-    if pauses.reconsider(request.portal, sender):
+    if pauses.reconsider_waiting(request.portal, sender):
         enqueue.drain(sender.connection_id)
     if trouble is None:
         if is_first_time:

@@ -73,7 +73,7 @@ def _send(request: FramedRequest, sender: Sender, form: MessageForm) -> Message 
     """Store the message and ring; None when number or text cannot be used, which is said at the field."""
     to, text = str(form.cleaned_data["to"]), str(form.cleaned_data["text"])
     try:
-        message = messages.compose(
+        message = messages.compose_message(
             request.portal, sender, to, text, origin=Origin.TEST, author_id=request.visitor.user_id
         )
     except BadNumber as bad:

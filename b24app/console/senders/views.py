@@ -126,7 +126,7 @@ def pause(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Say what it would cost, then stop sending with this sender; what comes meanwhile waits."""
     found = _sender_or_404(request, sender)
     if request.method != "POST":
-        cost = pauses.forecast(pauses.waiting_of(request.portal, found), request.portal.zone)
+        cost = pauses.forecast_resume(pauses.waiting_of(request.portal, found), request.portal.zone)
         return render(request, "console/senders/pause.html", {"sender": found, "forecast": cost})
     waiting = pauses.pause_sender(found)
     enqueue.push(request.portal.pk)

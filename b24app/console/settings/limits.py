@@ -31,7 +31,7 @@ def limits(request: FramedRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         rules, _created = Rules.objects.get_or_create(portal=request.portal)
         form.save(rules)
-        if pauses.reconsider(request.portal):
+        if pauses.reconsider_waiting(request.portal):
             _ring(request.portal)
         return go(request, "settings", toast=_("The limits are saved"))
     return show(request, "console/limits.html", {"form": form})
@@ -43,7 +43,7 @@ def limits(request: FramedRequest) -> HttpResponse:
 def pause(request: FramedRequest) -> HttpResponse:
     """Say what it would cost, then stop all sending; what comes meanwhile waits."""
     if request.method != "POST":
-        cost = pauses.forecast(pauses.waiting_of(request.portal), request.portal.zone)
+        cost = pauses.forecast_resume(pauses.waiting_of(request.portal), request.portal.zone)
         return render(request, "console/settings/pause.html", {"forecast": cost})
     waiting = pauses.pause_portal(request.portal)
     enqueue.push(request.portal.pk)

@@ -59,7 +59,7 @@ class NoticeForm(forms.Form):
         self.rules = detection.rules_of(portal)
         self.accounts = _accounts(portal)
         initial: dict[str, Any] = {name: getattr(self.rules, name) for name in KINDS}
-        initial["people"] = detection.people(portal, self.rules)
+        initial["people"] = detection.people_to_notify(portal, self.rules)
         super().__init__(data, initial=initial)
         known = detection.administrators(portal)
         who = People.of(portal, known)

@@ -26,7 +26,7 @@ from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import StoppedNumber
 from b24app.messaging.privacy import number_erasure
-from b24app.messaging.privacy.number_erasure import Told
+from b24app.messaging.privacy.number_erasure import ErasureProgress
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, read_e164
 
@@ -88,7 +88,7 @@ def look(request: FramedRequest) -> HttpResponse:
     context: dict[str, object] = {"person": form}
     if form.is_valid():
         number = form.cleaned_data["number"]
-        context |= {"number": number, "known": number_erasure.known(request.portal, number)}
+        context |= {"number": number, "known": number_erasure.summarize_number(request.portal, number)}
     return render(request, "console/settings/person.html", context)
 
 
@@ -102,7 +102,7 @@ def erase(request: FramedRequest) -> HttpResponse:
         return render(request, "console/settings/person.html", {"person": number})
     e164 = number.cleaned_data["number"]
     if form.is_bound and form.is_valid():
-        erasure = number_erasure.order(
+        erasure = number_erasure.request_erasure(
             request.portal,
             e164,
             request.visitor.user_id,
@@ -111,7 +111,7 @@ def erase(request: FramedRequest) -> HttpResponse:
         )
         enqueue.erase(erasure.pk)
         return render(request, "console/settings/ordered.html", {"erasure": erasure, "person": PersonForm()})
-    context = {"form": form, "number": e164, "known": number_erasure.known(request.portal, e164)}
+    context = {"form": form, "number": e164, "known": number_erasure.summarize_number(request.portal, e164)}
     return retarget(render(request, "console/settings/erase.html", context), "#ask-erase")
 
 
@@ -164,7 +164,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     portal = get_object_or_404(Portal, uuid=uuid.UUID(claim["portal"]), uninstalled_at=None)
     number, shape = str(claim["number"]), str(claim["shape"])
     stopped = stop_list.find_entry(portal, number)
-    told = number_erasure.everything(portal, number)
+    told = number_erasure.export_number(portal, number)
     body = (
         csv_files.written(_rows(told, stopped)) if shape == "csv" else csv_files.gathered(_json(number, told, stopped))
     )
@@ -177,7 +177,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     )
 
 
-def _rows(told: Iterator[Told], stopped: StoppedNumber | None) -> Iterator[tuple[object, ...]]:
+def _rows(told: Iterator[ErasureProgress], stopped: StoppedNumber | None) -> Iterator[tuple[object, ...]]:
     """A line for each message, below it one for each report of it; times in UTC."""
     yield COLUMNS
     for one in told:
@@ -191,7 +191,7 @@ def _rows(told: Iterator[Told], stopped: StoppedNumber | None) -> Iterator[tuple
         yield "stop list", *(entry.get(name, "") for name in _NAMES)
 
 
-def _json(number: str, told: Iterator[Told], stopped: StoppedNumber | None) -> Iterator[str]:
+def _json(number: str, told: Iterator[ErasureProgress], stopped: StoppedNumber | None) -> Iterator[str]:
     """The same as one object, written piece by piece."""
     entry = _of_entry(stopped) if stopped is not None else None
     yield f'{{"number": {json.dumps(number)}, "stop_list": {json.dumps(entry)}, "messages": ['

@@ -30,7 +30,7 @@ class Done:
     to_tell: bool = False
 
 
-def open_to(act: Act) -> Q:
+def eligible_messages(act: Act) -> Q:
     """The messages that an act would change.
 
     What has been sent again already is left out: its last repeat stands for it, or a person would get the text twice.
@@ -45,7 +45,7 @@ def open_to(act: Act) -> Q:
             return Q(phase=Phase.WAITING)
 
 
-def do(act: Act, message: Message, author_id: int, since: datetime) -> Done:
+def run_action(act: Act, message: Message, author_id: int, since: datetime) -> Done:
     """Do it to one message; what was asked for at `since` is done once, however often it is asked for."""
     match act:
         case Act.RESEND:
@@ -53,7 +53,7 @@ def do(act: Act, message: Message, author_id: int, since: datetime) -> Done:
         case Act.MARK_SENT:
             done = messages.mark_sent(message)
         case Act.CANCEL:
-            done = messages.cancel(message)
+            done = messages.cancel_message(message)
     return Done(done, to_tell=done)
 
 
@@ -63,6 +63,6 @@ def _resend(message: Message, author_id: int, since: datetime) -> Done:
         Message.objects.select_for_update().get(pk=message.pk)
         if message.resends.filter(received_at__gte=since).exists():
             return Done(changed=False)
-        again = messages.resend(message, author_id)
+        again = messages.resend_message(message, author_id)
     new = again.received_at >= since
     return Done(new, to_drain=again.connection_id if new else None)

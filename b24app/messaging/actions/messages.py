@@ -20,7 +20,7 @@ class BadText(ValueError):
     """The text cannot be sent; the message says why."""
 
 
-def compose(  # noqa: PLR0913 - a message has so many sides, and its writer knows them all
+def compose_message(  # noqa: PLR0913 - a message has so many sides, and its writer knows them all
     portal: Portal,
     sender: Sender,
     to: str,
@@ -55,7 +55,7 @@ def compose(  # noqa: PLR0913 - a message has so many sides, and its writer know
     return stored
 
 
-def resend(message: Message, author_id: int | None) -> Message:
+def resend_message(message: Message, author_id: int | None) -> Message:
     """Send the same text to the same number again, under a new reference; the original stays as it was.
 
     Its final word is told to the portal under the original's message_id. While one is under way, or after one arrived,
@@ -86,7 +86,7 @@ def mark_sent(message: Message) -> bool:
     return bool(Message.objects.advance([Change(pk=message.pk, status=Status.SENT, detail=message.detail)]))
 
 
-def cancel(message: Message) -> bool:
+def cancel_message(message: Message) -> bool:
     """Fail a message that still waits; answers whether it did."""
     with transaction.atomic():
         waits = Message.objects.select_for_update().filter(pk=message.pk, phase=Phase.WAITING)

@@ -46,7 +46,7 @@ def waiting_of(portal: Portal, sender: Sender | None = None) -> "QuerySet[Messag
     return Message.objects.filter(connection__in=accounts, phase=Phase.WAITING)
 
 
-def forecast(waiting: "QuerySet[Message]", zone: ZoneInfo) -> Forecast:
+def forecast_resume(waiting: "QuerySet[Message]", zone: ZoneInfo) -> Forecast:
     """Count what waits by the hour in which it expires; by the day where those are many."""
     for trunc in (TruncHour, TruncDay):
         groups = _grouped(waiting, trunc("expires_at", tzinfo=zone))
@@ -99,7 +99,7 @@ def resume_portal(portal: Portal) -> int:
 
 
 @retry_on_deadlock
-def reconsider(portal: Portal, sender: Sender | None = None) -> int:
+def reconsider_waiting(portal: Portal, sender: Sender | None = None) -> int:
     """The rules have changed: what was held by the old ones is looked at again. Answers how many messages."""
     with transaction.atomic():
         return _release(waiting_of(portal, sender), FOR_RULES)

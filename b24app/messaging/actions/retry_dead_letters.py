@@ -14,7 +14,7 @@ from b24app.messaging.statistics.breakdowns import COUNT_AGAIN
 AT_ONCE = 1000
 
 
-def retry(kind: Kind) -> int:
+def retry_kind(kind: Kind) -> int:
     """Make due what was set aside of a kind, and drop its letters; return how many.
 
     Ring for nothing: the next sweep finds it. Of a verdict only the letter goes, for its message has become unknown.

@@ -12,7 +12,7 @@ from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.notices import detection, texts
-from b24app.messaging.notices.detection import Say
+from b24app.messaging.notices.detection import NoticeMessage
 from b24app.portals import scopes
 from b24app.portals.client import call_portal
 from b24app.portals.errors import NotNow, PortalError, Refused
@@ -26,15 +26,15 @@ AGAIN = timedelta(minutes=10)
 REFUSED_FOR = timedelta(hours=1)
 
 
-def tell(portal_id: int) -> datetime | None:
+def send_due(portal_id: int) -> datetime | None:
     """See how the portal's subjects are, and tell what is due; answers when to come back."""
     portal = Portal.objects.get(pk=portal_id)
     now = timezone.now()
     if not portal.may_be_called(now):
         return None
-    detection.follow(portal, now)
+    detection.sync_notices(portal, now)
     rules = detection.rules_of(portal)
-    people = detection.people(portal, rules) if scopes.has_scopes(portal, SCOPE) else []
+    people = detection.people_to_notify(portal, rules) if scopes.has_scopes(portal, SCOPE) else []
 
     def work(notice: Notice) -> None:
         if _claim(notice, now):
@@ -71,11 +71,13 @@ def _tell(portal: Portal, notice: Notice, rules: NoticeRules, people: Sequence[i
     if not rules.wants(notice.kind):
         # What happened once is not told later either; what goes on is, when it is switched on.
         return _rest(notice) if _is_over(notice) else timezone.now() + detection.LOOK_SELDOM
-    if say is Say.WELL and connection is not None and connection.state != ConnectionState.ACTIVE:
+    if say is NoticeMessage.WELL and connection is not None and connection.state != ConnectionState.ACTIVE:
         return _rest(notice)  # a person turned it off: it does not work again
     if not people:
         return timezone.now() + REFUSED_FOR
-    return _say(portal, notice, say, people, texts.of(notice, portal, connection, is_well=say is Say.WELL))
+    return _say(
+        portal, notice, say, people, texts.text_of(notice, portal, connection, is_well=say is NoticeMessage.WELL)
+    )
 
 
 def _is_over(notice: Notice) -> bool:
@@ -91,9 +93,9 @@ def _rest(notice: Notice) -> datetime | None:
     return None
 
 
-def _say(portal: Portal, notice: Notice, say: Say, people: Sequence[int], words: str) -> datetime | None:
+def _say(portal: Portal, notice: Notice, say: NoticeMessage, people: Sequence[int], words: str) -> datetime | None:
     """Tell everybody who does not have this word yet; who was reached is kept, whatever becomes of the others."""
-    is_well = say is Say.WELL
+    is_well = say is NoticeMessage.WELL
     reached = dict(notice.reached)
     for user_id in people:
         has = reached.get(str(user_id), "")

@@ -32,13 +32,13 @@ IS_LOW = Q(balance__lt=F("low_balance"))
 ENDS_BY_ITSELF = (NoticeKind.BROKEN, NoticeKind.PORTAL)  # and then people want to know
 
 
-class Say(Enum):
+class NoticeMessage(Enum):
     TROUBLE = "trouble"
     WELL = "well"
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Condition:
     """Something that is so now. `since` where its row knows."""
 
     kind: NoticeKind
@@ -52,26 +52,26 @@ def in_use() -> Q:
     return Q(state__in=[ConnectionState.ACTIVE, ConnectionState.BLOCKED])
 
 
-def facts(portal: Portal) -> Iterator[Fact]:
+def find_conditions(portal: Portal) -> Iterator[Condition]:
     """All that is so and worth a notice."""
     if portal.no_token_since:
-        yield Fact(NoticeKind.PORTAL, 0, "token", portal.no_token_since)
+        yield Condition(NoticeKind.PORTAL, 0, "token", portal.no_token_since)
     for one in Connection.objects.filter(in_use(), SENDS_NO_MORE | IS_LOW, portal=portal).defer("account"):
         if one.state == ConnectionState.BLOCKED:
-            yield Fact(NoticeKind.BROKEN, one.pk, one.blocked_reason or "auth", one.blocked_since)
+            yield Condition(NoticeKind.BROKEN, one.pk, one.blocked_reason or "auth", one.blocked_since)
         elif one.breaker_until is not None:
-            yield Fact(NoticeKind.BROKEN, one.pk, SILENT)
+            yield Condition(NoticeKind.BROKEN, one.pk, SILENT)
         is_low = one.balance is not None and one.low_balance is not None and one.balance < one.low_balance
         if is_low and one.blocked_reason != "balance":
-            yield Fact(NoticeKind.BALANCE, one.pk, str(one.balance))
+            yield Condition(NoticeKind.BALANCE, one.pk, str(one.balance))
     unknown = Message.objects.filter(portal=portal, phase=Phase.UNKNOWN)[:MOST_COUNTED].count()
     if unknown:
-        yield Fact(NoticeKind.UNDECIDED, 0, str(unknown))
+        yield Condition(NoticeKind.UNDECIDED, 0, str(unknown))
 
 
-def follow(portal: Portal, now: datetime) -> None:
+def sync_notices(portal: Portal, now: datetime) -> None:
     """Make the portal's notices say what is so now."""
-    present = {(fact.kind.value, fact.subject): fact for fact in facts(portal)}
+    present = {(fact.kind.value, fact.subject): fact for fact in find_conditions(portal)}
     with transaction.atomic():
         rows = list(Notice.objects.select_for_update().filter(portal=portal).order_by("pk"))
         known = {(row.kind, row.subject) for row in rows}
@@ -88,7 +88,7 @@ def follow(portal: Portal, now: datetime) -> None:
                 row.save(update_fields=["is_on", "since", "word", "told", "reached", "due_at"])
 
 
-def _turn(row: Notice, fact: Fact | None, now: datetime) -> bool:
+def _turn(row: Notice, fact: Condition | None, now: datetime) -> bool:
     """Answers whether the row says something else now."""
     before = (row.is_on, row.word, row.told)
     if fact is not None:
@@ -103,20 +103,20 @@ def _turn(row: Notice, fact: Fact | None, now: datetime) -> bool:
     return before != (row.is_on, row.word, row.told)
 
 
-def next_step(row: Notice, now: datetime) -> tuple[Say | None, datetime | None]:
+def next_step(row: Notice, now: datetime) -> tuple[NoticeMessage | None, datetime | None]:
     """What is to be said of a subject now, or when it is to be looked at again; (None, None): it is at rest."""
     if not row.is_on:
         ready = row.since + LASTS
         if not row.reached or row.kind not in ENDS_BY_ITSELF:
             return None, None
-        return (Say.WELL, None) if ready <= now else (None, ready)
+        return (NoticeMessage.WELL, None) if ready <= now else (None, ready)
     later = now + (LOOK_EVERY if row.kind in ENDS_BY_ITSELF else LOOK_SELDOM)
     if row.told == row.word:
         return None, later
     ready = row.since if row.kind in (NoticeKind.SENDERS, NoticeKind.BALANCE) else row.since + LASTS
     if row.told_at is not None:
         ready = max(ready, row.told_at + AT_MOST_EVERY)
-    return (Say.TROUBLE, None) if ready <= now else (None, min(ready, later))
+    return (NoticeMessage.TROUBLE, None) if ready <= now else (None, min(ready, later))
 
 
 def senders_added(portal: Portal, count: int) -> None:
@@ -144,14 +144,14 @@ def administrators(portal: Portal) -> list[int]:
     return list(known.values_list("user_id", flat=True))
 
 
-def people(portal: Portal, rules: NoticeRules) -> list[int]:
+def people_to_notify(portal: Portal, rules: NoticeRules) -> list[int]:
     """Who is told: those who were chosen and still administrate, else the first administrator."""
     admins = administrators(portal)
     chosen = [user_id for user_id in admins if user_id in rules.user_ids]
     return (chosen or admins[:1])[:MOST_PEOPLE]
 
 
-def unnoticed() -> Q:
+def portals_to_sync() -> Q:
     """Of a portal: something is so of which its notices do not know yet."""
 
     def known(kind: NoticeKind, subject: Any, portal: str) -> Exists:

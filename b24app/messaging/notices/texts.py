@@ -19,15 +19,15 @@ from providers.kit import registry
 SILENT = "silent"  # beside the reasons of a block
 
 
-def of(notice: Notice, portal: Portal, connection: Connection | None, *, is_well: bool = False) -> str:
+def text_of(notice: Notice, portal: Portal, connection: Connection | None, *, is_well: bool = False) -> str:
     """The text for the portal, with a link to the application; `is_well`: what was told before is over."""
     with translation.override(to_django(portal.language)):
         words = _well(connection) if is_well else _trouble(notice, connection)
         opens = _("Open Sendline")
-        return f"{words} [URL={link(portal)}]{opens}[/URL]"
+        return f"{words} [URL={link_of(portal)}]{opens}[/URL]"
 
 
-def link(portal: Portal) -> str:
+def link_of(portal: Portal) -> str:
     """Where the application is inside the portal."""
     return f"{portal.origin}/marketplace/app/{settings.B24_CLIENT_ID}/"
 

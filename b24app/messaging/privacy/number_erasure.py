@@ -32,7 +32,7 @@ STILL_GOING = (Phase.WAITING, Phase.ON_WIRE)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class NumberSummary:
     """How much is kept of a number."""
 
     messages: int
@@ -41,21 +41,21 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ErasureProgress:
     """A message and what its service reported of it."""
 
     message: Message
     reports: Sequence[DeliveryReport]
 
 
-def known(portal: Portal, number: str) -> Known:
+def summarize_number(portal: Portal, number: str) -> NumberSummary:
     """Count what is kept of a number (E.164)."""
     rows = Message.objects.filter(portal=portal, to=number)
     oldest = rows.order_by(*OLDEST_FIRST).values_list("received_at", flat=True).first()
-    return Known(rows.count(), oldest, stop_list.find_entry(portal, number))
+    return NumberSummary(rows.count(), oldest, stop_list.find_entry(portal, number))
 
 
-def everything(portal: Portal, number: str) -> Iterator[Told]:
+def export_number(portal: Portal, number: str) -> Iterator[ErasureProgress]:
     """All messages to a number, oldest first, read piece by piece."""
     rows = Message.objects.filter(portal=portal, to=number).select_related("sender").order_by(*OLDEST_FIRST)
     after = Q()
@@ -63,7 +63,7 @@ def everything(portal: Portal, number: str) -> Iterator[Told]:
         piece = list(rows.filter(after)[:AT_ONCE])
         reports = _reports([one.pk for one in piece])
         for message in piece:
-            yield Told(message, reports.get(message.pk, ()))
+            yield ErasureProgress(message, reports.get(message.pk, ()))
         if len(piece) < AT_ONCE:
             return
         last = piece[-1]
@@ -78,7 +78,7 @@ def _reports(messages: Sequence[int]) -> Mapping[int, list[DeliveryReport]]:
     return found
 
 
-def order(portal: Portal, number: str, user_id: int, *, keep_stopped: bool, why: str) -> Erasure:
+def request_erasure(portal: Portal, number: str, user_id: int, *, keep_stopped: bool, why: str) -> Erasure:
     """Order that a number be forgotten; ring for it afterwards. The same order given twice is one."""
     with transaction.atomic():
         Portal.objects.select_for_update(no_key=True).get(pk=portal.pk)
@@ -95,7 +95,7 @@ def order(portal: Portal, number: str, user_id: int, *, keep_stopped: bool, why:
         )
 
 
-def forget(erasure_id: int, seconds: float = ROUND) -> datetime | None:
+def run_erasure(erasure_id: int, seconds: float = ROUND) -> datetime | None:
     """Work on an order for about so long at most; answers when to come back, None when it is done."""
     now = timezone.now()
     mine = Erasure.objects.filter(pk=erasure_id, due_at__lte=now)

@@ -33,7 +33,7 @@ def _erase_some(portal: Portal) -> None:
     with transaction.atomic():
         messages = Message.objects.filter(portal=portal).order_by(*NEWEST_FIRST)
         batch = list(messages.values_list("pk", flat=True)[:AT_ONCE])
-        retention.forget(batch)
+        retention.forget_numbers(batch)
     gone = len(batch) + pruning.prune_exchanges(portal.pk, timezone.now(), AT_ONCE)
     # The stop list outlives single messages, for to forget a number is to write to it again; with the portal it goes.
     stopped = StoppedNumber.objects.filter(portal=portal).order_by("-id").values_list("pk", flat=True)[:AT_ONCE]

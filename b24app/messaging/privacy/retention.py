@@ -55,7 +55,7 @@ class Batch:
         return f"{self.step}:{self.portal_id or 0}"
 
 
-def prune(seconds: float = ROUND) -> int:
+def prune_messages(seconds: float = ROUND) -> int:
     """Work for about so long at most; answers how many rows went or were emptied."""
     try:
         batches = deque(_due(timezone.now()))
@@ -142,11 +142,11 @@ def _drop(portal_id: int, before: datetime) -> int:
     rows = Message.objects.filter(portal_id=portal_id, received_at__lt=before).order_by(*OLDEST_FIRST)
     with transaction.atomic():
         batch = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:AT_ONCE])
-        forget(batch)
+        forget_numbers(batch)
     return len(batch)
 
 
-def forget(messages: Sequence[int]) -> None:
+def forget_numbers(messages: Sequence[int]) -> None:
     """Remove messages and all that hangs on them, but for the day tallies; belongs into a transaction."""
     Exchange.objects.filter(message_id__in=messages).delete()
     DeliveryReport.objects.filter(message__in=messages).delete()

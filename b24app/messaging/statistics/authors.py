@@ -18,7 +18,7 @@ SELECT id FROM author WHERE id IS NOT NULL LIMIT %(most)s
 """
 
 
-def authors(portal: Portal, most: int) -> list[int]:
+def authors_of(portal: Portal, most: int) -> list[int]:
     """The user ids of those who have sent messages, in their order, at most so many."""
     with database.cursor() as cursor:
         cursor.execute(AUTHORS, {"portal": portal.pk, "most": most})

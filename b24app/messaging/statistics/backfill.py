@@ -45,7 +45,7 @@ SELECT count(*) FROM filled
 """  # noqa: S608 - made of constants
 
 
-def backfill() -> Iterator[tuple[float, int]]:
+def backfill_breakdowns() -> Iterator[tuple[float, int]]:
     """Go through all messages once, the newest first, and yield after each batch.
 
     Yields which share of the way is behind (0 to 1), and how many messages the batch has found. It rests as long as a

@@ -51,7 +51,7 @@ GROUP BY 1, 2, 4, 5, 6
 """
 
 
-def sum_up(seconds: float = ROUND) -> int:
+def roll_up_months(seconds: float = ROUND) -> int:
     """Sum up months of portals, for about so long at most; answers how many."""
     try:
         due = _due(sorted(map(int, dead_letters.held(Kind.MONTH))))
@@ -64,7 +64,7 @@ def sum_up(seconds: float = ROUND) -> int:
 def _due(held: list[int]) -> list[tuple[int, date]]:
     """Portals, but for those held, each with a month that is to be summed up."""
     with database.cursor() as cursor:
-        cursor.execute(DUE, [list(over(datetime.now(UTC).date())), held])
+        cursor.execute(DUE, [list(months_over(datetime.now(UTC).date())), held])
         return list(cursor.fetchall())
 
 
@@ -73,7 +73,7 @@ def _set_aside(due: tuple[int, date], error: Exception) -> None:
     dead_letters.note(Kind.MONTH, portal_id, error, portal=portal_id, retry=True)
 
 
-def over(today: date) -> Sequence[date]:
+def months_over(today: date) -> Sequence[date]:
     """The first days of the months that may be summed up, the newest first."""
     found = [(today - SETTLED).replace(day=1)]
     for _ in range(OLDEST):

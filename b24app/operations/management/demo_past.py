@@ -77,7 +77,7 @@ def _take_in(sender: Sender, one: Planned, author: int) -> None:
     }
     acceptance.accept_call(sender.uuid.hex, payload, one.received_at)
     if one.fate.is_cancelled:
-        messages.cancel(Message.objects.get(sender=sender, message_id=one.message_id))
+        messages.cancel_message(Message.objects.get(sender=sender, message_id=one.message_id))
 
 
 def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> None:

@@ -145,7 +145,7 @@ def test_pressed_twice_it_is_done_once_even_if_the_repeats_have_failed(
 def test_of_a_chain_of_repeats_only_the_last_is_repeated(
     alice: Client, sender: Sender, house: dict[str, Message]
 ) -> None:
-    again = messages.resend(house["failed"], None)
+    again = messages.resend_message(house["failed"], None)
     Message.objects.advance([Change(pk=again.pk, status=Status.FAILED)])
     asked = question(alice, sender, "resend", "status=failed")
     assert "Send 1 text once more?" in words(asked)

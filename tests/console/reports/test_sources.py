@@ -69,16 +69,16 @@ def test_months_say_what_their_days_say(portal: Portal, sender: Sender) -> None:
         return [([told(line) for line in one.lines], one.times.counts) for one in reports]
 
     before = all_told()
-    assert monthly.sum_up() >= 13
+    assert monthly.roll_up_months() >= 13
     assert all_told() == before
     assert sum(counts for counts in before[0][1]) == 2 * 73 - 2 * len(range(0, 73, 4))
 
 
 def test_whole_months_are_read_from_their_sums_alone(portal: Portal, sender: Sender) -> None:
-    month = monthly.over(datetime.now(UTC).date())[1]
+    month = monthly.months_over(datetime.now(UTC).date())[1]
     for day in (month, month + timedelta(days=9), month - timedelta(days=1)):
         breakdown(sender, Dimension.SOURCE, "crm", ago=(today(portal) - day).days, messages=3)
-    monthly.sum_up()
+    monthly.roll_up_months()
     DayBreakdown.objects.filter(day__gte=month).update(messages=1000)
     asked = {"since": str(month - timedelta(days=1)), "until": str(today(portal)), "by": "source"}
     assert reading(portal, **asked).lines()[0].counts.messages == 9
@@ -111,10 +111,10 @@ def test_a_month_that_is_not_kept_between_two_that_are_is_read_by_its_days(porta
 
 def test_another_tenant_s_months_are_not_read(portal: Portal, sender: Sender) -> None:
     charlies = factories.sender(factories.connection(factories.portal("charlie")))
-    month = monthly.over(datetime.now(UTC).date())[0]
+    month = monthly.months_over(datetime.now(UTC).date())[0]
     for one, count in ((sender, 2), (charlies, 500)):
         breakdown(one, Dimension.SOURCE, "crm", ago=(today(portal) - month).days, messages=count)
-    monthly.sum_up()
+    monthly.roll_up_months()
     assert MonthBreakdown.objects.count() == 2
     query = {"since": str(month), "until": str(today(portal)), "by": "source"}
     assert [line.counts.messages for line in reading(portal, **query).lines()] == [2]
@@ -130,7 +130,7 @@ def tables(found: CaptureQueriesContext) -> set[str]:
 @pytest.mark.parametrize("by", list(BY))
 def test_reports_and_their_files_read_no_message(alice: Client, portal: Portal, sender: Sender, by: str) -> None:
     a_year(sender)
-    monthly.sum_up()
+    monthly.roll_up_months()
     files = [link(alice, portal, what, by=by, period="90") for what in ("days", "lines")]
     with CaptureQueriesContext(database) as found:
         assert "Broken down by" in words(alice.get(at(portal), {"by": by, "period": "90"}))

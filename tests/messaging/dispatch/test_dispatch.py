@@ -389,8 +389,8 @@ def test_a_refusal_of_old_credentials_does_not_block_the_new_ones(sms: Sandbox, 
 def test_resend_pressed_twice_sends_once(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
-    first, second = messages.resend(message, 1), messages.resend(message, 1)
+    first, second = messages.resend_message(message, 1), messages.resend_message(message, 1)
     drain(sender.connection_id)
     assert first == second
-    assert messages.resend(message, 1) == first
+    assert messages.resend_message(message, 1) == first
     assert len(sms.sms.entries()) == 1

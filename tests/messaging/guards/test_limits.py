@@ -155,7 +155,7 @@ def test_a_higher_cap_lets_go_what_the_old_one_held(front: Sender) -> None:
     message = factories.message(front)
     pipeline.apply_guards(claimed(message))
     limit(front, per_hour=1)
-    assert pauses.reconsider(front.portal, front) == 1
+    assert pauses.reconsider_waiting(front.portal, front) == 1
     assert pipeline.apply_guards(claimed(again(message))) == [message]
 
 

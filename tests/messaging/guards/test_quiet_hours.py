@@ -151,6 +151,6 @@ def test_turning_quiet_hours_off_lets_go_what_they_held(news: Sender) -> None:
     message = factories.message(news, to=WASHINGTON)
     pipeline.apply_guards(claimed(message))
     news.portal.rules.delete()
-    assert pauses.reconsider(news.portal) == 1
+    assert pauses.reconsider_waiting(news.portal) == 1
     assert pipeline.apply_guards(claimed(again(message))) == [message]
     assert Message.objects.get().phase == Phase.ON_WIRE

@@ -72,7 +72,7 @@ WORKS = "[B]Front (desk)[/B]: It works again: messages go out."
 def test_a_blocked_account_is_told_once_with_a_link_and_a_tag(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
     assert sweep.to_notify() == [account.portal_id]
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert heard(alpha) == [(1, f"SENDLINE|broken|{account.pk}", BROKE)]
     assert alpha.notifications[0].message.endswith(
         f" [URL=https://{alpha.domain}/marketplace/app/sandbox.app/]Open Sendline[/URL]"
@@ -81,7 +81,7 @@ def test_a_blocked_account_is_told_once_with_a_link_and_a_tag(alpha: SandboxPort
     for _ in range(3):
         later(hours=2)
         assert sweep.to_notify() == [account.portal_id]
-        delivery.tell(account.portal_id)
+        delivery.send_due(account.portal_id)
     assert calls(alpha) == 1
 
 
@@ -89,7 +89,7 @@ def test_a_name_that_somebody_chose_is_neither_markup_nor_a_link(alpha: SandboxP
     account.title = "[URL=https://evil.example]Pay[/URL] HTTP://evil.example www.evil.example"
     account.save(update_fields=["title"])
     block(account)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     told = "(URL=https: //evil.example)Pay(/URL) HTTP: //evil.example www .evil.example"
     assert alpha.notifications[0].message.startswith(f"[B]{told}[/B]: ")
     assert alpha.notifications[0].message.count("://") == 1  # our own
@@ -97,13 +97,13 @@ def test_a_name_that_somebody_chose_is_neither_markup_nor_a_link(alpha: SandboxP
 
 def test_what_is_over_within_two_minutes_is_never_told(alpha: SandboxPortal, account: Connection) -> None:
     block(account, minutes=0)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     later(minutes=1.5)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     mend(account)
     later(minutes=1.5)
     for _ in range(3):
-        delivery.tell(account.portal_id)
+        delivery.send_due(account.portal_id)
         later(minutes=5)
     assert calls(alpha) == 0
     assert sweep.to_notify() == []
@@ -111,65 +111,65 @@ def test_what_is_over_within_two_minutes_is_never_told(alpha: SandboxPortal, acc
 
 def test_that_it_works_again_replaces_what_was_told(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     mend(account)
     later(minutes=1.5)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert calls(alpha) == 1  # it may break again at once
     later(minutes=2.5)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert heard(alpha) == [(1, f"SENDLINE|broken|{account.pk}", WORKS)]
     later(hours=3)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert calls(alpha) == 2
     assert sweep.to_notify() == []
 
 
 def test_one_subject_gives_trouble_at_most_once_an_hour(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     mend(account)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     later(minutes=10)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     block(account)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     later(minutes=10)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert [words for _, _, words in heard(alpha)] == [WORKS]
     later(minutes=41)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert [words for _, _, words in heard(alpha)] == [BROKE]
     assert calls(alpha) == 3
 
 
 def test_another_reason_is_told_in_its_place(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     block(account, "balance")
     later(minutes=61)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     words = "[B]Front (desk)[/B]: The balance at Twilio is used up. Top it up at Twilio, then turn it on again."
     assert heard(alpha) == [(1, f"SENDLINE|broken|{account.pk}", words)]
 
 
 def test_an_account_that_a_person_turned_off_does_not_work_again(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     Connection.objects.update(state=ConnectionState.PAUSED)
     for _ in range(3):
         later(minutes=5)
-        delivery.tell(account.portal_id)
+        delivery.send_due(account.portal_id)
     assert [words for _, _, words in heard(alpha)] == [BROKE]
     assert sweep.to_notify() == []
 
 
 def test_a_service_that_does_not_answer_is_told(alpha: SandboxPortal, account: Connection) -> None:
     Connection.objects.update(breaker_until=timezone.now() - MINUTE)  # a trial is due, and nothing has worked yet
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert calls(alpha) == 0
     later(minutes=3)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     words = "Twilio does not answer. Messages of “Front (desk)” wait and are tried again by themselves."
     assert [one for _, _, one in heard(alpha)] == [f"[B]Front (desk)[/B]: {words}"]
 
@@ -179,20 +179,20 @@ def test_a_portal_that_lets_us_in_again_hears_of_it_only_if_it_heard_before(
 ) -> None:
     Portal.objects.update(no_token_since=timezone.now() - 10 * MINUTE)
     account.portal.tokens.update(dead_reason="invalid_grant")
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert calls(alpha) == 0  # nobody's token is left
     Portal.objects.update(no_token_since=None)
     account.portal.tokens.update(dead_reason="")
     for _ in range(3):
         later(minutes=11)
-        delivery.tell(account.portal_id)
+        delivery.send_due(account.portal_id)
     assert calls(alpha) == 0
     Portal.objects.update(no_token_since=timezone.now() - 10 * MINUTE)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     Portal.objects.update(no_token_since=None)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     later(minutes=3)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert heard(alpha) == [
         (1, "SENDLINE|portal|0", "The portal lets us in again. What had to wait is told to the portal at once.")
     ]
@@ -202,19 +202,19 @@ def test_a_portal_that_lets_us_in_again_hears_of_it_only_if_it_heard_before(
 def test_a_low_balance_is_told_and_told_anew_when_it_sinks(alpha: SandboxPortal, account: Connection) -> None:
     Connection.objects.update(balance=Decimal("4.2"), currency="EUR", low_balance=5)
     assert sweep.to_notify() == [account.portal_id]
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     later(minutes=6)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     words = "[B]Front (desk)[/B]: The balance at Twilio is low: EUR 4.20."
     assert heard(alpha) == [(1, f"SENDLINE|balance|{account.pk}", words)]
     Connection.objects.update(balance=3)
     later(minutes=61)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert [one for _, _, one in heard(alpha)] == [words.replace("4.20", "3.00")]
     Connection.objects.update(balance=50)
     for _ in range(3):
         later(minutes=61)
-        delivery.tell(account.portal_id)
+        delivery.send_due(account.portal_id)
     assert calls(alpha) == 2
     assert sweep.to_notify() == []
 
@@ -227,7 +227,7 @@ def test_an_account_without_a_threshold_or_with_an_empty_one_gives_no_second_not
     Connection.objects.update(low_balance=5)
     block(account, "balance")
     for _ in range(2):
-        delivery.tell(account.portal_id)
+        delivery.send_due(account.portal_id)
         later(minutes=6)
     assert [tag for _, tag, _ in heard(alpha)] == [f"SENDLINE|broken|{account.pk}"]
 
@@ -238,20 +238,20 @@ def test_senders_that_the_portal_had_lost_are_told_with_their_count(
     alpha.state.notifications.clear()
     assert sender_registration.reconcile_senders(live) == 1
     assert sweep.to_notify() == [live.pk]
-    delivery.tell(live.pk)
+    delivery.send_due(live.pk)
     words = "Senders added again because the portal had lost them: 1."
     assert heard(alpha) == [(1, "SENDLINE|senders|0", words)]
     assert sweep.to_notify() == []
     for _ in range(2):  # lost again, twice within the hour
         alpha.state.senders.clear()
         assert sender_registration.reconcile_senders(live) == 1
-        delivery.tell(live.pk)
+        delivery.send_due(live.pk)
     assert calls(alpha) == 1
     later(minutes=61)
-    delivery.tell(live.pk)
+    delivery.send_due(live.pk)
     assert [one for _, _, one in heard(alpha)] == [words.replace("1.", "2.")]
     later(hours=5)
-    delivery.tell(live.pk)
+    delivery.send_due(live.pk)
     assert calls(alpha) == 2
 
 
@@ -265,12 +265,12 @@ def test_decisions_are_counted_and_told_anew_only_when_there_are_more(alpha: San
 
     def after_hours() -> list[str]:
         later(minutes=61)
-        delivery.tell(portal)
+        delivery.send_due(portal)
         return [words.split(" for your")[0] for _, _, words in heard(alpha)]
 
     unknown(2)
     assert sweep.to_notify() == [portal]
-    delivery.tell(portal)
+    delivery.send_due(portal)
     assert after_hours() == ["2 messages wait"]
     unknown(1)
     assert after_hours() == ["2 messages wait"]
@@ -294,7 +294,7 @@ def test_what_is_switched_off_is_not_told(alpha: SandboxPortal, sender: Sender, 
     detection.senders_added(portal, 3)
     Portal.objects.update(no_token_since=timezone.now() - 5 * MINUTE)
     for _ in range(2):
-        delivery.tell(portal.pk)
+        delivery.send_due(portal.pk)
         later(minutes=6)
     every = {
         "broken": {f"SENDLINE|broken|{sender.connection_id}", "SENDLINE|portal|0"},
@@ -309,11 +309,11 @@ def test_what_is_switched_off_is_not_told(alpha: SandboxPortal, sender: Sender, 
 def test_what_goes_on_is_told_when_it_is_switched_on(alpha: SandboxPortal, account: Connection) -> None:
     rules = NoticeRules.objects.create(portal=account.portal, broken=False)
     block(account)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     rules.broken = True
     rules.save()
     later(minutes=6)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert [words for _, _, words in heard(alpha)] == [BROKE]
 
 
@@ -324,13 +324,13 @@ def test_those_are_told_who_were_chosen_and_still_administrate(
     factories.token(live, 7, is_admin=False)
     factories.token(live, 99, is_system=True)
     rules = detection.rules_of(live)
-    assert detection.people(live, rules) == [1]
+    assert detection.people_to_notify(live, rules) == [1]
     rules.user_ids = [DANA, 7, 99, 1234]
-    assert detection.people(live, rules) == [DANA]
+    assert detection.people_to_notify(live, rules) == [DANA]
     rules.user_ids = [1, DANA]
     rules.save()
     block(account)
-    delivery.tell(live.pk)
+    delivery.send_due(live.pk)
     assert [user for user, _, _ in heard(alpha)] == [1, DANA]
 
 
@@ -339,9 +339,9 @@ def test_who_is_refused_keeps_nobody_else_from_hearing(alpha: SandboxPortal, liv
     factories.token(live, DANA, dead_reason="expired")
     NoticeRules.objects.create(portal=live, user_ids=[1, 555, DANA])
     block(account)
-    delivery.tell(live.pk)
+    delivery.send_due(live.pk)
     later(minutes=5)
-    delivery.tell(live.pk)
+    delivery.send_due(live.pk)
     assert [user for user, _, _ in heard(alpha)] == [1, DANA]
     assert calls(alpha) == 3
 
@@ -351,14 +351,14 @@ def test_a_portal_without_the_permission_is_not_called_and_nothing_is_lost(
 ) -> None:
     Portal.objects.update(scope="messageservice,crm")
     block(account)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert calls(alpha) == 0
     assert Portal.objects.get().trouble == ""
     assert sweep.to_notify() == []
     Portal.objects.update(scope="messageservice,im")
     later(minutes=61)
     assert sweep.to_notify() == [account.portal_id]
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert [words for _, _, words in heard(alpha)] == [BROKE]
 
 
@@ -377,12 +377,12 @@ def test_a_portal_that_refuses_is_told_later(
     wrong = MethodError(method="im.notify.system.add", error=error, description="", status=500, times=1)
     alpha.switches.method_errors = [wrong]
     block(account)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert heard(alpha) == []
     assert Portal.objects.get().trouble == ""
     Portal.objects.update(rest_after=None)
     later(minutes=minutes)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert [words for _, _, words in heard(alpha)] == [BROKE]
 
 
@@ -393,7 +393,7 @@ def test_a_portal_that_must_not_be_called_is_left_alone(alpha: SandboxPortal, ac
     for shut in ({"rest_after": soon}, {"suspension": "plan", "suspended_until": soon}, {"uninstalled_at": soon}):
         Portal.objects.update(**(open_ | shut))
         assert sweep.to_notify() == []
-        assert delivery.tell(account.portal_id) is None
+        assert delivery.send_due(account.portal_id) is None
     assert calls(alpha) == 0
 
 
@@ -404,8 +404,8 @@ def test_nothing_of_one_portal_is_told_to_another(alpha: SandboxPortal, account:
     block(account)
     detection.senders_added(account.portal, 2)
     assert sweep.to_notify() == [account.portal_id]
-    delivery.tell(charlies.pk)
-    delivery.tell(account.portal_id)
+    delivery.send_due(charlies.pk)
+    delivery.send_due(account.portal_id)
     assert not Notice.objects.filter(portal=charlies).exists()
     assert {user for user, _, _ in heard(alpha)} == {1}
     assert len(heard(alpha)) == 2
@@ -413,14 +413,14 @@ def test_nothing_of_one_portal_is_told_to_another(alpha: SandboxPortal, account:
 
 def test_only_one_process_tells_a_notice(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
-    detection.follow(account.portal, timezone.now())
+    detection.sync_notices(account.portal, timezone.now())
     seen = Notice.objects.get()
     assert delivery._claim(Notice.objects.get(), timezone.now())
     assert not delivery._claim(seen, timezone.now())
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert calls(alpha) == 0
     later(minutes=6)  # whoever had it is gone
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert calls(alpha) == 1
 
 
@@ -438,5 +438,5 @@ def test_the_sweep_rings_for_what_is_due_and_the_task_tells_it(alpha: SandboxPor
 def test_words_are_in_the_portals_language(alpha: SandboxPortal, account: Connection) -> None:
     Portal.objects.update(language="ru")
     block(account)
-    delivery.tell(account.portal_id)
+    delivery.send_due(account.portal_id)
     assert "Введите новые" in heard(alpha)[0][2]

@@ -78,8 +78,8 @@ def traces() -> list[tuple[str, str]]:
 
 
 def forget(portal: Portal, *, keep: bool = False, why: str = "") -> Erasure:
-    erasure = number_erasure.order(portal, NUMBER, ALICE, keep_stopped=keep, why=why)
-    while number_erasure.forget(erasure.pk):
+    erasure = number_erasure.request_erasure(portal, NUMBER, ALICE, keep_stopped=keep, why=why)
+    while number_erasure.run_erasure(erasure.pk):
         Erasure.objects.update(due_at=timezone.now())
     erasure.refresh_from_db()
     return erasure
@@ -145,16 +145,16 @@ def test_what_waits_is_cancelled_first_and_the_books_stay(sender: Sender, portal
 def test_what_is_on_the_wire_is_waited_for(sender: Sender, portal: Portal) -> None:
     flying = to_jane(sender, status=Status.QUEUED, phase=Phase.ON_WIRE, due_at=None)
     done = to_jane(sender)
-    erasure = number_erasure.order(portal, NUMBER, ALICE, keep_stopped=False, why="")
-    again = number_erasure.forget(erasure.pk)
+    erasure = number_erasure.request_erasure(portal, NUMBER, ALICE, keep_stopped=False, why="")
+    again = number_erasure.run_erasure(erasure.pk)
     assert again is not None
-    assert number_erasure.forget(erasure.pk) is None  # not before its time
+    assert number_erasure.run_erasure(erasure.pk) is None  # not before its time
     flying.refresh_from_db()
     done.refresh_from_db()
     assert (flying.to, done.to) == (NUMBER, "")
     Message.objects.advance([Change(pk=flying.pk, status=Status.SENT, ref="r1")])
     Erasure.objects.update(due_at=timezone.now())
-    assert number_erasure.forget(erasure.pk) is None
+    assert number_erasure.run_erasure(erasure.pk) is None
     erasure.refresh_from_db()
     assert (erasure.erased, erasure.due_at) == (2, None)
     assert traces() == []
@@ -170,9 +170,9 @@ def test_a_late_report_does_not_bring_the_number_back(sender: Sender, portal: Po
 
 
 def test_what_comes_after_the_order_is_not_meant(sender: Sender, portal: Portal) -> None:
-    erasure = number_erasure.order(portal, NUMBER, ALICE, keep_stopped=False, why="")
+    erasure = number_erasure.request_erasure(portal, NUMBER, ALICE, keep_stopped=False, why="")
     new = to_jane(sender, now=timezone.now() + timedelta(seconds=1))
-    number_erasure.forget(erasure.pk)
+    number_erasure.run_erasure(erasure.pk)
     new.refresh_from_db()
     assert (new.to, new.text) == (NUMBER, TEXT)
     assert Erasure.objects.get().due_at is None
@@ -189,9 +189,11 @@ def test_the_stop_list_keeps_it_only_where_that_was_chosen_and_says_why(sender: 
 
 
 def test_the_same_order_twice_is_one(portal: Portal) -> None:
-    first, second = (number_erasure.order(portal, NUMBER, ALICE, keep_stopped=False, why="") for _ in range(2))
+    first, second = (
+        number_erasure.request_erasure(portal, NUMBER, ALICE, keep_stopped=False, why="") for _ in range(2)
+    )
     assert first == second
-    another = number_erasure.order(portal, "+12025550148", ALICE, keep_stopped=False, why="")
+    another = number_erasure.request_erasure(portal, "+12025550148", ALICE, keep_stopped=False, why="")
     assert another != first
 
 
@@ -201,9 +203,9 @@ def test_many_go_in_batches_and_the_sweep_goes_on_with_what_was_left(
     monkeypatch.setattr(number_erasure, "AT_ONCE", 2)
     for _ in range(5):
         to_jane(sender)
-    erasure = number_erasure.order(portal, NUMBER, ALICE, keep_stopped=False, why="")
+    erasure = number_erasure.request_erasure(portal, NUMBER, ALICE, keep_stopped=False, why="")
     assert sweep.to_erase() == [erasure.pk]
-    assert number_erasure.forget(erasure.pk, seconds=0) is not None
+    assert number_erasure.run_erasure(erasure.pk, seconds=0) is not None
     assert Message.objects.filter(to=NUMBER).count() == 5
     Erasure.objects.update(due_at=timezone.now())
     assert sweep.to_erase() == [erasure.pk]
@@ -222,8 +224,8 @@ def test_everything_of_a_number_is_told_oldest_first_and_nothing_else(
     reported = report(mine[3], sender)
     to_jane(sender, to="+12025550148")
     to_jane(factories.sender(factories.connection(factories.portal("charlie"))))
-    told = list(number_erasure.everything(portal, NUMBER))
+    told = list(number_erasure.export_number(portal, NUMBER))
     assert [one.message for one in told] == mine
     assert [list(one.reports) for one in told] == [[], [], [], [reported], []]
-    known = number_erasure.known(portal, NUMBER)
+    known = number_erasure.summarize_number(portal, NUMBER)
     assert (known.messages, known.oldest, known.stopped) == (5, mine[0].received_at, None)

@@ -51,7 +51,7 @@ def exchange(portal_id: int | None, at: datetime, message: Message | None = None
 def test_texts_and_numbers_go_first_and_the_rest_of_the_message_stays(sender: Sender) -> None:
     old, young = aged(sender, 91), aged(sender, 89)
     reported = report(old)
-    retention.prune()
+    retention.prune_messages()
     old.refresh_from_db()
     young.refresh_from_db()
     reported.refresh_from_db()
@@ -71,7 +71,7 @@ def test_a_message_goes_with_all_that_hangs_on_it_and_the_tallies_stay(sender: S
         portal=sender.portal, day=old.day, connection=sender.connection, sender=sender, status=Status.DELIVERED,
         messages=1,
     )  # fmt: skip
-    retention.prune()
+    retention.prune_messages()
     assert list(Message.objects.order_by("pk")) == [young, again]
     assert Message.objects.get(pk=again.pk).resend_of_id is None
     assert [one.message_id for one in DeliveryReport.objects.all()] == [young.pk]
@@ -88,7 +88,7 @@ def test_each_portal_has_its_own_periods(sender: Sender) -> None:
         aged(one, 9, text="9 days")
         exchange(one.portal_id, timezone.now() - 4 * DAY)
         exchange(one.portal_id, timezone.now() - 2 * DAY)
-    retention.prune()
+    retention.prune_messages()
     assert [one.text for one in Message.objects.filter(sender=sender)] == [""]
     assert [one.text for one in Message.objects.filter(sender=other).order_by("pk")] == ["31 days", "9 days"]
     assert Exchange.objects.filter(portal_id=sender.portal_id).count() == 1
@@ -103,7 +103,7 @@ def test_what_belongs_to_nobody_goes_after_thirty_days(sender: Sender) -> None:
             DeliveryReport.objects.create(
                 connection=sender.connection, fingerprint=f"{days} {due_at}", word="?", due_at=due_at, received_at=at
             )
-    retention.prune()
+    retention.prune_messages()
     assert Exchange.objects.get().at > timezone.now() - 30 * DAY
     kept = {(one.fingerprint.split()[0], one.due_at is None) for one in DeliveryReport.objects.all()}
     assert kept == {("29", True), ("29", False), ("31", False)}
@@ -116,26 +116,26 @@ def test_many_go_in_small_batches_each_portal_in_its_turn(sender: Sender, monkey
     for _ in range(7):
         factories.message(sender, now=one_moment, status=Status.DELIVERED)
         aged(other, 100)
-    retention.prune()
+    retention.prune_messages()
     assert not Message.objects.filter(sender=sender).exists()
     assert [one.text for one in Message.objects.filter(sender=other)] == [""] * 7
 
 
 def test_a_round_ends_when_its_time_is_up_and_the_next_goes_on(sender: Sender) -> None:
     aged(sender, 400)
-    assert retention.prune(seconds=0) == 0
+    assert retention.prune_messages(seconds=0) == 0
     assert Message.objects.count() == 1
-    assert retention.prune() > 0
+    assert retention.prune_messages() > 0
     assert not Message.objects.exists()
 
 
 def test_where_nothing_is_due_nothing_is_written(sender: Sender) -> None:
     aged(sender, 91)
-    retention.prune()
+    retention.prune_messages()
     emptied_to = Portal.objects.get().texts_emptied_to
     assert emptied_to is not None
     assert emptied_to > timezone.now() - 91 * DAY
-    assert retention.prune() == 0
+    assert retention.prune_messages() == 0
     assert Portal.objects.get().texts_emptied_to == emptied_to
 
 
@@ -165,8 +165,8 @@ def held(message: Message) -> Iterator[None]:
 def test_a_row_that_is_held_is_passed_over_and_met_again(sender: Sender) -> None:
     locked, free = aged(sender, 100, text="held"), aged(sender, 95, text="free")
     with held(locked):
-        assert retention.prune() == 1
+        assert retention.prune_messages() == 1
         assert list(Message.objects.order_by("pk").values_list("text", flat=True)) == ["held", ""]
         assert Portal.objects.get().texts_emptied_to == locked.received_at
-    assert retention.prune() == 1
+    assert retention.prune_messages() == 1
     assert not Message.objects.exclude(text="").filter(pk__in=[locked.pk, free.pk]).exists()

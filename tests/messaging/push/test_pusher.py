@@ -373,7 +373,7 @@ def test_a_resend_that_fails_does_not_speak_over_an_original_that_arrived_after_
 ) -> None:
     original = told(alpha, sender)
     pusher.push_due(live.pk)
-    again = messages.resend(original, author_id=1)
+    again = messages.resend_message(original, author_id=1)
     Message.objects.filter(pk=again.pk).update(received_at=original.received_at)
     Message.objects.advance([Change(pk=again.pk, status=Status.FAILED)])
     Message.objects.filter(pk=again.pk).update(push_at=timezone.now())

@@ -80,7 +80,7 @@ def forgotten() -> None:
 
 
 def fill() -> int:
-    return sum(found for _share, found in backfill.backfill())
+    return sum(found for _share, found in backfill.backfill_breakdowns())
 
 
 def test_the_past_is_counted_as_if_it_had_been_counted_when_it_was(front: Sender) -> None:
@@ -123,7 +123,7 @@ def test_it_goes_on_where_it_was_stopped_and_runs_again_for_nothing(front: Sende
     breakdowns.count_climbs()
     before = told()
     forgotten()
-    share, found = next(backfill.backfill())  # killed between a batch and its counting: the sweep counts it
+    share, found = next(backfill.backfill_breakdowns())  # killed between a batch and its counting: the sweep counts it
     assert (0 < share < 1, found) == (True, 7)
     assert UncountedClimb.objects.exists()
     newest = Message.objects.order_by("-pk").values_list("country", flat=True)
@@ -204,7 +204,7 @@ def test_the_command_can_be_stopped_by_hand(front: Sender, monkeypatch: pytest.M
         yield 0.5, 7
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(backfill, "backfill", stopped)
+    monkeypatch.setattr(backfill, "backfill_breakdowns", stopped)
     out = StringIO()
     with pytest.raises(SystemExit) as end:
         call_command("backfill_breakdowns", stdout=out)

@@ -138,9 +138,9 @@ def test_a_number_that_nobody_could_read_has_no_country(front: Sender) -> None:
 
 
 def test_messages_of_our_own_screens_have_a_country_too(front: Sender) -> None:
-    one = messages.compose(front.portal, front, "+77011234567", "Hello", origin=Origin.TEST, author_id=7)
+    one = messages.compose_message(front.portal, front, "+77011234567", "Hello", origin=Origin.TEST, author_id=7)
     climb(one, Status.FAILED, reason=Reason.REJECTED)
-    again = messages.resend(one, 7)
+    again = messages.resend_message(one, 7)
     assert (one.country, again.country) == ("KZ", "KZ")
     climb(again, Status.SENT)
     breakdowns.count_climbs()
@@ -185,7 +185,7 @@ def test_breakdowns_outlive_the_messages(front: Sender) -> None:
     climb(message, Status.SENT)
     breakdowns.count_climbs()
     Message.objects.update(received_at=timezone.now() - timedelta(days=400))
-    retention.prune(5)
+    retention.prune_messages(5)
     assert not Message.objects.exists()
     assert counted(Dimension.COUNTRY, "messages") == {"US": 1}
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 def ago(count: int) -> date:
     """The first day of the month so many months before the newest that may be kept."""
-    return monthly.over(datetime.now(UTC).date())[count]
+    return monthly.months_over(datetime.now(UTC).date())[count]
 
 
 def sent(sender: Sender, day: date, **fields: Any) -> Message:
@@ -67,7 +67,7 @@ def by_months() -> dict[tuple[Any, ...], tuple[Any, ...]]:
     ],
 )
 def test_a_month_may_be_kept_three_days_after_its_end(today: str, newest: str) -> None:
-    found = monthly.over(date.fromisoformat(today))
+    found = monthly.months_over(date.fromisoformat(today))
     assert (str(found[0]), len(found)) == (newest, 13)
 
 
@@ -78,21 +78,21 @@ def test_months_that_are_over_are_kept_with_all_their_days_and_no_other(front: S
             climb(sent(sender, day, author_id=day.day), Status.DELIVERED)
         sent(sender, timezone.now().date())
     breakdowns.count_climbs()
-    assert monthly.sum_up() == 4
+    assert monthly.roll_up_months() == 4
     assert set(MonthBreakdown.objects.values_list("portal", "month")) == {
         (one.portal_id, month) for one in (front, other) for month in (ago(0), ago(1))
     }
     assert by_months() == by_days()
     row = MonthBreakdown.objects.get(sender=front, month=ago(0), dimension="country", currency="USD")
     assert (row.value, row.messages, row.delivered, row.money) == ("US", 2, 2, Decimal("0.5"))
-    assert monthly.sum_up() == 0
+    assert monthly.roll_up_months() == 0
     assert by_months() == by_days()
 
 
 def test_what_climbs_late_is_added_to_a_kept_month_too(front: Sender) -> None:
     message = sent(front, ago(0))
     breakdowns.count_climbs()
-    monthly.sum_up()
+    monthly.roll_up_months()
     climb(message, Status.UNDELIVERED, reason=Reason.UNREACHED)
     sent(front, ago(0) + timedelta(days=5), author_id=999)
     sent(front, ago(1))  # of a month that is not kept
@@ -106,9 +106,9 @@ def test_what_climbs_late_is_added_to_a_kept_month_too(front: Sender) -> None:
 def test_the_past_that_is_filled_in_is_in_the_months(front: Sender) -> None:
     sent(front, ago(2))
     breakdowns.count_climbs()
-    monthly.sum_up()
+    monthly.roll_up_months()
     climb(factories.message(front, day=ago(2), country=None), Status.SENT)
-    list(backfill.backfill())
+    list(backfill.backfill_breakdowns())
     assert by_months() == by_days()
     assert MonthBreakdown.objects.filter(dimension="source").aggregate(Sum("messages")) == {"messages__sum": 2}
 
@@ -126,7 +126,7 @@ def test_a_portal_is_erased_with_its_months_and_nobody_else_s(front: Sender) -> 
     for sender in (front, other):
         sent(sender, ago(0))
     breakdowns.count_climbs()
-    monthly.sum_up()
+    monthly.roll_up_months()
     Portal.objects.filter(pk=front.portal_id).update(uninstalled_at=timezone.now(), erase_at=timezone.now())
     for _ in range(3):
         portal_erasure.erase_due()
@@ -142,7 +142,7 @@ def test_months_are_right_though_climbs_are_counted_while_they_are_summed_up(
     for place in range(90):
         sent(front, ago(place % 6), author_id=place % 4)
     breakdowns.count_climbs()  # sixty of them
-    at_once(breakdowns.count_climbs, breakdowns.count_climbs, monthly.sum_up, monthly.sum_up)
+    at_once(breakdowns.count_climbs, breakdowns.count_climbs, monthly.roll_up_months, monthly.roll_up_months)
     breakdowns.count_climbs()
     assert set(MonthBreakdown.objects.values_list("month", flat=True)) == {ago(place) for place in range(6)}
     assert by_months() == by_days()

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         counted, told = 0, 0
         try:
-            for share, found in backfill.backfill():
+            for share, found in backfill.backfill_breakdowns():
                 counted += found
                 if int(100 * share) > told:
                     told = int(100 * share)

@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, kinds: Sequence[Kind], again: bool, **_options: Any) -> None:
         if again:
-            count = sum(retry_dead_letters.retry(kind) for kind in kinds or list(Kind))
+            count = sum(retry_dead_letters.retry_kind(kind) for kind in kinds or list(Kind))
             self.stdout.write(f"{count} are tried again; the workers take them within seconds.")
         letters = DeadLetter.objects.filter(kind__in=list(kinds or Kind))
         for row in letters.values("kind").annotate(count=Count("pk")).order_by("kind"):
