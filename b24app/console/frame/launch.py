@@ -180,5 +180,5 @@ urlpatterns = [
     path("app/", main, name="main"),
     path("card/", card, name="card-tab"),
     path("session/", session, name="session"),
-    path("oauth/", never_cache(complete_reconnect), name="oauth"),  # a code stands in the address
+    path("oauth/", never_cache(reconnected), name="oauth"),  # a code stands in the address
 ]

@@ -61,7 +61,7 @@ class ReportVerifier:
                 while True:
                     record(self._spoken.popleft())
 
-    def same_as(self, other: "Account") -> bool:
+    def same_as(self, other: "ReportVerifier") -> bool:
         return (self.service, self.fields) == (other.service, other.fields)
 
 

@@ -79,7 +79,7 @@ def a_twilio_account(portal: Portal, sms: Sandbox) -> Sender:
     return factories.sender(factories.connection(portal, "twilio", account=account))
 
 
-class Dispatcher:
+class TurnedDispatcher:
     """A process's board, turned by the test."""
 
     def __init__(self) -> None:
@@ -108,15 +108,15 @@ class Dispatcher:
 
 
 @pytest.fixture
-def dispatcher() -> Iterator[Dispatcher]:
-    dispatcher = Dispatcher()
+def dispatcher() -> Iterator[TurnedDispatcher]:
+    dispatcher = TurnedDispatcher()
     yield dispatcher
     dispatcher.board.threads.shutdown(cancel_futures=True)
 
 
 @pytest.mark.long
 def test_slow_gateways_of_one_portal_delay_neither_a_gateway_nor_a_service_of_another(
-    sms: Sandbox, dispatcher: Dispatcher
+    sms: Sandbox, dispatcher: TurnedDispatcher
 ) -> None:
     alpha, beta = factories.portal(), factories.portal()
     with gateways(after=SLOW_FOR) as slow, gateways(after=0.0) as quick:
@@ -137,7 +137,9 @@ def test_slow_gateways_of_one_portal_delay_neither_a_gateway_nor_a_service_of_an
 
 
 @pytest.mark.long
-def test_gateways_that_answered_well_and_then_hang_leave_room_for_others(sms: Sandbox, dispatcher: Dispatcher) -> None:
+def test_gateways_that_answered_well_and_then_hang_leave_room_for_others(
+    sms: Sandbox, dispatcher: TurnedDispatcher
+) -> None:
     alpha, beta = factories.portal(), factories.portal()
     with gateways(after=0.0) as theirs:
         attackers = [a_gateway(alpha, theirs) for _ in range(20)]
