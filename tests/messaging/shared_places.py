@@ -103,7 +103,7 @@ def on_wire(alice: Sender, charlie: Sender, **fields: Any) -> dict[int, Message]
 # -- reports, verdicts, counting ---------------------------------------------------------------------------------------
 
 
-@place("settling:_settle_some")
+@place("applier:_settle_some")
 def reports_are_applied(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, ref="7")
     for message in rows.values():
@@ -120,7 +120,7 @@ def reports_are_applied(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("outcomes:record_apart")
+@place("completer:record_isolated")
 def verdicts_are_written(alice: Sender, charlie: Sender) -> Place:
     rows = on_wire(alice, charlie)
     batches = [
@@ -165,7 +165,7 @@ def climbs_are_counted(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("months:sum_up")
+@place("monthly:roll_up_months")
 def months_are_summed_up(alice: Sender, charlie: Sender) -> Place:
     day = monthly.months_over(timezone.now().date())[0]
     for sender in (alice, charlie):
@@ -186,7 +186,7 @@ def months_are_summed_up(alice: Sender, charlie: Sender) -> Place:
 # -- care --------------------------------------------------------------------------------------------------------------
 
 
-@place("retention:prune")
+@place("retention:prune_messages")
 def texts_are_emptied(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, now=timezone.now() - timedelta(days=100))
     return Place(
@@ -217,7 +217,7 @@ def strays_are_dropped(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("caps:forget_old")
+@place("limits:prune_uses")
 def old_counts_are_forgotten(alice: Sender, charlie: Sender) -> Place:
     rows = {
         sender.pk: CapUse.objects.create(
@@ -236,7 +236,7 @@ def old_counts_are_forgotten(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("erasing:erase_due")
+@place("portal_erasure:erase_due")
 def portals_that_left_are_erased(alice: Sender, charlie: Sender) -> Place:
     gone = timezone.now() - timedelta(days=1)
     portals = [alice.portal_id, charlie.portal_id]
@@ -267,7 +267,7 @@ def tokens_are_kept_alive(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("balances:refresh")
+@place("balances:refresh_balances")
 def balances_are_asked_for(alice: Sender, charlie: Sender) -> Place:
     old = timezone.now() - timedelta(days=2)
     Connection.objects.update(balance=Decimal(1), checked_at=old)
@@ -379,7 +379,7 @@ def administrators_are_notified(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("timeline:write", "tasks:note")
+@place("timeline:write_entries", "tasks:note")
 def notes_are_written(alice: Sender, charlie: Sender) -> Place:
     """Two messages from cards of one portal; what refuses is in the row itself: it belongs to no card."""
     bound = {"timeline": "due", "bindings": [{"OWNER_TYPE_ID": "1", "OWNER_ID": "1"}]}
@@ -401,7 +401,7 @@ def notes_are_written(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("push:_acknowledge")
+@place("pusher:_acknowledge")
 def acknowledged_statuses_are_written(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, push_at=timezone.now(), pushed=Status.QUEUED)
     told = list(rows.values())
@@ -416,7 +416,7 @@ def acknowledged_statuses_are_written(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("notices:tell")
+@place("delivery:send_due")
 def notices_are_told(alice: Sender, charlie: Sender) -> Place:
     """Two subjects of one portal."""
     past = timezone.now() - timedelta(hours=1)
@@ -459,7 +459,7 @@ def prepare(holding: ConnectionLeases) -> Callable[[], object]:
     )
 
 
-@place("preparing:_claim", "preparing:one_by_one")
+@place("preparation:_claim", "preparation:one_by_one")
 def messages_are_claimed(alice: Sender, charlie: Sender) -> Place:
     rows, holding = both(alice, charlie), held(alice, charlie)
     return Place(
@@ -472,7 +472,7 @@ def messages_are_claimed(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("preparing:prepare")
+@place("preparation:prepare_claims")
 def messages_are_guarded(alice: Sender, charlie: Sender) -> Place:
     rows, holding = both(alice, charlie), held(alice, charlie)
     for sender in (alice, charlie):
@@ -487,7 +487,7 @@ def messages_are_guarded(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("preparing:_without_the_dead")
+@place("preparation:_without_the_dead")
 def messages_too_old_are_ended(alice: Sender, charlie: Sender) -> Place:
     """Two messages of one account, and one of another."""
     rows = both(alice, charlie, expires_at=timezone.now())
@@ -508,7 +508,7 @@ def messages_too_old_are_ended(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("preparing:give_back")
+@place("preparation:undo_claims")
 def doubtful_claims_are_given_back(alice: Sender, charlie: Sender) -> Place:
     lease = timezone.now() + claims.MESSAGE_LEASE
     rows = on_wire(alice, charlie, lease_until=lease)
@@ -528,7 +528,7 @@ def leased(sender: Sender) -> bool:
     return Connection.objects.get(pk=sender.connection_id).lease_until is not None
 
 
-@place("holding:admit")
+@place("leases:admit")
 def accounts_are_taken_up(alice: Sender, charlie: Sender) -> Place:
     both(alice, charlie)
     holding = held()
@@ -546,7 +546,7 @@ def accounts_are_taken_up(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("holding:admit")
+@place("leases:admit")
 def accounts_are_opened(alice: Sender, charlie: Sender) -> Place:
     """Its interrupted messages are recovered first."""
     past = timezone.now() - timedelta(minutes=10)
@@ -566,7 +566,7 @@ def accounts_are_opened(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("dispatch:load")
+@place("lease_queries:load_connections")
 def accounts_are_read(alice: Sender, charlie: Sender) -> Place:
     """What refuses is in the row itself: no key opens it."""
     both(alice, charlie)
@@ -588,7 +588,7 @@ def accounts_are_read(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("holding:renew")
+@place("leases:renew")
 def leases_are_renewed(alice: Sender, charlie: Sender) -> Place:
     holding = held(alice, charlie)
     before = timezone.now() - timedelta(minutes=1)
@@ -609,7 +609,7 @@ def leases_are_renewed(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("holding:renew")
+@place("leases:renew")
 def interrupted_messages_are_recovered(alice: Sender, charlie: Sender) -> Place:
     holding = held(alice, charlie)
     rows = on_wire(alice, charlie, lease_until=timezone.now() - timedelta(minutes=10))
@@ -629,7 +629,7 @@ def interrupted_messages_are_recovered(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("holding:_mark_slow")
+@place("leases:_mark_slow")
 def hanging_accounts_are_marked(alice: Sender, charlie: Sender) -> Place:
     holding = held(alice, charlie)
     for sender in (alice, charlie):
@@ -647,7 +647,7 @@ def hanging_accounts_are_marked(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("holding:_give_back")
+@place("leases:_give_back")
 def leases_are_given_back(alice: Sender, charlie: Sender) -> Place:
     holding = held(alice, charlie)
     paced = dict.fromkeys(holding.drains)

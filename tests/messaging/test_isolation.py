@@ -38,7 +38,7 @@ from tests.messaging.shared_places import PLACES, REFUSE, Scenario
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HELPERS = {"work_isolated", "work_apart", "work_each", "noted", "noted_task"}
-ROUNDS = {"rounds:run": "test_a_step_that_raises_ends_neither_the_round_nor_the_others"}
+ROUNDS = {"isolated_steps:run_steps": "test_a_step_that_raises_ends_neither_the_round_nor_the_others"}
 ALONE = {"tasks:reconcile", "tasks:names"}
 """Tasks of one portal in which nothing of another's is worked: see `test_a_task_that_raises_is_noted`."""
 

@@ -44,10 +44,10 @@ def test_a_process_that_cannot_write_its_spool_ends_with_a_sentence(name: str, t
 CODE = """
 import os, signal, time
 {before}
-from b24app.core import stopping
-stopping.start_essential(lambda: {ends}, name="needed")
+from b24app.core import shutdown
+shutdown.start_essential(lambda: {ends}, name="needed")
 signal.sigtimedwait({{signal.SIGTERM}}, 30)
-print(stopping.exit_code())
+print(shutdown.exit_code())
 """
 
 
@@ -66,11 +66,11 @@ def test_a_process_that_does_nothing_about_it_is_ended() -> None:
 WORKER = """
 from celery.signals import worker_ready
 from b24app.celery import app
-from b24app.core import stopping
+from b24app.core import shutdown
 
 @worker_ready.connect(weak=False)
 def begin(**_):
-    stopping.start_essential(lambda: None, name="needed")
+    shutdown.start_essential(lambda: None, name="needed")
 """
 
 
