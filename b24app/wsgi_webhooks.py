@@ -15,8 +15,8 @@ django.setup(set_prefix=False)
 
 # By name, for models can be imported only from here on.
 import_module("b24app.operations.starting").check_can_start()
-_doors = import_module("b24app.webhooks.wsgi")
-_answer = _doors.Doors()
+_webhooks = import_module("b24app.webhooks.wsgi")
+_answer = _webhooks.WebhooksHandler()
 _look_after_spool = import_module("b24app.webhooks.spool_replay").keep_replaying
 
 
@@ -29,9 +29,9 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 
 policy = Policy(
-    longest_body=import_module("b24app.webhooks.request_body").longest,
-    reserved=_doors.NEVER_REPEATED,
-    in_turn=_doors.PATHS,
+    longest_body=import_module("b24app.webhooks.request_body").longest_body,
+    reserved=_webhooks.NEVER_REPEATED,
+    in_turn=_webhooks.PATHS,
     on_too_long=import_module("b24app.webhooks.portal_messages").count_too_long,
     on_start=_look_after_spool,
     exit_code=import_module("b24app.core.shutdown").exit_code,

@@ -596,7 +596,7 @@ def test_a_receipt_waits_on_the_disk_while_the_database_is_away(
     with running() as board:
         turn_until(board, is_sent(message))
         with database.execute_wrapper(away), monkeypatch.context() as patched:
-            patched.setattr("b24app.messaging.reports.acceptance.keep", away)
+            patched.setattr("b24app.messaging.reports.acceptance.insert_reports", away)
             receipt = smsc.deliver(RECEIPT.format("35391", "DELIVRD"))
             turn_until(board, lambda: smsc.has_answer(receipt))
     assert (smsc.answered(receipt), DeliveryReport.objects.count()) == (0, 0)
