@@ -1,15 +1,13 @@
-"""The application as a whole, for `python -m b24app.server b24app.wsgi`: pages, and webhooks too where no proxy routes
-them to a process of their own (wsgi_webhooks.py).
+"""The whole application, for `python -m b24app.server b24app.wsgi`: pages, and webhooks that no proxy routes away.
 
-Nothing here may open a connection or start a thread: a server may import it once and fork. Where the process could not
-do its work the import ends it.
+Importing it opens no connection and starts no thread, because a server may import it once and fork. The import raises
+SystemExit where the process could not do its work.
 """
 
 import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib import import_module
 from typing import Any
 
 import django
@@ -19,40 +17,43 @@ from b24app.server.policy import OVERLOADED, Policy
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "b24app.settings")
 django.setup(set_prefix=False)
 
-# By name, for models can be imported only from here on.
-import_module("b24app.operations.starting").check_can_start()
-_webhooks = import_module("b24app.webhooks.wsgi")
-_bodies = import_module("b24app.webhooks.request_body")
-_look_after_spool = import_module("b24app.webhooks.spool_replay").keep_replaying
-_answer = _webhooks.route_webhooks(import_module("b24app.webhooks.page_forms").Pages())
-_say_busy = _webhooks.SingleViewHandler(import_module("b24app.console.frame.errors").busy_for_anybody)
-import_module("providers.kit.registry").services()
+# Models can be imported only once Django is set up.
+from b24app.console.frame.errors import busy_for_anybody  # noqa: E402
+from b24app.core import shutdown  # noqa: E402
+from b24app.operations.starting import check_can_start  # noqa: E402
+from b24app.webhooks import page_forms, portal_messages, request_body, spool_replay  # noqa: E402
+from b24app.webhooks import wsgi as webhooks  # noqa: E402
+from providers.kit import registry  # noqa: E402
 
-LONGEST_UPLOAD = 8 * 1024 * 1024  # what is longer than console/formats/csv_files.py takes is still told so by the page
+check_can_start()
+_answer = webhooks.route_webhooks(page_forms.Pages())
+_answer_busy = webhooks.SingleViewHandler(busy_for_anybody)
+registry.services()
+
+LONGEST_UPLOAD = 8 * 1024 * 1024  # the page itself refuses what is longer than console/formats/csv_files.py reads
 _UPLOAD = re.compile(r"/p/[0-9a-f]{32}/stop-list/import/")
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Every web process looks after its node's spool, at the latest from its first request."""
+    """Answer a request, and see to it that this process replays its node's spool."""
     with suppress(RuntimeError):  # no thread can be started now: this call is answered all the same
-        _look_after_spool()
-    busy = environ.get(OVERLOADED) and not environ["PATH_INFO"].startswith(_webhooks.PATHS)
-    answering = _say_busy if busy else _answer
-    answer: Iterable[bytes] = answering(environ, start_response)
-    return answer
+        spool_replay.keep_replaying()
+    is_page = not environ["PATH_INFO"].startswith(webhooks.PATHS)
+    answer = _answer_busy if environ.get(OVERLOADED) and is_page else _answer
+    return answer(environ, start_response)
 
 
 def _longest_body(path: str) -> int:
-    longest: int = _bodies.longest_body(path)
+    longest = request_body.longest_body(path)
     return max(longest, LONGEST_UPLOAD) if _UPLOAD.fullmatch(path) else longest
 
 
-os.register_at_fork(after_in_child=_look_after_spool)
+os.register_at_fork(after_in_child=spool_replay.keep_replaying)
 policy = Policy(
     longest_body=_longest_body,
-    reserved=_webhooks.NEVER_REPEATED,
-    in_turn=_webhooks.PATHS,
-    on_too_long=import_module("b24app.webhooks.portal_messages").count_too_long,
-    on_start=_look_after_spool,
-    exit_code=import_module("b24app.core.shutdown").exit_code,
+    reserved=webhooks.NEVER_REPEATED,
+    in_turn=webhooks.PATHS,
+    on_too_long=portal_messages.count_too_long,
+    on_start=spool_replay.keep_replaying,
+    exit_code=shutdown.exit_code,
 )
