@@ -1,5 +1,6 @@
-"""What this process may know by heart for some seconds."""
+"""A bounded cache in this process's memory."""
 
+import threading
 import time
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -9,21 +10,28 @@ Value = TypeVar("Value")
 
 
 class TtlCache(Generic[Key, Value]):
-    """A mapping that forgets after `seconds` and never holds more than `most`; safe among threads."""
+    """A mapping that drops entries after `seconds` and never holds more than `max_size`; safe among threads."""
 
-    def __init__(self, seconds: float, most: int) -> None:
-        self._seconds, self._most = seconds, most
-        self._known: dict[Key, tuple[float, Value]] = {}
+    def __init__(self, seconds: float, max_size: int) -> None:
+        self._seconds, self._max_size = seconds, max_size
+        self._entries: dict[Key, tuple[float, Value]] = {}  # the one written first stands first
+        self._lock = threading.Lock()
 
     def get(self, key: Key) -> Value | None:
-        known = self._known.get(key)
-        return known[1] if known is not None and known[0] > time.monotonic() else None
+        """Return the value, or None where there is none or it has expired."""
+        with self._lock:  # or it might be missed while it is being replaced
+            entry = self._entries.get(key)
+        return entry[1] if entry is not None and entry[0] > time.monotonic() else None
 
     def put(self, key: Key, value: Value) -> None:
-        """Keep it; when there is no room, everything else is forgotten, which costs a read each."""
-        if len(self._known) >= self._most:
-            self._known.clear()
-        self._known[key] = (time.monotonic() + self._seconds, value)
+        """Store a value; when there is no room, the one written first goes."""
+        with self._lock:
+            self._entries.pop(key, None)
+            if len(self._entries) >= self._max_size:
+                del self._entries[next(iter(self._entries))]
+            self._entries[key] = (time.monotonic() + self._seconds, value)
 
     def forget(self, key: Key) -> None:
-        self._known.pop(key, None)
+        """Drop a value, if there is one."""
+        with self._lock:
+            self._entries.pop(key, None)
