@@ -31,79 +31,83 @@ from urllib3.exceptions import HTTPError
 from b24app.core import wait_limit
 from b24app.exchange_log.models import Exchange
 from b24app.portals.responses import (
-    ErrorAnswer,
-    Moved,
-    NoAnswer,
-    Owner,
-    Pair,
-    Reply,
+    ErrorResponse,
+    MethodResult,
+    NoResponse,
+    Redirect,
+    TokenOwner,
+    TokenPair,
     as_mapping,
-    batch_entry,
-    error_of,
-    line_of,
-    outline_of,
-    owner_of,
-    pair_of,
+    describe_failure,
+    read_batch_entry,
+    read_error,
+    read_non_json,
+    read_reset_time,
+    read_token_owner,
+    read_token_pair,
     require_result,
-    reset_at,
-    unreadable_answer,
+    summarize_response,
 )
 from providers.kit.ssrf_guard import AddressRefused, Deadline, Guard, NotConnected, pool_classes
 
 CONNECT_SECONDS, READ_SECONDS = 3, 20  # for workers; behind a request `wait_limit` says how long
-SPENDING = "/oauth/token/"
-MAX_ANSWER = 8_000_000  # bytes
+REDEEM_PATH = "/oauth/token/"
+MAX_RESPONSE = 8_000_000  # bytes
 
 # What an exchange keeps of a method's parameters; addresses, names and texts stay out of it.
-KEPT_PARAMS = frozenset({"CODE", "STATUS", "MESSAGE_ID", "TYPE", "EVENT", "PLACEMENT"})
+RECORDED_PARAMS = frozenset({"CODE", "STATUS", "MESSAGE_ID", "TYPE", "EVENT", "PLACEMENT"})
 
 Record = Callable[[Exchange], None]
 Command = tuple[str, Mapping[str, Any]]
 T = TypeVar("T")
 
 
-def call_method(host: str, access: str, method: str, params: Mapping[str, Any], record: Record) -> Reply:
+def call_method(host: str, access: str, method: str, params: Mapping[str, Any], record: Record) -> MethodResult:
     """Call one REST method of the portal at `host`; raises ErrorAnswer, NoAnswer, Moved."""
     wire = _Token(host, access)
-    notes = {key: str(value)[:128] for key, value in params.items() if key.upper() in KEPT_PARAMS}
-    talk = _Talk("bitrix24", "POST", host, f"/rest/{method}.json", notes, record, (access,))
+    notes = {key: str(value)[:128] for key, value in params.items() if key.upper() in RECORDED_PARAMS}
+    talk = _RecordedCall("bitrix24", "POST", host, f"/rest/{method}.json", notes, record, (access,))
     answer = talk.hold(wire, lambda: require_result(wire.call_method(method, dict(params))))
-    return Reply(answer["result"], reset_at(answer.get("time")))
+    return MethodResult(answer["result"], read_reset_time(answer.get("time")))
 
 
-def call_batch(host: str, access: str, commands: Sequence[Command], record: Record) -> list[Reply | ErrorAnswer | None]:
+def call_batch(
+    host: str, access: str, commands: Sequence[Command], record: Record
+) -> list[MethodResult | ErrorResponse | None]:
     """Call at most 50 methods in one request that does not halt; None stands for an entry the portal left out."""
     wire = _Token(host, access)
     methods = sorted({method for method, _ in commands})
     notes = {method: sum(name == method for name, _ in commands) for method in methods}
-    talk = _Talk("bitrix24", "POST", host, "/rest/batch.json", {"commands": len(commands), **notes}, record, (access,))
+    talk = _RecordedCall(
+        "bitrix24", "POST", host, "/rest/batch.json", {"commands": len(commands), **notes}, record, (access,)
+    )
     # Keys that are no numbers: PHP would turn 0…n-1 into a list, and some of them into an object.
     keyed = {f"c{index}": (method, dict(params)) for index, (method, params) in enumerate(commands)}
     answer = talk.hold(wire, lambda: require_result(wire.call_batch(keyed)))
     parts = as_mapping(answer.get("result"))
     results, errors, times = (as_mapping(parts.get(name)) for name in ("result", "result_error", "result_time"))
-    return [batch_entry(key, results, errors, times, access) for key in keyed]
+    return [read_batch_entry(key, results, errors, times, access) for key in keyed]
 
 
-def app_info(host: str, access: str, record: Record) -> Owner:
+def app_info(host: str, access: str, record: Record) -> TokenOwner:
     """Ask the OAuth server at `host` who a token belongs to; raises ErrorAnswer, NoAnswer, Moved."""
-    app = _App(host)
-    talk = _Talk("oauth", "GET", host, "/rest/app.info/", {}, record, (access,))
-    return talk.hold(app, lambda: owner_of(app.wire.get_app_info(access)))
+    app = _OAuthApp(host)
+    talk = _RecordedCall("oauth", "GET", host, "/rest/app.info/", {}, record, (access,))
+    return talk.hold(app, lambda: read_token_owner(app.wire.get_app_info(access)))
 
 
-def refresh_token(host: str, token: str, record: Record) -> Pair:
+def refresh_token(host: str, token: str, record: Record) -> TokenPair:
     """Exchange a refresh token for a new pair; the old one is spent. Raises ErrorAnswer, NoAnswer, Moved."""
-    app = _App(host)
-    talk = _Talk("oauth", "GET", host, SPENDING, {"grant_type": "refresh_token"}, record, (token,))
-    return talk.hold(app, lambda: pair_of(app.wire.refresh_oauth_token(token)))
+    app = _OAuthApp(host)
+    talk = _RecordedCall("oauth", "GET", host, REDEEM_PATH, {"grant_type": "refresh_token"}, record, (token,))
+    return talk.hold(app, lambda: read_token_pair(app.wire.refresh_oauth_token(token)))
 
 
-def redeem_code(host: str, code: str, record: Record) -> Pair:
+def redeem_code(host: str, code: str, record: Record) -> TokenPair:
     """Exchange an authorization code (30 s, one time) for a pair; raises ErrorAnswer, NoAnswer, Moved."""
-    app = _App(host)
-    talk = _Talk("oauth", "GET", host, SPENDING, {"grant_type": "authorization_code"}, record, (code,))
-    return talk.hold(app, lambda: pair_of(app.wire.get_oauth_token(code)))
+    app = _OAuthApp(host)
+    talk = _RecordedCall("oauth", "GET", host, REDEEM_PATH, {"grant_type": "authorization_code"}, record, (code,))
+    return talk.hold(app, lambda: read_token_pair(app.wire.get_oauth_token(code)))
 
 
 # -- the SDK, tamed ----------------------------------------------------------------------------------------------------
@@ -113,11 +117,11 @@ class _Adapter(HTTPAdapter):
     """Connects only where the guard allows, and trusts certifi's authorities and those in EXTRA_CA_FILE."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options, ssl_context=_trust(settings.EXTRA_CA_FILE))
+        super().init_poolmanager(*args, **options, ssl_context=_ssl_context(settings.EXTRA_CA_FILE))
         self.poolmanager.pool_classes_by_scheme = pool_classes(Guard(settings.ALLOWED_PRIVATE_NETWORKS))
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
-        return super().proxy_manager_for(*args, **options, ssl_context=_trust(settings.EXTRA_CA_FILE))
+        return super().proxy_manager_for(*args, **options, ssl_context=_ssl_context(settings.EXTRA_CA_FILE))
 
     def cert_verify(self, conn: Any, *_: Any) -> None:
         # requests would load the whole bundle again for each connection: forty milliseconds of CPU.
@@ -125,7 +129,7 @@ class _Adapter(HTTPAdapter):
 
 
 @cache
-def _trust(extra: str) -> ssl.SSLContext:
+def _ssl_context(extra: str) -> ssl.SSLContext:
     """Made once per process, and not a combined file in /tmp, which cleaners remove under a long-lived worker."""
     context = ssl.create_default_context(cafile=certifi.where())
     if extra:
@@ -133,7 +137,7 @@ def _trust(extra: str) -> ssl.SSLContext:
     return context
 
 
-def _send(method: str, url: str, seconds: float, **options: Any) -> requests.Response:
+def _send_request(method: str, url: str, seconds: float, **options: Any) -> requests.Response:
     """One request on one connection, without redirects; the environment's proxies, CA files and .netrc play no part.
 
     `seconds` are for the answer.
@@ -153,20 +157,20 @@ def _send(method: str, url: str, seconds: float, **options: Any) -> requests.Res
                 raise requests.Timeout from None
             raise
         try:
-            body = response.raw.read(MAX_ANSWER + 1, decode_content=True)
+            body = response.raw.read(MAX_RESPONSE + 1, decode_content=True)
         except HTTPError:
             raise requests.Timeout if deadline.passed else requests.ConnectionError from None
-        if deadline.passed or len(body) > MAX_ANSWER:
+        if deadline.passed or len(body) > MAX_RESPONSE:
             raise requests.Timeout if deadline.passed else requests.ConnectionError
         response._content = body
     return response
 
 
-class _Restful(BitrixAPIRequester):  # type: ignore[misc]  # the SDK has no types
+class _MethodRequester(BitrixAPIRequester):  # type: ignore[misc]  # the SDK has no types
     status = 0
 
     def _request(self) -> requests.Response:
-        response = _send(
+        response = _send_request(
             "POST", self._url, wait_limit.shorten_timeout(READ_SECONDS), json=self._params, headers=self._headers
         )
         self.status = response.status_code
@@ -174,10 +178,10 @@ class _Restful(BitrixAPIRequester):  # type: ignore[misc]  # the SDK has no type
 
     @classmethod
     def _parse_response(cls, response: requests.Response) -> Any:
-        return _parsed(super()._parse_response, response)
+        return _parse_object(super()._parse_response, response)
 
 
-class _Authority(BitrixOAuthRequester):  # type: ignore[misc]  # the SDK has no types
+class _OAuthRequester(BitrixOAuthRequester):  # type: ignore[misc]  # the SDK has no types
     host = ""
     status = 0
 
@@ -185,17 +189,17 @@ class _Authority(BitrixOAuthRequester):  # type: ignore[misc]  # the SDK has no 
         # The SDK writes its one host into class attributes; the path is right.
         path = urlsplit(url).path
         # A pair or a code can be exchanged once: whoever does not wait for the answer has lost it.
-        seconds = READ_SECONDS if path == SPENDING else wait_limit.shorten_timeout(READ_SECONDS)
-        response = _send("GET", f"https://{self.host}{path}", seconds, params=params, headers=self._headers)
+        seconds = READ_SECONDS if path == REDEEM_PATH else wait_limit.shorten_timeout(READ_SECONDS)
+        response = _send_request("GET", f"https://{self.host}{path}", seconds, params=params, headers=self._headers)
         self.status = response.status_code
         return response
 
     @classmethod
     def _parse_response(cls, response: requests.Response) -> Any:
-        return _parsed(super()._parse_response, response)
+        return _parse_object(super()._parse_response, response)
 
 
-def _parsed(parse: Callable[[requests.Response], Any], response: requests.Response) -> Any:
+def _parse_object(parse: Callable[[requests.Response], Any], response: requests.Response) -> Any:
     """The SDK stumbles over JSON that is no object; that is an answer nobody can read."""
     try:
         answer = parse(response)
@@ -213,25 +217,25 @@ class _Token(BitrixToken):  # type: ignore[misc]  # the SDK has no types
     _AUTO_CHANGED_DOMAIN = False
 
     def __init__(self, host: str, access: str) -> None:
-        super().__init__(domain=host, auth_token=access, bitrix_app=_App(""))
+        super().__init__(domain=host, auth_token=access, bitrix_app=_OAuthApp(""))
         self.status = 0
 
     def call_method(self, api_method: str, params: Mapping[str, Any] | None = None, **_: Any) -> Any:
         """See the SDK; through our own requester."""
         body = {**(params or {}), "auth": self.auth_token}
-        wire = _Restful(f"https://{self.domain}/rest/{api_method}.json", params=body, max_retries=1)
+        wire = _MethodRequester(f"https://{self.domain}/rest/{api_method}.json", params=body, max_retries=1)
         try:
             return self._execute_with_retries(wire.call)
         finally:
             self.status = wire.status
 
 
-class _App(BitrixApp):  # type: ignore[misc]  # the SDK has no types
+class _OAuthApp(BitrixApp):  # type: ignore[misc]  # the SDK has no types
     """Our application at one OAuth server."""
 
     def __init__(self, host: str) -> None:
         super().__init__(client_id=settings.B24_CLIENT_ID, client_secret=settings.B24_CLIENT_SECRET)
-        self.wire = _Authority(self, max_retries=1)
+        self.wire = _OAuthRequester(self, max_retries=1)
         self.wire.host = host
 
     @property
@@ -241,7 +245,7 @@ class _App(BitrixApp):  # type: ignore[misc]  # the SDK has no types
 
 
 @dataclass(slots=True)
-class _Talk:
+class _RecordedCall:
     """One conversation: held once, recorded whatever comes of it."""
 
     peer: str
@@ -252,7 +256,7 @@ class _Talk:
     record: Record
     secrets: tuple[str, ...]
 
-    def hold(self, wire: _Token | _App, ask: Callable[[], T]) -> T:
+    def hold(self, wire: _Token | _OAuthApp, ask: Callable[[], T]) -> T:
         at, started = timezone.now(), time.monotonic()
         answer, failure = self._attempt(ask)
         exchange = Exchange(
@@ -264,30 +268,30 @@ class _Talk:
             status=wire.status,
             ms=round((time.monotonic() - started) * 1000),
             request=" ".join(f"{key}={value}" for key, value in self.notes.items()),
-            response="" if failure else outline_of(answer),
-            error=line_of(failure),
+            response="" if failure else summarize_response(answer),
+            error=describe_failure(failure),
         )
         self.record(exchange)
         if failure:
             raise failure  # out here, so that no exception of the SDK hangs on it
         return answer  # type: ignore[return-value]  # there is one where there is no failure
 
-    def _attempt(self, ask: Callable[[], T]) -> tuple[T | None, ErrorAnswer | NoAnswer | Moved | None]:
-        failure: ErrorAnswer | NoAnswer | Moved
+    def _attempt(self, ask: Callable[[], T]) -> tuple[T | None, ErrorResponse | NoResponse | Redirect | None]:
+        failure: ErrorResponse | NoResponse | Redirect
         try:
             return ask(), None
         except BitrixBaseAPIError as error:
-            failure = error_of(error.json_response, (*self.secrets, settings.B24_CLIENT_SECRET))
+            failure = read_error(error.json_response, (*self.secrets, settings.B24_CLIENT_SECRET))
         except BitrixResponseError as error:
-            failure = unreadable_answer(error.response.status_code, error.response.headers.get("Location", ""))
+            failure = read_non_json(error.response.status_code, error.response.headers.get("Location", ""))
         except BitrixRequestTimeout:
-            failure = NoAnswer("no answer in time")
+            failure = NoResponse("no answer in time")
         except BitrixRequestError:
-            failure = NoAnswer("the connection broke")
+            failure = NoResponse("the connection broke")
         except NotConnected as error:
-            failure = NoAnswer(str(error), reached=False)
+            failure = NoResponse(str(error), reached=False)
         except AddressRefused:
-            failure = NoAnswer("the address lies in a network that may not be reached", reached=False)
+            failure = NoResponse("the address lies in a network that may not be reached", reached=False)
         except (KeyError, ValueError, TypeError):
-            failure = NoAnswer("the answer lacks what it must have")
+            failure = NoResponse("the answer lacks what it must have")
         return None, failure

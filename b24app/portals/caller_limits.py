@@ -7,7 +7,6 @@ that just begin.
 """
 
 import hashlib
-import hmac
 import threading
 import time
 from collections.abc import Iterator
@@ -25,19 +24,19 @@ from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)
 
-SHOWN_A_PAGE = ConcurrencyLimit(in_all=6, per_tenant=3)  # questions at once in this process
-NAMING_A_PORTAL = ConcurrencyLimit(in_all=3, per_tenant=2)
-NAMING_NONE = ConcurrencyLimit(in_all=2, per_tenant=2)
-REFUSED_FOR, MOST_REFUSED = 60.0, 10_000  # seconds, tokens
-CONFIRMED_FOR, MOST_CONFIRMED = 3600.0, 20_000  # seconds, as long as a token lives
-PATIENCE, PATIENCE_IN_ALL = 5.0, 8.0  # seconds that one server and all of them have for an answer
-TELL_EVERY = 60.0  # seconds
+VOUCHED_SLOTS = ConcurrencyLimit(in_all=6, per_tenant=3)  # questions at once in this process
+PORTAL_SLOTS = ConcurrencyLimit(in_all=3, per_tenant=2)
+ANONYMOUS_SLOTS = ConcurrencyLimit(in_all=2, per_tenant=2)
+REFUSED_SECONDS, MAX_REFUSED = 60.0, 10_000  # seconds, tokens
+CONFIRMED_SECONDS, MAX_CONFIRMED = 3600.0, 20_000  # seconds, as long as a token lives
+ANSWER_SECONDS, TOTAL_SECONDS = 5.0, 8.0  # seconds that one server and all of them have for an answer
+LOG_INTERVAL = 60.0  # seconds
 
-_refused = TtlCache[bytes, float](REFUSED_FOR, MOST_REFUSED)
-_confirmed = TtlCache[bytes, float](CONFIRMED_FOR, MOST_CONFIRMED)
+_refused = TtlCache[bytes, float](REFUSED_SECONDS, MAX_REFUSED)
+_confirmed = TtlCache[bytes, float](CONFIRMED_SECONDS, MAX_CONFIRMED)
 
 
-class _Count:
+class _TurnedAwayCounter:
     """How many callers were turned away; said in one line a minute, however many they are."""
 
     def __init__(self) -> None:
@@ -50,54 +49,48 @@ class _Count:
             self._turned_away += 1
             if time.monotonic() < self._tell_at:
                 return
-            count, self._turned_away, self._tell_at = self._turned_away, 0, time.monotonic() + TELL_EVERY
+            count, self._turned_away, self._tell_at = self._turned_away, 0, time.monotonic() + LOG_INTERVAL
         log.warning("strangers_turned_away", count=count, latest=why)
 
 
-count_turned_away = _Count().add
-
-
-def knows_token_of(portal: Portal, application_token: str) -> bool:
-    """Is this the application_token we know of the portal? Compared in constant time."""
-    known, given = portal.application_token.encode(), application_token.encode("utf-8", "surrogatepass")
-    return bool(known) and hmac.compare_digest(known, given)
+count_turned_away = _TurnedAwayCounter().add
 
 
 @contextmanager
-def hold_place(portal: Portal | None, application_token: str, access: str = "") -> Iterator[None]:
+def hold_slot(portal: Portal | None, application_token: str, access: str = "") -> Iterator[None]:
     """Hold a place for one question about a caller who names this portal; raise Busy at once where none is free.
 
     No answer is waited for longer than a person would wait, for a place is a thread.
     """
     if portal is None:
-        limit, tenant = NAMING_NONE, ""
+        limit, tenant = ANONYMOUS_SLOTS, ""
     else:
-        known = _confirmed.get(_digest(access, portal.member_id)) or knows_token_of(portal, application_token)
-        limit, tenant = SHOWN_A_PAGE if known else NAMING_A_PORTAL, portal.member_id
+        known = _confirmed.get(_hash_parts(access, portal.member_id)) or portal.has_application_token(application_token)
+        limit, tenant = VOUCHED_SLOTS if known else PORTAL_SLOTS, portal.member_id
     with ExitStack() as held:
         try:
             held.enter_context(limit.hold(tenant))
         except concurrency_limit.Busy:
             count_turned_away("busy")
             raise Busy("BUSY", _("Sendline is busy right now. Try again in a few seconds.")) from None
-        held.enter_context(limit_waiting(each=PATIENCE, total=PATIENCE_IN_ALL))
+        held.enter_context(limit_waiting(each=ANSWER_SECONDS, total=TOTAL_SECONDS))
         yield
 
 
-def remember_refused(access: str) -> None:
+def cache_refused_token(access: str) -> None:
     """Note that the OAuth server does not know this token, so that it is not asked again for a minute."""
-    _refused.put(_digest(access), time.monotonic())
+    _refused.put(_hash_parts(access), time.monotonic())
 
 
-def was_refused(access: str) -> bool:
+def was_token_refused(access: str) -> bool:
     """Did the OAuth server refuse this token within the last minute?"""
-    return _refused.get(_digest(access)) is not None
+    return _refused.get(_hash_parts(access)) is not None
 
 
-def remember_confirmed(access: str, member_id: str) -> None:
+def cache_confirmed_token(access: str, member_id: str) -> None:
     """Note that this is a token of that portal, whose bearer is no stranger when the page asks again."""
-    _confirmed.put(_digest(access, member_id), time.monotonic())
+    _confirmed.put(_hash_parts(access, member_id), time.monotonic())
 
 
-def _digest(*parts: str) -> bytes:
+def _hash_parts(*parts: str) -> bytes:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).digest()

@@ -1,26 +1,27 @@
-"""Calling a portal: the right token, renewed where needed, the next one where the first is refused, one try each.
+"""Calls to a portal: the right token, renewed where needed, the next one where the first is refused, one try each.
 
-Waiting is the caller's business: a limit or a lapse is written into the portal's row and raised. Reactions are those of
-docs/bitrix24.md K. Never call from inside a transaction.
+Waiting is the caller's business: a limit or a lapse is written into the portal's row and raised. What each error leads
+to is listed in docs/bitrix24.md K.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from b24app.portals import bitrix, error_policy, exchange_records, identity, operating_limit, tokens
-from b24app.portals.errors import InDoubt, NoToken, PortalError, Postponed, Refused
+from b24app.portals.errors import InDoubt, NoToken, PortalError, PortalRefused, Postponed
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, Reply, https_host
+from b24app.portals.responses import ErrorResponse, MethodResult, NoResponse, Redirect, https_host
 
 MAX_COMMANDS = 50
 MAX_TOKENS = 6  # tried in one call
 OWNER_LOST = frozenset({"AUTHORIZATION_ERROR", "USER_ACCESS_ERROR"})
-STALE = frozenset({"EXPIRED_TOKEN", "INVALID_TOKEN", "NO_AUTH_FOUND"})
-OURS = "messageservice."  # methods whose ACCESS_DENIED says that the user is no administrator (docs/bitrix24.md B.7)
+STALE_TOKEN = frozenset({"EXPIRED_TOKEN", "INVALID_TOKEN", "NO_AUTH_FOUND"})
+ADMIN_ONLY = (
+    "messageservice."  # methods whose ACCESS_DENIED says that the user is no administrator (docs/bitrix24.md B.7)
+)
 
 T = TypeVar("T")
-Ask = Callable[[str, str], T]  # host, access token
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,190 +33,205 @@ class BatchCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchAnswer:
-    """What became of one command: its result, or why it was refused (`Postponed`: repeat it later)."""
+class BatchResult:
+    """The result of one command, or why it was refused (`Postponed`: repeat it later)."""
 
     result: Any = None
-    error: Refused | None = None
+    error: PortalRefused | None = None
 
 
 class _OwnerRefused(Exception):
     """The portal refuses this token's owner; another's may do. `rights` are missing, or the owner is lost."""
 
-    def __init__(self, answer: ErrorAnswer) -> None:
-        super().__init__(answer.code)
-        self.answer = answer
+    def __init__(self, response: ErrorResponse) -> None:
+        super().__init__(response.code)
+        self.response = response
 
 
-def call_portal(
-    portal: Portal, method: str, params: Mapping[str, Any] | None = None, *, token: PortalToken | None = None
-) -> Any:
-    """Call one method and return its `result`; raises Refused, NotNow, InDoubt, NoToken, PortalGone.
+class PortalClient:
+    """Calls one portal, in one thread, never from inside a transaction.
 
     `token` is used instead of the portal's own choice, and then no other is tried.
     """
 
-    def ask(host: str, access: str) -> Reply:
+    _in_use: PortalToken
+
+    def __init__(self, portal: Portal, *, token: PortalToken | None = None) -> None:
+        self._portal = portal
+        self._given_token = token
+        self._record = exchange_records.exchange_recorder(portal)
+
+    def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
+        """Call one method and return its `result`. Raise PortalRefused, NotNow, InDoubt, NoToken, PortalGone."""
+        answer = self._send(lambda: self._request_method(method, params or {}), admin_only=_is_admin_only(method))
+        operating_limit.store_reset_time(self._portal, method, answer.reset_at)
+        error_policy.clear_suspension(self._portal)
+        return answer.result
+
+    def batch(self, commands: Sequence[BatchCommand]) -> list[BatchResult]:
+        """Call at most 50 methods in one request that does not halt, and return their results in the same order.
+
+        Raise what `call` raises where it concerns all of them, and InDoubt also when the portal left one out. Commands
+        refused for lack of rights are repeated, they alone, with the next token.
+        """
+        if len(commands) > MAX_COMMANDS:
+            raise ValueError(f"A batch holds {MAX_COMMANDS} commands at most")
+        if not commands:
+            return []
+        results: dict[int, BatchResult] = {}
+        admin_only = all(_is_admin_only(command.method) for command in commands)
         try:
-            return bitrix.call_method(host, access, method, params or {}, exchange_records.exchange_keeper(portal))
-        except ErrorAnswer as answer:
-            raise _judged(portal, answer, method) from None
-
-    reply = _with_tokens(portal, token, ask, ours=method.startswith(OURS))
-    operating_limit.learn_operating_time(portal, method, reply.reset_at)
-    error_policy.note_success(portal)
-    return reply.result
-
-
-def batch_portal(portal: Portal, commands: Sequence[BatchCommand]) -> list[BatchAnswer]:
-    """Call at most 50 methods in one request that does not halt; answers keep the order.
-
-    Raises what `call` raises where it concerns all of them, InDoubt also when the portal left one out. Commands refused
-    for lack of rights are repeated, they alone, with the next token.
-    """
-    if len(commands) > MAX_COMMANDS:
-        raise ValueError(f"A batch holds {MAX_COMMANDS} commands at most")
-    answers: dict[int, BatchAnswer] = {}
-    if commands:
-        ours = all(command.method.startswith(OURS) for command in commands)
-        try:
-            _with_tokens(portal, None, lambda host, access: _round(portal, host, access, commands, answers), ours=ours)
-        except (NoToken, Refused) as error:
-            if not answers:
+            self._send(lambda: self._request_batch(commands, results), admin_only=admin_only)
+        except (NoToken, PortalRefused) as error:
+            if not results:
                 raise
-            rest = BatchAnswer(error=Refused(error.code, error.words))
-            return [answers.get(index, rest) for index in range(len(commands))]
-        if not any(isinstance(answer.error, Postponed) for answer in answers.values()):
-            error_policy.note_success(portal)
-    return [answers[index] for index in range(len(commands))]
+            refused = BatchResult(error=PortalRefused(error.code, error.message))
+            return [results.get(index, refused) for index in range(len(commands))]
+        if not any(isinstance(result.error, Postponed) for result in results.values()):
+            error_policy.clear_suspension(self._portal)
+        return [results[index] for index in range(len(commands))]
 
+    # -- one request with the token in use -----------------------------------------------------------------------------
 
-def _round(
-    portal: Portal, host: str, access: str, commands: Sequence[BatchCommand], answers: dict[int, BatchAnswer]
-) -> None:
-    """Send what has no answer yet; raises the refusal when some of it lacks only the rights."""
-    waiting = [index for index in range(len(commands)) if index not in answers]
-    asked = [(commands[index].method, commands[index].params) for index in waiting]
-    try:
-        entries = bitrix.call_batch(host, access, asked, exchange_records.exchange_keeper(portal))
-    except ErrorAnswer as answer:
-        raise _judged(portal, answer, "batch") from None
-    if None in entries:
-        raise NoAnswer("the portal left a command out")
-    denied: _OwnerRefused | None = None
-    known: dict[tuple[str, str], Exception] = {}
-    for index, entry in zip(waiting, entries, strict=True):
-        method = commands[index].method
-        if isinstance(entry, Reply):
-            operating_limit.learn_operating_time(portal, method, entry.reset_at)
-            answers[index] = BatchAnswer(entry.result)
-        elif entry is not None:
-            key = (entry.code, method)
-            verdict = known[key] if key in known else known.setdefault(key, _judged(portal, entry, method))
-            if isinstance(verdict, _OwnerRefused):
-                denied = verdict
-            else:
-                answers[index] = BatchAnswer(error=_as_refusal(verdict, entry))
-    if denied:
-        raise denied
-
-
-def _as_refusal(verdict: Exception, entry: ErrorAnswer) -> Refused:
-    return verdict if isinstance(verdict, Refused) else Postponed(entry.code, entry.words)
-
-
-def _judged(portal: Portal, answer: ErrorAnswer, method: str) -> Exception:
-    """What to raise for an error: something about the token, or what the portal's row now says too."""
-    if answer.code in STALE:
-        return answer
-    if answer.code in OWNER_LOST or (answer.code == "ACCESS_DENIED" and not error_policy.plan_has_lapsed(answer)):
-        return _OwnerRefused(answer)
-    return error_policy.apply_error(portal, answer, operating_limit.free_at(portal, method))
-
-
-def _with_tokens(portal: Portal, token: PortalToken | None, ask: Ask[T], *, ours: bool) -> T:
-    """Ask with one token after another until one is not refused on account of its owner."""
-    error_policy.check_open(portal)
-    tried: set[int] = set()
-    refusal: ErrorAnswer | None = None
-    while len(tried) < (1 if token else MAX_TOKENS):
-        held = token or tokens.choose_token(portal, tried)
-        if held is None:
-            break
-        tried.add(held.pk)
+    def _request_method(self, method: str, params: Mapping[str, Any]) -> MethodResult:
         try:
-            return _renewing(portal, held, ask)
-        except tokens.DeadToken:
-            continue
-        except _OwnerRefused as refused:
-            refusal = refused.answer
-            _mark(held, refusal, ours=ours)
-    raise _nobody_left(portal, token, refusal, ours=ours)
+            return bitrix.call_method(self._portal.rest_host, self._in_use.access, method, params, self._record)
+        except ErrorResponse as response:
+            raise self._error_for(response, method) from None
+
+    def _request_batch(self, commands: Sequence[BatchCommand], results: dict[int, BatchResult]) -> None:
+        """Send the commands without a result; raise _OwnerRefused when some of them lack only the rights."""
+        waiting = [index for index in range(len(commands)) if index not in results]
+        pairs = [(commands[index].method, commands[index].params) for index in waiting]
+        try:
+            entries = bitrix.call_batch(self._portal.rest_host, self._in_use.access, pairs, self._record)
+        except ErrorResponse as response:
+            raise self._error_for(response, "batch") from None
+        if None in entries:
+            raise NoResponse("the portal left a command out")
+        denied: _OwnerRefused | None = None
+        errors: dict[tuple[str, str], Exception] = {}  # an error concerns the portal's row once, however often it comes
+        for index, entry in zip(waiting, entries, strict=True):
+            method = commands[index].method
+            if isinstance(entry, MethodResult):
+                operating_limit.store_reset_time(self._portal, method, entry.reset_at)
+                results[index] = BatchResult(entry.result)
+            elif entry is not None:
+                key = (entry.code, method)
+                if key not in errors:
+                    errors[key] = self._error_for(entry, method)
+                error = errors[key]
+                if isinstance(error, _OwnerRefused):
+                    denied = error
+                else:
+                    refusal = error if isinstance(error, PortalRefused) else Postponed(entry.code, entry.message)
+                    results[index] = BatchResult(error=refusal)
+        if denied:
+            raise denied
+
+    def _error_for(self, response: ErrorResponse, method: str) -> Exception:
+        """Return what to raise: something about the token, or what the portal's row now says too."""
+        if response.code in STALE_TOKEN:
+            return response
+        is_denied = response.code == "ACCESS_DENIED" and not error_policy.plan_has_lapsed(response)
+        if is_denied or response.code in OWNER_LOST:
+            return _OwnerRefused(response)
+        return error_policy.apply_error(self._portal, response, operating_limit.reset_time(self._portal, method))
+
+    # -- which token ---------------------------------------------------------------------------------------------------
+
+    def _send(self, request: Callable[[], T], *, admin_only: bool) -> T:
+        """Send with one token after another until one is not refused on account of its owner."""
+        error_policy.check_callable(self._portal)
+        refusal: ErrorResponse | None = None
+        for token in self._candidate_tokens():
+            try:
+                return self._send_with(token, request)
+            except tokens.DeadToken:
+                continue
+            except _OwnerRefused as refused:
+                refusal = refused.response
+                _demote(token, refusal, admin_only=admin_only)
+        raise self._out_of_tokens(refusal, admin_only=admin_only)
+
+    def _candidate_tokens(self) -> Iterator[PortalToken]:
+        if self._given_token:
+            yield self._given_token
+            return
+        tried: set[int] = set()
+        while len(tried) < MAX_TOKENS and (token := tokens.choose_token(self._portal, tried)):
+            tried.add(token.pk)
+            yield token
+
+    def _send_with(self, token: PortalToken, request: Callable[[], T]) -> T:
+        """Send, and once more with the token renewed if it proves stale; raise DeadToken when that does not help."""
+        self._in_use = tokens.fresh_token(self._portal, token)
+        try:
+            return self._follow_move(request)
+        except ErrorResponse:
+            self._in_use = tokens.renew_token(self._portal, self._in_use)
+        try:
+            return self._follow_move(request)
+        except ErrorResponse as response:
+            tokens.mark_dead(self._in_use, response.code.lower())
+            raise tokens.DeadToken from None
+
+    def _out_of_tokens(self, refusal: ErrorResponse | None, *, admin_only: bool) -> PortalError:
+        gone = tokens.uninstalled_error(self._portal)
+        if gone:
+            return gone
+        if refusal and refusal.code == "ACCESS_DENIED" and not admin_only:
+            return PortalRefused(refusal.code, refusal.message)
+        if self._given_token is None:
+            tokens.note_missing_token(self._portal)
+        return NoToken(refusal.code, refusal.message) if refusal else NoToken("NO_TOKEN")
+
+    # -- which address -------------------------------------------------------------------------------------------------
+
+    def _follow_move(self, request: Callable[[], T]) -> T:
+        """Send, and once more at the new address if the portal has moved and the OAuth server confirms it."""
+        try:
+            return _doubt_silence(request)
+        except Redirect as redirect:
+            host = redirect.host
+        self._adopt_address(host)
+        try:
+            return _doubt_silence(request)
+        except Redirect:
+            raise InDoubt("REDIRECTED") from None
+
+    def _adopt_address(self, host: str) -> None:
+        """Store a portal's new address if the OAuth server names the very host of the redirect; else raise InDoubt."""
+        try:
+            owner = bitrix.app_info(self._portal.oauth_host, self._in_use.access, self._record)
+        except ErrorResponse as response:
+            # The OAuth server calls a token it does not know an invalid client (docs/bitrix24.md B.2).
+            if response.code in STALE_TOKEN or response.code == "INVALID_CLIENT":
+                raise ErrorResponse("INVALID_TOKEN", response.message) from None
+            raise InDoubt("REDIRECTED", response.message) from None
+        except (NoResponse, Redirect):
+            raise InDoubt("REDIRECTED") from None
+        is_confirmed = identity.belongs_to(self._portal, owner) and https_host(owner.client_endpoint) == host
+        if not (is_confirmed and identity.is_supported_endpoint(owner.client_endpoint)):
+            raise InDoubt("REDIRECTED")
+        error_policy.update_portal(self._portal, client_endpoint=owner.client_endpoint, domain=owner.domain)
 
 
-def _mark(held: PortalToken, refusal: ErrorAnswer, *, ours: bool) -> None:
+def _is_admin_only(method: str) -> bool:
+    return method.startswith(ADMIN_ONLY)
+
+
+def _demote(token: PortalToken, refusal: ErrorResponse, *, admin_only: bool) -> None:
     if refusal.code in OWNER_LOST:
-        tokens.demote_token(held)
-        tokens.mark_dead(held, refusal.code.lower())
-    elif ours and held.is_admin:
+        tokens.demote_token(token)
+        tokens.mark_dead(token, refusal.code.lower())
+    elif admin_only and token.is_admin:
         # "Application context required" has the same code and says nothing of the user (docs/bitrix24.md D).
-        tokens.demote_token(held, by_rights="application context" not in refusal.words.lower())
+        tokens.demote_token(token, by_rights="application context" not in refusal.message.lower())
 
 
-def _nobody_left(portal: Portal, token: PortalToken | None, refusal: ErrorAnswer | None, *, ours: bool) -> PortalError:
-    gone = tokens.gone_error(portal)
-    if gone:
-        return gone
-    if refusal and refusal.code == "ACCESS_DENIED" and not ours:
-        return Refused(refusal.code, refusal.words)
-    if token is None:
-        tokens.note_missing_token(portal)
-    return NoToken(refusal.code, refusal.words) if refusal else NoToken("NO_TOKEN")
-
-
-def _renewing(portal: Portal, held: PortalToken, ask: Ask[T]) -> T:
-    """Ask; where the token turns out stale, renew it and ask once more. Raises tokens.Dead when that does not help."""
-    held = tokens.fresh_token(portal, held)
+def _doubt_silence(request: Callable[[], T]) -> T:
     try:
-        return _following(portal, held, ask)
-    except ErrorAnswer:
-        held = tokens.renew_token(portal, held)
-    try:
-        return _following(portal, held, ask)
-    except ErrorAnswer as answer:
-        tokens.mark_dead(held, answer.code.lower())
-        raise tokens.DeadToken from None
-
-
-def _following(portal: Portal, held: PortalToken, ask: Ask[T]) -> T:
-    """Ask; where the portal has moved, and the OAuth server confirms it, ask once more at the new address."""
-    try:
-        return ask(portal.rest_host, held.access)
-    except NoAnswer as silence:
-        raise InDoubt("NO_ANSWER", silence.words) from None
-    except Moved as moved:
-        host = moved.host
-    _move(portal, held, host)
-    try:
-        return ask(portal.rest_host, held.access)
-    except NoAnswer as silence:
-        raise InDoubt("NO_ANSWER", silence.words) from None
-    except Moved:
-        raise InDoubt("REDIRECTED") from None
-
-
-def _move(portal: Portal, held: PortalToken, host: str) -> None:
-    """Take over a portal's new address if the OAuth server names the very host of the redirect; else raise InDoubt."""
-    try:
-        owner = bitrix.app_info(portal.oauth_host, held.access, exchange_records.exchange_keeper(portal))
-    except ErrorAnswer as answer:
-        # The OAuth server calls a token it does not know an invalid client (docs/bitrix24.md B.2).
-        if answer.code in STALE or answer.code == "INVALID_CLIENT":
-            raise ErrorAnswer("INVALID_TOKEN", answer.words) from None
-        raise InDoubt("REDIRECTED", answer.words) from None
-    except (NoAnswer, Moved):
-        raise InDoubt("REDIRECTED") from None
-    confirmed = identity.is_of(portal, owner) and https_host(owner.client_endpoint) == host
-    if not (confirmed and identity.can_be_served(owner.client_endpoint)):
-        raise InDoubt("REDIRECTED")
-    error_policy.update_portal(portal, client_endpoint=owner.client_endpoint, domain=owner.domain)
+        return request()
+    except NoResponse as silence:
+        raise InDoubt("NO_ANSWER", silence.message) from None

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from b24app.portals import bitrix, error_policy, exchange_records
-from b24app.portals.errors import InDoubt, Refused
+from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
-from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, Reply, as_mapping
+from b24app.portals.responses import ErrorResponse, MethodResult, NoResponse, Redirect, as_mapping
 from providers.kit.phones import BadNumber, read_e164
 
 LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4  # owner types (docs/bitrix24.md E.2)
@@ -20,11 +20,11 @@ TABS: Mapping[str, int] = {
     "CRM_CONTACT_DETAIL_TAB": CONTACT,
     "CRM_COMPANY_DETAIL_TAB": COMPANY,
 }
-MOST_CONTACTS, MOST_PHONES = 20, 20
-LONGEST_TITLE = 100
+MAX_CONTACTS, MAX_PHONES = 20, 20
+MAX_TITLE = 100
 NO_SMS = frozenset({"FAX", "PAGER"})
 _METHODS = {LEAD: "crm.lead.get", DEAL: "crm.deal.get", CONTACT: "crm.contact.get", COMPANY: "crm.company.get"}
-_BUSY = error_policy.LIMITS | error_policy.PASSING
+_BUSY = error_policy.LIMITS | error_policy.TRANSIENT
 
 Command = tuple[str, Mapping[str, Any]]
 
@@ -55,64 +55,70 @@ def find_card(portal: Portal, access: str, placement: str, options: Mapping[str,
     the portal does not let this visitor read the entity or there is none, InDoubt where it does not answer, and what
     its refusal of every call means otherwise.
     """
-    type_id, number = TABS.get(placement, 0), _number(options.get("ID"))
+    type_id, number = TABS.get(placement, 0), _positive_int(options.get("ID"))
     if not (type_id and number):
-        raise Refused("NO_ENTITY")
+        raise PortalRefused("NO_ENTITY")
     commands: list[Command] = [(_METHODS[type_id], {"ID": number})]
     if type_id == DEAL:
         commands.append(("crm.deal.contact.items.get", {"id": number}))
-    answers = _ask(portal, access, commands)
-    fields = as_mapping(_needed(answers[0]))
-    if _number(fields.get("ID")) != number:
-        raise Refused("NO_ENTITY")
-    phones = _phones(portal, fields, "")
+    answers = _call_batch(portal, access, commands)
+    fields = as_mapping(_require_result(answers[0]))
+    if _positive_int(fields.get("ID")) != number:
+        raise PortalRefused("NO_ENTITY")
+    phones = _read_phones(portal, fields, "")
     if type_id in (LEAD, DEAL):
-        phones += _of_people(portal, access, fields, answers[1:])
+        phones += _phones_of_people(portal, access, fields, answers[1:])
     alone = {phone.e164: phone for phone in reversed(phones)}
-    kept = [phone for phone in phones if alone[phone.e164] is phone][:MOST_PHONES]
-    return Entity(type_id, number, _title(type_id, fields), tuple(kept))
+    kept = [phone for phone in phones if alone[phone.e164] is phone][:MAX_PHONES]
+    return Entity(type_id, number, _card_title(type_id, fields), tuple(kept))
 
 
-def _of_people(portal: Portal, access: str, fields: Mapping[str, Any], linked: Sequence[Any]) -> list[Phone]:
+def _phones_of_people(portal: Portal, access: str, fields: Mapping[str, Any], linked: Sequence[Any]) -> list[Phone]:
     """The numbers of an entity's contacts and company; those this visitor may not read stay out."""
-    listed = [_number(as_mapping(row).get("CONTACT_ID")) for answer in linked for row in _rows(_result(answer))]
-    contacts = [one for one in dict.fromkeys([*listed, _number(fields.get("CONTACT_ID"))]) if one][:MOST_CONTACTS]
+    listed = [
+        _positive_int(as_mapping(row).get("CONTACT_ID"))
+        for answer in linked
+        for row in _as_list(_result_or_none(answer))
+    ]
+    contacts = [one for one in dict.fromkeys([*listed, _positive_int(fields.get("CONTACT_ID"))]) if one][:MAX_CONTACTS]
     people = [(CONTACT, one) for one in contacts]
-    if company := _number(fields.get("COMPANY_ID")):
+    if company := _positive_int(fields.get("COMPANY_ID")):
         people.append((COMPANY, company))
     if not people:
         return []
-    answers = _ask(portal, access, [(_METHODS[type_id], {"ID": one}) for type_id, one in people])
-    found = [(type_id, as_mapping(_result(answer))) for (type_id, _), answer in zip(people, answers, strict=True)]
-    return [phone for type_id, their in found for phone in _phones(portal, their, _title(type_id, their))]
+    answers = _call_batch(portal, access, [(_METHODS[type_id], {"ID": one}) for type_id, one in people])
+    found = [
+        (type_id, as_mapping(_result_or_none(answer))) for (type_id, _), answer in zip(people, answers, strict=True)
+    ]
+    return [phone for type_id, their in found for phone in _read_phones(portal, their, _card_title(type_id, their))]
 
 
-def _ask(portal: Portal, access: str, commands: Sequence[Command]) -> list[Reply | ErrorAnswer | None]:
+def _call_batch(portal: Portal, access: str, commands: Sequence[Command]) -> list[MethodResult | ErrorResponse | None]:
     """One batch. CRM methods refuse without a code, which is an entry that cannot be read."""
-    error_policy.check_open(portal)
+    error_policy.check_callable(portal)
     try:
-        return bitrix.call_batch(portal.rest_host, access, commands, exchange_records.exchange_keeper(portal))
-    except ErrorAnswer as answer:
+        return bitrix.call_batch(portal.rest_host, access, commands, exchange_records.exchange_recorder(portal))
+    except ErrorResponse as answer:
         raise error_policy.apply_error(portal, answer) from None
-    except (NoAnswer, Moved):
+    except (NoResponse, Redirect):
         raise InDoubt("PORTAL_SILENT") from None
 
 
-def _needed(answer: Reply | ErrorAnswer | None) -> Any:
-    if isinstance(answer, Reply):
+def _require_result(answer: MethodResult | ErrorResponse | None) -> Any:
+    if isinstance(answer, MethodResult):
         return answer.result
-    if isinstance(answer, ErrorAnswer) and answer.code in _BUSY:
-        raise InDoubt(answer.code, answer.words)
-    raise Refused(answer.code, answer.words) if answer else Refused("NO_ENTITY")
+    if isinstance(answer, ErrorResponse) and answer.code in _BUSY:
+        raise InDoubt(answer.code, answer.message)
+    raise PortalRefused(answer.code, answer.message) if answer else PortalRefused("NO_ENTITY")
 
 
-def _result(answer: Reply | ErrorAnswer | None) -> Any:
-    return answer.result if isinstance(answer, Reply) else None
+def _result_or_none(answer: MethodResult | ErrorResponse | None) -> Any:
+    return answer.result if isinstance(answer, MethodResult) else None
 
 
-def _phones(portal: Portal, fields: Mapping[str, Any], owner: str) -> list[Phone]:
+def _read_phones(portal: Portal, fields: Mapping[str, Any], owner: str) -> list[Phone]:
     found = []
-    for row in map(as_mapping, _rows(fields.get("PHONE"))):
+    for row in map(as_mapping, _as_list(fields.get("PHONE"))):
         kind = str(row.get("VALUE_TYPE") or "")[:20]
         try:
             e164 = read_e164(str(row.get("VALUE") or "")[:60], portal.country)
@@ -123,19 +129,19 @@ def _phones(portal: Portal, fields: Mapping[str, Any], owner: str) -> list[Phone
     return found
 
 
-def _title(type_id: int, fields: Mapping[str, Any]) -> str:
+def _card_title(type_id: int, fields: Mapping[str, Any]) -> str:
     names = ("NAME", "LAST_NAME") if type_id == CONTACT else ("TITLE",)
-    return " ".join(str(fields[name]).strip() for name in names if fields.get(name))[:LONGEST_TITLE]
+    return " ".join(str(fields[name]).strip() for name in names if fields.get(name))[:MAX_TITLE]
 
 
-def _rows(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     """PHP's arrays arrive as lists or as objects with numbers for keys."""
     if isinstance(value, Mapping):
         return list(value.values())
     return value if isinstance(value, list) else []
 
 
-def _number(value: Any) -> int:
+def _positive_int(value: Any) -> int:
     """A whole number above 0 as Bitrix24 writes it, 0 for anything else."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0

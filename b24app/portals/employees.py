@@ -8,37 +8,38 @@ from typing import Any
 from django.utils import timezone
 
 from b24app.core import sanitize
-from b24app.portals import client, scopes
-from b24app.portals.errors import InDoubt, Refused
+from b24app.portals import scopes
+from b24app.portals.client import PortalClient
+from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Employee, Portal
 from b24app.portals.responses import as_mapping
 
 METHOD, SCOPES = "user.get", ("user_brief", "user_basic", "user")  # any of them is enough
-GOOD_FOR = timedelta(days=30)  # a name, and that there is none
-REFUSED_FOR = timedelta(days=1)  # a permission may be granted any day
-AT_ONCE = 50  # one answer's worth, so that no second page is to be asked for
-MOST = 200  # at a time; whoever is left out is asked for by a later look
-LONGEST = 200
+NAME_TTL = timedelta(days=30)  # a name, and that there is none
+REFUSAL_TTL = timedelta(days=1)  # a permission may be granted any day
+BATCH_SIZE = 50  # one answer's worth, so that no second page is to be asked for
+MAX_DUE = 200  # at a time; whoever is left out is asked for by a later look
+MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
-class KnownEmployees:
+class StoredEmployees:
     """Names by user id, without those who have none, and some of the ids that are to be asked for."""
 
     names: Mapping[int, str]
     due: Sequence[int]
 
 
-def known_employees(portal: Portal, ids: Iterable[int]) -> KnownEmployees:
+def stored_employees(portal: Portal, ids: Iterable[int]) -> StoredEmployees:
     """What is remembered of these employees, in one query. Nothing is due where the portal lets us ask for nothing."""
     wanted = sorted(set(ids))
     if not wanted:
-        return KnownEmployees({}, ())
+        return StoredEmployees({}, ())
     rows = Employee.objects.filter(portal=portal, user_id__in=wanted).values_list("user_id", "name", "asked_at")
     found = {user_id: (name, asked_at) for user_id, name, asked_at in rows}
-    old = timezone.now() - GOOD_FOR
-    due = [one for one in wanted if one not in found or found[one][1] <= old] if _may_ask(portal) else []
-    return KnownEmployees({user_id: name for user_id, (name, _at) in found.items() if name}, due[:MOST])
+    old = timezone.now() - NAME_TTL
+    due = [one for one in wanted if one not in found or found[one][1] <= old] if _may_fetch(portal) else []
+    return StoredEmployees({user_id: name for user_id, (name, _at) in found.items() if name}, due[:MAX_DUE])
 
 
 def fetch_employees(portal: Portal, ids: Iterable[int]) -> None:
@@ -46,38 +47,38 @@ def fetch_employees(portal: Portal, ids: Iterable[int]) -> None:
 
     A refusal bothers nobody; raises what else `rest.call` raises, and then what was learnt before is kept.
     """
-    due = known_employees(portal, ids).due
-    for first in range(0, len(due), AT_ONCE):
-        some = due[first : first + AT_ONCE]
+    due = stored_employees(portal, ids).due
+    for first in range(0, len(due), BATCH_SIZE):
+        some = due[first : first + BATCH_SIZE]
         try:
-            called = _ask(portal, some)
-        except Refused:
-            _remember(portal, dict.fromkeys(due, ""), timezone.now() - GOOD_FOR + REFUSED_FOR, fields=["asked_at"])
+            called = _fetch_names(portal, some)
+        except PortalRefused:
+            _store_names(portal, dict.fromkeys(due, ""), timezone.now() - NAME_TTL + REFUSAL_TTL, fields=["asked_at"])
             return
-        _remember(portal, {one: called.get(one, "") for one in some}, timezone.now(), fields=["name", "asked_at"])
+        _store_names(portal, {one: called.get(one, "") for one in some}, timezone.now(), fields=["name", "asked_at"])
 
 
-def _may_ask(portal: Portal) -> bool:
+def _may_fetch(portal: Portal) -> bool:
     return any(scopes.has_scopes(portal, scope) for scope in SCOPES)
 
 
-def _ask(portal: Portal, ids: Sequence[int]) -> dict[int, str]:
+def _fetch_names(portal: Portal, ids: Sequence[int]) -> dict[int, str]:
     """What the portal calls these; ADMIN_MODE shows an administrator's token guests from outside the company, too."""
     with scopes.tolerate_missing_scope(portal):
-        answer = client.call_portal(portal, METHOD, {"FILTER": {"ID": list(ids)}, "ADMIN_MODE": True})
+        answer = PortalClient(portal).call(METHOD, {"FILTER": {"ID": list(ids)}, "ADMIN_MODE": True})
     if not isinstance(answer, list):
         raise InDoubt("UNREADABLE")
     people = [as_mapping(one) for one in answer]
-    return {int(one["ID"]): _name(one) for one in people if str(one.get("ID", "")).isdecimal()}
+    return {int(one["ID"]): _full_name(one) for one in people if str(one.get("ID", "")).isdecimal()}
 
 
-def _name(person: Mapping[str, Any]) -> str:
+def _full_name(person: Mapping[str, Any]) -> str:
     """First and last name in the order of most portals, without anything that would break a line."""
     words = " ".join(str(person[field]) for field in ("NAME", "LAST_NAME") if person.get(field))
-    return " ".join(sanitize.sanitize_text(words).split())[:LONGEST]
+    return " ".join(sanitize.sanitize_text(words).split())[:MAX_NAME]
 
 
-def _remember(portal: Portal, called: Mapping[int, str], at: datetime, *, fields: Sequence[str]) -> None:
+def _store_names(portal: Portal, called: Mapping[int, str], at: datetime, *, fields: Sequence[str]) -> None:
     """In the order of their numbers, so that two who remember at once do not wait for one another."""
     rows = [Employee(portal=portal, user_id=one, name=name, asked_at=at) for one, name in sorted(called.items())]
     Employee.objects.bulk_create(rows, update_conflicts=True, unique_fields=["portal", "user_id"], update_fields=fields)

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 import structlog
 from django.utils import timezone
 
-from b24app.portals.errors import InDoubt, NotNow, PortalError, PortalGone, Refused
+from b24app.portals.errors import InDoubt, NotNow, PortalError, PortalGone, PortalRefused
 from b24app.portals.models import Portal, Suspension
-from b24app.portals.responses import MAX_WORDS, ErrorAnswer
+from b24app.portals.responses import MAX_MESSAGE, ErrorResponse
 
 log = structlog.get_logger(__name__)
 
@@ -20,41 +20,41 @@ PROBE_AFTER = timedelta(days=1)
 OVERLOAD_PAUSE = timedelta(hours=4)
 MISCONFIGURED_PAUSE = timedelta(minutes=10)
 LIMIT_PAUSE = (timedelta(seconds=10), timedelta(minutes=10))  # least and most, for the operating limit
-LIMIT_UNKNOWN = timedelta(minutes=1)  # no good answer has told when the method is free again
-RECENT = timedelta(seconds=10)
+DEFAULT_LIMIT_PAUSE = timedelta(minutes=1)  # no good answer has told when the method is free again
+REPEATED_WITHIN = timedelta(seconds=10)
 
-PASSING = frozenset({"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "CONNECTION_ERROR", "WRONG_ENCODING"})
+TRANSIENT = frozenset({"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "CONNECTION_ERROR", "WRONG_ENCODING"})
 GONE = frozenset({"APPLICATION_NOT_FOUND", "ERROR_OAUTH", "NOT_INSTALLED", "INVALID_CLIENT"})
 LIMITS = frozenset({"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "OVERLOAD_LIMIT"})
 
-Reaction = Callable[[Portal, ErrorAnswer, datetime], PortalError]
+Reaction = Callable[[Portal, ErrorResponse, datetime], PortalError]
 
 
-def plan_has_lapsed(answer: ErrorAnswer) -> bool:
+def plan_has_lapsed(answer: ErrorResponse) -> bool:
     """ACCESS_DENIED has two meanings; this is the one about the portal's plan (docs/bitrix24.md B.3)."""
-    return answer.code == "ACCESS_DENIED" and "commercial plan" in answer.words.lower()
+    return answer.code == "ACCESS_DENIED" and "commercial plan" in answer.message.lower()
 
 
-def apply_error(portal: Portal, answer: ErrorAnswer, free_at: datetime | None = None) -> PortalError:
+def apply_error(portal: Portal, answer: ErrorResponse, free_at: datetime | None = None) -> PortalError:
     """Change the portal's row as the answer demands and return the error for the caller.
 
     `free_at` is when the method's operating time begins to be free again, where a good answer has told.
     """
     now = timezone.now()
     if answer.code == "OPERATION_TIME_LIMIT":
-        return _operating_limit(portal, answer, now, free_at)
+        return _apply_operating_limit(portal, answer, now, free_at)
     if plan_has_lapsed(answer):
-        return _suspend(portal, Suspension.PLAN, answer, now + PROBE_AFTER)
+        return _suspend_portal(portal, Suspension.PLAN, answer, now + PROBE_AFTER)
     if answer.code in GONE:
-        return _suspend(portal, Suspension.GONE, answer, now + PROBE_AFTER)
+        return _suspend_portal(portal, Suspension.GONE, answer, now + PROBE_AFTER)
     reaction = _REACTIONS.get(answer.code)
     if reaction is not None:
         return reaction(portal, answer, now)
-    kind = InDoubt if answer.code in PASSING else Refused
-    return kind(answer.code, answer.words)
+    kind = InDoubt if answer.code in TRANSIENT else PortalRefused
+    return kind(answer.code, answer.message)
 
 
-def check_open(portal: Portal) -> None:
+def check_callable(portal: Portal) -> None:
     """Raise what stands in the way of calling this portal now; a suspension that has run out lets a probe through."""
     now = timezone.now()
     if portal.may_be_called(now):
@@ -68,7 +68,7 @@ def check_open(portal: Portal) -> None:
     raise NotNow(portal.suspension.upper(), portal.trouble, portal.suspended_until)
 
 
-def note_success(portal: Portal) -> None:
+def clear_suspension(portal: Portal) -> None:
     """A call brought a good answer: whatever had suspended the portal is over."""
     if portal.suspension:
         update_portal(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
@@ -81,62 +81,62 @@ def update_portal(portal: Portal, **values: object) -> None:
         setattr(portal, name, value)
 
 
-def _suspend(portal: Portal, kind: Suspension, answer: ErrorAnswer, until: datetime) -> PortalError:
-    words = answer.words or answer.code
-    update_portal(portal, suspension=kind, suspended_until=until, trouble=words[:MAX_WORDS])
+def _suspend_portal(portal: Portal, kind: Suspension, answer: ErrorResponse, until: datetime) -> PortalError:
+    words = answer.message or answer.code
+    update_portal(portal, suspension=kind, suspended_until=until, trouble=words[:MAX_MESSAGE])
     log.warning("portal_suspended", portal=portal.pk, suspension=kind.value, code=answer.code)
     if kind in {Suspension.GONE, Suspension.DELETED}:
-        return PortalGone(answer.code, answer.words)
-    return NotNow(answer.code, answer.words, until)
+        return PortalGone(answer.code, answer.message)
+    return NotNow(answer.code, answer.message, until)
 
 
-def _wait(portal: Portal, answer: ErrorAnswer, until: datetime) -> NotNow:
+def _postpone_calls(portal: Portal, answer: ErrorResponse, until: datetime) -> NotNow:
     update_portal(portal, rest_after=until)
-    return NotNow(answer.code, answer.words, until)
+    return NotNow(answer.code, answer.message, until)
 
 
-def _operating_limit(portal: Portal, answer: ErrorAnswer, now: datetime, free_at: datetime | None) -> NotNow:
+def _apply_operating_limit(portal: Portal, answer: ErrorResponse, now: datetime, free_at: datetime | None) -> NotNow:
     least, most = LIMIT_PAUSE
-    return _wait(portal, answer, min(max(free_at or now + LIMIT_UNKNOWN, now + least), now + most))
+    return _postpone_calls(portal, answer, min(max(free_at or now + DEFAULT_LIMIT_PAUSE, now + least), now + most))
 
 
-def _query_limit(portal: Portal, answer: ErrorAnswer, now: datetime) -> NotNow:
-    again = portal.rest_after is not None and now - portal.rest_after < RECENT
+def _apply_query_limit(portal: Portal, answer: ErrorResponse, now: datetime) -> NotNow:
+    again = portal.rest_after is not None and now - portal.rest_after < REPEATED_WITHIN
     seconds = (2.0 if again else 1.0) * random.uniform(1.0, 1.2)  # noqa: S311 - jitter, not a secret
-    return _wait(portal, answer, now + timedelta(seconds=seconds))
+    return _postpone_calls(portal, answer, now + timedelta(seconds=seconds))
 
 
-def _overload(portal: Portal, answer: ErrorAnswer, now: datetime) -> PortalError:
+def _suspend_overloaded(portal: Portal, answer: ErrorResponse, now: datetime) -> PortalError:
     log.error("portal_blocked_by_bitrix24", portal=portal.pk)
-    return _suspend(portal, Suspension.OVERLOAD, answer, now + OVERLOAD_PAUSE)
+    return _suspend_portal(portal, Suspension.OVERLOAD, answer, now + OVERLOAD_PAUSE)
 
 
-def _payment(portal: Portal, answer: ErrorAnswer, now: datetime) -> PortalError:
-    return _suspend(portal, Suspension.PAYMENT, answer, now + PROBE_AFTER)
+def _suspend_unpaid(portal: Portal, answer: ErrorResponse, now: datetime) -> PortalError:
+    return _suspend_portal(portal, Suspension.PAYMENT, answer, now + PROBE_AFTER)
 
 
-def _deleted(portal: Portal, answer: ErrorAnswer, now: datetime) -> PortalError:
-    return _suspend(portal, Suspension.DELETED, answer, now + PROBE_AFTER)
+def _suspend_deleted(portal: Portal, answer: ErrorResponse, now: datetime) -> PortalError:
+    return _suspend_portal(portal, Suspension.DELETED, answer, now + PROBE_AFTER)
 
 
-def _scope(portal: Portal, answer: ErrorAnswer, _now: datetime) -> PortalError:
+def _note_missing_scope(portal: Portal, answer: ErrorResponse, _now: datetime) -> PortalError:
     # The installed version lacks a permission: an administrator has to update the application.
-    update_portal(portal, trouble=f"{answer.code}: {answer.words}"[:MAX_WORDS])
-    return Refused(answer.code, answer.words)
+    update_portal(portal, trouble=f"{answer.code}: {answer.message}"[:MAX_MESSAGE])
+    return PortalRefused(answer.code, answer.message)
 
 
-def _misconfigured(_portal: Portal, answer: ErrorAnswer, now: datetime) -> PortalError:
+def _pause_misconfigured(_portal: Portal, answer: ErrorResponse, now: datetime) -> PortalError:
     # Our own client_id is not known there: no portal is to blame, and none must suffer for it.
     log.error("client_id_unknown_to_oauth_server")
-    return NotNow(answer.code, answer.words, now + MISCONFIGURED_PAUSE)
+    return NotNow(answer.code, answer.message, now + MISCONFIGURED_PAUSE)
 
 
 _REACTIONS: dict[str, Reaction] = {
-    "QUERY_LIMIT_EXCEEDED": _query_limit,
-    "OVERLOAD_LIMIT": _overload,
-    "PAYMENT_REQUIRED": _payment,
-    "PORTAL_DELETED": _deleted,
-    "INSUFFICIENT_SCOPE": _scope,
-    "INVALID_SCOPE": _scope,
-    "WRONG_CLIENT": _misconfigured,
+    "QUERY_LIMIT_EXCEEDED": _apply_query_limit,
+    "OVERLOAD_LIMIT": _suspend_overloaded,
+    "PAYMENT_REQUIRED": _suspend_unpaid,
+    "PORTAL_DELETED": _suspend_deleted,
+    "INSUFFICIENT_SCOPE": _note_missing_scope,
+    "INVALID_SCOPE": _note_missing_scope,
+    "WRONG_CLIENT": _pause_misconfigured,
 }

@@ -1,33 +1,38 @@
-"""What can become of a call to a portal, named by what the caller has to do about it."""
+"""What a call to a portal may raise, named by what the caller has to do about it."""
 
 from datetime import datetime
 
 
 class PortalError(Exception):
-    """A call did not bring a result: `code` in capitals and `words` as the portal gave them, without any secret."""
+    """A call brought no result: `code` in capitals and `message` as the portal gave them, without any secret."""
 
-    def __init__(self, code: str = "", words: str = "") -> None:
-        super().__init__(code, words)
+    def __init__(self, code: str = "", message: str = "") -> None:
+        super().__init__(code, message)
         self.code = code
-        self.words = words
+        self.message = message
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.words}" if self.words else self.code
+        return f"{self.code}: {self.message}" if self.message else self.code
 
 
-class Refused(PortalError):
-    """The method said no (validation, not found, a missing scope …); nothing else happened."""
+class PortalRefused(PortalError):
+    """The method refused (validation, not found, a missing scope …); nothing else happened."""
+
+    @property
+    def is_already_bound(self) -> bool:
+        """Whether an event or tab is bound already, which is success (docs/bitrix24.md F.3)."""
+        return "already binded" in self.message.lower()  # Bitrix24's own spelling
 
 
-class Postponed(Refused):
-    """One command of a batch was not taken, or not surely; the portal's row says when to repeat it."""
+class Postponed(PortalRefused):
+    """One command of a batch was not executed, or not surely; the portal's row says when to repeat it."""
 
 
 class NotNow(PortalError):
     """A limit, an overload, a lapsed plan or payment; the portal's row is already updated."""
 
-    def __init__(self, code: str = "", words: str = "", until: datetime | None = None) -> None:
-        super().__init__(code, words)
+    def __init__(self, code: str = "", message: str = "", until: datetime | None = None) -> None:
+        super().__init__(code, message)
         self.until = until
 
 
@@ -36,11 +41,11 @@ class InDoubt(PortalError):
 
 
 class Busy(InDoubt):
-    """Too many callers ask who they are at the moment: nobody was asked, and the call may be tried again soon."""
+    """Too many callers are being identified at the moment: nobody was asked, and the call may be tried again soon."""
 
 
 class NoToken(PortalError):
-    """No living administrator's token is left; an administrator must open the application or reconnect."""
+    """No usable administrator's token is left; an administrator must open the application or reconnect."""
 
 
 class PortalGone(PortalError):
@@ -48,8 +53,8 @@ class PortalGone(PortalError):
 
 
 class NotOurs(PortalError):
-    """The caller is not who it claims to be, or its portal cannot be served; `words` may be shown to people."""
+    """The caller is not who it claims to be, or its portal cannot be served; `message` may be shown to people."""
 
 
 class BadTicket(Exception):
-    """A page ticket is forged, spoilt or has expired."""
+    """A page ticket is forged, damaged or has expired."""

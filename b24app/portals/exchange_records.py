@@ -12,7 +12,7 @@ from b24app.portals.models import Portal
 log = structlog.get_logger(__name__)
 
 
-def keep_exchange(portal: Portal | None, exchange: Exchange) -> None:
+def record_exchange(portal: Portal | None, exchange: Exchange) -> None:
     """Write one exchange down for a portal, or for none that is known yet."""
     exchange.portal_id = portal.pk if portal else None
     try:
@@ -21,20 +21,26 @@ def keep_exchange(portal: Portal | None, exchange: Exchange) -> None:
         log.warning("exchange_not_kept", portal=exchange.portal_id, kind=type(error).__name__)
 
 
-def exchange_keeper(portal: Portal | None) -> Callable[[Exchange], None]:
+def exchange_recorder(portal: Portal | None) -> Callable[[Exchange], None]:
     """Return the recorder that writes a portal's exchanges down at once."""
-    return lambda exchange: keep_exchange(portal, exchange)
+    return lambda exchange: record_exchange(portal, exchange)
 
 
-def keep_event(portal: Portal | None, event: str, note: str) -> None:
+def record_event(portal: Portal | None, event: str, note: str) -> None:
     """Write down an event the portal sent us; `note` says why it had no effect, "" when it had."""
     host = portal.domain if portal else ""
     exchange = Exchange(
-        at=timezone.now(), peer="bitrix24", method="EVENT", host=host, path=_plain(event), status=200, error=note
+        at=timezone.now(),
+        peer="bitrix24",
+        method="EVENT",
+        host=host,
+        path=_printable_name(event),
+        status=200,
+        error=note,
     )
-    keep_exchange(portal, exchange)
+    record_exchange(portal, exchange)
 
 
-def _plain(event: str) -> str:
+def _printable_name(event: str) -> str:
     """The event's name, whatever a stranger may have written there."""
     return "".join(letter for letter in event[:100] if letter.isascii() and letter.isprintable())

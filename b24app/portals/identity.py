@@ -17,14 +17,14 @@ from b24app.exchange_log.models import Exchange
 from b24app.portals import bitrix, caller_limits, error_policy, exchange_records, tokens
 from b24app.portals.errors import InDoubt, NotOurs, PortalError
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, Owner, Pair, https_host
+from b24app.portals.responses import ErrorResponse, NoResponse, Redirect, TokenOwner, TokenPair, https_host
 
 log = structlog.get_logger(__name__)
 
 ADMIN_ONLY = "messageservice.sender.list"
 ACCESS_LIFETIME = 3600  # seconds
 # A server that cannot say now says nothing of the token.
-ANSWERS_OF_A_MOMENT = error_policy.PASSING | error_policy.LIMITS
+TRANSIENT_ERRORS = error_policy.TRANSIENT | error_policy.LIMITS
 MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
@@ -46,7 +46,7 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ClaimedIdentity:
     """What a page or an event says about itself, before anything of it is believed."""
 
     access: str = field(repr=False)
@@ -64,7 +64,7 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
     Raises NotOurs for a forged, foreign or unsupported caller, InDoubt when the OAuth server or, at the first opening,
     the portal does not answer, and what the portal's own refusal means otherwise. No token is stored on NotOurs.
     """
-    claim = Claim(
+    claim = ClaimedIdentity(
         access=form.get("AUTH_ID", ""),
         refresh=form.get("REFRESH_ID", ""),
         expires_in=form.get("AUTH_EXPIRES", ""),
@@ -75,13 +75,13 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
     if not claim.access:
         raise NotOurs("NO_TOKEN", _("Please open the application from the menu of your Bitrix24."))
     owner, host = confirm_claim(claim)
-    if not _same_host(query.get("DOMAIN", ""), owner):
-        raise _foreign(None, "domain")
-    portal = remember_identity(owner, host, language=query.get("LANG", ""))
-    is_admin = take_tokens(portal, owner, claim)
+    if not _is_same_host(query.get("DOMAIN", ""), owner):
+        raise _foreign_caller(None, "domain")
+    portal = save_portal(owner, host, language=query.get("LANG", ""))
+    is_admin = store_admin_tokens(portal, owner, claim)
     if is_admin:
         secure = query["PROTOCOL"] != "0" if "PROTOCOL" in query else portal.secure
-        _change(portal, {"oauth_host": host, "secure": secure})
+        _update_changed(portal, {"oauth_host": host, "secure": secure})
     elif portal.uninstalled_at is not None:
         raise NotOurs("NOT_INSTALLED", _("An administrator must open Sendline first to finish the installation."))
     return Launch(
@@ -90,58 +90,53 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
         is_admin=is_admin,
         language=query.get("LANG", "")[:8] or portal.language,
         placement=form.get("PLACEMENT", "")[:100] or "DEFAULT",
-        placement_options=_options(form.get("PLACEMENT_OPTIONS", "")),
+        placement_options=_parse_options(form.get("PLACEMENT_OPTIONS", "")),
         first_time=portal.installed_at is None or portal.uninstalled_at is not None,
         version=owner.version,
     )
 
 
-def confirm_claim(claim: Claim) -> tuple[Owner, str]:
+def confirm_claim(claim: ClaimedIdentity) -> tuple[TokenOwner, str]:
     """Ask the OAuth server whose token this is; return what it says and its host.
 
     Raises NotOurs where it is not a token of our application at the claimed portal, InDoubt where nobody answers, and
     Busy, which is one, where too many ask. Then nothing is written down.
     """
     if not MEMBER_ID.fullmatch(claim.member_id):
-        raise _foreign(None, "member_id")
-    if caller_limits.was_refused(claim.access):
+        raise _foreign_caller(None, "member_id")
+    if caller_limits.was_token_refused(claim.access):
         caller_limits.count_turned_away("refused before")
         raise _unknown_session()
     portal = Portal.objects.filter(member_id=claim.member_id).first()
     said: list[Exchange] = []
-    with caller_limits.hold_place(portal, claim.application_token, claim.access):
-        owner, host = _ask(claim, portal, said.append)
+    with caller_limits.hold_slot(portal, claim.application_token, claim.access):
+        owner, host = _find_owner(claim, portal, said.append)
     if owner.client_id != settings.B24_CLIENT_ID:
-        raise _foreign(portal, "client_id")
+        raise _foreign_caller(portal, "client_id")
     if owner.member_id != claim.member_id:
-        raise _foreign(portal, "member_id")
-    if not can_be_served(owner.client_endpoint):
+        raise _foreign_caller(portal, "member_id")
+    if not is_supported_endpoint(owner.client_endpoint):
         raise NotOurs(
             "BOX_NOT_SUPPORTED", _("The REST interface of this Bitrix24 must be reachable at https://…/rest/.")
         )
-    caller_limits.remember_confirmed(claim.access, owner.member_id)
+    caller_limits.cache_confirmed_token(claim.access, owner.member_id)
     for exchange in said:  # only now: under a portal that is merely claimed, strangers would fill the record
-        exchange_records.keep_exchange(portal, exchange)
+        exchange_records.record_exchange(portal, exchange)
     return owner, host
 
 
-def is_of(portal: Portal, owner: Owner) -> bool:
+def belongs_to(portal: Portal, owner: TokenOwner) -> bool:
     """Is this a token of our application at this very portal?"""
     return owner.client_id == settings.B24_CLIENT_ID and owner.member_id == portal.member_id
 
 
-def can_be_served(endpoint: str) -> bool:
+def is_supported_endpoint(endpoint: str) -> bool:
     """Is this REST address https with the path /rest/? The SDK speaks no other (docs/bitrix24.md B.8)."""
     parts = urlsplit(endpoint)
     return bool(https_host(endpoint)) and parts.path == "/rest/" and not parts.query and not parts.fragment
 
 
-def is_its_token(portal: Portal, application_token: str) -> bool:
-    """Is this the application_token we know of the portal? Compared in constant time."""
-    return caller_limits.knows_token_of(portal, application_token)
-
-
-def remember_identity(owner: Owner, host: str, *, language: str = "") -> Portal:
+def save_portal(owner: TokenOwner, host: str, *, language: str = "") -> Portal:
     """The row of a portal the OAuth server confirmed, made or brought up to date by what that server says of it.
 
     `host` (which confirmed it) and `language` count at the first time only: they are the caller's choice.
@@ -154,29 +149,29 @@ def remember_identity(owner: Owner, host: str, *, language: str = "") -> Portal:
     }
     first = facts | {"oauth_host": host, "language": language[:8] or "en"}
     portal, _is_new = Portal.objects.get_or_create(member_id=owner.member_id, defaults=first)
-    _change(portal, facts)
+    _update_changed(portal, facts)
     return portal
 
 
-def _change(portal: Portal, facts: Mapping[str, Any]) -> None:
+def _update_changed(portal: Portal, facts: Mapping[str, Any]) -> None:
     changed = {name: value for name, value in facts.items() if getattr(portal, name) != value}
     if changed:
         error_policy.update_portal(portal, **changed)
 
 
-def take_tokens(portal: Portal, owner: Owner, claim: Claim, *, is_system: bool = False) -> bool:
+def store_admin_tokens(portal: Portal, owner: TokenOwner, claim: ClaimedIdentity, *, is_system: bool = False) -> bool:
     """Keep the confirmed tokens if they are an administrator's, and adopt the application_token then; was it one?
 
     An employee's tokens are not kept: nothing is done with them.
     """
-    if not keep_if_admin(portal, _pair(owner, claim), is_system=is_system):
+    if not store_if_admin(portal, _claimed_pair(owner, claim), is_system=is_system):
         return False
-    if claim.application_token and not is_its_token(portal, claim.application_token):
+    if claim.application_token and not portal.has_application_token(claim.application_token):
         error_policy.update_portal(portal, application_token=claim.application_token)
     return True
 
 
-def keep_if_admin(portal: Portal, pair: Pair, *, is_system: bool = False) -> bool:
+def store_if_admin(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> bool:
     """Keep a confirmed pair of this portal if its user is an administrator; answers whether that is so."""
     if not _is_admin(portal, pair.user_id, pair.access):
         tokens.demote_user(portal, pair.user_id)
@@ -186,17 +181,17 @@ def keep_if_admin(portal: Portal, pair: Pair, *, is_system: bool = False) -> boo
     return True
 
 
-def _ask(claim: Claim, portal: Portal | None, record: bitrix.Record) -> tuple[Owner, str]:
+def _find_owner(claim: ClaimedIdentity, portal: Portal | None, record: bitrix.Record) -> tuple[TokenOwner, str]:
     """The next server is asked only where one is silent: they know the same tokens."""
-    for host in _hosts(claim.server_endpoint, portal):
+    for host in _candidate_hosts(claim.server_endpoint, portal):
         try:
             return bitrix.app_info(host, claim.access, record), host
-        except (NoAnswer, Moved):
+        except (NoResponse, Redirect):
             log.warning("oauth_server_silent", host=host)
-        except ErrorAnswer as answer:
-            if answer.code in ANSWERS_OF_A_MOMENT:
+        except ErrorResponse as answer:
+            if answer.code in TRANSIENT_ERRORS:
                 continue
-            caller_limits.remember_refused(claim.access)
+            caller_limits.cache_refused_token(claim.access)
             caller_limits.count_turned_away(answer.code)
             raise _unknown_session() from None
     raise InDoubt("OAUTH_SILENT", _("The authorisation server of Bitrix24 does not answer."))
@@ -206,7 +201,7 @@ def _unknown_session() -> NotOurs:
     return NotOurs("INVALID_TOKEN", _("Bitrix24 does not know this session. Please open it again."))
 
 
-def _hosts(server_endpoint: str, portal: Portal | None) -> list[str]:
+def _candidate_hosts(server_endpoint: str, portal: Portal | None) -> list[str]:
     """The allowed OAuth servers, the likeliest first; a posted one is asked only where it is on the list."""
     allowed = list(settings.B24_OAUTH_HOSTS)
     likely = [https_host(server_endpoint), portal.oauth_host if portal else ""]
@@ -216,10 +211,10 @@ def _hosts(server_endpoint: str, portal: Portal | None) -> list[str]:
 def _is_admin(portal: Portal, user_id: int, access: str) -> bool:
     """The portal's own answer to an administrator-only call; what we knew before, where it cannot answer now."""
     try:
-        bitrix.call_method(portal.rest_host, access, ADMIN_ONLY, {}, exchange_records.exchange_keeper(portal))
-    except (NoAnswer, Moved):
+        bitrix.call_method(portal.rest_host, access, ADMIN_ONLY, {}, exchange_records.exchange_recorder(portal))
+    except (NoResponse, Redirect):
         failure: PortalError = InDoubt("PORTAL_SILENT", _("Your Bitrix24 does not answer. Please try again."))
-    except ErrorAnswer as answer:
+    except ErrorResponse as answer:
         if answer.code in {"ACCESS_DENIED", "USER_ACCESS_ERROR"} and not error_policy.plan_has_lapsed(answer):
             return False
         failure = error_policy.apply_error(portal, answer)
@@ -231,30 +226,30 @@ def _is_admin(portal: Portal, user_id: int, access: str) -> bool:
     return known is not None and known.is_admin
 
 
-def _pair(owner: Owner, claim: Claim) -> Pair:
-    return Pair(
+def _claimed_pair(owner: TokenOwner, claim: ClaimedIdentity) -> TokenPair:
+    return TokenPair(
         access=claim.access,
         refresh=claim.refresh,
-        expires_at=_expiry(claim.expires_in),
+        expires_at=_claimed_expiry(claim.expires_in),
         member_id=owner.member_id,
         user_id=owner.user_id,
         client_endpoint=owner.client_endpoint,
     )
 
 
-def _expiry(seconds: str) -> datetime:
+def _claimed_expiry(seconds: str) -> datetime:
     lifetime = int(seconds) if seconds.isdecimal() and len(seconds) < 6 else ACCESS_LIFETIME
     return timezone.now() + timedelta(seconds=min(lifetime, ACCESS_LIFETIME))
 
 
-def _same_host(posted: str, owner: Owner) -> bool:
+def _is_same_host(posted: str, owner: TokenOwner) -> bool:
     """Is the posted DOMAIN the portal's? Right after a renaming the new name may be known only as REST's."""
     names = {owner.domain, https_host(owner.client_endpoint)}
     posted = posted.lower()
     return posted in names or posted.partition(":")[0] in {name for name in names if ":" not in name}
 
 
-def _options(text: str) -> Mapping[str, Any]:
+def _parse_options(text: str) -> Mapping[str, Any]:
     try:
         options = json.loads(text or "{}")
     except (ValueError, RecursionError):
@@ -262,7 +257,7 @@ def _options(text: str) -> Mapping[str, Any]:
     return options if isinstance(options, dict) else {}
 
 
-def _foreign(portal: Portal | None, what: str) -> NotOurs:
+def _foreign_caller(portal: Portal | None, what: str) -> NotOurs:
     caller_limits.count_turned_away(what)
     log.info("foreign_launch", portal=portal.pk if portal else None, differs=what)
     return NotOurs("FOREIGN", _("This call does not belong to the application or to the portal it names."))

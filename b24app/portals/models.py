@@ -1,5 +1,6 @@
 """Who: the portals that installed us and the tokens with which we may speak to them."""
 
+import hmac
 import uuid
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -96,6 +97,11 @@ class Portal(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    def has_application_token(self, given: str) -> bool:
+        """Return whether this is the portal's application_token, as far as we know it; compared in constant time."""
+        stored, given_bytes = self.application_token.encode(), given.encode("utf-8", "surrogatepass")
+        return bool(stored) and hmac.compare_digest(stored, given_bytes)
 
     def may_be_called(self, now: datetime) -> bool:
         """Is REST open: installed, not suspended (or due for a probe), not told to wait?"""

@@ -1,32 +1,26 @@
-"""When a method's operating time begins to be free again, as good answers told (docs/bitrix24.md C.4).
+"""When a method's operating time begins to be free again, by the portal's latest result (docs/bitrix24.md C.4).
 
-Each process remembers what it heard itself; where none has heard anything, a minute is waited.
+Each process knows what it was told itself; where it was told nothing, it waits a minute.
 """
 
-import threading
-from collections import OrderedDict
+import math
 from datetime import datetime
 
+from b24app.core.ttl_cache import TtlCache
 from b24app.portals.models import Portal
 
-REMEMBERED = 10_000
+MAX_METHODS = 10_000
 
-_heard: OrderedDict[tuple[int, str], datetime] = OrderedDict()
-_lock = threading.Lock()
-
-
-def learn_operating_time(portal: Portal, method: str, free_at: datetime | None) -> None:
-    """Remember `operating_reset_at` of a good answer."""
-    if free_at is None:
-        return
-    with _lock:
-        _heard[portal.pk, method] = free_at
-        _heard.move_to_end((portal.pk, method))
-        while len(_heard) > REMEMBERED:
-            _heard.popitem(last=False)
+# Without expiry: a time that has passed still says that the method was free then, so the shortest pause is enough.
+_reset_times = TtlCache[tuple[int, str], datetime](math.inf, MAX_METHODS)
 
 
-def free_at(portal: Portal, method: str) -> datetime | None:
-    """What was heard last, None if nothing."""
-    with _lock:
-        return _heard.get((portal.pk, method))
+def store_reset_time(portal: Portal, method: str, reset_at: datetime | None) -> None:
+    """Store `operating_reset_at` of a result."""
+    if reset_at is not None:
+        _reset_times.put((portal.pk, method), reset_at)
+
+
+def reset_time(portal: Portal, method: str) -> datetime | None:
+    """Return what the latest result said; None if none did."""
+    return _reset_times.get((portal.pk, method))

@@ -11,7 +11,7 @@ from b24app.portals.errors import BadTicket
 from b24app.portals.models import Portal
 
 LIFETIME = timedelta(minutes=15)
-CLOCKS_DIFFER = timedelta(seconds=30)  # between two of our nodes, at most
+CLOCK_SKEW = timedelta(seconds=30)  # between two of our nodes, at most
 SALT = "b24app.portals.ticket"
 
 
@@ -44,6 +44,6 @@ def read_ticket(ticket: str) -> Visitor:
         visitor = Visitor(uuid.UUID(portal), user_id, is_admin, language, datetime.fromtimestamp(expires, UTC))
     except (signing.BadSignature, ValueError, TypeError):
         raise BadTicket from None
-    if not timezone.now() < visitor.expires <= timezone.now() + LIFETIME + CLOCKS_DIFFER:
+    if not timezone.now() < visitor.expires <= timezone.now() + LIFETIME + CLOCK_SKEW:
         raise BadTicket
     return visitor

@@ -4,7 +4,8 @@ import structlog
 from django.utils import timezone
 
 from b24app.core import signed_urls
-from b24app.portals import client, error_policy, scopes
+from b24app.portals import error_policy, scopes
+from b24app.portals.client import BatchCommand, BatchResult, PortalClient
 from b24app.portals.crm_cards import TABS
 from b24app.portals.models import Portal
 
@@ -16,7 +17,7 @@ LANGUAGES = (
     "en", "de", "la", "br", "fr", "it", "pl", "ru", "ua", "tr",
     "kz", "vn", "id", "ms", "th", "ja", "sc", "tc", "ar", "in",
 )  # fmt: skip
-LACKED = scopes.LACKING | {"ERROR_METHOD_NOT_FOUND", "ERROR_PLACEMENT_NOT_FOUND"}
+UNAVAILABLE = scopes.MISSING_SCOPE | {"ERROR_METHOD_NOT_FOUND", "ERROR_PLACEMENT_NOT_FOUND"}
 
 
 def bind_tabs(portal: Portal) -> list[str]:
@@ -28,9 +29,7 @@ def bind_tabs(portal: Portal) -> list[str]:
     refused: list[str] = []
     if scopes.has_scopes(portal, "placement", "crm"):
         with scopes.tolerate_missing_scope(portal):
-            answers = client.batch_portal(
-                portal, [client.BatchCommand("placement.bind", _wording(place)) for place in TABS]
-            )
+            answers = PortalClient(portal).batch([BatchCommand("placement.bind", _tab_params(place)) for place in TABS])
         refused = [place for place, answer in zip(TABS, answers, strict=True) if not _is_settled(answer)]
     if refused:
         log.warning("tabs_refused", portal=portal.pk, places=refused)
@@ -39,7 +38,7 @@ def bind_tabs(portal: Portal) -> list[str]:
     return refused
 
 
-def _wording(place: str) -> dict[str, object]:
+def _tab_params(place: str) -> dict[str, object]:
     return {
         "PLACEMENT": place,
         "HANDLER": signed_urls.public_url("/card/"),
@@ -48,8 +47,7 @@ def _wording(place: str) -> dict[str, object]:
     }
 
 
-def _is_settled(answer: client.BatchAnswer) -> bool:
+def _is_settled(answer: BatchResult) -> bool:
     if answer.error is None:
         return answer.result is not False
-    # "already binded" is Bitrix24's own spelling, as with events.
-    return answer.error.code in LACKED or "already binded" in answer.error.words.lower()
+    return answer.error.code in UNAVAILABLE or answer.error.is_already_bound

@@ -11,7 +11,7 @@ from b24app.core import signed_urls
 from b24app.portals import bitrix, error_policy, exchange_records, identity
 from b24app.portals.errors import InDoubt, NotOurs
 from b24app.portals.models import Portal, Suspension
-from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer
+from b24app.portals.responses import ErrorResponse, NoResponse, Redirect
 
 SALT = "b24app.portals.reconnect"
 STATE_SECONDS = 600
@@ -37,12 +37,12 @@ def complete_reconnect(code: str, state: str) -> Portal:
     Raises NotOurs (an old or foreign state, a foreign portal, not an administrator), InDoubt and what the portal's
     own refusal means.
     """
-    portal = _spend(state)
+    portal = _use_state(state)
     try:
-        pair = bitrix.redeem_code(portal.oauth_host, code, exchange_records.exchange_keeper(portal))
-    except ErrorAnswer as answer:
+        pair = bitrix.redeem_code(portal.oauth_host, code, exchange_records.exchange_recorder(portal))
+    except ErrorResponse as answer:
         raise NotOurs(answer.code, _("Bitrix24 did not confirm the connection. Please try again.")) from None
-    except (NoAnswer, Moved):
+    except (NoResponse, Redirect):
         raise InDoubt("OAUTH_SILENT", _("The authorisation server of Bitrix24 does not answer.")) from None
     if pair.member_id != portal.member_id:
         raise NotOurs("FOREIGN", _("This is another Bitrix24 than the one that asked."))
@@ -50,12 +50,12 @@ def complete_reconnect(code: str, state: str) -> Portal:
         error_policy.update_portal(
             portal, suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=None
         )
-    if not identity.keep_if_admin(portal, pair):
+    if not identity.store_if_admin(portal, pair):
         raise NotOurs("NOT_ADMIN", _("Only an administrator of the portal can connect it."))
     return portal
 
 
-def _spend(state: str) -> Portal:
+def _use_state(state: str) -> Portal:
     """The portal of a state that was not used before; it is used now."""
     try:
         portal, nonce = signing.loads(state, salt=SALT, max_age=STATE_SECONDS)

@@ -8,26 +8,27 @@ from zoneinfo import available_timezones
 
 from babel.core import get_global
 
-from b24app.portals import client, error_policy
+from b24app.portals import error_policy
+from b24app.portals.client import PortalClient
 from b24app.portals.models import Portal
 from b24app.portals.responses import as_mapping
 
 # Bitrix24's language codes (docs/bitrix24.md G.7) that point to one country; "la" and "ar" are spoken in many.
-COUNTRIES: Mapping[str, str] = {
+COUNTRY_OF_LANGUAGE: Mapping[str, str] = {
     "br": "BR", "de": "DE", "fr": "FR", "id": "ID", "in": "IN", "it": "IT", "ja": "JP", "kz": "KZ", "ms": "MY",
     "pl": "PL", "ru": "RU", "sc": "CN", "tc": "TW", "th": "TH", "tr": "TR", "ua": "UA", "vn": "VN",
 }  # fmt: skip
 
 
-def learn_region(portal: Portal) -> None:
+def detect_region(portal: Portal) -> None:
     """Fill in what is not known yet; raises what `rest.call` raises."""
     if portal.country and portal.time_zone != "UTC":
         return
-    zone = str(as_mapping(client.call_portal(portal, "profile")).get("TIME_ZONE") or "")
+    zone = str(as_mapping(PortalClient(portal).call("profile")).get("TIME_ZONE") or "")
     changes: dict[str, object] = {}
     if portal.time_zone == "UTC" and zone in available_timezones():
         changes["time_zone"] = zone
-    country = str(get_global("zone_territories").get(zone, "")) or COUNTRIES.get(portal.language, "")
+    country = str(get_global("zone_territories").get(zone, "")) or COUNTRY_OF_LANGUAGE.get(portal.language, "")
     if not portal.country and len(country) == 2:
         changes["country"] = country
     if changes:

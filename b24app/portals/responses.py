@@ -1,4 +1,4 @@
-"""What Bitrix24 and its OAuth server answer, read into our own words; nothing secret gets into an exception.
+"""Responses of Bitrix24 and its OAuth server, parsed into our own types; nothing secret gets into an exception.
 
 Shapes are in docs/bitrix24.md A.5, B.1, C.2 and C.5.
 """
@@ -12,30 +12,30 @@ from urllib.parse import urlsplit
 
 from django.utils import timezone
 
-MAX_WORDS = 300
+MAX_MESSAGE = 300
 _SECRET_LIKE = re.compile(r"https?://\S+|[A-Za-z0-9_-]{24,}|\+?\d[\d\s()-]{6,}\d")
 _CODE = re.compile(r"[A-Z]+\d?(_[A-Z]+\d?)+")
 
 
-class ErrorAnswer(Exception):
-    """Bitrix24 answered with an error: `code` in capitals, `words` without secrets."""
+class ErrorResponse(Exception):
+    """Bitrix24 answered with an error: `code` in capitals, `message` without secrets."""
 
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(code, words)
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
         self.code = code
-        self.words = words
+        self.message = message
 
 
-class NoAnswer(Exception):
-    """No answer, or none that can be read; `reached` is False when surely nothing was taken."""
+class NoResponse(Exception):
+    """No response, or an unreadable one; `reached` is False when the request surely did not arrive."""
 
-    def __init__(self, words: str, *, reached: bool = True) -> None:
-        super().__init__(words)
-        self.words = words
+    def __init__(self, message: str, *, reached: bool = True) -> None:
+        super().__init__(message)
+        self.message = message
         self.reached = reached
 
 
-class Moved(Exception):
+class Redirect(Exception):
     """A redirect; `host` is host[:port] of an https Location, "" for any other."""
 
     def __init__(self, host: str) -> None:
@@ -44,7 +44,7 @@ class Moved(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class MethodResult:
     """A method's result, and when its operating time begins to be free again, where the portal said so."""
 
     result: Any
@@ -52,8 +52,8 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A fresh pair of tokens as the OAuth server hands it out."""
+class TokenPair:
+    """A pair of tokens as the OAuth server issues it."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
@@ -64,8 +64,8 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
-    """Who a token belongs to, by the OAuth server's own app.info (docs/bitrix24.md A.5)."""
+class TokenOwner:
+    """The user and portal a token belongs to, by the OAuth server's own app.info (docs/bitrix24.md A.5)."""
 
     client_id: str
     user_id: int
@@ -78,66 +78,67 @@ class Owner:
 
 
 def as_mapping(value: Any) -> dict[str, Any]:
-    """PHP writes an empty array as [] where an object is meant."""
+    """Return an object, or an empty one for anything else: PHP writes [] for an empty object."""
     return value if isinstance(value, dict) else {}
 
 
-def require_result(answer: Any) -> dict[str, Any]:
-    """The answer, if it holds a result; raises KeyError otherwise."""
-    if "result" not in answer:
+def require_result(response: Any) -> dict[str, Any]:
+    """Return the response if it holds a result; raise KeyError otherwise."""
+    if "result" not in response:
         raise KeyError("result")
-    return dict(answer)
+    return dict(response)
 
 
-def batch_entry(
+def read_batch_entry(
     key: str, results: dict[str, Any], errors: dict[str, Any], times: dict[str, Any], access: str
-) -> Reply | ErrorAnswer | None:
-    """One command's part of a batch answer; None where there is none, or none that can be read."""
+) -> MethodResult | ErrorResponse | None:
+    """Return one command's entry of a batch response; None where it is missing or unreadable."""
     if key in errors:
-        return _in_batch(errors[key], access)
-    return Reply(results[key], reset_at(times.get(key))) if key in results else None
+        return _read_batch_error(errors[key], access)
+    return MethodResult(results[key], read_reset_time(times.get(key))) if key in results else None
 
 
-def _in_batch(error: Any, access: str) -> ErrorAnswer | None:
-    failure = error_of(as_mapping(error), (access,))
-    return failure if isinstance(failure, ErrorAnswer) else None
+def _read_batch_error(error: Any, access: str) -> ErrorResponse | None:
+    failure = read_error(as_mapping(error), (access,))
+    return failure if isinstance(failure, ErrorResponse) else None
 
 
-def reset_at(block: Any) -> datetime | None:
-    """When a method's operating time begins to be free again, from its `time` block (docs/bitrix24.md C.4)."""
+def read_reset_time(block: Any) -> datetime | None:
+    """Return when a method's operating time begins to be free again, from its `time` block (docs/bitrix24.md C.4)."""
     moment = as_mapping(block).get("operating_reset_at")
     return datetime.fromtimestamp(moment, UTC) if isinstance(moment, int | float) and 0 < moment < 1e11 else None
 
 
-def error_of(answer: Mapping[str, Any], secrets: Sequence[str]) -> ErrorAnswer | NoAnswer:
-    """`{"error", "error_description"}`, or the newer API's error object."""
-    newer = as_mapping(answer.get("error"))
-    code = newer.get("code") or (not newer and answer.get("error"))
-    words = newer.get("message") or answer.get("error_description") or ""
+def read_error(response: Mapping[str, Any], secrets: Sequence[str]) -> ErrorResponse | NoResponse:
+    """Read `{"error", "error_description"}`, or the newer API's error object."""
+    newer = as_mapping(response.get("error"))
+    code = newer.get("code") or (not newer and response.get("error"))
+    message = newer.get("message") or response.get("error_description") or ""
     if not code:
-        return NoAnswer("the answer is an error without a code")
-    return ErrorAnswer(
-        clean_words(str(code).upper(), [secret.upper() for secret in secrets])[:60], clean_words(str(words), secrets)
+        return NoResponse("the answer is an error without a code")
+    return ErrorResponse(
+        redact_message(str(code).upper(), [secret.upper() for secret in secrets])[:60],
+        redact_message(str(message), secrets),
     )
 
 
-def clean_words(words: str, secrets: Sequence[str]) -> str:
-    """Words without addresses, numbers, these secrets and what looks like one."""
+def redact_message(message: str, secrets: Sequence[str]) -> str:
+    """Return the message without addresses, numbers, these secrets and what looks like a secret."""
     for secret in filter(None, secrets):
-        words = words.replace(secret, "…")
+        message = message.replace(secret, "…")
     # ERROR_SENDER_VALIDATION_FAILURE is long, but no secret.
-    return _SECRET_LIKE.sub(lambda found: found[0] if _CODE.fullmatch(found[0]) else "…", words)[:MAX_WORDS]
+    return _SECRET_LIKE.sub(lambda found: found[0] if _CODE.fullmatch(found[0]) else "…", message)[:MAX_MESSAGE]
 
 
-def unreadable_answer(status: int, location: str) -> NoAnswer | Moved:
-    """What an answer without JSON means: a redirect, or nothing that can be read."""
+def read_non_json(status: int, location: str) -> NoResponse | Redirect:
+    """Classify a response without JSON: a redirect, or an unreadable one."""
     if not 300 <= status < 400:
-        return NoAnswer(f"HTTP {status} without JSON")
-    return Moved(https_host(location))
+        return NoResponse(f"HTTP {status} without JSON")
+    return Redirect(https_host(location))
 
 
 def https_host(url: str) -> str:
-    """host[:port] of a plain https address, "" for anything else."""
+    """Return host[:port] of a plain https address, "" for anything else."""
     try:
         parts = urlsplit(url)
         plain = parts.scheme == "https" and "@" not in parts.netloc and bool(parts.hostname)
@@ -146,9 +147,9 @@ def https_host(url: str) -> str:
     return parts.netloc.lower() if plain else ""
 
 
-def outline_of(answer: Any) -> str:
-    """What an exchange keeps of a good answer: its shape, never its values."""
-    parts = as_mapping(as_mapping(answer).get("result"))
+def summarize_response(response: Any) -> str:
+    """Return what the exchange log stores of a good response: its shape, never its values."""
+    parts = as_mapping(as_mapping(response).get("result"))
     if "result_error" not in parts:
         return "ok"
     codes = [str(as_mapping(error).get("error"))[:60] for error in as_mapping(parts["result_error"]).values()]
@@ -156,31 +157,31 @@ def outline_of(answer: Any) -> str:
     return f"ok={len(parts.get('result') or ())} {wrong}".strip()
 
 
-def line_of(failure: ErrorAnswer | NoAnswer | Moved | None) -> str:
-    """A failure in one line, "" for none."""
-    if isinstance(failure, ErrorAnswer):
-        return f"{failure.code}: {failure.words}"[:MAX_WORDS]
-    if isinstance(failure, Moved):
+def describe_failure(failure: ErrorResponse | NoResponse | Redirect | None) -> str:
+    """Return a failure in one line, "" for none."""
+    if isinstance(failure, ErrorResponse):
+        return f"{failure.code}: {failure.message}"[:MAX_MESSAGE]
+    if isinstance(failure, Redirect):
         return "redirected"
-    return failure.words[:MAX_WORDS] if failure else ""
+    return failure.message[:MAX_MESSAGE] if failure else ""
 
 
-def pair_of(answer: Mapping[str, Any]) -> Pair:
-    """The answer of the token endpoint; raises KeyError, ValueError, TypeError for another shape."""
-    return Pair(
-        access=str(answer["access_token"]),
-        refresh=str(answer["refresh_token"]),
-        expires_at=timezone.now() + timedelta(seconds=int(answer["expires_in"])),
-        member_id=str(answer["member_id"]),
-        user_id=int(answer["user_id"]),
-        client_endpoint=str(answer["client_endpoint"]),
+def read_token_pair(response: Mapping[str, Any]) -> TokenPair:
+    """Read the token endpoint's response; raise KeyError, ValueError, TypeError for another shape."""
+    return TokenPair(
+        access=str(response["access_token"]),
+        refresh=str(response["refresh_token"]),
+        expires_at=timezone.now() + timedelta(seconds=int(response["expires_in"])),
+        member_id=str(response["member_id"]),
+        user_id=int(response["user_id"]),
+        client_endpoint=str(response["client_endpoint"]),
     )
 
 
-def owner_of(answer: Mapping[str, Any]) -> Owner:
-    """The answer of app.info; raises KeyError, ValueError, TypeError for another shape."""
-    result, install = answer["result"], answer["result"]["install"]
-    return Owner(
+def read_token_owner(response: Mapping[str, Any]) -> TokenOwner:
+    """Read app.info's response; raise KeyError, ValueError, TypeError for another shape."""
+    result, install = response["result"], response["result"]["install"]
+    return TokenOwner(
         client_id=str(result["client_id"]),
         user_id=int(result["user_id"]),
         member_id=str(install["member_id"]),

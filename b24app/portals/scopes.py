@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from b24app.portals import error_policy
 from b24app.portals.models import Portal
 
-LACKING = frozenset({"INSUFFICIENT_SCOPE", "INVALID_SCOPE"})
+MISSING_SCOPE = frozenset({"INSUFFICIENT_SCOPE", "INVALID_SCOPE"})
 
 
 def has_scopes(portal: Portal, *names: str) -> bool:
@@ -22,5 +22,5 @@ def tolerate_missing_scope(portal: Portal) -> Iterator[None]:
     try:
         yield
     finally:
-        if portal.trouble != before and portal.trouble.partition(":")[0] in LACKING:
+        if portal.trouble != before and portal.trouble.partition(":")[0] in MISSING_SCOPE:
             error_policy.update_portal(portal, trouble=before)

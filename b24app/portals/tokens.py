@@ -21,14 +21,14 @@ from b24app.exchange_log.models import Exchange
 from b24app.portals import bitrix, error_policy, exchange_records
 from b24app.portals.errors import InDoubt, PortalError, PortalGone
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, Pair
+from b24app.portals.responses import ErrorResponse, NoResponse, Redirect, TokenPair
 
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=60)  # longer than connecting and the whole answer may take
 WAIT_SECONDS = 30.0  # a loser waits so long for the winner
-LOOK_SECONDS = 0.1
-NEARLY = timedelta(seconds=5)
+POLL_SECONDS = 0.1
+EXPIRY_MARGIN = timedelta(seconds=5)
 KEEP_ALIVE_AFTER = timedelta(days=120)  # a refresh token lives 180 days
 SPOOL_KIND = "tokens"
 
@@ -37,7 +37,7 @@ class DeadToken(Exception):
     """This token will not work again; its row says why."""
 
 
-def living_tokens(portal: Portal) -> QuerySet[PortalToken]:
+def usable_tokens(portal: Portal) -> QuerySet[PortalToken]:
     """Tokens with which one may try: not dead, and either renewable or not yet expired."""
     return PortalToken.objects.filter(portal=portal, dead_reason="").filter(
         ~Q(refresh="") | Q(expires_at__gt=timezone.now())
@@ -49,7 +49,7 @@ def choose_token(portal: Portal, tried: Collection[int] = ()) -> PortalToken | N
 
     Notes on the portal's row since when it has no administrator's.
     """
-    tokens = living_tokens(portal).exclude(pk__in=tried)
+    tokens = usable_tokens(portal).exclude(pk__in=tried)
     best = tokens.filter(is_admin=True).order_by("is_system", "-expires_at").first()
     if best is None and not tried:
         note_missing_token(portal)
@@ -63,7 +63,7 @@ def note_missing_token(portal: Portal) -> None:
         log.warning("portal_without_token", portal=portal.pk)
 
 
-def store_token(portal: Portal, pair: Pair, *, is_system: bool = False) -> PortalToken:
+def store_token(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> PortalToken:
     """Keep an administrator's (or the system user's) verified pair in that user's own row, and touch no other's."""
     values = {
         "access": pair.access,
@@ -87,12 +87,12 @@ def store_token(portal: Portal, pair: Pair, *, is_system: bool = False) -> Porta
     return rows.get()
 
 
-def keep_author(portal: Portal, user_id: int, access: str, expires: datetime) -> None:
+def store_author_token(portal: Portal, user_id: int, access: str, expires: datetime) -> None:
     """Keep the token of a message's author, which lives an hour, only while no administrator's token lives.
 
     Call it with what a handler call brought; it never replaces a token that can be renewed.
     """
-    if living_tokens(portal).filter(is_admin=True).exists():
+    if usable_tokens(portal).filter(is_admin=True).exists():
         return
     values = {"access": access, "expires_at": expires, "refresh": "", "dead_reason": "", "lease_until": None}
     replaceable = PortalToken.objects.filter(portal=portal, user_id=user_id).filter(Q(refresh="") | ~Q(dead_reason=""))
@@ -131,7 +131,7 @@ def was_demoted_since(portal: Portal, user_id: int, moment: datetime) -> bool:
 
 def fresh_token(portal: Portal, token: PortalToken) -> PortalToken:
     """The token, renewed first where our own clock says that it has expired; see `renew` for what is raised."""
-    return token if token.expires_at > timezone.now() + NEARLY else renew_token(portal, token)
+    return token if token.expires_at > timezone.now() + EXPIRY_MARGIN else renew_token(portal, token)
 
 
 def renew_token(portal: Portal, token: PortalToken) -> PortalToken:
@@ -150,14 +150,14 @@ def renew_token(portal: Portal, token: PortalToken) -> PortalToken:
         if token.dead_reason or not token.refresh:
             mark_dead(token, token.dead_reason or "expired")
             raise DeadToken
-        if _lease(token):
-            return _renew(portal, token)
+        if _acquire_lease(token):
+            return _renew_leased(portal, token)
         if time.monotonic() > until:
             raise InDoubt("REFRESH_UNDER_WAY")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
-def replay_tokens(record: Mapping[str, Any]) -> None:
+def replay_renewed_token(record: Mapping[str, Any]) -> None:
     """Replay of the spool's kind "tokens": write back a pair that was renewed while the database was away."""
     PortalToken.objects.filter(pk=record["pk"], generation=record["generation"]).update(
         access=record["access"],
@@ -198,7 +198,7 @@ def _keep_one_alive(token: PortalToken) -> bool:
     return False
 
 
-def _lease(token: PortalToken) -> bool:
+def _acquire_lease(token: PortalToken) -> bool:
     now = timezone.now()
     free = PortalToken.objects.filter(pk=token.pk, generation=token.generation, dead_reason="").filter(
         Q(lease_until=None) | Q(lease_until__lte=now)
@@ -206,32 +206,32 @@ def _lease(token: PortalToken) -> bool:
     return free.update(lease_until=now + LEASE) == 1
 
 
-def _release(token: PortalToken) -> None:
+def _release_lease(token: PortalToken) -> None:
     PortalToken.objects.filter(pk=token.pk, generation=token.generation).update(lease_until=None)
 
 
-def _renew(portal: Portal, token: PortalToken) -> PortalToken:
+def _renew_leased(portal: Portal, token: PortalToken) -> PortalToken:
     """What the holder of the lease does. The exchange is written down last: the new pair comes first."""
     said: list[Exchange] = []
     try:
-        return _write_back(portal, token, bitrix.refresh_token(portal.oauth_host, token.refresh, said.append))
-    except ErrorAnswer as answer:
+        return _store_renewed(portal, token, bitrix.refresh_token(portal.oauth_host, token.refresh, said.append))
+    except ErrorResponse as answer:
         if answer.code in {"INVALID_GRANT", "INVALID_REQUEST"}:
             mark_dead(token, answer.code.lower())
             raise DeadToken from None
-        _release(token)
+        _release_lease(token)
         raise error_policy.apply_error(portal, answer) from None
-    except (NoAnswer, Moved) as silence:
-        _release(token)
-        raise InDoubt("OAUTH_SILENT", getattr(silence, "words", "redirected")) from None
+    except (NoResponse, Redirect) as silence:
+        _release_lease(token)
+        raise InDoubt("OAUTH_SILENT", getattr(silence, "message", "redirected")) from None
     finally:
         for exchange in said:
-            exchange_records.keep_exchange(portal, exchange)
+            exchange_records.record_exchange(portal, exchange)
 
 
-def _write_back(portal: Portal, token: PortalToken, pair: Pair) -> PortalToken:
+def _store_renewed(portal: Portal, token: PortalToken, pair: TokenPair) -> PortalToken:
     if pair.member_id != portal.member_id:
-        raise NoAnswer("the new pair belongs to another portal")
+        raise NoResponse("the new pair belongs to another portal")
     record = {
         "pk": token.pk,
         "generation": token.generation,
@@ -240,7 +240,7 @@ def _write_back(portal: Portal, token: PortalToken, pair: Pair) -> PortalToken:
         "expires_at": pair.expires_at.isoformat(),
     }
     try:
-        spool.write_or_spool(SPOOL_KIND, record, lambda: replay_tokens(record))
+        spool.write_or_spool(SPOOL_KIND, record, lambda: replay_renewed_token(record))
     except spool.SpoolFull:
         log.critical("renewed_token_not_kept", portal=portal.pk, user=token.user_id)
     token.access, token.refresh, token.expires_at = pair.access, pair.refresh, pair.expires_at
@@ -248,7 +248,7 @@ def _write_back(portal: Portal, token: PortalToken, pair: Pair) -> PortalToken:
     return token
 
 
-def gone_error(portal: Portal) -> PortalGone | None:
+def uninstalled_error(portal: Portal) -> PortalGone | None:
     """Was the portal uninstalled while we were at it? Uninstalling removes the tokens at once."""
     portal.refresh_from_db(fields=["uninstalled_at"])
     return PortalGone("UNINSTALLED") if portal.uninstalled_at is not None else None

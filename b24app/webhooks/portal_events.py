@@ -68,7 +68,7 @@ def act_on_event(record: Mapping[str, Any]) -> None:
         return
     signed = record["generation"] is not None
     if signed and record["generation"] != portal.generation:
-        exchange_records.keep_event(portal, name, "of an earlier installation")
+        exchange_records.record_event(portal, name, "of an earlier installation")
     elif installation.handle_event(portal, name, payload, signed=signed).wants_reconcile:
         enqueue.reconcile(portal.pk)
 
@@ -111,7 +111,7 @@ def _act(kind: str, record: Mapping[str, Any]) -> None:
 
 
 def _portal(key: str, payload: Mapping[str, Any]) -> Portal | None:
-    return Portal.objects.filter(uuid=uuid.UUID(key)).first() if key else installation.portal_of(payload)
+    return Portal.objects.filter(uuid=uuid.UUID(key)).first() if key else installation.find_event_portal(payload)
 
 
 def _length(request: HttpRequest) -> int:

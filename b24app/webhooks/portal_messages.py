@@ -101,7 +101,7 @@ def _keep_authors_token(portal_id: int, auth: Mapping[str, str]) -> None:
     user, access, expires = (auth.get(name, "") for name in AUTHOR)
     if access and user.isdecimal() and expires.isdecimal() and len(expires) < 12:
         portal = Portal.objects.get(pk=portal_id)
-        tokens.keep_author(portal, int(user), access, datetime.fromtimestamp(int(expires), UTC))
+        tokens.store_author_token(portal, int(user), access, datetime.fromtimestamp(int(expires), UTC))
 
 
 def read_call(request: HttpRequest) -> dict[str, Any]:

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 EVERY = 2.0  # seconds
 
 HANDLERS: Mapping[str, spool.Handler] = {
-    "tokens": tokens.replay_tokens,  # first in meaning: a lost refresh token needs a person
+    "tokens": tokens.replay_renewed_token,  # first in meaning: a lost refresh token needs a person
     "wish": portal_messages.replay_message,
     "report": delivery_reports.replay_report,
     "event": portal_events.replay_event,

@@ -34,7 +34,7 @@ from b24app.messaging.push import pusher
 from b24app.messaging.reports import acceptance, applier
 from b24app.messaging.send_results import SendResult
 from b24app.messaging.statistics import breakdowns, monthly
-from b24app.portals.client import BatchAnswer
+from b24app.portals.client import BatchResult
 from b24app.portals.models import Portal
 from providers.demo import Demo
 from providers.kit import contract
@@ -408,7 +408,7 @@ def acknowledged_statuses_are_written(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.STATUS,
         key=rows[alice.pk].pk,
-        work=lambda: pusher._acknowledge(told, [BatchAnswer(result=True)] * len(told)),
+        work=lambda: pusher._acknowledge(told, [BatchResult(result=True)] * len(told)),
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).pushed == Status.SENT,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.pushed <> OLD.pushed",

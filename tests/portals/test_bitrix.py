@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 from b24app.core.wait_limit import limit_waiting
 from b24app.exchange_log.models import Exchange
 from b24app.portals import bitrix
-from b24app.portals.responses import ErrorAnswer, Moved, NoAnswer, https_host
+from b24app.portals.responses import ErrorResponse, NoResponse, Redirect, https_host
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from tests.portals.conftest import ALICE, BOB, asked
@@ -31,7 +31,7 @@ def rest_host(there: There) -> str:
 def test_an_expired_token_reaches_us_as_an_error(alpha: There, said: list[Exchange]) -> None:
     token = alpha.issue_token(ALICE)
     alpha.expire_tokens()
-    with pytest.raises(ErrorAnswer) as caught:
+    with pytest.raises(ErrorResponse) as caught:
         bitrix.call_method(rest_host(alpha), token.access, "app.info", {}, said.append)
     assert caught.value.code == "EXPIRED_TOKEN"
     assert alpha.tokens[token.access].refresh == token.refresh
@@ -42,7 +42,7 @@ def test_an_expired_token_reaches_us_as_an_error(alpha: There, said: list[Exchan
 def test_a_redirect_reaches_us_as_an_error(alpha: There, said: list[Exchange]) -> None:
     token, before = alpha.issue_token(ALICE), rest_host(alpha)
     alpha.rename("127.0.0.9")
-    with pytest.raises(Moved) as caught:
+    with pytest.raises(Redirect) as caught:
         bitrix.call_method(before, token.access, "app.info", {}, said.append)
     assert caught.value.host == rest_host(alpha)
     assert asked(alpha, "app.info") == []
@@ -50,7 +50,7 @@ def test_a_redirect_reaches_us_as_an_error(alpha: There, said: list[Exchange]) -
 
 def test_a_busy_portal_is_tried_once(alpha: There, said: list[Exchange]) -> None:
     alpha.switches.unavailable = True
-    with pytest.raises(ErrorAnswer) as caught:
+    with pytest.raises(ErrorResponse) as caught:
         bitrix.call_method(rest_host(alpha), alpha.issue_token(ALICE).access, "app.info", {}, said.append)
     assert caught.value.code == "QUERY_LIMIT_EXCEEDED"
     assert asked(alpha, "app.info") == ["QUERY_LIMIT_EXCEEDED"]
@@ -72,9 +72,9 @@ def test_the_environment_names_no_proxy_and_no_authorities(
 
 def test_an_authority_that_is_not_ours_is_not_trusted(alpha: There, said: list[Exchange], settings: Settings) -> None:
     settings.EXTRA_CA_FILE = ""
-    with pytest.raises(NoAnswer) as caught:
+    with pytest.raises(NoResponse) as caught:
         bitrix.call_method(rest_host(alpha), alpha.issue_token(ALICE).access, "app.info", {}, said.append)
-    assert caught.value.words == "the certificate is not valid"
+    assert caught.value.message == "the certificate is not valid"
     assert not caught.value.reached
     assert asked(alpha, "app.info") == []
 
@@ -89,7 +89,7 @@ def test_a_wrong_client_is_an_error_in_spite_of_its_status_200(
     box: Sandbox, alpha: There, said: list[Exchange], settings: Settings
 ) -> None:
     settings.B24_CLIENT_ID = "somebody.else"
-    with pytest.raises(ErrorAnswer) as caught:
+    with pytest.raises(ErrorResponse) as caught:
         bitrix.refresh_token(box.world.oauth_host, alpha.issue_token(ALICE).refresh, said.append)
     assert caught.value.code == "WRONG_CLIENT"
     assert said[0].status == 200
@@ -138,7 +138,7 @@ def test_no_secret_is_in_an_error_or_a_log_or_an_exchange(
         settings.EXTRA_CA_FILE = ""
     else:
         setattr(alpha.switches, switch, True)
-    with pytest.raises((ErrorAnswer, NoAnswer, Moved)) as caught:
+    with pytest.raises((ErrorResponse, NoResponse, Redirect)) as caught:
         bitrix.call_method(host, token.access, "messageservice.sender.add", params, said.append)
     kept = " ".join(repr(exchange.__dict__) for exchange in said)
     for place in (everything_in(caught.value), kept, " ".join(lines)):
@@ -154,7 +154,7 @@ def test_behind_a_request_a_silent_portal_is_waited_for_a_little_and_then_not_as
     started = time.monotonic()
     with limit_waiting(each=0.5, total=0.9):
         for _ in range(5):
-            with pytest.raises(NoAnswer):
+            with pytest.raises(NoResponse):
                 bitrix.call_method(host, token.access, "app.info", {}, said.append)
     assert time.monotonic() - started < 3
     alpha.switches.slow = 0.0
@@ -182,7 +182,7 @@ def test_no_secret_is_in_what_comes_of_a_refresh(
         settings.B24_CLIENT_SECRET = "a-wrong-secret"
     else:
         host = "127.0.0.1:9"
-    with pytest.raises((ErrorAnswer, NoAnswer)) as caught:
+    with pytest.raises((ErrorResponse, NoResponse)) as caught:
         bitrix.refresh_token(host, secrets[1], said.append)
     kept = " ".join(repr(exchange.__dict__) for exchange in said)
     for place in (everything_in(caught.value), kept, " ".join(lines)):
@@ -194,7 +194,7 @@ def test_words_that_quote_a_secret_are_struck(alpha: There, said: list[Exchange]
     token = alpha.issue_token(ALICE)
     words = f"No: {token.access} at https://h.example/x?auth=1 for +12025550142"
     alpha.switches.set("method_errors", [{"method": "app.info", "error": "ERROR_CORE", "description": words}])
-    with pytest.raises(ErrorAnswer) as caught:
+    with pytest.raises(ErrorResponse) as caught:
         bitrix.call_method(rest_host(alpha), token.access, "app.info", {}, said.append)
-    assert caught.value.words == "No: … at … for …"
+    assert caught.value.message == "No: … at … for …"
     assert said[0].error == "ERROR_CORE: No: … at … for …"

@@ -197,13 +197,13 @@ def test_320_invented_tokens_at_once_do_not_hold_up_a_portals_messages(
 @pytest.mark.django_db
 def test_a_portals_own_people_have_places_that_strangers_cannot_take() -> None:
     portal, other = factories.portal(application_token="secret"), factories.portal("other")
-    with caller_limits.hold_place(portal, "guess"), caller_limits.hold_place(portal, ""):
-        with pytest.raises(Busy), caller_limits.hold_place(portal, "guess"):
+    with caller_limits.hold_slot(portal, "guess"), caller_limits.hold_slot(portal, ""):
+        with pytest.raises(Busy), caller_limits.hold_slot(portal, "guess"):
             pass
         with (
-            caller_limits.hold_place(portal, "secret"),
-            caller_limits.hold_place(other, ""),
-            caller_limits.hold_place(None, ""),
+            caller_limits.hold_slot(portal, "secret"),
+            caller_limits.hold_slot(other, ""),
+            caller_limits.hold_slot(None, ""),
         ):
             pass
 
@@ -212,13 +212,13 @@ def test_a_portals_own_people_have_places_that_strangers_cannot_take() -> None:
 def test_whose_token_was_confirmed_before_is_no_stranger_at_that_portal(portal: Portal, beta: There) -> None:
     token = PortalToken.objects.get().access  # of the launch that made the portal
     charlies = factories.portal("charlie", member_id=beta.member_id)
-    with caller_limits.hold_place(portal, ""), caller_limits.hold_place(portal, ""):
-        with caller_limits.hold_place(portal, "", token):
+    with caller_limits.hold_slot(portal, ""), caller_limits.hold_slot(portal, ""):
+        with caller_limits.hold_slot(portal, "", token):
             pass
         with (
-            caller_limits.hold_place(charlies, ""),
+            caller_limits.hold_slot(charlies, ""),
             pytest.raises(Busy),
-            caller_limits.hold_place(charlies, "", token),
+            caller_limits.hold_slot(charlies, "", token),
         ):
             pass
 
@@ -229,7 +229,7 @@ def test_above_the_budget_an_opening_is_asked_to_try_again_and_an_unsigned_event
 ) -> None:
     settings.SPOOL_DIR = tmp_path
     portal = factories.portal()
-    with caller_limits.hold_place(portal, ""), caller_limits.hold_place(portal, ""):
+    with caller_limits.hold_slot(portal, ""), caller_limits.hold_slot(portal, ""):
         assert b"sendline-ticket" not in open_page(portal).content
         assert tell(portal) == 503
     assert (sum(one.asked for one in authorities), spool.waiting_records()) == (0, [])
@@ -246,7 +246,7 @@ def test_above_the_budget_an_event_at_the_address_we_bound_waits_on_disk(
     auth |= {"application_token": "new", "server_endpoint": alpha.world.server_endpoint, "expires_in": "3600"}
     body = phpform.encode({"event": "ONAPPUPDATE", "data": {"VERSION": "2"}, "auth": auth})
     bound = urlsplit(signed_urls.events_url(portal.uuid.hex, portal.generation)).path
-    with caller_limits.hold_place(portal, ""), caller_limits.hold_place(portal, ""):
+    with caller_limits.hold_slot(portal, ""), caller_limits.hold_slot(portal, ""):
         assert Client().post(bound, body, content_type=FORM).status_code == 200
         assert spool.replay_records(HANDLERS) == 1
     assert [one.suffix for one in spool.waiting_records()] == [".event"]

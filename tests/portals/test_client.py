@@ -8,9 +8,9 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from b24app.exchange_log.models import Exchange
-from b24app.portals import client, tokens
-from b24app.portals.client import BatchCommand
-from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalGone, Postponed, Refused
+from b24app.portals import tokens
+from b24app.portals.client import BatchCommand, PortalClient
+from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalGone, PortalRefused, Postponed
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
 from tests.portals.conftest import ALICE, BOB, DANA, asked, launch
@@ -25,14 +25,13 @@ def in_seconds(moment: object) -> float:
 
 
 def test_a_call_brings_the_result(portal: Portal) -> None:
-    assert client.call_portal(portal, LIST) == []
+    assert PortalClient(portal).call(LIST) == []
 
 
 def test_an_exchange_is_kept_of_a_call_without_secrets(portal: Portal) -> None:
     token = PortalToken.objects.get(portal=portal)
     handler = "https://sendline.example/h/0/1/signature-of-this-address/"
-    client.call_portal(
-        portal,
+    PortalClient(portal).call(
         "messageservice.sender.add",
         {"CODE": "front", "TYPE": "SMS", "HANDLER": handler, "NAME": {"en": "Front desk +12025550142"}},
     )
@@ -75,10 +74,10 @@ def test_a_refusal_is_told_by_its_code_whatever_the_status(
     portal: Portal, alpha: There, forced: Force, code: str, words: str, status: int
 ) -> None:
     forced(code.lower(), words, status=status)
-    with pytest.raises(Refused) as caught:
-        client.call_portal(portal, "app.info")
-    assert (caught.value.code, caught.value.words) == (code, words)
-    assert type(caught.value) is Refused
+    with pytest.raises(PortalRefused) as caught:
+        PortalClient(portal).call("app.info")
+    assert (caught.value.code, caught.value.message) == (code, words)
+    assert type(caught.value) is PortalRefused
     portal.refresh_from_db()
     assert portal.may_be_called(timezone.now())
     assert asked(alpha, "app.info") == [code.lower()]
@@ -90,7 +89,7 @@ def test_a_refusal_is_told_by_its_code_whatever_the_status(
 def test_an_internal_error_is_in_doubt(portal: Portal, alpha: There, forced: Force, code: str) -> None:
     forced(code, "Internal error", status=500)
     with pytest.raises(InDoubt) as caught:
-        client.call_portal(portal, "app.info")
+        PortalClient(portal).call("app.info")
     assert caught.value.code == code
     assert asked(alpha, "app.info") == [code]
 
@@ -101,19 +100,19 @@ def test_a_portal_without_the_application_is_gone_and_left_alone(
 ) -> None:
     forced(code, "Application not installed", status=401)
     with pytest.raises(PortalGone):
-        client.call_portal(portal, "app.info")
+        PortalClient(portal).call("app.info")
     portal.refresh_from_db()
     assert portal.suspension == Suspension.GONE
     assert in_seconds(portal.suspended_until) == pytest.approx(86400, abs=60)
     with pytest.raises(PortalGone):
-        client.call_portal(portal, "app.info")
+        PortalClient(portal).call("app.info")
     assert asked(alpha, "app.info") == [code]
 
 
 def test_a_suspension_that_has_run_out_lets_a_probe_through_which_ends_it(portal: Portal) -> None:
     Portal.objects.update(suspension=Suspension.GONE, suspended_until=timezone.now() - timedelta(seconds=1))
     portal.refresh_from_db()
-    assert client.call_portal(portal, LIST) == []
+    assert PortalClient(portal).call(LIST) == []
     portal.refresh_from_db()
     assert (portal.suspension, portal.suspended_until, portal.trouble) == ("", None, "")
 
@@ -131,14 +130,14 @@ def test_a_lapse_suspends_the_portal_with_its_words(
 ) -> None:
     forced(code, words, status=403)
     with pytest.raises(NotNow) as caught:
-        client.call_portal(portal, "app.info")
+        PortalClient(portal).call("app.info")
     portal.refresh_from_db()
     assert (portal.suspension, portal.trouble) == (suspension, words)
     assert caught.value.until == portal.suspended_until
     assert in_seconds(portal.suspended_until) == pytest.approx(seconds, abs=60)
     assert PortalToken.objects.get(portal=portal).is_admin
     with pytest.raises(NotNow):
-        client.call_portal(portal, "app.info")
+        PortalClient(portal).call("app.info")
     assert asked(alpha, "app.info") == [code]
 
 
@@ -146,7 +145,7 @@ def test_a_lapse_suspends_the_portal_with_its_words(
 def test_a_deleted_portal_is_probed_slowly(portal: Portal, forced: Force, status: int) -> None:
     forced("PORTAL_DELETED", "Portal was deleted", status=status)
     with pytest.raises(PortalGone):
-        client.call_portal(portal, "app.info")
+        PortalClient(portal).call("app.info")
     portal.refresh_from_db()
     assert portal.suspension == Suspension.DELETED
 
@@ -154,24 +153,24 @@ def test_a_deleted_portal_is_probed_slowly(portal: Portal, forced: Force, status
 def test_a_rate_limit_pauses_the_portal_a_second_and_then_two(portal: Portal, alpha: There) -> None:
     alpha.switches.unavailable = True
     with pytest.raises(NotNow) as first:
-        client.call_portal(portal, LIST)
+        PortalClient(portal).call(LIST)
     assert 0.9 < in_seconds(first.value.until) <= 1.2
     before = len(alpha.rest_log)
     with pytest.raises(NotNow):
-        client.call_portal(portal, LIST)
+        PortalClient(portal).call(LIST)
     assert len(alpha.rest_log) == before
     Portal.objects.update(rest_after=timezone.now())
     portal.refresh_from_db()
     with pytest.raises(NotNow) as second:
-        client.call_portal(portal, LIST)
+        PortalClient(portal).call(LIST)
     assert 1.9 < in_seconds(second.value.until) <= 2.4
 
 
 def test_the_operating_limit_waits_for_the_reset_that_the_last_good_answer_named(portal: Portal, alpha: There) -> None:
-    client.call_portal(portal, LIST)
+    PortalClient(portal).call(LIST)
     alpha.switches.operation_limit = True
     with pytest.raises(NotNow) as caught:
-        client.call_portal(portal, LIST)
+        PortalClient(portal).call(LIST)
     assert 500 < in_seconds(caught.value.until) <= 600
     portal.refresh_from_db()
     assert portal.rest_after == caught.value.until
@@ -180,15 +179,15 @@ def test_the_operating_limit_waits_for_the_reset_that_the_last_good_answer_named
 def test_the_operating_limit_waits_a_minute_where_no_answer_named_a_reset(portal: Portal, forced: Force) -> None:
     forced("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", method="scope", status=429)
     with pytest.raises(NotNow) as caught:
-        client.call_portal(portal, "scope")
+        PortalClient(portal).call("scope")
     assert in_seconds(caught.value.until) == pytest.approx(60, abs=2)
 
 
 @pytest.mark.parametrize("code", ["insufficient_scope", "invalid_scope"])
 def test_a_missing_permission_is_shown_as_trouble(portal: Portal, forced: Force, code: str) -> None:
     forced(code, "The request requires higher privileges", status=403)
-    with pytest.raises(Refused) as caught:
-        client.call_portal(portal, "app.info")
+    with pytest.raises(PortalRefused) as caught:
+        PortalClient(portal).call("app.info")
     assert caught.value.code == code.upper()
     portal.refresh_from_db()
     assert portal.trouble == f"{code.upper()}: The request requires higher privileges"
@@ -198,7 +197,7 @@ def test_a_missing_permission_is_shown_as_trouble(portal: Portal, forced: Force,
 def test_no_answer_or_one_that_is_no_json_is_in_doubt(portal: Portal, alpha: There, switch: str) -> None:
     setattr(alpha.switches, switch, True)
     with pytest.raises(InDoubt) as caught:
-        client.call_portal(portal, LIST)
+        PortalClient(portal).call(LIST)
     assert caught.value.code == "NO_ANSWER"
     assert Exchange.objects.filter(portal_id=portal.pk).latest("id").error
 
@@ -206,8 +205,8 @@ def test_no_answer_or_one_that_is_no_json_is_in_doubt(portal: Portal, alpha: The
 def test_a_portal_in_our_own_network_is_not_reached(portal: Portal, settings: Settings) -> None:
     settings.ALLOWED_PRIVATE_NETWORKS = []
     with pytest.raises(InDoubt) as caught:
-        client.call_portal(portal, LIST)
-    assert "may not be reached" in caught.value.words
+        PortalClient(portal).call(LIST)
+    assert "may not be reached" in caught.value.message
 
 
 # -- tokens ------------------------------------------------------------------------------------------------------------
@@ -216,7 +215,7 @@ def test_a_portal_in_our_own_network_is_not_reached(portal: Portal, settings: Se
 def test_an_expired_token_is_renewed_once_and_the_call_repeated(portal: Portal, alpha: There) -> None:
     old = PortalToken.objects.get(portal=portal)
     alpha.expire_tokens()
-    assert client.call_portal(portal, "app.info")
+    assert PortalClient(portal).call("app.info")
     assert asked(alpha, "app.info") == ["expired_token", "ok"]
     new = PortalToken.objects.get(portal=portal)
     assert (new.generation, new.user_id) == (old.generation + 1, ALICE)
@@ -228,7 +227,7 @@ def test_an_expired_token_is_renewed_once_and_the_call_repeated(portal: Portal, 
 def test_a_token_that_stays_stale_after_its_renewal_is_dead(portal: Portal, forced: Force, code: str) -> None:
     forced(code, "No", status=401, times=2)
     with pytest.raises(NoToken):
-        client.call_portal(portal, "app.info")
+        PortalClient(portal).call("app.info")
     assert PortalToken.objects.get(portal=portal).dead_reason == code.lower()
     portal.refresh_from_db()
     assert portal.no_token_since is not None
@@ -238,7 +237,7 @@ def test_a_fired_administrator_is_replaced_by_the_next(portal: Portal, alpha: Th
     launch(alpha, DANA)
     PortalToken.objects.filter(user_id=DANA).update(expires_at=timezone.now() + timedelta(minutes=30))
     alpha.set_user(ALICE, active=False)
-    assert client.call_portal(portal, LIST) == []
+    assert PortalClient(portal).call(LIST) == []
     assert PortalToken.objects.get(portal=portal, user_id=ALICE).dead_reason == "authorization_error"
     assert PortalToken.objects.get(portal=portal, user_id=DANA).dead_reason == ""
     portal.refresh_from_db()
@@ -248,7 +247,7 @@ def test_a_fired_administrator_is_replaced_by_the_next(portal: Portal, alpha: Th
 def test_a_user_without_access_to_the_application_is_passed_over(portal: Portal, alpha: There) -> None:
     alpha.switches.user_access_error = True
     with pytest.raises(NoToken) as caught:
-        client.call_portal(portal, LIST)
+        PortalClient(portal).call(LIST)
     assert caught.value.code == "USER_ACCESS_ERROR"
     assert PortalToken.objects.get(portal=portal).dead_reason == "user_access_error"
 
@@ -257,14 +256,14 @@ def test_a_demoted_administrator_is_replaced_by_the_next(portal: Portal, alpha: 
     launch(alpha, DANA)
     PortalToken.objects.filter(user_id=DANA).update(expires_at=timezone.now() + timedelta(minutes=30))
     alpha.set_user(ALICE, admin=False)
-    assert client.call_portal(portal, LIST) == []
+    assert PortalClient(portal).call(LIST) == []
     assert not PortalToken.objects.get(portal=portal, user_id=ALICE).is_admin
 
 
 def test_access_denied_elsewhere_says_nothing_about_administrators(portal: Portal, forced: Force) -> None:
     forced("ACCESS_DENIED", "Access denied!", status=403)
-    with pytest.raises(Refused) as caught:
-        client.call_portal(portal, "app.info")
+    with pytest.raises(PortalRefused) as caught:
+        PortalClient(portal).call("app.info")
     assert caught.value.code == "ACCESS_DENIED"
     assert PortalToken.objects.get(portal=portal).is_admin
 
@@ -274,7 +273,7 @@ def test_a_token_given_by_the_caller_is_the_only_one_tried(portal: Portal, alpha
     dana = PortalToken.objects.get(user_id=DANA)
     alpha.set_user(DANA, admin=False)
     with pytest.raises(NoToken):
-        client.call_portal(portal, LIST, token=dana)
+        PortalClient(portal, token=dana).call(LIST)
     portal.refresh_from_db()
     assert portal.no_token_since is None
 
@@ -283,7 +282,7 @@ def test_no_token_at_all_is_noted_on_the_portal(portal: Portal, alpha: There) ->
     PortalToken.objects.all().delete()
     before = len(alpha.rest_log)
     with pytest.raises(NoToken):
-        client.call_portal(portal, LIST)
+        PortalClient(portal).call(LIST)
     portal.refresh_from_db()
     assert portal.no_token_since is not None
     assert len(alpha.rest_log) == before
@@ -294,7 +293,7 @@ def test_an_uninstalled_portal_is_not_called(portal: Portal, alpha: There) -> No
     PortalToken.objects.all().delete()
     before = len(alpha.rest_log)
     with pytest.raises(PortalGone):  # the instance in hand does not know yet
-        client.call_portal(portal, LIST)
+        PortalClient(portal).call(LIST)
     assert len(alpha.rest_log) == before
 
 
@@ -303,7 +302,7 @@ def test_an_uninstalled_portal_is_not_called(portal: Portal, alpha: There) -> No
 
 def test_a_renamed_portal_is_followed_when_the_oauth_server_confirms_it(portal: Portal, alpha: There) -> None:
     alpha.rename("127.0.0.9")
-    assert client.call_portal(portal, LIST) == []
+    assert PortalClient(portal).call(LIST) == []
     portal.refresh_from_db()
     assert (portal.client_endpoint, portal.domain) == (alpha.client_endpoint, alpha.domain)
     assert "127.0.0.9" in portal.client_endpoint
@@ -312,7 +311,7 @@ def test_a_renamed_portal_is_followed_when_the_oauth_server_confirms_it(portal: 
 def test_a_renamed_portal_is_followed_with_an_expired_token(portal: Portal, alpha: There) -> None:
     alpha.expire_tokens()
     alpha.rename("127.0.0.9")
-    assert client.call_portal(portal, LIST) == []
+    assert PortalClient(portal).call(LIST) == []
     portal.refresh_from_db()
     assert "127.0.0.9" in portal.client_endpoint
 
@@ -326,7 +325,7 @@ def test_a_redirect_that_the_oauth_server_does_not_confirm_is_not_followed(
     beta.state.former_hosts = ["127.0.0.8"]
     before = len(beta.rest_log)
     with pytest.raises(InDoubt) as caught:
-        client.call_portal(portal, LIST)
+        PortalClient(portal).call(LIST)
     assert caught.value.code == "REDIRECTED"
     portal.refresh_from_db()
     assert "127.0.0.8" in portal.client_endpoint
@@ -342,7 +341,7 @@ def status_update(message_id: str) -> BatchCommand:
 
 
 def test_a_batch_is_one_request_and_keeps_the_order(portal: Portal, alpha: There) -> None:
-    answers = client.batch_portal(portal, [BatchCommand(LIST), status_update("0" * 32), BatchCommand("app.info")])
+    answers = PortalClient(portal).batch([BatchCommand(LIST), status_update("0" * 32), BatchCommand("app.info")])
     assert answers[0].result == []
     assert answers[1].error is not None
     assert answers[1].error.code == "ERROR_MESSAGE_NOT_FOUND"
@@ -354,18 +353,18 @@ def test_a_batch_is_one_request_and_keeps_the_order(portal: Portal, alpha: There
 
 
 def test_fifty_refusals_come_back_in_their_places(portal: Portal) -> None:
-    answers = client.batch_portal(portal, [status_update(f"{number:032d}") for number in range(50)])
+    answers = PortalClient(portal).batch([status_update(f"{number:032d}") for number in range(50)])
     assert [answer.error.code for answer in answers if answer.error] == ["ERROR_MESSAGE_NOT_FOUND"] * 50
 
 
 def test_more_than_fifty_commands_are_our_own_mistake(portal: Portal, alpha: There) -> None:
     with pytest.raises(ValueError, match="50"):
-        client.batch_portal(portal, [BatchCommand(LIST)] * 51)
+        PortalClient(portal).batch([BatchCommand(LIST)] * 51)
     assert asked(alpha, "batch") == []
 
 
 def test_an_empty_batch_asks_nobody(portal: Portal, alpha: There) -> None:
-    assert client.batch_portal(portal, []) == []
+    assert PortalClient(portal).batch([]) == []
     assert asked(alpha, "batch") == []
 
 
@@ -373,7 +372,7 @@ def test_commands_without_rights_are_repeated_alone_with_the_next_token(portal: 
     launch(alpha, DANA)
     PortalToken.objects.filter(user_id=DANA).update(expires_at=timezone.now() + timedelta(minutes=30))
     alpha.set_user(ALICE, admin=False)
-    answers = client.batch_portal(portal, [BatchCommand(LIST), BatchCommand(LIST)])
+    answers = PortalClient(portal).batch([BatchCommand(LIST), BatchCommand(LIST)])
     assert [answer.result for answer in answers] == [[], []]
     assert asked(alpha, "batch") == ["ok", "ok"]
     assert not PortalToken.objects.get(user_id=ALICE).is_admin
@@ -382,12 +381,12 @@ def test_commands_without_rights_are_repeated_alone_with_the_next_token(portal: 
 def test_a_batch_that_nobody_has_the_rights_for_needs_a_token(portal: Portal, alpha: There) -> None:
     alpha.set_user(ALICE, admin=False)
     with pytest.raises(NoToken):
-        client.batch_portal(portal, [BatchCommand(LIST)])
+        PortalClient(portal).batch([BatchCommand(LIST)])
 
 
 def test_a_command_over_the_operating_limit_is_postponed_and_the_others_done(portal: Portal, forced: Force) -> None:
     forced("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", method="app.info", status=429)
-    answers = client.batch_portal(portal, [BatchCommand("app.info"), BatchCommand(LIST)])
+    answers = PortalClient(portal).batch([BatchCommand("app.info"), BatchCommand(LIST)])
     assert type(answers[0].error) is Postponed
     assert answers[1].result == []
     portal.refresh_from_db()
@@ -398,21 +397,21 @@ def test_a_command_over_the_operating_limit_is_postponed_and_the_others_done(por
 def test_a_batch_without_an_answer_is_in_doubt_for_all(portal: Portal, alpha: There, switch: str) -> None:
     setattr(alpha.switches, switch, True)
     with pytest.raises(InDoubt):
-        client.batch_portal(portal, [BatchCommand(LIST), BatchCommand(LIST)])
+        PortalClient(portal).batch([BatchCommand(LIST), BatchCommand(LIST)])
 
 
 def test_a_batch_renews_an_expired_token_once(portal: Portal, alpha: There) -> None:
     alpha.expire_tokens()
-    assert client.batch_portal(portal, [BatchCommand(LIST)])[0].result == []
+    assert PortalClient(portal).batch([BatchCommand(LIST)])[0].result == []
     assert PortalToken.objects.get(portal=portal).generation == 1
 
 
 def test_an_author_may_push_what_is_theirs_while_no_administrator_is_left(portal: Portal, alpha: There) -> None:
     PortalToken.objects.all().delete()
     token = alpha.issue_token(BOB)
-    tokens.keep_author(portal, BOB, token.access, timezone.now() + timedelta(hours=1))
-    assert client.call_portal(portal, "app.info")
+    tokens.store_author_token(portal, BOB, token.access, timezone.now() + timedelta(hours=1))
+    assert PortalClient(portal).call("app.info")
     portal.refresh_from_db()
     assert portal.no_token_since is not None
     with pytest.raises(NoToken):
-        client.call_portal(portal, LIST)
+        PortalClient(portal).call(LIST)

@@ -7,7 +7,7 @@ import pytest
 
 from b24app.portals import crm_cards
 from b24app.portals.crm_cards import COMPANY, CONTACT, DEAL, LEAD, Entity, Phone
-from b24app.portals.errors import InDoubt, Refused
+from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
 from tests.portals.conftest import ALICE, BOB, asked
@@ -65,7 +65,7 @@ def test_a_contact_without_numbers_is_a_contact(us: Portal, alpha: There) -> Non
     ("kind", "number"), [("CONTACT", "2"), ("DEAL", "2"), ("CONTACT", "99")], ids=["contact", "deal", "nobody"]
 )
 def test_what_the_portal_refuses_is_refused(us: Portal, alpha: There, kind: str, number: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(PortalRefused):
         look(us, alpha, kind, number, BOB)
     us.refresh_from_db()
     assert us.trouble == ""
@@ -74,19 +74,19 @@ def test_what_the_portal_refuses_is_refused(us: Portal, alpha: There, kind: str,
 
 @pytest.mark.parametrize("number", [None, "", "0", "-1", "1 OR 1=1", "9" * 40, [1], True, "²"])
 def test_what_is_no_id_is_not_asked_about(us: Portal, alpha: There, number: Any) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(PortalRefused):
         look(us, alpha, "CONTACT", number)
     assert asked(alpha, "crm.contact.get") == []
 
 
 def test_another_place_has_no_entity(us: Portal, alpha: There) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(PortalRefused):
         crm_cards.find_card(us, alpha.issue_token(ALICE).access, "DEFAULT", {"ID": "1"})
 
 
 def test_a_missing_permission_is_a_refusal_and_nobody_is_bothered(us: Portal, alpha: There) -> None:
     alpha.state.app.scope.remove("crm")
-    with pytest.raises(Refused):
+    with pytest.raises(PortalRefused):
         look(us, alpha, "CONTACT", "1")
     us.refresh_from_db()
     assert us.trouble == ""

@@ -35,18 +35,18 @@ def aged(**by: float) -> None:
 
 
 def test_names_are_learnt_in_one_call_and_read_from_rows_in_one_query(portal: Portal, alpha: There) -> None:
-    assert employees.known_employees(portal, [ALICE, BOB]).names == {}
+    assert employees.stored_employees(portal, [ALICE, BOB]).names == {}
     employees.fetch_employees(portal, [BOB, ALICE, BOB])
     assert filters(alpha) == [[ALICE, BOB]]
     with CaptureQueriesContext(database) as queries:
-        assert employees.known_employees(portal, [ALICE, BOB, DANA]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
+        assert employees.stored_employees(portal, [ALICE, BOB, DANA]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
     assert len(queries) == 1
     assert asked(alpha, "user.get") == ["ok"]
 
 
 def test_of_nobody_nothing_is_asked(portal: Portal, alpha: There) -> None:
     with CaptureQueriesContext(database) as queries:
-        assert employees.known_employees(portal, []) == employees.KnownEmployees({}, ())
+        assert employees.stored_employees(portal, []) == employees.StoredEmployees({}, ())
         employees.fetch_employees(portal, [])
     assert (len(queries), filters(alpha)) == (0, [])
 
@@ -54,17 +54,17 @@ def test_of_nobody_nothing_is_asked(portal: Portal, alpha: There) -> None:
 def test_who_is_dismissed_keeps_the_name(portal: Portal, alpha: There) -> None:
     alpha.set_user(BOB, active=False)
     employees.fetch_employees(portal, [BOB])
-    assert employees.known_employees(portal, [BOB]).names == {BOB: "Bob Brown"}
+    assert employees.stored_employees(portal, [BOB]).names == {BOB: "Bob Brown"}
 
 
 def test_whom_the_portal_does_not_know_is_not_asked_for_again_before_a_month(portal: Portal, alpha: There) -> None:
     employees.fetch_employees(portal, [ALICE, NOBODY])
-    assert employees.known_employees(portal, [ALICE, NOBODY]) == employees.KnownEmployees({ALICE: "Alice Adams"}, [])
+    assert employees.stored_employees(portal, [ALICE, NOBODY]) == employees.StoredEmployees({ALICE: "Alice Adams"}, [])
     aged(days=29)
     employees.fetch_employees(portal, [ALICE, NOBODY])
     assert filters(alpha) == [[ALICE, NOBODY]]
     aged(days=30)
-    assert employees.known_employees(portal, [ALICE, NOBODY]).due == [ALICE, NOBODY]
+    assert employees.stored_employees(portal, [ALICE, NOBODY]).due == [ALICE, NOBODY]
 
 
 def test_a_name_is_asked_for_again_after_a_month_and_shows_meanwhile(portal: Portal, alpha: There) -> None:
@@ -72,19 +72,19 @@ def test_a_name_is_asked_for_again_after_a_month_and_shows_meanwhile(portal: Por
     aged(days=31)
     alpha.set_user(ALICE, last_name="Archer")
     del alpha.state.users[BOB]
-    assert employees.known_employees(portal, [ALICE, BOB]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
+    assert employees.stored_employees(portal, [ALICE, BOB]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
     employees.fetch_employees(portal, [ALICE, BOB])
-    assert employees.known_employees(portal, [ALICE, BOB]) == employees.KnownEmployees({ALICE: "Alice Archer"}, [])
+    assert employees.stored_employees(portal, [ALICE, BOB]) == employees.StoredEmployees({ALICE: "Alice Archer"}, [])
 
 
 def test_many_are_asked_for_a_page_at_a_time_and_too_many_another_time(portal: Portal, alpha: There) -> None:
     alpha.state.users |= {one: User(one, "Number", str(one)) for one in range(1000, 1250)}
     employees.fetch_employees(portal, range(1000, 1250))
     assert [len(ids) for ids in filters(alpha)] == [50, 50, 50, 50]
-    assert employees.known_employees(portal, range(1000, 1250)).names == {
+    assert employees.stored_employees(portal, range(1000, 1250)).names == {
         one: f"Number {one}" for one in range(1000, 1200)
     }
-    assert employees.known_employees(portal, range(1000, 1250)).due == list(range(1200, 1250))
+    assert employees.stored_employees(portal, range(1000, 1250)).due == list(range(1200, 1250))
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_a_name_is_first_and_last_as_the_portal_writes_them(
 ) -> None:
     alpha.set_user(ALICE, name=first, last_name=last)
     employees.fetch_employees(portal, [ALICE])
-    assert employees.known_employees(portal, [ALICE]).names.get(ALICE) == name
-    assert employees.known_employees(portal, [ALICE]).due == []
+    assert employees.stored_employees(portal, [ALICE]).names.get(ALICE) == name
+    assert employees.stored_employees(portal, [ALICE]).due == []
 
 
 def test_a_portal_known_to_lack_the_permission_is_not_asked(portal: Portal, alpha: There) -> None:
     portal.scope = "messageservice,placement,crm,im"
     employees.fetch_employees(portal, [ALICE])
-    assert employees.known_employees(portal, [ALICE]) == employees.KnownEmployees({}, [])
+    assert employees.stored_employees(portal, [ALICE]) == employees.StoredEmployees({}, [])
     assert (asked(alpha, "user.get"), Employee.objects.count()) == ([], 0)
 
 
@@ -120,7 +120,7 @@ def test_a_portal_known_to_lack_the_permission_is_not_asked(portal: Portal, alph
 def test_any_permission_to_read_users_will_do(portal: Portal, alpha: There, scope: str) -> None:
     portal.scope, alpha.state.app.scope = f"messageservice,{scope}", ["messageservice", scope]
     employees.fetch_employees(portal, [ALICE])
-    assert employees.known_employees(portal, [ALICE]).names == {ALICE: "Alice Adams"}
+    assert employees.stored_employees(portal, [ALICE]).names == {ALICE: "Alice Adams"}
 
 
 def test_a_permission_that_turns_out_to_lack_bothers_nobody_for_a_day(portal: Portal, alpha: There) -> None:
@@ -134,18 +134,18 @@ def test_a_permission_that_turns_out_to_lack_bothers_nobody_for_a_day(portal: Po
     assert asked(alpha, "user.get") == ["ok", "insufficient_scope"]
     portal.refresh_from_db()
     assert (portal.trouble, portal.suspension) == ("what it was", "")
-    assert employees.known_employees(portal, [ALICE, BOB]) == employees.KnownEmployees({ALICE: "Alice Adams"}, [])
-    Employee.objects.update(asked_at=timezone.now() - employees.GOOD_FOR)
+    assert employees.stored_employees(portal, [ALICE, BOB]) == employees.StoredEmployees({ALICE: "Alice Adams"}, [])
+    Employee.objects.update(asked_at=timezone.now() - employees.NAME_TTL)
     alpha.state.app.scope.append("user_brief")
     employees.fetch_employees(portal, [ALICE, BOB])
-    assert employees.known_employees(portal, [ALICE, BOB]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
+    assert employees.stored_employees(portal, [ALICE, BOB]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
 
 
 def test_a_refusal_is_believed_for_a_day(portal: Portal, forced: Force) -> None:
     forced("ERROR_METHOD_NOT_FOUND", method="user.get", status=404, times=-1)
     employees.fetch_employees(portal, [ALICE])
     (row,) = Employee.objects.all()
-    left = row.asked_at + employees.GOOD_FOR - timezone.now()
+    left = row.asked_at + employees.NAME_TTL - timezone.now()
     assert timedelta(hours=23) < left <= timedelta(days=1)
 
 
@@ -157,12 +157,12 @@ def test_a_portal_that_does_not_answer_loses_nothing(portal: Portal, alpha: Ther
         employees.fetch_employees(portal, [ALICE, BOB])
     portal.refresh_from_db()
     assert portal.trouble == ""
-    assert employees.known_employees(portal, [ALICE, BOB]) == employees.KnownEmployees(
+    assert employees.stored_employees(portal, [ALICE, BOB]) == employees.StoredEmployees(
         {ALICE: "Alice Adams"}, [ALICE, BOB]
     )
     alpha.switches.down = False
     employees.fetch_employees(portal, [ALICE, BOB])
-    assert employees.known_employees(portal, [ALICE, BOB]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
+    assert employees.stored_employees(portal, [ALICE, BOB]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}
 
 
 def test_what_came_before_a_limit_is_kept(portal: Portal, alpha: There) -> None:
@@ -171,10 +171,10 @@ def test_what_came_before_a_limit_is_kept(portal: Portal, alpha: There) -> None:
     with pytest.raises(NotNow):
         employees.fetch_employees(portal, range(1000, 1060))
     assert asked(alpha, "user.get") == ["ok", "OPERATION_TIME_LIMIT"]
-    assert employees.known_employees(portal, range(1000, 1060)).names == {
+    assert employees.stored_employees(portal, range(1000, 1060)).names == {
         one: f"Number {one}" for one in range(1000, 1050)
     }
-    assert employees.known_employees(portal, range(1000, 1060)).due == list(range(1050, 1060))
+    assert employees.stored_employees(portal, range(1000, 1060)).due == list(range(1050, 1060))
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answer: Callable[[], object]) -> None:
@@ -191,7 +191,7 @@ def test_an_answer_nobody_can_read_changes_nothing(
     answering(monkeypatch, lambda: answer)
     with pytest.raises(InDoubt):
         employees.fetch_employees(portal, [ALICE])
-    assert employees.known_employees(portal, [ALICE]) == employees.KnownEmployees({ALICE: "Alice Adams"}, [ALICE])
+    assert employees.stored_employees(portal, [ALICE]) == employees.StoredEmployees({ALICE: "Alice Adams"}, [ALICE])
 
 
 def test_rows_that_make_no_sense_are_passed_over(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,10 +204,10 @@ def test_rows_that_make_no_sense_are_passed_over(portal: Portal, monkeypatch: py
 def test_another_tenants_employee_of_the_same_number_is_another(portal: Portal, alpha: There, beta: There) -> None:
     charlies = launch(beta).portal
     employees.fetch_employees(portal, [ALICE])
-    assert employees.known_employees(charlies, [ALICE]) == employees.KnownEmployees({}, [ALICE])
+    assert employees.stored_employees(charlies, [ALICE]) == employees.StoredEmployees({}, [ALICE])
     employees.fetch_employees(charlies, [ALICE])
-    assert employees.known_employees(charlies, [ALICE]).names == {ALICE: "Charlie Clark"}
-    assert employees.known_employees(portal, [ALICE]).names == {ALICE: "Alice Adams"}
+    assert employees.stored_employees(charlies, [ALICE]).names == {ALICE: "Charlie Clark"}
+    assert employees.stored_employees(portal, [ALICE]).names == {ALICE: "Alice Adams"}
 
 
 def test_no_transaction_is_open_while_the_portal_is_asked(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,7 +153,7 @@ def test_silence_of_the_oauth_server_is_in_doubt(alpha: There, settings: Setting
     ],
 )
 def test_only_https_with_the_usual_path_can_be_served(endpoint: str, served: bool) -> None:
-    assert identity.can_be_served(endpoint) is served
+    assert identity.is_supported_endpoint(endpoint) is served
 
 
 def test_a_portal_that_does_not_answer_at_the_first_opening_is_in_doubt(alpha: There) -> None:

@@ -8,7 +8,7 @@ from b24app.sandbox import Portal as There
 
 
 def test_zone_and_country_come_from_the_profile(portal: Portal) -> None:
-    region.learn_region(portal)
+    region.detect_region(portal)
     portal.refresh_from_db()
     assert (portal.time_zone, portal.country) == ("America/New_York", "US")
 
@@ -22,7 +22,7 @@ def test_without_a_zone_the_country_is_guessed_from_the_portals_language(
     alpha.set_user(1, time_zone=zone)
     portal.language = "kz"
     portal.save()
-    region.learn_region(portal)
+    region.detect_region(portal)
     portal.refresh_from_db()
     assert (portal.time_zone, portal.country) == ("UTC", "KZ")
 
@@ -31,13 +31,13 @@ def test_a_language_of_many_countries_leaves_it_open(portal: Portal, alpha: Ther
     alpha.set_user(1, time_zone="")
     portal.language = "la"
     portal.save()
-    region.learn_region(portal)
+    region.detect_region(portal)
     assert portal.country == ""
 
 
 def test_what_somebody_has_chosen_stays(portal: Portal) -> None:
     portal.country, portal.time_zone = "KZ", "Asia/Almaty"
     portal.save()
-    region.learn_region(portal)
+    region.detect_region(portal)
     portal.refresh_from_db()
     assert (portal.time_zone, portal.country) == ("Asia/Almaty", "KZ")

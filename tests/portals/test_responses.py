@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import pytest
 
 from b24app.portals.responses import (
-    ErrorAnswer,
-    Moved,
-    NoAnswer,
+    ErrorResponse,
+    NoResponse,
+    Redirect,
     as_mapping,
-    error_of,
     https_host,
-    reset_at,
-    unreadable_answer,
+    read_error,
+    read_non_json,
+    read_reset_time,
 )
 
 
@@ -21,14 +21,14 @@ def test_an_empty_php_array_is_an_empty_object() -> None:
 
 
 def test_the_newer_error_object_is_read_too() -> None:
-    answer = error_of({"error": {"code": "BITRIX_REST_V3_EXCEPTION_ACCESSDENIEDEXCEPTION", "message": "No"}}, ())
-    assert isinstance(answer, ErrorAnswer)
-    assert (answer.code, answer.words) == ("BITRIX_REST_V3_EXCEPTION_ACCESSDENIEDEXCEPTION", "No")
+    answer = read_error({"error": {"code": "BITRIX_REST_V3_EXCEPTION_ACCESSDENIEDEXCEPTION", "message": "No"}}, ())
+    assert isinstance(answer, ErrorResponse)
+    assert (answer.code, answer.message) == ("BITRIX_REST_V3_EXCEPTION_ACCESSDENIEDEXCEPTION", "No")
 
 
 @pytest.mark.parametrize("answer", [{}, {"error": ""}, {"error": {}}, {"error": []}, {"error": None}])
 def test_an_error_without_a_code_is_no_answer(answer: dict[str, object]) -> None:
-    assert isinstance(error_of(answer, ()), NoAnswer)
+    assert isinstance(read_error(answer, ()), NoResponse)
 
 
 @pytest.mark.parametrize(
@@ -45,14 +45,14 @@ def test_an_error_without_a_code_is_no_answer(answer: dict[str, object]) -> None
     ],
 )
 def test_only_a_plain_https_redirect_names_a_host(location: str, host: str) -> None:
-    moved = unreadable_answer(302, location)
-    assert isinstance(moved, Moved)
+    moved = read_non_json(302, location)
+    assert isinstance(moved, Redirect)
     assert moved.host == https_host(location) == host
 
 
 @pytest.mark.parametrize("status", [200, 403, 500, 502])
 def test_an_answer_without_json_is_no_answer(status: int) -> None:
-    assert isinstance(unreadable_answer(status, ""), NoAnswer)
+    assert isinstance(read_non_json(status, ""), NoResponse)
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_an_answer_without_json_is_no_answer(status: int) -> None:
     ],
 )
 def test_the_reset_of_the_operating_time(block: object, moment: datetime | None) -> None:
-    assert reset_at(block) == moment
+    assert read_reset_time(block) == moment

@@ -101,7 +101,7 @@ def test_a_new_pair_is_kept_on_disk_while_the_database_is_away(alpha: There, awa
     with pytest.raises(tokens.DeadToken):
         tokens.renew_token(portal, PortalToken.objects.get())
     assert PortalToken.objects.get().dead_reason == "invalid_grant"
-    assert spool.replay_records({"tokens": tokens.replay_tokens}) == 1
+    assert spool.replay_records({"tokens": tokens.replay_renewed_token}) == 1
     row = PortalToken.objects.get()
     assert (row.access, row.refresh, row.generation, row.dead_reason) == (renewed.access, renewed.refresh, 1, "")
 
@@ -110,7 +110,7 @@ def test_a_replay_does_not_overwrite_a_newer_pair(portal: Portal, token: PortalT
     record = {"pk": token.pk, "generation": token.generation, "access": "a", "refresh": "r"}
     record["expires_at"] = timezone.now().isoformat()
     newer = tokens.renew_token(portal, token)
-    tokens.replay_tokens(record)
+    tokens.replay_renewed_token(record)
     assert PortalToken.objects.get().refresh == newer.refresh
 
 
@@ -232,14 +232,14 @@ def test_a_token_of_another_portal_is_not_chosen(portal: Portal, beta: There) ->
 
 
 def test_an_authors_token_is_not_kept_while_an_administrators_lives(portal: Portal) -> None:
-    tokens.keep_author(portal, BOB, "access", timezone.now() + SOON)
+    tokens.store_author_token(portal, BOB, "access", timezone.now() + SOON)
     assert list(PortalToken.objects.values_list("user_id", flat=True)) == [ALICE]
 
 
 def test_an_authors_token_is_kept_while_no_administrators_lives(portal: Portal) -> None:
     PortalToken.objects.update(dead_reason="invalid_grant")
-    tokens.keep_author(portal, BOB, "access", timezone.now() + SOON)
-    tokens.keep_author(portal, BOB, "newer", timezone.now() + SOON)
+    tokens.store_author_token(portal, BOB, "access", timezone.now() + SOON)
+    tokens.store_author_token(portal, BOB, "newer", timezone.now() + SOON)
     row = PortalToken.objects.get(user_id=BOB)
     assert (row.access, row.refresh, row.is_admin) == ("newer", "", False)
     assert tokens.choose_token(portal) == row
@@ -247,7 +247,7 @@ def test_an_authors_token_is_kept_while_no_administrators_lives(portal: Portal) 
 
 def test_an_authors_token_replaces_no_pair_that_can_be_renewed(portal: Portal, token: PortalToken) -> None:
     PortalToken.objects.update(is_admin=False)
-    tokens.keep_author(portal, ALICE, "access", timezone.now() + SOON)
+    tokens.store_author_token(portal, ALICE, "access", timezone.now() + SOON)
     row = PortalToken.objects.get()
     assert (row.access, row.refresh) == (token.access, token.refresh)
 

@@ -25,7 +25,7 @@ from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
 from b24app.portals import crm_cards, installation
 from b24app.portals.errors import Busy as NobodyAsked
-from b24app.portals.errors import NotOurs, PortalError, Refused
+from b24app.portals.errors import NotOurs, PortalError, PortalRefused
 from b24app.portals.identity import Launch, verify_launch
 from b24app.portals.page_tickets import LIFETIME, mint_ticket
 from b24app.portals.reconnect import complete_reconnect
@@ -58,7 +58,7 @@ def card(request: HttpRequest) -> HttpResponse:
             _begin(launch, at_installer=False)
             token = posted.get("AUTH_ID", "")
             entity = crm_cards.find_card(launch.portal, token, launch.placement, launch.placement_options)
-        except Refused:
+        except PortalRefused:
             return _page(request, "console/launch_entity.html")
         signed = card_tokens.sign(entity, launch.portal, launch.user_id)
         return _shell(request, launch, address(launch.portal, "card", signed=signed))
@@ -88,7 +88,7 @@ def _admit(request: HttpRequest, show: Callable[[Mapping[str, str]], HttpRespons
     except (Busy, NobodyAsked):
         return _busy(request, **launch_retry.context_of(posted))
     except NotOurs as refusal:
-        return _page(request, "console/launch_refused.html", words=refusal.words)
+        return _page(request, "console/launch_refused.html", words=refusal.message)
     except PortalError:
         return _page(request, "console/launch_unanswered.html")
 
@@ -169,7 +169,7 @@ def reconnected(request: HttpRequest) -> HttpResponse:
         response["Refresh"] = str(RETRY_AFTER)
         return response
     except PortalError as refusal:
-        return render(request, "console/reconnect_failed.html", {"words": refusal.words})
+        return render(request, "console/reconnect_failed.html", {"words": refusal.message})
     enqueue.reconcile(portal.pk)
     enqueue.push(portal.pk)
     with translation.override(to_django(portal.language)):

@@ -15,7 +15,7 @@ from b24app.console.wording.portal_errors import of_portal
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging.push import sender_registration
 from b24app.portals import installation, placements, region
-from b24app.portals.errors import PortalError, Refused
+from b24app.portals.errors import PortalError, PortalRefused
 from b24app.portals.models import Portal
 
 
@@ -28,7 +28,7 @@ class Step:
 def _bind_events(portal: Portal) -> None:
     refused = installation.bind_events(portal)
     if refused:
-        raise Refused("EVENTS", ", ".join(refused))
+        raise PortalRefused("EVENTS", ", ".join(refused))
 
 
 def _bind_tabs(portal: Portal) -> None:
@@ -46,7 +46,7 @@ STEPS = (
     Step(_("Access to the portal is kept, encrypted"), None),
     Step(_("The portal tells us when the application is updated or removed"), _bind_events),
     Step(_("CRM cards have a Sendline tab, where the portal allows it"), _bind_tabs),
-    Step(_("Country and time zone are taken from your profile"), region.learn_region),
+    Step(_("Country and time zone are taken from your profile"), region.detect_region),
     Step(_("Senders you had before are in the menu again"), _reconcile),
 )
 

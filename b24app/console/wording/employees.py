@@ -22,7 +22,7 @@ class People:
     @classmethod
     def of(cls, portal: Portal, ids: Iterable[int | None]) -> Self:
         """Read what they are called; whom we do not know, or not any more, the portal is asked for meanwhile."""
-        known = employees.known_employees(portal, (one for one in ids if one))
+        known = employees.stored_employees(portal, (one for one in ids if one))
         if known.due:
             enqueue.names(portal.pk, known.due)
         counts = Counter(map(str.casefold, known.names.values()))

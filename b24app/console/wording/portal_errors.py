@@ -92,9 +92,9 @@ def of_portal(error: portal_errors.PortalError) -> Explained:
         case portal_errors.PortalGone():
             what = _("The portal says that Sendline is not installed there any more.")
             todo = _("Install it again from the Market.")
-        case portal_errors.Refused():
-            what, todo, _field = _refusal(error.code, error.words)
+        case portal_errors.PortalRefused():
+            what, todo, _field = _refusal(error.code, error.message)
         case _:
             what = _("The portal has not answered.")
             todo = _("The sender is saved here. We look in a minute whether the portal has it, and add it if not.")
-    return Explained(what=what, todo=todo, code=error.code, words=error.words)
+    return Explained(what=what, todo=todo, code=error.code, words=error.message)

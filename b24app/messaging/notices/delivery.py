@@ -14,8 +14,8 @@ from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.notices import detection, texts
 from b24app.messaging.notices.detection import NoticeMessage
 from b24app.portals import scopes
-from b24app.portals.client import call_portal
-from b24app.portals.errors import NotNow, PortalError, Refused
+from b24app.portals.client import PortalClient
+from b24app.portals.errors import NotNow, PortalError, PortalRefused
 from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)
@@ -103,8 +103,8 @@ def _say(portal: Portal, notice: Notice, say: NoticeMessage, people: Sequence[in
             continue
         try:
             with scopes.tolerate_missing_scope(portal):
-                call_portal(portal, METHOD, {"USER_ID": user_id, "MESSAGE": words, "TAG": notice.tag})
-        except Refused as no:  # of this person: the others may well be told
+                PortalClient(portal).call(METHOD, {"USER_ID": user_id, "MESSAGE": words, "TAG": notice.tag})
+        except PortalRefused as no:  # of this person: the others may well be told
             log.info("notice_refused", portal=portal.pk, user=user_id, code=no.code)
             continue
         except PortalError as error:

@@ -19,8 +19,8 @@ from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.messaging.push import batching
 from b24app.messaging.push.batching import BATCH
-from b24app.portals.client import BatchAnswer, BatchCommand, batch_portal
-from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, Postponed, Refused
+from b24app.portals.client import BatchCommand, BatchResult, PortalClient
+from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, PortalRefused, Postponed
 from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)
@@ -91,7 +91,7 @@ def _drain(portal: Portal) -> datetime | None:
         if queued:
             Message.objects.filter(pk__in=queued).update(pushed=Status.QUEUED)
         try:
-            answers = batch_portal(portal, [_command(message) for message in messages])
+            answers = PortalClient(portal).batch([_command(message) for message in messages])
         except PortalError as error:
             return _put_off(portal, messages, error)
         _acknowledge(messages, answers)
@@ -161,7 +161,7 @@ def _confirm_at(message: Message, now: datetime) -> datetime | None:
     return message.received_at + CONFIRM_AT if early else None
 
 
-def _acknowledge(messages: Sequence[Message], answers: Sequence[BatchAnswer]) -> None:
+def _acknowledge(messages: Sequence[Message], answers: Sequence[BatchResult]) -> None:
     now = timezone.now()
     pairs = list(zip(messages, answers, strict=True))
     told = [message for message, answer in pairs if answer.error is None]
@@ -176,12 +176,12 @@ def _set_aside(message: Message, error: Exception) -> None:
     Message.objects.filter(pk=message.pk).update(push_at=None, push_error=type(error).__name__[:60])
 
 
-def _note_refused(pair: tuple[Message, Refused], now: datetime) -> None:
+def _note_refused(pair: tuple[Message, PortalRefused], now: datetime) -> None:
     message, error = pair
     _refused(message, error, now)
 
 
-def _refused(message: Message, error: Refused, now: datetime) -> None:
+def _refused(message: Message, error: PortalRefused, now: datetime) -> None:
     row = Message.objects.filter(pk=message.pk)
     if isinstance(error, Postponed):
         row.update(push_at=now + POSTPONED_FOR)  # at least; the portal's row may say later
@@ -218,7 +218,7 @@ def _put_off(portal: Portal, messages: Sequence[Message], error: PortalError) ->
     if isinstance(error, NoToken | PortalGone):
         rows.update(push_at=now + LOOK_FOR_TOKEN)
         return None
-    if isinstance(error, Refused):
+    if isinstance(error, PortalRefused):
         log.error("batch_refused", portal=portal.pk, code=error.code)
     rows.update(push_at=now + timedelta(minutes=15))
     return None

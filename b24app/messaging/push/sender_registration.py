@@ -18,8 +18,8 @@ from b24app.core import signed_urls
 from b24app.messaging.intake.admission import UNDER_WAY
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.notices import detection
-from b24app.portals.client import call_portal
-from b24app.portals.errors import Refused
+from b24app.portals.client import PortalClient
+from b24app.portals.errors import PortalRefused
 from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ def register_sender(sender: Sender) -> Sender:
     sender.refresh_from_db(fields=ADDRESS)
     try:
         _add(sender)
-    except Refused as no:
+    except PortalRefused as no:
         if no.code.upper() != ALREADY:
             return _refused(sender, no)
         return _update(sender)
@@ -103,7 +103,7 @@ def reconcile_senders(portal: Portal) -> int:
     Raises as `register` does.
     """
     _leave_earlier_installations(portal)
-    there = {str(code) for code in call_portal(portal, LIST) or []}
+    there = {str(code) for code in PortalClient(portal).call(LIST) or []}
     added = 0
     for sender in portal.senders.exclude(state=SenderState.DRAFT).order_by("id"):
         sender.portal = portal
@@ -155,13 +155,13 @@ def _digest(wording: Mapping[str, Any]) -> str:
 
 
 def _add(sender: Sender) -> None:
-    call_portal(sender.portal, ADD, {"CODE": sender.code, "TYPE": "SMS", **_wording(sender)})
+    PortalClient(sender.portal).call(ADD, {"CODE": sender.code, "TYPE": "SMS", **_wording(sender)})
 
 
 def _update(sender: Sender) -> Sender:
     try:
-        call_portal(sender.portal, UPDATE, {"CODE": sender.code, **_wording(sender)})
-    except Refused as no:
+        PortalClient(sender.portal).call(UPDATE, {"CODE": sender.code, **_wording(sender)})
+    except PortalRefused as no:
         if no.code.upper() not in (ABSENT, NO_SUCH_METHOD):
             return _refused(sender, no)
         return _replace(sender)
@@ -173,15 +173,15 @@ def _replace(sender: Sender) -> Sender:
     _delete(sender.portal, sender.code)
     try:
         _add(sender)
-    except Refused as no:
+    except PortalRefused as no:
         return _refused(sender, no)
     return _registered(sender)
 
 
 def _delete(portal: Portal, code: str) -> None:
     try:
-        call_portal(portal, DELETE, {"CODE": code})
-    except Refused as no:
+        PortalClient(portal).call(DELETE, {"CODE": code})
+    except PortalRefused as no:
         if no.code.upper() != ABSENT:
             raise
 
@@ -236,8 +236,8 @@ def _is_kept(field: Any) -> bool:
     return not field.primary_key and field.name not in ADDRESS
 
 
-def _refused(sender: Sender, no: Refused) -> Sender:
-    sender.state, sender.error_code, sender.error_words = SenderState.REFUSED, no.code[:60], no.words[:300]
+def _refused(sender: Sender, no: PortalRefused) -> Sender:
+    sender.state, sender.error_code, sender.error_words = SenderState.REFUSED, no.code[:60], no.message[:300]
     log.warning("sender_refused", sender=sender.pk, code=no.code)
     return _settled(sender, "state", "error_code", "error_words")
 

@@ -16,8 +16,9 @@ from b24app.messaging import dead_letters
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import Origin
-from b24app.portals import client, scopes
+from b24app.portals import scopes
 from b24app.portals.bbcode import strip_markup
+from b24app.portals.client import PortalClient
 from b24app.portals.errors import NotNow, PortalError
 from b24app.portals.models import Portal
 from providers.kit.phones import pretty
@@ -81,4 +82,4 @@ def _note(portal: Portal, message: Message) -> None:
     }
     if scopes.has_scopes(portal, "crm"):
         with scopes.tolerate_missing_scope(portal):
-            client.call_portal(portal, ADD, {"fields": fields})
+            PortalClient(portal).call(ADD, {"fields": fields})

@@ -418,7 +418,7 @@ def test_a_launch_that_nobody_was_asked_about_comes_again_too(hanging: There) ->
     frame = hanging.frame(ALICE)
     # One that no other test has brought: a refused one is remembered.
     frame["fields"] |= {"AUTH_ID": uuid4().hex * 2, "APPLICATION_TOKEN": "guessed"}
-    with caller_limits.hold_place(Portal.objects.get(), ""), caller_limits.hold_place(Portal.objects.get(), ""):
+    with caller_limits.hold_slot(Portal.objects.get(), ""), caller_limits.hold_slot(Portal.objects.get(), ""):
         page = launch(Client(), frame)
         ticket = Client().post(reverse("session"), frame["fields"])
     assert (page.status_code, ticket.status_code) == (503, 503)

@@ -282,7 +282,7 @@ def test_a_portal_that_does_not_answer_keeps_numbers_without_trouble(alpha: Port
     tasks.names(alpha.pk, [BOB])
     alpha.refresh_from_db()
     assert (alpha.trouble, alpha.suspension, Employee.objects.count()) == ("", "", 0)
-    assert employees.known_employees(alpha, [BOB]).due == [BOB]
+    assert employees.stored_employees(alpha, [BOB]).due == [BOB]
     assert options(factories.visitor(alpha).get(at(alpha, "journal/"))) == [("7", "employee 7")]
 
 

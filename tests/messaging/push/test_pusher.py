@@ -12,7 +12,7 @@ from b24app.messaging.actions import messages
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status
 from b24app.messaging.push import batching, pusher
-from b24app.portals.client import BatchAnswer
+from b24app.portals.client import BatchResult
 from b24app.portals.models import Portal
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
@@ -389,7 +389,7 @@ def test_a_message_sent_while_queued_was_being_told_is_told_as_sent(
     Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now())
     stale = Message.objects.get()
     Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
-    pusher._acknowledge([stale], [BatchAnswer(True)])
+    pusher._acknowledge([stale], [BatchResult(True)])
     message.refresh_from_db()
     assert message.pushed == Status.QUEUED
     assert message.push_at is not None
