@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import signed_urls, spool
 from b24app.messaging import enqueue
-from b24app.portals import exchange_records, installation
+from b24app.portals import application_events, exchange_records
 from b24app.portals.errors import Busy, PortalError
 from b24app.portals.models import Portal
 from b24app.webhooks import php_form, request_body
@@ -69,7 +69,7 @@ def act_on_event(record: Mapping[str, Any]) -> None:
     signed = record["generation"] is not None
     if signed and record["generation"] != portal.generation:
         exchange_records.record_event(portal, name, "of an earlier installation")
-    elif installation.handle_event(portal, name, payload, signed=signed).wants_reconcile:
+    elif application_events.handle_event(portal, name, payload, signed=signed).wants_reconcile:
         enqueue.reconcile(portal.pk)
 
 
@@ -111,7 +111,7 @@ def _act(kind: str, record: Mapping[str, Any]) -> None:
 
 
 def _portal(key: str, payload: Mapping[str, Any]) -> Portal | None:
-    return Portal.objects.filter(uuid=uuid.UUID(key)).first() if key else installation.find_event_portal(payload)
+    return Portal.objects.filter(uuid=uuid.UUID(key)).first() if key else application_events.find_event_portal(payload)
 
 
 def _length(request: HttpRequest) -> int:

@@ -1,7 +1,7 @@
 """After an installation or an update the portal has our tabs again, without anybody opening the installer."""
 
 from b24app.messaging import tasks
-from b24app.portals import installation
+from b24app.portals import application_events
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as SandboxPortal
 
@@ -26,7 +26,7 @@ def test_the_tabs_are_bound_once_and_again_after_an_update(alpha: SandboxPortal,
         "refresh_token": token.refresh,
         "server_endpoint": alpha.world.server_endpoint,
     }
-    change = installation.handle_event(live, "ONAPPUPDATE", {"data": {"VERSION": "2"}, "auth": auth})
+    change = application_events.handle_event(live, "ONAPPUPDATE", {"data": {"VERSION": "2"}, "auth": auth})
     assert change.wants_reconcile
     tasks.reconcile(live.pk)
     assert bound(alpha) == 8

@@ -1,0 +1,201 @@
+"""Events of the application's life that a portal sends: installed, updated, paid, system user ready, uninstalled."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from b24app.portals import error_policy, exchange_records, identity, installation
+from b24app.portals.client import PortalClient
+from b24app.portals.errors import Busy, NoToken, PortalError, PortalGone
+from b24app.portals.identity import ClaimedIdentity
+from b24app.portals.installation import InstallationChange
+from b24app.portals.models import Portal, PortalToken, Suspension
+from b24app.portals.responses import as_mapping
+
+log = structlog.get_logger(__name__)
+
+CLOCK_SKEW_SECONDS = 2.0  # between the portal's clock and ours, which do not count
+
+Payload = Mapping[str, Any]
+EventOutcome = tuple[InstallationChange, str]  # what changed, and why nothing did
+UNVERIFIED: EventOutcome = (InstallationChange.NOTHING, "not verified")
+
+
+def find_event_portal(payload: Payload) -> Portal | None:
+    """Return the portal an event at the installer's address is about; create a new one once it is confirmed.
+
+    Raise NotOurs and InDoubt.
+    """
+    for part in ("auth", "data"):
+        claim = _claimed_identity(as_mapping(payload.get(part)))
+        if not identity.MEMBER_ID.fullmatch(claim.member_id):
+            continue
+        portal = Portal.objects.filter(member_id=claim.member_id).first()
+        if portal is not None:
+            return portal
+        if claim.access:
+            return identity.save_portal(*identity.confirm_claim(claim))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class PortalEvent:
+    """An event that names this portal; `signed`: it came to the signed address that we bound."""
+
+    portal: Portal
+    payload: Payload
+    signed: bool
+
+    @property
+    def auth(self) -> Payload:
+        return as_mapping(self.payload.get("auth"))
+
+    @property
+    def data(self) -> Payload:
+        return as_mapping(self.payload.get("data"))
+
+    @property
+    def has_proof(self) -> bool:
+        """Whether the portal's application_token comes with it, at an address where that proves something.
+
+        The portal writes the token into the page of every user who opens us (docs/bitrix24.md A.3), so employees know
+        it. Only the portal knows the address we bound.
+        """
+        return self.signed and self.portal.has_application_token(_text_field(self.auth, "application_token"))
+
+
+def handle_event(portal: Portal, event: str, payload: Payload, *, signed: bool = True) -> InstallationChange:
+    """Act on an event of this portal once it is verified; an unverified one has no effect. Safe to run twice.
+
+    Events are recorded if they came to the signed address or had an effect, so that strangers cannot fill the log.
+    Raise no PortalError but Busy: then nothing was checked, and the event has to be tried again.
+    """
+    name = event.upper()
+    change, note = _apply_event(name, PortalEvent(portal, payload, signed))
+    if signed or not note:
+        exchange_records.record_event(portal, name, note)
+    if note:
+        log.warning("event_without_effect", portal=portal.pk, event_name=name if name in _EVENT_HANDLERS else "unknown")
+    return change
+
+
+def _apply_event(name: str, event: PortalEvent) -> EventOutcome:
+    handler = _EVENT_HANDLERS.get(name)
+    if handler is None:
+        return InstallationChange.NOTHING, "not one of ours"
+    if _text_field(event.auth, "member_id") != event.portal.member_id:
+        return InstallationChange.NOTHING, "another portal's"
+    try:
+        return handler(event)
+    except Busy:
+        raise
+    except PortalError as error:
+        return InstallationChange.NOTHING, str(error)
+
+
+def _on_installed(event: PortalEvent) -> EventOutcome:
+    if not _is_verified(event):
+        return UNVERIFIED
+    if event.portal.uninstalled_at is not None:
+        error_policy.update_portal(event.portal, **installation.reinstallation_columns(event.portal))
+    return InstallationChange.INSTALLED, ""
+
+
+def _on_updated(event: PortalEvent) -> EventOutcome:
+    if not _is_verified(event):
+        return UNVERIFIED
+    version = _text_field(event.data, "VERSION")[:20]
+    changes = {"installed_at": None, "events_bound_at": None, "tabs_bound_at": None}
+    error_policy.update_portal(event.portal, version=version or event.portal.version, **changes)
+    return InstallationChange.UPDATED, ""
+
+
+def _on_payment(event: PortalEvent) -> EventOutcome:
+    if not _is_verified(event):
+        return UNVERIFIED
+    portal = event.portal
+    error_policy.update_portal(portal, licence=_text_field(event.data, "STATUS")[:10] or portal.licence)
+    is_suspended_for_it = portal.suspension in {Suspension.PAYMENT, Suspension.PLAN}
+    if _text_field(event.data, "PAYMENT_EXPIRED") == "Y" or not is_suspended_for_it:
+        return InstallationChange.NOTHING, ""
+    error_policy.update_portal(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
+    return InstallationChange.RESUMED, ""
+
+
+def _on_user_ready(event: PortalEvent) -> EventOutcome:
+    """`data` are the system user's tokens, `auth` those of the employee who installed (docs/bitrix24.md F.7)."""
+    is_stored = _store_tokens(event.portal, event.data, is_system=True)
+    return (InstallationChange.INSTALLED, "") if _is_verified(event) or is_stored else UNVERIFIED
+
+
+def _on_uninstalled(event: PortalEvent) -> EventOutcome:
+    if not event.has_proof:
+        return UNVERIFIED
+    if _was_reinstalled_after(event.portal, _text_field(event.payload, "ts")):
+        return InstallationChange.NOTHING, "older than the installation"
+    installation.uninstall_portal(event.portal, clean=_text_field(event.data, "CLEAN") in {"1", "Y"})
+    return InstallationChange.UNINSTALLED, ""
+
+
+_EVENT_HANDLERS: Mapping[str, Callable[[PortalEvent], EventOutcome]] = {
+    "ONAPPINSTALL": _on_installed,
+    "ONAPPUPDATE": _on_updated,
+    "ONAPPPAYMENT": _on_payment,
+    "ONAPPUSERREADY": _on_user_ready,
+    "ONAPPUNINSTALL": _on_uninstalled,
+}
+
+
+def _is_verified(event: PortalEvent) -> bool:
+    """Return whether the application_token or an administrator's token proves the sender; store renewable tokens."""
+    if event.has_proof and not _text_field(event.auth, "refresh_token"):
+        return True
+    return _store_tokens(event.portal, event.auth) or event.has_proof
+
+
+def _store_tokens(portal: Portal, fields: Payload, *, is_system: bool = False) -> bool:
+    """Store these tokens if they are confirmed as an administrator's of this portal; return whether they are."""
+    claim = _claimed_identity(fields)
+    if not claim.access or claim.member_id != portal.member_id:
+        return False
+    try:
+        owner, _ = identity.confirm_claim(claim)
+        return identity.store_admin_tokens(portal, owner, claim, is_system=is_system)
+    except Busy:
+        raise
+    except PortalError as error:
+        log.info("event_tokens_not_stored", portal=portal.pk, code=error.code)
+        return False
+
+
+def _was_reinstalled_after(portal: Portal, ts: str) -> bool:
+    """Return whether the application was installed after `ts`; where it may have been, the portal is asked."""
+    refreshed = PortalToken.objects.filter(portal=portal).values_list("refreshed_at", flat=True)
+    latest = refreshed.order_by("-refreshed_at").first()
+    if latest is None or not ts.isdecimal() or int(ts[:12]) + CLOCK_SKEW_SECONDS >= latest.timestamp():
+        return False
+    try:
+        PortalClient(portal).call("app.info")
+    except (PortalGone, NoToken):
+        return False
+    except PortalError:
+        return True
+    return True
+
+
+def _claimed_identity(fields: Payload) -> ClaimedIdentity:
+    return ClaimedIdentity(
+        access=_text_field(fields, "access_token"),
+        refresh=_text_field(fields, "refresh_token"),
+        expires_in=_text_field(fields, "expires_in"),
+        member_id=_text_field(fields, "member_id"),
+        server_endpoint=_text_field(fields, "server_endpoint"),
+        application_token=_text_field(fields, "application_token"),
+    )
+
+
+def _text_field(fields: Payload, name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
