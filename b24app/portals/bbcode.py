@@ -1,4 +1,4 @@
-"""What people typed, written so that a portal shows it as it is: Bitrix24 reads BBCode and makes links by itself."""
+"""Escaping text for Bitrix24, which interprets BBCode and turns addresses into links."""
 
 import re
 
@@ -7,10 +7,10 @@ _LINK = re.compile(r"(?<=:)(?=//)|(?<=\bwww)(?=\.)", re.IGNORECASE)
 
 
 def strip_markup(text: str) -> str:
-    """Return the text with round brackets in the place of those that BBCode is made of."""
+    """Return the text with round brackets in place of the square ones of BBCode."""
     return text.translate(_BRACKETS)
 
 
 def strip_links(text: str) -> str:
-    """Return the text without markup and with a gap in each bare address, which can then be read and not pressed."""
+    """Return the text without markup and with a space in each bare address, so that it can be read but not clicked."""
     return _LINK.sub(" ", strip_markup(text))

@@ -1,4 +1,4 @@
-"""The only file that imports b24pysdk: our words in, our errors out, one try per call, and nothing done by itself.
+"""The only file that imports b24pysdk: our types in, our errors out, one try a call, no automatic refresh or redirect.
 
 The SDK's exceptions print addresses and answers with tokens in them, so none of them leaves this file, not even as the
 context of another. Facts about the wire are in docs/bitrix24.md sections B and C.
@@ -54,7 +54,7 @@ CONNECT_SECONDS, READ_SECONDS = 3, 20  # for workers; behind a request `wait_lim
 REDEEM_PATH = "/oauth/token/"
 MAX_RESPONSE = 8_000_000  # bytes
 
-# What an exchange keeps of a method's parameters; addresses, names and texts stay out of it.
+# The parameters that an exchange records; addresses, names and texts stay out of it.
 RECORDED_PARAMS = frozenset({"CODE", "STATUS", "MESSAGE_ID", "TYPE", "EVENT", "PLACEMENT"})
 
 Record = Callable[[Exchange], None]
@@ -63,11 +63,11 @@ T = TypeVar("T")
 
 
 def call_method(host: str, access: str, method: str, params: Mapping[str, Any], record: Record) -> MethodResult:
-    """Call one REST method of the portal at `host`; raises ErrorAnswer, NoAnswer, Moved."""
+    """Call one REST method of the portal at `host`. Raise ErrorResponse, NoResponse, Redirect."""
     wire = _Token(host, access)
     notes = {key: str(value)[:128] for key, value in params.items() if key.upper() in RECORDED_PARAMS}
-    talk = _RecordedCall("bitrix24", "POST", host, f"/rest/{method}.json", notes, record, (access,))
-    answer = talk.hold(wire, lambda: require_result(wire.call_method(method, dict(params))))
+    recorded = _RecordedCall("bitrix24", "POST", host, f"/rest/{method}.json", notes, record, (access,))
+    answer = recorded.run(wire, lambda: require_result(wire.call_method(method, dict(params))))
     return MethodResult(answer["result"], read_reset_time(answer.get("time")))
 
 
@@ -78,39 +78,39 @@ def call_batch(
     wire = _Token(host, access)
     methods = sorted({method for method, _ in commands})
     notes = {method: sum(name == method for name, _ in commands) for method in methods}
-    talk = _RecordedCall(
+    recorded = _RecordedCall(
         "bitrix24", "POST", host, "/rest/batch.json", {"commands": len(commands), **notes}, record, (access,)
     )
     # Keys that are no numbers: PHP would turn 0…n-1 into a list, and some of them into an object.
     keyed = {f"c{index}": (method, dict(params)) for index, (method, params) in enumerate(commands)}
-    answer = talk.hold(wire, lambda: require_result(wire.call_batch(keyed)))
+    answer = recorded.run(wire, lambda: require_result(wire.call_batch(keyed)))
     parts = as_mapping(answer.get("result"))
     results, errors, times = (as_mapping(parts.get(name)) for name in ("result", "result_error", "result_time"))
     return [read_batch_entry(key, results, errors, times, access) for key in keyed]
 
 
 def app_info(host: str, access: str, record: Record) -> TokenOwner:
-    """Ask the OAuth server at `host` who a token belongs to; raises ErrorAnswer, NoAnswer, Moved."""
+    """Ask the OAuth server at `host` who a token belongs to. Raise ErrorResponse, NoResponse, Redirect."""
     app = _OAuthApp(host)
-    talk = _RecordedCall("oauth", "GET", host, "/rest/app.info/", {}, record, (access,))
-    return talk.hold(app, lambda: read_token_owner(app.wire.get_app_info(access)))
+    recorded = _RecordedCall("oauth", "GET", host, "/rest/app.info/", {}, record, (access,))
+    return recorded.run(app, lambda: read_token_owner(app.wire.get_app_info(access)))
 
 
 def refresh_token(host: str, token: str, record: Record) -> TokenPair:
-    """Exchange a refresh token for a new pair; the old one is spent. Raises ErrorAnswer, NoAnswer, Moved."""
+    """Exchange a refresh token for a new pair; the old one is spent. Raise ErrorResponse, NoResponse, Redirect."""
     app = _OAuthApp(host)
-    talk = _RecordedCall("oauth", "GET", host, REDEEM_PATH, {"grant_type": "refresh_token"}, record, (token,))
-    return talk.hold(app, lambda: read_token_pair(app.wire.refresh_oauth_token(token)))
+    recorded = _RecordedCall("oauth", "GET", host, REDEEM_PATH, {"grant_type": "refresh_token"}, record, (token,))
+    return recorded.run(app, lambda: read_token_pair(app.wire.refresh_oauth_token(token)))
 
 
 def redeem_code(host: str, code: str, record: Record) -> TokenPair:
-    """Exchange an authorization code (30 s, one time) for a pair; raises ErrorAnswer, NoAnswer, Moved."""
+    """Exchange an authorization code (30 s, one time) for a pair. Raise ErrorResponse, NoResponse, Redirect."""
     app = _OAuthApp(host)
-    talk = _RecordedCall("oauth", "GET", host, REDEEM_PATH, {"grant_type": "authorization_code"}, record, (code,))
-    return talk.hold(app, lambda: read_token_pair(app.wire.get_oauth_token(code)))
+    recorded = _RecordedCall("oauth", "GET", host, REDEEM_PATH, {"grant_type": "authorization_code"}, record, (code,))
+    return recorded.run(app, lambda: read_token_pair(app.wire.get_oauth_token(code)))
 
 
-# -- the SDK, tamed ----------------------------------------------------------------------------------------------------
+# -- the SDK, restrained -----------------------------------------------------------------------------------------------
 
 
 class _Adapter(HTTPAdapter):
@@ -130,7 +130,10 @@ class _Adapter(HTTPAdapter):
 
 @cache
 def _ssl_context(extra: str) -> ssl.SSLContext:
-    """Made once per process, and not a combined file in /tmp, which cleaners remove under a long-lived worker."""
+    """Return the trusted authorities, loaded once per process.
+
+    They are not written to a combined file in /tmp: cleaners remove it under a long-lived worker.
+    """
     context = ssl.create_default_context(cafile=certifi.where())
     if extra:
         context.load_verify_locations(extra)
@@ -138,9 +141,9 @@ def _ssl_context(extra: str) -> ssl.SSLContext:
 
 
 def _send_request(method: str, url: str, seconds: float, **options: Any) -> requests.Response:
-    """One request on one connection, without redirects; the environment's proxies, CA files and .netrc play no part.
+    """Send one request on one connection, without redirects; ignore the environment's proxies, CA files and .netrc.
 
-    `seconds` are for the answer.
+    `seconds` limit the response as a whole.
     """
     if seconds <= 0:
         raise requests.Timeout
@@ -153,7 +156,7 @@ def _send_request(method: str, url: str, seconds: float, **options: Any) -> requ
         try:
             response = session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **options)
         except requests.ConnectionError:
-            if deadline.passed:  # and so the wire was cut
+            if deadline.passed:  # which closed the connection
                 raise requests.Timeout from None
             raise
         try:
@@ -188,7 +191,7 @@ class _OAuthRequester(BitrixOAuthRequester):  # type: ignore[misc]  # the SDK ha
     def _request(self, url: str, params: Mapping[str, Any]) -> requests.Response:
         # The SDK writes its one host into class attributes; the path is right.
         path = urlsplit(url).path
-        # A pair or a code can be exchanged once: whoever does not wait for the answer has lost it.
+        # A pair or a code can be exchanged once: if we stop waiting for the response, it is lost.
         seconds = READ_SECONDS if path == REDEEM_PATH else wait_limit.shorten_timeout(READ_SECONDS)
         response = _send_request("GET", f"https://{self.host}{path}", seconds, params=params, headers=self._headers)
         self.status = response.status_code
@@ -200,18 +203,18 @@ class _OAuthRequester(BitrixOAuthRequester):  # type: ignore[misc]  # the SDK ha
 
 
 def _parse_object(parse: Callable[[requests.Response], Any], response: requests.Response) -> Any:
-    """The SDK stumbles over JSON that is no object; that is an answer nobody can read."""
+    """Return the response's JSON object; raise the SDK's JSON error for other JSON, over which the SDK stumbles."""
     try:
-        answer = parse(response)
+        parsed = parse(response)
     except (AttributeError, TypeError, KeyError):
-        answer = None
-    if not isinstance(answer, dict):
+        parsed = None
+    if not isinstance(parsed, dict):
         raise BitrixResponseJSONDecodeError(response)
-    return answer
+    return parsed
 
 
 class _Token(BitrixToken):  # type: ignore[misc]  # the SDK has no types
-    """A token that neither refreshes itself nor follows a renamed portal: both are decided in `rest.py`."""
+    """A token that neither refreshes itself nor follows a renamed portal: `client.py` decides both."""
 
     _AUTO_REFRESH_EXPIRED_TOKEN = False
     _AUTO_CHANGED_DOMAIN = False
@@ -221,7 +224,7 @@ class _Token(BitrixToken):  # type: ignore[misc]  # the SDK has no types
         self.status = 0
 
     def call_method(self, api_method: str, params: Mapping[str, Any] | None = None, **_: Any) -> Any:
-        """See the SDK; through our own requester."""
+        """Call a method through our own requester."""
         body = {**(params or {}), "auth": self.auth_token}
         wire = _MethodRequester(f"https://{self.domain}/rest/{api_method}.json", params=body, max_retries=1)
         try:
@@ -240,13 +243,13 @@ class _OAuthApp(BitrixApp):  # type: ignore[misc]  # the SDK has no types
 
     @property
     def status(self) -> int:
-        """The HTTP status of the latest answer, 0 before it."""
+        """The HTTP status of the latest response, 0 before it."""
         return int(self.wire.status)
 
 
 @dataclass(slots=True)
 class _RecordedCall:
-    """One conversation: held once, recorded whatever comes of it."""
+    """One request, recorded whatever comes of it."""
 
     peer: str
     method: str
@@ -256,9 +259,9 @@ class _RecordedCall:
     record: Record
     secrets: tuple[str, ...]
 
-    def hold(self, wire: _Token | _OAuthApp, ask: Callable[[], T]) -> T:
+    def run(self, wire: _Token | _OAuthApp, request: Callable[[], T]) -> T:
         at, started = timezone.now(), time.monotonic()
-        answer, failure = self._attempt(ask)
+        result, failure = self._try_request(request)
         exchange = Exchange(
             at=at,
             peer=self.peer,
@@ -268,18 +271,18 @@ class _RecordedCall:
             status=wire.status,
             ms=round((time.monotonic() - started) * 1000),
             request=" ".join(f"{key}={value}" for key, value in self.notes.items()),
-            response="" if failure else summarize_response(answer),
+            response="" if failure else summarize_response(result),
             error=describe_failure(failure),
         )
         self.record(exchange)
         if failure:
             raise failure  # out here, so that no exception of the SDK hangs on it
-        return answer  # type: ignore[return-value]  # there is one where there is no failure
+        return result  # type: ignore[return-value]  # there is one where there is no failure
 
-    def _attempt(self, ask: Callable[[], T]) -> tuple[T | None, ErrorResponse | NoResponse | Redirect | None]:
+    def _try_request(self, request: Callable[[], T]) -> tuple[T | None, ErrorResponse | NoResponse | Redirect | None]:
         failure: ErrorResponse | NoResponse | Redirect
         try:
-            return ask(), None
+            return request(), None
         except BitrixBaseAPIError as error:
             failure = read_error(error.json_response, (*self.secrets, settings.B24_CLIENT_SECRET))
         except BitrixResponseError as error:

@@ -1,9 +1,8 @@
-"""What callers whom nobody knows yet may cost: questions to the OAuth server at once, and not a row in the database.
+"""Limits on what unverified callers may cost: few questions to the OAuth server at once, and no row in the database.
 
-Anybody can write a token and a portal's member_id into a form. Whoever brings the portal's application_token as well
-has been shown a page by that portal, and so has whose token was confirmed before: portals' own people have places that
-no stranger can take. Strangers who name a portal have other places than those who name none, among whom are the portals
-that just begin.
+Anybody can write a token and a portal's member_id into a form. A caller who also brings the portal's application_token,
+or a token that was confirmed before, has been shown a page by that portal: such callers have slots that no stranger can
+take. Strangers who name a portal have other slots than those who name none, among whom are portals just installing.
 """
 
 import hashlib
@@ -28,8 +27,8 @@ VOUCHED_SLOTS = ConcurrencyLimit(in_all=6, per_tenant=3)  # questions at once in
 PORTAL_SLOTS = ConcurrencyLimit(in_all=3, per_tenant=2)
 ANONYMOUS_SLOTS = ConcurrencyLimit(in_all=2, per_tenant=2)
 REFUSED_SECONDS, MAX_REFUSED = 60.0, 10_000  # seconds, tokens
-CONFIRMED_SECONDS, MAX_CONFIRMED = 3600.0, 20_000  # seconds, as long as a token lives
-ANSWER_SECONDS, TOTAL_SECONDS = 5.0, 8.0  # seconds that one server and all of them have for an answer
+CONFIRMED_SECONDS, MAX_CONFIRMED = 3600.0, 20_000  # seconds: the lifetime of a token
+ANSWER_SECONDS, TOTAL_SECONDS = 5.0, 8.0  # to wait for one server, and for all of them
 LOG_INTERVAL = 60.0  # seconds
 
 _refused = TtlCache[bytes, float](REFUSED_SECONDS, MAX_REFUSED)
@@ -37,20 +36,20 @@ _confirmed = TtlCache[bytes, float](CONFIRMED_SECONDS, MAX_CONFIRMED)
 
 
 class _TurnedAwayCounter:
-    """How many callers were turned away; said in one line a minute, however many they are."""
+    """Counts callers turned away, and logs at most one line a minute however many they are."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._turned_away = 0
-        self._tell_at = 0.0
+        self._log_at = 0.0
 
-    def add(self, why: str) -> None:
+    def add(self, reason: str) -> None:
         with self._lock:
             self._turned_away += 1
-            if time.monotonic() < self._tell_at:
+            if time.monotonic() < self._log_at:
                 return
-            count, self._turned_away, self._tell_at = self._turned_away, 0, time.monotonic() + LOG_INTERVAL
-        log.warning("strangers_turned_away", count=count, latest=why)
+            count, self._turned_away, self._log_at = self._turned_away, 0, time.monotonic() + LOG_INTERVAL
+        log.warning("strangers_turned_away", count=count, latest=reason)
 
 
 count_turned_away = _TurnedAwayCounter().add
@@ -58,15 +57,17 @@ count_turned_away = _TurnedAwayCounter().add
 
 @contextmanager
 def hold_slot(portal: Portal | None, application_token: str, access: str = "") -> Iterator[None]:
-    """Hold a place for one question about a caller who names this portal; raise Busy at once where none is free.
+    """Hold a slot for one question about a caller who names this portal; raise Busy at once where none is free.
 
-    No answer is waited for longer than a person would wait, for a place is a thread.
+    The block waits for an answer no longer than a person would, because a slot takes a thread.
     """
     if portal is None:
         limit, tenant = ANONYMOUS_SLOTS, ""
     else:
-        known = _confirmed.get(_hash_parts(access, portal.member_id)) or portal.has_application_token(application_token)
-        limit, tenant = VOUCHED_SLOTS if known else PORTAL_SLOTS, portal.member_id
+        is_vouched = _confirmed.get(_hash_parts(access, portal.member_id)) or portal.has_application_token(
+            application_token
+        )
+        limit, tenant = VOUCHED_SLOTS if is_vouched else PORTAL_SLOTS, portal.member_id
     with ExitStack() as held:
         try:
             held.enter_context(limit.hold(tenant))
@@ -78,17 +79,17 @@ def hold_slot(portal: Portal | None, application_token: str, access: str = "") -
 
 
 def cache_refused_token(access: str) -> None:
-    """Note that the OAuth server does not know this token, so that it is not asked again for a minute."""
+    """Cache that the OAuth server does not know this token, so that it is not asked again for a minute."""
     _refused.put(_hash_parts(access), time.monotonic())
 
 
 def was_token_refused(access: str) -> bool:
-    """Did the OAuth server refuse this token within the last minute?"""
+    """Return whether the OAuth server refused this token within the last minute."""
     return _refused.get(_hash_parts(access)) is not None
 
 
 def cache_confirmed_token(access: str, member_id: str) -> None:
-    """Note that this is a token of that portal, whose bearer is no stranger when the page asks again."""
+    """Cache that this is a token of that portal, whose bearer is no stranger when the page asks again."""
     _confirmed.put(_hash_parts(access, member_id), time.monotonic())
 
 

@@ -1,6 +1,6 @@
-"""A CRM card our tab is opened on: who it is about and their numbers, as far as the visitor may read them.
+"""The CRM card our tab is opened on: its title and phone numbers, as far as the visitor may read them.
 
-The portal is asked with the visitor's own token, so that its rights decide and not what the browser claims.
+The portal is asked with the visitor's own token, so that its access rights decide and not the browser's claim.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ Command = tuple[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A number of an entity: E.164, Bitrix24's word for its kind (MOBILE, WORK …), and whose it is, "" for its own."""
+    """A card's phone number: E.164, Bitrix24's type (MOBILE, WORK …), the owner's name, "" for the card itself."""
 
     e164: str
     kind: str
@@ -40,7 +40,7 @@ class Phone:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """`type_id` is the owner type, `title` what the card is called, "" where it has no name."""
+    """A CRM entity. `type_id` is the owner type; `title` is "" where the card has no name."""
 
     type_id: int
     id: int
@@ -49,11 +49,11 @@ class Entity:
 
 
 def find_card(portal: Portal, access: str, placement: str, options: Mapping[str, Any]) -> Entity:
-    """What the tab was opened on, by the token of whoever opened it; two calls at most.
+    """Return the card the tab was opened on, read with the visitor's token in two calls at most.
 
-    A deal brings the numbers of its contacts and its company, a lead those of its own and of them. Raises Refused where
-    the portal does not let this visitor read the entity or there is none, InDoubt where it does not answer, and what
-    its refusal of every call means otherwise.
+    A deal has the numbers of its contacts and company, a lead its own and theirs. Raise PortalRefused where there is no
+    such card or the visitor may not read it, InDoubt where the portal does not answer, and what its error means
+    otherwise.
     """
     type_id, number = TABS.get(placement, 0), _positive_int(options.get("ID"))
     if not (type_id and number):
@@ -68,19 +68,20 @@ def find_card(portal: Portal, access: str, placement: str, options: Mapping[str,
     phones = _read_phones(portal, fields, "")
     if type_id in (LEAD, DEAL):
         phones += _phones_of_people(portal, access, fields, answers[1:])
-    alone = {phone.e164: phone for phone in reversed(phones)}
-    kept = [phone for phone in phones if alone[phone.e164] is phone][:MAX_PHONES]
-    return Entity(type_id, number, _card_title(type_id, fields), tuple(kept))
+    unique: dict[str, Phone] = {}
+    for phone in phones:
+        unique.setdefault(phone.e164, phone)
+    return Entity(type_id, number, _card_title(type_id, fields), tuple(unique.values())[:MAX_PHONES])
 
 
 def _phones_of_people(portal: Portal, access: str, fields: Mapping[str, Any], linked: Sequence[Any]) -> list[Phone]:
-    """The numbers of an entity's contacts and company; those this visitor may not read stay out."""
-    listed = [
+    """Return the numbers of a card's contacts and company, without those this visitor may not read."""
+    ids = [
         _positive_int(as_mapping(row).get("CONTACT_ID"))
         for answer in linked
         for row in _as_list(_result_or_none(answer))
     ]
-    contacts = [one for one in dict.fromkeys([*listed, _positive_int(fields.get("CONTACT_ID"))]) if one][:MAX_CONTACTS]
+    contacts = [one for one in dict.fromkeys([*ids, _positive_int(fields.get("CONTACT_ID"))]) if one][:MAX_CONTACTS]
     people = [(CONTACT, one) for one in contacts]
     if company := _positive_int(fields.get("COMPANY_ID")):
         people.append((COMPANY, company))
@@ -94,7 +95,7 @@ def _phones_of_people(portal: Portal, access: str, fields: Mapping[str, Any], li
 
 
 def _call_batch(portal: Portal, access: str, commands: Sequence[Command]) -> list[MethodResult | ErrorResponse | None]:
-    """One batch. CRM methods refuse without a code, which is an entry that cannot be read."""
+    """Send one batch. CRM methods refuse without an error code, which makes their entries None."""
     error_policy.check_callable(portal)
     try:
         return bitrix.call_batch(portal.rest_host, access, commands, exchange_records.exchange_recorder(portal))
@@ -135,13 +136,13 @@ def _card_title(type_id: int, fields: Mapping[str, Any]) -> str:
 
 
 def _as_list(value: Any) -> list[Any]:
-    """PHP's arrays arrive as lists or as objects with numbers for keys."""
+    """Return the items of a PHP array, which arrives as a list or as an object keyed by numbers."""
     if isinstance(value, Mapping):
         return list(value.values())
     return value if isinstance(value, list) else []
 
 
 def _positive_int(value: Any) -> int:
-    """A whole number above 0 as Bitrix24 writes it, 0 for anything else."""
+    """Read a whole number above 0 as Bitrix24 writes it; return 0 for anything else."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0

@@ -1,4 +1,4 @@
-"""What a portal's employees are called. Screens read what is remembered; the portal is asked behind their backs."""
+"""Names of a portal's employees. Screens read the stored ones; the portal is asked in the background."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,23 +15,23 @@ from b24app.portals.models import Employee, Portal
 from b24app.portals.responses import as_mapping
 
 METHOD, SCOPES = "user.get", ("user_brief", "user_basic", "user")  # any of them is enough
-NAME_TTL = timedelta(days=30)  # a name, and that there is none
+NAME_TTL = timedelta(days=30)  # also for "has no name"
 REFUSAL_TTL = timedelta(days=1)  # a permission may be granted any day
-BATCH_SIZE = 50  # one answer's worth, so that no second page is to be asked for
-MAX_DUE = 200  # at a time; whoever is left out is asked for by a later look
+BATCH_SIZE = 50  # what fits into one response, so that no second page is needed
+MAX_DUE = 200  # per call; the rest is fetched by a later one
 MAX_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEmployees:
-    """Names by user id, without those who have none, and some of the ids that are to be asked for."""
+    """Names by user id, without those who have none, and some of the ids whose names must be fetched."""
 
     names: Mapping[int, str]
     due: Sequence[int]
 
 
 def stored_employees(portal: Portal, ids: Iterable[int]) -> StoredEmployees:
-    """What is remembered of these employees, in one query. Nothing is due where the portal lets us ask for nothing."""
+    """Return the stored names of these employees, in one query. Nothing is due where we have no permission to ask."""
     wanted = sorted(set(ids))
     if not wanted:
         return StoredEmployees({}, ())
@@ -43,19 +43,19 @@ def stored_employees(portal: Portal, ids: Iterable[int]) -> StoredEmployees:
 
 
 def fetch_employees(portal: Portal, ids: Iterable[int]) -> None:
-    """Ask the portal for those of these that are due, and remember what it said, and of whom it said nothing.
+    """Fetch the names that are due from the portal and store them, also that an employee has none.
 
-    A refusal bothers nobody; raises what else `rest.call` raises, and then what was learnt before is kept.
+    A refusal is stored too and not raised. Raise what else `PortalClient.call` raises; earlier batches stay stored.
     """
     due = stored_employees(portal, ids).due
     for first in range(0, len(due), BATCH_SIZE):
-        some = due[first : first + BATCH_SIZE]
+        batch = due[first : first + BATCH_SIZE]
         try:
-            called = _fetch_names(portal, some)
+            names = _fetch_names(portal, batch)
         except PortalRefused:
             _store_names(portal, dict.fromkeys(due, ""), timezone.now() - NAME_TTL + REFUSAL_TTL, fields=["asked_at"])
             return
-        _store_names(portal, {one: called.get(one, "") for one in some}, timezone.now(), fields=["name", "asked_at"])
+        _store_names(portal, {one: names.get(one, "") for one in batch}, timezone.now(), fields=["name", "asked_at"])
 
 
 def _may_fetch(portal: Portal) -> bool:
@@ -63,7 +63,7 @@ def _may_fetch(portal: Portal) -> bool:
 
 
 def _fetch_names(portal: Portal, ids: Sequence[int]) -> dict[int, str]:
-    """What the portal calls these; ADMIN_MODE shows an administrator's token guests from outside the company, too."""
+    """Return names by user id; with ADMIN_MODE an administrator's token sees guests from outside the company too."""
     with scopes.tolerate_missing_scope(portal):
         answer = PortalClient(portal).call(METHOD, {"FILTER": {"ID": list(ids)}, "ADMIN_MODE": True})
     if not isinstance(answer, list):
@@ -73,12 +73,12 @@ def _fetch_names(portal: Portal, ids: Sequence[int]) -> dict[int, str]:
 
 
 def _full_name(person: Mapping[str, Any]) -> str:
-    """First and last name in the order of most portals, without anything that would break a line."""
-    words = " ".join(str(person[field]) for field in ("NAME", "LAST_NAME") if person.get(field))
-    return " ".join(sanitize.sanitize_text(words).split())[:MAX_NAME]
+    """Return first and last name in the order of most portals, on one line."""
+    name = " ".join(str(person[field]) for field in ("NAME", "LAST_NAME") if person.get(field))
+    return " ".join(sanitize.sanitize_text(name).split())[:MAX_NAME]
 
 
-def _store_names(portal: Portal, called: Mapping[int, str], at: datetime, *, fields: Sequence[str]) -> None:
-    """In the order of their numbers, so that two who remember at once do not wait for one another."""
-    rows = [Employee(portal=portal, user_id=one, name=name, asked_at=at) for one, name in sorted(called.items())]
+def _store_names(portal: Portal, names: Mapping[int, str], at: datetime, *, fields: Sequence[str]) -> None:
+    """Upsert the names, ordered by user id so that two processes do not deadlock."""
+    rows = [Employee(portal=portal, user_id=one, name=name, asked_at=at) for one, name in sorted(names.items())]
     Employee.objects.bulk_create(rows, update_conflicts=True, unique_fields=["portal", "user_id"], update_fields=fields)

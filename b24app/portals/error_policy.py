@@ -1,4 +1,4 @@
-"""What an answer of Bitrix24 means for the whole portal: how long it is left alone, and how the caller is told.
+"""What an error of Bitrix24 means for the whole portal: how long it is not called, and what is raised.
 
 Decided by the error's code, never by the HTTP status (docs/bitrix24.md B.2, B.3, C.3 and K).
 """
@@ -19,8 +19,8 @@ log = structlog.get_logger(__name__)
 PROBE_AFTER = timedelta(days=1)
 OVERLOAD_PAUSE = timedelta(hours=4)
 MISCONFIGURED_PAUSE = timedelta(minutes=10)
-LIMIT_PAUSE = (timedelta(seconds=10), timedelta(minutes=10))  # least and most, for the operating limit
-DEFAULT_LIMIT_PAUSE = timedelta(minutes=1)  # no good answer has told when the method is free again
+LIMIT_PAUSE = (timedelta(seconds=10), timedelta(minutes=10))  # shortest and longest, for the operating limit
+DEFAULT_LIMIT_PAUSE = timedelta(minutes=1)  # no result has said when the method is free again
 REPEATED_WITHIN = timedelta(seconds=10)
 
 TRANSIENT = frozenset({"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "CONNECTION_ERROR", "WRONG_ENCODING"})
@@ -30,32 +30,32 @@ LIMITS = frozenset({"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "OVERLOAD_LI
 Reaction = Callable[[Portal, ErrorResponse, datetime], PortalError]
 
 
-def plan_has_lapsed(answer: ErrorResponse) -> bool:
-    """ACCESS_DENIED has two meanings; this is the one about the portal's plan (docs/bitrix24.md B.3)."""
-    return answer.code == "ACCESS_DENIED" and "commercial plan" in answer.message.lower()
+def plan_has_lapsed(response: ErrorResponse) -> bool:
+    """Return whether this is the ACCESS_DENIED about the portal's plan, the other being about rights (B.3)."""
+    return response.code == "ACCESS_DENIED" and "commercial plan" in response.message.lower()
 
 
-def apply_error(portal: Portal, answer: ErrorResponse, free_at: datetime | None = None) -> PortalError:
-    """Change the portal's row as the answer demands and return the error for the caller.
+def apply_error(portal: Portal, response: ErrorResponse, reset_at: datetime | None = None) -> PortalError:
+    """Update the portal's row as the error demands and return the exception for the caller to raise.
 
-    `free_at` is when the method's operating time begins to be free again, where a good answer has told.
+    `reset_at` is when the method's operating time begins to be free again, where a result has said so.
     """
     now = timezone.now()
-    if answer.code == "OPERATION_TIME_LIMIT":
-        return _apply_operating_limit(portal, answer, now, free_at)
-    if plan_has_lapsed(answer):
-        return _suspend_portal(portal, Suspension.PLAN, answer, now + PROBE_AFTER)
-    if answer.code in GONE:
-        return _suspend_portal(portal, Suspension.GONE, answer, now + PROBE_AFTER)
-    reaction = _REACTIONS.get(answer.code)
+    if response.code == "OPERATION_TIME_LIMIT":
+        return _apply_operating_limit(portal, response, now, reset_at)
+    if plan_has_lapsed(response):
+        return _suspend_portal(portal, Suspension.PLAN, response, now + PROBE_AFTER)
+    if response.code in GONE:
+        return _suspend_portal(portal, Suspension.GONE, response, now + PROBE_AFTER)
+    reaction = _REACTIONS.get(response.code)
     if reaction is not None:
-        return reaction(portal, answer, now)
-    kind = InDoubt if answer.code in TRANSIENT else PortalRefused
-    return kind(answer.code, answer.message)
+        return reaction(portal, response, now)
+    kind = InDoubt if response.code in TRANSIENT else PortalRefused
+    return kind(response.code, response.message)
 
 
 def check_callable(portal: Portal) -> None:
-    """Raise what stands in the way of calling this portal now; a suspension that has run out lets a probe through."""
+    """Raise PortalGone or NotNow where the portal may not be called; an expired suspension lets one probe through."""
     now = timezone.now()
     if portal.may_be_called(now):
         return
@@ -69,66 +69,68 @@ def check_callable(portal: Portal) -> None:
 
 
 def clear_suspension(portal: Portal) -> None:
-    """A call brought a good answer: whatever had suspended the portal is over."""
+    """End a suspension: a call has succeeded."""
     if portal.suspension:
         update_portal(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
 
 
 def update_portal(portal: Portal, **values: object) -> None:
-    """Write these columns alone, and show them on the instance in hand."""
+    """Write only these columns, and set them on the instance too."""
     Portal.objects.filter(pk=portal.pk).update(**values)
     for name, value in values.items():
         setattr(portal, name, value)
 
 
-def _suspend_portal(portal: Portal, kind: Suspension, answer: ErrorResponse, until: datetime) -> PortalError:
-    words = answer.message or answer.code
-    update_portal(portal, suspension=kind, suspended_until=until, trouble=words[:MAX_MESSAGE])
-    log.warning("portal_suspended", portal=portal.pk, suspension=kind.value, code=answer.code)
+def _suspend_portal(portal: Portal, kind: Suspension, response: ErrorResponse, until: datetime) -> PortalError:
+    trouble = response.message or response.code
+    update_portal(portal, suspension=kind, suspended_until=until, trouble=trouble[:MAX_MESSAGE])
+    log.warning("portal_suspended", portal=portal.pk, suspension=kind.value, code=response.code)
     if kind in {Suspension.GONE, Suspension.DELETED}:
-        return PortalGone(answer.code, answer.message)
-    return NotNow(answer.code, answer.message, until)
+        return PortalGone(response.code, response.message)
+    return NotNow(response.code, response.message, until)
 
 
-def _postpone_calls(portal: Portal, answer: ErrorResponse, until: datetime) -> NotNow:
+def _postpone_calls(portal: Portal, response: ErrorResponse, until: datetime) -> NotNow:
     update_portal(portal, rest_after=until)
-    return NotNow(answer.code, answer.message, until)
+    return NotNow(response.code, response.message, until)
 
 
-def _apply_operating_limit(portal: Portal, answer: ErrorResponse, now: datetime, free_at: datetime | None) -> NotNow:
-    least, most = LIMIT_PAUSE
-    return _postpone_calls(portal, answer, min(max(free_at or now + DEFAULT_LIMIT_PAUSE, now + least), now + most))
+def _apply_operating_limit(portal: Portal, response: ErrorResponse, now: datetime, reset_at: datetime | None) -> NotNow:
+    shortest, longest = LIMIT_PAUSE
+    return _postpone_calls(
+        portal, response, min(max(reset_at or now + DEFAULT_LIMIT_PAUSE, now + shortest), now + longest)
+    )
 
 
-def _apply_query_limit(portal: Portal, answer: ErrorResponse, now: datetime) -> NotNow:
-    again = portal.rest_after is not None and now - portal.rest_after < REPEATED_WITHIN
-    seconds = (2.0 if again else 1.0) * random.uniform(1.0, 1.2)  # noqa: S311 - jitter, not a secret
-    return _postpone_calls(portal, answer, now + timedelta(seconds=seconds))
+def _apply_query_limit(portal: Portal, response: ErrorResponse, now: datetime) -> NotNow:
+    is_repeated = portal.rest_after is not None and now - portal.rest_after < REPEATED_WITHIN
+    seconds = (2.0 if is_repeated else 1.0) * random.uniform(1.0, 1.2)  # noqa: S311 - jitter, not a secret
+    return _postpone_calls(portal, response, now + timedelta(seconds=seconds))
 
 
-def _suspend_overloaded(portal: Portal, answer: ErrorResponse, now: datetime) -> PortalError:
+def _suspend_overloaded(portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
     log.error("portal_blocked_by_bitrix24", portal=portal.pk)
-    return _suspend_portal(portal, Suspension.OVERLOAD, answer, now + OVERLOAD_PAUSE)
+    return _suspend_portal(portal, Suspension.OVERLOAD, response, now + OVERLOAD_PAUSE)
 
 
-def _suspend_unpaid(portal: Portal, answer: ErrorResponse, now: datetime) -> PortalError:
-    return _suspend_portal(portal, Suspension.PAYMENT, answer, now + PROBE_AFTER)
+def _suspend_unpaid(portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
+    return _suspend_portal(portal, Suspension.PAYMENT, response, now + PROBE_AFTER)
 
 
-def _suspend_deleted(portal: Portal, answer: ErrorResponse, now: datetime) -> PortalError:
-    return _suspend_portal(portal, Suspension.DELETED, answer, now + PROBE_AFTER)
+def _suspend_deleted(portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
+    return _suspend_portal(portal, Suspension.DELETED, response, now + PROBE_AFTER)
 
 
-def _note_missing_scope(portal: Portal, answer: ErrorResponse, _now: datetime) -> PortalError:
+def _note_missing_scope(portal: Portal, response: ErrorResponse, _now: datetime) -> PortalError:
     # The installed version lacks a permission: an administrator has to update the application.
-    update_portal(portal, trouble=f"{answer.code}: {answer.message}"[:MAX_MESSAGE])
-    return PortalRefused(answer.code, answer.message)
+    update_portal(portal, trouble=f"{response.code}: {response.message}"[:MAX_MESSAGE])
+    return PortalRefused(response.code, response.message)
 
 
-def _pause_misconfigured(_portal: Portal, answer: ErrorResponse, now: datetime) -> PortalError:
-    # Our own client_id is not known there: no portal is to blame, and none must suffer for it.
+def _pause_misconfigured(_portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
+    # The OAuth server does not know our client_id: our fault, so no portal is suspended for it.
     log.error("client_id_unknown_to_oauth_server")
-    return NotNow(answer.code, answer.message, now + MISCONFIGURED_PAUSE)
+    return NotNow(response.code, response.message, now + MISCONFIGURED_PAUSE)
 
 
 _REACTIONS: dict[str, Reaction] = {

@@ -1,4 +1,4 @@
-"""Keeps what was said with Bitrix24; a record that cannot be written changes nothing else."""
+"""Recording exchanges with Bitrix24; a record that cannot be written changes nothing else."""
 
 from collections.abc import Callable
 
@@ -13,21 +13,21 @@ log = structlog.get_logger(__name__)
 
 
 def record_exchange(portal: Portal | None, exchange: Exchange) -> None:
-    """Write one exchange down for a portal, or for none that is known yet."""
+    """Save one exchange for a portal, or for one that is not identified yet."""
     exchange.portal_id = portal.pk if portal else None
     try:
         exchange.save()
     except DatabaseError as error:
-        log.warning("exchange_not_kept", portal=exchange.portal_id, kind=type(error).__name__)
+        log.warning("exchange_not_recorded", portal=exchange.portal_id, kind=type(error).__name__)
 
 
 def exchange_recorder(portal: Portal | None) -> Callable[[Exchange], None]:
-    """Return the recorder that writes a portal's exchanges down at once."""
+    """Return a function that saves a portal's exchanges at once."""
     return lambda exchange: record_exchange(portal, exchange)
 
 
 def record_event(portal: Portal | None, event: str, note: str) -> None:
-    """Write down an event the portal sent us; `note` says why it had no effect, "" when it had."""
+    """Save an event from the portal; `note` says why it had no effect, "" when it had."""
     host = portal.domain if portal else ""
     exchange = Exchange(
         at=timezone.now(),
@@ -42,5 +42,5 @@ def record_event(portal: Portal | None, event: str, note: str) -> None:
 
 
 def _printable_name(event: str) -> str:
-    """The event's name, whatever a stranger may have written there."""
+    """Return the event's name without what cannot be printed: a stranger may have written anything."""
     return "".join(letter for letter in event[:100] if letter.isascii() and letter.isprintable())

@@ -1,4 +1,4 @@
-"""Is this caller truly that portal, that user? Only the OAuth server can tell: it is asked (docs/bitrix24.md A.5)."""
+"""Identifying callers: which portal and which user, as only the OAuth server can tell (docs/bitrix24.md A.5)."""
 
 import json
 import re
@@ -23,14 +23,14 @@ log = structlog.get_logger(__name__)
 
 ADMIN_ONLY = "messageservice.sender.list"
 ACCESS_LIFETIME = 3600  # seconds
-# A server that cannot say now says nothing of the token.
+# Errors of the server's own, which say nothing about the token.
 TRANSIENT_ERRORS = error_policy.TRANSIENT | error_policy.LIMITS
 MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A verified opening of our page: who, where, with what. `first_time`: not yet installed to the end.
+    """A verified opening of our page. `first_time`: the installation is not finished yet.
 
     `version` is the application's version as the OAuth server knows it.
     """
@@ -47,7 +47,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedIdentity:
-    """What a page or an event says about itself, before anything of it is believed."""
+    """What a page or an event says about its sender, before any of it is verified."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
@@ -58,11 +58,11 @@ class ClaimedIdentity:
 
 
 def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
-    """Find out who opened our page with this query and form (docs/bitrix24.md A.3), and keep an administrator's tokens.
+    """Verify who opened our page with this query and form (docs/bitrix24.md A.3), and store an administrator's tokens.
 
-    What the page itself says of the portal is believed of an administrator only; of others, what the OAuth server says.
-    Raises NotOurs for a forged, foreign or unsupported caller, InDoubt when the OAuth server or, at the first opening,
-    the portal does not answer, and what the portal's own refusal means otherwise. No token is stored on NotOurs.
+    What the page says about the portal is trusted from an administrator only; otherwise the OAuth server's word counts.
+    Raise NotOurs for a forged, foreign or unsupported caller, InDoubt when the OAuth server or, at the first opening,
+    the portal does not answer, and what the portal's own error means otherwise. No token is stored on NotOurs.
     """
     claim = ClaimedIdentity(
         access=form.get("AUTH_ID", ""),
@@ -97,10 +97,10 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
 
 
 def confirm_claim(claim: ClaimedIdentity) -> tuple[TokenOwner, str]:
-    """Ask the OAuth server whose token this is; return what it says and its host.
+    """Ask the OAuth server whose token this is; return its owner and the server's host.
 
-    Raises NotOurs where it is not a token of our application at the claimed portal, InDoubt where nobody answers, and
-    Busy, which is one, where too many ask. Then nothing is written down.
+    Raise NotOurs where it is not a token of our application at the claimed portal, InDoubt where no server answers, and
+    its subclass Busy where too many callers wait. Nothing is recorded then.
     """
     if not MEMBER_ID.fullmatch(claim.member_id):
         raise _foreign_caller(None, "member_id")
@@ -108,9 +108,9 @@ def confirm_claim(claim: ClaimedIdentity) -> tuple[TokenOwner, str]:
         caller_limits.count_turned_away("refused before")
         raise _unknown_session()
     portal = Portal.objects.filter(member_id=claim.member_id).first()
-    said: list[Exchange] = []
+    exchanges: list[Exchange] = []
     with caller_limits.hold_slot(portal, claim.application_token, claim.access):
-        owner, host = _find_owner(claim, portal, said.append)
+        owner, host = _find_owner(claim, portal, exchanges.append)
     if owner.client_id != settings.B24_CLIENT_ID:
         raise _foreign_caller(portal, "client_id")
     if owner.member_id != claim.member_id:
@@ -120,49 +120,49 @@ def confirm_claim(claim: ClaimedIdentity) -> tuple[TokenOwner, str]:
             "BOX_NOT_SUPPORTED", _("The REST interface of this Bitrix24 must be reachable at https://…/rest/.")
         )
     caller_limits.cache_confirmed_token(claim.access, owner.member_id)
-    for exchange in said:  # only now: under a portal that is merely claimed, strangers would fill the record
+    for exchange in exchanges:  # only now: under a merely claimed portal strangers could fill the log
         exchange_records.record_exchange(portal, exchange)
     return owner, host
 
 
 def belongs_to(portal: Portal, owner: TokenOwner) -> bool:
-    """Is this a token of our application at this very portal?"""
+    """Return whether this is the owner of a token of our application at this portal."""
     return owner.client_id == settings.B24_CLIENT_ID and owner.member_id == portal.member_id
 
 
 def is_supported_endpoint(endpoint: str) -> bool:
-    """Is this REST address https with the path /rest/? The SDK speaks no other (docs/bitrix24.md B.8)."""
+    """Return whether this REST address is https with the path /rest/: the SDK supports no other (B.8)."""
     parts = urlsplit(endpoint)
     return bool(https_host(endpoint)) and parts.path == "/rest/" and not parts.query and not parts.fragment
 
 
 def save_portal(owner: TokenOwner, host: str, *, language: str = "") -> Portal:
-    """The row of a portal the OAuth server confirmed, made or brought up to date by what that server says of it.
+    """Create or update the row of a portal the OAuth server confirmed, and return it.
 
-    `host` (which confirmed it) and `language` count at the first time only: they are the caller's choice.
+    `host` (of that server) and `language` are stored at the first time only: they are the caller's choice.
     """
-    facts: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "domain": owner.domain[:255],
         "client_endpoint": owner.client_endpoint,
         "scope": owner.scope[:500],
         "licence": owner.status[:10],
     }
-    first = facts | {"oauth_host": host, "language": language[:8] or "en"}
+    first = columns | {"oauth_host": host, "language": language[:8] or "en"}
     portal, _is_new = Portal.objects.get_or_create(member_id=owner.member_id, defaults=first)
-    _update_changed(portal, facts)
+    _update_changed(portal, columns)
     return portal
 
 
-def _update_changed(portal: Portal, facts: Mapping[str, Any]) -> None:
-    changed = {name: value for name, value in facts.items() if getattr(portal, name) != value}
+def _update_changed(portal: Portal, columns: Mapping[str, Any]) -> None:
+    changed = {name: value for name, value in columns.items() if getattr(portal, name) != value}
     if changed:
         error_policy.update_portal(portal, **changed)
 
 
 def store_admin_tokens(portal: Portal, owner: TokenOwner, claim: ClaimedIdentity, *, is_system: bool = False) -> bool:
-    """Keep the confirmed tokens if they are an administrator's, and adopt the application_token then; was it one?
+    """Store confirmed tokens and the application_token if they are an administrator's; return whether they are.
 
-    An employee's tokens are not kept: nothing is done with them.
+    An employee's tokens are not stored, as we have no use for them.
     """
     if not store_if_admin(portal, _claimed_pair(owner, claim), is_system=is_system):
         return False
@@ -172,7 +172,7 @@ def store_admin_tokens(portal: Portal, owner: TokenOwner, claim: ClaimedIdentity
 
 
 def store_if_admin(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> bool:
-    """Keep a confirmed pair of this portal if its user is an administrator; answers whether that is so."""
+    """Store a confirmed pair of this portal if its user is an administrator; return whether that is so."""
     if not _is_admin(portal, pair.user_id, pair.access):
         tokens.demote_user(portal, pair.user_id)
         return False
@@ -182,17 +182,17 @@ def store_if_admin(portal: Portal, pair: TokenPair, *, is_system: bool = False) 
 
 
 def _find_owner(claim: ClaimedIdentity, portal: Portal | None, record: bitrix.Record) -> tuple[TokenOwner, str]:
-    """The next server is asked only where one is silent: they know the same tokens."""
+    """Ask the servers in turn until one answers: they all know the same tokens."""
     for host in _candidate_hosts(claim.server_endpoint, portal):
         try:
             return bitrix.app_info(host, claim.access, record), host
         except (NoResponse, Redirect):
             log.warning("oauth_server_silent", host=host)
-        except ErrorResponse as answer:
-            if answer.code in TRANSIENT_ERRORS:
+        except ErrorResponse as response:
+            if response.code in TRANSIENT_ERRORS:
                 continue
             caller_limits.cache_refused_token(claim.access)
-            caller_limits.count_turned_away(answer.code)
+            caller_limits.count_turned_away(response.code)
             raise _unknown_session() from None
     raise InDoubt("OAUTH_SILENT", _("The authorisation server of Bitrix24 does not answer."))
 
@@ -202,28 +202,28 @@ def _unknown_session() -> NotOurs:
 
 
 def _candidate_hosts(server_endpoint: str, portal: Portal | None) -> list[str]:
-    """The allowed OAuth servers, the likeliest first; a posted one is asked only where it is on the list."""
+    """Return the allowed OAuth servers, likeliest first; a posted one counts only where it is allowed."""
     allowed = list(settings.B24_OAUTH_HOSTS)
     likely = [https_host(server_endpoint), portal.oauth_host if portal else ""]
     return list(dict.fromkeys([host for host in likely if host in allowed] + allowed))
 
 
 def _is_admin(portal: Portal, user_id: int, access: str) -> bool:
-    """The portal's own answer to an administrator-only call; what we knew before, where it cannot answer now."""
+    """Return the portal's answer to an administrator-only call, or what is stored where it cannot answer now."""
     try:
         bitrix.call_method(portal.rest_host, access, ADMIN_ONLY, {}, exchange_records.exchange_recorder(portal))
     except (NoResponse, Redirect):
         failure: PortalError = InDoubt("PORTAL_SILENT", _("Your Bitrix24 does not answer. Please try again."))
-    except ErrorResponse as answer:
-        if answer.code in {"ACCESS_DENIED", "USER_ACCESS_ERROR"} and not error_policy.plan_has_lapsed(answer):
+    except ErrorResponse as response:
+        if response.code in {"ACCESS_DENIED", "USER_ACCESS_ERROR"} and not error_policy.plan_has_lapsed(response):
             return False
-        failure = error_policy.apply_error(portal, answer)
+        failure = error_policy.apply_error(portal, response)
     else:
         return True
-    known = PortalToken.objects.filter(portal=portal, user_id=user_id).first()
-    if known is None and portal.installed_at is None:
+    stored = PortalToken.objects.filter(portal=portal, user_id=user_id).first()
+    if stored is None and portal.installed_at is None:
         raise failure
-    return known is not None and known.is_admin
+    return stored is not None and stored.is_admin
 
 
 def _claimed_pair(owner: TokenOwner, claim: ClaimedIdentity) -> TokenPair:
@@ -243,7 +243,7 @@ def _claimed_expiry(seconds: str) -> datetime:
 
 
 def _is_same_host(posted: str, owner: TokenOwner) -> bool:
-    """Is the posted DOMAIN the portal's? Right after a renaming the new name may be known only as REST's."""
+    """Return whether the posted DOMAIN is the portal's; just after a move the new name may be known only as REST's."""
     names = {owner.domain, https_host(owner.client_endpoint)}
     posted = posted.lower()
     return posted in names or posted.partition(":")[0] in {name for name in names if ":" not in name}
@@ -257,7 +257,7 @@ def _parse_options(text: str) -> Mapping[str, Any]:
     return options if isinstance(options, dict) else {}
 
 
-def _foreign_caller(portal: Portal | None, what: str) -> NotOurs:
-    caller_limits.count_turned_away(what)
-    log.info("foreign_launch", portal=portal.pk if portal else None, differs=what)
+def _foreign_caller(portal: Portal | None, field: str) -> NotOurs:
+    caller_limits.count_turned_away(field)
+    log.info("foreign_launch", portal=portal.pk if portal else None, differs=field)
     return NotOurs("FOREIGN", _("This call does not belong to the application or to the portal it names."))

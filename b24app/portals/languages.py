@@ -21,6 +21,6 @@ FRAME_CODES = (
 
 
 def to_django(code: str) -> str:
-    """Django's code for a Bitrix24 one; English where we have no translation."""
+    """Return Django's code for a Bitrix24 one; English where we have no translation."""
     language = DJANGO_CODES.get(code.lower(), code.lower())
     return language if language in dict(settings.LANGUAGES) else "en"

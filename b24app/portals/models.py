@@ -1,4 +1,4 @@
-"""Who: the portals that installed us and the tokens with which we may speak to them."""
+"""The portals that installed us and the tokens for calling them."""
 
 import hmac
 import uuid
@@ -26,7 +26,7 @@ class Suspension(models.TextChoices):
 
 class PortalQuerySet(models.QuerySet["Portal"]):
     def installed(self) -> "PortalQuerySet":
-        """Portals that have us now."""
+        """Return the portals that have us installed now."""
         return self.filter(uninstalled_at=None)
 
 
@@ -69,10 +69,10 @@ class Portal(models.Model):
     no_token_since = models.DateTimeField(null=True, blank=True)  # an administrator must reconnect
     trouble = models.CharField(max_length=300, default="", blank=True)  # the portal's own words
 
-    rest_after = models.DateTimeField(null=True, blank=True)  # the leaky bucket or the operating limit says wait
+    rest_after = models.DateTimeField(null=True, blank=True)  # the query limit or the operating limit says wait
     push_lease_until = models.DateTimeField(null=True, blank=True)
-    push_failures = models.SmallIntegerField(default=0)  # in a row, of telling it
-    push_after = models.DateTimeField(null=True, blank=True)  # it did not answer the last time: told not before
+    push_failures = models.SmallIntegerField(default=0)  # in a row
+    push_after = models.DateTimeField(null=True, blank=True)  # it did not answer last time: no push before
     senders_checked_at = models.DateTimeField(null=True, blank=True)
     refused_calls = models.IntegerField(default=0)  # handler calls that could not be stored: too large, without an id
 
@@ -100,11 +100,11 @@ class Portal(models.Model):
 
     def has_application_token(self, given: str) -> bool:
         """Return whether this is the portal's application_token, as far as we know it; compared in constant time."""
-        stored, given_bytes = self.application_token.encode(), given.encode("utf-8", "surrogatepass")
-        return bool(stored) and hmac.compare_digest(stored, given_bytes)
+        stored = self.application_token.encode()
+        return bool(stored) and hmac.compare_digest(stored, given.encode("utf-8", "surrogatepass"))
 
     def may_be_called(self, now: datetime) -> bool:
-        """Is REST open: installed, not suspended (or due for a probe), not told to wait?"""
+        """Return whether REST may be called: installed, not suspended (or due for a probe), not told to wait."""
         if self.uninstalled_at is not None or (self.rest_after and self.rest_after > now):
             return False
         return not self.suspension or self.suspended_until is None or self.suspended_until <= now
@@ -122,7 +122,7 @@ class PortalToken(models.Model):
     demoted_at = models.DateTimeField(null=True, blank=True)  # the portal said no: earlier tickets are an employee's
     is_system = models.BooleanField(default=False)
     generation = models.IntegerField(default=0)  # counts refreshes; a write-back must match
-    lease_until = models.DateTimeField(null=True, blank=True)  # somebody is refreshing it
+    lease_until = models.DateTimeField(null=True, blank=True)  # a process is refreshing it
     refreshed_at = models.DateTimeField(default=timezone.now)
     dead_reason = models.CharField(max_length=60, default="", blank=True)
 
@@ -135,11 +135,11 @@ class PortalToken(models.Model):
 
 
 class Employee(models.Model):
-    """What a portal calls one of its users, as it said when it was last asked."""
+    """A user's name, as the portal gave it when it was last asked."""
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="employees", db_index=False)
     user_id = models.BigIntegerField()
-    name = models.CharField(max_length=200, default="", blank=True)  # empty: it names nobody by this number
+    name = models.CharField(max_length=200, default="", blank=True)  # empty: the portal has no name for this id
     asked_at = models.DateTimeField()
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The page's session: a signed ticket that says which portal, which user, and until when."""
+"""Sessions of pages: a signed ticket with the portal, the user and the expiry."""
 
 import uuid
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SALT = "b24app.portals.ticket"
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who looks at a page; `portal` is the uuid, `language` Bitrix24's code."""
+    """The user a page is shown to; `portal` is the uuid, `language` Bitrix24's code."""
 
     portal: uuid.UUID
     user_id: int
@@ -26,19 +26,19 @@ class Visitor:
     expires: datetime
 
     @property
-    def since(self) -> datetime:
-        """When the ticket was made."""
+    def issued_at(self) -> datetime:
+        """The time the ticket was made."""
         return self.expires - LIFETIME
 
 
 def mint_ticket(portal: Portal, user_id: int, is_admin: bool, language: str) -> str:  # noqa: FBT001 - a field like the others
-    """A ticket for 15 minutes, of URL-safe characters."""
+    """Return a ticket for 15 minutes, of URL-safe characters."""
     expires = int((timezone.now() + LIFETIME).timestamp())
     return signing.dumps([portal.uuid.hex, user_id, is_admin, language, expires], salt=SALT, compress=True)
 
 
 def read_ticket(ticket: str) -> Visitor:
-    """Read a ticket of ours; raises BadTicket."""
+    """Return whom a ticket was made for; raise BadTicket."""
     try:
         portal, user_id, is_admin, language, expires = signing.loads(ticket, salt=SALT, max_age=LIFETIME)
         visitor = Visitor(uuid.UUID(portal), user_id, is_admin, language, datetime.fromtimestamp(expires, UTC))

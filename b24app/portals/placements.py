@@ -12,7 +12,7 @@ from b24app.portals.models import Portal
 log = structlog.get_logger(__name__)
 
 TITLE = "Sendline"
-# A portal shows the title by the person's language, and the application's name where theirs is not listed.
+# A portal shows the title in the user's language, and the application's name where that is not listed.
 LANGUAGES = (
     "en", "de", "la", "br", "fr", "it", "pl", "ru", "ua", "tr",
     "kz", "vn", "id", "ms", "th", "ja", "sc", "tc", "ar", "in",
@@ -21,16 +21,16 @@ UNAVAILABLE = scopes.MISSING_SCOPE | {"ERROR_METHOD_NOT_FOUND", "ERROR_PLACEMENT
 
 
 def bind_tabs(portal: Portal) -> list[str]:
-    """Bind our tabs in one call; "already bound" is success, and what a portal cannot have is let be.
+    """Bind our tabs in one call; "already bound" is success, and tabs a portal cannot have are skipped.
 
-    Answers the names of those that were refused (tried again by the next call); raises what `rest.batch` raises. The
-    portal itself removes them when the application goes.
+    Return the names of those that were refused (the next call tries them again); raise what `PortalClient.batch`
+    raises. The portal itself removes them when the application is uninstalled.
     """
     refused: list[str] = []
     if scopes.has_scopes(portal, "placement", "crm"):
         with scopes.tolerate_missing_scope(portal):
-            answers = PortalClient(portal).batch([BatchCommand("placement.bind", _tab_params(place)) for place in TABS])
-        refused = [place for place, answer in zip(TABS, answers, strict=True) if not _is_settled(answer)]
+            results = PortalClient(portal).batch([BatchCommand("placement.bind", _tab_params(place)) for place in TABS])
+        refused = [place for place, result in zip(TABS, results, strict=True) if not _is_done(result)]
     if refused:
         log.warning("tabs_refused", portal=portal.pk, places=refused)
     else:
@@ -47,7 +47,7 @@ def _tab_params(place: str) -> dict[str, object]:
     }
 
 
-def _is_settled(answer: BatchResult) -> bool:
-    if answer.error is None:
-        return answer.result is not False
-    return answer.error.code in UNAVAILABLE or answer.error.is_already_bound
+def _is_done(result: BatchResult) -> bool:
+    if result.error is None:
+        return result.result is not False
+    return result.error.code in UNAVAILABLE or result.error.is_already_bound

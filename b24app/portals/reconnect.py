@@ -1,4 +1,4 @@
-"""Reconnect: an administrator gives us tokens again by the authorization-code flow (docs/bitrix24.md B.1)."""
+"""Reconnecting: an administrator grants new tokens by the authorization-code flow (docs/bitrix24.md B.1)."""
 
 import secrets
 from urllib.parse import urlencode
@@ -19,8 +19,8 @@ CALLBACK = "/oauth/"
 
 
 def authorize_url(portal: Portal) -> str:
-    """Where an administrator goes to reconnect; the signed `state` in it works once, for ten minutes."""
-    if not portal.reconnect_nonce:  # pages show the link again and again: an earlier one stays good until one is used
+    """Return where an administrator goes to reconnect; the signed `state` in it works once, for ten minutes."""
+    if not portal.reconnect_nonce:  # pages show the link repeatedly: earlier ones stay valid until one is used
         error_policy.update_portal(portal, reconnect_nonce=secrets.token_hex(16))
     query = {
         "client_id": settings.B24_CLIENT_ID,
@@ -32,16 +32,16 @@ def authorize_url(portal: Portal) -> str:
 
 
 def complete_reconnect(code: str, state: str) -> Portal:
-    """Finish a reconnection with what the callback brought, and keep the administrator's tokens.
+    """Finish a reconnection with the callback's parameters, and store the administrator's tokens.
 
-    Raises NotOurs (an old or foreign state, a foreign portal, not an administrator), InDoubt and what the portal's
-    own refusal means.
+    Raise NotOurs (an old or foreign state, a foreign portal, not an administrator), InDoubt, and what the portal's
+    own error means.
     """
     portal = _use_state(state)
     try:
         pair = bitrix.redeem_code(portal.oauth_host, code, exchange_records.exchange_recorder(portal))
-    except ErrorResponse as answer:
-        raise NotOurs(answer.code, _("Bitrix24 did not confirm the connection. Please try again.")) from None
+    except ErrorResponse as response:
+        raise NotOurs(response.code, _("Bitrix24 did not confirm the connection. Please try again.")) from None
     except (NoResponse, Redirect):
         raise InDoubt("OAUTH_SILENT", _("The authorisation server of Bitrix24 does not answer.")) from None
     if pair.member_id != portal.member_id:
@@ -56,14 +56,14 @@ def complete_reconnect(code: str, state: str) -> Portal:
 
 
 def _use_state(state: str) -> Portal:
-    """The portal of a state that was not used before; it is used now."""
+    """Return the portal of an unused state, and mark the state as used. Raise NotOurs."""
     try:
         portal, nonce = signing.loads(state, salt=SALT, max_age=STATE_SECONDS)
     except (signing.BadSignature, ValueError, TypeError):
         portal, nonce = "", ""
-    spent = nonce and Portal.objects.filter(uuid=portal, reconnect_nonce=nonce, uninstalled_at=None).update(
+    is_valid = nonce and Portal.objects.filter(uuid=portal, reconnect_nonce=nonce, uninstalled_at=None).update(
         reconnect_nonce=""
     )
-    if not spent:
+    if not is_valid:
         raise NotOurs("STATE", _("This link was used before or is too old. Please start again."))
     return Portal.objects.get(uuid=portal)

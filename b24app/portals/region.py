@@ -1,6 +1,6 @@
-"""Where a portal is: its time zone and country, from an administrator's profile, else from the portal's language.
+"""A portal's time zone and country, from an administrator's profile, else from the portal's language.
 
-Both can be changed in the settings; what somebody has chosen there is never overwritten.
+Both can be changed in the settings; what was chosen there is never overwritten.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from b24app.portals.client import PortalClient
 from b24app.portals.models import Portal
 from b24app.portals.responses import as_mapping
 
-# Bitrix24's language codes (docs/bitrix24.md G.7) that point to one country; "la" and "ar" are spoken in many.
+# Bitrix24's language codes (docs/bitrix24.md G.7) that point to one country; "la" and "ar" do not.
 COUNTRY_OF_LANGUAGE: Mapping[str, str] = {
     "br": "BR", "de": "DE", "fr": "FR", "id": "ID", "in": "IN", "it": "IT", "ja": "JP", "kz": "KZ", "ms": "MY",
     "pl": "PL", "ru": "RU", "sc": "CN", "tc": "TW", "th": "TH", "tr": "TR", "ua": "UA", "vn": "VN",
@@ -21,7 +21,7 @@ COUNTRY_OF_LANGUAGE: Mapping[str, str] = {
 
 
 def detect_region(portal: Portal) -> None:
-    """Fill in what is not known yet; raises what `rest.call` raises."""
+    """Fill in the country and time zone where they are unset; raise what `PortalClient.call` raises."""
     if portal.country and portal.time_zone != "UTC":
         return
     zone = str(as_mapping(PortalClient(portal).call("profile")).get("TIME_ZONE") or "")

@@ -1,4 +1,4 @@
-"""Permissions of the installed version that we use where they are there and do without where they are not."""
+"""Optional permissions: used where the installed version has them, done without where it has not."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +10,14 @@ MISSING_SCOPE = frozenset({"INSUFFICIENT_SCOPE", "INVALID_SCOPE"})
 
 
 def has_scopes(portal: Portal, *names: str) -> bool:
-    """Does the installed version have these permissions, as far as we know? Unknown counts as yes."""
-    known = {name.strip() for name in portal.scope.split(",")} - {""}
-    return not known or known.issuperset(names)
+    """Return whether the installed version has these permissions; True where that is unknown."""
+    granted = {name.strip() for name in portal.scope.split(",")} - {""}
+    return not granted or granted.issuperset(names)
 
 
 @contextmanager
 def tolerate_missing_scope(portal: Portal) -> Iterator[None]:
-    """What is done in here is no loss without its permission: the portal's row does not tell of the refusal."""
+    """Keep a missing permission out of the portal's row: what the block does is optional."""
     before = portal.trouble
     try:
         yield

@@ -1,4 +1,4 @@
-"""Whose token is used next, and how it is renewed: one refresh at a time per token, however many processes want it.
+"""Choosing and renewing a portal's tokens: one refresh at a time per token, however many processes want it.
 
 A refresh token can be used once (docs/bitrix24.md B.1): a pair that is lost costs a human. So the lease is taken and
 committed, then the OAuth server is asked, then the new pair is committed alone and before anything else.
@@ -26,7 +26,7 @@ from b24app.portals.responses import ErrorResponse, NoResponse, Redirect, TokenP
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=60)  # longer than connecting and the whole answer may take
-WAIT_SECONDS = 30.0  # a loser waits so long for the winner
+WAIT_SECONDS = 30.0  # for another process that holds the lease
 POLL_SECONDS = 0.1
 EXPIRY_MARGIN = timedelta(seconds=5)
 KEEP_ALIVE_AFTER = timedelta(days=120)  # a refresh token lives 180 days
@@ -38,16 +38,16 @@ class DeadToken(Exception):
 
 
 def usable_tokens(portal: Portal) -> QuerySet[PortalToken]:
-    """Tokens with which one may try: not dead, and either renewable or not yet expired."""
+    """Return the tokens worth trying: not dead, and either renewable or not yet expired."""
     return PortalToken.objects.filter(portal=portal, dead_reason="").filter(
         ~Q(refresh="") | Q(expires_at__gt=timezone.now())
     )
 
 
 def choose_token(portal: Portal, tried: Collection[int] = ()) -> PortalToken | None:
-    """The next token to try: administrators', freshest first, the system user's, then anybody's; None after the last.
+    """Return the next token to try: administrators', freshest first, the system user's, then anybody's; else None.
 
-    Notes on the portal's row since when it has no administrator's.
+    Without an administrator's token, note on the portal's row since when.
     """
     tokens = usable_tokens(portal).exclude(pk__in=tried)
     best = tokens.filter(is_admin=True).order_by("is_system", "-expires_at").first()
@@ -57,14 +57,14 @@ def choose_token(portal: Portal, tried: Collection[int] = ()) -> PortalToken | N
 
 
 def note_missing_token(portal: Portal) -> None:
-    """Note since when the portal has no administrator's token that works."""
+    """Write on the portal's row since when it has no working administrator's token."""
     if portal.no_token_since is None:
         error_policy.update_portal(portal, no_token_since=timezone.now())
         log.warning("portal_without_token", portal=portal.pk)
 
 
 def store_token(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> PortalToken:
-    """Keep an administrator's (or the system user's) verified pair in that user's own row, and touch no other's."""
+    """Store an administrator's (or the system user's) verified pair in that user's row, and touch no other."""
     values = {
         "access": pair.access,
         "refresh": pair.refresh,
@@ -88,9 +88,9 @@ def store_token(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> 
 
 
 def store_author_token(portal: Portal, user_id: int, access: str, expires: datetime) -> None:
-    """Keep the token of a message's author, which lives an hour, only while no administrator's token lives.
+    """Store the token of a message's author, which lives an hour, while there is no usable administrator's token.
 
-    Call it with what a handler call brought; it never replaces a token that can be renewed.
+    It comes with a handler call, and never replaces a token that can be renewed.
     """
     if usable_tokens(portal).filter(is_admin=True).exists():
         return
@@ -101,16 +101,17 @@ def store_author_token(portal: Portal, user_id: int, access: str, expires: datet
 
 
 def mark_dead(token: PortalToken, reason: str) -> None:
-    """Never try this pair again; a newer pair of the same user is left alone."""
-    alike = PortalToken.objects.filter(pk=token.pk, generation=token.generation)
-    if alike.update(dead_reason=reason[:60], lease_until=None):
+    """Mark the pair as unusable; a newer pair of the same user is left alone."""
+    same = PortalToken.objects.filter(pk=token.pk, generation=token.generation)
+    if same.update(dead_reason=reason[:60], lease_until=None):
         log.warning("token_dead", portal=token.portal_id, user=token.user_id, reason=reason)
 
 
 def demote_token(token: PortalToken, *, by_rights: bool = True) -> None:
-    """Try this token after administrators' from now on; `by_rights`: the portal says that its user is none (any more).
+    """Try this token only after administrators' from now on.
 
-    Then the user's earlier page tickets are an employee's.
+    `by_rights`: the portal says that its user is no administrator, so the user's earlier page tickets count as an
+    employee's.
     """
     same = PortalToken.objects.filter(pk=token.pk, generation=token.generation)
     same.update(is_admin=False, **({"demoted_at": timezone.now()} if by_rights else {}))
@@ -118,34 +119,34 @@ def demote_token(token: PortalToken, *, by_rights: bool = True) -> None:
 
 
 def demote_user(portal: Portal, user_id: int) -> None:
-    """The portal says of a user who opened us that this is no administrator; one whose token we have was one."""
+    """Demote the token of a user who, by the portal's answer, is no administrator any more."""
     theirs = PortalToken.objects.filter(portal=portal, user_id=user_id, is_admin=True)
     if theirs.update(is_admin=False, demoted_at=timezone.now()):
         log.warning("token_not_admin", portal=portal.pk, user=user_id)
 
 
 def was_demoted_since(portal: Portal, user_id: int, moment: datetime) -> bool:
-    """Have we heard since then that this user is no administrator?"""
+    """Return whether the portal has said since `moment` that this user is no administrator."""
     return PortalToken.objects.filter(portal=portal, user_id=user_id, demoted_at__gt=moment).exists()
 
 
 def fresh_token(portal: Portal, token: PortalToken) -> PortalToken:
-    """The token, renewed first where our own clock says that it has expired; see `renew` for what is raised."""
+    """Return the token, renewed first where our clock says that it has expired; raise what `renew_token` raises."""
     return token if token.expires_at > timezone.now() + EXPIRY_MARGIN else renew_token(portal, token)
 
 
 def renew_token(portal: Portal, token: PortalToken) -> PortalToken:
-    """Exchange the pair for a new one, or wait for whoever is doing so, and return the row as it is then.
+    """Exchange the pair for a new one, or wait for the process that is doing so; return the row as it is then.
 
-    Raises Dead, InDoubt (the OAuth server did not answer), NotNow, PortalGone, Refused.
+    Raise DeadToken, InDoubt (the OAuth server did not answer), NotNow, PortalGone, PortalRefused.
     """
-    known, until = token.generation, time.monotonic() + wait_limit.shorten_timeout(WAIT_SECONDS)
+    old_generation, until = token.generation, time.monotonic() + wait_limit.shorten_timeout(WAIT_SECONDS)
     while True:
         try:
             token.refresh_from_db()
         except PortalToken.DoesNotExist:
             raise DeadToken from None  # uninstalled meanwhile
-        if token.generation != known and not token.dead_reason:
+        if token.generation != old_generation and not token.dead_reason:
             return token
         if token.dead_reason or not token.refresh:
             mark_dead(token, token.dead_reason or "expired")
@@ -158,7 +159,7 @@ def renew_token(portal: Portal, token: PortalToken) -> PortalToken:
 
 
 def replay_renewed_token(record: Mapping[str, Any]) -> None:
-    """Replay of the spool's kind "tokens": write back a pair that was renewed while the database was away."""
+    """Store a pair from the spool (kind "tokens") that was renewed while the database was unavailable."""
     PortalToken.objects.filter(pk=record["pk"], generation=record["generation"]).update(
         access=record["access"],
         refresh=record["refresh"],
@@ -171,7 +172,7 @@ def replay_renewed_token(record: Mapping[str, Any]) -> None:
 
 
 def due_for_keep_alive(limit: int = 100, *, without: Collection[int] = ()) -> list[PortalToken]:
-    """Tokens that nobody has renewed for four months, oldest first, of portals that may be called."""
+    """Return tokens not renewed for four months, oldest first, of portals that may be called."""
     now = timezone.now()
     return list(
         PortalToken.objects.filter(dead_reason="", is_admin=True, refreshed_at__lt=now - KEEP_ALIVE_AFTER)
@@ -184,9 +185,9 @@ def due_for_keep_alive(limit: int = 100, *, without: Collection[int] = ()) -> li
 
 
 def keep_alive(set_aside: SetAside[PortalToken], *, without: Collection[int] = ()) -> int:
-    """Renew what `due_for_keep_alive` names; answers how many were. Troubles are on the rows afterwards.
+    """Renew what `due_for_keep_alive` returns; return how many were renewed. Failures are on the rows afterwards.
 
-    A token whose renewal raises anything else goes to `set_aside`, and the others are renewed all the same.
+    A token whose renewal raises an unexpected error goes to `set_aside`, and the others are renewed all the same.
     """
     return sum(work_each(due_for_keep_alive(without=without), _keep_one_alive, set_aside))
 
@@ -211,21 +212,21 @@ def _release_lease(token: PortalToken) -> None:
 
 
 def _renew_leased(portal: Portal, token: PortalToken) -> PortalToken:
-    """What the holder of the lease does. The exchange is written down last: the new pair comes first."""
-    said: list[Exchange] = []
+    """Refresh the token under its lease. The new pair is stored first and the exchange recorded last."""
+    exchanges: list[Exchange] = []
     try:
-        return _store_renewed(portal, token, bitrix.refresh_token(portal.oauth_host, token.refresh, said.append))
-    except ErrorResponse as answer:
-        if answer.code in {"INVALID_GRANT", "INVALID_REQUEST"}:
-            mark_dead(token, answer.code.lower())
+        return _store_renewed(portal, token, bitrix.refresh_token(portal.oauth_host, token.refresh, exchanges.append))
+    except ErrorResponse as response:
+        if response.code in {"INVALID_GRANT", "INVALID_REQUEST"}:
+            mark_dead(token, response.code.lower())
             raise DeadToken from None
         _release_lease(token)
-        raise error_policy.apply_error(portal, answer) from None
+        raise error_policy.apply_error(portal, response) from None
     except (NoResponse, Redirect) as silence:
         _release_lease(token)
         raise InDoubt("OAUTH_SILENT", getattr(silence, "message", "redirected")) from None
     finally:
-        for exchange in said:
+        for exchange in exchanges:
             exchange_records.record_exchange(portal, exchange)
 
 
@@ -242,13 +243,13 @@ def _store_renewed(portal: Portal, token: PortalToken, pair: TokenPair) -> Porta
     try:
         spool.write_or_spool(SPOOL_KIND, record, lambda: replay_renewed_token(record))
     except spool.SpoolFull:
-        log.critical("renewed_token_not_kept", portal=portal.pk, user=token.user_id)
+        log.critical("renewed_token_lost", portal=portal.pk, user=token.user_id)
     token.access, token.refresh, token.expires_at = pair.access, pair.refresh, pair.expires_at
     token.generation += 1
     return token
 
 
 def uninstalled_error(portal: Portal) -> PortalGone | None:
-    """Was the portal uninstalled while we were at it? Uninstalling removes the tokens at once."""
+    """Return PortalGone if the portal was uninstalled meanwhile, which removes its tokens at once; else None."""
     portal.refresh_from_db(fields=["uninstalled_at"])
     return PortalGone("UNINSTALLED") if portal.uninstalled_at is not None else None

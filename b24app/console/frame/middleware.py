@@ -111,7 +111,7 @@ class TicketSession:
             return False
         if visitor.portal != portal.uuid or portal.uninstalled_at is not None:
             return False
-        if visitor.is_admin and was_demoted_since(portal, visitor.user_id, visitor.since):
+        if visitor.is_admin and was_demoted_since(portal, visitor.user_id, visitor.issued_at):
             visitor = replace(visitor, is_admin=False)
         request.portal = portal
         request.visitor = visitor
