@@ -4,7 +4,7 @@ from pathlib import Path
 
 import environ
 
-from b24app.core.logs import configure as configure_logs
+from b24app.core.logs import configure_logging as configure_logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

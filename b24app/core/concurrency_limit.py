@@ -1,7 +1,7 @@
-"""How much long work a process does at once: so much of one tenant, so much in all, and nobody queues for more.
+"""Limiting how much long work a process does at once, per tenant and in all, without a queue.
 
-A request that waits for somebody else's server, or computes for seconds, holds a thread. Without a limit one tenant
-whose server hangs would hold them all.
+A request that waits for another server, or computes for seconds, holds a thread. Without a limit one tenant whose
+server hangs would hold them all.
 """
 
 import threading
@@ -12,30 +12,30 @@ from contextlib import contextmanager
 from b24app.core.ttl_cache import TtlCache
 
 SLOW_FOR = 60.0  # seconds
-MOST_REMEMBERED = 10_000
+MAX_SLOW_TENANTS = 10_000
 
 
 class Busy(Exception):
-    """As much is going on as may. Nothing was done; try again in a moment."""
+    """The limit is reached. Nothing was done; try again in a moment."""
 
 
 class ConcurrencyLimit:
     """Places for long work of one kind: `in_all` of them, `per_tenant` of one tenant; safe among threads.
 
-    Whoever holds a place for `slow_after` seconds is slow for the next minute. A slow tenant has one place at a time,
-    and all the slow ones together have half: some tenants whose servers hang leave the other half to everybody else.
+    A tenant that holds a place for `slow_after` seconds counts as slow for the next minute. A slow tenant has one place
+    at a time, and all slow ones together have half: tenants whose servers hang leave the other half to the rest.
     """
 
     def __init__(self, *, in_all: int, per_tenant: int, slow_after: float = 3.0) -> None:
         self.in_all, self.per_tenant = in_all, per_tenant
         self._slow_after = slow_after
         self._lock = threading.Lock()
-        self._held: list[tuple[str, float]] = []  # tenant, and since when
-        self._slow: TtlCache[str, float] = TtlCache(SLOW_FOR, MOST_REMEMBERED)
+        self._held: list[tuple[str, float]] = []  # tenant, monotonic start
+        self._slow: TtlCache[str, float] = TtlCache(SLOW_FOR, MAX_SLOW_TENANTS)
 
     @contextmanager
     def hold(self, tenant: str) -> Iterator[None]:
-        """Hold a place of a tenant for as long as the block takes; raise Busy at once where none is free."""
+        """Hold one of a tenant's places while the block runs; raise Busy at once where none is free."""
         mine = (tenant, time.monotonic())
         with self._lock:
             if not self._is_free(tenant):

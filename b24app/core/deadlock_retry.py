@@ -1,4 +1,4 @@
-"""Two writers that waited for each other: PostgreSQL ends one of them, which then has nothing to do but try again."""
+"""Retrying after a deadlock: PostgreSQL aborts one of two writers that wait for each other."""
 
 import time
 from collections.abc import Callable
@@ -10,23 +10,23 @@ from django.db import OperationalError, connection
 from psycopg.errors import DeadlockDetected
 
 log = structlog.get_logger(__name__)
-LETS_THE_OTHER_FINISH = 0.1  # seconds
+RETRY_PAUSE = 0.1  # seconds
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 def retry_on_deadlock(write: Callable[P, T]) -> Callable[P, T]:
-    """Run `write`, which is one transaction, once more after a deadlock; inside a larger one only its owner could."""
+    """Run `write`, a whole transaction, once more after a deadlock; inside a larger one only its owner could retry."""
 
     @wraps(write)
-    def once_more(*args: P.args, **kwargs: P.kwargs) -> T:
+    def run_with_retry(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return write(*args, **kwargs)
         except OperationalError as error:
             if not isinstance(error.__cause__, DeadlockDetected) or connection.in_atomic_block:
                 raise
-        log.warning("deadlock_repeated", write=write.__qualname__)
-        time.sleep(LETS_THE_OTHER_FINISH)  # or its row could be taken again before it woke up
+        log.warning("deadlock_retried", write=write.__qualname__)
+        time.sleep(RETRY_PAUSE)  # so that the other writer gets the row before we lock it again
         return write(*args, **kwargs)
 
-    return once_more
+    return run_with_retry

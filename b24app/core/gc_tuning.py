@@ -1,10 +1,10 @@
-"""Python's search for circular garbage, made rare: a process of ours makes little of it and holds much that stays."""
+"""Tuning Python's garbage collector: our processes make little cyclic garbage and hold much that stays."""
 
 import gc
 
 
-def collect_rarely() -> None:
-    """Called once everything is imported: what is there stays, and full rounds come seldom."""
+def reduce_collections() -> None:
+    """Freeze what is imported and make full collections rare. Call it once, after all imports."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

@@ -1,7 +1,7 @@
-"""Group commit: whoever comes while another writes is written together with all who came meanwhile.
+"""Group commit: items that arrive during a write are written together by the next one.
 
-No thread of its own: the first to come writes, in its own thread and at once, so that somebody alone waits for nobody
-and there is nothing to start, to fork or to stop. When it has written, the first of those who waited goes on.
+There is no writer thread: the first caller writes in its own thread and at once, so that a single caller never waits
+and there is nothing to start, fork or stop. After the write, the first waiting caller writes for all that wait.
 """
 
 import threading
@@ -15,72 +15,72 @@ Outcome = TypeVar("Outcome")
 
 
 class GroupCommit(Generic[Item, Outcome]):
-    """Hands gathered items to `write`, which answers an outcome for each, in their order."""
+    """Collects items for `write`, which returns an outcome for each, in the same order."""
 
     def __init__(self, write: Callable[[Sequence[Item]], Sequence[Outcome]]) -> None:
         self._write = write
-        self._door = threading.Lock()
-        self._waiting: list[_Turn[Item, Outcome]] = []
+        self._lock = threading.Lock()
+        self._pending: list[_PendingItem[Item, Outcome]] = []
         self._writing = False
 
     def put(self, item: Item) -> tuple[Outcome, Sequence[Outcome]]:
-        """The item's outcome, once it is written; and to the one who wrote also those of everybody, to others none.
+        """Return the item's outcome once it is written, and to the caller that wrote, the outcomes of the whole group.
 
-        Raises what `write` raised, to all whom it concerns.
+        Other callers get an empty sequence. Raise what `write` raised, in every caller of the group.
         """
-        if connection.in_atomic_block:  # what is written there belongs to that transaction alone
+        if connection.in_atomic_block:  # it must be written in that transaction alone
             outcomes = self._write([item])
             return outcomes[0], outcomes
-        mine = _Turn[Item, Outcome](item)
-        with self._door:
-            self._waiting.append(mine)
-            first, self._writing = not self._writing, True
-        if not first:
-            mine.come.acquire()  # either written by now, or the next to write
-        written = [] if mine.is_over else self._write_all()
+        mine = _PendingItem[Item, Outcome](item)
+        with self._lock:
+            self._pending.append(mine)
+            is_writer, self._writing = not self._writing, True
+        if not is_writer:
+            mine.ready.acquire()  # released once written, or when this thread is the next writer
+        written = [] if mine.is_done else self._write_pending()
         if mine.error is not None:
             raise mine.error
         return mine.outcome, written
 
-    def _write_all(self) -> Sequence[Outcome]:
-        with self._door:
-            turns, self._waiting = self._waiting, []
+    def _write_pending(self) -> Sequence[Outcome]:
+        with self._lock:
+            group, self._pending = self._pending, []
         outcomes: Sequence[Outcome] = []
         error: Exception | None = RuntimeError("not written")
         try:
-            outcomes = self._write([turn.item for turn in turns])
+            outcomes = self._write([one.item for one in group])
             error = None
-        except Exception as failed:  # noqa: BLE001 - it is raised to everybody whose item it was
+        except Exception as failed:  # noqa: BLE001 - raised in every caller of the group
             error = failed
-        finally:  # also a thread that is ended must leave nobody waiting
-            self._pass_on()
-            for number, turn in enumerate(turns):
-                turn.end(error, outcomes[number : number + 1])
+        finally:  # even a thread that is being killed must leave no caller waiting
+            self._wake_next_writer()
+            for number, one in enumerate(group):
+                one.finish(error, outcomes[number : number + 1])
         return outcomes
 
-    def _pass_on(self) -> None:
-        with self._door:
-            self._writing = bool(self._waiting)
-            if self._waiting:
-                self._waiting[0].come.release()
+    def _wake_next_writer(self) -> None:
+        with self._lock:
+            self._writing = bool(self._pending)
+            if self._pending:
+                self._pending[0].ready.release()
 
 
-class _Turn(Generic[Item, Outcome]):
-    """One who waits; `come` is held until there is something to do."""
+class _PendingItem(Generic[Item, Outcome]):
+    """An item and its waiting caller; `ready` stays locked until the caller has something to do."""
 
-    __slots__ = ("come", "error", "is_over", "item", "outcome")
+    __slots__ = ("error", "is_done", "item", "outcome", "ready")
     outcome: Outcome
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        self.is_over = False
+        self.is_done = False
         self.error: Exception | None = None
-        self.come = threading.Lock()
-        self.come.acquire()
+        self.ready = threading.Lock()
+        self.ready.acquire()
 
-    def end(self, error: Exception | None, outcome: Sequence[Outcome]) -> None:
-        """Nobody but its owner looks at it once `come` is released."""
-        self.error, self.is_over = error, True
+    def finish(self, error: Exception | None, outcome: Sequence[Outcome]) -> None:
+        """Store the outcome, then wake the caller: after that only the caller may read it."""
+        self.error, self.is_done = error, True
         if error is None:
             self.outcome = outcome[0]
-        self.come.release()
+        self.ready.release()

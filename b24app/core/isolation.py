@@ -1,4 +1,4 @@
-"""Rows of many tenants in one statement or loop, worked so that one that raises costs the others nothing."""
+"""Processing rows of many tenants together so that one that raises does not cost the others."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -17,10 +17,10 @@ SetAside = Callable[[Item, Exception], object]
 def work_isolated(
     items: Sequence[Item], work: Callable[[Sequence[Item]], Outcome], set_aside: SetAside[Item]
 ) -> list[Outcome]:
-    """Work all items in one call; where that raises in halves, down to the items at fault, which are set aside.
+    """Work on all items in one call; if that raises, on halves, down to the items at fault, which are set aside.
 
-    `work` does all or nothing and may be called again, so it is one transaction. Return what each call that went well
-    returned, one outcome where nothing raised. Raise AWAY, for then no item is at fault.
+    `work` must be one transaction: all or nothing, and safe to repeat. Return what each successful call returned, which
+    is one outcome where nothing raised. Raise AWAY, as then no item is at fault.
     """
     if not items:
         return []
@@ -35,21 +35,21 @@ def work_isolated(
 def work_apart(
     items: Sequence[Item], work: Callable[[Sequence[Item]], Outcome], set_aside: SetAside[Item], error: Exception
 ) -> list[Outcome]:
-    """Go on where `work` has raised `error` on all items together, as `work_isolated` does."""
+    """Continue as `work_isolated` does after `work` has raised `error` on all items together."""
     if len(items) > 1:
         middle = len(items) // 2
         halves = (items[:middle], items[middle:])
         return [outcome for half in halves for outcome in work_isolated(half, work, set_aside)]
     for item in items:
-        _set_aside(item, error, set_aside)
+        _call_set_aside(item, error, set_aside)
     return []
 
 
 def work_each(items: Iterable[Item], work: Callable[[Item], Outcome], set_aside: SetAside[Item]) -> list[Outcome]:
-    """Work items one after the other, set aside those that raise, and return what the others returned.
+    """Work on items one after the other, set aside those that raise, and return what the others returned.
 
-    An item whose statement takes longer than it may, or whose rows stay locked, is set aside too: a round that ended
-    there would end there each time. Raise AWAY for all else.
+    An item whose statement times out, or whose rows stay locked, is set aside too: a loop that stopped there would stop
+    there every time. Raise any other AWAY.
     """
     outcomes: list[Outcome] = []
     for item in items:
@@ -58,16 +58,16 @@ def work_each(items: Iterable[Item], work: Callable[[Item], Outcome], set_aside:
         except AWAY as error:
             if not isinstance(error.__cause__, QueryCanceled | LockNotAvailable):
                 raise
-            _set_aside(item, error, set_aside)
+            _call_set_aside(item, error, set_aside)
         except Exception as error:  # noqa: BLE001 - whatever one row raises
-            _set_aside(item, error, set_aside)
+            _call_set_aside(item, error, set_aside)
     return outcomes
 
 
-def _set_aside(item: Item, error: Exception, set_aside: SetAside[Item]) -> None:
+def _call_set_aside(item: Item, error: Exception, set_aside: SetAside[Item]) -> None:
     try:
         set_aside(item, error)
     except AWAY:
         raise
     except Exception as broken:  # even then the others go on
-        log.exception("not_set_aside", item=str(item)[:60] if isinstance(item, int) else "", exc_info=broken)
+        log.exception("set_aside_failed", item=str(item)[:60] if isinstance(item, int) else "", exc_info=broken)

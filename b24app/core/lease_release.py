@@ -1,4 +1,4 @@
-"""Letting a lease go, also when the database is away for a moment: otherwise it has to run out."""
+"""Releasing leases at shutdown, even if the database is unavailable for a moment."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ TRIES, PAUSE = 10, 2.0  # seconds
 
 
 def release_leases(release: Callable[[], object]) -> None:
-    """Run `release`, again and again for some seconds while the database is away; then the lease runs out by itself."""
+    """Run `release`, retrying for 20 seconds while the database is unavailable; after that the leases expire."""
     for _ in range(TRIES):
         try:
             release()

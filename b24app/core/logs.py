@@ -1,4 +1,4 @@
-"""Structured logs: one line an event, names of things by our own ids, never a secret, a number or a text."""
+"""Structured logs: one line per event, things named by our own ids, never a secret, a phone number or a text."""
 
 import logging.config
 import sys
@@ -12,20 +12,22 @@ import structlog
 log = structlog.get_logger(__name__)
 
 
-def without_traceback_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keep the kind of an exception and where it was raised; its words may quote a secret or a text."""
-    error = _error(event.pop("exc_info", None))
+def drop_traceback_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace an exception by its type and where it was raised: its message may quote a secret or a text."""
+    error = _exception_of(event.pop("exc_info", None))
     if error is not None:
         event["error"] = type(error).__name__
-        event["at"] = _frames(error)
+        event["at"] = _frame_places(error)
     return event
 
 
-def without_quotes(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keep a third party's message as its template: what fills it, and an error's words, may quote anything."""
-    record, error = event["_record"], _error(event.get("exc_info"))
+def drop_quoted_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Reduce a third party's message to its template: its arguments and an error's message may quote anything."""
+    record, error = event["_record"], _exception_of(event.get("exc_info"))
     message = record.msg
-    event["at"] = [_place(record.pathname, record.lineno)]  # templates alone say little; an error's own places win
+    event["at"] = [
+        _short_place(record.pathname, record.lineno)
+    ]  # a template alone says little; an error's own places win
     if isinstance(message, BaseException):
         event["event"] = type(message).__name__
     elif error is not None and str(error) and str(error) in str(message):
@@ -33,8 +35,8 @@ def without_quotes(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableM
     return event
 
 
-class OnceAMinute(logging.Filter):
-    """Lets one line of a logger through in a minute."""
+class OncePerMinute(logging.Filter):
+    """Passes one line of a logger per minute."""
 
     next_at = 0.0
 
@@ -47,39 +49,39 @@ class OnceAMinute(logging.Filter):
         return due
 
 
-def thread_broke(broken: threading.ExceptHookArgs) -> None:
-    """Python itself would print the words of an exception that ends a thread."""
-    log.critical("thread_broke", exc_info=broken.exc_value)
+def log_thread_failure(failure: threading.ExceptHookArgs) -> None:
+    """Log an exception that ends a thread; Python itself would print its message."""
+    log.critical("thread_failed", exc_info=failure.exc_value)
 
 
-def _error(info: Any) -> BaseException | None:
+def _exception_of(info: Any) -> BaseException | None:
     found = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
     return found if isinstance(found, BaseException) else None
 
 
-def _frames(error: BaseException) -> list[str]:
+def _frame_places(error: BaseException) -> list[str]:
     places, trace = [], error.__traceback__
     while trace is not None:
-        places.append(_place(trace.tb_frame.f_code.co_filename, trace.tb_lineno))
+        places.append(_short_place(trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
     return places[-8:]
 
 
-def _place(file: str, line: int) -> str:
+def _short_place(file: str, line: int) -> str:
     return f"{'/'.join(file.rsplit('/', 2)[-2:])}:{line}"
 
 
-def configure(form: str, level: str) -> None:
-    """Set up logging for the process; `form` is `json` for machines or `console` for people."""
-    threading.excepthook = thread_broke
+def configure_logging(output: str, level: str) -> None:
+    """Set up logging for the process; `output` is `json` for machines or `console` for people."""
+    threading.excepthook = log_thread_failure
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        without_traceback_values,
+        drop_traceback_values,
     ]
-    renderer = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    renderer = structlog.processors.JSONRenderer() if output == "json" else structlog.dev.ConsoleRenderer(colors=False)
     logging.config.dictConfig(
         {
             "version": 1,
@@ -88,20 +90,20 @@ def configure(form: str, level: str) -> None:
                 "line": {
                     "()": structlog.stdlib.ProcessorFormatter,
                     "use_get_message": False,
-                    "foreign_pre_chain": [without_quotes, *shared],
+                    "foreign_pre_chain": [drop_quoted_values, *shared],
                     "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
                 }
             },
-            "filters": {"once_a_minute": {"()": OnceAMinute}},
+            "filters": {"once_per_minute": {"()": OncePerMinute}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
-                # What they quote is put together before it reaches us: addresses, and ours carry signatures.
+                # They format their messages before we see them, with addresses, and ours carry signatures.
                 "django.server": {"level": "CRITICAL"},
                 "waitress": {"level": "CRITICAL"},
-                # Any stranger can send a wrong Host as often as they like; to an operator one line says as much.
-                "django.security.DisallowedHost": {"filters": ["once_a_minute"]},
-                # Only what broke; a refused call is no event.
+                # Strangers can send a wrong Host as often as they like; one line tells an operator as much.
+                "django.security.DisallowedHost": {"filters": ["once_per_minute"]},
+                # Only failures of ours; a refused call is no event.
                 "django.request": {"level": "ERROR"},
                 "django.db.backends": {"level": "INFO"},
                 "urllib3": {"level": "ERROR"},

@@ -1,4 +1,4 @@
-"""One statement on the doors' short way to PostgreSQL: one trip, and no question first whether the line lives."""
+"""Running one statement in a single round trip, without Django's check that the connection is alive."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,66 +12,67 @@ from b24app.core.outage import AWAY
 
 
 def execute_raw(sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Run a statement that may run twice, in a transaction of its own or within the one that is open; its rows.
+    """Run an idempotent statement, in the open transaction or else in its own, and return its rows.
 
-    A connection that turns out to be dead is replaced once; raises AWAY when that does not help. Values travel apart
+    A connection that turns out to be dead is replaced once; raise AWAY when that does not help. Values are sent apart
     from the statement, so that PostgreSQL does not quote them in its log when it fails.
     """
     if connection.in_atomic_block:
         with transaction.atomic():
-            return _run(sql, values)
-    kept = connection.connection is not None
+            return _execute_once(sql, values)
+    was_connected = connection.connection is not None
     try:
-        return _run(sql, values)
+        return _execute_once(sql, values)
     except AWAY:
-        # A statement that was given up because it took too long is not tried twice: its caller has waited enough.
-        was_dead = kept and connection.connection.closed
+        # A statement that timed out is not tried twice: its caller has waited enough.
+        was_dead = was_connected and connection.connection.closed
         with suppress(DatabaseError):
             connection.close()
         if not was_dead:
             raise
-    return _run(sql, values)
+    return _execute_once(sql, values)
 
 
-def _run(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _execute_once(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         return cursor.execute(sql.encode(), values).fetchall()
 
 
 def typed_columns(model: type[models.Model], names: Iterable[str]) -> str:
-    """Columns with their types, as a record definition wants them: `"to" varchar(20), day date`."""
-    return ", ".join(f"{quote_name(name)} {_field(model, name).db_type(connection)}" for name in names)
+    """Return columns with their types, as in a record definition: `"to" varchar(20), day date`."""
+    return ", ".join(f"{quote_name(name)} {_model_field(model, name).db_type(connection)}" for name in names)
 
 
 def quote_name(name: str) -> str:
+    """Return a column's or table's name quoted for a statement."""
     return str(connection.ops.quote_name(name))
 
 
 def column_defaults(model: type[models.Model], given: Iterable[str]) -> Mapping[str, Any]:
-    """What the model says of columns that are not given, by name; columns that start as NULL are left out.
+    """Return the model's defaults of the columns not given, by name, without those that default to NULL.
 
-    So a statement written by hand cannot forget a column that is added later. Raises TypeError for one that begins
-    differently in each row: that must be given.
+    So a hand-written statement cannot forget a column added later. Raise TypeError for a column whose default differs
+    in each row: it must be given.
     """
-    others = {field.attname for field in model._meta.concrete_fields if not field.primary_key} - set(given)
-    fields = [_field(model, name) for name in sorted(others)]
+    missing = {field.attname for field in model._meta.concrete_fields if not field.primary_key} - set(given)
+    fields = [_model_field(model, name) for name in sorted(missing)]
     for field in fields:
         if field.has_default() and callable(field.default) and field.default not in (dict, list):
             raise TypeError(f"{field.attname} has to be given")
-    found = {field.attname: field.get_default() for field in fields}
-    return {name: value for name, value in found.items() if value is not None}
+    defaults = {field.attname: field.get_default() for field in fields}
+    return {name: value for name, value in defaults.items() if value is not None}
 
 
 def sql_literal(value: object) -> str:
-    """A constant of ours within a statement, with whatever type its place asks for."""
+    """Return a constant of ours as a literal, whose type PostgreSQL infers from its place."""
     return psycopg.sql.Literal(str(value) if isinstance(value, str) else value).as_string(None)
 
 
 def as_json(values: object) -> str:
-    """Rows as JSON for json_to_recordset: one value to send, however many rows and columns there are."""
+    """Return rows as JSON for json_to_recordset: one parameter, however many rows and columns there are."""
     return json.dumps(values, default=str)
 
 
-def _field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
+def _model_field(model: type[models.Model], name: str) -> "models.Field[Any, Any]":
     return next(field for field in model._meta.concrete_fields if field.attname == name)

@@ -1,4 +1,4 @@
-"""Redis, with short waits: it is only a bell and a memo, so nothing may hang on it."""
+"""Redis with short timeouts: it only wakes workers and caches, so nothing may hang on it."""
 
 from functools import cache
 
@@ -8,7 +8,7 @@ from django.conf import settings
 
 @cache
 def redis_client() -> redis.Redis:
-    """The process's connection pool; every wait is at most a second."""
+    """Return the process's client, whose waits are a second at most."""
     return redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, health_check_interval=30
     )

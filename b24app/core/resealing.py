@@ -1,4 +1,4 @@
-"""Sealing with the first of SECRETS_KEYS what lies sealed with another: afterwards the others can be taken out."""
+"""Resealing stored values with the first of SECRETS_KEYS, after which the other keys can be removed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from django.db import connection
 
 from b24app.core import sealing, spool
 
-AT_ONCE = 500  # rows of a statement
+BATCH_SIZE = 500  # rows of a statement
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A sealed column; `name` is application.Model.field, the others are the database's words."""
+class SealedColumn:
+    """A sealed column; `name` is application.Model.field, the others are the database's names."""
 
     name: str
     table: str
@@ -22,35 +22,37 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A row's value as it was read, and the same sealed anew; None where no key opens it."""
+class ResealedValue:
+    """A row's value as it was read, and resealed; None where no key opens it."""
 
     pk: int
     old: str
     new: str | None
 
 
-def find_sealed_columns() -> list[Column]:
-    """Return every column that is sealed, whichever model it is of: they are told by the class of their field."""
+def find_sealed_columns() -> list[SealedColumn]:
+    """Return every sealed column of every model, recognised by the class of its field."""
     return [
-        Column(f"{model._meta.label}.{field.name}", model._meta.db_table, str(model._meta.pk.column), str(field.column))
+        SealedColumn(
+            f"{model._meta.label}.{field.name}", model._meta.db_table, str(model._meta.pk.column), str(field.column)
+        )
         for model in apps.get_models()
         for field in model._meta.concrete_fields
         if isinstance(field, sealing.SealedText | sealing.SealedJSON)
     ]
 
 
-def reseal_column(column: Column) -> int:
-    """Seal a column's values anew, a batch at a time; answers how many were.
+def reseal_column(column: SealedColumn) -> int:
+    """Reseal a column's values, a batch at a time; return how many were changed.
 
-    Beside running processes: whoever writes a row meanwhile wins. May be stopped, and does nothing twice.
+    Safe beside running processes: a row that is written meanwhile stays as written. Can be stopped and run again.
     """
-    return sum(replace_values(column, found) for found in _stale_batches(column))
+    return sum(replace_values(column, batch) for batch in _stale_batches(column))
 
 
-def count_stale(column: Column) -> int:
+def count_stale(column: SealedColumn) -> int:
     """Return how many of a column's values the first key does not open."""
-    return sum(len(found) for found in _stale_batches(column))
+    return sum(len(batch) for batch in _stale_batches(column))
 
 
 def count_stale_records() -> int:
@@ -64,9 +66,9 @@ def count_stale_records() -> int:
     return stale
 
 
-def replace_values(column: Column, changes: Sequence[Change]) -> int:
-    """Write values that were sealed anew, where the row still has the one that was read; answers how many it had."""
-    ready = [(one.pk, one.old, one.new) for one in changes if one.new is not None]
+def replace_values(column: SealedColumn, values: Sequence[ResealedValue]) -> int:
+    """Write resealed values where the row still has the one that was read; return how many did."""
+    ready = [(one.pk, one.old, one.new) for one in values if one.new is not None]
     if not ready:
         return 0
     pks, olds, news = map(list, zip(*ready, strict=True))
@@ -80,25 +82,25 @@ def replace_values(column: Column, changes: Sequence[Change]) -> int:
         return int(cursor.rowcount)
 
 
-def _stale_batches(column: Column) -> Iterator[list[Change]]:
+def _stale_batches(column: SealedColumn) -> Iterator[list[ResealedValue]]:
     after = 0
-    while rows := _read(column, after):
+    while rows := _read_batch(column, after):
         after = rows[-1][0]
-        yield [_anew(pk, old) for pk, old in rows if not sealing.is_sealed_with_first_key(old.encode())]
+        yield [_reseal_value(pk, old) for pk, old in rows if not sealing.is_sealed_with_first_key(old.encode())]
 
 
-def _read(column: Column, after: int) -> list[tuple[int, str]]:
+def _read_batch(column: SealedColumn, after: int) -> list[tuple[int, str]]:
     with connection.cursor() as cursor:
         cursor.execute(
             f'SELECT "{column.key}", "{column.column}" FROM "{column.table}" '  # noqa: S608 - names of our own models
             f'WHERE "{column.key}" > %s AND "{column.column}" <> \'\' ORDER BY "{column.key}" LIMIT %s',
-            [after, AT_ONCE],
+            [after, BATCH_SIZE],
         )
         return list(cursor.fetchall())
 
 
-def _anew(pk: int, old: str) -> Change:
+def _reseal_value(pk: int, old: str) -> ResealedValue:
     try:
-        return Change(pk, old, sealing.seal(sealing.unseal(old.encode())).decode())
+        return ResealedValue(pk, old, sealing.seal(sealing.unseal(old.encode())).decode())
     except sealing.CannotOpen:
-        return Change(pk, old, None)
+        return ResealedValue(pk, old, None)

@@ -1,34 +1,34 @@
-"""What our columns can hold of what the outside says; one word they cannot hold would cost the whole batch."""
+"""Fitting values from outside into our columns; one value that does not fit would cost the whole batch."""
 
 import re
 from decimal import Decimal
 from math import isfinite
 
-MOST_PRICE = Decimal(10**6)
+MAX_PRICE = Decimal(10**6)
 """Of one message, in any currency, exclusive.
 
-The dearest destinations ask for half a dollar a part, and a long text has ten parts: that is 130,000 Vietnamese dong or
-half a million Lebanese pounds. Whoever claims more has no price but a mistake, or an intention.
+The most expensive destinations cost half a dollar a part, and a long text has ten parts: that is 130,000 Vietnamese
+dong or half a million Lebanese pounds. A higher price is an error, or malice.
 """
-MOST_BALANCE = Decimal(10**12)  # of an account, exclusive: what its column holds
-MOST_PARTS = 255  # a concatenated message counts its parts in one octet
+MAX_BALANCE = Decimal(10**12)  # of an account, exclusive: the limit of its column
+MAX_PARTS = 255  # a concatenated message counts its parts in one octet
 _PRICE_STEP, _BALANCE_STEP = Decimal("0.00001"), Decimal("0.0001")
 _UNSTORABLE = str.maketrans(dict.fromkeys(["\0", *map(chr, range(0xD800, 0xE000))], "\ufffd"))
 
 
 def sanitize_text(value: str) -> str:
-    """NUL and lone surrogates, which PostgreSQL cannot hold, become the replacement character."""
+    """Replace NUL and lone surrogates, which PostgreSQL cannot store, by the replacement character."""
     return value.translate(_UNSTORABLE)
 
 
 def sanitize_price(value: Decimal | None) -> Decimal | None:
-    """Return what a message may cost, with five digits behind the point; None where it is no believable price."""
-    return _money(value, Decimal(0), MOST_PRICE, _PRICE_STEP)
+    """Return a message's price with five decimals; None where it is not credible."""
+    return _sanitize_amount(value, Decimal(0), MAX_PRICE, _PRICE_STEP)
 
 
 def sanitize_balance(value: Decimal | None) -> Decimal | None:
-    """Return what an account may have left, or owe, with four digits behind the point; None where it cannot be."""
-    return _money(value, -MOST_BALANCE, MOST_BALANCE, _BALANCE_STEP)
+    """Return an account's balance or debt with four decimals; None where it is not credible."""
+    return _sanitize_amount(value, -MAX_BALANCE, MAX_BALANCE, _BALANCE_STEP)
 
 
 def sanitize_currency(value: str) -> str:
@@ -38,17 +38,17 @@ def sanitize_currency(value: str) -> str:
 
 
 def sanitize_parts(value: int | None) -> int | None:
-    """Return how many parts a message may have; None where it cannot have so many."""
-    return value if value is not None and 0 <= value <= MOST_PARTS else None
+    """Return a message's number of parts; None where it is impossible."""
+    return value if value is not None and 0 <= value <= MAX_PARTS else None
 
 
-def sanitize_seconds(value: float | None, most: float) -> float | None:
-    """Return a pause of at most so many seconds; None where no time is meant."""
-    return min(value, most) if value is not None and isfinite(value) and value >= 0 else None
+def sanitize_seconds(value: float | None, longest: float) -> float | None:
+    """Return a pause of at most `longest` seconds; None where the value is no duration."""
+    return min(value, longest) if value is not None and isfinite(value) and value >= 0 else None
 
 
-def _money(value: Decimal | None, least: Decimal, most: Decimal, step: Decimal) -> Decimal | None:
-    if value is None or not value.is_finite() or not least <= value < most:
+def _sanitize_amount(value: Decimal | None, lowest: Decimal, highest: Decimal, step: Decimal) -> Decimal | None:
+    if value is None or not value.is_finite() or not lowest <= value < highest:
         return None
     rounded = value.quantize(step)
-    return rounded if rounded < most else None
+    return rounded if rounded < highest else None

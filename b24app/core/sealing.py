@@ -1,4 +1,4 @@
-"""Encryption at rest: fields whose values are sealed with the first of SECRETS_KEYS and opened with any of them."""
+"""Encryption at rest: values are sealed with the first of SECRETS_KEYS and opened with any of them."""
 
 import json
 from collections.abc import Mapping
@@ -21,34 +21,34 @@ class CannotOpen(Exception):
 
 
 @cache
-def _box(keys: tuple[str, ...]) -> MultiFernet:
+def _cipher_of(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(key) for key in keys])
 
 
 def seal(value: bytes) -> bytes:
-    """Encrypt; the answer is URL-safe base64."""
-    return _box(tuple(settings.SECRETS_KEYS)).encrypt(value)
+    """Encrypt, and return URL-safe base64."""
+    return _cipher_of(tuple(settings.SECRETS_KEYS)).encrypt(value)
 
 
 def unseal(token: bytes) -> bytes:
-    """Decrypt what `seal` made; raises CannotOpen."""
+    """Decrypt what `seal` returned; raise CannotOpen."""
     try:
-        return _box(tuple(settings.SECRETS_KEYS)).decrypt(token)
+        return _cipher_of(tuple(settings.SECRETS_KEYS)).decrypt(token)
     except InvalidToken:
         raise CannotOpen from None
 
 
 def is_sealed_with_first_key(token: bytes) -> bool:
-    """Does the first of SECRETS_KEYS open this?"""
+    """Return whether the first of SECRETS_KEYS opens this."""
     try:
-        _box(tuple(settings.SECRETS_KEYS[:1])).decrypt(token)
+        _cipher_of(tuple(settings.SECRETS_KEYS[:1])).decrypt(token)
     except InvalidToken:
         return False
     return True
 
 
 class SealedText(_TextField):
-    """A text that lies encrypted in the database; the empty text stays empty."""
+    """A text stored encrypted; the empty text stays empty."""
 
     def get_prep_value(self, value: Any) -> str:
         return seal(str(value).encode()).decode() if value else ""
@@ -58,7 +58,7 @@ class SealedText(_TextField):
 
 
 class SealedJSON(_ObjectField):
-    """A JSON object that lies encrypted in the database; the empty object stays empty."""
+    """A JSON object stored encrypted; the empty object stays empty."""
 
     def get_prep_value(self, value: Any) -> str:
         return seal(json.dumps(value).encode()).decode() if value else ""

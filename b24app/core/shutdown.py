@@ -1,4 +1,4 @@
-"""Whether this process was asked to stop: long loops look here and wait here. And what it cannot live without."""
+"""Stopping the process: long loops check and wait here, and threads it cannot live without are watched."""
 
 import os
 import signal
@@ -12,26 +12,27 @@ import structlog
 log = structlog.get_logger(__name__)
 
 Item = TypeVar("Item")
-_asked = threading.Event()
+_requested = threading.Event()
 _failed = threading.Event()
 
 
 def request_shutdown() -> None:
-    """Called once, by the server's or the worker's shutdown hook."""
-    _asked.set()
+    """Ask the process to stop; called once, by the server's or the worker's shutdown hook."""
+    _requested.set()
 
 
 def is_requested() -> bool:
-    return _asked.is_set()
+    """Return whether the process was asked to stop."""
+    return _requested.is_set()
 
 
 def wait_for_request(seconds: float) -> bool:
-    """Wait, but not longer than until the process is asked to stop; answers whether it was."""
-    return _asked.wait(seconds)
+    """Wait up to `seconds`, but no longer than until the process is asked to stop; return whether it was."""
+    return _requested.wait(seconds)
 
 
 def in_time(items: Iterable[Item], seconds: float) -> Iterator[Item]:
-    """The items, as long as no more than so many seconds have passed and the process was not asked to stop."""
+    """Yield the items until `seconds` have passed or the process is asked to stop."""
     until = time.monotonic() + seconds
     for item in items:
         if time.monotonic() >= until or is_requested():
@@ -40,35 +41,35 @@ def in_time(items: Iterable[Item], seconds: float) -> Iterator[Item]:
 
 
 def exit_code() -> int:
-    """Return what the process ends with: 1 where it ends because a thread that it needs did, else 0."""
+    """Return the process's exit code: 1 where it ends because an essential thread did, else 0."""
     return int(_failed.is_set())
 
 
 def exit_after(seconds: float) -> None:
-    """End the process so many seconds from now, whatever it still waits for."""
-    late = threading.Timer(seconds, lambda: os._exit(exit_code()))
-    late.daemon = True
-    late.start()
+    """End the process after `seconds`, whatever it still waits for."""
+    timer = threading.Timer(seconds, lambda: os._exit(exit_code()))
+    timer.daemon = True
+    timer.start()
 
 
 def start_essential(work: Callable[[], None], *, name: str, daemon: bool = False) -> threading.Thread:
-    """Start `work` in a thread without which the process must not live on, and return the thread.
+    """Start `work` in a thread the process cannot run without, and return the thread.
 
-    Should `work` end, for whatever reason, before the process was asked to stop, the process sends itself SIGTERM: its
-    supervisor starts another one, and what it had not finished is taken over.
+    If `work` ends for any reason before the process was asked to stop, the process sends itself SIGTERM: its supervisor
+    starts another one, and unfinished work is taken over.
     """
-    thread = threading.Thread(target=_watched, args=(work, name), name=name, daemon=daemon)
+    thread = threading.Thread(target=_run_essential, args=(work, name), name=name, daemon=daemon)
     thread.start()
     return thread
 
 
-def _watched(work: Callable[[], None], name: str) -> None:
+def _run_essential(work: Callable[[], None], name: str) -> None:
     try:
         work()
     except BaseException:
-        log.critical("essential_thread_broke", thread=name, exc_info=True)
+        log.critical("essential_thread_failed", thread=name, exc_info=True)
     finally:
-        if not _asked.is_set():
+        if not _requested.is_set():
             _failed.set()
             log.critical("essential_thread_ended", thread=name)
             os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Our own addresses, signed so that a stranger is refused before anything is read from a disk or a database."""
+"""Signed URLs of our own, so that a stranger is refused before anything is read from disk or database."""
 
 import hmac
 import json
@@ -8,37 +8,37 @@ from hashlib import sha256
 from django.conf import settings
 
 
-def _mac(key: str, kind: str, parts: tuple[str, ...]) -> str:
+def _compute_mac(key: str, kind: str, parts: tuple[str, ...]) -> str:
     digest = hmac.digest(key.encode(), json.dumps((kind, *parts)).encode(), sha256)
     return urlsafe_b64encode(digest[:16]).decode().rstrip("=")
 
 
 def sign_address(kind: str, *parts: str) -> str:
-    """The signature of an address with the first key: 22 URL-safe characters."""
-    return _mac(settings.ADDRESS_KEYS[0], kind, parts)
+    """Return an address's signature with the first key: 22 URL-safe characters."""
+    return _compute_mac(settings.ADDRESS_KEYS[0], kind, parts)
 
 
-def is_ours(mac: str, kind: str, *parts: str) -> bool:
-    """Was this address signed by any of our keys? Compared in constant time."""
+def is_signed_by_us(mac: str, kind: str, *parts: str) -> bool:
+    """Return whether any of our keys signed this address; compared in constant time."""
     given = mac.encode()
-    return any(hmac.compare_digest(given, _mac(key, kind, parts).encode()) for key in settings.ADDRESS_KEYS)
+    return any(hmac.compare_digest(given, _compute_mac(key, kind, parts).encode()) for key in settings.ADDRESS_KEYS)
 
 
 def public_url(path: str) -> str:
-    """The address as the outside reaches it."""
+    """Return the public URL of a path."""
     return str(settings.PUBLIC_URL) + path
 
 
 def handler_url(sender: str, generation: int) -> str:
-    """Where Bitrix24 sends the messages of one sender (uuid in hex)."""
+    """Return the URL to which Bitrix24 sends the messages of one sender (uuid in hex)."""
     return public_url(f"/h/{sender}/{generation}/{sign_address('handler', sender, str(generation))}/")
 
 
 def events_url(portal: str, generation: int) -> str:
-    """Where Bitrix24 sends the events of one portal (uuid in hex)."""
+    """Return the URL to which Bitrix24 sends the events of one portal (uuid in hex)."""
     return public_url(f"/e/{portal}/{generation}/{sign_address('events', portal, str(generation))}/")
 
 
 def report_url(connection: str, reference: str = "-") -> str:
-    """Where a service reports, for a whole account (`-`) or for one message (our reference)."""
+    """Return the URL for a service's reports, on a whole account (`-`) or on one message (our reference)."""
     return public_url(f"/r/{connection}/{reference}/{sign_address('report', connection, reference)}/")

@@ -1,6 +1,6 @@
-"""How long the work at hand may wait for servers that are not ours; without a limit, as long as each caller would.
+"""Limiting how long a block of code waits for other servers; without a limit each caller uses its own timeout.
 
-A worker has time. Behind a request stands a person, and it holds a thread that others need.
+A worker has time. A request has a person waiting behind it, and it holds a thread that others need.
 """
 
 import time
@@ -11,23 +11,23 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class _Limit:
+class _WaitLimit:
     each: float
     until: float
 
 
-_limit: ContextVar[_Limit | None] = ContextVar("wait_limit", default=None)
+_limit: ContextVar[_WaitLimit | None] = ContextVar("wait_limit", default=None)
 
 
 @contextmanager
 def limit_waiting(*, each: float, total: float) -> Iterator[None]:
-    """Let what is done in the block wait `each` seconds for an answer and `total` for all of them.
+    """Let the block wait `each` seconds for one answer and `total` for all of them.
 
-    A block within another never waits beyond the other's end.
+    A nested block never waits beyond the end of the outer one.
     """
     outer = _limit.get()
     until = time.monotonic() + total
-    token = _limit.set(_Limit(each, min(until, outer.until) if outer else until))
+    token = _limit.set(_WaitLimit(each, min(until, outer.until) if outer else until))
     try:
         yield
     finally:
@@ -35,12 +35,12 @@ def limit_waiting(*, each: float, total: float) -> Iterator[None]:
 
 
 def seconds_left() -> float | None:
-    """Return how long may still be waited in all, at least 0; None where there is no limit."""
+    """Return the seconds left to wait in all, at least 0; None where there is no limit."""
     limit = _limit.get()
     return max(0.0, limit.until - time.monotonic()) if limit else None
 
 
 def shorten_timeout(seconds: float) -> float:
-    """Return how long one answer may be waited for now by somebody who would wait so long; 0 when the time is up."""
+    """Return the timeout for one answer, at most `seconds`; 0 when the time is up."""
     limit = _limit.get()
     return max(0.0, min(seconds, limit.each, limit.until - time.monotonic())) if limit else seconds

@@ -1,12 +1,12 @@
-"""The redacted record of every exchange with the outside world."""
+"""The redacted log of every exchange with the outside."""
 
 from django.db import models
 
 
 class Exchange(models.Model):
-    """One conversation with a service or with Bitrix24, as the support desk and the market's three-day rule need it.
+    """One request to a service or Bitrix24 and its response, for support and for the market's three-day rule.
 
-    Ids are plain numbers: this is the lowest room and knows none of the others. Everything in it is already redacted.
+    Ids are plain numbers because this app knows none of the others. Everything in it is already redacted.
     """
 
     at = models.DateTimeField()

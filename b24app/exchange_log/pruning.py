@@ -1,4 +1,4 @@
-"""Old exchanges go: the market asks for three days, the support desk likes thirty, a portal says how many."""
+"""Deleting old exchanges. The market requires three days, support prefers thirty, and each portal chooses."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from b24app.exchange_log.models import Exchange
 
 
 def prune_exchanges(portal_id: int | None, before: datetime, limit: int) -> int:
-    """Remove at most `limit` exchanges of a portal, or of none, that are older; answers how many went."""
+    """Delete at most `limit` exchanges older than `before`, of a portal or of none; return how many."""
     old = Exchange.objects.filter(portal_id=portal_id, at__lt=before).order_by("at")
     with transaction.atomic():
         batch = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])

@@ -1,4 +1,4 @@
-"""Writing exchanges down as they happen outside of any message: checks, log-ins, look-ups."""
+"""Writing exchanges to the log: those of messages in batches, those of checks, log-ins and look-ups as they end."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,8 +16,8 @@ from b24app.exchange_log.models import Exchange as Row
 log = get_logger(__name__)
 
 
-class SpokenExchange(Protocol):
-    """An exchange as the kit's network or the portal's gives it, already redacted."""
+class RedactedExchange(Protocol):
+    """A redacted exchange, as the providers' HTTP client or the portal's gives it."""
 
     @property
     def at(self) -> datetime: ...
@@ -48,28 +48,28 @@ class SpokenExchange(Protocol):
 
 
 def exchange_row(
-    spoken: SpokenExchange,
+    exchange: RedactedExchange,
     peer: str,
     *,
     portal: int | None = None,
     connection: int | None = None,
     message: int | None = None,
 ) -> Row:
-    """The unsaved row of an exchange."""
+    """Return the unsaved row of an exchange."""
     return Row(
-        at=spoken.at,
+        at=exchange.at,
         portal_id=portal,
         connection_id=connection,
         message_id=message,
         peer=peer,
-        method=spoken.method,
-        host=spoken.host[:255],
-        path=sanitize.sanitize_text(spoken.path)[:500],
-        status=spoken.status,
-        ms=spoken.ms,
-        request=sanitize.sanitize_text(spoken.request),
-        response=sanitize.sanitize_text(spoken.response),
-        error=sanitize.sanitize_text(spoken.error)[:300],
+        method=exchange.method,
+        host=exchange.host[:255],
+        path=sanitize.sanitize_text(exchange.path)[:500],
+        status=exchange.status,
+        ms=exchange.ms,
+        request=sanitize.sanitize_text(exchange.request),
+        response=sanitize.sanitize_text(exchange.response),
+        error=sanitize.sanitize_text(exchange.error)[:300],
     )
 
 
@@ -85,21 +85,21 @@ COLUMNS = tuple(field.attname for field in Row._meta.concrete_fields if not fiel
 
 
 def insert_exchanges(rows: Sequence[Row]) -> None:
-    """Write many at once, within the caller's transaction."""
+    """Insert rows in one statement, within the caller's transaction."""
     if rows:
         with database.cursor() as cursor:
             cursor.execute(INSERT, [as_json([{name: getattr(one, name) for name in COLUMNS} for one in rows])])
 
 
 class Recorder:
-    """Collects exchanges and writes them at the end of the block; a database that is away only costs the record."""
+    """Collects exchanges and writes them at the end of the block; if the database fails, only they are lost."""
 
     def __init__(self, portal: int, peer: str, connection: int | None = None) -> None:
         self._portal, self._peer, self._connection = portal, peer, connection
         self._rows: list[Row] = []
 
-    def __call__(self, spoken: SpokenExchange) -> None:
-        self._rows.append(exchange_row(spoken, self._peer, portal=self._portal, connection=self._connection))
+    def __call__(self, exchange: RedactedExchange) -> None:
+        self._rows.append(exchange_row(exchange, self._peer, portal=self._portal, connection=self._connection))
 
     def __enter__(self) -> "Recorder":
         return self

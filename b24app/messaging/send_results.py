@@ -76,7 +76,7 @@ class SendResult:
             return cls(
                 kind=ResultKind.ACCEPTED,
                 ref=sanitize.sanitize_text(said.ref)[:128],
-                refs=tuple(sanitize.sanitize_text(ref)[:128] for ref in said.refs[: sanitize.MOST_PARTS]),
+                refs=tuple(sanitize.sanitize_text(ref)[:128] for ref in said.refs[: sanitize.MAX_PARTS]),
                 parts=sanitize.sanitize_parts(said.parts),
                 price="" if price is None else str(price),
                 currency=sanitize.sanitize_currency(said.currency),

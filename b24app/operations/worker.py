@@ -14,7 +14,7 @@ from django.db import connections
 
 from b24app.celery import app
 from b24app.core import shutdown
-from b24app.core.gc_tuning import collect_rarely
+from b24app.core.gc_tuning import reduce_collections
 from b24app.messaging import enqueue, tasks
 from b24app.messaging.dispatch.dispatcher import Dispatcher
 from b24app.operations.starting import check_can_start
@@ -43,7 +43,7 @@ class Threads(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
         """Raise SystemExit where this process could not do its work: Celery ends then."""
         check_can_start()
-        collect_rarely()
+        reduce_collections()
         spool_replay.keep_replaying()
         self.board = shutdown.start_essential(Dispatcher(tasks.left).run, name="board")
         threading.Thread(target=_sweep_when_nobody_does, name="sweep-when-nobody-does", daemon=True).start()

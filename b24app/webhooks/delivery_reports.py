@@ -44,7 +44,7 @@ def report(request: HttpRequest, connection: str, reference: str, mac: str) -> H
 
     429 while too many reports of the portal wait to be applied: services come again.
     """
-    if not signed_urls.is_ours(mac, "report", connection, reference):
+    if not signed_urls.is_signed_by_us(mac, "report", connection, reference):
         return HttpResponse(status=403)
     try:
         answer = _keep(_record(request, connection, reference))

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 @csrf_exempt
 def event(request: HttpRequest, portal: str, generation: int, mac: str) -> HttpResponse:
     """An event of the portal with this uuid (hex): 200, or 403, 405, 413, 400 for what cannot be one."""
-    if not signed_urls.is_ours(mac, "events", portal, str(generation)):
+    if not signed_urls.is_signed_by_us(mac, "events", portal, str(generation)):
         return HttpResponse(status=403)
     if request.method != "POST":
         return HttpResponse(status=405)

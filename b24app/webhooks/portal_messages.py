@@ -35,7 +35,7 @@ AUTH = {**AUTHOR, "application_token": 400, "member_id": 100}
 @csrf_exempt
 def handler(request: HttpRequest, sender: str, generation: int, mac: str) -> HttpResponse:
     """200 once the wish is safe, in the database or on this node's disk; 403, 413 and 400 for what is not a wish."""
-    if not signed_urls.is_ours(mac, "handler", sender, str(generation)):
+    if not signed_urls.is_signed_by_us(mac, "handler", sender, str(generation)):
         return HttpResponse(status=403)
     if request.method != "POST":
         return HttpResponse(status=405)

@@ -31,7 +31,7 @@ def handler_of(path: str) -> str | None:
 
 def _ours(path: str) -> re.Match[str] | None:
     found = _OURS.fullmatch(path)
-    if found and signed_urls.is_ours(found["mac"], _KINDS[found["door"]][0], found["first"], found["second"]):
+    if found and signed_urls.is_signed_by_us(found["mac"], _KINDS[found["door"]][0], found["first"], found["second"]):
         return found
     return None
 

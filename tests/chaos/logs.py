@@ -56,7 +56,7 @@ def _expected(line: LogLine, events: Sequence[Event]) -> bool:
 
 def repeated(lines: Iterable[dict[str, Any]]) -> int:
     """How many deadlocks were repeated."""
-    return sum(line["event"] == "deadlock_repeated" for line in lines)
+    return sum(line["event"] == "deadlock_retried" for line in lines)
 
 
 def deadlocks(log: Path) -> list[str]:

@@ -38,7 +38,7 @@ def test_a_traceback_that_no_logger_wrote_is_found(tmp_path: Path) -> None:
 
 
 def test_deadlocks_and_their_repeats_are_counted(tmp_path: Path) -> None:
-    lines = logs.read([log(tmp_path, {"event": "deadlock_repeated", "level": "warning", "timestamp": AT})])
+    lines = logs.read([log(tmp_path, {"event": "deadlock_retried", "level": "warning", "timestamp": AT})])
     assert logs.repeated(lines) == 1
     postgres = tmp_path / "postgres.log"
     postgres.write_text("LOG: ready\nERROR:  deadlock detected\n")

@@ -31,7 +31,7 @@ class Slow:
 
     def wait_until(self, waiting: int) -> None:
         deadline = time.monotonic() + PATIENCE
-        while len(self.together._waiting) < waiting:
+        while len(self.together._pending) < waiting:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 

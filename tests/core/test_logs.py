@@ -136,9 +136,9 @@ def test_a_thread_that_breaks_tells_kind_and_place(lines: Lines) -> None:
     try:
         fail()
     except ValueError as error:
-        logs.thread_broke(threading.ExceptHookArgs((ValueError, error, error.__traceback__, None)))
+        logs.log_thread_failure(threading.ExceptHookArgs((ValueError, error, error.__traceback__, None)))
     [line] = lines()
-    assert (line["event"], line["error"], len(line["at"])) == ("thread_broke", "ValueError", 2)
+    assert (line["event"], line["error"], len(line["at"])) == ("thread_failed", "ValueError", 2)
 
 
 def test_celery_leaves_levels_and_handlers_alone() -> None:

@@ -57,4 +57,4 @@ def test_a_message_has_no_more_parts_than_its_header_can_number() -> None:
 
 def test_a_pause_is_a_time_that_passes() -> None:
     told = (None, float("nan"), float("inf"), -1.0, 2.5, 1e300)
-    assert [sanitize.sanitize_seconds(one, most=60.0) for one in told] == [None, None, None, None, 2.5, 60.0]
+    assert [sanitize.sanitize_seconds(one, longest=60.0) for one in told] == [None, None, None, None, 2.5, 60.0]

@@ -136,8 +136,8 @@ def poison(kind: str, size: int, owner: str = "") -> None:
 def small(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A room of one megabyte, counted anew."""
     settings.SPOOL_MAX_MB = 1
-    monkeypatch.setattr(spool, "_room", spool._Room())
-    monkeypatch.setattr(spool, "COUNT_EVERY", 0.0)
+    monkeypatch.setattr(spool, "_capacity", spool._Capacity())
+    monkeypatch.setattr(spool, "COUNT_INTERVAL", 0.0)
 
 
 @pytest.mark.usefixtures("small")
@@ -187,7 +187,7 @@ def test_the_name_of_a_record_does_not_tell_whose_it_is() -> None:
 
 def test_strangers_leave_room_for_wishes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.SPOOL_MAX_MB = 1
-    monkeypatch.setattr(spool, "_room", spool._Room())
+    monkeypatch.setattr(spool, "_capacity", spool._Capacity())
     spool.put_record("unsigned", {"a": "x" * 50_000})
     with pytest.raises(spool.SpoolFull):
         spool.put_record("unsigned", {"a": "x" * 50_000})

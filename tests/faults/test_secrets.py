@@ -50,7 +50,14 @@ def test_everything_went_wrong_that_should(day: Day) -> None:
     assert told >= {("bitrix24", status) for status in (0, 200, 302, 401, 429, 502, 503)}
     assert sql("SELECT DISTINCT error FROM journal_exchange WHERE error LIKE 'WRONG%%'") == [("WRONG: ……",)]
     logged = b"".join(line for place in ("web", "worker") for line in day.kept.places[f"log of {place}"])
-    for event in (b"database_away", b"bell_away", b"token_dead", b"portal_suspended", b"report_refused", b'"debug"'):
+    for event in (
+        b"database_unavailable",
+        b"bell_away",
+        b"token_dead",
+        b"portal_suspended",
+        b"report_refused",
+        b'"debug"',
+    ):
         assert event in logged
 
 

@@ -76,7 +76,7 @@ def test_whoever_writes_meanwhile_wins(settings: Settings) -> None:
         cursor.execute("SELECT id, refresh FROM portals_portaltoken WHERE user_id = 1")
         pk, old = cursor.fetchone()
     PortalToken.objects.filter(pk=pk).update(refresh="renewed")
-    assert resealing.replace_values(column, [resealing.Change(pk, old, "sealed anew")]) == 0
+    assert resealing.replace_values(column, [resealing.ResealedValue(pk, old, "sealed anew")]) == 0
     assert PortalToken.objects.get(pk=pk).refresh == "renewed"
 
 
@@ -92,12 +92,12 @@ def test_every_batch_of_a_column_is_walked(settings: Settings) -> None:
     portal = Portal.objects.get()
     PortalToken.objects.bulk_create(
         PortalToken(portal=portal, user_id=100 + number, access=f"a{number}", expires_at="2030-01-01T00:00Z")
-        for number in range(resealing.AT_ONCE + 1)
+        for number in range(resealing.BATCH_SIZE + 1)
     )
     settings.SECRETS_KEYS = [NEW, OLD]
     assert run() == 0
     settings.SECRETS_KEYS = [NEW]
-    assert PortalToken.objects.get(user_id=100 + resealing.AT_ONCE).access == f"a{resealing.AT_ONCE}"
+    assert PortalToken.objects.get(user_id=100 + resealing.BATCH_SIZE).access == f"a{resealing.BATCH_SIZE}"
 
 
 def test_what_waits_on_this_nodes_disk_needs_the_key_too(settings: Settings) -> None:

@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from b24app.core.logs import configure
+from b24app.core.logs import configure_logging
 from b24app.server.policy import OVERLOADED, Deadlines, Policy
 
-configure("json", "INFO")
+configure_logging("json", "INFO")
 RESERVED = "/h/"
 LARGE = 300_000
 LENGTHS = {"/long/": 200_000, "/huge/": 30_000_000}  # of an answer

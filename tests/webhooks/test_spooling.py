@@ -28,10 +28,10 @@ __all__ = ["message", "portal", "sender"]
 @pytest.fixture(autouse=True)
 def _small(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.SPOOL_DIR, settings.SPOOL_MAX_MB = tmp_path, 1
-    spool._room.__init__()  # type: ignore[misc]  # how full it is, is known for some seconds
+    spool._capacity.__init__()  # type: ignore[misc]  # how full it is, is known for some seconds
     yield
     spool._away_until = 0.0
-    spool._room.__init__()  # type: ignore[misc]
+    spool._capacity.__init__()  # type: ignore[misc]
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def test_one_senders_calls_leave_room_for_anothers(sender: Sender) -> None:
 def test_whoever_is_alone_has_a_fifth_of_the_room(sender: Sender) -> None:
     with outage():
         until_refused(lambda number: post(sender, fields(message_id=f"alpha{number}")))
-        assert 0.19 * spool.room_in_bytes() < spool.size_in_bytes() <= 0.2 * spool.room_in_bytes()
+        assert 0.19 * spool.capacity_in_bytes() < spool.size_in_bytes() <= 0.2 * spool.capacity_in_bytes()
 
 
 def test_many_senders_leave_room_for_one_more(sender: Sender) -> None:

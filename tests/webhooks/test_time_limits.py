@@ -105,7 +105,7 @@ def test_a_statement_that_takes_too_long_is_a_database_that_is_away() -> None:
 def test_a_record_that_stays_locked_holds_up_no_other() -> None:
     sender, other = a_sender(), a_sender()
     spool._away_until = float("inf")
-    for number in range(spool.LOCKED_AT_ONCE):
+    for number in range(spool.MAX_LOCKED):
         post(sender, fields(message_id=f"locked {number}"))
     post(other, fields(message_id="free"))
     spool._away_until = 0.0
@@ -115,9 +115,9 @@ def test_a_record_that_stays_locked_holds_up_no_other() -> None:
             limit(lock="300ms")
             taken += replay_spool()
         assert (taken, [one.message_id for one in Message.objects.all()]) == (1, ["free"])
-        assert (len(spool.waiting_records()), spool.poisoned_records()) == (spool.LOCKED_AT_ONCE, [])
-    assert replay_spool() == spool.LOCKED_AT_ONCE
-    assert Message.objects.count() == 1 + spool.LOCKED_AT_ONCE
+        assert (len(spool.waiting_records()), spool.poisoned_records()) == (spool.MAX_LOCKED, [])
+    assert replay_spool() == spool.MAX_LOCKED
+    assert Message.objects.count() == 1 + spool.MAX_LOCKED
 
 
 @pytest.fixture

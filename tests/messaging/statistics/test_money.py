@@ -63,7 +63,7 @@ def test_the_dearest_messages_of_a_month_add_up_everywhere(front: Sender) -> Non
 def test_a_price_that_no_message_has_is_none(front: Sender) -> None:
     many_sent(front, 1)
     told = contract.Report(
-        ref="0", status=contract.Status.DELIVERED, word="d", price=sanitize.MOST_PRICE, currency="E\0R"
+        ref="0", status=contract.Status.DELIVERED, word="d", price=sanitize.MAX_PRICE, currency="E\0R"
     )
     acceptance.insert_reports(front.connection_id, [told])
     applier.apply_due()

@@ -8,7 +8,7 @@ import structlog
 from django.core.management.base import BaseCommand
 
 from b24app.core import shutdown
-from b24app.core.gc_tuning import collect_rarely
+from b24app.core.gc_tuning import reduce_collections
 from b24app.messaging.smpp import bind_limit
 from b24app.messaging.smpp.smpp_dispatcher import SmppDispatcher
 from b24app.operations.starting import check_can_start
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         check_can_start()
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # for all threads; this one waits for them below
-        collect_rarely()
+        reduce_collections()
         bind_limit.raise_limit()
         spool_replay.keep_replaying()
         board = shutdown.start_essential(SmppDispatcher().run, name="board")
