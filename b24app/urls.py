@@ -1,4 +1,4 @@
-"""Every address: outside doors, the console in its frame, and what the hosting team looks at."""
+"""All URLs: the installer, the webhooks and the console in its frame."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
@@ -7,18 +7,20 @@ from django.views.decorators.csrf import csrf_exempt
 from b24app.console.frame import launch
 from b24app.console.urls import urlpatterns as console
 from b24app.webhooks import portal_events
-from b24app.webhooks.urls import urlpatterns as doors
+from b24app.webhooks.urls import urlpatterns as webhooks
 
 
 @csrf_exempt
 def installer(request: HttpRequest) -> HttpResponse:
-    """Bitrix24 sends two kinds of POST to one address: the launch in its frame, and events from its servers."""
-    return portal_events.take_event(request) if portal_events.is_event(request) else launch.installer(request)
+    """Serve both kinds of POST that Bitrix24 sends here: launches in its frame, and events from its servers."""
+    return (
+        portal_events.receive_installer_event(request) if portal_events.is_event(request) else launch.installer(request)
+    )
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("install/", installer, name="installer"),
-    *doors,
+    *webhooks,
     *console,
 ]
 

@@ -26,7 +26,7 @@ from b24app.webhooks import wsgi as webhooks  # noqa: E402
 from providers.kit import registry  # noqa: E402
 
 check_can_start()
-_answer = webhooks.route_webhooks(page_forms.Pages())
+_answer = webhooks.route_webhooks(page_forms.PagesHandler())
 _answer_busy = webhooks.SingleViewHandler(busy_for_anybody)
 registry.services()
 
@@ -53,7 +53,7 @@ policy = Policy(
     longest_body=_longest_body,
     reserved=webhooks.NEVER_REPEATED,
     in_turn=webhooks.PATHS,
-    on_too_long=portal_messages.count_too_long,
+    on_too_long=portal_messages.count_oversized_call,
     on_start=spool_replay.keep_replaying,
     exit_code=shutdown.exit_code,
 )

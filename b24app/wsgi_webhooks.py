@@ -33,7 +33,7 @@ policy = Policy(
     longest_body=request_body.longest_body,
     reserved=webhooks.NEVER_REPEATED,
     in_turn=webhooks.PATHS,
-    on_too_long=portal_messages.count_too_long,
+    on_too_long=portal_messages.count_oversized_call,
     on_start=spool_replay.keep_replaying,
     exit_code=shutdown.exit_code,
 )

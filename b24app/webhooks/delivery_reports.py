@@ -1,4 +1,4 @@
-"""Where services report. What is ours by its address is verified by the service's own file, kept and answered."""
+"""Receiving delivery reports: checked by the signed address, verified by the service's adapter, then stored."""
 
 import base64
 import time
@@ -21,10 +21,10 @@ from providers.kit.errors import Forged
 
 log = structlog.get_logger(__name__)
 
-KEPT_HEADERS = 60
+MAX_HEADERS = 60
 
 
-REFUSALS: Mapping[type[Exception], int] = {
+STATUS_OF_ERROR: Mapping[type[Exception], int] = {
     Forged: 403,
     Unreadable: 400,
     UnreadablePostError: 400,
@@ -39,53 +39,55 @@ REFUSALS: Mapping[type[Exception], int] = {
 
 
 @csrf_exempt
-def report(request: HttpRequest, connection: str, reference: str, mac: str) -> HttpResponse:
-    """200 and what the service wants back; 403 for strangers, 400 for what cannot be read, 413 for too much.
+def receive_report(request: HttpRequest, connection: str, reference: str, mac: str) -> HttpResponse:
+    """Receive a report. Respond 200 with the body the service expects, 403 to strangers, 400, 413.
 
-    429 while too many reports of the portal wait to be applied: services come again.
+    Respond 429 while too many reports of the portal wait to be applied: services try again.
     """
     if not signed_urls.is_signed_by_us(mac, "report", connection, reference):
         return HttpResponse(status=403)
     try:
-        answer = _keep(_record(request, connection, reference))
-    except tuple(REFUSALS) as refusal:
-        status = next(status for kind, status in REFUSALS.items() if isinstance(refusal, kind))
+        answer = _accept_or_spool(_build_record(request, connection, reference))
+    except tuple(STATUS_OF_ERROR) as refusal:
+        status = next(status for kind, status in STATUS_OF_ERROR.items() if isinstance(refusal, kind))
         log.warning("report_refused", status=status)
         return HttpResponse(status=status)
     return HttpResponse(answer.body, status=answer.status, content_type=answer.content_type)
 
 
-def _keep(record: Mapping[str, Any]) -> Answer:
+def _accept_or_spool(record: Mapping[str, Any]) -> Answer:
     try:
         return (
-            spool.write_or_spool("report", record, lambda: _take(record, replayed=False), owner=record["connection"])
+            spool.write_or_spool(
+                "report", record, lambda: _accept_record(record, replayed=False), owner=record["connection"]
+            )
             or Answer()
         )
-    except tuple(REFUSALS):
+    except tuple(STATUS_OF_ERROR):
         raise
     except acceptance.Busy:
         spool.put_record("report", record, owner=record["connection"])
         return Answer()
-    except Exception as error:  # noqa: BLE001 - a file that does not load or breaks: its service's word waits on disk
-        log.error("report_not_understood", error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - an adapter that fails to load or raises: its report waits on disk
+        log.error("report_processing_failed", error=type(error).__name__)
         spool.put_record("report", record, owner=record["connection"])
         return Answer()
 
 
 def replay_report(record: Mapping[str, Any]) -> None:
-    """Verify, keep and ring for what waited on disk: the service was told that we have it."""
-    _take(record, replayed=True)
+    """Verify and store a spooled report and enqueue its processing: the service was told that we have it."""
+    _accept_record(record, replayed=True)
 
 
-def _take(record: Mapping[str, Any], *, replayed: bool) -> Answer:
-    told = (record["connection"], record["reference"], _call(record))
-    to_settle, answer = acceptance.accept_reports(*told, replayed=replayed)
-    if to_settle:
+def _accept_record(record: Mapping[str, Any], *, replayed: bool) -> Answer:
+    call = _build_call(record)
+    is_due, answer = acceptance.accept_reports(record["connection"], record["reference"], call, replayed=replayed)
+    if is_due:
         enqueue.settle()
     return answer
 
 
-def _record(request: HttpRequest, connection: str, reference: str) -> dict[str, Any]:
+def _build_record(request: HttpRequest, connection: str, reference: str) -> dict[str, Any]:
     body = request_body.read_body(request, request_body.LONGEST_REPORT)
     request_body.refuse_many_values(body)
     return {
@@ -94,13 +96,13 @@ def _record(request: HttpRequest, connection: str, reference: str) -> dict[str, 
         "method": request.method,
         "url": signed_urls.public_url(request.get_full_path()),
         "query": request.META.get("QUERY_STRING", ""),
-        "headers": dict(list(request.headers.items())[:KEPT_HEADERS]),
+        "headers": dict(list(request.headers.items())[:MAX_HEADERS]),
         "body": base64.b64encode(body).decode(),
         "at": time.time(),
     }
 
 
-def _call(record: Mapping[str, Any]) -> Call:
+def _build_call(record: Mapping[str, Any]) -> Call:
     body = base64.b64decode(record["body"])
     form: dict[str, list[str]] = {}
     if "form-urlencoded" in record["headers"].get("Content-Type", ""):

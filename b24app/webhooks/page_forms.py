@@ -1,4 +1,4 @@
-"""Forms of pages, read in one pass: Django's own reader takes two hundred bytes for each escape of a body."""
+"""Parsing forms of pages in one pass: Django's own parser takes 200 bytes for each escape in a body."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from django.utils.datastructures import MultiValueDict
 
 from b24app.webhooks import php_form
 
-FORM = "application/x-www-form-urlencoded"
+FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
 
 
 def read_form(body: bytes) -> QueryDict:
     """Return the fields of a urlencoded body as `request.POST` has them. Raise TooManyFieldsSent."""
-    most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-    if body.count(b"&") >= most:
+    max_fields = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+    if body.count(b"&") >= max_fields:
         raise TooManyFieldsSent
     form = QueryDict(mutable=True)
     for name, value in php_form.read_pairs(body) if body else ():
@@ -26,17 +26,17 @@ def read_form(body: bytes) -> QueryDict:
 
 
 class FormRequest(WSGIRequest):
-    """A request whose urlencoded form costs a small multiple of its length."""
+    """A request whose urlencoded form takes memory of a small multiple of its length."""
 
     def _load_post_and_files(self) -> None:
-        if self.method == "POST" and self.content_type == FORM:
+        if self.method == "POST" and self.content_type == FORM_CONTENT_TYPE:
             self._post: QueryDict = read_form(self.body)
             self._files: MultiValueDict[str, Any] = MultiValueDict()
         else:
             super()._load_post_and_files()
 
 
-class Pages(WSGIHandler):
-    """Django's handler of everything, with such requests."""
+class PagesHandler(WSGIHandler):
+    """Django's handler with such requests."""
 
     request_class = FormRequest

@@ -1,6 +1,6 @@
-"""Where Bitrix24 tells what happens to the application: at the signed address of a portal, and at the installer's.
+"""Receiving Bitrix24's events of the application, at a portal's signed address and at the installer's.
 
-Bitrix24 does not repeat an event, so whatever is ours is answered 200: acted upon, or noted without effect.
+Bitrix24 does not repeat an event, so whatever is ours gets 200, whether it had an effect or was only recorded.
 """
 
 import uuid
@@ -23,48 +23,48 @@ log = structlog.get_logger(__name__)
 
 
 @csrf_exempt
-def event(request: HttpRequest, portal: str, generation: int, mac: str) -> HttpResponse:
-    """An event of the portal with this uuid (hex): 200, or 403, 405, 413, 400 for what cannot be one."""
+def receive_event(request: HttpRequest, portal: str, generation: int, mac: str) -> HttpResponse:
+    """Receive an event of the portal with this uuid (hex). Respond 200, or 400, 403, 405, 413 for what is no event."""
     if not signed_urls.is_signed_by_us(mac, "events", portal, str(generation)):
         return HttpResponse(status=403)
     if request.method != "POST":
         return HttpResponse(status=405)
-    return _keep(request, {"portal": portal, "generation": generation})
+    return _respond_to_event(request, {"portal": portal, "generation": generation})
 
 
 def is_event(request: HttpRequest) -> bool:
-    """Is this POST to the installer's address an event from server to server, and no page (docs/bitrix24.md A.4)?"""
-    if request.method != "POST" or _length(request) > request_body.LONGEST_EVENT:
+    """Return whether this POST to the installer's address is an event and not a page's (docs/bitrix24.md A.4)."""
+    if request.method != "POST" or request_body.content_length(request) > request_body.LONGEST_EVENT:
         return False
-    fields = _fields(request)
+    fields = _read_fields(request)
     return "event" in fields and "AUTH_ID" not in fields
 
 
-def take_event(request: HttpRequest, portal: Portal | None = None) -> HttpResponse:
-    """Answer an event at the installer's address; which portal it is about is found out where it is not known."""
-    return _keep(request, {"portal": portal.uuid.hex if portal else "", "generation": None})
+def receive_installer_event(request: HttpRequest, portal: Portal | None = None) -> HttpResponse:
+    """Receive an event at the installer's address, of `portal` or else of the one it names."""
+    return _respond_to_event(request, {"portal": portal.uuid.hex if portal else "", "generation": None})
 
 
 def replay_event(record: Mapping[str, Any]) -> None:
-    """Act on an event that waited on disk; it goes on waiting while too many ask who they are."""
+    """Act on a spooled event; spool it again while too many callers are being identified."""
     try:
         act_on_event(record)
     except Busy:
-        spool.put_record(_kind(record), record, owner=record["portal"])
+        spool.put_record(_spool_kind(record), record, owner=record["portal"])
 
 
 def act_on_event(record: Mapping[str, Any]) -> None:
-    """Act on an event and ring. Safe to run twice. Raises Busy, and then nothing was looked at."""
+    """Act on an event and enqueue what follows. Safe to run twice. Raise Busy, and then nothing was checked."""
     payload, name = record["payload"], record["payload"]["event"]
     try:
-        portal = _portal(record["portal"], payload)
+        portal = _find_portal(record["portal"], payload)
     except Busy:
         raise
     except PortalError as error:
-        log.info("event_of_a_stranger", code=error.code)
+        log.info("event_not_verified", code=error.code)
         return
     if portal is None:
-        log.warning("event_of_no_portal")
+        log.warning("event_without_portal")
         return
     signed = record["generation"] is not None
     if signed and record["generation"] != portal.generation:
@@ -73,15 +73,15 @@ def act_on_event(record: Mapping[str, Any]) -> None:
         enqueue.reconcile(portal.pk)
 
 
-def _keep(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:
-    if _length(request) > request_body.LONGEST_EVENT:
+def _respond_to_event(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:
+    if request_body.content_length(request) > request_body.LONGEST_EVENT:
         return HttpResponse(status=413)
-    payload = _fields(request)
+    payload = _read_fields(request)
     if not (isinstance(payload.get("event"), str) and payload["event"]):
         return HttpResponse(status=400)
     record = {**address, "payload": payload}
     try:
-        _act(_kind(record), record)
+        _act_or_spool(_spool_kind(record), record)
     except Busy:
         return HttpResponse(status=503)
     except (spool.SpoolFull, OSError) as full:
@@ -90,37 +90,32 @@ def _keep(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:
     return HttpResponse()
 
 
-def _kind(record: Mapping[str, Any]) -> str:
-    """What comes to the installer's address is unsigned: it must not take the room of what may not be lost."""
+def _spool_kind(record: Mapping[str, Any]) -> str:
+    """Return the spool kind: events at the installer's address are unsigned and get little of the capacity."""
     return "event" if record["portal"] else "unsigned"
 
 
-def _act(kind: str, record: Mapping[str, Any]) -> None:
+def _act_or_spool(kind: str, record: Mapping[str, Any]) -> None:
     try:
         spool.write_or_spool(kind, record, lambda: act_on_event(record), owner=record["portal"])
     except Busy:
-        if kind != "event":  # a stranger's, or one that the launch beside it makes up for: no flood may fill the disk
+        if kind != "event":  # a stranger's, or one the launch beside it makes up for: a flood must not fill the disk
             raise
         spool.put_record(kind, record, owner=record["portal"])
     except (spool.SpoolFull, OSError):
         raise
-    except Exception as error:  # noqa: BLE001 - a defect of ours must not cost the portal its event: it waits on disk
-        log.error("event_not_understood", error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - a bug of ours must not lose the portal's event: it waits on disk
+        log.error("event_processing_failed", error=type(error).__name__)
         if kind == "event":
             spool.put_record(kind, record, owner=record["portal"])
 
 
-def _portal(key: str, payload: Mapping[str, Any]) -> Portal | None:
+def _find_portal(key: str, payload: Mapping[str, Any]) -> Portal | None:
     return Portal.objects.filter(uuid=uuid.UUID(key)).first() if key else application_events.find_event_portal(payload)
 
 
-def _length(request: HttpRequest) -> int:
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    return int(length) if str(length).isdecimal() else 0
-
-
-def _fields(request: HttpRequest) -> dict[str, Any]:
-    """The nested fields; of a body that is no urlencoded form, or cannot be read, none."""
+def _read_fields(request: HttpRequest) -> dict[str, Any]:
+    """Return the nested fields, and none of a body that is no urlencoded form or cannot be read."""
     try:
         body = request.body
     except (UnreadablePostError, RequestDataTooBig):

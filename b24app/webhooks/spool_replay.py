@@ -1,4 +1,4 @@
-"""What waited on this node's disk goes its usual way as soon as the database is back; every process looks for it."""
+"""Replaying this node's spool as soon as the database is back; every web process does it in a thread."""
 
 import os
 import threading
@@ -15,10 +15,10 @@ from b24app.webhooks import delivery_reports, portal_events, portal_messages
 
 log = structlog.get_logger(__name__)
 
-EVERY = 2.0  # seconds
+REPLAY_INTERVAL = 2.0  # seconds
 
 HANDLERS: Mapping[str, spool.Handler] = {
-    "tokens": tokens.replay_renewed_token,  # first in meaning: a lost refresh token needs a person
+    "tokens": tokens.replay_renewed_token,  # the most important: a lost refresh token costs an administrator's time
     "wish": portal_messages.replay_message,
     "report": delivery_reports.replay_report,
     "event": portal_events.replay_event,
@@ -30,7 +30,7 @@ HANDLERS: Mapping[str, spool.Handler] = {
 
 
 class _Process:
-    """Which process replays: a fork inherits all of this but the thread."""
+    """The process whose thread replays: a fork inherits this, but not the thread."""
 
     pid = 0
 
@@ -40,29 +40,29 @@ _starting = threading.Lock()
 
 
 def replay_spool() -> int:
-    """Replay what waits now; answers how many records went."""
+    """Replay the waiting records; return how many were processed."""
     return spool.replay_records(HANDLERS) if spool.waiting_records() else 0
 
 
 def keep_replaying() -> None:
-    """Start the process's replaying thread, unless it runs; what was set aside before is tried once more."""
+    """Start the process's replaying thread unless it runs; it first tries poisoned records again."""
     with _starting:
         if _process.pid != os.getpid():
-            shutdown.start_essential(_forever, name="spool-replay", daemon=True)
+            shutdown.start_essential(_replay_forever, name="spool-replay", daemon=True)
             _process.pid = os.getpid()
 
 
-def _forever() -> None:
-    tried_again = False
-    while not shutdown.wait_for_request(EVERY):
+def _replay_forever() -> None:
+    has_retried = False
+    while not shutdown.wait_for_request(REPLAY_INTERVAL):
         try:
-            if not tried_again:
+            if not has_retried:
                 spool.retry_poisoned()
-                tried_again = True
-            taken = replay_spool()
-            if taken:
-                log.info("spool_replayed", records=taken)
+                has_retried = True
+            replayed = replay_spool()
+            if replayed:
+                log.info("spool_replayed", records=replayed)
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever happens
-            log.error("spool_not_replayed", error=type(error).__name__)
+            log.error("spool_replay_failed", error=type(error).__name__)
         finally:
             connections.close_all()

@@ -1,4 +1,4 @@
-"""The addresses of the outside doors; none of them may appear in a log."""
+"""URLs of the webhooks; none of them may appear in a log, because they carry signatures."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -6,25 +6,25 @@ from django.urls import path
 from b24app.webhooks import delivery_reports, portal_events, portal_messages
 
 urlpatterns = [
-    path("h/<str:sender>/<int:generation>/<str:mac>/", portal_messages.handler),
-    path("r/<str:connection>/<str:reference>/<str:mac>/", delivery_reports.report),
-    path("e/<str:portal>/<int:generation>/<str:mac>/", portal_events.event),
+    path("h/<str:sender>/<int:generation>/<str:mac>/", portal_messages.receive_message),
+    path("r/<str:connection>/<str:reference>/<str:mac>/", delivery_reports.receive_report),
+    path("e/<str:portal>/<int:generation>/<str:mac>/", portal_events.receive_event),
 ]
 
 
-def not_found(_request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django names it
-    """Machines read no pages."""
+def not_found(_request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django passes it by name
+    """Respond 404 without a page: only machines call here."""
     return HttpResponse(status=404)
 
 
 def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
-    """Likewise."""
+    """Respond 400 without a page."""
     return HttpResponse(status=400)
 
 
-def broken(_request: HttpRequest) -> HttpResponse:
-    """Likewise; nothing is needed that may be what is broken."""
+def server_error(_request: HttpRequest) -> HttpResponse:
+    """Respond 500 without a page, and without anything that may be what failed."""
     return HttpResponse(status=500)
 
 
-handler404, handler400, handler500 = not_found, bad_request, broken
+handler404, handler400, handler500 = not_found, bad_request, server_error

@@ -1,4 +1,4 @@
-"""The doors' own way in: a view and nothing around it, for servers have no use for what pages need of middleware."""
+"""A WSGI handler for webhooks: the view alone, as machines need nothing of the pages' middleware."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,11 +11,14 @@ from django.http.response import HttpResponseBase
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 PATHS = ("/h/", "/r/", "/e/")
-NEVER_REPEATED = ("/h/", "/r/")  # and taken without waiting for anybody outside, as an event may
+NEVER_REPEATED = (
+    "/h/",
+    "/r/",
+)  # by their callers, and accepted without waiting for other servers, which an event may do
 
 
 class BareHandler(WSGIHandler):
-    """Django's handler with an empty chain, whatever MIDDLEWARE says."""
+    """Django's handler without middleware, whatever MIDDLEWARE says."""
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Django's signature
         self._view_middleware: list[Any] = []
@@ -26,21 +29,21 @@ class BareHandler(WSGIHandler):
     def get_response(self, request: HttpRequest) -> HttpResponseBase:
         response = super().get_response(request)
         response.headers["X-Content-Type-Options"] = "nosniff"
-        if isinstance(response, HttpResponse):  # without a length the server would answer in chunks
+        if isinstance(response, HttpResponse):  # without a length the server would send chunks
             response.headers["Content-Length"] = str(len(response.content))
         return response
 
 
 class WebhooksHandler(BareHandler):
-    """The doors' addresses and no others."""
+    """Serves the webhooks' URLs and no others."""
 
     def get_response(self, request: HttpRequest) -> HttpResponseBase:
-        request.urlconf = "b24app.webhooks.urls"  # Django looks for it
+        request.urlconf = "b24app.webhooks.urls"  # Django reads it
         return super().get_response(request)
 
 
 class SingleViewHandler(WebhooksHandler):
-    """One view at every address."""
+    """Serves one view at every URL."""
 
     def __init__(self, view: Callable[[HttpRequest], HttpResponse]) -> None:
         super().__init__()
@@ -51,11 +54,11 @@ class SingleViewHandler(WebhooksHandler):
 
 
 def route_webhooks(everything: Application) -> Application:
-    """The application that answers the doors' paths by themselves and leaves all others to `everything`."""
-    doors = WebhooksHandler()
+    """Return an application that serves the webhooks' paths without middleware and passes others to `everything`."""
+    webhooks = WebhooksHandler()
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        answering = doors if environ["PATH_INFO"].startswith(PATHS) else everything
-        return answering(environ, start_response)
+        handler = webhooks if environ["PATH_INFO"].startswith(PATHS) else everything
+        return handler(environ, start_response)
 
     return application

@@ -9,11 +9,11 @@ from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
 from django.test import RequestFactory
 
-from b24app.webhooks.page_forms import FORM, FormRequest, read_form
+from b24app.webhooks.page_forms import FORM_CONTENT_TYPE, FormRequest, read_form
 from tests.webhooks.test_request_body import at_most
 
 
-def request(body: bytes, content_type: str = FORM, method: str = "POST") -> FormRequest:
+def request(body: bytes, content_type: str = FORM_CONTENT_TYPE, method: str = "POST") -> FormRequest:
     environ = RequestFactory().generic(method, "/app/", body, content_type=content_type).environ
     return FormRequest({**environ, "wsgi.input": BytesIO(body)})
 

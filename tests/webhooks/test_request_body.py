@@ -38,7 +38,7 @@ def test_what_is_escaped_is_read_in_one_pass_and_as_the_library_reads_it(piece: 
 @pytest.mark.parametrize("before", range(9))
 @pytest.mark.parametrize("after", [b"%D0%AF" * 3, b"%%%41%%42", b"%4%41"])
 def test_no_escape_is_cut_in_two_where_a_stretch_ends(before: int, after: bytes) -> None:
-    body = b"x" * (php_form.STRETCH - before) + after
+    body = b"x" * (php_form.STRETCH_SIZE - before) + after
     assert [value for _name, value in php_form.read_pairs(b"a=" + body)] == [unquote_to_bytes(body).decode()]
 
 
