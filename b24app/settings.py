@@ -1,4 +1,4 @@
-"""What is read from the environment; every name is explained in `.env.example`."""
+"""Django's settings, from the environment; `.env.example` explains every name."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ EXTRA_CA_FILE = env("EXTRA_CA_FILE", default="")
 # -- what one portal may have ------------------------------------------------------------------------------------------
 
 ACCOUNTS_PER_PORTAL = env.int("ACCOUNTS_PER_PORTAL", default=20)
-# Of those, accounts that stay bound: each takes a thread and three open files of the smpp process.
+# Of those, SMPP accounts, which stay bound: each takes a thread and three open files of the smpp process.
 SMPP_ACCOUNTS_PER_PORTAL = env.int("SMPP_ACCOUNTS_PER_PORTAL", default=5)
 
 # -- stores ------------------------------------------------------------------------------------------------------------
@@ -48,24 +48,24 @@ DATABASES = {
         **env.db_url("DATABASE_URL"),
         "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", default=300),
         "CONN_HEALTH_CHECKS": True,
-        # PgBouncer in transaction mode: nothing may outlive a transaction on the server's side.
+        # For PgBouncer in transaction mode: nothing may outlive a transaction on the server.
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
 }
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {"connect_timeout": 3, "prepare_threshold": None, "keepalives_idle": 30, "tcp_user_timeout": 20_000}
 )
-# How long anything may take there; said when connecting, in PostgreSQL's own names.
+# Timeouts of statements, locks and transactions, sent when connecting; the names are PostgreSQL's.
 DATABASE_TIMEOUTS = env.dict(
     "DATABASE_TIMEOUTS",
     default={"statement_timeout": "10s", "lock_timeout": "3s", "idle_in_transaction_session_timeout": "30s"},
 )
 if DATABASE_TIMEOUTS:
-    said = [
+    connection_options = [
         DATABASES["default"]["OPTIONS"].get("options", ""),
         *(f"-c {name}={t}" for name, t in DATABASE_TIMEOUTS.items()),
     ]
-    DATABASES["default"]["OPTIONS"]["options"] = " ".join(filter(None, said))
+    DATABASES["default"]["OPTIONS"]["options"] = " ".join(filter(None, connection_options))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL")
@@ -80,7 +80,7 @@ CACHES = {
 SPOOL_DIR = Path(env("SPOOL_DIR", default=str(BASE_DIR / ".local" / "spool")))
 SPOOL_MAX_MB = env.int("SPOOL_MAX_MB", default=512)
 
-# -- Celery: the queue is only a bell, so nothing in it is precious ----------------------------------------------------
+# -- Celery: tasks only wake workers up, so losing one loses nothing ---------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2, "ack_emulation": False}
@@ -156,7 +156,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = True
 LANGUAGE_CODE = "en"
-# All that a portal may speak, each by its own name: whoever looks for theirs need not read another.
+# All languages of a portal, each by its own name, so that users recognise theirs.
 LANGUAGES = [
     ("ar", "العربية"),
     ("de", "Deutsch"),

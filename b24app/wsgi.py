@@ -43,17 +43,17 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     return answer(environ, start_response)
 
 
-def _longest_body(path: str) -> int:
-    longest = request_body.longest_body(path)
+def _max_body_size(path: str) -> int:
+    longest = request_body.max_body_size(path)
     return max(longest, LONGEST_UPLOAD) if _UPLOAD.fullmatch(path) else longest
 
 
 os.register_at_fork(after_in_child=spool_replay.keep_replaying)
 policy = Policy(
-    longest_body=_longest_body,
-    reserved=webhooks.NEVER_REPEATED,
-    in_turn=webhooks.PATHS,
-    on_too_long=portal_messages.count_oversized_call,
+    max_body_size=_max_body_size,
+    reserved_paths=webhooks.NEVER_REPEATED,
+    serialized_paths=webhooks.PATHS,
+    on_body_too_large=portal_messages.count_oversized_call,
     on_start=spool_replay.keep_replaying,
     exit_code=shutdown.exit_code,
 )

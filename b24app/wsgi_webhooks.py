@@ -30,10 +30,10 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
 
 
 policy = Policy(
-    longest_body=request_body.longest_body,
-    reserved=webhooks.NEVER_REPEATED,
-    in_turn=webhooks.PATHS,
-    on_too_long=portal_messages.count_oversized_call,
+    max_body_size=request_body.max_body_size,
+    reserved_paths=webhooks.NEVER_REPEATED,
+    serialized_paths=webhooks.PATHS,
+    on_body_too_large=portal_messages.count_oversized_call,
     on_start=spool_replay.keep_replaying,
     exit_code=shutdown.exit_code,
 )

@@ -25,9 +25,8 @@ def drop_quoted_values(_: Any, __: str, event: MutableMapping[str, Any]) -> Muta
     """Reduce a third party's message to its template: its arguments and an error's message may quote anything."""
     record, error = event["_record"], _exception_of(event.get("exc_info"))
     message = record.msg
-    event["at"] = [
-        _short_place(record.pathname, record.lineno)
-    ]  # a template alone says little; an error's own places win
+    # A template alone says little; an error's own places replace this one.
+    event["at"] = [_short_place(record.pathname, record.lineno)]
     if isinstance(message, BaseException):
         event["event"] = type(message).__name__
     elif error is not None and str(error) and str(error) in str(message):

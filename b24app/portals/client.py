@@ -17,9 +17,8 @@ MAX_COMMANDS = 50
 MAX_TOKENS = 6  # tried in one call
 OWNER_LOST = frozenset({"AUTHORIZATION_ERROR", "USER_ACCESS_ERROR"})
 STALE_TOKEN = frozenset({"EXPIRED_TOKEN", "INVALID_TOKEN", "NO_AUTH_FOUND"})
-ADMIN_ONLY = (
-    "messageservice."  # methods whose ACCESS_DENIED says that the user is no administrator (docs/bitrix24.md B.7)
-)
+# Methods whose ACCESS_DENIED says that the user is no administrator (docs/bitrix24.md B.7).
+ADMIN_ONLY = "messageservice."
 
 T = TypeVar("T")
 
@@ -110,7 +109,7 @@ class PortalClient:
         if None in entries:
             raise NoResponse("the portal left a command out")
         denied: _OwnerRefused | None = None
-        errors: dict[tuple[str, str], Exception] = {}  # an error concerns the portal's row once, however often it comes
+        errors: dict[tuple[str, str], Exception] = {}  # each updates the portal's row once, however often it comes
         for index, entry in zip(waiting, entries, strict=True):
             method = commands[index].method
             if isinstance(entry, MethodResult):
@@ -130,7 +129,7 @@ class PortalClient:
             raise denied
 
     def _error_for(self, response: ErrorResponse, method: str) -> Exception:
-        """Return what to raise: something about the token, or what the portal's row now says too."""
+        """Return the exception to raise: about the token, or else one that is also written to the portal's row."""
         if response.code in STALE_TOKEN:
             return response
         is_denied = response.code == "ACCESS_DENIED" and not error_policy.plan_has_lapsed(response)

@@ -1,6 +1,6 @@
 """When a method's operating time begins to be free again, by the portal's latest result (docs/bitrix24.md C.4).
 
-Each process knows what it was told itself; where it was told nothing, it waits a minute.
+Each process stores what it has received itself; where it has received nothing, it waits a minute.
 """
 
 import math
@@ -11,7 +11,7 @@ from b24app.portals.models import Portal
 
 MAX_METHODS = 10_000
 
-# Without expiry: a time that has passed still says that the method was free then, so the shortest pause is enough.
+# Without expiry: a time that has passed still means that the method was free then, so the shortest pause is enough.
 _reset_times = TtlCache[tuple[int, str], datetime](math.inf, MAX_METHODS)
 
 
@@ -22,5 +22,5 @@ def store_reset_time(portal: Portal, method: str, reset_at: datetime | None) -> 
 
 
 def reset_time(portal: Portal, method: str) -> datetime | None:
-    """Return what the latest result said; None if none did."""
+    """Return the time from the latest result that had one; else None."""
     return _reset_times.get((portal.pk, method))

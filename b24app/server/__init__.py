@@ -1,5 +1,5 @@
-"""The HTTP server: waitress, which reads a request and holds an answer without a thread, and its hard limits here.
+"""The HTTP server: waitress, which buffers requests and responses without a thread, with hard limits added.
 
-Nothing here knows the application: `python -m b24app.server MODULE` serves the WSGI `application` of a module by the
-`policy` that stands beside it.
+Nothing here knows the application: `python -m b24app.server MODULE` serves a module's WSGI `application` by the
+module's `policy`.
 """

@@ -1,4 +1,4 @@
-"""`python -m b24app.server MODULE`: serve the WSGI `application` of a module by its `policy`, until SIGTERM."""
+"""`python -m b24app.server MODULE`: serve a module's WSGI `application` by its `policy` until SIGTERM."""
 
 import argparse
 import signal
@@ -7,74 +7,74 @@ from importlib import import_module
 from threading import Event
 from types import FrameType
 
-from b24app.server.listening import LOOK_EVERY, Server
+from b24app.server.parser import ServerAdjustments
 from b24app.server.policy import Policy
-from b24app.server.requests import Settings
+from b24app.server.web_server import MAINTENANCE_INTERVAL, WebServer
 
 KILOBYTE = 1024
-HELD_IN_MEMORY = 64 * KILOBYTE  # of a body; the rest of it lies in a temporary file until it is complete
-UNREAD_IN_MEMORY = 256 * KILOBYTE  # of an answer, likewise
-UNREAD = 64 * KILOBYTE * KILOBYTE  # of an answer that its client does not read, until the thread waits for it
-LONGEST_HEAD = 16 * KILOBYTE
-TURN = 0.0005  # seconds of computing; then another thread goes on
-READ_AT_ONCE = 64 * KILOBYTE  # one thread reads for all: a body of megabytes should not take it hundreds of turns
+BODY_IN_MEMORY = 64 * KILOBYTE  # of a request body; the rest is in a temporary file until it is complete
+RESPONSE_IN_MEMORY = 256 * KILOBYTE  # of a response, likewise
+MAX_UNREAD_RESPONSE = 64 * KILOBYTE * KILOBYTE  # of a response; beyond it the thread waits for the client to read
+MAX_HEAD = 16 * KILOBYTE
+SWITCH_INTERVAL = 0.0005  # seconds a thread runs before another one may
+READ_SIZE = 64 * KILOBYTE  # one thread reads for all clients: a body of megabytes should not take it hundreds of reads
 
 
 def main() -> int:
-    """Serve, and return the exit code once what had come in is answered."""
-    asked = _arguments()
-    # With Python's own five milliseconds a few threads that take apart large bodies would hold up a small call, which
-    # needs some ten turns, for longer than its caller should feel.
-    sys.setswitchinterval(TURN)
-    module = import_module(asked.module)
+    """Serve, and return the exit code once all accepted requests are answered."""
+    arguments = _parse_arguments()
+    # With Python's default of five milliseconds, a few threads that parse large bodies would delay a small call, which
+    # needs about ten switches, for longer than its caller should notice.
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    module = import_module(arguments.module)
     policy: Policy = getattr(module, "policy", Policy())
-    server = Server(module.application, _settings(asked, policy), asked.reserved)
-    asked_to_stop = _when_asked_to_stop(server)
+    server = WebServer(module.application, _build_adjustments(arguments, policy), arguments.reserved)
+    stop_requested = _stop_event(server)
     policy.on_start()
-    server.run(until=asked_to_stop.is_set)
+    server.run(until=stop_requested.is_set)
     return policy.exit_code()
 
 
-def _when_asked_to_stop(server: Server) -> Event:
-    asked = Event()
+def _stop_event(server: WebServer) -> Event:
+    stop_requested = Event()
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        asked.set()
+    def request_stop(_signal: int, _frame: FrameType | None) -> None:
+        stop_requested.set()
         server.pull_trigger()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ask)
-    return asked
+        signal.signal(number, request_stop)
+    return stop_requested
 
 
-def _settings(asked: argparse.Namespace, policy: Policy) -> Settings:
-    return Settings(
+def _build_adjustments(arguments: argparse.Namespace, policy: Policy) -> ServerAdjustments:
+    return ServerAdjustments(
         policy,
-        host=asked.host,
-        port=asked.port,
-        threads=asked.threads,
-        connection_limit=asked.connections,
+        host=arguments.host,
+        port=arguments.port,
+        threads=arguments.threads,
+        connection_limit=arguments.connections,
         backlog=2048,
         ident=None,
-        cleanup_interval=LOOK_EVERY,
-        recv_bytes=READ_AT_ONCE,
-        inbuf_overflow=HELD_IN_MEMORY,
-        outbuf_overflow=UNREAD_IN_MEMORY,
-        outbuf_high_watermark=UNREAD,
-        max_request_header_size=LONGEST_HEAD,
+        cleanup_interval=MAINTENANCE_INTERVAL,
+        recv_bytes=READ_SIZE,
+        inbuf_overflow=BODY_IN_MEMORY,
+        outbuf_overflow=RESPONSE_IN_MEMORY,
+        outbuf_high_watermark=MAX_UNREAD_RESPONSE,
+        max_request_header_size=MAX_HEAD,
         log_socket_errors=False,
-        # The application trusts what its proxy says, and README says what the proxy must strip.
+        # The application trusts its proxy's headers, and README says which ones the proxy must strip.
         clear_untrusted_proxy_headers=False,
     )
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m b24app.server", description=__doc__)
     parser.add_argument("module", help="of the WSGI application, for example b24app.wsgi")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--threads", type=int, default=12, help="that answer")
-    parser.add_argument("--reserved", type=int, default=4, help="threads for reserved addresses and refusals alone")
+    parser.add_argument("--threads", type=int, default=12, help="that answer requests")
+    parser.add_argument("--reserved", type=int, default=4, help="threads for reserved paths and refusals only")
     parser.add_argument("--connections", type=int, default=400, help="at once, slow ones and idle ones included")
     return parser.parse_args()
 

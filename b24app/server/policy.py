@@ -1,50 +1,53 @@
-"""What an application says about its addresses, for the server to act on before a thread is taken."""
+"""What an application demands of the server per URL path, applied before a request takes a thread."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-LONGEST_BODY = 64 * 1024  # bytes of a form that a person fills in; also all that is read from strangers
-OVERLOADED = "sendline.overloaded"  # in the WSGI environment: answer that there are too many requests, and do no more
+DEFAULT_BODY_SIZE = 64 * 1024  # bytes: enough for a form that a person fills in, and all that is read from strangers
+OVERLOADED = "sendline.overloaded"  # WSGI environment key: only respond that there are too many requests
 
 
 @dataclass(frozen=True)
 class Deadlines:
-    """Seconds that a client has; none of them costs a thread meanwhile."""
+    """Seconds a client has before it is disconnected; it takes no thread meanwhile."""
 
     head: float = 10  # to send the head of a request
     request: float = 60  # to send all of it
-    idle: float = 75  # between requests; longer than a proxy keeps a connection, for it must not find it closed
-    stalled: float = 20  # to read anything of an answer
-    answer: float = 300  # to read all of it
+    idle: float = 75  # between requests; longer than a proxy keeps a connection, so that it never finds it closed
+    stalled: float = 20  # to read any part of a response
+    response: float = 300  # to read all of it
 
 
-def _longest_body(_path: str) -> int:
-    return LONGEST_BODY
+def _default_body_size(_path: str) -> int:
+    return DEFAULT_BODY_SIZE
 
 
-def _nothing(*_: object) -> None:
+def _do_nothing(*_: object) -> None:
     return None
 
 
-def _well() -> int:
+def _exit_normally() -> int:
     return 0
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How requests are let in.
+    """How the server treats requests, by path prefix, and what it calls.
 
-    `longest_body` answers the bytes a body may have at a path. Requests whose path begins with one of `reserved` have
-    threads that no other request may take, and the others are told OVERLOADED when too many of them wait. Bodies longer
-    than LONGEST_BODY at paths that begin with one of `in_turn` are answered one after the other.
-    `on_too_long` is called with the path of a request that was refused for its length, once that is answered.
-    `on_start` is called once before the first request, and the process ends with what `exit_code` answers.
+    max_body_size: returns the bytes a request body may have at a path; a larger one gets 413.
+    reserved_paths: requests under these prefixes have threads of their own. When too many of the other requests wait,
+        the next ones are passed on with OVERLOADED set.
+    serialized_paths: bodies larger than DEFAULT_BODY_SIZE under these prefixes are handled one after the other.
+    deadlines: how long a client may take.
+    on_body_too_large: called with the path of a request that got 413, after the response.
+    on_start: called once, before the first request.
+    exit_code: returns what the process exits with.
     """
 
-    longest_body: Callable[[str], int] = _longest_body
-    reserved: tuple[str, ...] = ()
-    in_turn: tuple[str, ...] = ()
+    max_body_size: Callable[[str], int] = _default_body_size
+    reserved_paths: tuple[str, ...] = ()
+    serialized_paths: tuple[str, ...] = ()
     deadlines: Deadlines = Deadlines()
-    on_too_long: Callable[[str], None] = _nothing
-    on_start: Callable[[], None] = _nothing
-    exit_code: Callable[[], int] = _well
+    on_body_too_large: Callable[[str], None] = _do_nothing
+    on_start: Callable[[], None] = _do_nothing
+    exit_code: Callable[[], int] = _exit_normally

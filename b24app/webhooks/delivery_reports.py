@@ -88,7 +88,7 @@ def _accept_record(record: Mapping[str, Any], *, replayed: bool) -> Answer:
 
 
 def _build_record(request: HttpRequest, connection: str, reference: str) -> dict[str, Any]:
-    body = request_body.read_body(request, request_body.LONGEST_REPORT)
+    body = request_body.read_body(request, request_body.MAX_REPORT)
     request_body.refuse_many_values(body)
     return {
         "connection": connection,

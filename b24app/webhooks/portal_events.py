@@ -34,7 +34,7 @@ def receive_event(request: HttpRequest, portal: str, generation: int, mac: str) 
 
 def is_event(request: HttpRequest) -> bool:
     """Return whether this POST to the installer's address is an event and not a page's (docs/bitrix24.md A.4)."""
-    if request.method != "POST" or request_body.content_length(request) > request_body.LONGEST_EVENT:
+    if request.method != "POST" or request_body.content_length(request) > request_body.MAX_EVENT:
         return False
     fields = _read_fields(request)
     return "event" in fields and "AUTH_ID" not in fields
@@ -74,7 +74,7 @@ def act_on_event(record: Mapping[str, Any]) -> None:
 
 
 def _respond_to_event(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:
-    if request_body.content_length(request) > request_body.LONGEST_EVENT:
+    if request_body.content_length(request) > request_body.MAX_EVENT:
         return HttpResponse(status=413)
     payload = _read_fields(request)
     if not (isinstance(payload.get("event"), str) and payload["event"]):

@@ -130,11 +130,11 @@ def _pick_links(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parse_fields(request: HttpRequest) -> dict[str, Any]:
-    if request_body.content_length(request) > request_body.LONGEST_CALL:
+    if request_body.content_length(request) > request_body.MAX_CALL:
         raise RequestDataTooBig
     if request.content_type == "multipart/form-data":
         return php_form.nest_pairs((key, values[-1]) for key, values in request.POST.lists() if values)
-    body = request_body.read_body(request, request_body.LONGEST_CALL)
+    body = request_body.read_body(request, request_body.MAX_CALL)
     if request.content_type == "application/json":
         return _parse_json(body)
     return php_form.nest_pairs(php_form.read_pairs(body))

@@ -6,21 +6,21 @@ from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.http import HttpRequest
 
 from b24app.core import signed_urls
-from b24app.server.policy import LONGEST_BODY
+from b24app.server.policy import DEFAULT_BODY_SIZE
 
-LONGEST_CALL = 1024 * 1024  # a text has up to 20,000 characters, twice in a call: 180 KB each at the worst
-LONGEST_REPORT = 1024 * 1024
-LONGEST_EVENT = LONGEST_BODY
+MAX_CALL = 1024 * 1024  # a text has up to 20,000 characters, twice in a call: 180 KB each at the worst
+MAX_REPORT = 1024 * 1024
+MAX_EVENT = DEFAULT_BODY_SIZE
 MAX_VALUES = 25_000  # in JSON or XML: a thousand batched reports, twice what any service sends
 MAX_OBJECTS = 5_000
 _SIGNED_PATH = re.compile(r"/(?P<kind>[hr])/(?P<first>[^/]+)/(?P<second>[^/]+)/(?P<mac>[^/]+)/")
-_KINDS = {"h": ("handler", LONGEST_CALL), "r": ("report", LONGEST_REPORT)}
+_KINDS = {"h": ("handler", MAX_CALL), "r": ("report", MAX_REPORT)}
 
 
-def longest_body(path: str) -> int:
+def max_body_size(path: str) -> int:
     """Return how many bytes of a body the server may read at this path: of strangers no more than a form has."""
     match = _match_signed(path)
-    return _KINDS[match["kind"]][1] if match else LONGEST_BODY
+    return _KINDS[match["kind"]][1] if match else DEFAULT_BODY_SIZE
 
 
 def sender_of_handler(path: str) -> str | None:

@@ -16,16 +16,16 @@ LENGTHS = {"/long/": 200_000, "/huge/": 30_000_000}  # of an answer
 IN_TURN = "/turn/"
 
 
-def _longest_body(path: str) -> int:
+def _max_body_size(path: str) -> int:
     return LARGE if path.startswith((RESERVED, IN_TURN)) else 64 * 1024
 
 
-DEADLINES = Deadlines(head=2, request=4, idle=3, stalled=2, answer=4)
+DEADLINES = Deadlines(head=2, request=4, idle=3, stalled=2, response=4)
 EXIT_CODE = 7
 policy = Policy(
-    longest_body=_longest_body,
-    reserved=(RESERVED,),
-    in_turn=(IN_TURN,),
+    max_body_size=_max_body_size,
+    reserved_paths=(RESERVED,),
+    serialized_paths=(IN_TURN,),
     deadlines=DEADLINES,
     exit_code=lambda: EXIT_CODE,
 )

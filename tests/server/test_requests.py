@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from b24app.server.channels import MOST_PIPELINED, PIECE, Channel
-from b24app.server.policy import LONGEST_BODY, Policy
-from b24app.server.requests import LARGE_AT_ONCE, Settings
+from b24app.server.channel import CHUNK_SIZE, MAX_PIPELINED, ClientChannel
+from b24app.server.parser import MAX_LARGE_BODIES, ServerAdjustments
+from b24app.server.policy import DEFAULT_BODY_SIZE, Policy
 from tests.server.application import EXIT_CODE, LARGE
 from tests.server.conftest import Served, read_all
 
@@ -27,7 +27,7 @@ def status(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
 
 
-@pytest.mark.parametrize(("path", "longest"), [("/x/", LONGEST_BODY), ("/h/x/", LARGE), ("//h/x/", LARGE)])
+@pytest.mark.parametrize(("path", "longest"), [("/x/", DEFAULT_BODY_SIZE), ("/h/x/", LARGE), ("//h/x/", LARGE)])
 def test_a_body_longer_than_its_address_may_have_is_refused_before_it_is_sent(
     serve: Serve, path: str, longest: int
 ) -> None:
@@ -42,9 +42,9 @@ def test_chunks_are_read_up_to_the_limit_and_no_further(serve: Serve) -> None:
     lines = head("/x/", "Transfer-Encoding: chunked")
     assert served.ask(lines, b"5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n").endswith(b"/x/ 8 ")
     with served.connect() as wire:
-        wire.sendall(lines + b"%x\r\n" % (100 * LONGEST_BODY))
+        wire.sendall(lines + b"%x\r\n" % (100 * DEFAULT_BODY_SIZE))
         with pytest.raises(ConnectionError):
-            wire.sendall(b"x" * 100 * LONGEST_BODY)
+            wire.sendall(b"x" * 100 * DEFAULT_BODY_SIZE)
 
 
 def test_large_bodies_are_answered_in_turn_where_the_policy_says_so_and_small_ones_beside_them(serve: Serve) -> None:
@@ -65,7 +65,7 @@ def test_large_bodies_are_answered_in_turn_where_the_policy_says_so_and_small_on
 def test_so_many_large_bodies_arrive_at_once_and_small_ones_beside_them(serve: Serve) -> None:
     served = serve()
     large = head("/h/x/", f"Content-Length: {LARGE}")
-    wires = [served.connect() for _ in range(LARGE_AT_ONCE)]
+    wires = [served.connect() for _ in range(MAX_LARGE_BODIES)]
     try:
         for wire in wires:
             wire.sendall(large)
@@ -153,7 +153,7 @@ def test_of_what_is_sent_ahead_only_a_little_is_taken_apart() -> None:
     here, there = socket.socketpair()
     with here, there:
         server = SimpleNamespace(active_channels={}, add_task=lambda _channel: None)
-        channel = Channel(server, here, ("127.0.0.1", 1), Settings(Policy()), {})
+        channel = ClientChannel(server, here, ("127.0.0.1", 1), ServerAdjustments(Policy()), {})
         assert channel.received(ahead * 2000)
     assert channel.will_close
-    assert MOST_PIPELINED < len(channel.requests) <= PIECE // len(ahead) + 1
+    assert MAX_PIPELINED < len(channel.requests) <= CHUNK_SIZE // len(ahead) + 1

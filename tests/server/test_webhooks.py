@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Identifier
 from b24app.messaging.models import Message, Sender
 from b24app.portals import page_tickets
 from b24app.portals.models import Portal
-from b24app.webhooks.request_body import LONGEST_CALL
+from b24app.webhooks.request_body import MAX_CALL
 from tests.faults.conftest import wait as eventually
 from tests.server.conftest import Served, serving
 from tests.webhooks.test_portal_messages import FORM, fields, path, portal, sender
@@ -129,7 +129,7 @@ def test_a_call_too_long_is_refused_unread_and_counted_for_its_portal(sender: Se
     with served(tmp_path, "b24app.wsgi_webhooks", DEBUG="false") as webhooks:
         for address in (path(sender), forged, path(sender)):
             head = f"POST {address} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\n"
-            answer = webhooks.ask(f"{head}Content-Length: {LONGEST_CALL + 1}\r\n\r\n".encode())
+            answer = webhooks.ask(f"{head}Content-Length: {MAX_CALL + 1}\r\n\r\n".encode())
             assert answer.startswith(b"HTTP/1.1 413")
         eventually(lambda: Portal.objects.get().refused_calls == 2, 10)
     assert not Message.objects.exists()

@@ -15,7 +15,7 @@ from werkzeug.test import Client
 from b24app.core import signed_urls
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase
-from b24app.server.policy import LONGEST_BODY
+from b24app.server.policy import DEFAULT_BODY_SIZE
 from b24app.webhooks import request_body
 from b24app.webhooks.wsgi import route_webhooks
 from b24app.wsgi import LONGEST_UPLOAD, policy
@@ -65,13 +65,13 @@ def test_everything_else_is_left_to_the_pages(web: Client) -> None:
 
 def test_how_long_a_body_may_be_is_a_matter_of_its_address() -> None:
     handler, report = (urlsplit(one).path for one in (signed_urls.handler_url(KEY, 1), signed_urls.report_url(KEY)))
-    assert policy.longest_body(handler) == request_body.LONGEST_CALL
-    assert policy.longest_body(report) == request_body.LONGEST_REPORT
-    assert policy.longest_body(f"/p/{KEY}/stop-list/import/") == LONGEST_UPLOAD
+    assert policy.max_body_size(handler) == request_body.MAX_CALL
+    assert policy.max_body_size(report) == request_body.MAX_REPORT
+    assert policy.max_body_size(f"/p/{KEY}/stop-list/import/") == LONGEST_UPLOAD
     forged = handler[:-23] + "A" * 22 + "/"
     pages = ("/app/", "/install/", "/card/", "/session/", "/oauth/", f"/p/{KEY}/settings/")
     for one in (urlsplit(signed_urls.events_url(KEY, 1)).path, forged, forged.replace("/h/", "/r/"), *pages, "/h/", ""):
-        assert policy.longest_body(one) == LONGEST_BODY
+        assert policy.max_body_size(one) == DEFAULT_BODY_SIZE
 
 
 IMPORTED_AND_FORKED = """
