@@ -1,4 +1,4 @@
-"""Addresses whose only view breaks, with the address in the words of its error."""
+"""URLs whose only view raises, with the URL in the message of its error."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path

@@ -1,4 +1,4 @@
-"""Long work has its places: per tenant, in all, and half of them for those who are slow."""
+"""Places for long work: per tenant, in all, and half of them for slow tenants."""
 
 import time
 from contextlib import ExitStack

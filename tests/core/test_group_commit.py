@@ -1,4 +1,4 @@
-"""Whoever comes while another writes is written together with the others who came; nobody waits for company."""
+"""Items that arrive during a write are written together; a single item is written at once."""
 
 import threading
 import time
@@ -14,7 +14,7 @@ PATIENCE = 60.0  # seconds
 
 
 class Slow:
-    """A write that stands still until it is let go; the outcome of a number is its double."""
+    """A write that blocks until it is released; the outcome of a number is its double."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []

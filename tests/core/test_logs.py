@@ -1,4 +1,4 @@
-"""A log line tells the kind of an error and where it was raised, whoever wrote the line, and never its words."""
+"""A log line has an error's type and where it was raised, whoever logged it, and never its message."""
 
 import io
 import json
@@ -20,7 +20,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    """What the root handler writes meanwhile, line by line, with every line checked for the secret."""
+    """Collect the lines the root handler writes, and check every one for the secret."""
     [handler] = [
         one
         for one in logging.getLogger().handlers

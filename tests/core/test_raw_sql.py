@@ -1,4 +1,4 @@
-"""One statement on the short way: a dead connection is replaced, an open transaction is respected."""
+"""Running one statement: a dead connection is replaced, an open transaction is respected."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the outside says becomes what a column holds, or nothing."""
+"""Values from outside become what a column can hold, or None."""
 
 from decimal import Decimal
 

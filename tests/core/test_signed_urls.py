@@ -1,4 +1,4 @@
-"""Addresses that only we can make."""
+"""URLs that only we can sign."""
 
 from urllib.parse import urlsplit
 

@@ -1,4 +1,4 @@
-"""What may not be lost while the database is away lies on the node's disk, and goes its way when it is back."""
+"""Records wait on the node's disk while the database is unavailable, and are replayed once it is back."""
 
 import json
 from collections.abc import Iterator
@@ -134,7 +134,7 @@ def poison(kind: str, size: int, owner: str = "") -> None:
 
 @pytest.fixture
 def small(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A room of one megabyte, counted anew."""
+    """A capacity of one megabyte, counted anew."""
     settings.SPOOL_MAX_MB = 1
     monkeypatch.setattr(spool, "_capacity", spool._Capacity())
     monkeypatch.setattr(spool, "COUNT_INTERVAL", 0.0)

@@ -1,4 +1,4 @@
-"""Who may wait how long: workers as long as they would, a request only so long for one answer and for all."""
+"""Limits on waiting: none for workers, one for each answer and one for all answers of a request."""
 
 import time
 

@@ -54,7 +54,7 @@ def beta(box: Sandbox) -> There:
 
 
 def posted(frame: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-    """Query and form of what a portal page posts into our frame."""
+    """Return the query and form that a portal's page posts into our frame."""
     return dict(parse_qsl(urlsplit(frame["action"]).query)), dict(frame["fields"])
 
 
@@ -66,7 +66,7 @@ def launch(there: There, user: int = ALICE, **fields: str) -> Launch:
 
 @pytest.fixture
 def portal(db: None, alpha: There) -> Portal:
-    """Alpha as we know it after Alice has opened the application."""
+    """Alpha as stored after Alice has opened the application."""
     return launch(alpha).portal
 
 
@@ -84,10 +84,10 @@ def forced(alpha: There) -> Callable[..., None]:
 
 
 def asked(there: There, method: str) -> list[str]:
-    """The outcomes of the calls of a method, in their order."""
+    """Return the outcomes of the calls of a method, in order."""
     return [call.outcome for call in there.rest_log if call.method == method]
 
 
 def refreshed(there: There) -> list[Token]:
-    """Tokens whose refresh token was used."""
+    """Return the tokens whose refresh token was used."""
     return [token for token in there.tokens.values() if not token.refresh]

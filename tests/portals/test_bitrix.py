@@ -1,4 +1,4 @@
-"""The SDK, tamed: it does nothing by itself, and nothing of it and no secret gets out."""
+"""The SDK, restrained: it does nothing by itself, and neither its exceptions nor secrets get out."""
 
 import logging
 import time
@@ -117,7 +117,7 @@ def lines() -> Iterator[list[str]]:
 
 
 def everything_in(error: BaseException | None) -> str:
-    """What a careless tracker might print of an exception and of all that hangs on it."""
+    """Return what an error tracker might print of an exception and its context."""
     words = []
     while error is not None:
         words += [str(error), repr(error), repr(error.args), repr(getattr(error, "__dict__", ""))]
@@ -163,7 +163,7 @@ def test_behind_a_request_a_silent_portal_is_waited_for_a_little_and_then_not_as
 
 
 def test_a_refresh_is_waited_for_whoever_waits_for_us(box: Sandbox, alpha: There, said: list[Exchange]) -> None:
-    """Its token can be used once: an answer that nobody reads would cost the portal its connection."""
+    """A refresh token works once: a response that is not read would cost the portal its tokens."""
     token = alpha.issue_token(ALICE)
     with limit_waiting(each=0.0, total=0.0):
         pair = bitrix.refresh_token(box.world.oauth_host, token.refresh, said.append)

@@ -1,4 +1,4 @@
-"""Tokens that nobody issued: what a stranger costs us, the OAuth server and the portals."""
+"""Invented tokens: what a stranger may cost us, the OAuth server and the portals."""
 
 import threading
 import time
@@ -35,7 +35,7 @@ FAR = 0.3  # seconds to the OAuth server and back, as over the internet
 
 
 class Authority:
-    """An OAuth server that counts what it is asked, and knows no token; or says nothing of use."""
+    """An OAuth server that counts requests and knows no token, or fails."""
 
     def __init__(self, folder: Path) -> None:
         self.asked = self.now = self.most = 0
@@ -81,13 +81,13 @@ def authorities(folder: Path, settings: Settings) -> Iterator[list[Authority]]:
 
 
 def open_page(portal: Portal, token: str = "", path: str = "/app/", **fields: str) -> Any:
-    """A launch that claims to be of this portal."""
+    """Open our page with a form that claims to be of this portal."""
     said = {"AUTH_ID": token or uuid.uuid4().hex, "member_id": portal.member_id, **fields}
     return Client().post(f"{path}?DOMAIN={portal.domain}&PROTOCOL=1", said)
 
 
 def tell(portal: Portal) -> int:
-    """An event at the installer's address that claims to be of this portal."""
+    """Post an event to the installer's address that claims to be of this portal."""
     auth = {"member_id": portal.member_id, "access_token": uuid.uuid4().hex, "application_token": "guess"}
     body = phpform.encode({"event": "ONAPPINSTALL", "data": {}, "auth": auth})
     return Client().post("/install/", body, content_type=FORM).status_code
@@ -150,7 +150,7 @@ def test_a_confirmed_launch_is_written_down(portal: Portal) -> None:
 
 
 def alone(work: Callable[[], object]) -> Callable[[], float]:
-    """Do it in a thread that leaves no connection behind; answers when it was done."""
+    """Run it in a thread that leaves no connection behind; return when it was done."""
 
     def do() -> float:
         try:
@@ -167,7 +167,7 @@ def alone(work: Callable[[], object]) -> Callable[[], float]:
 def test_320_invented_tokens_at_once_do_not_hold_up_a_portals_messages(
     authorities: list[Authority], named: str
 ) -> None:
-    """They share a web process with it: its threads are what a place is worth."""
+    """They share a web process with it, and each question takes a thread."""
     for one in authorities:
         one.delay = FAR
     sender = factories.sender(factories.connection(factories.portal("victim")))

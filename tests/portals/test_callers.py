@@ -47,7 +47,7 @@ MAY_CHANGE: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 @pytest.fixture
 def ours(portal: Portal, alpha: There) -> Portal:
-    """Alpha, installed to the end and suspended for a payment, so that there is something to change."""
+    """Alpha, fully installed and suspended for a payment, so that there is something to change."""
     now = timezone.now()
     Portal.objects.filter(pk=portal.pk).update(
         installed_at=now,
@@ -74,7 +74,7 @@ def changed(before: Mapping[str, Any], portal: Portal) -> frozenset[str]:
 
 
 def shown(there: There, caller: str) -> dict[str, Any]:
-    """The `auth` that this caller can write."""
+    """Return the `auth` that this caller can write."""
     auth: dict[str, Any] = {"member_id": there.member_id, "server_endpoint": there.world.server_endpoint}
     tokens = {EMPLOYEE: BOB, INSIDER: BOB, ADMINISTRATOR: DANA}
     if caller in tokens:

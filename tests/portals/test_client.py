@@ -1,4 +1,4 @@
-"""Calls and batches against the sandbox: every error with the reaction of docs/bitrix24.md K."""
+"""Calls and batches against the sandbox: every error is handled as in docs/bitrix24.md K."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,7 +20,7 @@ Force = Callable[..., None]
 
 
 def in_seconds(moment: object) -> float:
-    """How far ahead a moment is."""
+    """Return how many seconds ahead a moment is."""
     return (moment - timezone.now()).total_seconds()  # type: ignore[operator,no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""Who a card is about: asked of the portal with the visitor's own token, whatever the browser claims."""
+"""The people on a card, read from the portal with the visitor's own token, whatever the browser claims."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Employees by name: asked for at the portal a page at a time, remembered for a month, and let be where it says no."""
+"""Employees' names: fetched a page at a time, stored for a month, and not fetched for a day after a refusal."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,7 +26,7 @@ NOBODY = 404
 
 
 def filters(there: There) -> list[Any]:
-    """The ids that each call asked for."""
+    """Return the ids that each call asked for."""
     return [call.params["FILTER"]["ID"] for call in there.rest_log if call.method == "user.get"]  # type: ignore[index]
 
 
@@ -178,7 +178,7 @@ def test_what_came_before_a_limit_is_kept(portal: Portal, alpha: There) -> None:
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answer: Callable[[], object]) -> None:
-    """Let the sandbox's user.get answer something else."""
+    """Make the sandbox's user.get answer something else."""
     monkeypatch.setitem(table.METHODS, "user.get", Method("", lambda _call: answer()))
 
 

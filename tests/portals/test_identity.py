@@ -1,4 +1,4 @@
-"""Launches, true and forged."""
+"""Launches, genuine and forged."""
 
 from datetime import timedelta
 
@@ -67,7 +67,7 @@ def test_an_older_portal_posts_no_new_fields(alpha: There) -> None:
 
 
 def refused(there: There, **fields: str) -> NotOurs:
-    """The refusal of a launch of which something was changed; nothing of it may be kept."""
+    """Return the refusal of an altered launch, of which nothing may be stored."""
     portals, kept = Portal.objects.count(), list(PortalToken.objects.values_list("access", flat=True))
     with pytest.raises(NotOurs) as caught:
         launch(there, ALICE, **fields)

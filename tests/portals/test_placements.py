@@ -1,4 +1,4 @@
-"""Our tab on CRM cards: bound in one call, again after an update, and let be where a portal cannot have it."""
+"""Our tab on CRM cards: bound in one call, again after an update, and skipped where a portal cannot have it."""
 
 from collections.abc import Callable
 

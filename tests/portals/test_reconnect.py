@@ -1,4 +1,4 @@
-"""Reconnect by the authorization-code flow."""
+"""Reconnecting by the authorization-code flow."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +15,7 @@ from tests.portals.conftest import ALICE, BOB, DANA
 
 @pytest.fixture
 def lost(portal: Portal) -> Portal:
-    """A portal none of whose tokens lives."""
+    """A portal without a usable token."""
     PortalToken.objects.update(dead_reason="invalid_grant")
     Portal.objects.update(no_token_since=timezone.now(), suspension=Suspension.GONE)
     portal.refresh_from_db()

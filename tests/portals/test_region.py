@@ -1,4 +1,4 @@
-"""Where a portal is, learned from the administrator's profile in the sandbox."""
+"""A portal's region, from the administrator's profile in the sandbox."""
 
 import pytest
 

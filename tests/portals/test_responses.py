@@ -1,4 +1,4 @@
-"""Reading answers of every odd shape."""
+"""Parsing responses of odd shapes."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Choosing and renewing tokens: one refresh whoever wants it, and no pair lost."""
+"""Choosing and renewing tokens: one refresh however many ask, and no pair lost."""
 
 import threading
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ WORK_AGAIN = "DROP TRIGGER shut_down ON portals_portaltoken; DROP FUNCTION shut_
 
 
 def never(token: PortalToken, error: Exception) -> None:
-    """No token is set aside."""
+    """Fail: no token may be set aside."""
     raise AssertionError(token.pk) from error
 
 
@@ -42,7 +42,7 @@ def token(portal: Portal) -> PortalToken:
 
 @pytest.fixture
 def away_at_write_back(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The database goes away just when the new pair is to be written."""
+    """The database becomes unavailable just when the new pair is written."""
     settings.SPOOL_DIR = tmp_path
     monkeypatch.setattr(spool, "_away_until", 0.0)  # put back afterwards: the pause is a fact of the process
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""docs/proxy/nginx.conf itself, before the application: what it routes, refuses, repeats, and never writes down."""
+"""docs/proxy/nginx.conf in front of the application: what it routes, refuses, retries, and never logs."""
 
 import getpass
 import itertools
@@ -63,7 +63,7 @@ class Proxy:
 
 
 def adapted(folder: Path, port: int, web: int, webhooks: tuple[int, int]) -> str:
-    """The file with what it asks to be adapted, and its folders; everything else as it is shipped."""
+    """Return the file with the values it asks to adapt, and its folders; the rest is as shipped."""
     text = (ROOT / "docs" / "proxy" / "nginx.conf").read_text()
     changes = {
         "user www-data;": f"user {getpass.getuser()};" if getpass.getuser() == "root" else "",

@@ -1,4 +1,4 @@
-"""What the server's tests serve: answers that come at once, late, at length, or break."""
+"""The application of the server's tests: responses that are immediate, late, long, or fail."""
 
 import time
 from collections.abc import Iterable

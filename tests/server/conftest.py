@@ -32,7 +32,7 @@ class Served:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def ask(self, head: bytes, body: bytes = b"") -> bytes:
-        """Send a request as it is and read all of the answer."""
+        """Send a request as it is and read the whole response."""
         with self.connect() as wire:
             wire.sendall(head + body)
             return read_all(wire)
@@ -51,7 +51,7 @@ class Served:
 
 
 def read_all(wire: socket.socket) -> bytes:
-    """Everything until the other side closes, also where it resets."""
+    """Read until the other side closes or resets."""
     said = b""
     try:
         while piece := wire.recv(65536):
@@ -93,7 +93,7 @@ def _wait(served: Served) -> None:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Start a server with these options; ended with the test."""
+    """Start servers with these options, ended with the test."""
     with_options = []
 
     def start(*options: str) -> Served:

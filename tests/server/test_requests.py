@@ -1,4 +1,4 @@
-"""What is read of a request, which threads it may take, and how the server ends."""
+"""How much of a request is read, which threads it may take, and how the server stops."""
 
 import socket
 import threading

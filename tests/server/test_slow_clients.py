@@ -1,4 +1,4 @@
-"""Clients that are slow with their requests, or do not read their answers, hold up nobody, and are let go."""
+"""Clients that send slowly or do not read responses hold up nobody, and are disconnected."""
 
 import time
 from collections.abc import Callable, Iterator

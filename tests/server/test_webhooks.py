@@ -1,4 +1,4 @@
-"""Pages and webhooks of the real application: whatever holds up the pages, calls are taken; and where each answers."""
+"""Pages and webhooks of the real application: webhooks are served whatever holds up the pages."""
 
 import os
 import time
@@ -43,7 +43,7 @@ def served(folder: Path, module: str, *options: str, port: int = 0, **env: str) 
 
 @contextmanager
 def locked(table: str) -> Iterator[None]:
-    """A table that nobody else can read: whoever needs it waits for as long as the block takes."""
+    """Lock a table so that all other readers wait while the block runs."""
     with psycopg.connect(here()) as holding:
         holding.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(Identifier(table)))
         yield
@@ -64,7 +64,7 @@ def call(number: int) -> str:
 
 
 def look(served: Served, portal: Portal) -> tuple[int, str]:
-    """An administrator's look at the settings, which reads how they like their pages."""
+    """Open the settings as an administrator, which reads their preferences."""
     connection = HTTPConnection("127.0.0.1", served.port, timeout=90)
     ticket = page_tickets.mint_ticket(portal, 1, is_admin=True, language="en")
     try:
@@ -136,7 +136,7 @@ def test_a_call_too_long_is_refused_unread_and_counted_for_its_portal(sender: Se
 
 
 def flood(served: Served, to: str) -> int:
-    """The status answered to 4 MB of percent signs; 0 where the connection was closed before they were sent."""
+    """Return the status for 4 MB of percent signs; 0 where the connection was closed before they were sent."""
     try:
         return post(served, to, "AUTH_ID=" + "%" * 4_194_000)[0]
     except ConnectionError:

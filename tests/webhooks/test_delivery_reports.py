@@ -1,4 +1,4 @@
-"""Where services report: verified by the service's own rules, kept once, answered as the service wants."""
+"""Delivery reports: verified by the service's own rules, stored once, answered as the service expects."""
 
 import base64
 import hashlib
@@ -151,7 +151,7 @@ def test_the_hour_of_the_last_report_is_not_written_for_each(message: Message) -
 def test_a_replay_window_is_measured_from_the_coming_of_a_report_not_from_its_replay(
     message: Message, waited: int, status: int
 ) -> None:
-    """It may have waited on disk for the database for an hour; a stranger's repeat of an old call comes now."""
+    """A report may have been spooled for an hour; a stranger's replay of an old call arrives now."""
     account = {"service_plan_id": "p", "api_token": "t", "region": "eu", "webhook_secret": "hush"}
     Connection.objects.update(service="sinch", account=account)
     body = b'{"type": "recipient_delivery_report_sms", "batch_id": "SM1", "recipient": "1", "status": "Delivered"}'
@@ -179,7 +179,7 @@ def test_a_replay_window_is_measured_from_the_coming_of_a_report_not_from_its_re
 
 
 def many_results(connection: Connection, first: int, count: int) -> int:
-    """A call at the account's address, as whoever has it can make it."""
+    """Return the status of a call to the account's address, which anybody who has it can make."""
     url = signed_urls.report_url(connection.uuid.hex, "-")
     results = [{"message-id": uuid.UUID(int=n).hex, "status": "delivered"} for n in range(first, first + count)]
     return Client().post(urlsplit(url).path, {"messages": results}, content_type="application/json").status_code
@@ -192,7 +192,7 @@ def flooded() -> Connection:
 
 
 def keep_strays(connection: Connection, count: int) -> None:
-    """Reports that were looked for once and wait to be looked for again."""
+    """Store reports that matched nothing once and wait for the next attempt."""
     later = timezone.now() + timedelta(seconds=50)
     row = {"connection": connection, "word": "delivered", "status": "delivered", "tries": 1, "due_at": later}
     kept = [DeliveryReport(fingerprint=f"stray {n}", reference=uuid.UUID(int=n), **row) for n in range(count)]
@@ -253,7 +253,7 @@ def test_what_waited_on_disk_is_taken_whatever_waits(flooded: Connection, tmp_pa
 
 @pytest.fixture
 def online() -> Connection:
-    """An account of a service whose certificate is fetched to verify what it says."""
+    """An account of a service whose certificate is fetched to verify its reports."""
     account = {"region": "eu-central-1", "access_key_id": "A", "secret_access_key": "S"}
     return Connection.objects.create(portal=a_portal(), service="aws", title="A", account=account)
 

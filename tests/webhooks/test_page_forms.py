@@ -1,4 +1,4 @@
-"""Forms of pages are read as Django reads them, and cost no multiple of their length."""
+"""Forms of pages are parsed as Django parses them, and take no large multiple of their length."""
 
 import threading
 from io import BytesIO

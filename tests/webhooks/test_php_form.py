@@ -1,4 +1,4 @@
-"""PHP's bracketed fields, and what a stranger may make of them."""
+"""PHP's bracketed fields, also hostile ones."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The event door: strangers refused by the address alone, everything of ours answered 200."""
+"""Portal events: strangers are refused by the address alone, everything of ours gets 200."""
 
 import time
 from collections.abc import Iterator
@@ -198,7 +198,7 @@ def test_a_forged_uninstallation_at_the_installers_address_has_no_effect(
 
 @pytest.fixture
 def away(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The database shuts down whoever asks for portals."""
+    """Make the database close any connection that reads portals."""
     settings.SPOOL_DIR = tmp_path
     monkeypatch.setattr(spool, "_away_until", 0.0)  # put back afterwards: the pause is a fact of the process
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The handler's door: what is ours is stored once and answered 200, whatever it looks like; never a 500."""
+"""Handler calls: what is ours is stored once and gets 200, whatever it looks like; never a 500."""
 
 import json
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def sender(portal: Portal) -> Sender:
 
 
 def fields(**changed: str | None) -> dict[str, str]:
-    """A handler call as the portal writes it; None leaves a field out."""
+    """Return the fields of a handler call as a portal sends it; None leaves a field out."""
     call = {
         "module_id": "crm",
         "bindings[0][OWNER_TYPE_ID]": "3",

@@ -1,4 +1,4 @@
-"""What is read of a body, and that taking it apart costs no multiple of its length."""
+"""How much of a body is read, and that parsing takes no large multiple of its length."""
 
 import tracemalloc
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the doors keep on the node's disk while the database is away: no more than is used, and nobody all the room."""
+"""What the webhooks spool while the database is unavailable: only what is used, and no owner fills the spool."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def _small(settings: Settings, tmp_path: Path) -> Iterator[None]:
 
 @contextmanager
 def outage() -> Iterator[None]:
-    """The database's socket is not where it was; once it is back, what is on disk is replayed."""
+    """Move the database's socket away; once it is back, replay the spool."""
     port = database.settings_dict["PORT"]
     database.close()
     database.settings_dict["PORT"] = "1"
@@ -77,7 +77,7 @@ def test_fields_that_nobody_reads_do_not_reach_the_disk(sender: Sender) -> None:
 
 
 def until_refused(call: Callable[[int], int]) -> int:
-    """How many calls were kept until one was not."""
+    """Return how many calls were spooled until one was refused."""
     return next(number for number in range(2_000) if call(number) != 200)
 
 
@@ -147,7 +147,7 @@ def test_half_a_surrogate_pair_in_a_link_is_no_poison(sender: Sender, bindings: 
 
 
 def assert_taken(sender: Sender, call: dict[str, Any]) -> None:
-    """Taken at once while the portal lacks a token, and in an outage; nothing is set aside."""
+    """Check that it is accepted while the portal lacks a token, and in an outage, without poisoning a record."""
     Portal.objects.update(no_token_since=timezone.now())
     body = json.dumps(call).replace('"HALF"', HALF)
     assert post(sender, body, "application/json") == 200

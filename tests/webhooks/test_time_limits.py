@@ -1,4 +1,4 @@
-"""What takes too long in the database is not waited for: the wish lies on the disk, and its portal has its 200."""
+"""A message whose statement takes too long is spooled, and its portal gets 200."""
 
 import os
 import socket
@@ -33,7 +33,7 @@ def a_sender() -> Sender:
 
 @pytest.fixture(autouse=True)
 def impatient() -> Iterator[None]:
-    """Limits far below those of the tests, on this test's own connection; what the doors do uses it."""
+    """Timeouts far below those of other tests, on this test's connection, which the webhooks use."""
     spool._away_until = 0.0
     limit(lock="300ms")
     yield
@@ -51,7 +51,7 @@ def limit(*, lock: str = "0", statement: str = "0") -> None:
 
 @contextmanager
 def locked(sender: Sender | None) -> Iterator[None]:
-    """Somebody else holds the sender's row, as a long transaction would, or all senders, as a migration would."""
+    """Lock the sender's row, as a long transaction would, or all senders, as a migration would."""
     is_held, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -122,7 +122,7 @@ def test_a_record_that_stays_locked_holds_up_no_other() -> None:
 
 @pytest.fixture
 def silent_redis(settings: Settings) -> Iterator[None]:
-    """A server that takes every connection and never says a word."""
+    """A server that accepts every connection and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings.REDIS_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
         redis_client.cache_clear()

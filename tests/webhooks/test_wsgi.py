@@ -1,4 +1,4 @@
-"""The doors' own way in answers what the tests' client is answered, without anything that pages need."""
+"""The webhooks' own WSGI handler responds as Django's test client does, without the pages' middleware."""
 
 import os
 import subprocess
@@ -93,7 +93,7 @@ os.waitpid(child, 0)
 
 
 def test_before_the_fork_nothing_is_begun_and_after_it_each_process_looks_after_its_spool(tmp_path: Path) -> None:
-    """As where a server imports it and forks; a thread or a connection would be of no use, or of harm, in a child."""
+    """A server may import it and fork: a thread or connection would be useless or harmful in a child."""
     said = subprocess.run(
         [sys.executable, "-uc", IMPORTED_AND_FORKED],
         env={**os.environ, "SPOOL_DIR": str(tmp_path)},
