@@ -1,7 +1,6 @@
 """An account with a service: checked, connected, given new credentials, paused, disconnected."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -17,11 +16,11 @@ from b24app.messaging.connections.token_cache import SharedMemo
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.statuses import Phase, Status, Wait
 from b24app.portals.models import Portal
+from b24app.portals.status_timing import SETTLED_AFTER
 from providers.kit import contract, registry
 from providers.kit.http import Exchange, Http
 
 HELD = {ConnectionState.PAUSED: Wait.PAUSED, ConnectionState.BLOCKED: Wait.BLOCKED}
-SETTLED_AFTER = timedelta(seconds=40)  # before, the portal may write its own `sent` over our word
 LONGEST_TITLE, LONGEST_LABEL, LONGEST_SIGNATURE = 100, 200, 60  # characters that their columns hold
 STUCK = (Wait.PAUSED, Wait.BLOCKED, Wait.UNAVAILABLE)
 

@@ -9,7 +9,6 @@ from django.db import connection as database
 from django.db import transaction
 
 from b24app.core.deadlock_retry import retry_on_deadlock
-from b24app.messaging.connections.lifecycle import SETTLED_AFTER
 from b24app.messaging.guards import limits
 from b24app.messaging.guards.limits import Limit, LimitKind, Window
 from b24app.messaging.guards.screening import Fail, Hold, MarkUnknown, QueuedBehind, Screening
@@ -17,6 +16,7 @@ from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status, Wait
 from b24app.messaging.retry_policy import poll_unknown_at
+from b24app.portals.status_timing import SETTLED_AFTER
 from providers.kit import registry
 
 HOLD_BEHIND = 5000

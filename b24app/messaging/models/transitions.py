@@ -9,8 +9,10 @@ from django.utils import timezone
 from b24app.core import raw_sql
 from b24app.messaging.models.dimensions import end_in_sql, source_in_sql
 from b24app.messaging.models.statuses import Change, Climb, Count
+from b24app.portals.status_timing import FINAL_STATUS_AFTER
 
 COLUMNS = ("status", "reason", "code", "detail", "ref", "parts", "price", "currency", "poll_at")
+FIRST_PUSH_AFTER = f"interval '{FINAL_STATUS_AFTER.seconds} seconds'"
 RANK = "array_position(ARRAY['queued', 'sent', 'failed', 'delivered'], replace({}, 'undelivered', 'failed'))"
 
 # Rows are locked in id order, so that two of these never wait for each other in a circle. What was here before the
@@ -35,7 +37,7 @@ WITH change AS (
         poll_at = CASE WHEN c.status = 'sent' THEN c.poll_at END,
         push_tries = 0,
         push_at = CASE WHEN m.message_id IS NULL THEN NULL
-                       WHEN c.status <> 'sent' THEN greatest(%s, m.received_at + interval '5 seconds')
+                       WHEN c.status <> 'sent' THEN greatest(%s, m.received_at + {FIRST_PUSH_AFTER})
                        WHEN m.pushed = 'queued' THEN %s END
     FROM change c JOIN old ON old.id = c.id
     WHERE m.id = c.id AND {RANK.format("old.status")} < {RANK.format("c.status")}

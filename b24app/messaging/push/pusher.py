@@ -22,14 +22,13 @@ from b24app.messaging.push.batching import BATCH
 from b24app.portals.client import BatchCommand, BatchResult, PortalClient
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, PortalRefused, Postponed
 from b24app.portals.models import Portal
+from b24app.portals.status_timing import OVERWRITES_FOR, SETTLED_AFTER
 
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=90)
 BATCHES_A_VISIT = 20
 REFILL = timedelta(seconds=10)  # in which the portal's bucket of 50 calls lets 20 go on any plan (docs/bitrix24.md C.4)
-OVERWRITES_FOR = timedelta(seconds=30)  # the portal writes its own `sent` over what comes earlier (docs/bitrix24.md J6)
-CONFIRM_AT = timedelta(seconds=40)
 NOT_FOUND_FOR = timedelta(minutes=15)  # a campaign's row appears after the hand-over (docs/bitrix24.md K2, K3)
 NOT_FOUND_STEPS = (5, 15, 60, 300)
 POSTPONED_FOR = timedelta(minutes=1)
@@ -158,7 +157,7 @@ def _note_told(messages: Sequence[Message], now: datetime) -> None:
 
 def _confirm_at(message: Message, now: datetime) -> datetime | None:
     early = message.status in FINAL and now < message.received_at + OVERWRITES_FOR
-    return message.received_at + CONFIRM_AT if early else None
+    return message.received_at + SETTLED_AFTER if early else None
 
 
 def _acknowledge(messages: Sequence[Message], answers: Sequence[BatchResult]) -> None:
