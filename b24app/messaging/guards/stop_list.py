@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection as database
 from django.utils import timezone
 
+from b24app.core.keyset import iterate_pages
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
 
@@ -84,10 +85,8 @@ def find_entry(portal: Portal, number: str) -> StoppedNumber | None:
 
 def all_entries(portal: Portal) -> Iterator[tuple[str, str, datetime, int | None, str]]:
     """Number, source, when, by whom and note of all, newest first, read piece by piece."""
-    rows = StoppedNumber.objects.filter(portal=portal).order_by("-pk")
+    rows = StoppedNumber.objects.filter(portal=portal)
     columns = rows.values_list("pk", "number", "source", "added_at", "added_by", "note")
-    piece = list(columns[:AT_ONCE])
-    while piece:
-        for _pk, number, source, added_at, added_by, note in piece:
+    for page in iterate_pages(columns, ["-pk"], lambda row: row[:1], AT_ONCE):
+        for _pk, number, source, added_at, added_by, note in page:
             yield number, source, added_at, added_by, note
-        piece = list(columns.filter(pk__lt=piece[-1][0])[:AT_ONCE]) if len(piece) == AT_ONCE else []

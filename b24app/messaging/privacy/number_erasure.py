@@ -8,13 +8,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from b24app.core import shutdown
 from b24app.core.deadlock_retry import retry_on_deadlock
+from b24app.core.keyset import iterate_pages
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.guards import limits, stop_list
 from b24app.messaging.models import Connection, DeliveryReport, Message
@@ -57,17 +59,11 @@ def summarize_number(portal: Portal, number: str) -> NumberSummary:
 
 def export_number(portal: Portal, number: str) -> Iterator[ErasureProgress]:
     """All messages to a number, oldest first, read piece by piece."""
-    rows = Message.objects.filter(portal=portal, to=number).select_related("sender").order_by(*OLDEST_FIRST)
-    after = Q()
-    while True:
-        piece = list(rows.filter(after)[:AT_ONCE])
-        reports = _reports([one.pk for one in piece])
-        for message in piece:
+    rows = Message.objects.filter(portal=portal, to=number).select_related("sender")
+    for page in iterate_pages(rows, OLDEST_FIRST, attrgetter(*OLDEST_FIRST), AT_ONCE):
+        reports = _reports([one.pk for one in page])
+        for message in page:
             yield ErasureProgress(message, reports.get(message.pk, ()))
-        if len(piece) < AT_ONCE:
-            return
-        last = piece[-1]
-        after = Q(received_at__gt=last.received_at) | Q(received_at=last.received_at, pk__gt=last.pk)
 
 
 def _reports(messages: Sequence[int]) -> Mapping[int, list[DeliveryReport]]:
