@@ -15,7 +15,8 @@ from b24app.console.templatetags.console import STATUS_WORDS
 from b24app.console.wording.employees import People
 from b24app.console.wording.explanations import REASON_NAMES, WAIT_NAMES, service_title
 from b24app.messaging.models import Sender
-from b24app.messaging.models.statuses import Origin, Phase, Wait
+from b24app.messaging.models.dimensions import source_of
+from b24app.messaging.models.statuses import Phase, Wait
 from b24app.portals.models import Portal
 
 BATCH = 2000
@@ -29,7 +30,6 @@ _TITLES: tuple[str | Promise, ...] = (
     _("Source"), _("Employee"), _("Employee’s name"), _("Final word"), _("The service’s words"), _("Code"),
     _("Our reference"), _("The service’s number"),
 )  # fmt: skip
-_MODULES = {"crm": "crm", "bizproc": "automation", "sender": "campaign"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,9 @@ def _cells(row: tuple[Any, ...], words: Words, who: str, clock: Callable[[dateti
     name, service = words.senders.get(sender, ("", ""))
     is_unknown = phase == Phase.UNKNOWN
     why = words.waits.get(wait, "") if phase == Phase.WAITING and wait != Wait.NONE else words.reasons.get(reason, "")
-    source = _MODULES.get(module, "other") if origin == Origin.PORTAL else origin
     return (
         clock(received_at), words.unknown if is_unknown else words.statuses[status], why, to or raw_to, text, name,
-        service, _told(parts), _told(price), currency, words.sources[source], _told(author), who,
+        service, _told(parts), _told(price), currency, words.sources[source_of(origin, module)], _told(author), who,
         clock(final_at) if final_at else "", detail, code, reference.hex, ref,
     )  # fmt: skip
 

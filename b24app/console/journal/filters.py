@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from b24app.console.formats.periods import read_day
 from b24app.messaging.actions.bulk import Act
 from b24app.messaging.models import Connection, Sender
-from b24app.messaging.models.statuses import Origin, Phase, Reason, Status
+from b24app.messaging.models.dimensions import has_source
+from b24app.messaging.models.statuses import Phase, Reason, Status
 from providers.kit.phones import BadNumber, read_number
 
 WINDOW = timedelta(days=30)
@@ -32,16 +33,14 @@ STATUSES: Mapping[str, tuple[str | Promise, Q]] = {
     "undelivered": (_("Undelivered"), Q(status=Status.UNDELIVERED)),
     "failed": (_("Failed"), Q(status=Status.FAILED)),
 }
-_FROM_PORTAL = Q(origin=Origin.PORTAL)
-_KNOWN_MODULES = ("crm", "bizproc", "sender")
 SOURCES: Mapping[str, tuple[str | Promise, Q]] = {
-    "crm": (_("CRM card"), _FROM_PORTAL & Q(module="crm")),
-    "automation": (_("Automation"), _FROM_PORTAL & Q(module="bizproc")),
-    "campaign": (_("Campaign"), _FROM_PORTAL & Q(module="sender")),
-    "other": (_("Elsewhere in the portal"), _FROM_PORTAL & ~Q(module__in=_KNOWN_MODULES)),
-    "card": (_("Sendline on a CRM card"), Q(origin=Origin.CARD)),
-    "test": (_("Test message"), Q(origin=Origin.TEST)),
-    "resend": (_("Sent again by hand"), Q(origin=Origin.RESEND)),
+    "crm": (_("CRM card"), has_source("crm")),
+    "automation": (_("Automation"), has_source("automation")),
+    "campaign": (_("Campaign"), has_source("campaign")),
+    "other": (_("Elsewhere in the portal"), has_source("other")),
+    "card": (_("Sendline on a CRM card"), has_source("card")),
+    "test": (_("Test message"), has_source("test")),
+    "resend": (_("Sent again by hand"), has_source("resend")),
 }
 
 _ACTS: Mapping[str, tuple[Act, ...]] = {

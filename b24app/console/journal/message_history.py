@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from b24app.console.wording.explanations import expires_first, of_end, of_wait, service_title
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DeliveryReport, Message
+from b24app.messaging.models.dimensions import MODULE_SOURCES
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status
 from b24app.portals.models import Portal
 from providers.kit import registry
@@ -46,8 +47,8 @@ def source(message: Message) -> str:
     """Where a message came from, for people."""
     if message.origin != Origin.PORTAL:
         return str(_ORIGINS[Origin(message.origin)])
-    if message.module in _MODULES:
-        return str(_MODULES[message.module])
+    if message.module in MODULE_SOURCES:
+        return str(_SOURCES[MODULE_SOURCES[message.module]])
     return gettext("From the portal ({module})").format(module=message.module) if message.module else gettext("Portal")
 
 
@@ -65,10 +66,10 @@ _ORIGINS = {
     Origin.CARD: _("Sendline on a CRM card"),
     Origin.RESEND: _("Sent again by hand"),
 }
-_MODULES = {
+_SOURCES = {
     "crm": _("CRM card"),
-    "bizproc": _("Automation rule or workflow"),
-    "sender": _("Marketing campaign"),
+    "automation": _("Automation rule or workflow"),
+    "campaign": _("Marketing campaign"),
 }
 
 

@@ -1,25 +1,47 @@
-"""What messages are counted by: where they came from and how they ended, in Python and in SQL."""
+"""What messages are counted by: where they came from and how they ended, in Python and in SQL.
+
+The only place that maps the portal's modules to sources. The console names the sources for people.
+"""
 
 from collections.abc import Mapping
 
+from django.db.models import Q
+
 from b24app.messaging.models.statuses import Origin, Reason
 
-SOURCES: Mapping[str, str] = {"crm": "crm", "bizproc": "automation", "sender": "campaign"}
-"""The portal's module -> a source; any other is "other". What did not come from the portal has its origin's name."""
+MODULE_SOURCES: Mapping[str, str] = {"crm": "crm", "bizproc": "automation", "sender": "campaign"}
+"""The portal's module -> the source of its messages."""
+
+OTHER = "other"
+"""The source of messages from any other module. What did not come from the portal has its origin's name."""
 
 STOPPED = "stopped"
 
 NO_FAILURE = (Reason.CANCELLED, Reason.CAPPED)
 
 
+def source_of(origin: str, module: str) -> str:
+    """Return the source of a message by its columns."""
+    return MODULE_SOURCES.get(module, OTHER) if origin == Origin.PORTAL else origin
+
+
+def has_source(source: str) -> Q:
+    """Return the condition for the messages of a source."""
+    if source in Origin.values:
+        return Q(origin=source)
+    if source == OTHER:
+        return Q(origin=Origin.PORTAL) & ~Q(module__in=list(MODULE_SOURCES))
+    return Q(origin=Origin.PORTAL, module__in=[module for module, one in MODULE_SOURCES.items() if one == source])
+
+
 def source_in_sql(message: str) -> str:
-    """The source of a row of messages, as an expression."""
-    modules = " ".join(f"WHEN '{module}' THEN '{source}'" for module, source in SOURCES.items())
-    known = f"CASE {message}.module {modules} ELSE 'other' END"
+    """Return the source of a row of messages as an SQL expression."""
+    modules = " ".join(f"WHEN '{module}' THEN '{source}'" for module, source in MODULE_SOURCES.items())
+    known = f"CASE {message}.module {modules} ELSE '{OTHER}' END"
     return f"CASE {message}.origin WHEN '{Origin.PORTAL}' THEN {known} ELSE {message}.origin END"
 
 
 def end_in_sql(row: str) -> str:
-    """The status of a row, or stopped for what a person or a limit has ended."""
+    """Return the status of a row as an SQL expression, `stopped` where a person or a limit has ended the message."""
     reasons = ", ".join(f"'{reason}'" for reason in NO_FAILURE)
     return f"CASE WHEN {row}.reason IN ({reasons}) THEN '{STOPPED}' ELSE {row}.status END"
