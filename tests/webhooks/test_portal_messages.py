@@ -348,5 +348,5 @@ def test_the_day_is_that_of_the_portals_zone_and_bulk_that_of_the_sender(sender:
 def test_what_the_short_way_writes_is_what_the_model_would_write(sender: Sender) -> None:
     post(sender, fields())
     stored = Message.objects.get()
-    given = {name: getattr(stored, name) for name in (*batch_insert.WRITTEN, *batch_insert.OF_SENDER)}
+    given = {name: getattr(stored, name) for name in (*batch_insert.MESSAGE_COLUMNS, *batch_insert.SENDER_COLUMNS)}
     assert model_to_dict(stored, exclude=["id"]) == model_to_dict(Message(**given), exclude=["id"])

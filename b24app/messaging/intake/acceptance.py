@@ -1,4 +1,4 @@
-"""Step 1: the portal's wish becomes a row, and so do the texts people write in our own screens."""
+"""Step 1: a handler call of the portal becomes a stored message."""
 
 import uuid
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from b24app.messaging.intake import batch_insert
-from b24app.messaging.intake.admission import CallRefused, Credentials, is_vouched_for, reason_to_refuse
+from b24app.messaging.intake.admission import CallRefused, Credentials, find_refusal, has_matching_token
 from b24app.messaging.intake.payload import read_message
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Change, Reason, Status
@@ -17,10 +17,10 @@ from b24app.messaging.models.statuses import Change, Reason, Status
 
 @dataclass(frozen=True, slots=True)
 class AcceptedCall:
-    """A wish that is safe in the database, and what is due now.
+    """A call whose message is in the database, and what is due now.
 
-    `to_drain` says of connections whether they are slow: the wish's own, and those of wishes that were written along
-    with it; it is empty where somebody else wrote, who rings.
+    `to_drain` maps connections with something to send to whether they are slow. It names those of all messages that
+    were inserted in the same batch; it is empty for a call whose message another thread inserted, which enqueues them.
     """
 
     portal_id: int
@@ -32,45 +32,51 @@ class AcceptedCall:
 def accept_call(
     sender_uuid: str, payload: Mapping[str, Any], received_at: datetime, generation: int | None = None
 ) -> AcceptedCall | None:
-    """Store a handler call once, however often it comes. None: the sender is not in our database.
+    """Store the message of a handler call once, however often the call comes; return None for an unknown sender.
 
-    `generation` is that of the address called. An unusable field makes the message `failed` with its reason, so that
-    the portal can be told. Raises CallRefused where the address is not good any more, and then nothing is stored.
+    `generation` is that of the address called. A field that cannot be used makes the message `failed` with a reason,
+    so that the portal gets its status. Raise CallRefused, with nothing stored, where the address is no longer valid.
     """
     sender = uuid.UUID(sender_uuid)
-    shown = Credentials.of(payload.get("auth"), generation)
-    terms = batch_insert.sender_settings(sender)
-    if terms is None:
+    credentials = Credentials.of(payload.get("auth"), generation)
+    settings = batch_insert.sender_settings(sender)
+    if settings is None:
         return None
-    wish = read_message(payload, terms, received_at)
+    message = read_message(payload, settings, received_at)
     to_drain: dict[int, bool] = {}
-    if wish.failure is None and reason_to_refuse(terms, shown, received_at) is None:
-        vouched = is_vouched_for(terms, shown)
-        stored, written = batch_insert.insert_message(replace(wish, generation=generation, vouched=vouched))
-        to_drain = {one.connection_id: one.slow for one in written if one}
+    if message.failure is None and find_refusal(settings, credentials, received_at) is None:
+        matches = has_matching_token(settings, credentials)
+        stored, batch = batch_insert.insert_message(replace(message, generation=generation, token_matches=matches))
+        to_drain = {one.connection_id: one.slow for one in batch if one}
         if stored:
             return AcceptedCall(stored.portal_id, stored.lacks_token, to_drain, failed=False)
-    return _accept_carefully(sender, payload, received_at, shown, to_drain)
+    return _accept_uncached(sender, payload, received_at, credentials, to_drain)
 
 
-def _accept_carefully(
-    sender: uuid.UUID, payload: Mapping[str, Any], received_at: datetime, shown: Credentials, to_drain: dict[int, bool]
+def _accept_uncached(
+    sender: uuid.UUID,
+    payload: Mapping[str, Any],
+    received_at: datetime,
+    credentials: Credentials,
+    to_drain: dict[int, bool],
 ) -> AcceptedCall | None:
-    """Nothing known by heart: for what cannot be sent, and for what the short way did not take."""
-    terms = batch_insert.read_sender_settings(sender)
-    if terms is None:
+    """Accept without the cache: calls that fail or are refused, and rows that the batch insert skipped."""
+    settings = batch_insert.read_sender_settings(sender)
+    if settings is None:
         return None
-    why = reason_to_refuse(terms, shown, received_at)
-    if why is not None:
-        raise CallRefused(why)
-    wish = read_message(payload, terms, received_at)
-    message = Message(**wish.values, portal_id=terms.portal_id, connection_id=terms.connection_id, bulk=terms.bulk)
-    if wish.failure is None:
+    refusal = find_refusal(settings, credentials, received_at)
+    if refusal is not None:
+        raise CallRefused(refusal)
+    incoming = read_message(payload, settings, received_at)
+    message = Message(
+        **incoming.values, portal_id=settings.portal_id, connection_id=settings.connection_id, bulk=settings.bulk
+    )
+    if incoming.failure is None:
         Message.objects.bulk_create([message], ignore_conflicts=True)
-        to_drain[terms.connection_id] = terms.slow
+        to_drain[settings.connection_id] = settings.slow
     else:
-        _store_failed(message, *wish.failure)
-    return AcceptedCall(terms.portal_id, terms.lacks_token, to_drain, failed=wish.failure is not None)
+        _store_failed(message, *incoming.failure)
+    return AcceptedCall(settings.portal_id, settings.lacks_token, to_drain, failed=incoming.failure is not None)
 
 
 def _store_failed(message: Message, reason: Reason, detail: str) -> None:
@@ -78,5 +84,5 @@ def _store_failed(message: Message, reason: Reason, detail: str) -> None:
         # No error on a conflict: PostgreSQL would write the whole statement into its log, number and text and all.
         Message.objects.bulk_create([message], ignore_conflicts=True)
         stored = Message.objects.filter(reference=message.reference).values_list("pk", flat=True).first()
-        if stored is not None:  # otherwise the same wish came before
+        if stored is not None:  # otherwise the same message was stored before
             Message.objects.advance([Change(pk=stored, status=Status.FAILED, reason=reason, detail=detail)])

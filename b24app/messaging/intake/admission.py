@@ -1,14 +1,14 @@
-"""Whether a call at a handler's address is taken: who knows an address that was replaced shall not send with it.
+"""Whether a call to a handler's address is accepted: knowing an address that was replaced is not enough to send.
 
-The rule. A sender's address carries a generation. The newest is always good, and the ones before it until the portal
-has confirmed that it calls the newest: then they are refused. A call that was under way in Bitrix24's queue meanwhile
-is taken for an hour more where it brings the portal's application_token, which the address alone does not tell. With
-an uninstallation every address is refused, and after the return all that were given out before it.
+The rule. A sender's address carries a generation. The newest is always valid, and earlier ones until the portal has
+confirmed that it calls the newest; from then on they are refused. For one hour more a call to an earlier address is
+accepted if it brings the portal's application_token, which the address does not contain: it may have waited in
+Bitrix24's queue. An uninstallation invalidates every address, and a reinstallation all that were issued before it.
 
-A call without an application_token is taken: a message without an author brings none (docs/bitrix24.md E.4). One with
-another token than the one we know is refused unless it names this portal: an update changes the token, and Bitrix24 may
-tell us of it after the first calls or never (docs/bitrix24.md A.6). Whoever knows a good address could leave the token
-out, so to refuse such calls would keep nobody out and lose a portal's messages.
+A call without an application_token is accepted: a message without an author has none (docs/bitrix24.md E.4). A call
+with a token other than the stored one is refused unless it names this portal: an update changes the token, and
+Bitrix24 may report that after the first calls or never (docs/bitrix24.md A.6). An attacker who knows a valid address
+could leave the token out, so refusing such calls would keep nobody out and lose a portal's messages.
 """
 
 import hmac
@@ -19,13 +19,13 @@ from typing import Any, Self
 
 from b24app.messaging.intake.payload import SenderSettings
 
-UNDER_WAY = timedelta(hours=1)  # how long Bitrix24 may hold a call back
+GRACE_PERIOD = timedelta(hours=1)  # how long Bitrix24 may delay a call
 
 UNINSTALLED, EARLIER, REPLACED, FOREIGN = "uninstalled", "earlier installation", "address replaced", "foreign token"
 
 
 class CallRefused(Exception):
-    """A call that is not taken; `why` names the rule and nothing of the call."""
+    """A call that is not accepted; `why` names the rule and nothing from the call."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -34,7 +34,7 @@ class CallRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a call shows of its right to send; `generation` is None where an older version kept it on disk."""
+    """What a call proves its right to send with; `generation` is None if an older version spooled the call."""
 
     generation: int | None
     application_token: str = field(default="", repr=False)
@@ -42,28 +42,29 @@ class Credentials:
 
     @classmethod
     def of(cls, auth: Any, generation: int | None) -> Self:
-        """Read them from a call's `auth`, whatever shape that has."""
+        """Read them from a call's `auth`, which may have any shape."""
         fields = auth if isinstance(auth, Mapping) else {}
         token, member_id = fields.get("application_token"), fields.get("member_id")
         return cls(generation, token if isinstance(token, str) else "", member_id if isinstance(member_id, str) else "")
 
 
-def is_vouched_for(terms: SenderSettings, shown: Credentials) -> bool:
-    """Does the call bring the application_token that we know of the portal? Compared in constant time."""
-    known, given = terms.application_token.encode(), shown.application_token.encode("utf-8", "surrogatepass")
-    return bool(known) and hmac.compare_digest(known, given)
+def has_matching_token(settings: SenderSettings, credentials: Credentials) -> bool:
+    """Compare the call's application_token with the portal's in constant time; False if none is stored."""
+    expected = settings.application_token.encode()
+    given = credentials.application_token.encode("utf-8", "surrogatepass")
+    return bool(expected) and hmac.compare_digest(expected, given)
 
 
-def reason_to_refuse(terms: SenderSettings, shown: Credentials, received_at: datetime) -> str | None:
-    """Return why a call received at this moment is not taken, None where it is."""
-    if terms.uninstalled:
+def find_refusal(settings: SenderSettings, credentials: Credentials, received_at: datetime) -> str | None:
+    """Return why a call received at this moment is refused, None where it is accepted."""
+    if settings.uninstalled:
         return UNINSTALLED
-    if terms.earlier:
+    if settings.earlier:
         return EARLIER
-    vouched = is_vouched_for(terms, shown)
-    if shown.generation is not None and shown.generation < terms.oldest_generation:
-        under_way = terms.previous_until is not None and received_at < terms.previous_until
-        return None if vouched and under_way else REPLACED
-    if shown.application_token and terms.application_token and not vouched:
-        return None if shown.member_id == terms.member_id else FOREIGN
+    token_matches = has_matching_token(settings, credentials)
+    if credentials.generation is not None and credentials.generation < settings.oldest_generation:
+        in_grace_period = settings.previous_until is not None and received_at < settings.previous_until
+        return None if token_matches and in_grace_period else REPLACED
+    if credentials.application_token and settings.application_token and not token_matches:
+        return None if credentials.member_id == settings.member_id else FOREIGN
     return None

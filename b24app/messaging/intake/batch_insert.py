@@ -1,7 +1,7 @@
-"""Wishes into rows, many at a time: what the handler's door does with the database in the ordinary case.
+"""Insert the messages of many handler calls in one statement: the usual path of a call to the database.
 
-What a sender's terms say is known by heart for some seconds, for reading only. Whether the sender may still send, and
-whether the address called is still good, is asked of the rows themselves, in the statement that writes.
+A sender's settings are cached for some seconds, and used only to read the payload. Whether the sender may still send
+and whether the address is still valid is checked against the rows themselves, by the statement that inserts.
 """
 
 import uuid
@@ -16,11 +16,11 @@ from b24app.core.ttl_cache import TtlCache
 from b24app.messaging.intake.payload import IncomingMessage, SenderSettings
 from b24app.messaging.models import Message
 
-KNOWN_FOR, KNOWN_AT_MOST = 5.0, 2_000  # seconds, senders
+CACHED_FOR, CACHED_AT_MOST = 5.0, 2_000  # seconds, senders
 
 REMOVED = "(s.state IN ('removing', 'removed') OR c.state = 'removed')"
 EARLIER = "coalesce(s.installation <> p.generation, false)"
-TERMS = f"""
+READ_SETTINGS = f"""
 SELECT s.id, s.portal_id, s.connection_id, s.bulk, s.max_age, {REMOVED}, c.service, c.slow, p.country, p.time_zone,
        p.no_token_since IS NOT NULL, s.oldest_generation, s.previous_until, p.uninstalled_at IS NOT NULL,
        {EARLIER}, p.member_id, p.application_token
@@ -28,22 +28,22 @@ FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id
 JOIN portals_portal p ON p.id = s.portal_id WHERE s.uuid = %s
 """  # noqa: S608 - made of constants
 
-WRITTEN = (
+MESSAGE_COLUMNS = (
     "reference", "message_id", "raw_to", "to", "country", "text", "author_id", "module", "links", "note", "day",
     "received_at", "expires_at", "due_at",
 )  # fmt: skip
-OF_SENDER = ("portal_id", "connection_id", "sender_id", "bulk")
+SENDER_COLUMNS = ("portal_id", "connection_id", "sender_id", "bulk")
 
-# The same as `admission.refusal` says, but for a foreign token, which only the application can read.
+# The rule of `admission.find_refusal`, except for a foreign token: only the application can unseal tokens.
 ADMITTED = f"""
 p.uninstalled_at IS NULL AND NOT {EARLIER} AND (w.generation IS NULL OR w.generation >= s.oldest_generation
-    OR (w.vouched AND w.received_at < s.previous_until))
+    OR (w.token_matches AND w.received_at < s.previous_until))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class InsertedMessage:
-    """A wish whose row is committed."""
+    """A message whose row is committed."""
 
     portal_id: int
     connection_id: int
@@ -52,65 +52,67 @@ class InsertedMessage:
 
 
 def sender_settings(sender: uuid.UUID) -> SenderSettings | None:
-    """A sender's terms, not older than some seconds; None where there is no such sender."""
-    return _known.get(sender) or read_sender_settings(sender)
+    """Return a sender's settings, at most some seconds old; None for an unknown sender."""
+    return _settings_cache.get(sender) or read_sender_settings(sender)
 
 
 def read_sender_settings(sender: uuid.UUID) -> SenderSettings | None:
-    """A sender's terms as they are now."""
-    for row in raw_sql.execute_raw(TERMS, sender):
-        found = SenderSettings(*(*row[:-1], _opened(row[-1])))
-        _known.put(sender, found)
+    """Read a sender's settings from the database and cache them; return None for an unknown sender."""
+    for row in raw_sql.execute_raw(READ_SETTINGS, sender):
+        found = SenderSettings(*(*row[:-1], _unseal_token(row[-1])))
+        _settings_cache.put(sender, found)
         return found
-    _known.forget(sender)
+    _settings_cache.forget(sender)
     return None
 
 
-def _opened(sealed: str) -> str:
-    """The application_token; none where no key opens it, for then calls are taken without it."""
+def _unseal_token(sealed: str) -> str:
+    """Return the application_token; "" if no key unseals it, for then calls are accepted without it."""
     try:
         return sealing.unseal(sealed.encode()).decode() if sealed else ""
     except sealing.CannotOpen:
         return ""
 
 
-def insert_message(wish: IncomingMessage) -> tuple[InsertedMessage | None, Sequence[InsertedMessage | None]]:
-    """Write a wish, together with others that come at the same time; None where it was not taken.
+def insert_message(message: IncomingMessage) -> tuple[InsertedMessage | None, Sequence[InsertedMessage | None]]:
+    """Insert a message, together with others that arrive at the same time.
 
-    Also answers the outcomes of all to the one who wrote them, none to others. Raises AWAY.
+    Return its row, None if the statement skipped it, and the rows of the whole batch, which only the thread that
+    executed it gets; other threads get none. Raise AWAY.
     """
-    return _together.put(wish)
+    return _inserts.put(message)
 
 
-def _write(wishes: Sequence[IncomingMessage]) -> list[InsertedMessage | None]:
+def _insert_batch(messages: Sequence[IncomingMessage]) -> list[InsertedMessage | None]:
     try:
         rows = raw_sql.as_json(
-            [{**wish.values, "generation": wish.generation, "vouched": wish.vouched} for wish in wishes]
+            [{**one.values, "generation": one.generation, "token_matches": one.token_matches} for one in messages]
         )
-        stored = {reference: InsertedMessage(*facts) for reference, *facts in raw_sql.execute_raw(_insert(), rows)}
+        stored = {reference: InsertedMessage(*facts) for reference, *facts in raw_sql.execute_raw(_insert_sql(), rows)}
     except AWAY:
         raise
     except Exception:  # noqa: BLE001 - whatever one of them raises
-        stored = {}  # something is wrong with one of them: each goes the careful way, where it can only harm itself
-    return [stored.get(wish.values["reference"]) for wish in wishes]
+        stored = {}  # one row is at fault: each call is accepted alone, where it can harm only itself
+    return [stored.get(one.values["reference"]) for one in messages]
 
 
 @cache
-def _insert() -> str:
-    """The statement; what it does not take came before, cannot be sent, or came at an address that is no longer good.
+def _insert_sql() -> str:
+    """Return the statement; it skips duplicates, and rows whose sender or address is no longer valid.
 
-    Nobody's wishes wait for a lock on somebody else's rows: where such a lock is, the wish is not taken. Rows go in by
-    their unique key, so that two processes with the same two wishes do not wait for each other in turn.
+    It also skips rows whose portal, account or sender is locked: no portal's messages wait for another portal's lock.
+    Rows are inserted in the order of their unique key, so that two processes with the same two messages do not
+    deadlock.
     """
-    defaults = raw_sql.column_defaults(Message, [*WRITTEN, *OF_SENDER])
-    columns = ", ".join(raw_sql.quote_name(name) for name in (*WRITTEN, *OF_SENDER, *defaults))
-    written = ", ".join(f"w.{raw_sql.quote_name(name)}" for name in WRITTEN)
+    defaults = raw_sql.column_defaults(Message, [*MESSAGE_COLUMNS, *SENDER_COLUMNS])
+    columns = ", ".join(raw_sql.quote_name(name) for name in (*MESSAGE_COLUMNS, *SENDER_COLUMNS, *defaults))
+    written = ", ".join(f"w.{raw_sql.quote_name(name)}" for name in MESSAGE_COLUMNS)
     literals = ", ".join(map(raw_sql.sql_literal, defaults.values()))
     return f"""
     INSERT INTO messaging_message AS m ({columns})
     SELECT {written}, s.portal_id, s.connection_id, s.id, s.bulk, {literals}
     FROM json_to_recordset(%s)
-        AS w(sender_id bigint, generation bigint, vouched bool, {raw_sql.typed_columns(Message, WRITTEN)})
+        AS w(sender_id bigint, generation bigint, token_matches bool, {raw_sql.typed_columns(Message, MESSAGE_COLUMNS)})
     JOIN LATERAL (SELECT s.id, s.portal_id, s.connection_id, s.bulk
                   FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id
                   JOIN portals_portal p ON p.id = s.portal_id
@@ -122,5 +124,5 @@ def _insert() -> str:
     """  # noqa: S608 - made of the model's own columns
 
 
-_known = TtlCache[uuid.UUID, SenderSettings](KNOWN_FOR, KNOWN_AT_MOST)
-_together = GroupCommit(_write)
+_settings_cache = TtlCache[uuid.UUID, SenderSettings](CACHED_FOR, CACHED_AT_MOST)
+_inserts = GroupCommit(_insert_batch)

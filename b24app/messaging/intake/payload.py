@@ -1,4 +1,4 @@
-"""What a handler call says, as a row: read by the sender's terms, tamed to what our columns can hold."""
+"""Parse the payload of a handler call into the columns of a message, cut and cleaned to what they can hold."""
 
 import hashlib
 import json
@@ -19,12 +19,12 @@ LONGEST_LINKS_KEPT = 4_000
 LINKS = ("bindings", "workflow_id", "document_id", "document_type")
 
 Failure = tuple[Reason, str]
-"""Why a wish cannot be sent, and a detail."""
+"""Why a message cannot be sent, and a detail."""
 
 
 @dataclass(frozen=True, slots=True)
 class SenderSettings:
-    """What has to be known of a sender, its connection and its portal to read a wish and to say what is due."""
+    """The columns of a sender, its connection and its portal that are needed to accept a call; in the query's order."""
 
     sender_id: int
     portal_id: int
@@ -37,76 +37,76 @@ class SenderSettings:
     country: str
     time_zone: str
     lacks_token: bool
-    oldest_generation: int  # of the addresses that are answered
+    oldest_generation: int  # of the addresses that are accepted
     previous_until: datetime | None
     uninstalled: bool
-    earlier: bool  # its address was given out in an installation before this one
+    earlier: bool  # its address was issued in an installation before this one
     member_id: str
     application_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
-    """The columns of a message that is due now, but for those that its sender's row tells."""
+    """The columns of a message that is due now, except those that are copied from its sender's row."""
 
     values: Mapping[str, Any]
     failure: Failure | None
-    generation: int | None = None  # of the address called, None where that is not known
-    vouched: bool = False  # by the portal's application_token
+    generation: int | None = None  # of the address called, None where that is unknown
+    token_matches: bool = False  # the call brought the portal's application_token
 
 
-def read_message(payload: Mapping[str, Any], terms: SenderSettings, received_at: datetime) -> IncomingMessage:
-    """Never raises; an unusable field is the wish's failure."""
-    fields = _Fields(payload)
+def read_message(payload: Mapping[str, Any], settings: SenderSettings, received_at: datetime) -> IncomingMessage:
+    """Parse a payload; a field that cannot be used is the message's failure. Never raises."""
+    fields = _PayloadFields(payload)
     text = fields.text_of("message_body", "message_text")
     values: dict[str, Any] = {
-        "sender_id": terms.sender_id,
+        "sender_id": settings.sender_id,
         "reference": uuid.uuid4(),
         "message_id": fields.message_id,
         "raw_to": fields.text_of("message_to", "phone_number")[:200],
         "to": "",
         "country": "",
         "text": text[:LONGEST_TEXT_KEPT],
-        "author_id": fields.author(),
+        "author_id": fields.author_id(),
         "module": fields.text_of("module_id")[:40],
         "links": fields.links(),
-        "day": received_at.astimezone(ZoneInfo(terms.time_zone)).date(),
+        "day": received_at.astimezone(ZoneInfo(settings.time_zone)).date(),
         "received_at": received_at,
-        "expires_at": fields.sent_at(received_at) + terms.max_age,
-        "due_at": received_at,  # whether its connection sends is the drain's business
+        "expires_at": fields.sent_at(received_at) + settings.max_age,
+        "due_at": received_at,  # the dispatcher checks whether the connection sends
     }
-    failure = _unusable(terms, values, text) or fields.failure
+    failure = _find_failure(settings, values, text) or fields.failure
     values["note"] = fields.note()
     return IncomingMessage(values, failure)
 
 
-def _unusable(terms: SenderSettings, values: dict[str, Any], text: str) -> Failure | None:
-    """Why a wish cannot be sent; fills in the number where it can be read."""
-    if terms.removed:
+def _find_failure(settings: SenderSettings, values: dict[str, Any], text: str) -> Failure | None:
+    """Return why a message cannot be sent; fill in the number and its country if it is valid."""
+    if settings.removed:
         return Reason.SENDER_REMOVED, ""
     if values["expires_at"] <= values["received_at"]:
         return Reason.EXPIRED, ""
     if not text.strip():
         return Reason.EMPTY_TEXT, ""
-    if len(text) > _longest(terms.service):
+    if len(text) > _max_text(settings.service):
         return Reason.TEXT_TOO_LONG, str(len(text))
     try:
-        values["to"] = read_e164(values["raw_to"], terms.country)
+        values["to"] = read_e164(values["raw_to"], settings.country)
         values["country"] = region_of(values["to"])
     except BadNumber as bad:
         return Reason.INVALID_NUMBER, str(bad)
     return None
 
 
-def _longest(service: str) -> int:
+def _max_text(service: str) -> int:
     try:
         return registry.get(service).max_text
     except registry.Unavailable:
         return LONGEST_TEXT_KEPT
 
 
-class _Fields:
-    """A handler call's fields, tamed; what had to be changed is noted."""
+class _PayloadFields:
+    """A handler call's fields, cleaned; `note` says what had to be changed."""
 
     def __init__(self, payload: Mapping[str, Any]) -> None:
         self._payload = payload
@@ -118,7 +118,7 @@ class _Fields:
         return "; ".join(dict.fromkeys(self._notes))[:200]
 
     def text_of(self, name: str, property_name: str = "") -> str:
-        """A field as text; the older copies of number and text lie in `properties`."""
+        """Return a field as text, "" if it is none; `properties` has number and text under their older names."""
         value = self._payload.get(name)
         if not isinstance(value, str) and property_name:
             properties = self._payload.get("properties")
@@ -131,24 +131,24 @@ class _Fields:
         return clean
 
     def sent_at(self, received_at: datetime) -> datetime:
-        """When the portal handed it over; the moment of receipt when it does not say anything believable."""
+        """Return when the portal sent the call, or `received_at` if its `ts` is missing or implausible."""
         try:
-            told = datetime.fromtimestamp(int(self.text_of("ts")), UTC)
+            sent_at = datetime.fromtimestamp(int(self.text_of("ts")), UTC)
         except (ValueError, OverflowError, OSError):
             return received_at
-        believable = received_at - timedelta(days=30) < told <= received_at
-        return told if believable else received_at
+        is_plausible = received_at - timedelta(days=30) < sent_at <= received_at
+        return sent_at if is_plausible else received_at
 
-    def author(self) -> int | None:
+    def author_id(self) -> int | None:
         auth = self._payload.get("auth")
         value = str(auth.get("user_id", "")) if isinstance(auth, Mapping) else ""
         return int(value) if value.isascii() and value.isdigit() and len(value) < 18 else None
 
     def links(self) -> dict[str, Any]:
-        kept = {name: self._payload[name] for name in LINKS if self._payload.get(name)}
-        written = json.dumps(kept)
-        storable = "\\u0000" not in written and "\\ud" not in written
-        return kept if storable and len(written) < LONGEST_LINKS_KEPT else {}
+        links = {name: self._payload[name] for name in LINKS if self._payload.get(name)}
+        encoded = json.dumps(links)
+        is_storable = "\\u0000" not in encoded and "\\ud" not in encoded
+        return links if is_storable and len(encoded) < LONGEST_LINKS_KEPT else {}
 
     def _message_id(self) -> str:
         given = self.text_of("message_id")

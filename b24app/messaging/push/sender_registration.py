@@ -15,7 +15,7 @@ from django.db.models.functions import Least
 from django.utils import timezone
 
 from b24app.core import signed_urls
-from b24app.messaging.intake.admission import UNDER_WAY
+from b24app.messaging.intake.admission import GRACE_PERIOD
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.notices import detection
 from b24app.portals.client import PortalClient
@@ -197,7 +197,7 @@ def _registered(sender: Sender) -> Sender:
         error_words="",
         oldest_generation=told,
         previous_until=Case(
-            When(oldest_generation__lt=told, then=timezone.now() + UNDER_WAY), default=F("previous_until")
+            When(oldest_generation__lt=told, then=timezone.now() + GRACE_PERIOD), default=F("previous_until")
         ),
     )
     if not confirmed:

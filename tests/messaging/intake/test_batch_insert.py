@@ -68,7 +68,7 @@ def test_a_wish_that_cannot_be_written_costs_no_other(sender: Sender) -> None:
     now = timezone.now()
     good, bad = (wishes.read_message(payload(message_id), terms, now) for message_id in ("good", "bad"))
     bad = wishes.IncomingMessage({**bad.values, "author_id": 10**30}, None)
-    assert batch_insert._write([good, bad]) == [None, None]
+    assert batch_insert._insert_batch([good, bad]) == [None, None]
     assert not Message.objects.exists()
     taken = acceptance.accept_call(sender.uuid.hex, payload("good"), now)
     assert taken is not None
@@ -81,7 +81,7 @@ def test_a_wish_among_others_whose_sender_is_removed_is_not_taken(sender: Sender
     known = [batch_insert.sender_settings(one.uuid) for one in (sender, removed)]
     Sender.objects.filter(pk=removed.pk).update(state="removing")
     both = [wishes.read_message(payload("m"), one, timezone.now()) for one in known if one]
-    assert [one is not None for one in batch_insert._write(both)] == [True, False]
+    assert [one is not None for one in batch_insert._insert_batch(both)] == [True, False]
     assert list(Message.objects.values_list("sender", "status")) == [(sender.pk, Status.QUEUED)]
 
 
@@ -126,7 +126,7 @@ def test_a_lock_on_a_neighbours_rows_holds_up_nobody_else(sender: Sender, locked
     terms = [batch_insert.sender_settings(one.uuid) for one in (sender, locked)]
     both = [wishes.read_message(payload("m"), one, timezone.now()) for one in terms if one]
     told = [[reports._row(one.connection_id, SAID, None, timezone.now())] for one in (sender, locked)]
-    assert [one is not None for one in batch_insert._write(both)] == [True, False]
+    assert [one is not None for one in batch_insert._insert_batch(both)] == [True, False]
     assert keeping._write(told) == [sender.connection_id, None]
 
 
