@@ -1,4 +1,4 @@
-"""Writing the fates of sifted messages: held, failed, or left for a person to decide; those that go are counted."""
+"""Write the guards' decisions: messages are held, failed or marked unknown, and those that pass are counted."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,30 +19,36 @@ from b24app.messaging.retry_policy import poll_unknown_at
 from b24app.portals.status_timing import SETTLED_AFTER
 from providers.kit import registry
 
-HOLD_BEHIND = 5000
+MAX_HELD_BEHIND = 5000
 
 
 @retry_on_deadlock
-def write_decisions(sieve: Screening, asked: Mapping[int, Sequence[Limit]]) -> None:
-    """One transaction, locks always in the same order: rules and senders, counts, messages."""
-    before = dict(sieve.fates)
+def write_decisions(screening: Screening, limits_by_message: Mapping[int, Sequence[Limit]]) -> None:
+    """Write all decisions in one transaction, and add those of the limits.
+
+    Rows are always locked in the same order: rules and senders, counts, messages.
+    """
+    before = dict(screening.decisions)
     try:
         with transaction.atomic():
-            _look_again_at_pauses(sieve)
-            _count(sieve, asked)
-            _warn(sieve)
-            _hold(sieve)
-            _end(sieve)
-            for one in sieve.behind:
-                _hold_behind(one, sieve.now)
+            _recheck_pauses(screening)
+            _apply_limits(screening, limits_by_message)
+            _flag_duplicates(screening)
+            _take_off_wire(screening)
+            _fail_or_mark_unknown(screening)
+            for one in screening.queued_behind:
+                _hold_queued_behind(one, screening.now)
     except BaseException:
-        sieve.fates, sieve.behind = before, []
+        screening.decisions, screening.queued_behind = before, []
         raise
 
 
-def _look_again_at_pauses(sieve: Screening) -> None:
-    """Who resumes meanwhile has released what waits, and would leave behind what is held only now."""
-    held = [one for one in sieve.messages if sieve.waits_for(one) == Wait.PAUSED]
+def _recheck_pauses(screening: Screening) -> None:
+    """Make due at once what is no longer paused, and find what waits behind the rest.
+
+    A resume in the meantime has released the waiting messages. It would miss those that are held only now.
+    """
+    held = [one for one in screening.messages if screening.wait_of(one) == Wait.PAUSED]
     if not held:
         return
     rules = Rules.objects.select_for_update(no_key=True).filter(portal_id__in={one.portal_id for one in held})
@@ -51,61 +57,62 @@ def _look_again_at_pauses(sieve: Screening) -> None:
     senders = {one.pk for one in rows.order_by("pk") if one.paused_at}
     for message in held:
         if message.portal_id not in portals and message.sender_id not in senders:
-            sieve.fates[message.pk] = Hold(Wait.NONE, sieve.now)
-    mine = {(one.portal_id, one.sender_id) for one in held}
-    sieve.behind += [QueuedBehind(portal, Wait.PAUSED, None) for portal in sorted(portals)]
-    sieve.behind += [
+            screening.decisions[message.pk] = Hold(Wait.NONE, screening.now)
+    pairs = {(one.portal_id, one.sender_id) for one in held}
+    screening.queued_behind += [QueuedBehind(portal, Wait.PAUSED, None) for portal in sorted(portals)]
+    screening.queued_behind += [
         QueuedBehind(portal, Wait.PAUSED, None, sender_id=sender)
-        for portal, sender in sorted(mine)
+        for portal, sender in sorted(pairs)
         if sender in senders and portal not in portals
     ]
 
 
-def _count(sieve: Screening, asked: Mapping[int, Sequence[Limit]]) -> None:
-    full: dict[Window, Limit] = {}
-    for pk, refused in limits.admit_messages(asked).items():
-        if refused.is_final:
-            sieve.fates[pk] = Fail(Reason.CAPPED)
+def _apply_limits(screening: Screening, limits_by_message: Mapping[int, Sequence[Limit]]) -> None:
+    """Count the messages that pass; fail or hold those above a limit, and find what waits behind them."""
+    exhausted: dict[Window, Limit] = {}
+    for pk, over in limits.admit_messages(limits_by_message).items():
+        if over.is_final:
+            screening.decisions[pk] = Fail(Reason.CAPPED)
         else:
-            sieve.fates[pk] = Hold(Wait.CAP, refused.until)
-            full |= {cap.window: cap for cap in refused.caps}
-    for window, cap in sorted(full.items()):
+            screening.decisions[pk] = Hold(Wait.CAP, over.until)
+            exhausted |= {limit.window: limit for limit in over.limits}
+    for window, limit in sorted(exhausted.items()):
         of_sender = window.kind in (LimitKind.SENDER_HOUR, LimitKind.SENDER_DAY)
         of_employee = window.kind == LimitKind.EMPLOYEE_HOUR
-        sieve.behind.append(
+        screening.queued_behind.append(
             QueuedBehind(
                 window.portal_id,
                 Wait.CAP,
-                cap.until,
+                limit.until,
                 sender_id=int(window.key) if of_sender else None,
                 author_id=int(window.key) if of_employee else None,
             )
         )
 
 
-def _warn(sieve: Screening) -> None:
-    """Note on messages that go what they repeat, and count the warnings."""
-    twins = {one.pk: sieve.views[one.pk].repeats for one in sieve.going if sieve.views[one.pk].repeats}
-    if not twins:
+def _flag_duplicates(screening: Screening) -> None:
+    """Record on messages that pass which earlier message they repeat, and count them."""
+    repeated = {one.pk: screening.facts[one.pk].repeats for one in screening.passed if screening.facts[one.pk].repeats}
+    if not repeated:
         return
-    hour = sieve.now.replace(minute=0, second=0, microsecond=0)
+    hour = screening.now.replace(minute=0, second=0, microsecond=0)
     with database.cursor() as cursor:
-        cursor.execute(WARN, [sorted(twins), [twins[pk] for pk in sorted(twins)]])
+        cursor.execute(FLAG_DUPLICATES, [sorted(repeated), [repeated[pk] for pk in sorted(repeated)]])
     counts: dict[Window, int] = {}
-    for message in sieve.going:
-        if message.pk in twins:
+    for message in screening.passed:
+        if message.pk in repeated:
             window = Window(message.portal_id, LimitKind.DUPLICATES.value, "", hour)
             counts[window] = counts.get(window, 0) + 1
-    limits.add_use(counts)
+    limits.add_usage(counts)
 
 
-WARN = """
-UPDATE messaging_message m SET repeats = w.twin FROM unnest(%s::bigint[], %s::uuid[]) AS w(id, twin)
+FLAG_DUPLICATES = """
+UPDATE messaging_message m SET repeats = w.repeated FROM unnest(%s::bigint[], %s::uuid[]) AS w(id, repeated)
 WHERE m.id = w.id AND m.phase = 'on_wire'
 """
 
-# Locked in id order; `attempts` and the phase fence off what is not this claim's any more.
-HOLD = """
+# Locked in id order; `attempts` and the phase exclude messages that this claim no longer owns.
+TAKE_OFF_WIRE = """
 UPDATE messaging_message m SET
     phase = 'waiting', wait = h.wait, due_at = least(h.until, m.expires_at), lease_until = NULL,
     attempts = m.attempts - 1,
@@ -122,46 +129,45 @@ RETURNING m.id
 """
 
 
-def _hold(sieve: Screening) -> None:
-    """Everything that does not go leaves the wire with its attempt given back; what fails does so next."""
+def _take_off_wire(screening: Screening) -> None:
+    """Make everything that does not pass `waiting` again and undo its attempt; what fails is failed next."""
     rows = []
-    for message in sorted(sieve.messages, key=attrgetter("pk")):
-        fate = sieve.fates.get(message.pk)
-        if fate is None:
+    for message in sorted(screening.messages, key=attrgetter("pk")):
+        decision = screening.decisions.get(message.pk)
+        if decision is None:
             continue
-        wait, until = (fate.wait, fate.until) if isinstance(fate, Hold) else (Wait.NONE, sieve.now)
+        wait, until = (decision.wait, decision.until) if isinstance(decision, Hold) else (Wait.NONE, screening.now)
         rows.append((message.pk, message.attempts, wait.value, until))
     if not rows:
         return
     with database.cursor() as cursor:
-        cursor.execute(
-            HOLD, [sieve.now, SETTLED_AFTER.total_seconds(), *(list(column) for column in zip(*rows, strict=True))]
-        )
-        mine = {row[0] for row in cursor.fetchall()}
-    # What is not this claim's any more is somebody else's to decide, and does not go from here either.
-    for pk, fate in sieve.fates.items():
-        if pk not in mine and not isinstance(fate, Hold):
-            sieve.fates[pk] = Hold(Wait.NONE, None)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        cursor.execute(TAKE_OFF_WIRE, [screening.now, SETTLED_AFTER.total_seconds(), *columns])
+        owned = {row[0] for row in cursor.fetchall()}
+    # Another process decides on messages that this claim no longer owns; they are not sent from here either.
+    for pk, decision in screening.decisions.items():
+        if pk not in owned and not isinstance(decision, Hold):
+            screening.decisions[pk] = Hold(Wait.NONE, None)
 
 
-def _end(sieve: Screening) -> None:
-    fails = [(pk, fate) for pk, fate in sieve.fates.items() if isinstance(fate, Fail)]
+def _fail_or_mark_unknown(screening: Screening) -> None:
+    failed = [(pk, decision) for pk, decision in screening.decisions.items() if isinstance(decision, Fail)]
     Message.objects.advance(
-        Change(pk=pk, status=Status.FAILED, reason=fate.reason, code=fate.code) for pk, fate in fails
+        Change(pk=pk, status=Status.FAILED, reason=decision.reason, code=decision.code) for pk, decision in failed
     )
-    doubtful = [one for one in sieve.messages if isinstance(sieve.fates.get(one.pk), MarkUnknown)]
-    for message in doubtful:
+    unknown = [one for one in screening.messages if isinstance(screening.decisions.get(one.pk), MarkUnknown)]
+    for message in unknown:
         Message.objects.filter(pk=message.pk, phase=Phase.WAITING).update(
-            phase=Phase.UNKNOWN, wait=Wait.NONE, due_at=None, reason=Reason.TIMED_OUT, poll_at=_question(message)
+            phase=Phase.UNKNOWN, wait=Wait.NONE, due_at=None, reason=Reason.TIMED_OUT, poll_at=_first_poll_at(message)
         )
 
 
-def _question(message: Message) -> datetime | None:
+def _first_poll_at(message: Message) -> datetime | None:
     service = registry.find(message.connection.service)
     return poll_unknown_at(service) if service else None
 
 
-HOLD_THE_REST = """
+HOLD_QUEUED_BEHIND = """
 UPDATE messaging_message m SET wait = %(wait)s, due_at = least(%(until)s::timestamptz, m.expires_at)
 WHERE m.id IN (
     SELECT x.id FROM messaging_message x
@@ -173,7 +179,7 @@ WHERE m.id IN (
 """
 
 
-def _hold_behind(behind: QueuedBehind, now: datetime) -> None:
+def _hold_queued_behind(behind: QueuedBehind, now: datetime) -> None:
     values: dict[str, Any] = {
         "portal": behind.portal_id,
         "sender": behind.sender_id,
@@ -181,7 +187,7 @@ def _hold_behind(behind: QueuedBehind, now: datetime) -> None:
         "wait": behind.wait.value,
         "until": behind.until,
         "now": now,
-        "limit": HOLD_BEHIND,
+        "limit": MAX_HELD_BEHIND,
     }
     with database.cursor() as cursor:
-        cursor.execute(HOLD_THE_REST, values)
+        cursor.execute(HOLD_QUEUED_BEHIND, values)

@@ -1,7 +1,7 @@
-"""Limits on how many messages go in an hour or a day, counted exactly however many workers send at a time.
+"""Limits on how many messages are sent in an hour or a day, counted exactly however many workers send at a time.
 
-A cap's window has one row. It is locked by the very statement that reads it and stays so until the counts are written,
-in key order: so two workers count one after the other and neither waits for the other in a circle.
+A limit's window has one row. The statement that reads it also locks it, until the counts are written. Rows are locked
+in key order, so two workers count one after the other and do not deadlock.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from b24app.messaging import dead_letters
 from b24app.messaging.models.dead_letters import Kind as Letter
 from b24app.messaging.models.guards import CapUse
 
-KEPT = timedelta(days=3)
+KEEP_FOR = timedelta(days=3)
 
 
 class LimitKind(StrEnum):
@@ -31,12 +31,12 @@ class LimitKind(StrEnum):
     SENDER_DAY = "sender_day"
     EMPLOYEE_HOUR = "employee_hour"
     PORTAL_HOUR = "portal_hour"
-    DUPLICATES = "duplicates"  # not a cap: how many were warned of
+    DUPLICATES = "duplicates"  # not a limit: how many messages were flagged
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """One cap in one hour or day; its fields are the key of its row, and the order of locking."""
+    """One hour or day of one limit; its fields are the key of its row, and the order of locking."""
 
     portal_id: int
     kind: str
@@ -46,81 +46,81 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most so many in a window; what comes above waits until it is over, or fails."""
+    """At most `maximum` messages in a window; those above it wait until `until`, or fail if the limit is final."""
 
     window: Window
-    most: int
+    maximum: int
     until: datetime
 
     @property
     def is_final(self) -> bool:
-        """A recipient is not to get the rest later: it fails."""
+        """Whether messages above it fail: a recipient should not get the rest later."""
         return self.window.kind in (LimitKind.RECIPIENT_HOUR, LimitKind.RECIPIENT_DAY)
 
 
 @dataclass(frozen=True, slots=True)
 class OverLimit:
-    """The caps that a message is above."""
+    """The limits that a message would exceed."""
 
-    caps: Sequence[Limit]
+    limits: Sequence[Limit]
 
     @property
     def is_final(self) -> bool:
-        return any(cap.is_final for cap in self.caps)
+        return any(limit.is_final for limit in self.limits)
 
     @property
     def until(self) -> datetime:
-        return max(cap.until for cap in self.caps)
+        return max(limit.until for limit in self.limits)
 
 
-def hourly_limit(portal_id: int, kind: LimitKind, key: object, most: int | None, now: datetime) -> list[Limit]:
-    """The cap of the running hour, if there is one."""
-    if most is None:
+def hourly_limit(portal_id: int, kind: LimitKind, key: object, maximum: int | None, now: datetime) -> list[Limit]:
+    """Return the limit of the current hour; empty without a maximum."""
+    if maximum is None:
         return []
     since = now.replace(minute=0, second=0, microsecond=0)
-    return [Limit(Window(portal_id, kind.value, str(key), since), most, since + timedelta(hours=1))]
+    return [Limit(Window(portal_id, kind.value, str(key), since), maximum, since + timedelta(hours=1))]
 
 
 def daily_limit(
-    portal_id: int, kind: LimitKind, key: object, most: int | None, now: datetime, zone: ZoneInfo
+    portal_id: int, kind: LimitKind, key: object, maximum: int | None, now: datetime, zone: ZoneInfo
 ) -> list[Limit]:
-    """The cap of the running day of a zone, if there is one."""
-    if most is None:
+    """Return the limit of the current day in a time zone; empty without a maximum."""
+    if maximum is None:
         return []
     today = now.astimezone(zone).date()
     since, until = (datetime.combine(day, time(), zone).astimezone(now.tzinfo) for day in (today, today + DAY))
-    return [Limit(Window(portal_id, kind.value, str(key), since), most, until)]
+    return [Limit(Window(portal_id, kind.value, str(key), since), maximum, until)]
 
 
 DAY = timedelta(days=1)
 
 
-def admit_messages(asked: Mapping[int, Sequence[Limit]]) -> dict[int, OverLimit]:
-    """Count messages (by id, each with its caps) in the order given; answers those that are above a cap.
+def admit_messages(limits_by_message: Mapping[int, Sequence[Limit]]) -> dict[int, OverLimit]:
+    """Count messages, by id, against their limits in the order given; return those that would exceed one.
 
-    Runs inside the caller's transaction. Only what is admitted is counted.
+    Only admitted messages are counted. Runs inside the caller's transaction.
     """
-    used = _locked({cap.window for caps in asked.values() for cap in caps})
-    refused: dict[int, OverLimit] = {}
-    more: Counter[Window] = Counter()
-    for pk, caps in asked.items():
-        above = [cap for cap in caps if used[cap.window] + more[cap.window] >= cap.most]
-        if above:
-            refused[pk] = OverLimit(above)
+    used = _lock_windows({limit.window for limits in limits_by_message.values() for limit in limits})
+    over: dict[int, OverLimit] = {}
+    admitted: Counter[Window] = Counter()
+    for pk, limits in limits_by_message.items():
+        exceeded = [one for one in limits if used[one.window] + admitted[one.window] >= one.maximum]
+        if exceeded:
+            over[pk] = OverLimit(exceeded)
         else:
-            more.update(cap.window for cap in caps)
-    add_use(more)
-    return refused
+            admitted.update(limit.window for limit in limits)
+    add_usage(admitted)
+    return over
 
 
 def total_used(portal_id: int, kind: LimitKind, since: datetime) -> int:
-    """How many were counted in a portal's windows that began at a moment or later."""
+    """Return how many messages were counted in a portal's windows that began at `since` or later."""
     rows = CapUse.objects.filter(portal_id=portal_id, kind=kind.value, since__gte=since)
     return int(rows.aggregate(total=Sum("used"))["total"] or 0)
 
 
-def use_of(windows: Iterable[Window]) -> dict[Window, int]:
-    """How many went so far; for showing, without a lock."""
+def usage_of(windows: Iterable[Window]) -> dict[Window, int]:
+    """Return how many messages each window has counted; reads without a lock, for display."""
     wanted = set(windows)
     rows = CapUse.objects.filter(portal_id__in={one.portal_id for one in wanted}, since__in={w.since for w in wanted})
     found = {Window(row.portal_id, row.kind, row.key, row.since): row.used for row in rows}
@@ -128,60 +128,60 @@ def use_of(windows: Iterable[Window]) -> dict[Window, int]:
 
 
 def prune_uses() -> int:
-    """Remove the counts of windows long over; answers how many."""
+    """Delete the counts of windows that ended days ago; return how many."""
     held = [int(key) for key in dead_letters.held(Letter.CAP)]
-    old = CapUse.objects.filter(since__lt=timezone.now() - KEPT).exclude(pk__in=held).order_by("since")
-    return sum(work_isolated(list(old.values_list("pk", flat=True)[:5000]), _delete, _set_aside))
+    old = CapUse.objects.filter(since__lt=timezone.now() - KEEP_FOR).exclude(pk__in=held).order_by("since")
+    return sum(work_isolated(list(old.values_list("pk", flat=True)[:5000]), _delete_uses, _set_aside_use))
 
 
-def _delete(ids: Sequence[int]) -> int:
+def _delete_uses(ids: Sequence[int]) -> int:
     return CapUse.objects.filter(pk__in=list(ids)).delete()[0]
 
 
-def _set_aside(pk: int, error: Exception) -> None:
+def _set_aside_use(pk: int, error: Exception) -> None:
     dead_letters.note(Letter.CAP, pk, error, retry=True)
 
 
 def recipient_key(number: str) -> str:
-    """The key of a recipient's windows. Counting needs no numbers, so none is written down for it."""
+    """Return the key of a recipient's windows: a hash, because counting needs no number to be stored."""
     return blake2s(number.encode(), digest_size=16).hexdigest()
 
 
 def forget_recipient(portal_id: int, number: str) -> None:
-    """Remove the counts of one recipient."""
+    """Delete the counts of one recipient."""
     kinds = [LimitKind.RECIPIENT_HOUR.value, LimitKind.RECIPIENT_DAY.value]
     CapUse.objects.filter(portal_id=portal_id, kind__in=kinds, key=recipient_key(number)).delete()
 
 
 # DO UPDATE, though it changes nothing, takes the lock and reads what was last committed; DO NOTHING does neither.
-LOCK = """
+LOCK_WINDOWS = """
 INSERT INTO messaging_capuse AS u (portal_id, kind, key, since, used)
 SELECT *, 0 FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[])
 ON CONFLICT (portal_id, kind, key, since) DO UPDATE SET used = u.used
 RETURNING portal_id, kind, key, since, used
 """
-ADD = """
+ADD_USAGE = """
 INSERT INTO messaging_capuse AS u (portal_id, kind, key, since, used)
 SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::int[])
 ON CONFLICT (portal_id, kind, key, since) DO UPDATE SET used = u.used + excluded.used
 """
 
 
-def _locked(windows: Iterable[Window]) -> dict[Window, int]:
+def _lock_windows(windows: Iterable[Window]) -> dict[Window, int]:
     if not (ordered := sorted(windows)):
         return {}
     with database.cursor() as cursor:
-        cursor.execute(LOCK, _columns(ordered))
+        cursor.execute(LOCK_WINDOWS, _key_columns(ordered))
         return {Window(*row[:4]): row[4] for row in cursor.fetchall()}
 
 
-def add_use(more: Mapping[Window, int]) -> None:
-    """Count messages without asking."""
-    if not (ordered := sorted(more)):
+def add_usage(counts: Mapping[Window, int]) -> None:
+    """Add message counts to windows, whatever their limits."""
+    if not (ordered := sorted(counts)):
         return
     with database.cursor() as cursor:
-        cursor.execute(ADD, [*_columns(ordered), [more[window] for window in ordered]])
+        cursor.execute(ADD_USAGE, [*_key_columns(ordered), [counts[window] for window in ordered]])
 
 
-def _columns(windows: Sequence[Window]) -> list[list[object]]:
+def _key_columns(windows: Sequence[Window]) -> list[list[object]]:
     return [list(column) for column in zip(*((w.portal_id, w.kind, w.key, w.since) for w in windows), strict=True)]

@@ -1,4 +1,4 @@
-"""The messages of a claim on their way through the guards: what is known of each, and what becomes of it."""
+"""One claimed batch while the guards run: the facts about each message and the decision on it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from b24app.messaging.models import Message
 from b24app.messaging.models.guards import DUPLICATE_MINUTES
 from b24app.messaging.models.statuses import Origin, Reason, Wait
 
-LOOKED_AT = 5  # of the latest messages to a number, for one with the same text
+COMPARED_WITH = 5  # latest messages to a number, in search of one with the same text
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one query tells of a message's sender, its portal's rules and its number; the order is the query's."""
+    """A message's sender, its portal's rules and its number's entry in the stop list; the order is the query's."""
 
     pk: int
     sender_paused: bool
@@ -37,8 +37,8 @@ class Facts:
     repeats: UUID | None
 
     @property
-    def home(self) -> ZoneInfo:
-        """The portal's zone; UTC for one that is unknown here, for a claim must not break on it."""
+    def portal_zone(self) -> ZoneInfo:
+        """The portal's time zone; UTC if this machine does not have it, because a claim must not fail over it."""
         try:
             return ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError):
@@ -47,7 +47,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Back to the waiting ones; `until` None: until somebody resumes, or it expires."""
+    """Make it wait until `until`; None: until somebody resumes, or it expires."""
 
     wait: Wait
     until: datetime | None
@@ -55,7 +55,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """It never goes."""
+    """Fail it for good."""
 
     reason: Reason
     code: str = ""
@@ -63,15 +63,15 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class MarkUnknown:
-    """It must not be repeated, and nobody knows whether an earlier try was taken: a person decides."""
+    """Leave it to a person: it must not be repeated, and an earlier attempt may have been accepted."""
 
 
-Fate = Hold | Fail | MarkUnknown
+Decision = Hold | Fail | MarkUnknown
 
 
 @dataclass(slots=True)
 class QueuedBehind:
-    """What waits behind held messages and would be held like them, in one go instead of claim by claim."""
+    """Messages that wait behind held ones and would be held as well: held in one statement, not claim by claim."""
 
     portal_id: int
     wait: Wait
@@ -82,26 +82,26 @@ class QueuedBehind:
 
 @dataclass(slots=True)
 class Screening:
-    """The messages of a claim and what becomes of each; without a fate it goes."""
+    """The messages of a claim, what is known about each, and the decisions; a message without a decision passes."""
 
     messages: Sequence[Message]
-    views: Mapping[int, Facts]
+    facts: Mapping[int, Facts]
     now: datetime
-    fates: dict[int, Fate] = field(default_factory=dict)
-    behind: list[QueuedBehind] = field(default_factory=list)
+    decisions: dict[int, Decision] = field(default_factory=dict)
+    queued_behind: list[QueuedBehind] = field(default_factory=list)
 
     @property
-    def going(self) -> list[Message]:
-        # Without a view the row is gone: it was erased since it was claimed.
-        return [one for one in self.messages if one.pk in self.views and one.pk not in self.fates]
+    def passed(self) -> list[Message]:
+        # A message without facts has no row any more: it was erased after the claim.
+        return [one for one in self.messages if one.pk in self.facts and one.pk not in self.decisions]
 
-    def waits_for(self, message: Message) -> Wait | None:
-        """What a held message waits for; None for one that is not held."""
-        fate = self.fates.get(message.pk)
-        return fate.wait if isinstance(fate, Hold) else None
+    def wait_of(self, message: Message) -> Wait | None:
+        """Return what a held message waits for, None for one that is not held."""
+        decision = self.decisions.get(message.pk)
+        return decision.wait if isinstance(decision, Hold) else None
 
 
-LOOK = """
+GATHER_FACTS = """
 SELECT m.id, s.paused_at IS NOT NULL, s.transactional, s.per_hour, s.per_day,
        r.paused_at IS NOT NULL, r.portal_per_hour, r.employee_per_hour, r.recipient_per_hour, r.recipient_per_day,
        r.quiet_from, r.quiet_until, p.time_zone,
@@ -122,18 +122,18 @@ LEFT JOIN LATERAL (
     LIMIT 1) d ON true
 WHERE m.id = ANY(%(ids)s)
 """
-# Who sends again by hand, or tests, knows what they do.
-WATCHED = [Origin.PORTAL.value, Origin.CARD.value]
+# Somebody who resends by hand or tests repeats a text on purpose.
+CHECKED_FOR_DUPLICATES = [Origin.PORTAL.value, Origin.CARD.value]
 
 
 def gather_facts(messages: Sequence[Message]) -> dict[int, Facts]:
-    """One query for a whole claim, by the messages' ids."""
+    """Return the facts by message id, from one query for the whole claim."""
     values: dict[str, Any] = {
         "ids": [one.pk for one in messages],
-        "watched": WATCHED,
+        "watched": CHECKED_FOR_DUPLICATES,
         "minutes": DUPLICATE_MINUTES,
-        "looked_at": LOOKED_AT,
+        "looked_at": COMPARED_WITH,
     }
     with database.cursor() as cursor:
-        cursor.execute(LOOK, values)
+        cursor.execute(GATHER_FACTS, values)
         return {row[0]: Facts(*row) for row in cursor.fetchall()}
