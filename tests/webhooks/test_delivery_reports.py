@@ -208,47 +208,47 @@ def test_a_service_that_never_reports_is_not_called_at_all_and_fills_no_disk(cod
 
 
 def test_a_call_with_more_results_than_any_service_gathers_is_refused(flooded: Connection) -> None:
-    assert many_results(flooded, 0, report_budget.MOST_RESULTS) == 200
-    assert many_results(flooded, 10_000, report_budget.MOST_RESULTS + 1) == 413
-    assert DeliveryReport.objects.count() == report_budget.MOST_RESULTS
+    assert many_results(flooded, 0, report_budget.MAX_RESULTS) == 200
+    assert many_results(flooded, 10_000, report_budget.MAX_RESULTS + 1) == 413
+    assert DeliveryReport.objects.count() == report_budget.MAX_RESULTS
 
 
 def test_reports_of_messages_that_nobody_sent_are_refused_above_a_budget_of_the_portal(
     flooded: Connection, message: Message
 ) -> None:
-    keep_strays(flooded, report_budget.MOST_STRAYS)
+    keep_strays(flooded, report_budget.MAX_UNMATCHED)
     assert many_results(flooded, 20_000, report_budget.COUNT_EVERY - 1) == 200  # they were not counted yet
     assert many_results(flooded, 30_000, 1) == 429
     beside = Connection.objects.create(portal=flooded.portal, service="playmobile", title="Q", account={})
     assert many_results(beside, 40_000, 1) == 429  # the accounts of a portal share it
     assert report(message) == 200  # another portal's does not
-    assert DeliveryReport.objects.count() == report_budget.MOST_STRAYS + report_budget.COUNT_EVERY
+    assert DeliveryReport.objects.count() == report_budget.MAX_UNMATCHED + report_budget.COUNT_EVERY
 
 
 def test_above_the_budget_a_call_is_refused_before_it_is_taken_apart(flooded: Connection) -> None:
     url = urlsplit(signed_urls.report_url(flooded.uuid.hex, "-")).path
     assert Client().post(url, "no JSON", content_type="application/json").status_code == 400
-    keep_strays(flooded, report_budget.MOST_STRAYS)
+    keep_strays(flooded, report_budget.MAX_UNMATCHED)
     many_results(flooded, 20_000, report_budget.COUNT_EVERY - 1)
     assert many_results(flooded, 30_000, 1) == 429
     assert Client().post(url, "no JSON", content_type="application/json").status_code == 429
 
 
 def test_an_account_with_fewer_strays_than_that_is_heard(flooded: Connection) -> None:
-    keep_strays(flooded, report_budget.MOST_STRAYS - 1)
+    keep_strays(flooded, report_budget.MAX_UNMATCHED - 1)
     assert many_results(flooded, 20_000, report_budget.COUNT_EVERY) == 200
 
 
 def test_what_waited_on_disk_is_taken_whatever_waits(flooded: Connection, tmp_path: Path, settings: Settings) -> None:
     settings.SPOOL_DIR = tmp_path
-    keep_strays(flooded, report_budget.MOST_STRAYS)
+    keep_strays(flooded, report_budget.MAX_UNMATCHED)
     assert many_results(flooded, 20_000, report_budget.COUNT_EVERY) == 429
     body = b'{"messages": [{"message-id": "9", "status": "delivered"}]}'
     kept = {"connection": flooded.uuid.hex, "reference": "-", "method": "POST", "url": "", "query": "", "at": 0.0}
     headers = {"Content-Type": "application/json"}
     spool.put_record("report", {**kept, "headers": headers, "body": base64.b64encode(body).decode()})
     assert replay_spool() == 1
-    assert DeliveryReport.objects.count() == report_budget.MOST_STRAYS + 1
+    assert DeliveryReport.objects.count() == report_budget.MAX_UNMATCHED + 1
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ def test_while_two_reports_wait_for_their_services_another_waits_on_disk(
     settings.SPOOL_DIR = tmp_path
     at = urlsplit(signed_urls.report_url(online.uuid.hex)).path
     service = Aws(online.account, FakeHttp(), MemoryMemo())
-    places = [acceptance.hold_place(service, patient=False) for _ in range(acceptance.VERIFIED_ONLINE_AT_ONCE)]
+    places = [acceptance.online_check_slot(service, patient=False) for _ in range(acceptance.MAX_ONLINE_CHECKS)]
     with ExitStack() as held:
         for place in places:
             held.enter_context(place)

@@ -1,4 +1,4 @@
-"""Step 3, the first half: the service's word is kept before it is understood; where none comes, it is asked for."""
+"""Step 3, the first half: a service's reports are verified and stored before they are applied."""
 
 import threading
 import uuid
@@ -17,15 +17,13 @@ from b24app.messaging.reports import batch_insert
 from b24app.messaging.reports.report_budget import budget
 from providers.kit import contract
 
-STRAYS_OF = timedelta(days=7)
-
-
-VERIFIED_ONLINE_AT_ONCE = 2  # of a process, whose other threads take what waits for nobody
-_online = threading.BoundedSemaphore(VERIFIED_ONLINE_AT_ONCE)
+UNMATCHED_WITHIN = timedelta(days=7)
+MAX_ONLINE_CHECKS = 2  # at once in a process, so that its other threads go on answering
+_online_checks = threading.BoundedSemaphore(MAX_ONLINE_CHECKS)
 
 
 class Busy(Exception):
-    """Services are being asked about as many reports as may be at once; nothing was looked at."""
+    """As many services as may be at once are being asked to confirm a call; nothing was read or stored."""
 
 
 class NoSuchConnection(LookupError):
@@ -33,103 +31,111 @@ class NoSuchConnection(LookupError):
 
 
 class TakesNoReports(LookupError):
-    """The account's service never reports, so whoever calls its address is not that service."""
+    """The account's service never sends reports, so the caller of the address is not that service."""
 
 
 def accept_reports(
     connection_uuid: str, reference: str, call: contract.Call, *, replayed: bool = False
 ) -> tuple[Collection[int], contract.Answer]:
-    """Verify a service's call and keep its reports; answers the connections to settle and what the service wants back.
+    """Verify a service's call and store its reports; return the connections with due reports and the HTTP answer.
 
-    `reference` is the message the address was made for, `-` for an account's address. Raises Forged, Unreadable,
-    Unavailable, NoSuchConnection, TakesNoReports; TooManyResults, TooManyWaiting and Busy, but not for what is
-    `replayed`: the service was told that we have it.
+    `reference` is that of the message whose address was called, `-` for an account's address. Raise Forged,
+    Unreadable, Unavailable, NoSuchConnection, TakesNoReports; and, unless the call is `replayed`, TooManyResults,
+    TooManyWaiting and Busy: a replayed call was acknowledged when it was spooled.
     """
-    account = batch_insert.verifier_of(uuid.UUID(connection_uuid))
-    if account is None:
+    verifier = batch_insert.cached_verifier(uuid.UUID(connection_uuid))
+    if verifier is None:
         raise NoSuchConnection
     if not replayed:
-        budget.refuse_at_once(account.portal_id)
+        budget.refuse_at_once(verifier.portal_id)
     try:
-        told = _read(account, call, patient=replayed)
-    except Exception:  # whatever it is, it is only said on fresh knowledge: the credentials may just have changed
-        fresh = batch_insert.read_verifier(account.uuid)
+        reports = _verify_and_read(verifier, call, patient=replayed)
+    except Exception:  # a call is rejected only with fresh credentials: the cached ones may have just been replaced
+        fresh = batch_insert.read_verifier(verifier.uuid)
         if fresh is None:
             raise NoSuchConnection from None
-        if fresh.same_as(account):
+        if fresh.is_same_as(verifier):
             raise
-        account = fresh
-        told = _read(account, call, patient=replayed)
+        verifier = fresh
+        reports = _verify_and_read(verifier, call, patient=replayed)
     if not replayed:
-        budget.take(account.portal_id, len(told))
-    to_settle = _keep(account.pk, told, reference)
-    if not account.has_reported:
-        account.has_reported = True
-        Connection.objects.filter(pk=account.pk).update(last_report_at=timezone.now())
-    return to_settle, _answer(account, call)
+        budget.take(verifier.portal_id, len(reports))
+    with_due_reports = _insert_once(verifier.pk, reports, reference)
+    if not verifier.has_reported:
+        verifier.has_reported = True
+        Connection.objects.filter(pk=verifier.pk).update(last_report_at=timezone.now())
+    return with_due_reports, _answer_call(verifier, call)
 
 
-def _read(account: batch_insert.ReportVerifier, call: contract.Call, *, patient: bool) -> list[contract.Report]:
-    service = account.provider()
+def _verify_and_read(
+    verifier: batch_insert.ReportVerifier, call: contract.Call, *, patient: bool
+) -> list[contract.Report]:
+    service = verifier.service_client()
     if not service.can("read_reports"):
         raise TakesNoReports
-    with hold_place(service, patient=patient):
+    with online_check_slot(service, patient=patient):
         try:
             service.verify(call)
             return list(service.read_reports(call))
         finally:
-            account.record()
+            verifier.record_exchanges()
 
 
 @contextmanager
-def hold_place(service: contract.Provider, *, patient: bool) -> Iterator[None]:
-    """Hold one of the few places of services that are asked back; wait for one if `patient`, else raise Busy."""
+def online_check_slot(service: contract.Provider, *, patient: bool) -> Iterator[None]:
+    """Hold a slot while a service is asked to confirm a call; wait for one if `patient`, else raise Busy.
+
+    Services that verify without a request need no slot.
+    """
     if not service.verifies_online:
         yield
-    elif _online.acquire(blocking=patient):
+    elif _online_checks.acquire(blocking=patient):
         try:
             yield
         finally:
-            _online.release()
+            _online_checks.release()
     else:
         raise Busy
 
 
-def _answer(account: batch_insert.ReportVerifier, call: contract.Call) -> contract.Answer:
+def _answer_call(verifier: batch_insert.ReportVerifier, call: contract.Call) -> contract.Answer:
     try:
-        return account.provider().answer(call)
+        return verifier.service_client().answer(call)
     finally:
-        account.record()
+        verifier.record_exchanges()
 
 
-def insert_reports(connection_id: int, told: Iterable[contract.Report], reference: str = "-") -> None:
-    """Write reports down, each once however often it comes."""
-    _keep(connection_id, told, reference)
+def insert_reports(connection_id: int, reports: Iterable[contract.Report], reference: str = "-") -> None:
+    """Store reports, each once however often it arrives."""
+    _insert_once(connection_id, reports, reference)
 
 
-def _keep(connection_id: int, told: Iterable[contract.Report], reference: str) -> Collection[int]:
-    ours = None if reference == "-" else uuid.UUID(reference)
+def _insert_once(connection_id: int, reports: Iterable[contract.Report], reference: str) -> Collection[int]:
+    """Store reports, skip those that are stored already, and return the connections with due reports."""
+    own_reference = None if reference == "-" else uuid.UUID(reference)
     now = timezone.now()
-    rows = [_row(connection_id, report, ours, now) for report in told]
+    rows = [_report_row(connection_id, report, own_reference, now) for report in reports]
     if not rows:
         return ()
-    taken, to_settle = batch_insert.insert_rows(rows)
-    if taken:
-        return to_settle
+    was_inserted, with_due_reports = batch_insert.insert_rows(rows)
+    if was_inserted:
+        return with_due_reports
     if not Connection.objects.filter(pk=connection_id).exists():
         raise NoSuchConnection
     DeliveryReport.objects.bulk_create([DeliveryReport(**row) for row in rows], ignore_conflicts=True, batch_size=500)
-    return {connection_id, *to_settle}
+    return {connection_id, *with_due_reports}
 
 
-def _row(connection_id: int, report: contract.Report, ours: uuid.UUID | None, now: datetime) -> dict[str, Any]:
-    if ours:
-        report = replace(report, reference=ours.hex)  # some reports name nothing: their address says whose they are
+def _report_row(
+    connection_id: int, report: contract.Report, own_reference: uuid.UUID | None, now: datetime
+) -> dict[str, Any]:
+    if own_reference:
+        report = replace(report, reference=own_reference.hex)  # some reports name no message, but their address does
     return {
         "connection_id": connection_id,
         "fingerprint": report.fingerprint,
         "ref": sanitize.sanitize_text(report.ref)[:128],
-        "reference": _reference(report.reference),
+        "reference": _parse_reference(report.reference),
         "recipient": sanitize.sanitize_text(report.recipient)[:30],
         "status": report.status.value if report.status else "",
         "word": sanitize.sanitize_text(report.word)[:60],
@@ -143,15 +149,15 @@ def _row(connection_id: int, report: contract.Report, ours: uuid.UUID | None, no
     }
 
 
-def _reference(told: str) -> uuid.UUID | None:
+def _parse_reference(value: str) -> uuid.UUID | None:
     try:
-        return uuid.UUID(told)
+        return uuid.UUID(value)
     except ValueError:
         return None
 
 
 def has_strays(connection: Connection) -> bool:
-    """Did the account lately report messages that are not ours, even after we had looked a second time?"""
-    since = timezone.now() - STRAYS_OF
-    told = DeliveryReport.objects.filter(connection=connection, message=None, tries__gt=1, received_at__gte=since)
-    return told.exists()
+    """Return whether the account lately reported messages that are not ours, even at the second look-up."""
+    since = timezone.now() - UNMATCHED_WITHIN
+    unmatched = DeliveryReport.objects.filter(connection=connection, message=None, tries__gt=1, received_at__gte=since)
+    return unmatched.exists()

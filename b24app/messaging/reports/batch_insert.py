@@ -1,6 +1,7 @@
-"""Reports into rows, many at a time: what the report door does with the database in the ordinary case.
+"""Insert the reports of many calls in one statement: the usual path of a report to the database.
 
-An account is known by heart for some seconds: enough to verify with, as long as a refusal is given on fresh knowledge.
+A connection's account is cached for some seconds. A cached account may accept a report; a rejection is checked against
+the database first.
 """
 
 import uuid
@@ -22,109 +23,109 @@ from b24app.messaging.models import Connection, DeliveryReport
 from providers.kit import contract, registry
 from providers.kit.http import Exchange
 
-KNOWN_FOR, KNOWN_AT_MOST = 5.0, 1_000  # seconds, accounts
+CACHED_FOR, CACHED_AT_MOST = 5.0, 1_000  # seconds, accounts
 
-ACCOUNT = "SELECT id, portal_id, service, account FROM messaging_connection WHERE uuid = %s"
-WRITTEN = (
+READ_ACCOUNT = "SELECT id, portal_id, service, account FROM messaging_connection WHERE uuid = %s"
+REPORT_COLUMNS = (
     "connection_id", "fingerprint", "ref", "reference", "recipient", "status", "word", "code", "detail", "reason",
     "price", "currency", "received_at", "due_at",
 )  # fmt: skip
 
-Row = Mapping[str, Any]
+ReportRow = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class ReportVerifier:
-    """What a connection's reports are verified with; `fields` are its credentials, opened."""
+    """A connection's account, as far as verifying its reports needs it; `fields` are its unsealed credentials."""
 
     uuid: uuid.UUID
     pk: int
     portal_id: int
     service: str
     fields: dict[str, Any]
-    has_reported: bool = False  # and that was noted
+    has_reported: bool = False  # `last_report_at` has been updated while this was cached
     _provider: contract.Provider | None = None
-    _spoken: deque[Exchange] = field(default_factory=deque)
+    _exchanges: deque[Exchange] = field(default_factory=deque)
 
-    def provider(self) -> contract.Provider:
-        """The service with this account, made once and shared by threads. Raises Unavailable."""
+    def service_client(self) -> contract.Provider:
+        """Return the service with this account, built once and shared by threads; raise Unavailable."""
         if self._provider is None:
             kind = registry.get(self.service)
-            http = lifecycle.http_for(kind, self.fields, self._spoken.append)
+            http = lifecycle.http_for(kind, self.fields, self._exchanges.append)
             self._provider = kind(self.fields, http, SharedMemo(self.uuid.hex))
         return self._provider
 
-    def record(self) -> None:
-        """Write down what was said meanwhile, if anything was: most services read a report without asking back."""
-        if self._spoken:
+    def record_exchanges(self) -> None:
+        """Write the HTTP exchanges since the last call to the log; most services verify a report without any."""
+        if self._exchanges:
             with Recorder(self.portal_id, self.service, self.pk) as record, suppress(IndexError):
                 while True:
-                    record(self._spoken.popleft())
+                    record(self._exchanges.popleft())
 
-    def same_as(self, other: "ReportVerifier") -> bool:
+    def is_same_as(self, other: "ReportVerifier") -> bool:
         return (self.service, self.fields) == (other.service, other.fields)
 
 
-def verifier_of(connection: uuid.UUID) -> ReportVerifier | None:
-    """A connection's account, not older than some seconds; None where there is no such connection."""
-    return _known.get(connection) or read_verifier(connection)
+def cached_verifier(connection: uuid.UUID) -> ReportVerifier | None:
+    """Return a connection's account, at most some seconds old; None for an unknown connection."""
+    return _verifier_cache.get(connection) or read_verifier(connection)
 
 
 def read_verifier(connection: uuid.UUID) -> ReportVerifier | None:
-    """A connection's account as it is now."""
-    for pk, portal_id, service, sealed in raw_sql.execute_raw(ACCOUNT, connection):
+    """Read a connection's account from the database and cache it; return None for an unknown connection."""
+    for pk, portal_id, service, sealed in raw_sql.execute_raw(READ_ACCOUNT, connection):
         fields = Connection._meta.get_field("account").from_db_value(sealed)
         found = ReportVerifier(connection, pk, portal_id, service, fields)
-        _known.put(connection, found)
+        _verifier_cache.put(connection, found)
         return found
-    _known.forget(connection)
+    _verifier_cache.forget(connection)
     return None
 
 
-def insert_rows(rows: Sequence[Row]) -> tuple[bool, Collection[int]]:
-    """Write the reports of one connection, together with others that come at the same time.
+def insert_rows(rows: Sequence[ReportRow]) -> tuple[bool, Collection[int]]:
+    """Insert the reports of one connection, together with others that arrive at the same time.
 
-    Answers whether they were taken, and to the one who wrote also the connections that have something to settle now.
-    Raises AWAY.
+    Return whether they were inserted, and the connections of the whole batch, which have due reports now; only the
+    thread that executed the statement gets them. Raise AWAY.
     """
-    taken, written = _together.put(rows)
-    return taken is not None, {pk for pk in written if pk is not None}
+    inserted, batch = _inserts.put(rows)
+    return inserted is not None, {pk for pk in batch if pk is not None}
 
 
-def _write(calls: Sequence[Sequence[Row]]) -> list[int | None]:
-    """For each call its connection, None where it was not taken."""
+def _insert_calls(calls: Sequence[Sequence[ReportRow]]) -> list[int | None]:
+    """Insert the rows of several calls; return each call's connection, None for a call that was skipped."""
     try:
         rows = raw_sql.as_json([{"nth": nth, **row} for nth, call in enumerate(calls) for row in call])
-        taken = dict(raw_sql.execute_raw(_insert(), rows))
+        inserted = dict(raw_sql.execute_raw(_insert_sql(), rows))
     except AWAY:
         raise
     except Exception:  # noqa: BLE001 - whatever one of them raises
-        taken = {}  # something is wrong with one of them: each goes the careful way, where it can only harm itself
-    return [taken.get(nth) for nth in range(len(calls))]
+        inserted = {}  # one row is at fault: each call is inserted alone, where it can harm only itself
+    return [inserted.get(nth) for nth in range(len(calls))]
 
 
 @cache
-def _insert() -> str:
-    """The statement; what it does not take is of a connection that is gone, or that somebody has locked.
+def _insert_sql() -> str:
+    """Return the statement; it skips rows of connections that are gone or locked.
 
-    Rows go in by their unique key, so that two processes with the same two reports do not wait for each other.
+    Rows are inserted in the order of their unique key, so that two processes with the same two reports do not deadlock.
     """
-    defaults = raw_sql.column_defaults(DeliveryReport, WRITTEN)
-    columns = ", ".join(raw_sql.quote_name(name) for name in (*WRITTEN, *defaults))
-    written = ", ".join(raw_sql.quote_name(name) for name in WRITTEN)
+    defaults = raw_sql.column_defaults(DeliveryReport, REPORT_COLUMNS)
+    columns = ", ".join(raw_sql.quote_name(name) for name in (*REPORT_COLUMNS, *defaults))
+    written = ", ".join(raw_sql.quote_name(name) for name in REPORT_COLUMNS)
     return f"""
-    WITH told AS (
-        SELECT w.* FROM json_to_recordset(%s) AS w(nth int, {raw_sql.typed_columns(DeliveryReport, WRITTEN)})
+    WITH accepted AS (
+        SELECT w.* FROM json_to_recordset(%s) AS w(nth int, {raw_sql.typed_columns(DeliveryReport, REPORT_COLUMNS)})
         JOIN LATERAL (SELECT FROM messaging_connection c WHERE c.id = w.connection_id FOR KEY SHARE SKIP LOCKED) c
           ON true
-    ), kept AS (
+    ), inserted AS (
         INSERT INTO messaging_deliveryreport ({columns})
         SELECT {written}, {", ".join(map(raw_sql.sql_literal, defaults.values()))}
-        FROM told ORDER BY connection_id, fingerprint ON CONFLICT DO NOTHING
+        FROM accepted ORDER BY connection_id, fingerprint ON CONFLICT DO NOTHING
     )
-    SELECT DISTINCT nth, connection_id FROM told
+    SELECT DISTINCT nth, connection_id FROM accepted
     """  # noqa: S608 - made of the model's own columns
 
 
-_known = TtlCache[uuid.UUID, ReportVerifier](KNOWN_FOR, KNOWN_AT_MOST)
-_together = GroupCommit(_write)
+_verifier_cache = TtlCache[uuid.UUID, ReportVerifier](CACHED_FOR, CACHED_AT_MOST)
+_inserts = GroupCommit(_insert_calls)

@@ -1,4 +1,4 @@
-"""Asking services about messages whose delivery they have not reported."""
+"""Ask services about messages whose delivery they have not reported."""
 
 from datetime import datetime
 
@@ -14,22 +14,22 @@ from b24app.messaging.retry_policy import next_poll_at
 from providers.kit import contract, registry
 from providers.kit.errors import SmsError
 
-ASK_AT_ONCE = 100
+BATCH_SIZE = 100
 
 
 def poll_due(connection_id: int) -> datetime | None:
-    """Ask the service about messages whose question is due, in one request; return when to ask next."""
+    """Ask the service about the messages that are due to be polled, in one request; return when to poll next."""
     connection = Connection.objects.select_related("portal").get(pk=connection_id)
     if connection.portal.uninstalled_at is not None or connection.state == ConnectionState.REMOVED:
         return None
     kind = registry.find(connection.service)
     if kind is None:
         return None  # its file does not load here
-    asked = _claim_questions(connection_id, kind)
+    asked = _claim_due_polls(connection_id, kind)
     if asked:
         with Recorder(connection.portal_id, connection.service, connection_id) as record:
             http = lifecycle.http_for(kind, connection.account, record)
-            # A service that tells of a message may quote it.
+            # The service's answer may quote the message.
             http = http.hiding(number=[one.to for one in asked], text=[one.text for one in asked])
             try:
                 refs = [one.ref or one.reference.hex for one in asked]
@@ -37,19 +37,19 @@ def poll_due(connection_id: int) -> datetime | None:
                     connection_id, kind(connection.account, http, SharedMemo(connection.uuid.hex)).look_up(refs)
                 )
             except SmsError:
-                pass  # recorded; the next question is already on the row
+                pass  # recorded; the next poll is already scheduled
             finally:
                 http.close()
     later = Message.objects.filter(connection_id=connection_id, poll_at__isnull=False)
     return later.order_by("poll_at").values_list("poll_at", flat=True).first()
 
 
-def _claim_questions(connection_id: int, kind: type[contract.Provider]) -> list[Message]:
-    """Take messages whose question is due, and write down when the next would be, before anything is asked."""
+def _claim_due_polls(connection_id: int, kind: type[contract.Provider]) -> list[Message]:
+    """Claim the messages that are due, and schedule their next poll before this one is made."""
     now = timezone.now()
     due = Message.objects.filter(connection_id=connection_id, poll_at__lte=now)
     with transaction.atomic():
-        batch = list(due.order_by("poll_at").select_for_update(skip_locked=True)[:ASK_AT_ONCE])
+        batch = list(due.order_by("poll_at").select_for_update(skip_locked=True)[:BATCH_SIZE])
         for message in batch:
             message.polls += 1
             message.poll_at = next_poll_at(message, kind)

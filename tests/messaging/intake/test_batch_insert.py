@@ -95,15 +95,15 @@ def test_reports_that_come_at_once_are_each_kept_once(sender: Sender) -> None:
 
 
 def test_a_report_that_cannot_be_written_costs_no_other(sender: Sender) -> None:
-    good = reports._row(sender.connection_id, SAID, None, timezone.now())
+    good = reports._report_row(sender.connection_id, SAID, None, timezone.now())
     bad = {**good, "reference": "no uuid", "fingerprint": "other"}
-    assert keeping._write([[good], [bad]]) == [None, None]
+    assert keeping._insert_calls([[good], [bad]]) == [None, None]
     assert not DeliveryReport.objects.exists()
 
 
 def test_a_report_for_a_connection_that_is_gone_is_not_taken_with_the_others(sender: Sender) -> None:
-    here = reports._row(sender.connection_id, SAID, None, timezone.now())
-    assert keeping._write([[here], [{**here, "connection_id": 10**9}]]) == [sender.connection_id, None]
+    here = reports._report_row(sender.connection_id, SAID, None, timezone.now())
+    assert keeping._insert_calls([[here], [{**here, "connection_id": 10**9}]]) == [sender.connection_id, None]
     assert DeliveryReport.objects.count() == 1
     with pytest.raises(reports.NoSuchConnection):
         reports.insert_reports(10**9, [SAID])
@@ -125,11 +125,11 @@ def locked(sender: Sender) -> Iterator[Sender]:
 def test_a_lock_on_a_neighbours_rows_holds_up_nobody_else(sender: Sender, locked: Sender) -> None:
     terms = [batch_insert.sender_settings(one.uuid) for one in (sender, locked)]
     both = [wishes.read_message(payload("m"), one, timezone.now()) for one in terms if one]
-    told = [[reports._row(one.connection_id, SAID, None, timezone.now())] for one in (sender, locked)]
+    told = [[reports._report_row(one.connection_id, SAID, None, timezone.now())] for one in (sender, locked)]
     assert [one is not None for one in batch_insert._insert_batch(both)] == [True, False]
-    assert keeping._write(told) == [sender.connection_id, None]
+    assert keeping._insert_calls(told) == [sender.connection_id, None]
 
 
 def test_nothing_is_known_of_a_sender_or_an_account_that_is_not_there(db: None) -> None:
     assert batch_insert.sender_settings(uuid.uuid4()) is None
-    assert keeping.verifier_of(uuid.uuid4()) is None
+    assert keeping.cached_verifier(uuid.uuid4()) is None

@@ -34,7 +34,7 @@ def test_a_flood_leaves_the_next_round_to_others_too(front: Sender) -> None:
     report(front.connection, 1, ago=timedelta(0), ref="7")
 
     assert taken(500) == {attacker.pk: 250, front.connection_id: 1}
-    applier._settle_some()
+    applier._apply_batch()
 
     message.refresh_from_db()
     assert message.status == Status.DELIVERED
