@@ -1,4 +1,4 @@
-"""Whether it is worth a call to tell a portal now: words wait for company while more are coming, but not for long."""
+"""Decide whether to push a portal's statuses now or wait, at most 20 s, for a fuller batch."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from django.db import connection as database
 from django.utils import timezone
 
-BATCH = 50
-FOR = timedelta(seconds=20)  # at most
-LOOK_AGAIN = timedelta(seconds=2)
-UNDER_WAY_FOR = timedelta(seconds=60)  # after it no report is waited for
+BATCH_SIZE = 50
+MAX_WAIT = timedelta(seconds=20)
+CHECK_EVERY = timedelta(seconds=2)
+REPORT_EXPECTED_FOR = timedelta(seconds=60)  # after the send; a batch does not wait for later reports
 
-GLANCE = """
+COUNT_DUE = """
 WITH due AS (
     SELECT push_at, pushed, status FROM messaging_message
     WHERE portal_id = %(portal)s AND push_at <= %(now)s ORDER BY push_at LIMIT %(batch)s
@@ -29,18 +29,18 @@ FROM due
 
 
 def wait_until(portal_id: int) -> datetime | None:
-    """When to look again, as long as less than a full batch waits for more that is coming; None: tell it now."""
+    """Return when to check again while a batch that is not full waits for more statuses; None to push now."""
     now = timezone.now()
     values: dict[str, Any] = {
         "portal": portal_id,
-        "batch": BATCH,
+        "batch": BATCH_SIZE,
         "now": now,
-        "until": now + FOR,
-        "soon": now + LOOK_AGAIN,
-        "lately": now - UNDER_WAY_FOR,
+        "until": now + MAX_WAIT,
+        "soon": now + CHECK_EVERY,
+        "lately": now - REPORT_EXPECTED_FOR,
     }
     with database.cursor() as cursor:
-        cursor.execute(GLANCE, values)
-        count, oldest, only_again, soon, under_way = cursor.fetchone()
-    waits = 0 < count < BATCH and now - oldest < FOR and (only_again or soon or under_way)
-    return now + LOOK_AGAIN if waits else None
+        cursor.execute(COUNT_DUE, values)
+        count, oldest, only_repeats, due_soon, in_progress = cursor.fetchone()
+    waits = 0 < count < BATCH_SIZE and now - oldest < MAX_WAIT and (only_repeats or due_soon or in_progress)
+    return now + CHECK_EVERY if waits else None

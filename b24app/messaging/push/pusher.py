@@ -1,4 +1,4 @@
-"""Step 4: the portal is told. One batch of at most 50, with the reactions of docs/bitrix24.md K."""
+"""Step 4: push statuses to the portal in batches of at most 50; its errors are handled as docs/bitrix24.md K says."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,27 +18,27 @@ from b24app.messaging.models import Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.messaging.push import batching
-from b24app.messaging.push.batching import BATCH
-from b24app.portals.client import BatchCommand, BatchResult, PortalClient
-from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, PortalRefused, Postponed
+from b24app.messaging.push.batching import BATCH_SIZE
+from b24app.portals.client import BatchAnswer, BatchCommand, batch_portal
+from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, Postponed, Refused
 from b24app.portals.models import Portal
 from b24app.portals.status_timing import OVERWRITES_FOR, SETTLED_AFTER
 
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=90)
-BATCHES_A_VISIT = 20
-REFILL = timedelta(seconds=10)  # in which the portal's bucket of 50 calls lets 20 go on any plan (docs/bitrix24.md C.4)
-NOT_FOUND_FOR = timedelta(minutes=15)  # a campaign's row appears after the hand-over (docs/bitrix24.md K2, K3)
-NOT_FOUND_STEPS = (5, 15, 60, 300)
+BATCHES_PER_VISIT = 20
+REFILL = timedelta(seconds=10)  # frees 20 of the 50 calls in the portal's bucket, on any plan (docs/bitrix24.md C.4)
+NOT_FOUND_FOR = timedelta(minutes=15)  # a campaign's row is created after the hand-over (docs/bitrix24.md K2, K3)
+NOT_FOUND_DELAYS = (5, 15, 60, 300)
 POSTPONED_FOR = timedelta(minutes=1)
-LOOK_FOR_TOKEN = timedelta(hours=1)
-NOBODY_MAY = frozenset({"ACCESS_DENIED", "AUTHORIZATION_ERROR", "USER_ACCESS_ERROR", "NO_TOKEN", "INSUFFICIENT_SCOPE"})
+RETRY_WITHOUT_TOKEN = timedelta(hours=1)
+NO_ACCESS = frozenset({"ACCESS_DENIED", "AUTHORIZATION_ERROR", "USER_ACCESS_ERROR", "NO_TOKEN", "INSUFFICIENT_SCOPE"})
 METHOD = "messageservice.message.status.update"
 
 
 def push_due(portal_id: int) -> datetime | None:
-    """Tell a portal what it does not know yet; answers when to come back."""
+    """Push a portal's due statuses; return when to come back, None if nothing is due or another process pushes."""
     later = batching.wait_until(portal_id)
     if later:
         return later
@@ -50,15 +50,15 @@ def push_due(portal_id: int) -> datetime | None:
     portal = Portal.objects.get(pk=portal_id)
     again: datetime | None = None
     try:
-        again = _drain(portal)
+        again = _push_batches(portal)
     finally:
         mine = Portal.objects.filter(pk=portal_id, push_lease_until=portal.push_lease_until)
         release_leases(lambda: mine.update(push_lease_until=None))
-    return again or _next_due(portal)
+    return again or _next_push_at(portal)
 
 
-def _holds_lease(portal: Portal) -> bool:
-    """Hold the lease for one batch more; whoever lost it says nothing, for its words may be old by now."""
+def _renew_lease(portal: Portal) -> bool:
+    """Extend the lease for one more batch; return False if it was lost, because the statuses may be stale by now."""
     until = timezone.now() + LEASE
     mine = Portal.objects.filter(pk=portal.pk, push_lease_until=portal.push_lease_until)
     if not mine.update(push_lease_until=until):
@@ -67,7 +67,7 @@ def _holds_lease(portal: Portal) -> bool:
     return True
 
 
-def _next_due(portal: Portal) -> datetime | None:
+def _next_push_at(portal: Portal) -> datetime | None:
     first = Message.objects.filter(portal=portal, push_at__isnull=False).order_by("push_at")
     due = first.values_list("push_at", flat=True).first()
     if due is None or portal.uninstalled_at is not None:
@@ -75,67 +75,67 @@ def _next_due(portal: Portal) -> datetime | None:
     return max(filter(None, (due, portal.rest_after, portal.suspended_until, portal.push_after)))
 
 
-def _drain(portal: Portal) -> datetime | None:
-    for turn in range(BATCHES_A_VISIT):
+def _push_batches(portal: Portal) -> datetime | None:
+    for turn in range(BATCHES_PER_VISIT):
         later = batching.wait_until(portal.pk) if turn else None
         if later:
             return later
-        if not portal.may_be_called(timezone.now()) or not _holds_lease(portal):
+        if not portal.may_be_called(timezone.now()) or not _renew_lease(portal):
             return None
-        messages = _untold(portal)
+        messages = _due_messages(portal)
         if not messages:
             return None
-        # Whatever becomes of the call, the portal may show it from here on; only a later word takes it back.
+        # Whether or not the call succeeds, the portal may show `queued` from here on, until it gets a later status.
         queued = [one.pk for one in messages if one.status == Status.QUEUED]
         if queued:
             Message.objects.filter(pk__in=queued).update(pushed=Status.QUEUED)
         try:
-            answers = PortalClient(portal).batch([_command(message) for message in messages])
+            answers = batch_portal(portal, [_update_command(message) for message in messages])
         except PortalError as error:
-            return _put_off(portal, messages, error)
-        _acknowledge(messages, answers)
+            return _postpone_batch(portal, messages, error)
+        _record_answers(messages, answers)
         Portal.objects.filter(pk=portal.pk).exclude(push_failures=0).update(push_failures=0, push_after=None)
-    # So the bucket never fills up, and screens that call the portal meanwhile find room in it.
+    # So the bucket never fills up, and screens that call the portal in the meantime are not refused.
     until = timezone.now() + REFILL
     Portal.objects.filter(pk=portal.pk).update(push_after=until)
     return until
 
 
-def _untold(portal: Portal) -> list[Message]:
-    """What is due, final words first. A row that has nothing to say any more is taken off the list."""
+def _due_messages(portal: Portal) -> list[Message]:
+    """Return the messages whose statuses are due, final ones first; clear `push_at` where nothing is left to push."""
     due = Message.objects.filter(portal=portal, push_at__lte=timezone.now())
-    rows = list(due.select_related("sender").defer("text", "links").order_by("push_at")[: 4 * BATCH])
-    silent = {one.pk for one in rows if _says_nothing(one)} | _outdone(rows)
-    if silent:
-        due.filter(pk__in=silent).update(push_at=None)
-    words = [one for one in rows if one.pk not in silent]
-    return sorted(words, key=lambda one: one.status not in FINAL)[:BATCH]
+    rows = list(due.select_related("sender").defer("text", "links").order_by("push_at")[: 4 * BATCH_SIZE])
+    skipped = {one.pk for one in rows if _has_nothing_to_push(one)} | _superseded(rows)
+    if skipped:
+        due.filter(pk__in=skipped).update(push_at=None)
+    messages = [one for one in rows if one.pk not in skipped]
+    return sorted(messages, key=lambda one: one.status not in FINAL)[:BATCH_SIZE]
 
 
-def _says_nothing(message: Message) -> bool:
+def _has_nothing_to_push(message: Message) -> bool:
     return message.phase == Phase.UNKNOWN or message.status == message.pushed == Status.SENT
 
 
-def _outdone(messages: Sequence[Message]) -> set[int]:
-    """The portal knows one fate for an original and its resends: once one was delivered, that is the word."""
+def _superseded(messages: Sequence[Message]) -> set[int]:
+    """Return the messages of which another copy was delivered: the portal has one status for all resends of one."""
     others = [one.pk for one in messages if one.status != Status.DELIVERED]
     if not others:
         return set()
-    return set(Message.objects.filter(_arrived(), pk__in=others).values_list("pk", flat=True))
+    return set(Message.objects.filter(_has_delivered_copy(), pk__in=others).values_list("pk", flat=True))
 
 
-def _arrived() -> Q:
+def _has_delivered_copy() -> Q:
     arrived = Q(resends__status=Status.DELIVERED) | Q(resend_of__status=Status.DELIVERED)
     return arrived | Q(resend_of__resends__status=Status.DELIVERED)
 
 
-def _command(message: Message) -> BatchCommand:
+def _update_command(message: Message) -> BatchCommand:
     return BatchCommand(
         METHOD, {"CODE": message.sender.code, "MESSAGE_ID": message.message_id or "", "STATUS": message.status}
     )
 
 
-TOLD = """
+RECORD_PUSHED = """
 UPDATE messaging_message m SET
     pushed = w.status,
     push_at = CASE WHEN m.status = w.status THEN w.confirm_at ELSE coalesce(m.push_at, %s) END,
@@ -147,67 +147,65 @@ WHERE m.id = w.id
 
 
 @retry_on_deadlock
-def _note_told(messages: Sequence[Message], now: datetime) -> None:
-    """The portal took these words; some are said once more, and those that climbed meanwhile say the higher one."""
+def _record_pushed(messages: Sequence[Message], now: datetime) -> None:
+    """Record what the portal accepted: early final statuses are due once more, later ones are due as they are."""
     rows = [(one.pk, one.status, _confirm_at(one, now)) for one in sorted(messages, key=lambda one: one.pk)]
     if rows:
         with database.cursor() as cursor:
-            cursor.execute(TOLD, [now, *(list(column) for column in zip(*rows, strict=True))])
+            cursor.execute(RECORD_PUSHED, [now, *(list(column) for column in zip(*rows, strict=True))])
 
 
 def _confirm_at(message: Message, now: datetime) -> datetime | None:
+    """Return when to push a status once more: the portal may overwrite a final one that was pushed early."""
     early = message.status in FINAL and now < message.received_at + OVERWRITES_FOR
     return message.received_at + SETTLED_AFTER if early else None
 
 
-def _acknowledge(messages: Sequence[Message], answers: Sequence[BatchResult]) -> None:
+def _record_answers(messages: Sequence[Message], answers: Sequence[BatchAnswer]) -> None:
     now = timezone.now()
     pairs = list(zip(messages, answers, strict=True))
-    told = [message for message, answer in pairs if answer.error is None]
-    work_isolated(told, partial(_note_told, now=now), _set_aside)
+    accepted = [message for message, answer in pairs if answer.error is None]
+    work_isolated(accepted, partial(_record_pushed, now=now), _set_aside_status)
     refused = [(message, answer.error) for message, answer in pairs if answer.error is not None]
-    work_each(refused, partial(_note_refused, now=now), lambda pair, error: _set_aside(pair[0], error))
+    work_each(refused, partial(_record_refusal, now=now), lambda pair, error: _set_aside_status(pair[0], error))
 
 
-def _set_aside(message: Message, error: Exception) -> None:
-    """The portal is not told this status again, for it would be with every batch."""
+def _set_aside_status(message: Message, error: Exception) -> None:
+    """Do not push this status again: it would raise in every batch."""
     dead_letters.note(Kind.STATUS, message.pk, error, portal=message.portal_id)
     Message.objects.filter(pk=message.pk).update(push_at=None, push_error=type(error).__name__[:60])
 
 
-def _note_refused(pair: tuple[Message, PortalRefused], now: datetime) -> None:
+def _record_refusal(pair: tuple[Message, Refused], now: datetime) -> None:
+    """Retry a refused status later where that may help, else give it up with the portal's error code."""
     message, error = pair
-    _refused(message, error, now)
-
-
-def _refused(message: Message, error: PortalRefused, now: datetime) -> None:
     row = Message.objects.filter(pk=message.pk)
     if isinstance(error, Postponed):
-        row.update(push_at=now + POSTPONED_FOR)  # at least; the portal's row may say later
-    elif error.code.upper() in NOBODY_MAY:
-        row.update(push_at=now + LOOK_FOR_TOKEN)
+        row.update(push_at=now + POSTPONED_FOR)  # at the earliest; the portal as a whole may be blocked for longer
+    elif error.code.upper() in NO_ACCESS:
+        row.update(push_at=now + RETRY_WITHOUT_TOKEN)
     elif error.code.upper() == "ERROR_MESSAGE_NOT_FOUND":
-        _not_found(message, now)
+        _retry_not_found(message, now)
     else:
         log.error("status_refused", message=message.pk, code=error.code)
         row.update(push_at=None, push_error=error.code[:60])
 
 
-def _not_found(message: Message, now: datetime) -> None:
+def _retry_not_found(message: Message, now: datetime) -> None:
     row = Message.objects.filter(pk=message.pk)
-    if now < message.received_at + NOT_FOUND_FOR and message.push_tries < len(NOT_FOUND_STEPS):
-        later = now + timedelta(seconds=NOT_FOUND_STEPS[message.push_tries])
+    if now < message.received_at + NOT_FOUND_FOR and message.push_tries < len(NOT_FOUND_DELAYS):
+        later = now + timedelta(seconds=NOT_FOUND_DELAYS[message.push_tries])
         row.update(push_at=later, push_tries=message.push_tries + 1)
     else:
         row.update(push_at=None, push_error="ERROR_MESSAGE_NOT_FOUND")
 
 
-def _put_off(portal: Portal, messages: Sequence[Message], error: PortalError) -> datetime | None:
-    """Nothing is acknowledged. What may have arrived all the same is said again; saying it twice does no harm."""
+def _postpone_batch(portal: Portal, messages: Sequence[Message], error: PortalError) -> datetime | None:
+    """Schedule a batch again after the call failed; return when. Pushing a status twice does no harm."""
     now = timezone.now()
     rows = Message.objects.filter(pk__in=[message.pk for message in messages], push_at__lte=now)
     if isinstance(error, InDoubt):
-        # On the portal, not on its words: else each batch would be a failure more, and wait twice as long.
+        # Counted per portal, not per message: otherwise each batch would be one more failure and double the delay.
         failures = min(portal.push_failures + 1, 1000)
         until = now + backoff_delay(failures, first=10, limit=1800, factor=2)
         Portal.objects.filter(pk=portal.pk).update(push_failures=failures, push_after=until)
@@ -215,9 +213,9 @@ def _put_off(portal: Portal, messages: Sequence[Message], error: PortalError) ->
     if isinstance(error, NotNow):
         return error.until or now + timedelta(minutes=1)
     if isinstance(error, NoToken | PortalGone):
-        rows.update(push_at=now + LOOK_FOR_TOKEN)
+        rows.update(push_at=now + RETRY_WITHOUT_TOKEN)
         return None
-    if isinstance(error, PortalRefused):
-        log.error("batch_refused", portal=portal.pk, code=error.code)
+    if isinstance(error, Refused):
+        log.error("status_batch_refused", portal=portal.pk, code=error.code)
     rows.update(push_at=now + timedelta(minutes=15))
     return None

@@ -1,7 +1,7 @@
-"""Make the portal's senders equal to ours.
+"""Register our senders in the portal, and keep its list equal to ours.
 
-Saving commits the sender as *registering*, then the portal is asked; whatever interrupts that is settled by comparing
-lists. Only codes that this installation recorded as removed are ever deleted.
+Saving commits a sender as *registering*, then the portal is called; whatever interrupts that is repaired by comparing
+the lists. Only codes that this installation recorded as removed are ever deleted.
 """
 
 import hashlib
@@ -27,230 +27,233 @@ log = structlog.get_logger(__name__)
 WANTED = (SenderState.REGISTERING, SenderState.REGISTERED, SenderState.REFUSED)
 ADD, UPDATE = "messageservice.sender.add", "messageservice.sender.update"
 LIST, DELETE = "messageservice.sender.list", "messageservice.sender.delete"
-ALREADY, ABSENT = "ERROR_SENDER_ALREADY_INSTALLED", "ERROR_SENDER_NOT_FOUND"
+ALREADY_EXISTS, NOT_FOUND = "ERROR_SENDER_ALREADY_INSTALLED", "ERROR_SENDER_NOT_FOUND"
 NO_SUCH_METHOD = "ERROR_METHOD_NOT_FOUND"
-ADDRESS = ("generation", "oldest_generation", "previous_until", "installation")
+ADDRESS_COLUMNS = ("generation", "oldest_generation", "previous_until", "installation")
 
 
 def save_sender(sender: Sender) -> None:
-    """Commit a sender that the portal shall have; a new one gets its code, which never changes.
+    """Commit a sender that is to be registered; a new one gets its code, which never changes.
 
-    One that was removed comes back under its code, but at a new address: the one before is refused from now on.
+    A removed sender returns under its code but at a new address: its former address is refused from now on.
     """
     sender.code = sender.code or f"sendline-{sender.uuid.hex[:12]}"
-    comes_back = sender.state in (SenderState.REMOVING, SenderState.REMOVED)
+    was_removed = sender.state in (SenderState.REMOVING, SenderState.REMOVED)
     sender.state, sender.removed_at = SenderState.REGISTERING, None
     sender.error_code = sender.error_words = ""
     if sender._state.adding:
         sender.installation = sender.portal.generation
         sender.save()
         return
-    # Not the address: it may have been replaced since this sender was read.
-    sender.save(update_fields=[field.name for field in sender._meta.concrete_fields if _is_kept(field)])
-    if comes_back:
-        _give_new_address(Sender.objects.filter(pk=sender.pk), sender.portal)
-    sender.refresh_from_db(fields=ADDRESS)
+    # Without the address, which may have been replaced since this sender was read.
+    sender.save(update_fields=[field.name for field in sender._meta.concrete_fields if _is_saved(field)])
+    if was_removed:
+        _replace_addresses(Sender.objects.filter(pk=sender.pk), sender.portal)
+    sender.refresh_from_db(fields=ADDRESS_COLUMNS)
 
 
 def renew_address(sender: Sender) -> Sender:
-    """Give a sender a new address and ask the portal to call that.
+    """Give a sender a new address and register that in the portal.
 
-    The one before is answered until the portal has the new one. Raises as `register` does; then the next `reconcile`
-    goes on.
+    The former address is accepted until the portal has confirmed the new one. Raise as `register_sender` does; the
+    next `reconcile_senders` then continues.
     """
     if renew_addresses(Sender.objects.filter(pk=sender.pk)):
-        sender.refresh_from_db(fields=["state", *ADDRESS])
+        sender.refresh_from_db(fields=["state", *ADDRESS_COLUMNS])
         return register_sender(sender)
     return sender
 
 
 def renew_addresses(chosen: QuerySet[Sender]) -> int:
-    """Give new addresses to those of these senders that the portal shall have; answers to how many.
+    """Give new addresses to those of the senders that are to be registered; return how many.
 
-    The portal is told by the next `reconcile`, and calls the ones before until then.
+    The next `reconcile_senders` registers them; until then the portal calls the former ones.
     """
     return chosen.filter(state__in=WANTED).update(generation=F("generation") + 1, state=SenderState.REGISTERING)
 
 
 def register_sender(sender: Sender) -> Sender:
-    """Ask the portal to have this sender as we have it.
+    """Register or update a sender in the portal.
 
-    The portal's refusal is kept on the sender (`refused`). Raises NotNow, InDoubt, NoToken or PortalGone; the sender
-    then stays *registering* and is settled by the next `reconcile`.
+    A refusal is stored on the sender, which becomes *refused*. Raise NotNow, InDoubt, NoToken or PortalGone; the
+    sender then stays *registering* until the next `reconcile_senders`.
     """
-    _leave_earlier_installations(sender.portal)
-    sender.refresh_from_db(fields=ADDRESS)
+    _renew_earlier_addresses(sender.portal)
+    sender.refresh_from_db(fields=ADDRESS_COLUMNS)
     try:
-        _add(sender)
-    except PortalRefused as no:
-        if no.code.upper() != ALREADY:
-            return _refused(sender, no)
-        return _update(sender)
-    return _registered(sender)
+        _add_to_portal(sender)
+    except Refused as no:
+        if no.code.upper() != ALREADY_EXISTS:
+            return _record_refused(sender, no)
+        return _update_in_portal(sender)
+    return _record_registered(sender)
 
 
 def remove_sender(sender: Sender) -> Sender:
-    """Take the sender out of the portal's menu; its address goes on being answered. Raises as `register` does."""
+    """Remove a sender from the portal's menu; its address is still answered. Raise as `register_sender` does."""
     sender.state = SenderState.REMOVING
     sender.save(update_fields=["state"])
-    _delete(sender.portal, sender.code)
-    return _removed(sender)
+    _delete_from_portal(sender.portal, sender.code)
+    return _record_removed(sender)
 
 
 def reconcile_senders(portal: Portal) -> int:
-    """Compare the portal's list with ours, re-add and update what differs; answers how many had to be re-added.
+    """Compare the portal's list with ours and repair what differs; return how many senders had to be added again.
 
-    Raises as `register` does.
+    Raise as `register_sender` does.
     """
-    _leave_earlier_installations(portal)
-    there = {str(code) for code in PortalClient(portal).call(LIST) or []}
+    _renew_earlier_addresses(portal)
+    there = {str(code) for code in call_portal(portal, LIST) or []}
     added = 0
     for sender in portal.senders.exclude(state=SenderState.DRAFT).order_by("id"):
         sender.portal = portal
         if sender.state in WANTED:
-            added += _settle_wanted(sender, is_there=sender.code in there)
+            added += _reconcile_wanted(sender, is_there=sender.code in there)
         elif sender.code in there:
-            _delete(portal, sender.code)
-            _removed(sender)
+            _delete_from_portal(portal, sender.code)
+            _record_removed(sender)
         elif sender.state == SenderState.REMOVING:
-            _removed(sender)
+            _record_removed(sender)
     Portal.objects.filter(pk=portal.pk).update(senders_checked_at=timezone.now())
     detection.senders_added(portal, added)
     return added
 
 
 def is_current(sender: Sender) -> bool:
-    """Was the portal told what we would tell it now?"""
-    return sender.registered_as == _digest(_wording(sender))
+    """Return whether the portal has the sender as we would register it now."""
+    return sender.registered_as == _registration_digest(_registration_fields(sender))
 
 
-def _settle_wanted(sender: Sender, *, is_there: bool) -> int:
+def _reconcile_wanted(sender: Sender, *, is_there: bool) -> int:
     if not is_there:
         was = sender.state
         return int(register_sender(sender).state == SenderState.REGISTERED and was == SenderState.REGISTERED)
     if sender.state == SenderState.REGISTERED and is_current(sender) and sender.oldest_generation == sender.generation:
         return 0
-    _update(sender)
+    _update_in_portal(sender)
     return 0
 
 
-def _wording(sender: Sender) -> dict[str, Any]:
-    """What the portal is told besides code and type; descriptions only work as an object when names are one."""
+def _registration_fields(sender: Sender) -> dict[str, Any]:
+    """Return what is registered besides code and type; an object of descriptions needs an object of names."""
     return {
         "HANDLER": signed_urls.handler_url(sender.uuid.hex, sender.generation),
-        "NAME": _languages(sender.names) or {"en": sender.code},
-        "DESCRIPTION": _languages(sender.descriptions) or _languages(sender.names),
+        "NAME": _by_language(sender.names) or {"en": sender.code},
+        "DESCRIPTION": _by_language(sender.descriptions) or _by_language(sender.names),
     }
 
 
-def _languages(texts: Mapping[str, str]) -> dict[str, str]:
-    """Universal language first: the portal takes the first entry for everybody else. Keys are two letters."""
+def _by_language(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts with English first: the portal shows the first entry in all other languages.
+
+    The portal's language codes have two letters.
+    """
     return {
         key: texts[key] for key in sorted(texts, key=lambda key: (key != "en", key)) if len(key) == 2 and texts[key]
     }
 
 
-def _digest(wording: Mapping[str, Any]) -> str:
+def _registration_digest(wording: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(wording, sort_keys=True).encode()).hexdigest()
 
 
-def _add(sender: Sender) -> None:
-    PortalClient(sender.portal).call(ADD, {"CODE": sender.code, "TYPE": "SMS", **_wording(sender)})
+def _add_to_portal(sender: Sender) -> None:
+    call_portal(sender.portal, ADD, {"CODE": sender.code, "TYPE": "SMS", **_registration_fields(sender)})
 
 
-def _update(sender: Sender) -> Sender:
+def _update_in_portal(sender: Sender) -> Sender:
     try:
-        PortalClient(sender.portal).call(UPDATE, {"CODE": sender.code, **_wording(sender)})
-    except PortalRefused as no:
-        if no.code.upper() not in (ABSENT, NO_SUCH_METHOD):
-            return _refused(sender, no)
-        return _replace(sender)
-    return _registered(sender)
+        call_portal(sender.portal, UPDATE, {"CODE": sender.code, **_registration_fields(sender)})
+    except Refused as no:
+        if no.code.upper() not in (NOT_FOUND, NO_SUCH_METHOD):
+            return _record_refused(sender, no)
+        return _replace_in_portal(sender)
+    return _record_registered(sender)
 
 
-def _replace(sender: Sender) -> Sender:
-    """Older portals cannot update: delete and add under the same code, so robots keep their choice."""
-    _delete(sender.portal, sender.code)
+def _replace_in_portal(sender: Sender) -> Sender:
+    """Delete and add a sender for portals that cannot update; under the same code, so robots keep their choice."""
+    _delete_from_portal(sender.portal, sender.code)
     try:
-        _add(sender)
-    except PortalRefused as no:
-        return _refused(sender, no)
-    return _registered(sender)
+        _add_to_portal(sender)
+    except Refused as no:
+        return _record_refused(sender, no)
+    return _record_registered(sender)
 
 
-def _delete(portal: Portal, code: str) -> None:
+def _delete_from_portal(portal: Portal, code: str) -> None:
     try:
-        PortalClient(portal).call(DELETE, {"CODE": code})
-    except PortalRefused as no:
-        if no.code.upper() != ABSENT:
+        call_portal(portal, DELETE, {"CODE": code})
+    except Refused as no:
+        if no.code.upper() != NOT_FOUND:
             raise
 
 
-def _registered(sender: Sender) -> Sender:
-    """Write that the portal has the sender as we told it: from now on the addresses before are refused."""
-    told = sender.generation
+def _record_registered(sender: Sender) -> Sender:
+    """Record that the portal has the sender as registered: from now on its former addresses are refused."""
+    registered = sender.generation
     wanted = Sender.objects.filter(pk=sender.pk, state__in=WANTED)
-    confirmed = wanted.filter(generation=told).update(
+    confirmed = wanted.filter(generation=registered).update(
         state=SenderState.REGISTERED,
-        registered_as=_digest(_wording(sender)),
+        registered_as=_registration_digest(_registration_fields(sender)),
         error_code="",
         error_words="",
-        oldest_generation=told,
+        oldest_generation=registered,
         previous_until=Case(
-            When(oldest_generation__lt=told, then=timezone.now() + GRACE_PERIOD), default=F("previous_until")
+            When(oldest_generation__lt=registered, then=timezone.now() + GRACE_PERIOD), default=F("previous_until")
         ),
     )
     if not confirmed:
-        # Its address was replaced meanwhile, and what we told may have reached the portal last: it is told once more,
-        # and until it says that it knows, what it calls is answered.
+        # Its address was replaced in the meantime, and ours may have reached the portal last: the new address is
+        # registered again, and until the portal confirms it, the one it calls is accepted.
         wanted.update(
-            state=SenderState.REGISTERING, registered_as="", oldest_generation=Least(F("oldest_generation"), told)
+            state=SenderState.REGISTERING, registered_as="", oldest_generation=Least(F("oldest_generation"), registered)
         )
-    sender.refresh_from_db(fields=["state", "registered_as", "error_code", "error_words", *ADDRESS])
-    return _update(sender) if not confirmed and sender.state in WANTED else sender
+    sender.refresh_from_db(fields=["state", "registered_as", "error_code", "error_words", *ADDRESS_COLUMNS])
+    return _update_in_portal(sender) if not confirmed and sender.state in WANTED else sender
 
 
-def _leave_earlier_installations(portal: Portal) -> None:
-    """Give new addresses to senders whose address the portal was given in an installation before this one."""
-    mine = Sender.objects.filter(portal=portal)
-    _give_new_address(mine.filter(installation__lt=F("portal__generation")), portal)
-    mine.filter(installation=None).update(installation=_installation(portal))
+def _renew_earlier_addresses(portal: Portal) -> None:
+    """Give new addresses to senders whose address was registered in an installation before this one."""
+    senders = Sender.objects.filter(portal=portal)
+    _replace_addresses(senders.filter(installation__lt=F("portal__generation")), portal)
+    senders.filter(installation=None).update(installation=_current_installation(portal))
 
 
-def _give_new_address(chosen: QuerySet[Sender], portal: Portal) -> None:
-    """For senders that the portal has not now: nothing is under way, so the addresses before are refused at once."""
+def _replace_addresses(chosen: QuerySet[Sender], portal: Portal) -> None:
+    """Replace the addresses of senders that the portal does not have: no call is on its way, so refuse them at once."""
     chosen.update(
         generation=F("generation") + 1,
         oldest_generation=F("generation") + 1,
         previous_until=None,
         registered_as="",
-        installation=_installation(portal),
+        installation=_current_installation(portal),
     )
 
 
-def _installation(portal: Portal) -> Subquery:
+def _current_installation(portal: Portal) -> Subquery:
     return Subquery(Portal.objects.filter(pk=portal.pk).values("generation"))
 
 
-def _is_kept(field: Any) -> bool:
-    return not field.primary_key and field.name not in ADDRESS
+def _is_saved(field: Any) -> bool:
+    return not field.primary_key and field.name not in ADDRESS_COLUMNS
 
 
-def _refused(sender: Sender, no: PortalRefused) -> Sender:
-    sender.state, sender.error_code, sender.error_words = SenderState.REFUSED, no.code[:60], no.message[:300]
+def _record_refused(sender: Sender, no: Refused) -> Sender:
+    sender.state, sender.error_code, sender.error_words = SenderState.REFUSED, no.code[:60], no.words[:300]
     log.warning("sender_refused", sender=sender.pk, code=no.code)
-    return _settled(sender, "state", "error_code", "error_words")
+    return _save_answer(sender, "state", "error_code", "error_words")
 
 
-def _settled(sender: Sender, *columns: str) -> Sender:
-    """Write what the portal answered, unless the sender was removed meanwhile: then it stays so, and goes again."""
+def _save_answer(sender: Sender, *columns: str) -> Sender:
+    """Save the portal's answer, unless the sender was removed in the meantime: then it is deleted there again."""
     wanted = Sender.objects.filter(pk=sender.pk, state__in=WANTED)
     if not wanted.update(**{column: getattr(sender, column) for column in columns}):
         sender.refresh_from_db(fields=["state"])
     return sender
 
 
-def _removed(sender: Sender) -> Sender:
+def _record_removed(sender: Sender) -> Sender:
     sender.state, sender.removed_at, sender.registered_as = SenderState.REMOVED, timezone.now(), ""
     sender.save(update_fields=["state", "removed_at", "registered_as"])
     return sender

@@ -1,8 +1,8 @@
-"""What was sent from a card is noted in that card's timeline, where the portal lets us.
+"""Messages sent from a CRM card get an entry in its timeline, if the portal permits it.
 
-That a note is due stands in the message's `links` and is taken away before the portal is asked, so a note is written
-at most once; one whose answer is lost is not written again. Nobody is bothered with one that was refused. The ring may
-be lost too: then the next message from a card of the same portal brings the note along, within an hour.
+The message's `links` say that an entry is due. That is cleared before the portal is called, so an entry is written at
+most once: not again if the answer is lost, and a refused one is only logged. If the queued task is lost, the next
+message from a card of the same portal brings the entry along, within an hour.
 """
 
 from datetime import datetime, timedelta
@@ -25,39 +25,39 @@ from providers.kit.phones import pretty
 
 log = structlog.get_logger(__name__)
 
-ADD = "crm.timeline.logmessage.add"
+METHOD = "crm.timeline.logmessage.add"
 TITLE, ICON = "Sendline: SMS", "info"
 KEY, DUE, DONE = "timeline", "due", "done"
-WITHIN = timedelta(hours=1)
-MOST = 20  # at a time
+WRITE_WITHIN = timedelta(hours=1)
+MAX_ENTRIES = 20  # of a task
 
 
 def links_with_note(type_id: int, number: int) -> dict[str, Any]:
-    """The links of a message from the card of this CRM entity: what it belongs to, and that a note is due."""
+    """Return the links of a message sent from the card of a CRM entity: its binding, and that an entry is due."""
     return {"bindings": [{"OWNER_TYPE_ID": str(type_id), "OWNER_ID": str(number)}], KEY: DUE}
 
 
 def write_entries(portal_id: int) -> datetime | None:
-    """Write the notes of a portal that are due; answers when to come again, None where nothing is left to do."""
+    """Write a portal's due timeline entries; return when to come back, None if none is left."""
     portal = Portal.objects.get(pk=portal_id)
-    for _ in range(MOST):
-        message = _take(portal)
+    for _ in range(MAX_ENTRIES):
+        message = _claim_next_message(portal)
         if message is None:
             return None
         with dead_letters.noted(Kind.NOTE, message.pk, portal=portal.pk):
             try:
-                _note(portal, message)
-            except NotNow as later:  # surely not written
-                _give_back(message)
+                _write_entry(portal, message)
+            except NotNow as later:  # certainly not written
+                _mark_due(message)
                 return later.until
             except PortalError as error:
-                log.info("timeline_not_written", portal=portal.pk, message=message.pk, code=error.code)
+                log.info("timeline_entry_failed", portal=portal.pk, message=message.pk, code=error.code)
     return timezone.now()
 
 
-def _take(portal: Portal) -> Message | None:
-    """The oldest message whose note is due, which is no longer due then."""
-    recent = Message.objects.filter(portal=portal, origin=Origin.CARD, received_at__gte=timezone.now() - WITHIN)
+def _claim_next_message(portal: Portal) -> Message | None:
+    """Return the oldest message whose entry is due, and mark that as written."""
+    recent = Message.objects.filter(portal=portal, origin=Origin.CARD, received_at__gte=timezone.now() - WRITE_WITHIN)
     due = recent.exclude(to="").filter(links__contains={KEY: DUE}).order_by(*NEWEST_FIRST).reverse()
     with transaction.atomic():
         message: Message | None = due.select_for_update(skip_locked=True).first()
@@ -67,11 +67,11 @@ def _take(portal: Portal) -> Message | None:
     return message
 
 
-def _give_back(message: Message) -> None:
+def _mark_due(message: Message) -> None:
     Message.objects.filter(pk=message.pk).update(links={**message.links, KEY: DUE})
 
 
-def _note(portal: Portal, message: Message) -> None:
+def _write_entry(portal: Portal, message: Message) -> None:
     (owner,) = message.links["bindings"]
     fields = {
         "entityTypeId": int(owner["OWNER_TYPE_ID"]),
@@ -82,4 +82,4 @@ def _note(portal: Portal, message: Message) -> None:
     }
     if scopes.has_scopes(portal, "crm"):
         with scopes.tolerate_missing_scope(portal):
-            PortalClient(portal).call(ADD, {"fields": fields})
+            client.call_portal(portal, METHOD, {"fields": fields})

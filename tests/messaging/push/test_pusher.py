@@ -96,7 +96,9 @@ def test_an_early_word_is_confirmed_once_forty_seconds_after_receipt(
     pusher.push_due(live.pk)
     assert Message.objects.get().push_at == message.received_at + timedelta(seconds=40)
     alpha.messages[-1].status = "sent"  # the portal overwrote it
-    Message.objects.update(received_at=timezone.now() - timedelta(seconds=61), push_at=timezone.now() - batching.FOR)
+    Message.objects.update(
+        received_at=timezone.now() - timedelta(seconds=61), push_at=timezone.now() - batching.MAX_WAIT
+    )
     pusher.push_due(live.pk)
     message.refresh_from_db()
     assert (alpha.messages[-1].status, message.push_at) == ("delivered", None)
@@ -142,7 +144,7 @@ def test_a_thousand_final_words_cost_twenty_calls(alpha: SandboxPortal, live: Po
 def test_many_thousand_words_leave_room_in_the_portals_bucket(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    many_told(alpha, sender, 21 * batching.BATCH)
+    many_told(alpha, sender, 21 * batching.BATCH_SIZE)
     again = pusher.push_due(live.pk)
     pusher.push_due(live.pk)  # rung for again, but too early
     assert batches(alpha) == 20
@@ -181,19 +183,19 @@ def test_a_word_waits_for_company_while_more_is_under_way(alpha: SandboxPortal, 
     again = pusher.push_due(live.pk)
     assert batches(alpha) == 0
     assert again is not None
-    assert again <= timezone.now() + batching.LOOK_AGAIN
+    assert again <= timezone.now() + batching.CHECK_EVERY
 
 
 def test_a_word_waits_for_company_no_longer_than_it_should(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     message = told(alpha, sender)
     under_way(sender)
-    Message.objects.filter(pk=message.pk).update(push_at=timezone.now() - batching.FOR)
+    Message.objects.filter(pk=message.pk).update(push_at=timezone.now() - batching.MAX_WAIT)
     pusher.push_due(live.pk)
     assert (batches(alpha), alpha.messages[-1].status) == (1, "delivered")
 
 
 def test_a_full_batch_waits_for_nobody(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    many_told(alpha, sender, batching.BATCH + 1)
+    many_told(alpha, sender, batching.BATCH_SIZE + 1)
     under_way(sender)
     pusher.push_due(live.pk)
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (1, 1)
@@ -241,13 +243,13 @@ def test_a_batch_without_an_answer_is_in_doubt_and_said_again_after_a_while(
 def test_a_portal_that_does_not_answer_fails_once_however_many_words_it_is_rung_for(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    many_told(alpha, sender, 3 * batching.BATCH)
+    many_told(alpha, sender, 3 * batching.BATCH_SIZE)
     alpha.switches.down = True
     for _ in range(5):
         pusher.push_due(live.pk)
     live.refresh_from_db()
     assert live.push_failures == 1
-    assert Message.objects.filter(push_at__lte=timezone.now()).count() == 3 * batching.BATCH
+    assert Message.objects.filter(push_at__lte=timezone.now()).count() == 3 * batching.BATCH_SIZE
 
 
 @pytest.mark.parametrize("code", ["QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "OVERLOAD_LIMIT", "PAYMENT_REQUIRED"])
@@ -353,11 +355,11 @@ def test_queued_that_may_have_arrived_is_taken_back_when_the_message_is_sent(
 
 
 def test_a_visit_that_lost_its_lease_says_nothing_more(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    many_told(alpha, sender, 2 * batching.BATCH)
+    many_told(alpha, sender, 2 * batching.BATCH_SIZE)
 
     def taken_over(execute: Any, sql: str, *rest: Any) -> Any:
         found = execute(sql, *rest)
-        if sql == pusher.TOLD:
+        if sql == pusher.RECORD_PUSHED:
             Portal.objects.update(push_lease_until=timezone.now() + timedelta(seconds=300))
         return found
 
@@ -389,7 +391,7 @@ def test_a_message_sent_while_queued_was_being_told_is_told_as_sent(
     Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now())
     stale = Message.objects.get()
     Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
-    pusher._acknowledge([stale], [BatchResult(True)])
+    pusher._record_answers([stale], [BatchAnswer(True)])
     message.refresh_from_db()
     assert message.pushed == Status.QUEUED
     assert message.push_at is not None
