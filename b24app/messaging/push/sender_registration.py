@@ -246,7 +246,7 @@ def _record_refused(sender: Sender, no: Refused) -> Sender:
 
 
 def _save_answer(sender: Sender, *columns: str) -> Sender:
-    """Save the portal's answer, unless the sender was removed in the meantime: then it is deleted there again."""
+    """Save the portal's answer, unless the sender was removed in the meantime: that is then done again."""
     wanted = Sender.objects.filter(pk=sender.pk, state__in=WANTED)
     if not wanted.update(**{column: getattr(sender, column) for column in columns}):
         sender.refresh_from_db(fields=["state"])
