@@ -1,4 +1,4 @@
-"""What a person does with many messages: to each exactly what is done to one."""
+"""Actions on many messages: each message is treated exactly as if it were the only one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,12 +18,12 @@ class Act(StrEnum):
     CANCEL = "cancel"
 
 
-LOST = Q(phase=Phase.UNKNOWN) | Q(status__in=[Status.FAILED, Status.UNDELIVERED])
+NOT_DELIVERED = Q(phase=Phase.UNKNOWN) | Q(status__in=[Status.FAILED, Status.UNDELIVERED])
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Whether a message was changed, which connection has something to send, and whether the portal is to be told."""
+    """Whether a message was changed, the connection that has something to send, and whether a push is due."""
 
     changed: bool
     to_drain: int | None = None
@@ -31,14 +31,15 @@ class Done:
 
 
 def eligible_messages(act: Act) -> Q:
-    """The messages that an act would change.
+    """Return the condition for the messages that an action would change.
 
-    What has been sent again already is left out: its last repeat stands for it, or a person would get the text twice.
+    Messages that were resent already are left out: the latest resend stands for them, or a person would get the text
+    twice.
     """
     match act:
         case Act.RESEND:
-            again = Message.objects.filter(resend_of=OuterRef("pk"))
-            return LOST & ~Q(to="") & ~Q(text="") & ~Q(Exists(again))
+            resends = Message.objects.filter(resend_of=OuterRef("pk"))
+            return NOT_DELIVERED & ~Q(to="") & ~Q(text="") & ~Q(Exists(resends))
         case Act.MARK_SENT:
             return Q(phase=Phase.UNKNOWN)
         case Act.CANCEL:
@@ -46,23 +47,23 @@ def eligible_messages(act: Act) -> Q:
 
 
 def run_action(act: Act, message: Message, author_id: int, since: datetime) -> Done:
-    """Do it to one message; what was asked for at `since` is done once, however often it is asked for."""
+    """Apply an action to one message; an action requested at `since` is applied once, however often this is called."""
     match act:
         case Act.RESEND:
-            return _resend(message, author_id, since)
+            return _resend_once(message, author_id, since)
         case Act.MARK_SENT:
-            done = messages.mark_sent(message)
+            changed = messages.mark_sent(message)
         case Act.CANCEL:
-            done = messages.cancel_message(message)
-    return Done(done, to_tell=done)
+            changed = messages.cancel_message(message)
+    return Done(changed, to_tell=changed)
 
 
-def _resend(message: Message, author_id: int, since: datetime) -> Done:
-    """Not again what was sent again since, even if that has failed already."""
+def _resend_once(message: Message, author_id: int, since: datetime) -> Done:
+    """Resend a message unless it was resent since the request, even if that resend has failed already."""
     with transaction.atomic():
         Message.objects.select_for_update().get(pk=message.pk)
         if message.resends.filter(received_at__gte=since).exists():
             return Done(changed=False)
-        again = messages.resend_message(message, author_id)
-    new = again.received_at >= since
-    return Done(new, to_drain=again.connection_id if new else None)
+        resend = messages.resend_message(message, author_id)
+    is_new = resend.received_at >= since
+    return Done(is_new, to_drain=resend.connection_id if is_new else None)

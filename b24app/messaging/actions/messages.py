@@ -1,4 +1,4 @@
-"""What people do to single messages in our own screens: write, send again, mark as sent, cancel."""
+"""Actions on single messages in our own screens: compose, resend, mark as sent, cancel."""
 
 import uuid
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class BadText(ValueError):
     """The text cannot be sent; the message says why."""
 
 
-def compose_message(  # noqa: PLR0913 - a message has so many sides, and its writer knows them all
+def compose_message(  # noqa: PLR0913 - each is a column of the message that only the caller knows
     portal: Portal,
     sender: Sender,
     to: str,
@@ -31,11 +31,11 @@ def compose_message(  # noqa: PLR0913 - a message has so many sides, and its wri
     links: Mapping[str, Any] | None = None,
     reference: uuid.UUID | None = None,
 ) -> Message:
-    """Store a message written in our own screens. Raises BadNumber or BadText, and then stores nothing.
+    """Store a message written in our own screens; raise BadNumber or BadText, with nothing stored.
 
-    With a `reference` of the caller's it is stored once, however often it comes; the answer is the one that is stored.
+    With the caller's `reference` it is stored once, however often this is called; return the stored message.
     """
-    message = _row(sender, timezone.now(), timezone.now())
+    message = _new_message(sender, timezone.now(), timezone.now())
     message.origin, message.author_id, message.links = origin, author_id, dict(links or {})
     message.raw_to, message.text = to[:200], sanitize.sanitize_text(text)
     message.to = read_number(to, portal.country).e164
@@ -56,47 +56,47 @@ def compose_message(  # noqa: PLR0913 - a message has so many sides, and its wri
 
 
 def resend_message(message: Message, author_id: int | None) -> Message:
-    """Send the same text to the same number again, under a new reference; the original stays as it was.
+    """Store a resend: the same text to the same number under a new reference; the original stays as it was.
 
-    Its final word is told to the portal under the original's message_id. While one is under way, or after one arrived,
-    that one is the answer: a button pressed twice sends once.
+    Its final status is pushed to the portal under the original's message_id. While a resend is in progress, or after
+    one was delivered, that one is returned: a button pressed twice sends once.
     """
     with transaction.atomic():
         Message.objects.select_for_update().get(pk=message.pk)
-        before = message.resends.exclude(status__in=[Status.FAILED, Status.UNDELIVERED]).exclude(phase=Phase.UNKNOWN)
-        return before.first() or _again(message, author_id)
+        active = message.resends.exclude(status__in=[Status.FAILED, Status.UNDELIVERED]).exclude(phase=Phase.UNKNOWN)
+        return active.first() or _create_resend(message, author_id)
 
 
-def _again(message: Message, author_id: int | None) -> Message:
+def _create_resend(message: Message, author_id: int | None) -> Message:
     sender = Sender.objects.select_related("connection", "portal").get(pk=message.sender_id)
-    again = _row(sender, timezone.now(), timezone.now())
-    again.origin, again.resend_of, again.author_id = Origin.RESEND, message, author_id
-    again.raw_to, again.to, again.text = message.raw_to, message.to, message.text
-    again.country = region_of(message.to)
-    again.module, again.links = message.module, message.links
-    again.message_id, again.pushed = message.message_id, message.pushed
-    again.save()
-    return again
+    resend = _new_message(sender, timezone.now(), timezone.now())
+    resend.origin, resend.resend_of, resend.author_id = Origin.RESEND, message, author_id
+    resend.raw_to, resend.to, resend.text = message.raw_to, message.to, message.text
+    resend.country = region_of(message.to)
+    resend.module, resend.links = message.module, message.links
+    resend.message_id, resend.pushed = message.message_id, message.pushed
+    resend.save()
+    return resend
 
 
 def mark_sent(message: Message) -> bool:
-    """A person found out that a message of unknown outcome was sent; answers whether it was still unknown."""
+    """Mark a message of unknown outcome as sent, as a person found out; return whether it was still unknown."""
     if not Message.objects.filter(pk=message.pk, phase=Phase.UNKNOWN).exists():
         return False
     return bool(Message.objects.advance([Change(pk=message.pk, status=Status.SENT, detail=message.detail)]))
 
 
 def cancel_message(message: Message) -> bool:
-    """Fail a message that still waits; answers whether it did."""
+    """Fail a message that still waits; return whether it did."""
     with transaction.atomic():
-        waits = Message.objects.select_for_update().filter(pk=message.pk, phase=Phase.WAITING)
-        if not waits.exists():
+        waiting = Message.objects.select_for_update().filter(pk=message.pk, phase=Phase.WAITING)
+        if not waiting.exists():
             return False
         return bool(Message.objects.advance([Change(pk=message.pk, status=Status.FAILED, reason=Reason.CANCELLED)]))
 
 
-def _row(sender: Sender, received_at: datetime, sent_at: datetime) -> Message:
-    """An unsaved message that is due now; whether its connection sends is the drain's business."""
+def _new_message(sender: Sender, received_at: datetime, sent_at: datetime) -> Message:
+    """Build an unsaved message that is due now; the dispatcher checks whether its connection sends."""
     return Message(
         portal_id=sender.portal_id,
         connection_id=sender.connection_id,

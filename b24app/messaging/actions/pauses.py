@@ -1,4 +1,4 @@
-"""The pause switches of a sender and of a whole portal, and what a pause would cost; a connection has its own."""
+"""Pause and resume a sender or a whole portal, and forecast which messages would expire; connections have their own."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase, Wait
 from b24app.portals.models import Portal
 
-MOST_GROUPS = 6
-FOR_RULES = (Wait.CAP, Wait.QUIET_HOURS)
+MAX_GROUPS = 6
+HELD_BY_RULES = (Wait.CAP, Wait.QUIET_HOURS)
 
 
 @dataclass(frozen=True, slots=True)
-class Expiring:
-    """So many messages expire between these two moments."""
+class ExpiryGroup:
+    """How many messages expire between two moments."""
 
     first: datetime
     last: datetime
@@ -32,14 +32,17 @@ class Expiring:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What waits now, and when it expires if nothing goes out meanwhile, the earliest first."""
+    """How many messages wait now, and when they expire if nothing is sent in the meantime, earliest first."""
 
     waiting: int
-    groups: list[Expiring]
+    groups: list[ExpiryGroup]
 
 
 def waiting_of(portal: Portal, sender: Sender | None = None) -> "QuerySet[Message]":
-    """What waits in a portal, or for one of its senders; by connection, for so the index of what is due has it."""
+    """Return the waiting messages of a portal or of one of its senders.
+
+    Filtered by connection because the index of due messages starts with it.
+    """
     if sender is not None:
         return Message.objects.filter(connection=sender.connection_id, sender=sender, phase=Phase.WAITING)
     accounts = list(Connection.objects.filter(portal=portal).values_list("pk", flat=True))
@@ -47,68 +50,71 @@ def waiting_of(portal: Portal, sender: Sender | None = None) -> "QuerySet[Messag
 
 
 def forecast_resume(waiting: "QuerySet[Message]", zone: ZoneInfo) -> Forecast:
-    """Count what waits by the hour in which it expires; by the day where those are many."""
+    """Count waiting messages by the hour in which they expire; by the day if there are too many hours.
+
+    If there are too many days as well, the last group has all remaining ones.
+    """
     for trunc in (TruncHour, TruncDay):
-        groups = _grouped(waiting, trunc("expires_at", tzinfo=zone))
-        if len(groups) <= MOST_GROUPS:
+        groups = _group_by_expiry(waiting, trunc("expires_at", tzinfo=zone))
+        if len(groups) <= MAX_GROUPS:
             break
     else:
-        rest = groups[MOST_GROUPS - 1 :]
-        late = Expiring(rest[0].first, rest[-1].last, sum(one.messages for one in rest))
-        groups = [*groups[: MOST_GROUPS - 1], late]
+        rest = groups[MAX_GROUPS - 1 :]
+        last_group = ExpiryGroup(rest[0].first, rest[-1].last, sum(one.messages for one in rest))
+        groups = [*groups[: MAX_GROUPS - 1], last_group]
     return Forecast(sum(one.messages for one in groups), groups)
 
 
-def _grouped(waiting: "QuerySet[Message]", by: TruncHour | TruncDay) -> list[Expiring]:
+def _group_by_expiry(waiting: "QuerySet[Message]", by: TruncHour | TruncDay) -> list[ExpiryGroup]:
     rows = waiting.annotate(together=by).values("together").order_by("together")
     rows = rows.annotate(first=Min("expires_at"), last=Max("expires_at"), messages=Count("pk"))
-    return [Expiring(row["first"], row["last"], row["messages"]) for row in rows]
+    return [ExpiryGroup(row["first"], row["last"], row["messages"]) for row in rows]
 
 
 @retry_on_deadlock
 def pause_sender(sender: Sender) -> int:
-    """Send nothing of a sender until somebody resumes; answers how many messages are put off now."""
+    """Send nothing from a sender until somebody resumes it; return how many messages are held now."""
     with transaction.atomic():
         Sender.objects.filter(pk=sender.pk, paused_at=None).update(paused_at=timezone.now())
-        return _put_off(waiting_of(sender.portal, sender))
+        return _hold_as_paused(waiting_of(sender.portal, sender))
 
 
 @retry_on_deadlock
 def resume_sender(sender: Sender) -> int:
-    """Send again; answers how many messages were waiting for that."""
+    """Send again; return how many messages were waiting for that."""
     with transaction.atomic():
         Sender.objects.filter(pk=sender.pk).update(paused_at=None)
-        return _release(waiting_of(sender.portal, sender), [Wait.PAUSED])
+        return _release_waiting(waiting_of(sender.portal, sender), [Wait.PAUSED])
 
 
 @retry_on_deadlock
 def pause_portal(portal: Portal) -> int:
-    """Send nothing of a portal until somebody resumes; answers how many messages are put off now."""
+    """Send nothing from a portal until somebody resumes it; return how many messages are held now."""
     with transaction.atomic():
         rules, _created = Rules.objects.get_or_create(portal=portal)
         Rules.objects.filter(pk=rules.pk, paused_at=None).update(paused_at=timezone.now())
-        return _put_off(waiting_of(portal))
+        return _hold_as_paused(waiting_of(portal))
 
 
 @retry_on_deadlock
 def resume_portal(portal: Portal) -> int:
-    """Send again; answers how many messages were waiting for that."""
+    """Send again; return how many messages were waiting for that."""
     with transaction.atomic():
         Rules.objects.filter(portal=portal).update(paused_at=None)
-        return _release(waiting_of(portal), [Wait.PAUSED])
+        return _release_waiting(waiting_of(portal), [Wait.PAUSED])
 
 
 @retry_on_deadlock
 def reconsider_waiting(portal: Portal, sender: Sender | None = None) -> int:
-    """The rules have changed: what was held by the old ones is looked at again. Answers how many messages."""
+    """Make due what limits or quiet hours hold, after these have changed; return how many messages."""
     with transaction.atomic():
-        return _release(waiting_of(portal, sender), FOR_RULES)
+        return _release_waiting(waiting_of(portal, sender), HELD_BY_RULES)
 
 
-def _put_off(waiting: "QuerySet[Message]") -> int:
-    """What waits for its account goes on doing so."""
+def _hold_as_paused(waiting: "QuerySet[Message]") -> int:
+    """Hold waiting messages as paused, except those that wait for their account: these keep their reason."""
     return put_off_messages(waiting.exclude(wait__in=[Wait.BLOCKED, Wait.UNAVAILABLE]), Wait.PAUSED)
 
 
-def _release(waiting: "QuerySet[Message]", waits: Iterable[Wait]) -> int:
+def _release_waiting(waiting: "QuerySet[Message]", waits: Iterable[Wait]) -> int:
     return waiting.filter(wait__in=list(waits)).update(wait=Wait.NONE, due_at=timezone.now())
