@@ -1,4 +1,4 @@
-"""An account with a service: checked, connected, given new credentials, paused, disconnected."""
+"""The life of an account at a service: check, connect, rotate credentials, pause, block, resume, disconnect."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -20,13 +20,13 @@ from b24app.portals.status_timing import SETTLED_AFTER
 from providers.kit import contract, registry
 from providers.kit.http import Exchange, Http
 
-HELD = {ConnectionState.PAUSED: Wait.PAUSED, ConnectionState.BLOCKED: Wait.BLOCKED}
-LONGEST_TITLE, LONGEST_LABEL, LONGEST_SIGNATURE = 100, 200, 60  # characters that their columns hold
-STUCK = (Wait.PAUSED, Wait.BLOCKED, Wait.UNAVAILABLE)
+STATE_WAITS = {ConnectionState.PAUSED: Wait.PAUSED, ConnectionState.BLOCKED: Wait.BLOCKED}
+MAX_TITLE, MAX_LABEL, MAX_SIGNATURE = 100, 200, 60  # characters that their columns hold
+HELD_WAITS = (Wait.PAUSED, Wait.BLOCKED, Wait.UNAVAILABLE)
 
 
 class ConnectedAlready(ValueError):
-    """The portal has this very account already, as `connection`."""
+    """The portal has this account already, as `connection`."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection.title)
@@ -34,7 +34,7 @@ class ConnectedAlready(ValueError):
 
 
 class TooManyAccounts(ValueError):
-    """The portal has as many accounts as it may, `limit`; with `service` given, as many of that service."""
+    """The portal has `limit` accounts and may not have more; if `service` is given, of that service."""
 
     def __init__(self, limit: int, service: str = "") -> None:
         super().__init__(limit)
@@ -43,13 +43,16 @@ class TooManyAccounts(ValueError):
 
 
 def offered_services() -> list[type[contract.Provider]]:
-    """The services that this installation offers, by title."""
-    shelf = registry.services().values()
-    return sorted((one for one in shelf if settings.DEMO or not one.pretends), key=lambda one: one.title.lower())
+    """Return the services that this installation offers, sorted by title."""
+    services = registry.services().values()
+    return sorted((one for one in services if settings.DEMO or not one.pretends), key=lambda one: one.title.lower())
 
 
 def http_for(service: type[contract.Provider], account: Mapping[str, str], record: Callable[[Exchange], None]) -> Http:
-    """The door to the network for one account; the caller closes it. It ends when the caller may wait no longer."""
+    """Return the HTTP client for one account; the caller closes it.
+
+    Its requests end when the caller's own time limit does (`core.wait_limit`).
+    """
     http = Http(
         record,
         secrets=service.secrets(account),
@@ -62,9 +65,9 @@ def http_for(service: type[contract.Provider], account: Mapping[str, str], recor
 
 
 def check_account(service: str, account: Mapping[str, str], portal: Portal) -> contract.Account:
-    """Ask the service whether the credentials are good; what it does not offer is an empty Account.
+    """Ask the service to check the credentials; return an empty Account for a service that has no check.
 
-    Raises the kit's SmsError, or Unavailable when the service's file does not load.
+    Raise SmsError, or Unavailable if the service's file does not load.
     """
     kind = registry.get(service)
     if not kind.can("check"):
@@ -78,28 +81,28 @@ def check_account(service: str, account: Mapping[str, str], portal: Portal) -> c
 
 
 def senders_at(service: str, account: Mapping[str, str], portal: Portal) -> list[str]:
-    """The numbers and names that the account may send from; empty where the service does not tell. Raises SmsError."""
+    """Return the numbers and names that the account may send from; empty if the service lists none. Raise SmsError."""
     kind = registry.get(service)
     if not kind.can("senders"):
         return []
     with Recorder(portal.pk, service) as record:
         http = http_for(kind, account, record)
         try:
-            return usable_senders(kind(account, http, SharedMemo(f"check-{portal.uuid}")).senders())
+            return usable_signatures(kind(account, http, SharedMemo(f"check-{portal.uuid}")).senders())
         finally:
             http.close()
 
 
-def usable_senders(told: Iterable[str]) -> list[str]:
-    """Return what a sender can be named after: a service may list anything, of any length."""
-    names = (sanitize.sanitize_text(one).strip() for one in told)
-    return [one for one in names if one and len(one) <= LONGEST_SIGNATURE]
+def usable_signatures(listed: Iterable[str]) -> list[str]:
+    """Return the signatures that a sender can have: a service may list anything, of any length."""
+    signatures = (sanitize.sanitize_text(one).strip() for one in listed)
+    return [one for one in signatures if one and len(one) <= MAX_SIGNATURE]
 
 
-def account_facts(found: contract.Account) -> dict[str, Any]:
-    """Return what a service says of an account, by column, as far as a column holds it."""
+def account_columns(found: contract.Account) -> dict[str, Any]:
+    """Return an account's label, balance and currency, by column, cut to what the columns hold."""
     return {
-        "label": sanitize.sanitize_text(found.label)[:LONGEST_LABEL],
+        "label": sanitize.sanitize_text(found.label)[:MAX_LABEL],
         "balance": sanitize.sanitize_balance(found.balance),
         "currency": sanitize.sanitize_currency(found.currency),
     }
@@ -108,57 +111,59 @@ def account_facts(found: contract.Account) -> dict[str, Any]:
 def connect_account(
     portal: Portal, service: str, title: str, account: Mapping[str, str], found: contract.Account
 ) -> Connection:
-    """Keep a checked account; raise ConnectedAlready or TooManyAccounts."""
-    known = account_facts(found)
+    """Store a checked account; raise AlreadyConnected or TooManyAccounts."""
+    columns = account_columns(found)
     with transaction.atomic():
-        refuse_twin(portal, service, account)
+        refuse_duplicate(portal, service, account)
         refuse_too_many(portal, service)
         return Connection.objects.create(
             portal=portal,
             service=service,
-            title=title or known["label"][:LONGEST_TITLE].strip() or registry.get(service).title,
+            title=title or columns["label"][:MAX_TITLE].strip() or registry.get(service).title,
             account=dict(account),
             checked_at=timezone.now(),
-            **known,
+            **columns,
         )
 
 
-def refuse_twin(portal: Portal, service: str, account: Mapping[str, str], *, but: Connection | None = None) -> None:
-    """Raise ConnectedAlready where the portal has this account of the service: its limits and reports are one.
+def refuse_duplicate(
+    portal: Portal, service: str, account: Mapping[str, str], *, excluding: Connection | None = None
+) -> None:
+    """Raise AlreadyConnected if the portal has this account: its rate limit and its reports would be shared.
 
-    Within a transaction, in which nobody else connects anything to the portal.
+    Runs inside the caller's transaction, until whose end nobody else connects an account to the portal.
     """
     Portal.objects.select_for_update(no_key=True).get(pk=portal.pk)
     names = registry.get(service).identified_by
-    mine = Connection.objects.filter(portal=portal, service=service).exclude(state=ConnectionState.REMOVED)
-    if but is not None:
-        mine = mine.exclude(pk=but.pk)
-    for other in mine if names else ():
+    others = Connection.objects.filter(portal=portal, service=service).exclude(state=ConnectionState.REMOVED)
+    if excluding is not None:
+        others = others.exclude(pk=excluding.pk)
+    for other in others if names else ():
         if all(other.account.get(name) == account.get(name) for name in names):
             raise ConnectedAlready(other)
 
 
 def refuse_too_many(portal: Portal, service: str) -> None:
-    """Raise TooManyAccounts where the portal may not have one more; what it has above a limit stays.
+    """Raise TooManyAccounts if the portal may not have one more; accounts above a lowered limit stay.
 
-    Exact only after `refuse_twin` in the same transaction; before, it spares the service a question.
+    Exact only after `refuse_duplicate` in the same transaction; called earlier, it saves the service a request.
     """
-    mine = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED)
-    if mine.count() >= settings.ACCOUNTS_PER_PORTAL:
+    accounts = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED)
+    if accounts.count() >= settings.ACCOUNTS_PER_PORTAL:
         raise TooManyAccounts(settings.ACCOUNTS_PER_PORTAL)
     stays_bound = registry.get(service).speaks != "http"
-    if stays_bound and mine.filter(service=service).count() >= settings.SMPP_ACCOUNTS_PER_PORTAL:
+    if stays_bound and accounts.filter(service=service).count() >= settings.SMPP_ACCOUNTS_PER_PORTAL:
         raise TooManyAccounts(settings.SMPP_ACCOUNTS_PER_PORTAL, service)
 
 
 def rotate_credentials(connection: Connection, account: Mapping[str, str], found: contract.Account) -> None:
-    """Keep new, checked credentials; what waited for them goes on. Raises ConnectedAlready."""
+    """Store new, checked credentials and release what waited for them; raise AlreadyConnected."""
     with transaction.atomic():
-        refuse_twin(connection.portal, connection.service, account, but=connection)
+        refuse_duplicate(connection.portal, connection.service, account, excluding=connection)
         connection.account = dict(account)
-        known = account_facts(found)
-        connection.label = known["label"] or connection.label
-        connection.balance, connection.currency = known["balance"], known["currency"]
+        columns = account_columns(found)
+        connection.label = columns["label"] or connection.label
+        connection.balance, connection.currency = columns["balance"], columns["currency"]
         connection.checked_at = timezone.now()
         connection.save(update_fields=["account", "label", "balance", "currency", "checked_at"])
     connection.refresh_from_db(fields=["state"])  # the check took a while
@@ -167,16 +172,19 @@ def rotate_credentials(connection: Connection, account: Mapping[str, str], found
 
 
 def pause_connection(connection: Connection) -> int:
-    """Stop sending until somebody resumes; answers how many messages wait now."""
+    """Stop sending until somebody resumes it; return how many messages are held now."""
     _set_state(connection, ConnectionState.PAUSED)
     return hold_messages(connection)
 
 
 def block_connection(connection: Connection, reason: str, code: str, words: str) -> None:
-    """The service refuses the account: nothing goes until a person acts, unless there are new credentials already."""
+    """Stop sending until a person acts, because the service refuses the account.
+
+    Nothing happens if the credentials were replaced after the refused send.
+    """
     now = timezone.now()
-    refused = Connection.objects.filter(pk=connection.pk, checked_at=connection.checked_at)
-    changed = refused.filter(state=ConnectionState.ACTIVE).update(
+    unchanged = Connection.objects.filter(pk=connection.pk, checked_at=connection.checked_at)
+    blocked = unchanged.filter(state=ConnectionState.ACTIVE).update(
         state=ConnectionState.BLOCKED,
         blocked_reason=reason,
         blocked_since=now,
@@ -184,12 +192,12 @@ def block_connection(connection: Connection, reason: str, code: str, words: str)
         error_words=words[:300],
         error_at=now,
     )
-    if changed:
+    if blocked:
         hold_messages(connection)
 
 
 def resume_connection(connection: Connection) -> int:
-    """Send again; answers how many messages were waiting for that."""
+    """Send again; return how many messages were waiting for that."""
     _set_state(connection, ConnectionState.ACTIVE)
     Connection.objects.filter(pk=connection.pk).update(
         blocked_reason="", blocked_since=None, troubles_in_a_row=0, breaker_until=None, throttled_until=None
@@ -198,7 +206,7 @@ def resume_connection(connection: Connection) -> int:
 
 
 def disconnect_account(connection: Connection) -> None:
-    """Forget the credentials; what still waits is failed by the next drain as `sender removed`."""
+    """Delete the credentials; the next drain fails what still waits, with the reason `sender_removed`."""
     connection.account = {}
     connection.save(update_fields=["account"])
     _set_state(connection, ConnectionState.REMOVED)
@@ -207,35 +215,35 @@ def disconnect_account(connection: Connection) -> None:
 
 @retry_on_deadlock
 def hold_messages(connection: Connection) -> int:
-    """Let the messages of a connection that does not send wait until they expire; the portal hears that they do.
+    """Hold the messages of a connection that does not send until they expire; return how many are held now.
 
-    Its row is locked, so that nobody turns it on between the look and the hold. Answers how many are held now.
+    The portal gets `queued` for them. The connection's row is locked, so that nobody resumes it in between.
     """
     with transaction.atomic():
         row = Connection.objects.select_for_update(no_key=True).get(pk=connection.pk)
-        wait = HELD.get(ConnectionState(row.state))
+        wait = STATE_WAITS.get(ConnectionState(row.state))
         if wait is None:
             return 0
         return put_off_messages(Message.objects.filter(connection=connection, phase=Phase.WAITING), wait)
 
 
 def put_off_messages(waiting: "QuerySet[Message]", wait: Wait) -> int:
-    """Let waiting messages wait until they expire, and the portal hear that they do; answers how many."""
+    """Hold waiting messages until they expire, and make a push of `queued` due for them; return how many."""
     waiting = waiting.exclude(wait=wait, due_at=F("expires_at"))
-    told = waiting.filter(message_id__isnull=False, pushed=Status.SENT, push_at=None)
-    told.update(push_at=Greatest(Value(timezone.now(), DateTimeField()), F("received_at") + SETTLED_AFTER))
+    shown_as_sent = waiting.filter(message_id__isnull=False, pushed=Status.SENT, push_at=None)
+    shown_as_sent.update(push_at=Greatest(Value(timezone.now(), DateTimeField()), F("received_at") + SETTLED_AFTER))
     return waiting.update(wait=wait, due_at=F("expires_at"))
 
 
 @retry_on_deadlock
 def release_messages(connection: Connection) -> int:
-    """Let the held messages of a connection go on."""
-    held = Message.objects.filter(connection=connection, phase=Phase.WAITING, wait__in=STUCK)
+    """Make the held messages of a connection due; return how many."""
+    held = Message.objects.filter(connection=connection, phase=Phase.WAITING, wait__in=HELD_WAITS)
     return held.update(wait=Wait.NONE, due_at=timezone.now())
 
 
 def report_address(connection: Connection) -> str:
-    """The address to paste at a service that reports for the whole account; it is a secret of the account."""
+    """Return the URL to enter at a service that sends reports per account; it is a secret of the account."""
     return signed_urls.report_url(connection.uuid.hex)
 
 

@@ -1,4 +1,4 @@
-"""A small memory that all processes share, for the login tokens of services; losing it costs one more login."""
+"""A cache in Redis, shared by all processes, for the login tokens of services; losing it costs one more login."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,11 +8,11 @@ import redis
 from b24app.core.redis import redis_client
 from b24app.core.sealing import CannotOpen, seal, unseal
 
-LOGIN_TAKES = 40  # seconds a lock lives when its holder dies
+LOCK_SECONDS = 40  # seconds a lock lives when its holder dies
 
 
 class SharedMemo:
-    """The `Memo` of one connection, encrypted, in Redis."""
+    """The `Memo` of one connection; values are encrypted."""
 
     def __init__(self, connection: str) -> None:
         self._prefix = f"memo:{connection}:"
@@ -30,7 +30,7 @@ class SharedMemo:
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        lock = redis_client().lock(self._prefix + key + ":lock", timeout=LOGIN_TAKES, blocking_timeout=LOGIN_TAKES)
+        lock = redis_client().lock(self._prefix + key + ":lock", timeout=LOCK_SECONDS, blocking_timeout=LOCK_SECONDS)
         held = False
         with suppress(redis.RedisError):
             held = lock.acquire()

@@ -72,9 +72,9 @@ def test_a_refusal_changes_nothing_and_is_not_repeated_the_same_day(account: Con
     assert account.balance == Decimal(1)
     assert account.state == ConnectionState.ACTIVE
     assert account.balance_asked_at is not None
-    assert balances._due() == []
+    assert balances._due_connections() == []
 
 
 def test_a_round_is_bounded_in_time(account: Connection, sms: Sandbox) -> None:
     assert balances.refresh_balances(seconds=-1) == 0
-    assert len(balances._due()) == 1
+    assert len(balances._due_connections()) == 1

@@ -114,7 +114,7 @@ def test_no_answer_to_a_look_up_breaks_its_columns(service: type[Provider]) -> N
 @everybody_who_can("senders")
 def test_senders_are_texts_that_a_page_and_a_column_can_hold(service: type[Provider]) -> None:
     for told in outcomes(service, "senders"):
-        for one in lifecycle.usable_senders(told):
+        for one in lifecycle.usable_signatures(told):
             assert 0 < len(one) <= 60
             one.encode()
             assert "\0" not in one
