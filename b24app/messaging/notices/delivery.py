@@ -1,4 +1,4 @@
-"""Administrators are told in Bitrix24 what went wrong and what is well again. What cannot be told now is told later."""
+"""Send notifications to administrators in Bitrix24: alerts, and recoveries. What cannot be sent now is retried."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.notices import detection, texts
-from b24app.messaging.notices.detection import NoticeMessage
+from b24app.messaging.notices.detection import Announcement
 from b24app.portals import scopes
 from b24app.portals.client import PortalClient
 from b24app.portals.errors import NotNow, PortalError, PortalRefused
@@ -21,13 +21,13 @@ from b24app.portals.models import Portal
 log = structlog.get_logger(__name__)
 
 METHOD, SCOPE = "im.notify.system.add", "im"
-LEASE = timedelta(minutes=5)  # longer than ten calls to a portal that hardly answers
-AGAIN = timedelta(minutes=10)
-REFUSED_FOR = timedelta(hours=1)
+LEASE = timedelta(minutes=5)  # longer than ten calls to a portal that is very slow
+RETRY_AFTER = timedelta(minutes=10)
+RETRY_REFUSED_AFTER = timedelta(hours=1)
 
 
 def send_due(portal_id: int) -> datetime | None:
-    """See how the portal's subjects are, and tell what is due; answers when to come back."""
+    """Update a portal's notices and send those that are due; return when to come back."""
     portal = Portal.objects.get(pk=portal_id)
     now = timezone.now()
     if not portal.may_be_called(now):
@@ -37,55 +37,55 @@ def send_due(portal_id: int) -> datetime | None:
     people = detection.people_to_notify(portal, rules) if scopes.has_scopes(portal, SCOPE) else []
 
     def work(notice: Notice) -> None:
-        if _claim(notice, now):
-            _free(notice, _tell(portal, notice, rules, people))
+        if _claim_notice(notice, now):
+            _schedule_next(notice, _process_notice(portal, notice, rules, people))
 
-    work_each(Notice.objects.filter(portal=portal, due_at__lte=now).order_by("pk"), work, _set_aside)
+    work_each(Notice.objects.filter(portal=portal, due_at__lte=now).order_by("pk"), work, _set_aside_notice)
     waiting = Notice.objects.filter(portal=portal, due_at__isnull=False).order_by("due_at")
     return waiting.values_list("due_at", flat=True).first()
 
 
-def _set_aside(notice: Notice, error: Exception) -> None:
-    """It is looked at again when the lease that was taken for it is over."""
+def _set_aside_notice(notice: Notice, error: Exception) -> None:
+    """Leave it until the lease on it ends; then it is processed again."""
     dead_letters.note(Kind.NOTICE, notice.pk, error, portal=notice.portal_id, retry=True)
 
 
-def _claim(notice: Notice, now: datetime) -> bool:
-    """Only one process tells a notice."""
-    mine = Notice.objects.filter(pk=notice.pk, due_at=notice.due_at)
+def _claim_notice(notice: Notice, now: datetime) -> bool:
+    """Take the lease on a notice, so that only one process sends it; return whether that succeeded."""
+    unclaimed = Notice.objects.filter(pk=notice.pk, due_at=notice.due_at)
     notice.due_at = now + LEASE
-    return mine.update(due_at=notice.due_at) == 1
+    return unclaimed.update(due_at=notice.due_at) == 1
 
 
-def _free(notice: Notice, until: datetime | None) -> None:
-    """Look at it again then, unless something new is due at once; None: when it is so again."""
-    Notice.objects.filter(pk=notice.pk, due_at=notice.due_at).update(due_at=until)
+def _schedule_next(notice: Notice, due_at: datetime | None) -> None:
+    """Set when a notice is processed next, unless a change made it due meanwhile; None: when it is active again."""
+    Notice.objects.filter(pk=notice.pk, due_at=notice.due_at).update(due_at=due_at)
 
 
-def _tell(portal: Portal, notice: Notice, rules: NoticeRules, people: Sequence[int]) -> datetime | None:
-    """Say of one subject what is due; answers when it is looked at next."""
-    say, later = detection.next_step(notice, timezone.now())
+def _process_notice(portal: Portal, notice: Notice, rules: NoticeRules, people: Sequence[int]) -> datetime | None:
+    """Send what is due about one subject; return when to process it next, None to close it."""
+    announcement, later = detection.next_step(notice, timezone.now())
     connection = Connection.objects.filter(portal=portal, pk=notice.subject).defer("account").first()
-    if say is None:
-        return later or _rest(notice)
+    if announcement is None:
+        return later or _close_notice(notice)
     if not rules.wants(notice.kind):
-        # What happened once is not told later either; what goes on is, when it is switched on.
-        return _rest(notice) if _is_over(notice) else timezone.now() + detection.LOOK_SELDOM
-    if say is NoticeMessage.WELL and connection is not None and connection.state != ConnectionState.ACTIVE:
-        return _rest(notice)  # a person turned it off: it does not work again
+        # A single event is dropped; a condition that lasts is announced if the portal enables this kind later.
+        return _close_notice(notice) if _has_ended(notice) else timezone.now() + detection.CHECK_SELDOM
+    is_recovery = announcement is Announcement.RECOVERY
+    if is_recovery and connection is not None and connection.state != ConnectionState.ACTIVE:
+        return _close_notice(notice)  # a person turned it off, so it has not recovered
     if not people:
-        return timezone.now() + REFUSED_FOR
-    return _say(
-        portal, notice, say, people, texts.text_of(notice, portal, connection, is_well=say is NoticeMessage.WELL)
-    )
+        return timezone.now() + RETRY_REFUSED_AFTER
+    text = texts.notice_text(notice, portal, connection, is_recovery=is_recovery)
+    return _notify_people(portal, notice, announcement, people, text)
 
 
-def _is_over(notice: Notice) -> bool:
+def _has_ended(notice: Notice) -> bool:
     return not notice.is_on or notice.kind == NoticeKind.SENDERS
 
 
-def _rest(notice: Notice) -> datetime | None:
-    """Nothing is so any more, and nobody has to hear of it: it is looked at no more. What happened once is over."""
+def _close_notice(notice: Notice) -> datetime | None:
+    """Close a notice: the condition has ended and nobody needs a follow-up, or the event was announced."""
     values: dict[str, object] = {"told": "", "reached": {}}
     if notice.kind == NoticeKind.SENDERS:
         values["is_on"] = False
@@ -93,39 +93,41 @@ def _rest(notice: Notice) -> datetime | None:
     return None
 
 
-def _say(portal: Portal, notice: Notice, say: NoticeMessage, people: Sequence[int], words: str) -> datetime | None:
-    """Tell everybody who does not have this word yet; who was reached is kept, whatever becomes of the others."""
-    is_well = say is NoticeMessage.WELL
+def _notify_people(
+    portal: Portal, notice: Notice, announcement: Announcement, people: Sequence[int], text: str
+) -> datetime | None:
+    """Notify everybody who does not have this detail yet; record who was reached even if others are not."""
+    is_recovery = announcement is Announcement.RECOVERY
     reached = dict(notice.reached)
     for user_id in people:
-        has = reached.get(str(user_id), "")
-        if (not has) if is_well else (has == notice.word):
+        last_detail = reached.get(str(user_id), "")
+        if (not last_detail) if is_recovery else (last_detail == notice.word):
             continue
         try:
             with scopes.tolerate_missing_scope(portal):
-                PortalClient(portal).call(METHOD, {"USER_ID": user_id, "MESSAGE": words, "TAG": notice.tag})
-        except PortalRefused as no:  # of this person: the others may well be told
+                call_portal(portal, METHOD, {"USER_ID": user_id, "MESSAGE": text, "TAG": notice.tag})
+        except Refused as no:  # concerns this person; the others may be reached
             log.info("notice_refused", portal=portal.pk, user=user_id, code=no.code)
             continue
         except PortalError as error:
             Notice.objects.filter(pk=notice.pk).update(reached=reached)
-            return (error.until if isinstance(error, NotNow) else None) or timezone.now() + AGAIN
-        if is_well:
+            return (error.until if isinstance(error, NotNow) else None) or timezone.now() + RETRY_AFTER
+        if is_recovery:
             del reached[str(user_id)]
         else:
             reached[str(user_id)] = notice.word
-    if is_well:
-        return _rest(notice)
-    return _told(notice, reached)
+    if is_recovery:
+        return _close_notice(notice)
+    return _record_sent(notice, reached)
 
 
-def _told(notice: Notice, reached: dict[str, str]) -> datetime | None:
+def _record_sent(notice: Notice, reached: dict[str, str]) -> datetime | None:
     now = timezone.now()
     if notice.word not in reached.values():  # everybody was refused
-        return now + REFUSED_FOR
+        return now + RETRY_REFUSED_AFTER
     Notice.objects.filter(pk=notice.pk).update(told=notice.word, told_at=now, reached=reached)
     if notice.kind != NoticeKind.SENDERS:
-        return now + detection.LOOK_EVERY
+        return now + detection.CHECK_EVERY
     if Notice.objects.filter(pk=notice.pk, due_at=notice.due_at).exists():  # no more were added meanwhile
-        _rest(notice)
+        _close_notice(notice)
     return None

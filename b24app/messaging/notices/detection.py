@@ -1,7 +1,7 @@
-"""What there is to be told of a portal, and when: the rows of notices follow what the other rows show.
+"""Detect what administrators are to be notified of, and when: notices are kept in step with the other rows.
 
-Trouble that may pass is told when it has lasted for two minutes, of one subject at most once an hour. That it is over
-is told to those who heard of it, and that waits for no hour, for it replaces the very notification they have.
+A condition that may pass is announced once it has lasted for two minutes, and a subject at most once an hour. Recovery
+is sent at once, only to people who got the alert, because it replaces that notification.
 """
 
 from collections.abc import Iterator
@@ -20,43 +20,43 @@ from b24app.messaging.models.statuses import Phase
 from b24app.messaging.notices.texts import SILENT
 from b24app.portals.models import Portal, PortalToken
 
-LASTS = timedelta(minutes=2)
-AT_MOST_EVERY = timedelta(hours=1)
-LOOK_EVERY = timedelta(minutes=1)  # at trouble, for its end is to be noticed
-LOOK_SELDOM = timedelta(minutes=5)  # at what only a person ends
-MOST_COUNTED = 1000
-MOST_PEOPLE = 10
+ALERT_AFTER = timedelta(minutes=2)
+ALERT_EVERY = timedelta(hours=1)
+CHECK_EVERY = timedelta(minutes=1)  # of conditions whose recovery is announced
+CHECK_SELDOM = timedelta(minutes=5)  # of conditions that only a person ends
+MAX_COUNTED = 1000
+MAX_PEOPLE = 10
 
-SENDS_NO_MORE = Q(state=ConnectionState.BLOCKED) | Q(breaker_until__isnull=False)
-IS_LOW = Q(balance__lt=F("low_balance"))
-ENDS_BY_ITSELF = (NoticeKind.BROKEN, NoticeKind.PORTAL)  # and then people want to know
+NOT_SENDING = Q(state=ConnectionState.BLOCKED) | Q(breaker_until__isnull=False)
+LOW_BALANCE = Q(balance__lt=F("low_balance"))
+RECOVERS_BY_ITSELF = (NoticeKind.BROKEN, NoticeKind.PORTAL)  # so recovery is announced
 
 
-class NoticeMessage(Enum):
-    TROUBLE = "trouble"
-    WELL = "well"
+class Announcement(Enum):
+    ALERT = "alert"
+    RECOVERY = "recovery"
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that is so now. `since` where its row knows."""
+    """A condition that holds now and is worth a notice; `since` if its row has it."""
 
     kind: NoticeKind
     subject: int
-    word: str
+    detail: str
     since: datetime | None = None
 
 
 def in_use() -> Q:
-    """Of a connection: somebody counts on it."""
+    """Return the condition for connections that somebody relies on: neither paused nor removed."""
     return Q(state__in=[ConnectionState.ACTIVE, ConnectionState.BLOCKED])
 
 
 def find_conditions(portal: Portal) -> Iterator[Condition]:
-    """All that is so and worth a notice."""
+    """Yield the conditions of a portal that hold now."""
     if portal.no_token_since:
         yield Condition(NoticeKind.PORTAL, 0, "token", portal.no_token_since)
-    for one in Connection.objects.filter(in_use(), SENDS_NO_MORE | IS_LOW, portal=portal).defer("account"):
+    for one in Connection.objects.filter(in_use(), NOT_SENDING | LOW_BALANCE, portal=portal).defer("account"):
         if one.state == ConnectionState.BLOCKED:
             yield Condition(NoticeKind.BROKEN, one.pk, one.blocked_reason or "auth", one.blocked_since)
         elif one.breaker_until is not None:
@@ -64,105 +64,110 @@ def find_conditions(portal: Portal) -> Iterator[Condition]:
         is_low = one.balance is not None and one.low_balance is not None and one.balance < one.low_balance
         if is_low and one.blocked_reason != "balance":
             yield Condition(NoticeKind.BALANCE, one.pk, str(one.balance))
-    unknown = Message.objects.filter(portal=portal, phase=Phase.UNKNOWN)[:MOST_COUNTED].count()
+    unknown = Message.objects.filter(portal=portal, phase=Phase.UNKNOWN)[:MAX_COUNTED].count()
     if unknown:
         yield Condition(NoticeKind.UNDECIDED, 0, str(unknown))
 
 
 def sync_notices(portal: Portal, now: datetime) -> None:
-    """Make the portal's notices say what is so now."""
-    present = {(fact.kind.value, fact.subject): fact for fact in find_conditions(portal)}
+    """Update a portal's notices to the conditions that hold now."""
+    present = {(condition.kind.value, condition.subject): condition for condition in find_conditions(portal)}
     with transaction.atomic():
         rows = list(Notice.objects.select_for_update().filter(portal=portal).order_by("pk"))
-        known = {(row.kind, row.subject) for row in rows}
+        existing = {(row.kind, row.subject) for row in rows}
         new = [
             Notice(
-                portal=portal, kind=fact.kind, subject=fact.subject, word=fact.word, since=fact.since or now, due_at=now
+                portal=portal,
+                kind=condition.kind,
+                subject=condition.subject,
+                word=condition.detail,
+                since=condition.since or now,
+                due_at=now,
             )
-            for key, fact in present.items()
-            if key not in known
+            for key, condition in present.items()
+            if key not in existing
         ]
         Notice.objects.bulk_create(new, ignore_conflicts=True)
         for row in rows:
-            if row.kind != NoticeKind.SENDERS and _turn(row, present.get((row.kind, row.subject)), now):
+            if row.kind != NoticeKind.SENDERS and _update_row(row, present.get((row.kind, row.subject)), now):
                 row.save(update_fields=["is_on", "since", "word", "told", "reached", "due_at"])
 
 
-def _turn(row: Notice, fact: Condition | None, now: datetime) -> bool:
-    """Answers whether the row says something else now."""
+def _update_row(row: Notice, condition: Condition | None, now: datetime) -> bool:
+    """Update a notice's row, unsaved, to its condition (None: it has ended); return whether the row has changed."""
     before = (row.is_on, row.word, row.told)
-    if fact is not None:
+    if condition is not None:
         if not row.is_on:
-            row.is_on, row.since, row.due_at = True, fact.since or now, now
-        row.word = fact.word
+            row.is_on, row.since, row.due_at = True, condition.since or now, now
+        row.word = condition.detail
         if row.kind == NoticeKind.UNDECIDED and row.told and int(row.told) > int(row.word):
-            row.told = row.word  # fewer than were told: no news, but the next more are
+            row.told = row.word  # fewer than announced is no news, but an increase from here on is
             row.reached = dict.fromkeys(row.reached, row.word)
     elif row.is_on:
         row.is_on, row.since, row.due_at = False, now, now
     return before != (row.is_on, row.word, row.told)
 
 
-def next_step(row: Notice, now: datetime) -> tuple[NoticeMessage | None, datetime | None]:
-    """What is to be said of a subject now, or when it is to be looked at again; (None, None): it is at rest."""
+def next_step(row: Notice, now: datetime) -> tuple[Announcement | None, datetime | None]:
+    """Return what to announce about a subject now, or when to check it again; (None, None) to close it."""
     if not row.is_on:
-        ready = row.since + LASTS
-        if not row.reached or row.kind not in ENDS_BY_ITSELF:
+        ready_at = row.since + ALERT_AFTER
+        if not row.reached or row.kind not in RECOVERS_BY_ITSELF:
             return None, None
-        return (NoticeMessage.WELL, None) if ready <= now else (None, ready)
-    later = now + (LOOK_EVERY if row.kind in ENDS_BY_ITSELF else LOOK_SELDOM)
+        return (Announcement.RECOVERY, None) if ready_at <= now else (None, ready_at)
+    later = now + (CHECK_EVERY if row.kind in RECOVERS_BY_ITSELF else CHECK_SELDOM)
     if row.told == row.word:
         return None, later
-    ready = row.since if row.kind in (NoticeKind.SENDERS, NoticeKind.BALANCE) else row.since + LASTS
+    ready_at = row.since if row.kind in (NoticeKind.SENDERS, NoticeKind.BALANCE) else row.since + ALERT_AFTER
     if row.told_at is not None:
-        ready = max(ready, row.told_at + AT_MOST_EVERY)
-    return (NoticeMessage.TROUBLE, None) if ready <= now else (None, min(ready, later))
+        ready_at = max(ready_at, row.told_at + ALERT_EVERY)
+    return (Announcement.ALERT, None) if ready_at <= now else (None, min(ready_at, later))
 
 
-def senders_added(portal: Portal, count: int) -> None:
-    """The portal had lost so many senders and has them again."""
+def record_restored_senders(portal: Portal, count: int) -> None:
+    """Make a notice due that `count` senders were missing in the portal and were added again."""
     if not count:
         return
     now = timezone.now()
     with transaction.atomic():
         row = Notice.objects.select_for_update().filter(portal=portal, kind=NoticeKind.SENDERS, subject=0).first()
         row = row or Notice(portal=portal, kind=NoticeKind.SENDERS, is_on=False)
-        untold = int(row.word or 0) if row.is_on else 0
-        row.is_on, row.word, row.told, row.due_at, row.reached = True, str(untold + count), "", now, {}
+        unannounced = int(row.word or 0) if row.is_on else 0
+        row.is_on, row.word, row.told, row.due_at, row.reached = True, str(unannounced + count), "", now, {}
         row.since = now
         row.save()
 
 
 def rules_of(portal: Portal) -> NoticeRules:
-    """What a portal wants to be told; the usual, unsaved, where nobody has said."""
+    """Return a portal's notice settings; unsaved defaults if it has none."""
     return NoticeRules.objects.filter(portal=portal).first() or NoticeRules(portal=portal)
 
 
 def administrators(portal: Portal) -> list[int]:
-    """User ids of those who were administrators when the portal last said so, the first to come first."""
-    known = PortalToken.objects.filter(portal=portal, is_admin=True, is_system=False).order_by("pk")
-    return list(known.values_list("user_id", flat=True))
+    """Return the user ids of administrators, as of the portal's last answer; the earliest first."""
+    tokens = PortalToken.objects.filter(portal=portal, is_admin=True, is_system=False).order_by("pk")
+    return list(tokens.values_list("user_id", flat=True))
 
 
 def people_to_notify(portal: Portal, rules: NoticeRules) -> list[int]:
-    """Who is told: those who were chosen and still administrate, else the first administrator."""
+    """Return whom to notify: the chosen people who are still administrators, else the first administrator."""
     admins = administrators(portal)
     chosen = [user_id for user_id in admins if user_id in rules.user_ids]
-    return (chosen or admins[:1])[:MOST_PEOPLE]
+    return (chosen or admins[:1])[:MAX_PEOPLE]
 
 
 def portals_to_sync() -> Q:
-    """Of a portal: something is so of which its notices do not know yet."""
+    """Return the condition for portals with a condition that has no active notice yet."""
 
-    def known(kind: NoticeKind, subject: Any, portal: str) -> Exists:
+    def has_notice(kind: NoticeKind, subject: Any, portal: str) -> Exists:
         rows = Notice.objects.filter(portal=OuterRef(portal), kind=kind, subject=subject, is_on=True)
         return Exists(rows)
 
     accounts = Connection.objects.filter(in_use(), portal=OuterRef("pk"))
-    broken = accounts.filter(SENDS_NO_MORE).exclude(known(NoticeKind.BROKEN, OuterRef("pk"), "portal"))
-    low = accounts.filter(IS_LOW).exclude(blocked_reason="balance")
-    low = low.exclude(known(NoticeKind.BALANCE, OuterRef("pk"), "portal"))
+    broken = accounts.filter(NOT_SENDING).exclude(has_notice(NoticeKind.BROKEN, OuterRef("pk"), "portal"))
+    low = accounts.filter(LOW_BALANCE).exclude(blocked_reason="balance")
+    low = low.exclude(has_notice(NoticeKind.BALANCE, OuterRef("pk"), "portal"))
     unknown = Message.objects.filter(portal=OuterRef("pk"), phase=Phase.UNKNOWN)
-    shut_out = Q(no_token_since__isnull=False) & ~known(NoticeKind.PORTAL, 0, "pk")
-    undecided = Exists(unknown) & ~known(NoticeKind.UNDECIDED, 0, "pk")
+    shut_out = Q(no_token_since__isnull=False) & ~has_notice(NoticeKind.PORTAL, 0, "pk")
+    undecided = Exists(unknown) & ~has_notice(NoticeKind.UNDECIDED, 0, "pk")
     return Exists(broken) | Exists(low) | shut_out | undecided

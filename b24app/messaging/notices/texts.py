@@ -1,4 +1,4 @@
-"""What a notice says, in the portal's language."""
+"""The texts of notices, in the portal's language."""
 
 from decimal import Decimal, InvalidOperation
 
@@ -16,73 +16,73 @@ from b24app.portals.languages import to_django
 from b24app.portals.models import Portal
 from providers.kit import registry
 
-SILENT = "silent"  # beside the reasons of a block
+SILENT = "silent"  # the service does not answer; the other details of an outage are the reasons of a block
 
 
-def text_of(notice: Notice, portal: Portal, connection: Connection | None, *, is_well: bool = False) -> str:
-    """The text for the portal, with a link to the application; `is_well`: what was told before is over."""
+def notice_text(notice: Notice, portal: Portal, connection: Connection | None, *, is_recovery: bool = False) -> str:
+    """Return a notification's text with a link to the application; `is_recovery` for the end of the condition."""
     with translation.override(to_django(portal.language)):
-        words = _well(connection) if is_well else _trouble(notice, connection)
-        opens = _("Open Sendline")
-        return f"{words} [URL={link_of(portal)}]{opens}[/URL]"
+        text = _recovery_text(connection) if is_recovery else _alert_text(notice, connection)
+        label = _("Open Sendline")
+        return f"{text} [URL={application_url(portal)}]{label}[/URL]"
 
 
-def link_of(portal: Portal) -> str:
-    """Where the application is inside the portal."""
+def application_url(portal: Portal) -> str:
+    """Return the application's address inside the portal."""
     return f"{portal.origin}/marketplace/app/{settings.B24_CLIENT_ID}/"
 
 
-def _trouble(notice: Notice, connection: Connection | None) -> str:
+def _alert_text(notice: Notice, connection: Connection | None) -> str:
     match notice.kind:
         case NoticeKind.BROKEN if connection:
-            return f"{_account(connection)} {_broken(notice.word, connection)}"
+            return f"{_account_heading(connection)} {_outage_text(notice.word, connection)}"
         case NoticeKind.BALANCE if connection:
-            words = _("The balance at {service} is low: {amount}.")
-            amount = _money(notice.word, connection.currency)
-            return f"{_account(connection)} {words.format(service=_service(connection), amount=amount)}"
+            text = _("The balance at {service} is low: {amount}.")
+            amount = _format_money(notice.word, connection.currency)
+            return f"{_account_heading(connection)} {text.format(service=_service_title(connection), amount=amount)}"
         case NoticeKind.PORTAL:
             what = _("The portal does not let us in any more.")
-            mend = _("Messages go out, but the portal does not learn what became of them. Reconnecting mends it.")
-            return f"{what} {mend}"
+            todo = _("Messages go out, but the portal does not learn what became of them. Reconnecting mends it.")
+            return f"{what} {todo}"
         case NoticeKind.SENDERS:
-            words = _("Senders added again because the portal had lost them: {count}.")
-            return words.format(count=notice.word)
+            text = _("Senders added again because the portal had lost them: {count}.")
+            return text.format(count=notice.word)
     count = int(notice.word)
-    words = ngettext("{count} message waits for your decision", "{count} messages wait for your decision", count)
+    text = ngettext("{count} message waits for your decision", "{count} messages wait for your decision", count)
     why = _("The connection broke after they had left us, so they may or may not have been sent.")
-    return f"{words.format(count=count)}. {why}"
+    return f"{text.format(count=count)}. {why}"
 
 
-def _broken(word: str, connection: Connection) -> str:
-    service = _service(connection)
-    if word == SILENT:
+def _outage_text(reason: str, connection: Connection) -> str:
+    service = _service_title(connection)
+    if reason == SILENT:
         what, todo = (
             _("{service} does not answer") + ".",
             _("Messages of “{account}” wait and are tried again by themselves."),
         )
-    elif word == "balance":
+    elif reason == "balance":
         what, todo = _("The balance at {service} is used up."), _("Top it up at {service}, then turn it on again.")
     else:
         what, todo = _("{service} does not accept the credentials any more."), _("Enter new ones.")
     return f"{what} {todo}".format(service=service, account=strip_links(connection.title))
 
 
-def _well(connection: Connection | None) -> str:
+def _recovery_text(connection: Connection | None) -> str:
     if connection is None:
         return " ".join((_("The portal lets us in again."), _("What had to wait is told to the portal at once.")))
-    return " ".join((_account(connection), _("It works again: messages go out.")))
+    return " ".join((_account_heading(connection), _("It works again: messages go out.")))
 
 
-def _account(connection: Connection) -> str:
+def _account_heading(connection: Connection) -> str:
     return f"[B]{strip_links(connection.title)}[/B]:"
 
 
-def _service(connection: Connection) -> str:
-    kind = registry.find(connection.service)
-    return kind.title if kind else connection.service
+def _service_title(connection: Connection) -> str:
+    service = registry.find(connection.service)
+    return service.title if service else connection.service
 
 
-def _money(amount: str, currency: str) -> str:
+def _format_money(amount: str, currency: str) -> str:
     try:
         locale = Locale.parse(translation.to_locale(translation.get_language() or "en"))
         figures = format_decimal(Decimal(amount), format="#,##0.00##", locale=locale)

@@ -115,7 +115,7 @@ def reconcile_senders(portal: Portal) -> int:
         elif sender.state == SenderState.REMOVING:
             _record_removed(sender)
     Portal.objects.filter(pk=portal.pk).update(senders_checked_at=timezone.now())
-    detection.senders_added(portal, added)
+    detection.record_restored_senders(portal, added)
     return added
 
 

@@ -291,7 +291,7 @@ def test_what_is_switched_off_is_not_told(alpha: SandboxPortal, sender: Sender, 
     block(sender.connection)
     other = factories.connection(portal, balance=1, low_balance=2)
     factories.message(sender, phase=Phase.UNKNOWN, due_at=None)
-    detection.senders_added(portal, 3)
+    detection.record_restored_senders(portal, 3)
     Portal.objects.update(no_token_since=timezone.now() - 5 * MINUTE)
     for _ in range(2):
         delivery.send_due(portal.pk)
@@ -402,7 +402,7 @@ def test_nothing_of_one_portal_is_told_to_another(alpha: SandboxPortal, account:
     factories.token(charlies)
     factories.connection(charlies)
     block(account)
-    detection.senders_added(account.portal, 2)
+    detection.record_restored_senders(account.portal, 2)
     assert sweep.to_notify() == [account.portal_id]
     delivery.send_due(charlies.pk)
     delivery.send_due(account.portal_id)
@@ -415,8 +415,8 @@ def test_only_one_process_tells_a_notice(alpha: SandboxPortal, account: Connecti
     block(account)
     detection.sync_notices(account.portal, timezone.now())
     seen = Notice.objects.get()
-    assert delivery._claim(Notice.objects.get(), timezone.now())
-    assert not delivery._claim(seen, timezone.now())
+    assert delivery._claim_notice(Notice.objects.get(), timezone.now())
+    assert not delivery._claim_notice(seen, timezone.now())
     delivery.send_due(account.portal_id)
     assert calls(alpha) == 0
     later(minutes=6)  # whoever had it is gone
