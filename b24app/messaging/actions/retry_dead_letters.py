@@ -9,7 +9,7 @@ from django.utils import timezone
 from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.models.dead_letters import DeadLetter, Kind
 from b24app.messaging.models.statuses import Phase
-from b24app.messaging.statistics.breakdowns import COUNT_AGAIN
+from b24app.messaging.statistics.breakdowns import RETURN_CLIMBS
 
 BATCH_SIZE = 1000
 
@@ -42,7 +42,7 @@ def _reapply_reports(reports: Sequence[int]) -> None:
 
 def _recount_climbs(climbs: Sequence[int]) -> None:
     with database.cursor() as cursor:
-        cursor.execute(COUNT_AGAIN, [list(climbs)])
+        cursor.execute(RETURN_CLIMBS, [list(climbs)])
 
 
 def _resend_waiting(messages: Sequence[int]) -> None:

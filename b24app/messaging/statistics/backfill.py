@@ -1,8 +1,8 @@
-"""The breakdowns' past: what was here before them is counted too, each message once, while all goes on moving.
+"""Count messages from before the breakdowns existed, each once, while traffic goes on.
 
-A message that the breakdowns leave out has no country (null). It is given one and what it has climbed so far is noted
-in one transaction; from then on `advance` notes what it climbs. So the rows themselves say how far this has come: it
-may be stopped, killed and begun again at any moment, and beside whatever the engine does.
+A message that is not in the breakdowns has no country (null). One transaction sets its country and notes its status
+changes so far; from then on `advance` notes them. So the rows themselves record the progress: the backfill may be
+stopped, killed and restarted at any moment.
 """
 
 import time
@@ -20,14 +20,15 @@ from b24app.messaging.models.statuses import Status
 from b24app.messaging.statistics import breakdowns
 from providers.kit.phones import region_of
 
-AT_ONCE = 1000  # ids: how long a batch may hold up whoever climbs there
+BATCH_SIZE = 1000  # ids; status changes of these messages wait for the batch
 
-# In id order, as `advance` locks them.
-FIND = """
+# In id order, like `advance`, so that they do not deadlock.
+LOCK_UNCOUNTED = """
 SELECT id, "to" FROM messaging_message WHERE id > %s AND id <= %s AND country IS NULL ORDER BY id FOR UPDATE
 """
-# What went from waiting to its end at once has both moments from the same clock: it was taken at its first attempt.
-FILL = f"""
+# `sent_at` equals `final_at` where a message went from waiting to a final status at once: then it was accepted at its
+# first attempt.
+FILL_COUNTRIES = f"""
 WITH filled AS (
     UPDATE messaging_message m SET country = given.country
     FROM unnest(%s::bigint[], %s::text[]) AS given(id, country) WHERE m.id = given.id
@@ -46,10 +47,10 @@ SELECT count(*) FROM filled
 
 
 def backfill_breakdowns() -> Iterator[tuple[float, int]]:
-    """Go through all messages once, the newest first, and yield after each batch.
+    """Go through all messages once, the newest first; after each batch yield the progress and the messages counted.
 
-    Yields which share of the way is behind (0 to 1), and how many messages the batch has found. It rests as long as a
-    batch took, and leaves between two batches when the process is asked to stop.
+    Progress is a share, 0 to 1. The backfill pauses after each batch for as long as that took, and ends between two
+    batches when a shutdown is requested.
     """
     bounds = Message.objects.aggregate(first=Min("pk"), last=Max("pk"))
     if bounds["first"] is None:
@@ -57,22 +58,22 @@ def backfill_breakdowns() -> Iterator[tuple[float, int]]:
     end = bounds["first"] - 1
     high, whole = bounds["last"], bounds["last"] - end
     while high > end and not shutdown.is_requested():
-        started, low = time.monotonic(), max(end, high - AT_ONCE)
-        found = _fill(low, high)
+        started, low = time.monotonic(), max(end, high - BATCH_SIZE)
+        found = _backfill_batch(low, high)
         high = low
         yield 1 - (high - end) / whole, found
         if found:
-            breakdowns.count_climbs()  # or those of now would wait behind those of the past
+            breakdowns.count_climbs()  # otherwise current status changes would queue behind these
             shutdown.wait_for_request(time.monotonic() - started)
 
 
 @retry_on_deadlock
-def _fill(low: int, high: int) -> int:
-    """Messages with an id above `low` and up to `high`."""
+def _backfill_batch(low: int, high: int) -> int:
+    """Backfill the messages with `low` < id <= `high`; return how many had to be."""
     with transaction.atomic(), database.cursor() as cursor:
-        cursor.execute(FIND, [low, high])
+        cursor.execute(LOCK_UNCOUNTED, [low, high])
         rows = cursor.fetchall()
         if not rows:
             return 0
-        cursor.execute(FILL, [[pk for pk, _to in rows], [region_of(to) for _pk, to in rows]])
+        cursor.execute(FILL_COUNTRIES, [[pk for pk, _to in rows], [region_of(to) for _pk, to in rows]])
         return int(cursor.fetchone()[0])

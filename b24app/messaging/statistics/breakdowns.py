@@ -1,7 +1,7 @@
-"""Where messages came from and went to: what climbs is noted by `advance` and counted here, many at a time.
+"""Statistics by country, source and employee: `advance` notes status changes (climbs), counted here in bulk.
 
-A batch of 200 climbs touches a few tallies but two hundred breakdowns, so that counting at once would make the hottest
-statement dearer by half. A note costs next to nothing, and by the thousand they are counted at a fraction of the price.
+A batch of 200 changes touches a few tallies but two hundred breakdowns: counting them at once would make the busiest
+statement 50 % slower. Noting them costs next to nothing, and counting thousands together a fraction.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ from b24app.messaging.models.dimensions import STOPPED
 from b24app.messaging.models.statistics import TIMES, TOOK, Dimension, NotedClimb, UncountedClimb
 from b24app.messaging.models.statuses import Status
 
-AT_ONCE = 5000
-MOST_ROUNDS = 20
+BATCH_SIZE = 5000
+MAX_ROUNDS = 20
 
 
 _ENDS = (Status.DELIVERED, Status.UNDELIVERED, Status.FAILED, STOPPED)
@@ -29,7 +29,7 @@ COUNTS = ("messages", *_ENDS, "money", *TOOK)
 _BOUNDS = (-1, *TIMES)
 
 
-def _between(low: float, high: float | None) -> str:
+def _in_range(low: float, high: float | None) -> str:
     return f"took > {low}" if high is None else f"took > {low} AND took <= {high}"
 
 
@@ -38,14 +38,14 @@ _SUMS = ", ".join(
         "sum(sign)",
         *(f"coalesce(sum(sign) FILTER (WHERE word = '{end}'), 0)" for end in _ENDS),
         "coalesce(sum(sign * price), 0)",
-        *(f"count(*) FILTER (WHERE {_between(low, high)})" for low, high in zip(_BOUNDS, (*TIMES, None), strict=True)),
+        *(f"count(*) FILTER (WHERE {_in_range(*one)})" for one in zip(_BOUNDS, (*TIMES, None), strict=True)),
     )
 )
 _MONTH = "date_trunc('month', side.day)::date"
 
 
-def _added(table: str, day: str, expression: str, where: str) -> str:
-    """In key order, so that two of these never wait for each other in a circle."""
+def _upsert_sql(table: str, day: str, expression: str, where: str) -> str:
+    """Return an upsert of sums, in key order, so that two of them do not deadlock."""
     return f"""
     INSERT INTO {table} AS b (portal_id, dimension, {day}, sender_id, value, currency, {", ".join(COUNTS)})
     SELECT s.portal_id, v.dimension, {expression}, s.id, v.value, side.currency, {_SUMS}
@@ -57,12 +57,11 @@ def _added(table: str, day: str, expression: str, where: str) -> str:
     SET {", ".join(f"{name} = b.{name} + excluded.{name}" for name in COUNTS)}"""  # noqa: S608 - made of constants
 
 
-# Whether a month is kept is asked for each climb of the past, and there are few: not a join, for which the table of
-# months might be read as a whole.
-_KEPT = f"""WHERE side.day < %s AND (
+# A scalar subquery per row, not a join: few rows are that old, and a join might scan the whole table of months.
+_IN_ROLLED_UP_MONTH = f"""WHERE side.day < %s AND (
     SELECT true FROM messaging_monthbreakdown k
     WHERE k.portal_id = s.portal_id AND k.dimension = '{Dimension.SOURCE}' AND k.month = {_MONTH} LIMIT 1)"""  # noqa: S608
-# What belongs to nobody any more is dropped: its sender has been erased.
+# Rows whose sender has been erased are deleted without being counted.
 _COUNT = f"""
 WITH gone AS (
     DELETE FROM messaging_uncountedclimb WHERE id IN (
@@ -73,61 +72,61 @@ WITH gone AS (
     UNION ALL
     SELECT sender_id, day, country, source, author_id, was, -1, was_price, was_currency, NULL FROM gone
     WHERE was <> '{Status.QUEUED}'
-), counted AS ({_added("messaging_daybreakdown", "day", "side.day", "")}
-), kept AS ({_added("messaging_monthbreakdown", "month", _MONTH, _KEPT)}
+), counted AS ({_upsert_sql("messaging_daybreakdown", "day", "side.day", "")}
+), monthly AS ({_upsert_sql("messaging_monthbreakdown", "month", _MONTH, _IN_ROLLED_UP_MONTH)}
 )
 SELECT count(*) FROM gone
 """  # noqa: S608 - made of constants
-COUNT = _COUNT.format(which=f"ORDER BY id LIMIT {AT_ONCE}")
-COUNT_THESE = _COUNT.format(which="WHERE id = ANY(%s) ORDER BY id")
-_NAMES = ", ".join(field.attname for field in NotedClimb._meta.local_fields)
+COUNT_OLDEST = _COUNT.format(which=f"ORDER BY id LIMIT {BATCH_SIZE}")
+COUNT_BY_IDS = _COUNT.format(which="WHERE id = ANY(%s) ORDER BY id")
+_CLIMB_COLUMNS = ", ".join(field.attname for field in NotedClimb._meta.local_fields)
 SET_ASIDE = f"""
-WITH gone AS (DELETE FROM messaging_uncountedclimb WHERE id = %s RETURNING id, {_NAMES}), kept AS (
-    INSERT INTO messaging_setasideclimb (id, {_NAMES}) SELECT * FROM gone)
+WITH gone AS (DELETE FROM messaging_uncountedclimb WHERE id = %s RETURNING id, {_CLIMB_COLUMNS}), moved AS (
+    INSERT INTO messaging_setasideclimb (id, {_CLIMB_COLUMNS}) SELECT * FROM gone)
 SELECT s.portal_id FROM gone JOIN messaging_sender s ON s.id = gone.sender_id
 """  # noqa: S608 - made of the model's own columns
-COUNT_AGAIN = f"""
-WITH back AS (DELETE FROM messaging_setasideclimb WHERE id = ANY(%s) RETURNING id, {_NAMES})
-INSERT INTO messaging_uncountedclimb (id, {_NAMES}) SELECT * FROM back
+RETURN_CLIMBS = f"""
+WITH back AS (DELETE FROM messaging_setasideclimb WHERE id = ANY(%s) RETURNING id, {_CLIMB_COLUMNS})
+INSERT INTO messaging_uncountedclimb (id, {_CLIMB_COLUMNS}) SELECT * FROM back
 """  # noqa: S608 - made of the model's own columns
 
 
 def count_climbs() -> int:
-    """Count what has climbed; any number of processes may do so at once. Answers how many climbs."""
+    """Count the noted status changes; return how many. Any number of processes may do so at once."""
     total = 0
-    for _ in range(MOST_ROUNDS):
-        some = _count_some()
-        total += some
-        if some < AT_ONCE:
+    for _ in range(MAX_ROUNDS):
+        count = _count_batch()
+        total += count
+        if count < BATCH_SIZE:
             break
     return total
 
 
-def _count_some() -> int:
-    """How many climbs were counted or set aside."""
+def _count_batch() -> int:
+    """Count one batch; return how many status changes were counted or set aside."""
     try:
-        return _count(COUNT)
+        return _execute_count(COUNT_OLDEST)
     except AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - whatever one of them raises
-        ids = list(UncountedClimb.objects.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
-        work_apart(ids, _count_these, _set_aside, error)
+        ids = list(UncountedClimb.objects.order_by("pk").values_list("pk", flat=True)[:BATCH_SIZE])
+        work_apart(ids, _count_by_ids, _set_aside_climb, error)
         return len(ids)
 
 
-def _count_these(ids: Sequence[int]) -> int:
-    return _count(COUNT_THESE, list(ids))
+def _count_by_ids(ids: Sequence[int]) -> int:
+    return _execute_count(COUNT_BY_IDS, list(ids))
 
 
 @retry_on_deadlock
-def _count(sql: str, *values: Any) -> int:
+def _execute_count(sql: str, *values: Any) -> int:
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(sql, [*values, timezone.now().date().replace(day=1)])
         return int(cursor.fetchone()[0])
 
 
-def _set_aside(pk: int, error: Exception) -> None:
-    """It goes to a table of its own, as it is, from which it can be counted again."""
+def _set_aside_climb(pk: int, error: Exception) -> None:
+    """Move it unchanged to a table of its own, from which it can be counted again."""
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(SET_ASIDE, [pk])
         (portal,) = cursor.fetchone() or (None,)

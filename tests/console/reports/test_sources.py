@@ -75,7 +75,7 @@ def test_months_say_what_their_days_say(portal: Portal, sender: Sender) -> None:
 
 
 def test_whole_months_are_read_from_their_sums_alone(portal: Portal, sender: Sender) -> None:
-    month = monthly.months_over(datetime.now(UTC).date())[1]
+    month = monthly.finished_months(datetime.now(UTC).date())[1]
     for day in (month, month + timedelta(days=9), month - timedelta(days=1)):
         breakdown(sender, Dimension.SOURCE, "crm", ago=(today(portal) - day).days, messages=3)
     monthly.roll_up_months()
@@ -111,7 +111,7 @@ def test_a_month_that_is_not_kept_between_two_that_are_is_read_by_its_days(porta
 
 def test_another_tenant_s_months_are_not_read(portal: Portal, sender: Sender) -> None:
     charlies = factories.sender(factories.connection(factories.portal("charlie")))
-    month = monthly.months_over(datetime.now(UTC).date())[0]
+    month = monthly.finished_months(datetime.now(UTC).date())[0]
     for one, count in ((sender, 2), (charlies, 500)):
         breakdown(one, Dimension.SOURCE, "crm", ago=(today(portal) - month).days, messages=count)
     monthly.roll_up_months()

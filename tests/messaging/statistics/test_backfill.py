@@ -35,7 +35,7 @@ ENDS: tuple[tuple[Status, dict[str, Any]], ...] = (
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test's own pace: several batches, and no rest between them."""
-    monkeypatch.setattr(backfill, "AT_ONCE", 7)
+    monkeypatch.setattr(backfill, "BATCH_SIZE", 7)
     monkeypatch.setattr(shutdown, "wait_for_request", lambda _seconds: False)
 
 
@@ -135,7 +135,7 @@ def test_it_goes_on_where_it_was_stopped_and_runs_again_for_nothing(front: Sende
 
 def test_a_batch_that_fails_leaves_nothing_behind(front: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
     climb(factories.message(front, country=None), Status.SENT)
-    monkeypatch.setattr(backfill, "FILL", backfill.FILL + " WHERE 1 / (SELECT 0) = 1")
+    monkeypatch.setattr(backfill, "FILL_COUNTRIES", backfill.FILL_COUNTRIES + " WHERE 1 / (SELECT 0) = 1")
     with pytest.raises(Exception, match="division by zero"):
         fill()
     assert Message.objects.get().country is None

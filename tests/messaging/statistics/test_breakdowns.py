@@ -165,8 +165,8 @@ def test_erasing_the_number_between_two_climbs_leaves_the_country_as_it_was(fron
 
 
 def test_more_than_a_batch_is_counted_in_one_go(front: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breakdowns, "COUNT", breakdowns.COUNT.replace("LIMIT 5000", "LIMIT 2"))
-    monkeypatch.setattr(breakdowns, "AT_ONCE", 2)
+    monkeypatch.setattr(breakdowns, "COUNT_OLDEST", breakdowns.COUNT_OLDEST.replace("LIMIT 5000", "LIMIT 2"))
+    monkeypatch.setattr(breakdowns, "BATCH_SIZE", 2)
     for _ in range(5):
         climb(wish(front), Status.SENT)
     assert breakdowns.count_climbs() == 5

@@ -53,7 +53,7 @@ def test_the_dearest_messages_of_a_month_add_up_everywhere(front: Sender) -> Non
     assert {row.money for row in DayBreakdown.objects.filter(currency="EUR")} == {total}
     assert not UncountedClimb.objects.exists()
 
-    over = monthly.months_over(timezone.now().date())[0]
+    over = monthly.finished_months(timezone.now().date())[0]
     DayBreakdown.objects.update(day=over)
     monthly.roll_up_months()
     assert {row.money for row in MonthBreakdown.objects.filter(currency="EUR")} == {total}

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 def ago(count: int) -> date:
     """The first day of the month so many months before the newest that may be kept."""
-    return monthly.months_over(datetime.now(UTC).date())[count]
+    return monthly.finished_months(datetime.now(UTC).date())[count]
 
 
 def sent(sender: Sender, day: date, **fields: Any) -> Message:
@@ -67,7 +67,7 @@ def by_months() -> dict[tuple[Any, ...], tuple[Any, ...]]:
     ],
 )
 def test_a_month_may_be_kept_three_days_after_its_end(today: str, newest: str) -> None:
-    found = monthly.months_over(date.fromisoformat(today))
+    found = monthly.finished_months(date.fromisoformat(today))
     assert (str(found[0]), len(found)) == (newest, 13)
 
 
@@ -137,8 +137,8 @@ def test_a_portal_is_erased_with_its_months_and_nobody_else_s(front: Sender) -> 
 def test_months_are_right_though_climbs_are_counted_while_they_are_summed_up(
     front: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breakdowns, "COUNT", breakdowns.COUNT.replace("LIMIT 5000", "LIMIT 3"))
-    monkeypatch.setattr(breakdowns, "AT_ONCE", 3)
+    monkeypatch.setattr(breakdowns, "COUNT_OLDEST", breakdowns.COUNT_OLDEST.replace("LIMIT 5000", "LIMIT 3"))
+    monkeypatch.setattr(breakdowns, "BATCH_SIZE", 3)
     for place in range(90):
         sent(front, ago(place % 6), author_id=place % 4)
     breakdowns.count_climbs()  # sixty of them
