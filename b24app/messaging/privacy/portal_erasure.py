@@ -1,4 +1,4 @@
-"""A portal that left with "delete settings and data" ticked is forgotten, in small pieces."""
+"""Erase the data of portals that uninstalled with "delete settings and data", in small batches."""
 
 from django.db import connection as database
 from django.db import transaction
@@ -14,37 +14,37 @@ from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, Set
 from b24app.messaging.privacy import retention
 from b24app.portals.models import Portal
 
-AT_ONCE = 2000
+BATCH_SIZE = 2000
 
 
 def erase_due() -> None:
-    """Go on forgetting the portals whose time has come; a portal that came back meanwhile is left alone."""
+    """Erase a batch of each portal that is due; a portal that was installed again is left alone."""
     due = Portal.objects.filter(erase_at__lte=timezone.now(), uninstalled_at__isnull=False)
     held = [int(key) for key in dead_letters.held(Kind.LEAVING)]
-    work_each(due.exclude(pk__in=held).order_by("erase_at")[:10], _erase_some, _set_aside)
+    work_each(due.exclude(pk__in=held).order_by("erase_at")[:10], _erase_batch, _set_aside_portal)
 
 
-def _set_aside(portal: Portal, error: Exception) -> None:
+def _set_aside_portal(portal: Portal, error: Exception) -> None:
     dead_letters.note(Kind.LEAVING, portal.pk, error, portal=portal.pk, retry=True)
 
 
-def _erase_some(portal: Portal) -> None:
-    """At most so many rows; the portal's own row goes last."""
+def _erase_batch(portal: Portal) -> None:
+    """Delete a batch of a portal's rows; once nothing else is left, the rest with the portal's own row."""
     with transaction.atomic():
         messages = Message.objects.filter(portal=portal).order_by(*NEWEST_FIRST)
-        batch = list(messages.values_list("pk", flat=True)[:AT_ONCE])
-        retention.forget_numbers(batch)
-    gone = len(batch) + pruning.prune_exchanges(portal.pk, timezone.now(), AT_ONCE)
-    # The stop list outlives single messages, for to forget a number is to write to it again; with the portal it goes.
-    stopped = StoppedNumber.objects.filter(portal=portal).order_by("-id").values_list("pk", flat=True)[:AT_ONCE]
-    gone += StoppedNumber.objects.filter(pk__in=list(stopped)).delete()[0]
-    counted = CapUse.objects.filter(portal=portal).values_list("pk", flat=True)[:AT_ONCE]
-    gone += CapUse.objects.filter(pk__in=list(counted)).delete()[0]
-    if gone:
+        batch = list(messages.values_list("pk", flat=True)[:BATCH_SIZE])
+        retention.delete_messages(batch)
+    deleted = len(batch) + pruning.prune_exchanges(portal.pk, timezone.now(), BATCH_SIZE)
+    # The stop list outlives single messages: without an entry, its number would get messages again.
+    stopped = StoppedNumber.objects.filter(portal=portal).order_by("-id").values_list("pk", flat=True)[:BATCH_SIZE]
+    deleted += StoppedNumber.objects.filter(pk__in=list(stopped)).delete()[0]
+    uses = CapUse.objects.filter(portal=portal).values_list("pk", flat=True)[:BATCH_SIZE]
+    deleted += CapUse.objects.filter(pk__in=list(uses)).delete()[0]
+    if deleted:
         return
     with transaction.atomic(), database.cursor() as cursor:
         if Portal.objects.select_for_update().filter(pk=portal.pk, erase_at__isnull=False).exists():
-            # That no message names them any more is found by reading the table: no index begins with them alone.
+            # PostgreSQL scans the table to check that no message refers to them: no index starts with such a column.
             cursor.execute("SET LOCAL statement_timeout = 0")
             senders = Sender.objects.filter(portal=portal).values("pk")
             UncountedClimb.objects.filter(sender_id__in=senders).delete()

@@ -200,7 +200,7 @@ def test_the_same_order_twice_is_one(portal: Portal) -> None:
 def test_many_go_in_batches_and_the_sweep_goes_on_with_what_was_left(
     sender: Sender, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(number_erasure, "AT_ONCE", 2)
+    monkeypatch.setattr(number_erasure, "BATCH_SIZE", 2)
     for _ in range(5):
         to_jane(sender)
     erasure = number_erasure.request_erasure(portal, NUMBER, ALICE, keep_stopped=False, why="")
@@ -218,7 +218,7 @@ def test_many_go_in_batches_and_the_sweep_goes_on_with_what_was_left(
 def test_everything_of_a_number_is_told_oldest_first_and_nothing_else(
     sender: Sender, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(number_erasure, "AT_ONCE", 2)
+    monkeypatch.setattr(number_erasure, "BATCH_SIZE", 2)
     now = timezone.now()
     mine = [to_jane(sender, now=now - timedelta(hours=hours)) for hours in (5, 4, 4, 4, 1)]
     reported = report(mine[3], sender)

@@ -110,7 +110,7 @@ def test_what_belongs_to_nobody_goes_after_thirty_days(sender: Sender) -> None:
 
 
 def test_many_go_in_small_batches_each_portal_in_its_turn(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "BATCH_SIZE", 2)
     other = factories.sender(factories.connection(factories.portal("charlie")))
     one_moment = timezone.now() - 400 * DAY
     for _ in range(7):
