@@ -177,7 +177,7 @@ def pause_connection(connection: Connection) -> int:
     return hold_messages(connection)
 
 
-def block_connection(connection: Connection, reason: str, code: str, words: str) -> None:
+def block_connection(connection: Connection, reason: str, code: str, message: str) -> None:
     """Stop sending until a person acts, because the service refuses the account.
 
     Nothing happens if the credentials were replaced after the refused send.
@@ -189,7 +189,7 @@ def block_connection(connection: Connection, reason: str, code: str, words: str)
         blocked_reason=reason,
         blocked_since=now,
         error_code=code[:60],
-        error_words=words[:300],
+        error_words=message[:300],
         error_at=now,
     )
     if blocked:

@@ -63,7 +63,7 @@ def _schedule_next(notice: Notice, due_at: datetime | None) -> None:
 
 
 def _process_notice(portal: Portal, notice: Notice, rules: NoticeRules, people: Sequence[int]) -> datetime | None:
-    """Send what is due about one subject; return when to process it next, None to close it."""
+    """Send what is due about one subject; return when to process it next, None if it was closed."""
     announcement, later = detection.next_step(notice, timezone.now())
     connection = Connection.objects.filter(portal=portal, pk=notice.subject).defer("account").first()
     if announcement is None:

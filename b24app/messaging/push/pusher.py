@@ -52,16 +52,16 @@ def push_due(portal_id: int) -> datetime | None:
     try:
         again = _push_batches(portal)
     finally:
-        mine = Portal.objects.filter(pk=portal_id, push_lease_until=portal.push_lease_until)
-        release_leases(lambda: mine.update(push_lease_until=None))
+        lease = Portal.objects.filter(pk=portal_id, push_lease_until=portal.push_lease_until)
+        release_leases(lambda: lease.update(push_lease_until=None))
     return again or _next_push_at(portal)
 
 
 def _renew_lease(portal: Portal) -> bool:
     """Extend the lease for one more batch; return False if it was lost, because the statuses may be stale by now."""
     until = timezone.now() + LEASE
-    mine = Portal.objects.filter(pk=portal.pk, push_lease_until=portal.push_lease_until)
-    if not mine.update(push_lease_until=until):
+    lease = Portal.objects.filter(pk=portal.pk, push_lease_until=portal.push_lease_until)
+    if not lease.update(push_lease_until=until):
         return False
     portal.push_lease_until = until
     return True

@@ -36,7 +36,7 @@ def _in_range(low: float, high: float | None) -> str:
 _SUMS = ", ".join(
     (
         "sum(sign)",
-        *(f"coalesce(sum(sign) FILTER (WHERE word = '{end}'), 0)" for end in _ENDS),
+        *(f"coalesce(sum(sign) FILTER (WHERE status = '{end}'), 0)" for end in _ENDS),
         "coalesce(sum(sign * price), 0)",
         *(f"count(*) FILTER (WHERE {_in_range(*one)})" for one in zip(_BOUNDS, (*TIMES, None), strict=True)),
     )
@@ -68,7 +68,7 @@ WITH gone AS (
         SELECT id FROM messaging_uncountedclimb {{which}} FOR UPDATE SKIP LOCKED)
     RETURNING *
 ), side AS (
-    SELECT sender_id, day, country, source, author_id, became AS word, 1 AS sign, price, currency, took FROM gone
+    SELECT sender_id, day, country, source, author_id, became AS status, 1 AS sign, price, currency, took FROM gone
     UNION ALL
     SELECT sender_id, day, country, source, author_id, was, -1, was_price, was_currency, NULL FROM gone
     WHERE was <> '{Status.QUEUED}'
