@@ -1,4 +1,4 @@
-"""What a pause would cost, told before it is confirmed."""
+"""The forecast of which messages expire during a pause."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +26,7 @@ def test_the_forecast_says_how_many_expire_when(front: Sender) -> None:
     assert pauses.forecast_resume(pauses.waiting_of(front.portal), front.portal.zone).waiting == 4
 
 
-def test_a_long_forecast_is_told_by_the_day_and_its_end_in_one(front: Sender) -> None:
+def test_a_long_forecast_is_grouped_by_day_with_the_rest_in_one_group(front: Sender) -> None:
     for days in range(9):
         factories.message(front, expires_at=BASE + timedelta(days=days))
         factories.message(front, expires_at=BASE + timedelta(days=days, hours=2))
@@ -36,5 +36,5 @@ def test_a_long_forecast_is_told_by_the_day_and_its_end_in_one(front: Sender) ->
     assert found.groups[-1].last == BASE + timedelta(days=8, hours=2)
 
 
-def test_nothing_waiting_is_nothing_to_tell(front: Sender) -> None:
+def test_nothing_waiting_is_an_empty_forecast(front: Sender) -> None:
     assert pauses.forecast_resume(pauses.waiting_of(front.portal), front.portal.zone) == pauses.Forecast(0, [])

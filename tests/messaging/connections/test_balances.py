@@ -1,4 +1,4 @@
-"""Balances are asked for once a day and after a refusal, within bounds, and never against newer credentials."""
+"""Balances are asked for once a day and after a refusal, within limits, and not stored for newer credentials."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -35,7 +35,7 @@ def test_a_balance_is_asked_for_once_a_day(account: Connection, sms: Sandbox) ->
     assert balances.refresh_balances() == 1
 
 
-def test_a_refusal_for_lack_of_money_is_looked_into_once(account: Connection, sms: Sandbox) -> None:
+def test_a_refusal_for_lack_of_money_is_followed_by_one_check(account: Connection, sms: Sandbox) -> None:
     now = timezone.now()
     fields = {"state": ConnectionState.BLOCKED, "blocked_reason": "balance", "blocked_since": now}
     Connection.objects.update(checked_at=now, balance_asked_at=now - timedelta(hours=1), **fields)
@@ -55,7 +55,7 @@ def test_a_refusal_for_lack_of_money_is_looked_into_once(account: Connection, sm
         {"service": "no-such-service"},
     ],
 )
-def test_nobody_is_asked_in_vain(account: Connection, sms: Sandbox, fields: dict[str, object]) -> None:
+def test_accounts_without_a_balance_are_not_asked(account: Connection, sms: Sandbox, fields: dict[str, object]) -> None:
     Connection.objects.update(**fields)
     assert balances.refresh_balances() == 0
 
@@ -75,6 +75,6 @@ def test_a_refusal_changes_nothing_and_is_not_repeated_the_same_day(account: Con
     assert balances._due_connections() == []
 
 
-def test_a_round_is_bounded_in_time(account: Connection, sms: Sandbox) -> None:
+def test_a_round_is_limited_in_time(account: Connection, sms: Sandbox) -> None:
     assert balances.refresh_balances(seconds=-1) == 0
     assert len(balances._due_connections()) == 1

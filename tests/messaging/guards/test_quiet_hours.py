@@ -1,4 +1,4 @@
-"""Quiet hours: by the clock of whoever gets the message."""
+"""Quiet hours in the recipient's local time."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -36,7 +36,7 @@ def at(month: int, day: int, hour: int, minute: int = 0, year: int = 2026) -> da
         (at(11, 25, 14), None),  # 9:00
     ],
 )
-def test_the_night_is_the_recipients(now: datetime, end: datetime | None) -> None:
+def test_quiet_hours_are_in_the_recipients_time(now: datetime, end: datetime | None) -> None:
     assert ends(WASHINGTON, now) == end
 
 
@@ -80,18 +80,18 @@ def test_a_number_that_may_be_anywhere_in_its_country_waits_until_it_is_day_in_a
     assert ends(SOMEWHERE_IN_RUSSIA, at(11, 24, 6)) == at(11, 24, 7)
 
 
-def test_a_country_that_shares_its_code_with_a_wider_one_has_its_own_clock() -> None:
+def test_a_country_that_shares_its_code_with_a_wider_one_has_its_own_time() -> None:
     assert ends(ALMATY, at(11, 24, 12)) is None  # 17:00 in Kazakhstan, past midnight in Kamchatka
     assert ends(ALMATY, at(11, 24, 16)) == at(11, 25, 4)
 
 
-def test_an_unknown_place_has_the_portals_clock() -> None:
+def test_an_unknown_place_has_the_portals_time() -> None:
     assert quiet_hours.zones_of("+88213000000") == []
     assert ends("+88213000000", at(11, 24, 12)) == at(11, 25, 0)  # 21:00 in Tokyo
     assert ends("not a number", at(11, 24, 11)) is None
 
 
-def test_a_country_that_is_always_quiet_somewhere_has_the_portals_clock() -> None:
+def test_a_country_that_is_always_quiet_somewhere_has_the_portals_time() -> None:
     long_night = (time(18), time(10))
     assert ends(SOMEWHERE_IN_RUSSIA, at(11, 24, 2), long_night) is None  # 11:00 in Tokyo
     assert ends(SOMEWHERE_IN_RUSSIA, at(11, 24, 10), long_night) == at(11, 25, 1)
@@ -126,7 +126,7 @@ def test_what_is_not_urgent_waits_for_the_end_of_the_night(news: Sender) -> None
 
 
 @pytest.mark.django_db
-def test_a_message_that_expires_before_the_morning_is_looked_at_when_it_does(news: Sender) -> None:
+def test_a_message_that_expires_before_the_morning_is_due_when_it_does(news: Sender) -> None:
     quiet_now(news)
     soon = timezone.now() + timedelta(minutes=20)
     message = factories.message(news, to=WASHINGTON, expires_at=soon)
@@ -146,7 +146,7 @@ def test_transactional_senders_tests_and_repeats_go_at_any_hour(news: Sender) ->
 
 
 @pytest.mark.django_db
-def test_turning_quiet_hours_off_lets_go_what_they_held(news: Sender) -> None:
+def test_turning_quiet_hours_off_releases_what_they_held(news: Sender) -> None:
     quiet_now(news)
     message = factories.message(news, to=WASHINGTON)
     pipeline.apply_guards(claimed(message))

@@ -1,4 +1,4 @@
-"""Replaced addresses of handlers: who knows an old one cannot send with it, and no call of the portal is lost."""
+"""Replaced addresses of handlers: an old one cannot be used to send, and no call of the portal is lost."""
 
 import threading
 import time
@@ -111,7 +111,7 @@ def test_a_refused_new_address_leaves_the_old_one_in_service(alpha: SandboxPorta
     assert call(old) == 200
 
 
-def test_a_call_that_was_under_way_is_taken_for_an_hour_by_its_token(sender: Sender) -> None:
+def test_a_delayed_call_is_accepted_for_an_hour_by_its_token(sender: Sender) -> None:
     old = path(sender)
     sender_registration.renew_address(sender)
     assert call(old, {"application_token": TOKEN}) == 200
@@ -133,7 +133,7 @@ def test_renaming_a_sender_keeps_its_address(sender: Sender) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_whoever_tells_an_older_address_last_tells_the_newer_one_too(
+def test_a_process_that_registers_an_older_address_last_registers_the_newer_one_too(
     alpha: SandboxPortal, sender: Sender, live: Portal
 ) -> None:
     """A comparison is under way with the old address while a person replaces it."""
@@ -181,7 +181,7 @@ def test_all_senders_of_a_portal_get_new_addresses_at_once(
 # -- removed and brought back ------------------------------------------------------------------------------------------
 
 
-def test_the_address_of_before_a_removal_is_refused_from_the_return_on(alpha: SandboxPortal, sender: Sender) -> None:
+def test_the_address_from_before_a_removal_is_refused_after_the_return(alpha: SandboxPortal, sender: Sender) -> None:
     old = path(sender)
     sender_registration.remove_sender(sender)
     assert call(old) == 200
@@ -204,7 +204,7 @@ def test_calls_after_an_uninstallation_are_refused(live: Portal, sender: Sender)
     assert Message.objects.count() == 1
 
 
-def test_no_address_of_before_an_uninstallation_works_after_the_return(
+def test_no_address_from_before_an_uninstallation_works_after_the_return(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     old = path(sender)
@@ -249,12 +249,12 @@ def test_a_token_of_another_portal_is_refused(sender: Sender) -> None:
     assert not Message.objects.exists()
 
 
-def test_a_call_without_a_token_is_taken(sender: Sender, live: Portal) -> None:
+def test_a_call_without_a_token_is_accepted(sender: Sender, live: Portal) -> None:
     assert call(path(sender)) == 200
     assert call(path(sender), {"member_id": live.member_id}) == 200
 
 
-def test_no_call_is_lost_when_an_update_changes_the_token_and_nobody_says_so(
+def test_no_call_is_lost_when_an_update_changes_the_token_unannounced(
     alpha: SandboxPortal, sender: Sender, live: Portal
 ) -> None:
     alpha.switches.update_silent = True
@@ -262,9 +262,7 @@ def test_no_call_is_lost_when_an_update_changes_the_token_and_nobody_says_so(
     assert call(path(sender), {"application_token": alpha.state.app.token, "member_id": alpha.member_id}) == 200
 
 
-def test_a_token_that_was_learnt_a_moment_ago_is_good_although_another_is_known_by_heart(
-    sender: Sender, live: Portal
-) -> None:
+def test_a_new_token_is_accepted_although_another_is_cached(sender: Sender, live: Portal) -> None:
     assert call(path(sender), {"application_token": TOKEN}) == 200
     live.application_token = "new"
     live.save()
@@ -279,7 +277,7 @@ def kept(sender: Sender, **address: Any) -> dict[str, Any]:
     return {"sender": sender.uuid.hex, "payload": payload, "received_at": timezone.now().isoformat(), **address}
 
 
-def test_the_disk_is_replayed_by_the_same_rules(sender: Sender, settings: Settings, tmp_path: Path) -> None:
+def test_the_spool_is_replayed_by_the_same_rules(sender: Sender, settings: Settings, tmp_path: Path) -> None:
     settings.SPOOL_DIR = tmp_path
     spool.put_record("wish", kept(sender, generation=sender.generation))
     spool.put_record("wish", kept(sender))  # of a version that did not write down the address

@@ -1,4 +1,4 @@
-"""Wishes and reports of many threads at once: written together, each once, and none at another's cost."""
+"""Messages and reports of concurrent calls: inserted together, each once, and none at another's expense."""
 
 import threading
 import uuid
@@ -48,7 +48,7 @@ def at_once(work: Callable[[int], Answer], count: int) -> list[Answer]:
         return list(pool.map(one, range(count), timeout=PATIENCE))
 
 
-def test_wishes_that_come_at_once_are_each_stored_once_and_every_connection_is_rung_for(sender: Sender) -> None:
+def test_concurrent_calls_are_each_stored_once_and_every_connection_is_enqueued(sender: Sender) -> None:
     other = factories.sender(factories.connection(factories.portal("charlie")))
     senders = [sender, other]
 
@@ -62,7 +62,7 @@ def test_wishes_that_come_at_once_are_each_stored_once_and_every_connection_is_r
     assert {pk for one in taken for pk in one.to_drain} == {sender.connection_id, other.connection_id}
 
 
-def test_a_wish_that_cannot_be_written_costs_no_other(sender: Sender) -> None:
+def test_a_message_that_cannot_be_inserted_does_not_affect_others(sender: Sender) -> None:
     terms = batch_insert.sender_settings(sender.uuid)
     assert terms is not None
     now = timezone.now()
@@ -76,7 +76,7 @@ def test_a_wish_that_cannot_be_written_costs_no_other(sender: Sender) -> None:
     assert Message.objects.get().message_id == "good"
 
 
-def test_a_wish_among_others_whose_sender_is_removed_is_not_taken(sender: Sender) -> None:
+def test_a_message_of_a_removed_sender_is_skipped_in_a_batch(sender: Sender) -> None:
     removed = factories.sender(sender.connection)
     known = [batch_insert.sender_settings(one.uuid) for one in (sender, removed)]
     Sender.objects.filter(pk=removed.pk).update(state="removing")
@@ -85,7 +85,7 @@ def test_a_wish_among_others_whose_sender_is_removed_is_not_taken(sender: Sender
     assert list(Message.objects.values_list("sender", "status")) == [(sender.pk, Status.QUEUED)]
 
 
-def test_reports_that_come_at_once_are_each_kept_once(sender: Sender) -> None:
+def test_concurrent_reports_are_each_stored_once(sender: Sender) -> None:
     def keep(number: int) -> None:
         told = contract.Report(ref=f"SM{number // 2}", status=contract.Status.DELIVERED, word="delivered")
         reports.insert_reports(sender.connection_id, [told])
@@ -94,14 +94,14 @@ def test_reports_that_come_at_once_are_each_kept_once(sender: Sender) -> None:
     assert DeliveryReport.objects.filter(connection=sender.connection).count() == 20
 
 
-def test_a_report_that_cannot_be_written_costs_no_other(sender: Sender) -> None:
+def test_a_report_that_cannot_be_inserted_does_not_affect_others(sender: Sender) -> None:
     good = reports._report_row(sender.connection_id, SAID, None, timezone.now())
     bad = {**good, "reference": "no uuid", "fingerprint": "other"}
     assert keeping._insert_calls([[good], [bad]]) == [None, None]
     assert not DeliveryReport.objects.exists()
 
 
-def test_a_report_for_a_connection_that_is_gone_is_not_taken_with_the_others(sender: Sender) -> None:
+def test_a_report_for_a_deleted_connection_is_skipped_in_a_batch(sender: Sender) -> None:
     here = reports._report_row(sender.connection_id, SAID, None, timezone.now())
     assert keeping._insert_calls([[here], [{**here, "connection_id": 10**9}]]) == [sender.connection_id, None]
     assert DeliveryReport.objects.count() == 1
@@ -122,7 +122,7 @@ def locked(sender: Sender) -> Iterator[Sender]:
         let_go.cancel()
 
 
-def test_a_lock_on_a_neighbours_rows_holds_up_nobody_else(sender: Sender, locked: Sender) -> None:
+def test_a_lock_on_another_portals_rows_delays_nobody(sender: Sender, locked: Sender) -> None:
     terms = [batch_insert.sender_settings(one.uuid) for one in (sender, locked)]
     both = [wishes.read_message(payload("m"), one, timezone.now()) for one in terms if one]
     told = [[reports._report_row(one.connection_id, SAID, None, timezone.now())] for one in (sender, locked)]
@@ -130,6 +130,6 @@ def test_a_lock_on_a_neighbours_rows_holds_up_nobody_else(sender: Sender, locked
     assert keeping._insert_calls(told) == [sender.connection_id, None]
 
 
-def test_nothing_is_known_of_a_sender_or_an_account_that_is_not_there(db: None) -> None:
+def test_an_unknown_sender_or_account_has_no_settings(db: None) -> None:
     assert batch_insert.sender_settings(uuid.uuid4()) is None
     assert keeping.cached_verifier(uuid.uuid4()) is None

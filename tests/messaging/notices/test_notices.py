@@ -1,4 +1,4 @@
-"""Administrators are told in Bitrix24 what went wrong, once, and that it is well again; over HTTPS to the sandbox."""
+"""Administrators get an alert once, and a recovery after it, over HTTPS from the sandbox portal."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -51,12 +51,12 @@ def block(account: Connection, reason: str = "auth", minutes: float = 3) -> None
     Connection.objects.filter(pk=account.pk).update(**fields)
 
 
-def mend(account: Connection) -> None:
+def recover(account: Connection) -> None:
     fields = {"state": ConnectionState.ACTIVE, "blocked_reason": "", "blocked_since": None, "breaker_until": None}
     Connection.objects.filter(pk=account.pk).update(**fields)
 
 
-def heard(alpha: SandboxPortal) -> list[tuple[int, str, str]]:
+def notifications(alpha: SandboxPortal) -> list[tuple[int, str, str]]:
     """User, tag and words of what stands in the portal, without the link."""
     return [(one.user_id, one.tag, one.message.split(" [URL=")[0]) for one in alpha.notifications]
 
@@ -69,11 +69,11 @@ BROKE = "[B]Front (desk)[/B]: Twilio does not accept the credentials any more. E
 WORKS = "[B]Front (desk)[/B]: It works again: messages go out."
 
 
-def test_a_blocked_account_is_told_once_with_a_link_and_a_tag(alpha: SandboxPortal, account: Connection) -> None:
+def test_a_blocked_account_is_announced_once_with_a_link_and_a_tag(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
     assert sweep.to_notify() == [account.portal_id]
     delivery.send_due(account.portal_id)
-    assert heard(alpha) == [(1, f"SENDLINE|broken|{account.pk}", BROKE)]
+    assert notifications(alpha) == [(1, f"SENDLINE|broken|{account.pk}", BROKE)]
     assert alpha.notifications[0].message.endswith(
         f" [URL=https://{alpha.domain}/marketplace/app/sandbox.app/]Open Sendline[/URL]"
     )
@@ -95,12 +95,12 @@ def test_a_name_that_somebody_chose_is_neither_markup_nor_a_link(alpha: SandboxP
     assert alpha.notifications[0].message.count("://") == 1  # our own
 
 
-def test_what_is_over_within_two_minutes_is_never_told(alpha: SandboxPortal, account: Connection) -> None:
+def test_a_condition_shorter_than_two_minutes_is_never_announced(alpha: SandboxPortal, account: Connection) -> None:
     block(account, minutes=0)
     delivery.send_due(account.portal_id)
     later(minutes=1.5)
     delivery.send_due(account.portal_id)
-    mend(account)
+    recover(account)
     later(minutes=1.5)
     for _ in range(3):
         delivery.send_due(account.portal_id)
@@ -109,26 +109,26 @@ def test_what_is_over_within_two_minutes_is_never_told(alpha: SandboxPortal, acc
     assert sweep.to_notify() == []
 
 
-def test_that_it_works_again_replaces_what_was_told(alpha: SandboxPortal, account: Connection) -> None:
+def test_a_recovery_replaces_the_alert(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
     delivery.send_due(account.portal_id)
-    mend(account)
+    recover(account)
     later(minutes=1.5)
     delivery.send_due(account.portal_id)
     assert calls(alpha) == 1  # it may break again at once
     later(minutes=2.5)
     delivery.send_due(account.portal_id)
-    assert heard(alpha) == [(1, f"SENDLINE|broken|{account.pk}", WORKS)]
+    assert notifications(alpha) == [(1, f"SENDLINE|broken|{account.pk}", WORKS)]
     later(hours=3)
     delivery.send_due(account.portal_id)
     assert calls(alpha) == 2
     assert sweep.to_notify() == []
 
 
-def test_one_subject_gives_trouble_at_most_once_an_hour(alpha: SandboxPortal, account: Connection) -> None:
+def test_a_subject_is_announced_at_most_once_an_hour(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
     delivery.send_due(account.portal_id)
-    mend(account)
+    recover(account)
     delivery.send_due(account.portal_id)
     later(minutes=10)
     delivery.send_due(account.portal_id)
@@ -136,47 +136,45 @@ def test_one_subject_gives_trouble_at_most_once_an_hour(alpha: SandboxPortal, ac
     delivery.send_due(account.portal_id)
     later(minutes=10)
     delivery.send_due(account.portal_id)
-    assert [words for _, _, words in heard(alpha)] == [WORKS]
+    assert [words for _, _, words in notifications(alpha)] == [WORKS]
     later(minutes=41)
     delivery.send_due(account.portal_id)
-    assert [words for _, _, words in heard(alpha)] == [BROKE]
+    assert [words for _, _, words in notifications(alpha)] == [BROKE]
     assert calls(alpha) == 3
 
 
-def test_another_reason_is_told_in_its_place(alpha: SandboxPortal, account: Connection) -> None:
+def test_another_reason_replaces_the_first(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
     delivery.send_due(account.portal_id)
     block(account, "balance")
     later(minutes=61)
     delivery.send_due(account.portal_id)
     words = "[B]Front (desk)[/B]: The balance at Twilio is used up. Top it up at Twilio, then turn it on again."
-    assert heard(alpha) == [(1, f"SENDLINE|broken|{account.pk}", words)]
+    assert notifications(alpha) == [(1, f"SENDLINE|broken|{account.pk}", words)]
 
 
-def test_an_account_that_a_person_turned_off_does_not_work_again(alpha: SandboxPortal, account: Connection) -> None:
+def test_an_account_that_a_person_paused_has_not_recovered(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
     delivery.send_due(account.portal_id)
     Connection.objects.update(state=ConnectionState.PAUSED)
     for _ in range(3):
         later(minutes=5)
         delivery.send_due(account.portal_id)
-    assert [words for _, _, words in heard(alpha)] == [BROKE]
+    assert [words for _, _, words in notifications(alpha)] == [BROKE]
     assert sweep.to_notify() == []
 
 
-def test_a_service_that_does_not_answer_is_told(alpha: SandboxPortal, account: Connection) -> None:
+def test_a_service_that_does_not_answer_is_announced(alpha: SandboxPortal, account: Connection) -> None:
     Connection.objects.update(breaker_until=timezone.now() - MINUTE)  # a trial is due, and nothing has worked yet
     delivery.send_due(account.portal_id)
     assert calls(alpha) == 0
     later(minutes=3)
     delivery.send_due(account.portal_id)
     words = "Twilio does not answer. Messages of “Front (desk)” wait and are tried again by themselves."
-    assert [one for _, _, one in heard(alpha)] == [f"[B]Front (desk)[/B]: {words}"]
+    assert [one for _, _, one in notifications(alpha)] == [f"[B]Front (desk)[/B]: {words}"]
 
 
-def test_a_portal_that_lets_us_in_again_hears_of_it_only_if_it_heard_before(
-    alpha: SandboxPortal, account: Connection
-) -> None:
+def test_a_portal_gets_a_recovery_only_after_an_alert(alpha: SandboxPortal, account: Connection) -> None:
     Portal.objects.update(no_token_since=timezone.now() - 10 * MINUTE)
     account.portal.tokens.update(dead_reason="invalid_grant")
     delivery.send_due(account.portal_id)
@@ -193,24 +191,26 @@ def test_a_portal_that_lets_us_in_again_hears_of_it_only_if_it_heard_before(
     delivery.send_due(account.portal_id)
     later(minutes=3)
     delivery.send_due(account.portal_id)
-    assert heard(alpha) == [
+    assert notifications(alpha) == [
         (1, "SENDLINE|portal|0", "The portal lets us in again. What had to wait is told to the portal at once.")
     ]
     assert calls(alpha) == 2
 
 
-def test_a_low_balance_is_told_and_told_anew_when_it_sinks(alpha: SandboxPortal, account: Connection) -> None:
+def test_a_low_balance_is_announced_and_announced_again_when_it_falls(
+    alpha: SandboxPortal, account: Connection
+) -> None:
     Connection.objects.update(balance=Decimal("4.2"), currency="EUR", low_balance=5)
     assert sweep.to_notify() == [account.portal_id]
     delivery.send_due(account.portal_id)
     later(minutes=6)
     delivery.send_due(account.portal_id)
     words = "[B]Front (desk)[/B]: The balance at Twilio is low: EUR 4.20."
-    assert heard(alpha) == [(1, f"SENDLINE|balance|{account.pk}", words)]
+    assert notifications(alpha) == [(1, f"SENDLINE|balance|{account.pk}", words)]
     Connection.objects.update(balance=3)
     later(minutes=61)
     delivery.send_due(account.portal_id)
-    assert [one for _, _, one in heard(alpha)] == [words.replace("4.20", "3.00")]
+    assert [one for _, _, one in notifications(alpha)] == [words.replace("4.20", "3.00")]
     Connection.objects.update(balance=50)
     for _ in range(3):
         later(minutes=61)
@@ -229,10 +229,10 @@ def test_an_account_without_a_threshold_or_with_an_empty_one_gives_no_second_not
     for _ in range(2):
         delivery.send_due(account.portal_id)
         later(minutes=6)
-    assert [tag for _, tag, _ in heard(alpha)] == [f"SENDLINE|broken|{account.pk}"]
+    assert [tag for _, tag, _ in notifications(alpha)] == [f"SENDLINE|broken|{account.pk}"]
 
 
-def test_senders_that_the_portal_had_lost_are_told_with_their_count(
+def test_senders_that_were_added_again_are_announced_with_their_count(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     alpha.state.notifications.clear()
@@ -240,7 +240,7 @@ def test_senders_that_the_portal_had_lost_are_told_with_their_count(
     assert sweep.to_notify() == [live.pk]
     delivery.send_due(live.pk)
     words = "Senders added again because the portal had lost them: 1."
-    assert heard(alpha) == [(1, "SENDLINE|senders|0", words)]
+    assert notifications(alpha) == [(1, "SENDLINE|senders|0", words)]
     assert sweep.to_notify() == []
     for _ in range(2):  # lost again, twice within the hour
         alpha.state.senders.clear()
@@ -249,13 +249,13 @@ def test_senders_that_the_portal_had_lost_are_told_with_their_count(
     assert calls(alpha) == 1
     later(minutes=61)
     delivery.send_due(live.pk)
-    assert [one for _, _, one in heard(alpha)] == [words.replace("1.", "2.")]
+    assert [one for _, _, one in notifications(alpha)] == [words.replace("1.", "2.")]
     later(hours=5)
     delivery.send_due(live.pk)
     assert calls(alpha) == 2
 
 
-def test_decisions_are_counted_and_told_anew_only_when_there_are_more(alpha: SandboxPortal, sender: Sender) -> None:
+def test_pending_decisions_are_announced_again_only_when_there_are_more(alpha: SandboxPortal, sender: Sender) -> None:
     portal = sender.portal_id
 
     def unknown(count: int) -> None:
@@ -266,7 +266,7 @@ def test_decisions_are_counted_and_told_anew_only_when_there_are_more(alpha: San
     def after_hours() -> list[str]:
         later(minutes=61)
         delivery.send_due(portal)
-        return [words.split(" for your")[0] for _, _, words in heard(alpha)]
+        return [words.split(" for your")[0] for _, _, words in notifications(alpha)]
 
     unknown(2)
     assert sweep.to_notify() == [portal]
@@ -285,7 +285,7 @@ def test_decisions_are_counted_and_told_anew_only_when_there_are_more(alpha: San
 
 
 @pytest.mark.parametrize("kind", ["broken", "balance", "senders", "undecided"])
-def test_what_is_switched_off_is_not_told(alpha: SandboxPortal, sender: Sender, kind: str) -> None:
+def test_a_kind_that_is_switched_off_is_not_announced(alpha: SandboxPortal, sender: Sender, kind: str) -> None:
     portal = sender.portal
     NoticeRules.objects.create(portal=portal, **{kind: False})
     block(sender.connection)
@@ -303,10 +303,12 @@ def test_what_is_switched_off_is_not_told(alpha: SandboxPortal, sender: Sender, 
         "undecided": {"SENDLINE|undecided|0"},
     }
     wanted = {tag for name, tags in every.items() if name != kind for tag in tags}
-    assert {tag for _, tag, _ in heard(alpha)} == wanted
+    assert {tag for _, tag, _ in notifications(alpha)} == wanted
 
 
-def test_what_goes_on_is_told_when_it_is_switched_on(alpha: SandboxPortal, account: Connection) -> None:
+def test_a_lasting_condition_is_announced_once_its_kind_is_switched_on(
+    alpha: SandboxPortal, account: Connection
+) -> None:
     rules = NoticeRules.objects.create(portal=account.portal, broken=False)
     block(account)
     delivery.send_due(account.portal_id)
@@ -314,10 +316,10 @@ def test_what_goes_on_is_told_when_it_is_switched_on(alpha: SandboxPortal, accou
     rules.save()
     later(minutes=6)
     delivery.send_due(account.portal_id)
-    assert [words for _, _, words in heard(alpha)] == [BROKE]
+    assert [words for _, _, words in notifications(alpha)] == [BROKE]
 
 
-def test_those_are_told_who_were_chosen_and_still_administrate(
+def test_the_chosen_people_who_are_still_administrators_are_notified(
     alpha: SandboxPortal, live: Portal, account: Connection
 ) -> None:
     factories.token(live, DANA)
@@ -331,10 +333,12 @@ def test_those_are_told_who_were_chosen_and_still_administrate(
     rules.save()
     block(account)
     delivery.send_due(live.pk)
-    assert [user for user, _, _ in heard(alpha)] == [1, DANA]
+    assert [user for user, _, _ in notifications(alpha)] == [1, DANA]
 
 
-def test_who_is_refused_keeps_nobody_else_from_hearing(alpha: SandboxPortal, live: Portal, account: Connection) -> None:
+def test_a_refusal_for_one_person_does_not_keep_others_from_being_notified(
+    alpha: SandboxPortal, live: Portal, account: Connection
+) -> None:
     factories.token(live, 555, dead_reason="fired")  # the portal has no such user
     factories.token(live, DANA, dead_reason="expired")
     NoticeRules.objects.create(portal=live, user_ids=[1, 555, DANA])
@@ -342,7 +346,7 @@ def test_who_is_refused_keeps_nobody_else_from_hearing(alpha: SandboxPortal, liv
     delivery.send_due(live.pk)
     later(minutes=5)
     delivery.send_due(live.pk)
-    assert [user for user, _, _ in heard(alpha)] == [1, DANA]
+    assert [user for user, _, _ in notifications(alpha)] == [1, DANA]
     assert calls(alpha) == 3
 
 
@@ -359,7 +363,7 @@ def test_a_portal_without_the_permission_is_not_called_and_nothing_is_lost(
     later(minutes=61)
     assert sweep.to_notify() == [account.portal_id]
     delivery.send_due(account.portal_id)
-    assert [words for _, _, words in heard(alpha)] == [BROKE]
+    assert [words for _, _, words in notifications(alpha)] == [BROKE]
 
 
 @pytest.mark.parametrize(
@@ -371,19 +375,19 @@ def test_a_portal_without_the_permission_is_not_called_and_nothing_is_lost(
         ("INTERNAL_SERVER_ERROR", 11),
     ],
 )
-def test_a_portal_that_refuses_is_told_later(
+def test_a_portal_that_refuses_is_notified_later(
     alpha: SandboxPortal, account: Connection, error: str, minutes: float
 ) -> None:
     wrong = MethodError(method="im.notify.system.add", error=error, description="", status=500, times=1)
     alpha.switches.method_errors = [wrong]
     block(account)
     delivery.send_due(account.portal_id)
-    assert heard(alpha) == []
+    assert notifications(alpha) == []
     assert Portal.objects.get().trouble == ""
     Portal.objects.update(rest_after=None)
     later(minutes=minutes)
     delivery.send_due(account.portal_id)
-    assert [words for _, _, words in heard(alpha)] == [BROKE]
+    assert [words for _, _, words in notifications(alpha)] == [BROKE]
 
 
 def test_a_portal_that_must_not_be_called_is_left_alone(alpha: SandboxPortal, account: Connection) -> None:
@@ -397,7 +401,7 @@ def test_a_portal_that_must_not_be_called_is_left_alone(alpha: SandboxPortal, ac
     assert calls(alpha) == 0
 
 
-def test_nothing_of_one_portal_is_told_to_another(alpha: SandboxPortal, account: Connection) -> None:
+def test_nothing_of_one_portal_is_sent_to_another(alpha: SandboxPortal, account: Connection) -> None:
     charlies = factories.portal("charlie")
     factories.token(charlies)
     factories.connection(charlies)
@@ -407,11 +411,11 @@ def test_nothing_of_one_portal_is_told_to_another(alpha: SandboxPortal, account:
     delivery.send_due(charlies.pk)
     delivery.send_due(account.portal_id)
     assert not Notice.objects.filter(portal=charlies).exists()
-    assert {user for user, _, _ in heard(alpha)} == {1}
-    assert len(heard(alpha)) == 2
+    assert {user for user, _, _ in notifications(alpha)} == {1}
+    assert len(notifications(alpha)) == 2
 
 
-def test_only_one_process_tells_a_notice(alpha: SandboxPortal, account: Connection) -> None:
+def test_only_one_process_sends_a_notice(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
     detection.sync_notices(account.portal, timezone.now())
     seen = Notice.objects.get()
@@ -424,19 +428,19 @@ def test_only_one_process_tells_a_notice(alpha: SandboxPortal, account: Connecti
     assert calls(alpha) == 1
 
 
-def test_the_sweep_rings_for_what_is_due_and_the_task_tells_it(alpha: SandboxPortal, account: Connection) -> None:
+def test_the_sweep_enqueues_what_is_due_and_the_task_sends_it(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
     redis_client().flushdb()
     tasks.look_round()
     assert redis_client().exists(f"bell:notify:{account.portal_id}:now")
     assert redis_client().llen("care") == 1
     tasks.notify(account.portal_id)
-    assert [words for _, _, words in heard(alpha)] == [BROKE]
+    assert [words for _, _, words in notifications(alpha)] == [BROKE]
     assert not redis_client().exists(f"bell:notify:{account.portal_id}:now")
 
 
-def test_words_are_in_the_portals_language(alpha: SandboxPortal, account: Connection) -> None:
+def test_texts_are_in_the_portals_language(alpha: SandboxPortal, account: Connection) -> None:
     Portal.objects.update(language="ru")
     block(account)
     delivery.send_due(account.portal_id)
-    assert "Введите новые" in heard(alpha)[0][2]
+    assert "Введите новые" in notifications(alpha)[0][2]

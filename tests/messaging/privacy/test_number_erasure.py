@@ -1,4 +1,4 @@
-"""A person's number and texts are forgotten everywhere, nobody else's are, and the books stay."""
+"""A person's number and texts are erased everywhere, nobody else's are, and the tallies stay."""
 
 import re
 from collections.abc import Iterator
@@ -109,7 +109,7 @@ def test_nothing_of_the_number_or_the_texts_is_left_in_any_column(sender: Sender
     assert DeliveryReport.objects.filter(word="delivered").count() == 4
 
 
-def test_nobody_elses_are_touched(sender: Sender, portal: Portal) -> None:
+def test_other_numbers_and_portals_are_not_touched(sender: Sender, portal: Portal) -> None:
     neighbour = to_jane(sender, to="+12025550148", raw_to="", text="hello neighbour", links={})
     charlies = to_jane(factories.sender(factories.connection(factories.portal("charlie"))))
     reported = report(charlies, charlies.sender)
@@ -127,7 +127,7 @@ def test_nobody_elses_are_touched(sender: Sender, portal: Portal) -> None:
     assert StoppedNumber.objects.get().note == "his"
 
 
-def test_what_waits_is_cancelled_first_and_the_books_stay(sender: Sender, portal: Portal) -> None:
+def test_waiting_messages_are_cancelled_first_and_the_tallies_stay(sender: Sender, portal: Portal) -> None:
     waiting = to_jane(sender, status=Status.QUEUED)
     sent = to_jane(sender, status=Status.QUEUED)
     Message.objects.advance([Change(pk=sent.pk, status=Status.DELIVERED, parts=1)])
@@ -142,7 +142,7 @@ def test_what_waits_is_cancelled_first_and_the_books_stay(sender: Sender, portal
     assert after["failed", "cancelled"] == 1
 
 
-def test_what_is_on_the_wire_is_waited_for(sender: Sender, portal: Portal) -> None:
+def test_messages_on_the_wire_are_waited_for(sender: Sender, portal: Portal) -> None:
     flying = to_jane(sender, status=Status.QUEUED, phase=Phase.ON_WIRE, due_at=None)
     done = to_jane(sender)
     erasure = number_erasure.request_erasure(portal, NUMBER, ALICE, keep_stopped=False, why="")
@@ -169,7 +169,7 @@ def test_a_late_report_does_not_bring_the_number_back(sender: Sender, portal: Po
     assert traces() == []
 
 
-def test_what_comes_after_the_order_is_not_meant(sender: Sender, portal: Portal) -> None:
+def test_messages_after_the_request_are_not_erased(sender: Sender, portal: Portal) -> None:
     erasure = number_erasure.request_erasure(portal, NUMBER, ALICE, keep_stopped=False, why="")
     new = to_jane(sender, now=timezone.now() + timedelta(seconds=1))
     number_erasure.run_erasure(erasure.pk)
@@ -178,7 +178,7 @@ def test_what_comes_after_the_order_is_not_meant(sender: Sender, portal: Portal)
     assert Erasure.objects.get().due_at is None
 
 
-def test_the_stop_list_keeps_it_only_where_that_was_chosen_and_says_why(sender: Sender, portal: Portal) -> None:
+def test_the_stop_list_keeps_the_number_only_on_request_and_with_a_reason(sender: Sender, portal: Portal) -> None:
     stop_list.add_numbers(portal, {NUMBER: "Jane Doe"}, StopSource.HAND, ALICE)
     forget(portal, keep=True, why="she wants no more messages")
     entry = StoppedNumber.objects.get()
@@ -188,7 +188,7 @@ def test_the_stop_list_keeps_it_only_where_that_was_chosen_and_says_why(sender: 
     assert not StoppedNumber.objects.exists()
 
 
-def test_the_same_order_twice_is_one(portal: Portal) -> None:
+def test_the_same_request_twice_is_one(portal: Portal) -> None:
     first, second = (
         number_erasure.request_erasure(portal, NUMBER, ALICE, keep_stopped=False, why="") for _ in range(2)
     )
@@ -197,7 +197,7 @@ def test_the_same_order_twice_is_one(portal: Portal) -> None:
     assert another != first
 
 
-def test_many_go_in_batches_and_the_sweep_goes_on_with_what_was_left(
+def test_many_are_erased_in_batches_and_the_sweep_resumes(
     sender: Sender, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(number_erasure, "BATCH_SIZE", 2)
@@ -215,7 +215,7 @@ def test_many_go_in_batches_and_the_sweep_goes_on_with_what_was_left(
     assert sweep.to_erase() == []
 
 
-def test_everything_of_a_number_is_told_oldest_first_and_nothing_else(
+def test_an_export_has_everything_of_a_number_oldest_first_and_nothing_else(
     sender: Sender, portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(number_erasure, "BATCH_SIZE", 2)

@@ -1,4 +1,4 @@
-"""What a portal no longer wants kept goes, what it wants kept stays, and nobody waits for it."""
+"""What is past a portal's retention periods is deleted, all else stays, and nobody waits for it."""
 
 import threading
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def test_texts_and_numbers_go_first_and_the_rest_of_the_message_stays(sender: Se
     assert (young.text, young.to, young.raw_to) == ("Your order is ready.", "+12025550147", "0147")
 
 
-def test_a_message_goes_with_all_that_hangs_on_it_and_the_tallies_stay(sender: Sender) -> None:
+def test_a_message_is_deleted_with_its_dependents_and_the_tallies_stay(sender: Sender) -> None:
     old, young = aged(sender, 366), aged(sender, 364)
     for message in (old, young):
         report(message)
@@ -95,7 +95,7 @@ def test_each_portal_has_its_own_periods(sender: Sender) -> None:
     assert Exchange.objects.filter(portal_id=other.portal_id).count() == 2
 
 
-def test_what_belongs_to_nobody_goes_after_thirty_days(sender: Sender) -> None:
+def test_unowned_rows_are_deleted_after_thirty_days(sender: Sender) -> None:
     for days in (29, 31):
         at = timezone.now() - days * DAY
         exchange(None, at)
@@ -109,7 +109,9 @@ def test_what_belongs_to_nobody_goes_after_thirty_days(sender: Sender) -> None:
     assert kept == {("29", True), ("29", False), ("31", False)}
 
 
-def test_many_go_in_small_batches_each_portal_in_its_turn(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_are_deleted_in_small_batches_with_the_portals_in_turn(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(retention, "BATCH_SIZE", 2)
     other = factories.sender(factories.connection(factories.portal("charlie")))
     one_moment = timezone.now() - 400 * DAY
@@ -121,7 +123,7 @@ def test_many_go_in_small_batches_each_portal_in_its_turn(sender: Sender, monkey
     assert [one.text for one in Message.objects.filter(sender=other)] == [""] * 7
 
 
-def test_a_round_ends_when_its_time_is_up_and_the_next_goes_on(sender: Sender) -> None:
+def test_a_round_ends_when_its_time_is_up_and_the_next_continues(sender: Sender) -> None:
     aged(sender, 400)
     assert retention.prune_messages(seconds=0) == 0
     assert Message.objects.count() == 1
@@ -129,7 +131,7 @@ def test_a_round_ends_when_its_time_is_up_and_the_next_goes_on(sender: Sender) -
     assert not Message.objects.exists()
 
 
-def test_where_nothing_is_due_nothing_is_written(sender: Sender) -> None:
+def test_nothing_is_written_if_nothing_is_due(sender: Sender) -> None:
     aged(sender, 91)
     retention.prune_messages()
     emptied_to = Portal.objects.get().texts_emptied_to
@@ -162,7 +164,7 @@ def held(message: Message) -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_row_that_is_held_is_passed_over_and_met_again(sender: Sender) -> None:
+def test_a_locked_row_is_skipped_and_emptied_later(sender: Sender) -> None:
     locked, free = aged(sender, 100, text="held"), aged(sender, 95, text="free")
     with held(locked):
         assert retention.prune_messages() == 1

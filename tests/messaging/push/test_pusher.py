@@ -1,4 +1,4 @@
-"""Step 4: the portal is told, over real HTTPS against the sandbox portal."""
+"""Step 4: statuses are pushed to the portal, over real HTTPS against the sandbox portal."""
 
 import uuid
 from datetime import timedelta
@@ -28,12 +28,14 @@ def sender(live: Portal, connection: Connection) -> Sender:
     )
 
 
-def told(alpha: SandboxPortal, sender: Sender, *, seconds_ago: float = 60.0, status: str = "delivered") -> Message:
+def sent_status(
+    alpha: SandboxPortal, sender: Sender, *, seconds_ago: float = 60.0, status: str = "delivered"
+) -> Message:
     """A message that the portal handed over and that has come to its end."""
-    return many_told(alpha, sender, 1, seconds_ago=seconds_ago, status=status)[0]
+    return many_sent_statuses(alpha, sender, 1, seconds_ago=seconds_ago, status=status)[0]
 
 
-def many_told(
+def many_sent_statuses(
     alpha: SandboxPortal, sender: Sender, count: int, *, seconds_ago: float = 60.0, status: str = "delivered"
 ) -> list[Message]:
     received = timezone.now() - timedelta(seconds=seconds_ago)
@@ -81,18 +83,18 @@ def batches(alpha: SandboxPortal) -> int:
     return sum(call.method == "batch" for call in alpha.rest_log)
 
 
-def test_a_final_word_is_told_and_acknowledged(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    message = told(alpha, sender)
+def test_a_final_status_is_pushed_and_acknowledged(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    message = sent_status(alpha, sender)
     pusher.push_due(live.pk)
     message.refresh_from_db()
     assert alpha.messages[-1].status == "delivered"
     assert (message.pushed, message.push_at) == (Status.DELIVERED, None)
 
 
-def test_an_early_word_is_confirmed_once_forty_seconds_after_receipt(
+def test_an_early_status_is_pushed_once_more_forty_seconds_after_receipt(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    message = told(alpha, sender, seconds_ago=6)
+    message = sent_status(alpha, sender, seconds_ago=6)
     pusher.push_due(live.pk)
     assert Message.objects.get().push_at == message.received_at + timedelta(seconds=40)
     alpha.messages[-1].status = "sent"  # the portal overwrote it
@@ -104,17 +106,19 @@ def test_an_early_word_is_confirmed_once_forty_seconds_after_receipt(
     assert (alpha.messages[-1].status, message.push_at) == ("delivered", None)
 
 
-def test_sent_is_what_the_portal_shows_anyway_so_it_is_not_told(
+def test_sent_is_what_the_portal_shows_anyway_so_it_is_not_pushed(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    message = told(alpha, sender, status="sent")
+    message = sent_status(alpha, sender, status="sent")
     assert message.push_at is None
     pusher.push_due(live.pk)
     assert batches(alpha) == 0
 
 
-def test_a_long_wait_is_told_as_queued_and_its_end_as_sent(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    message = told(alpha, sender, status="sent")
+def test_a_long_wait_is_pushed_as_queued_and_its_end_as_sent(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    message = sent_status(alpha, sender, status="sent")
     Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now(), push_at=timezone.now())
     pusher.push_due(live.pk)
     assert alpha.messages[-1].status == "queued"
@@ -124,16 +128,16 @@ def test_a_long_wait_is_told_as_queued_and_its_end_as_sent(alpha: SandboxPortal,
     assert (alpha.messages[-1].status, message.pushed, message.push_at) == ("sent", Status.SENT, None)
 
 
-def test_an_unknown_outcome_is_never_told_as_queued(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    told(alpha, sender, status="sent")
+def test_an_unknown_outcome_is_never_pushed_as_queued(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    sent_status(alpha, sender, status="sent")
     Message.objects.update(status=Status.QUEUED, phase=Phase.UNKNOWN, push_at=timezone.now())
     pusher.push_due(live.pk)
     assert batches(alpha) == 0
     assert Message.objects.get().push_at is None
 
 
-def test_a_thousand_final_words_cost_twenty_calls(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    many_told(alpha, sender, 1000)
+def test_a_thousand_final_statuses_cost_twenty_calls(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    many_sent_statuses(alpha, sender, 1000)
     pusher.push_due(live.pk)
     assert batches(alpha) == 20
     assert {message.status for message in alpha.messages} == {"delivered"}
@@ -141,10 +145,10 @@ def test_a_thousand_final_words_cost_twenty_calls(alpha: SandboxPortal, live: Po
     assert "QUERY_LIMIT_EXCEEDED" not in {call.outcome for call in alpha.rest_log}
 
 
-def test_many_thousand_words_leave_room_in_the_portals_bucket(
+def test_many_thousand_statuses_leave_room_in_the_portals_bucket(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    many_told(alpha, sender, 21 * batching.BATCH_SIZE)
+    many_sent_statuses(alpha, sender, 21 * batching.BATCH_SIZE)
     again = pusher.push_due(live.pk)
     pusher.push_due(live.pk)  # rung for again, but too early
     assert batches(alpha) == 20
@@ -155,10 +159,10 @@ def test_many_thousand_words_leave_room_in_the_portals_bucket(
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (21, 0)
 
 
-def test_confirming_a_thousand_early_words_costs_twenty_more(
+def test_confirming_a_thousand_early_statuses_costs_twenty_more(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    many_told(alpha, sender, 1000, seconds_ago=6)
+    many_sent_statuses(alpha, sender, 1000, seconds_ago=6)
     pusher.push_due(live.pk)
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (20, 1000)
     Message.objects.update(received_at=timezone.now() - timedelta(seconds=41), push_at=timezone.now())
@@ -177,8 +181,10 @@ def under_way(sender: Sender) -> None:
     Message.objects.advance([Change(pk=more.pk, status=Status.SENT)])
 
 
-def test_a_word_waits_for_company_while_more_is_under_way(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    told(alpha, sender)
+def test_a_status_waits_for_a_fuller_batch_while_more_are_expected(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    sent_status(alpha, sender)
     under_way(sender)
     again = pusher.push_due(live.pk)
     assert batches(alpha) == 0
@@ -186,8 +192,10 @@ def test_a_word_waits_for_company_while_more_is_under_way(alpha: SandboxPortal, 
     assert again <= timezone.now() + batching.CHECK_EVERY
 
 
-def test_a_word_waits_for_company_no_longer_than_it_should(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    message = told(alpha, sender)
+def test_a_status_waits_for_a_fuller_batch_for_a_limited_time(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    message = sent_status(alpha, sender)
     under_way(sender)
     Message.objects.filter(pk=message.pk).update(push_at=timezone.now() - batching.MAX_WAIT)
     pusher.push_due(live.pk)
@@ -195,16 +203,16 @@ def test_a_word_waits_for_company_no_longer_than_it_should(alpha: SandboxPortal,
 
 
 def test_a_full_batch_waits_for_nobody(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    many_told(alpha, sender, batching.BATCH_SIZE + 1)
+    many_sent_statuses(alpha, sender, batching.BATCH_SIZE + 1)
     under_way(sender)
     pusher.push_due(live.pk)
     assert (batches(alpha), Message.objects.exclude(push_at=None).count()) == (1, 1)
 
 
-def test_a_row_that_appears_late_is_told_again_a_moment_later(
+def test_a_message_the_portal_does_not_have_yet_is_retried_a_moment_later(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    message = told(alpha, sender, seconds_ago=10)
+    message = sent_status(alpha, sender, seconds_ago=10)
     alpha.messages[-1].row_at = float("inf")
     pusher.push_due(live.pk)
     message.refresh_from_db()
@@ -213,18 +221,18 @@ def test_a_row_that_appears_late_is_told_again_a_moment_later(
     assert message.push_at > timezone.now()
 
 
-def test_a_row_the_portal_has_forgotten_is_given_up(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    message = told(alpha, sender, seconds_ago=3600)
+def test_a_message_the_portal_has_deleted_is_given_up(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    message = sent_status(alpha, sender, seconds_ago=3600)
     alpha.messages.clear()
     pusher.push_due(live.pk)
     message.refresh_from_db()
     assert (message.push_at, message.push_error) == (None, "ERROR_MESSAGE_NOT_FOUND")
 
 
-def test_a_batch_without_an_answer_is_in_doubt_and_said_again_after_a_while(
+def test_a_batch_without_an_answer_is_in_doubt_and_pushed_again_after_a_while(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    message = told(alpha, sender)
+    message = sent_status(alpha, sender)
     alpha.switches.down = True
     again = pusher.push_due(live.pk)
     message.refresh_from_db()
@@ -240,10 +248,10 @@ def test_a_batch_without_an_answer_is_in_doubt_and_said_again_after_a_while(
     assert (alpha.messages[-1].status, live.push_failures, live.push_after) == ("delivered", 0, None)
 
 
-def test_a_portal_that_does_not_answer_fails_once_however_many_words_it_is_rung_for(
+def test_a_portal_that_does_not_answer_fails_once_however_many_statuses_are_due(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    many_told(alpha, sender, 3 * batching.BATCH_SIZE)
+    many_sent_statuses(alpha, sender, 3 * batching.BATCH_SIZE)
     alpha.switches.down = True
     for _ in range(5):
         pusher.push_due(live.pk)
@@ -256,7 +264,7 @@ def test_a_portal_that_does_not_answer_fails_once_however_many_words_it_is_rung_
 def test_a_limit_acknowledges_nothing_and_stops_the_portal(
     alpha: SandboxPortal, live: Portal, sender: Sender, code: str
 ) -> None:
-    message = told(alpha, sender)
+    message = sent_status(alpha, sender)
     alpha.switches.method_errors = [MethodError("batch", code, status=503)]
     pusher.push_due(live.pk)
     pusher.push_due(live.pk)
@@ -270,17 +278,17 @@ def test_a_limit_acknowledges_nothing_and_stops_the_portal(
 def test_a_status_the_portal_calls_incorrect_is_not_repeated(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    message = told(alpha, sender)
+    message = sent_status(alpha, sender)
     alpha.switches.method_errors = [MethodError(UPDATE, "ERROR_MESSAGE_STATUS_INCORRECT")]
     pusher.push_due(live.pk)
     message.refresh_from_db()
     assert (message.push_at, message.push_error) == (None, "ERROR_MESSAGE_STATUS_INCORRECT")
 
 
-def test_a_resends_delivery_is_told_under_the_originals_id_and_the_original_stays_silent(
+def test_a_resends_delivery_is_pushed_under_the_originals_id_and_the_originals_is_not(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    original = told(alpha, sender, status="failed")
+    original = sent_status(alpha, sender, status="failed")
     again = Message.objects.create(
         portal=live,
         connection=sender.connection,
@@ -303,15 +311,15 @@ def test_a_resends_delivery_is_told_under_the_originals_id_and_the_original_stay
 
 
 def test_an_uninstalled_portal_is_not_called(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    told(alpha, sender)
+    sent_status(alpha, sender)
     live.uninstalled_at = timezone.now()
     live.save()
     assert pusher.push_due(live.pk) is None
     assert batches(alpha) == 0
 
 
-def test_charlies_portal_is_not_told_of_alices_messages(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    told(alpha, sender)
+def test_alices_statuses_are_not_pushed_to_charlies_portal(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    sent_status(alpha, sender)
     other = Portal.objects.create(member_id="f" * 32, domain="b.example", client_endpoint="https://b.example/rest/")
     pusher.push_due(other.pk)
     assert batches(alpha) == 0
@@ -319,7 +327,7 @@ def test_charlies_portal_is_not_told_of_alices_messages(alpha: SandboxPortal, li
 
 
 def test_a_command_that_broke_in_the_portal_waits_a_minute(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    message = told(alpha, sender)
+    message = sent_status(alpha, sender)
     alpha.switches.method_errors = [MethodError(UPDATE, "INTERNAL_SERVER_ERROR", status=500)]
     pusher.push_due(live.pk)
     message.refresh_from_db()
@@ -328,10 +336,10 @@ def test_a_command_that_broke_in_the_portal_waits_a_minute(alpha: SandboxPortal,
     assert message.push_at > timezone.now() + timedelta(seconds=40)
 
 
-def test_words_no_living_token_may_tell_wait_for_one_that_may(
+def test_statuses_that_no_token_may_push_wait_for_one_that_may(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    mine, another = many_told(alpha, sender, 2)
+    mine, another = many_sent_statuses(alpha, sender, 2)
     alpha.set_user(1, active=True, admin=False)
     alpha.messages[-1].author = 2
     pusher.push_due(live.pk)
@@ -345,7 +353,7 @@ def test_words_no_living_token_may_tell_wait_for_one_that_may(
 def test_queued_that_may_have_arrived_is_taken_back_when_the_message_is_sent(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    message = told(alpha, sender, status="sent")
+    message = sent_status(alpha, sender, status="sent")
     Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now(), push_at=timezone.now())
     alpha.switches.down = True
     pusher.push_due(live.pk)
@@ -354,8 +362,8 @@ def test_queued_that_may_have_arrived_is_taken_back_when_the_message_is_sent(
     assert message.push_at is not None
 
 
-def test_a_visit_that_lost_its_lease_says_nothing_more(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
-    many_told(alpha, sender, 2 * batching.BATCH_SIZE)
+def test_a_visit_that_lost_its_lease_pushes_nothing_more(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    many_sent_statuses(alpha, sender, 2 * batching.BATCH_SIZE)
 
     def taken_over(execute: Any, sql: str, *rest: Any) -> Any:
         found = execute(sql, *rest)
@@ -373,7 +381,7 @@ def test_a_visit_that_lost_its_lease_says_nothing_more(alpha: SandboxPortal, liv
 def test_a_resend_that_fails_does_not_speak_over_an_original_that_arrived_after_all(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    original = told(alpha, sender)
+    original = sent_status(alpha, sender)
     pusher.push_due(live.pk)
     again = messages.resend_message(original, author_id=1)
     Message.objects.filter(pk=again.pk).update(received_at=original.received_at)
@@ -387,7 +395,7 @@ def test_a_resend_that_fails_does_not_speak_over_an_original_that_arrived_after_
 def test_a_message_sent_while_queued_was_being_told_is_told_as_sent(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
-    message = told(alpha, sender, status="sent")
+    message = sent_status(alpha, sender, status="sent")
     Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now())
     stale = Message.objects.get()
     Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])

@@ -1,4 +1,4 @@
-"""Notes in a CRM card's timeline: written once, in the right place, and a refusal bothers nobody."""
+"""Entries in a CRM card's timeline: written once, in the right place, and a refusal is only logged."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def calls(alpha: SandboxPortal) -> list[str]:
     return [call.outcome for call in alpha.rest_log if call.method == ADD]
 
 
-def test_a_note_is_written_once(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
+def test_an_entry_is_written_once(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
     alpha.state.timeline.clear()
     message = from_card(front, text="Your order is ready.")
     tasks.note(live.pk)
@@ -45,7 +45,7 @@ def test_a_note_is_written_once(alpha: SandboxPortal, live: Portal, front: Sende
     assert message.links["bindings"] == [{"OWNER_TYPE_ID": "3", "OWNER_ID": "1"}]
 
 
-def test_markup_in_a_text_is_noted_as_text(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
+def test_markup_in_a_text_is_written_as_text(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
     alpha.state.timeline.clear()
     from_card(front, text="[URL=https://evil.example]Your bank[/URL] [USER=1]Boss[/USER]")
     tasks.note(live.pk)
@@ -61,7 +61,7 @@ def test_several_are_written_in_the_order_they_were_sent(alpha: SandboxPortal, l
     assert [one.text.rpartition(" ")[2] for one in alpha.timeline] == ["one", "two", "three"]
 
 
-def test_only_what_was_sent_from_a_card_of_this_portal_lately_is_noted(
+def test_only_recent_messages_from_cards_of_this_portal_get_an_entry(
     alpha: SandboxPortal, live: Portal, front: Sender
 ) -> None:
     alpha.state.timeline.clear()
@@ -73,7 +73,7 @@ def test_only_what_was_sent_from_a_card_of_this_portal_lately_is_noted(
     assert alpha.timeline == []
 
 
-def test_a_limit_puts_the_note_off(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
+def test_a_limit_postpones_the_entry(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
     alpha.state.timeline.clear()
     alpha.switches.method_errors = [MethodError(ADD, "QUERY_LIMIT_EXCEEDED", "Too many requests", status=503, times=1)]
     message = from_card(front)
@@ -87,7 +87,7 @@ def test_a_limit_puts_the_note_off(alpha: SandboxPortal, live: Portal, front: Se
     assert len(alpha.timeline) == 1
 
 
-def test_a_lost_answer_is_not_asked_for_twice(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
+def test_an_entry_whose_answer_is_lost_is_not_written_again(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
     alpha.state.timeline.clear()
     from_card(front)
     alpha.switches.down = True
@@ -107,7 +107,7 @@ def test_a_lost_answer_is_not_asked_for_twice(alpha: SandboxPortal, live: Portal
     ],
     ids=["no rights", "gone", "no permission", "old box"],
 )
-def test_a_refusal_bothers_nobody(alpha: SandboxPortal, live: Portal, front: Sender, refusal: MethodError) -> None:
+def test_a_refusal_is_only_logged(alpha: SandboxPortal, live: Portal, front: Sender, refusal: MethodError) -> None:
     alpha.state.timeline.clear()
     alpha.switches.method_errors = [refusal]
     message = from_card(front)

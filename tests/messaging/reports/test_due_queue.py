@@ -1,4 +1,4 @@
-"""Portals have their turn with reports: a flood of one delays only itself."""
+"""Portals take turns with reports: a flood of one delays only itself."""
 
 from collections import Counter
 from datetime import timedelta
@@ -27,7 +27,7 @@ def taken(most: int) -> Counter[int]:
         return Counter(one.connection_id for one in due_queue.take_due(most))
 
 
-def test_a_flood_leaves_the_next_round_to_others_too(front: Sender) -> None:
+def test_a_flood_leaves_room_for_others_in_the_next_round(front: Sender) -> None:
     attacker = factories.connection(factories.portal("charlie"))
     report(attacker, 3000, ago=timedelta(hours=1))
     message = factories.message(front, status=Status.SENT, phase=Phase.DONE, ref="7")
@@ -58,7 +58,7 @@ def test_a_portal_alone_has_the_whole_round_and_its_oldest_come_first(front: Sen
     assert [one.pk for one in found] == sorted(one.pk for one in found)
 
 
-def test_what_is_not_due_is_not_taken_and_says_when_it_will_be(front: Sender) -> None:
+def test_reports_that_are_not_due_are_not_taken_and_the_next_time_is_returned(front: Sender) -> None:
     other = factories.connection(factories.portal("charlie"))
     assert due_queue.first_due_at() is None
     report(front.connection, 1, ago=-timedelta(hours=1))

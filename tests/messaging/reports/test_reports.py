@@ -1,4 +1,4 @@
-"""Step 3: the service's word changes the row, whatever the order in which words come."""
+"""Step 3: reports change a message's status, in whatever order they arrive."""
 
 import uuid
 from datetime import timedelta
@@ -49,7 +49,7 @@ def test_a_report_delivers(sent: Message) -> None:
     assert sent.push_at is not None
 
 
-def test_words_out_of_order_never_go_back(sent: Message) -> None:
+def test_statuses_out_of_order_never_go_back(sent: Message) -> None:
     take(sent, report(sent.ref, "delivered"))
     take(sent, report(sent.ref, "sent"), report(sent.ref, "undelivered"), report(sent.ref, "failed"))
     assert sent.status == Status.DELIVERED
@@ -64,7 +64,7 @@ def test_a_late_delivery_corrects_undelivered_and_the_tally(sent: Message) -> No
     assert list(counted) == [("delivered", 1)]
 
 
-def test_a_repeated_report_is_kept_once(sent: Message) -> None:
+def test_a_repeated_report_is_stored_once(sent: Message) -> None:
     take(sent, report(sent.ref, "delivered"), report(sent.ref, "delivered"))
     take(sent, report(sent.ref, "delivered"))
     assert DeliveryReport.objects.count() == 1
@@ -75,7 +75,7 @@ def test_an_opt_out_gives_its_reason(sent: Message) -> None:
     assert (sent.status, sent.reason) == (Status.FAILED, Reason.OPT_OUT)
 
 
-def test_a_word_we_do_not_know_is_kept_and_changes_nothing(sent: Message) -> None:
+def test_an_unknown_status_word_is_stored_and_changes_nothing(sent: Message) -> None:
     take(sent, report(sent.ref, None, word="levitating"))
     kept = DeliveryReport.objects.get()
     assert (sent.status, kept.word, kept.message_id, kept.due_at) == (Status.SENT, "levitating", sent.pk, None)
@@ -94,7 +94,7 @@ def test_a_report_that_outruns_the_receipt_is_applied_when_the_ref_is_written(se
     assert Message.objects.get().status == Status.DELIVERED
 
 
-def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: Sender) -> None:
+def test_a_receipt_after_the_final_report_still_brings_the_ref(sender: Sender) -> None:
     message = wish(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
@@ -108,7 +108,7 @@ def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: 
     assert message.poll_at is None
 
 
-def test_a_receipt_that_comes_after_word_of_sending_still_brings_the_question(sender: Sender) -> None:
+def test_a_receipt_after_a_report_of_sent_still_schedules_the_poll(sender: Sender) -> None:
     message = wish(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
@@ -131,7 +131,7 @@ def test_a_report_by_our_reference_proves_acceptance_while_the_outcome_is_unknow
     assert (message.status, message.phase, message.ref) == (Status.DELIVERED, Phase.DONE, "SM1")
 
 
-def test_reports_that_name_nothing_are_told_apart_by_their_address(sender: Sender) -> None:
+def test_reports_that_name_no_message_are_matched_by_their_address(sender: Sender) -> None:
     first, second = wish(sender), wish(sender, "+12025550101")
     drain(sender.connection_id)
     for message in (first, second):
@@ -148,7 +148,7 @@ def test_a_report_never_leaves_the_connection_of_its_address(sent: Message, conn
     assert sent.status == Status.SENT
 
 
-def test_a_report_for_nobody_is_looked_for_twice_and_then_given_up(connection: Connection) -> None:
+def test_an_unmatched_report_is_tried_twice_and_then_given_up(connection: Connection) -> None:
     acceptance.insert_reports(connection.pk, [report("somebody-elses", "delivered")])
     applier.apply_due()
     kept = DeliveryReport.objects.get()
@@ -189,7 +189,9 @@ def test_a_report_given_up_is_applied_when_another_report_brings_its_ref(sender:
         (("failed", "delivered"), Status.FAILED),
     ],
 )
-def test_parts_the_worst_counts_once_all_are_in(sent: Message, words: tuple[str, str], result: Status) -> None:
+def test_the_worst_part_counts_once_all_have_a_final_status(
+    sent: Message, words: tuple[str, str], result: Status
+) -> None:
     for ref in ("part-1", "part-2"):
         MessagePart.objects.create(connection=sent.connection, message=sent, ref=ref)
     take(sent, report("part-1", words[0]))
@@ -198,7 +200,7 @@ def test_parts_the_worst_counts_once_all_are_in(sent: Message, words: tuple[str,
     assert sent.status == result
 
 
-def test_parts_that_never_report_leave_the_word_to_the_others_after_an_hour(sent: Message) -> None:
+def test_parts_that_never_report_leave_the_result_to_the_others_after_an_hour(sent: Message) -> None:
     for ref in ("part-1", "part-2"):
         MessagePart.objects.create(connection=sent.connection, message=sent, ref=ref)
     take(sent, report("part-1", "delivered"))
@@ -209,7 +211,7 @@ def test_parts_that_never_report_leave_the_word_to_the_others_after_an_hour(sent
     assert sent.status == Status.DELIVERED
 
 
-def test_a_silent_service_is_asked(sms: Sandbox, sent: Message) -> None:
+def test_a_service_that_does_not_report_is_polled(sms: Sandbox, sent: Message) -> None:
     assert sent.poll_at is not None
     assert timedelta(minutes=29) < sent.poll_at - timezone.now() < timedelta(minutes=31)
     assert sms.wait_until(lambda: sms.sms.find(sent.ref).status == "delivered")  # type: ignore[union-attr]
@@ -221,7 +223,7 @@ def test_a_silent_service_is_asked(sms: Sandbox, sent: Message) -> None:
     assert again is not None
 
 
-def test_a_service_that_cannot_be_asked_now_is_asked_again(sent: Message) -> None:
+def test_a_failed_poll_is_repeated(sent: Message) -> None:
     sent.connection.account = {**sent.connection.account, "base_url": "http://127.0.0.1:9"}
     sent.connection.save()
     Message.objects.update(poll_at=timezone.now())
@@ -230,13 +232,13 @@ def test_a_service_that_cannot_be_asked_now_is_asked_again(sent: Message) -> Non
     assert (sent.status, sent.polls) == (Status.SENT, 1)
 
 
-def test_reports_for_a_connection_that_is_not_ours_are_said_to_be_so() -> None:
+def test_reports_for_an_unknown_connection_raise() -> None:
     call = contract.Call(method="POST", url="", query={}, form={}, headers={}, body=b"")
     with pytest.raises(acceptance.NoSuchConnection):
         acceptance.accept_reports(uuid.uuid4().hex, "-", call)
 
 
-def test_words_postgresql_cannot_hold_cost_neither_their_verdict_nor_the_others(sender: Sender) -> None:
+def test_texts_that_postgresql_cannot_store_lose_neither_their_result_nor_others(sender: Sender) -> None:
     refused, accepted = wish(sender), wish(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     for message in (refused, accepted):
@@ -270,7 +272,7 @@ def test_words_postgresql_cannot_hold_cost_neither_their_verdict_nor_the_others(
     assert (accepted.status, accepted.ref, accepted.price, accepted.parts) == (Status.SENT, "SM\ufffd", None, 2)
 
 
-def test_a_report_postgresql_cannot_hold_is_kept_as_far_as_it_can_be(sent: Message) -> None:
+def test_a_report_that_postgresql_cannot_store_is_stored_as_far_as_possible(sent: Message) -> None:
     odd = contract.Report(
         ref=sent.ref, status=contract.Status.FAILED, word="fa\0iled", detail="\ud83d", price=Decimal("NaN")
     )
@@ -278,7 +280,7 @@ def test_a_report_postgresql_cannot_hold_is_kept_as_far_as_it_can_be(sent: Messa
     assert (sent.status, sent.detail, sent.price) == (Status.FAILED, "\ufffd", None)
 
 
-def test_queued_at_the_service_proves_that_it_took_a_message_of_unknown_outcome(sender: Sender) -> None:
+def test_queued_at_the_service_proves_that_it_accepted_an_unknown_message(sender: Sender) -> None:
     message = wish(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
     acceptance.insert_reports(sender.connection_id, [report("SM1", "queued")], message.reference.hex)
@@ -287,7 +289,7 @@ def test_queued_at_the_service_proves_that_it_took_a_message_of_unknown_outcome(
     assert (message.status, message.phase, message.ref) == (Status.SENT, Phase.DONE, "SM1")
 
 
-def test_a_service_that_does_not_load_is_not_asked(sent: Message) -> None:
+def test_a_service_that_does_not_load_is_not_polled(sent: Message) -> None:
     Message.objects.update(poll_at=timezone.now())
     Connection.objects.update(service="missing")
     assert polling.poll_due(sent.connection_id) is None
@@ -295,7 +297,7 @@ def test_a_service_that_does_not_load_is_not_asked(sent: Message) -> None:
     assert sent.polls == 0
 
 
-def test_a_service_without_an_account_is_asked_too(portal: Portal) -> None:
+def test_a_service_without_an_account_is_polled_too(portal: Portal) -> None:
     practice = Connection.objects.create(portal=portal, service="demo", title="Practice", account={})
     sender = Sender.objects.create(portal=portal, connection=practice, code="practice", names={"en": "Practice"})
     message = wish(sender, "+12025550114")
@@ -308,7 +310,7 @@ def test_a_service_without_an_account_is_asked_too(portal: Portal) -> None:
     assert message.polls == 1
 
 
-def test_a_disconnected_account_is_not_asked(sent: Message) -> None:
+def test_a_disconnected_account_is_not_polled(sent: Message) -> None:
     Connection.objects.update(state=ConnectionState.REMOVED)
     Message.objects.update(poll_at=timezone.now())
     assert polling.poll_due(sent.connection_id) is None
@@ -316,7 +318,7 @@ def test_a_disconnected_account_is_not_asked(sent: Message) -> None:
     assert sent.polls == 0
 
 
-def test_reports_that_nobody_here_sent_are_strays_once_looked_for_twice(sender: Sender) -> None:
+def test_reports_of_messages_that_are_not_ours_are_unmatched_after_two_tries(sender: Sender) -> None:
     connection, now = sender.connection, timezone.now()
     kept = {"connection": connection, "word": "delivered", "status": "delivered"}
     DeliveryReport.objects.create(fingerprint="1", ref="early", tries=1, **kept)

@@ -1,4 +1,4 @@
-"""What is older than the breakdowns is counted too, once, wherever that is stopped and whatever moves meanwhile."""
+"""Messages from before the breakdowns are counted once, wherever that is stopped and whatever changes meanwhile."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -83,7 +83,7 @@ def fill() -> int:
     return sum(found for _share, found in backfill.backfill_breakdowns())
 
 
-def test_the_past_is_counted_as_if_it_had_been_counted_when_it_was(front: Sender) -> None:
+def test_older_messages_are_counted_as_if_they_had_been_counted_then(front: Sender) -> None:
     other = factories.sender(factories.connection(factories.portal("charlie")))
     for sender in (front, other):
         a_past(sender)
@@ -97,7 +97,7 @@ def test_the_past_is_counted_as_if_it_had_been_counted_when_it_was(front: Sender
     assert not UncountedClimb.objects.exists()
 
 
-def test_what_climbs_afterwards_leaves_where_the_past_had_put_it(front: Sender) -> None:
+def test_a_later_change_is_subtracted_where_the_backfill_had_added_it(front: Sender) -> None:
     waits, sent, lost = (factories.message(front, country=None) for _ in range(3))
     climb(sent, Status.SENT, price=Decimal("0.5"), currency="EUR")
     climb(lost, Status.UNDELIVERED, reason=Reason.UNREACHED)
@@ -118,7 +118,7 @@ def test_what_was_counted_already_is_left_as_it_is(front: Sender) -> None:
     assert told() == before
 
 
-def test_it_goes_on_where_it_was_stopped_and_runs_again_for_nothing(front: Sender) -> None:
+def test_it_resumes_where_it_was_stopped_and_a_second_run_counts_nothing(front: Sender) -> None:
     a_past(front)
     breakdowns.count_climbs()
     before = told()
@@ -142,14 +142,14 @@ def test_a_batch_that_fails_leaves_nothing_behind(front: Sender, monkeypatch: py
     assert not UncountedClimb.objects.exists()
 
 
-def test_numbers_that_are_forgotten_have_no_country_but_a_source_and_an_employee(front: Sender) -> None:
+def test_erased_numbers_have_no_country_but_a_source_and_an_employee(front: Sender) -> None:
     climb(factories.message(front, country=None, to="", text="", author_id=17, module="sender"), Status.SENT)
     fill()
     found = set(DayBreakdown.objects.values_list("dimension", "value", "messages"))
     assert found == {("country", "", 1), ("source", "campaign", 1), ("employee", "17", 1)}
 
 
-def test_it_leaves_between_two_batches_when_the_process_is_asked_to_stop(
+def test_it_ends_between_two_batches_when_a_shutdown_is_requested(
     front: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""Messages are counted by country, source and employee soon after they climb, once, however often they climb."""
+"""Messages are counted by country, source and employee soon after a status change, once however many there are."""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""However much money adds up, no sum raises; and what no message costs is no price."""
+"""However much money adds up, no sum raises; and a price that no message has is none."""
 
 from decimal import Decimal
 

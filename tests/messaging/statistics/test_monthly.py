@@ -1,4 +1,4 @@
-"""Months that are over are kept as sums of their days, and stay that whatever climbs late."""
+"""Finished months are rolled up, and stay correct when statuses change later."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -66,12 +66,12 @@ def by_months() -> dict[tuple[Any, ...], tuple[Any, ...]]:
         ("2026-01-01", "2025-11-01"),
     ],
 )
-def test_a_month_may_be_kept_three_days_after_its_end(today: str, newest: str) -> None:
+def test_a_month_may_be_rolled_up_three_days_after_its_end(today: str, newest: str) -> None:
     found = monthly.finished_months(date.fromisoformat(today))
     assert (str(found[0]), len(found)) == (newest, 13)
 
 
-def test_months_that_are_over_are_kept_with_all_their_days_and_no_other(front: Sender) -> None:
+def test_finished_months_are_rolled_up_with_all_their_days_and_no_others(front: Sender) -> None:
     other = factories.sender(factories.connection(factories.portal("charlie")))
     for sender in (front, other):
         for day in (ago(0), ago(0) + timedelta(days=27), ago(1) + timedelta(days=3)):
@@ -89,7 +89,7 @@ def test_months_that_are_over_are_kept_with_all_their_days_and_no_other(front: S
     assert by_months() == by_days()
 
 
-def test_what_climbs_late_is_added_to_a_kept_month_too(front: Sender) -> None:
+def test_a_late_change_is_added_to_a_rolled_up_month_too(front: Sender) -> None:
     message = sent(front, ago(0))
     breakdowns.count_climbs()
     monthly.roll_up_months()
@@ -103,7 +103,7 @@ def test_what_climbs_late_is_added_to_a_kept_month_too(front: Sender) -> None:
     assert found == {"messages__sum": 2, "undelivered__sum": 1}
 
 
-def test_the_past_that_is_filled_in_is_in_the_months(front: Sender) -> None:
+def test_backfilled_messages_are_in_the_months(front: Sender) -> None:
     sent(front, ago(2))
     breakdowns.count_climbs()
     monthly.roll_up_months()
@@ -113,7 +113,7 @@ def test_the_past_that_is_filled_in_is_in_the_months(front: Sender) -> None:
     assert MonthBreakdown.objects.filter(dimension="source").aggregate(Sum("messages")) == {"messages__sum": 2}
 
 
-def test_care_keeps_months(front: Sender) -> None:
+def test_maintenance_rolls_months_up(front: Sender) -> None:
     sent(front, ago(0))
     breakdowns.count_climbs()
     redis.redis_client().flushdb()
@@ -134,7 +134,7 @@ def test_a_portal_is_erased_with_its_months_and_nobody_else_s(front: Sender) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_months_are_right_though_climbs_are_counted_while_they_are_summed_up(
+def test_months_are_right_though_changes_are_counted_while_they_are_rolled_up(
     front: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(breakdowns, "COUNT_OLDEST", breakdowns.COUNT_OLDEST.replace("LIMIT 5000", "LIMIT 3"))
