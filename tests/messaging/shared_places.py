@@ -408,7 +408,7 @@ def acknowledged_statuses_are_written(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.STATUS,
         key=rows[alice.pk].pk,
-        work=lambda: pusher._record_answers(told, [BatchAnswer(result=True)] * len(told)),
+        work=lambda: pusher._record_answers(told, [BatchResult(result=True)] * len(told)),
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).pushed == Status.SENT,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.pushed <> OLD.pushed",

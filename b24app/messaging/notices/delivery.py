@@ -105,8 +105,8 @@ def _notify_people(
             continue
         try:
             with scopes.tolerate_missing_scope(portal):
-                call_portal(portal, METHOD, {"USER_ID": user_id, "MESSAGE": text, "TAG": notice.tag})
-        except Refused as no:  # concerns this person; the others may be reached
+                PortalClient(portal).call(METHOD, {"USER_ID": user_id, "MESSAGE": text, "TAG": notice.tag})
+        except PortalRefused as no:  # concerns this person; the others may be reached
             log.info("notice_refused", portal=portal.pk, user=user_id, code=no.code)
             continue
         except PortalError as error:

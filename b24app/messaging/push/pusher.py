@@ -19,8 +19,8 @@ from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.messaging.push import batching
 from b24app.messaging.push.batching import BATCH_SIZE
-from b24app.portals.client import BatchAnswer, BatchCommand, batch_portal
-from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, Postponed, Refused
+from b24app.portals.client import BatchCommand, BatchResult, PortalClient
+from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, PortalRefused, Postponed
 from b24app.portals.models import Portal
 from b24app.portals.status_timing import OVERWRITES_FOR, SETTLED_AFTER
 
@@ -90,7 +90,7 @@ def _push_batches(portal: Portal) -> datetime | None:
         if queued:
             Message.objects.filter(pk__in=queued).update(pushed=Status.QUEUED)
         try:
-            answers = batch_portal(portal, [_update_command(message) for message in messages])
+            answers = PortalClient(portal).batch([_update_command(message) for message in messages])
         except PortalError as error:
             return _postpone_batch(portal, messages, error)
         _record_answers(messages, answers)
@@ -161,7 +161,7 @@ def _confirm_at(message: Message, now: datetime) -> datetime | None:
     return message.received_at + SETTLED_AFTER if early else None
 
 
-def _record_answers(messages: Sequence[Message], answers: Sequence[BatchAnswer]) -> None:
+def _record_answers(messages: Sequence[Message], answers: Sequence[BatchResult]) -> None:
     now = timezone.now()
     pairs = list(zip(messages, answers, strict=True))
     accepted = [message for message, answer in pairs if answer.error is None]
@@ -176,7 +176,7 @@ def _set_aside_status(message: Message, error: Exception) -> None:
     Message.objects.filter(pk=message.pk).update(push_at=None, push_error=type(error).__name__[:60])
 
 
-def _record_refusal(pair: tuple[Message, Refused], now: datetime) -> None:
+def _record_refusal(pair: tuple[Message, PortalRefused], now: datetime) -> None:
     """Retry a refused status later where that may help, else give it up with the portal's error code."""
     message, error = pair
     row = Message.objects.filter(pk=message.pk)
@@ -215,7 +215,7 @@ def _postpone_batch(portal: Portal, messages: Sequence[Message], error: PortalEr
     if isinstance(error, NoToken | PortalGone):
         rows.update(push_at=now + RETRY_WITHOUT_TOKEN)
         return None
-    if isinstance(error, Refused):
+    if isinstance(error, PortalRefused):
         log.error("status_batch_refused", portal=portal.pk, code=error.code)
     rows.update(push_at=now + timedelta(minutes=15))
     return None

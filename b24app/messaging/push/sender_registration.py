@@ -82,7 +82,7 @@ def register_sender(sender: Sender) -> Sender:
     sender.refresh_from_db(fields=ADDRESS_COLUMNS)
     try:
         _add_to_portal(sender)
-    except Refused as no:
+    except PortalRefused as no:
         if no.code.upper() != ALREADY_EXISTS:
             return _record_refused(sender, no)
         return _update_in_portal(sender)
@@ -103,7 +103,7 @@ def reconcile_senders(portal: Portal) -> int:
     Raise as `register_sender` does.
     """
     _renew_earlier_addresses(portal)
-    there = {str(code) for code in call_portal(portal, LIST) or []}
+    there = {str(code) for code in PortalClient(portal).call(LIST) or []}
     added = 0
     for sender in portal.senders.exclude(state=SenderState.DRAFT).order_by("id"):
         sender.portal = portal
@@ -158,13 +158,13 @@ def _registration_digest(wording: Mapping[str, Any]) -> str:
 
 
 def _add_to_portal(sender: Sender) -> None:
-    call_portal(sender.portal, ADD, {"CODE": sender.code, "TYPE": "SMS", **_registration_fields(sender)})
+    PortalClient(sender.portal).call(ADD, {"CODE": sender.code, "TYPE": "SMS", **_registration_fields(sender)})
 
 
 def _update_in_portal(sender: Sender) -> Sender:
     try:
-        call_portal(sender.portal, UPDATE, {"CODE": sender.code, **_registration_fields(sender)})
-    except Refused as no:
+        PortalClient(sender.portal).call(UPDATE, {"CODE": sender.code, **_registration_fields(sender)})
+    except PortalRefused as no:
         if no.code.upper() not in (NOT_FOUND, NO_SUCH_METHOD):
             return _record_refused(sender, no)
         return _replace_in_portal(sender)
@@ -176,15 +176,15 @@ def _replace_in_portal(sender: Sender) -> Sender:
     _delete_from_portal(sender.portal, sender.code)
     try:
         _add_to_portal(sender)
-    except Refused as no:
+    except PortalRefused as no:
         return _record_refused(sender, no)
     return _record_registered(sender)
 
 
 def _delete_from_portal(portal: Portal, code: str) -> None:
     try:
-        call_portal(portal, DELETE, {"CODE": code})
-    except Refused as no:
+        PortalClient(portal).call(DELETE, {"CODE": code})
+    except PortalRefused as no:
         if no.code.upper() != NOT_FOUND:
             raise
 
@@ -239,7 +239,7 @@ def _is_saved(field: Any) -> bool:
     return not field.primary_key and field.name not in ADDRESS_COLUMNS
 
 
-def _record_refused(sender: Sender, no: Refused) -> Sender:
+def _record_refused(sender: Sender, no: PortalRefused) -> Sender:
     sender.state, sender.error_code, sender.error_words = SenderState.REFUSED, no.code[:60], no.words[:300]
     log.warning("sender_refused", sender=sender.pk, code=no.code)
     return _save_answer(sender, "state", "error_code", "error_words")

@@ -82,4 +82,4 @@ def _write_entry(portal: Portal, message: Message) -> None:
     }
     if scopes.has_scopes(portal, "crm"):
         with scopes.tolerate_missing_scope(portal):
-            client.call_portal(portal, METHOD, {"fields": fields})
+            PortalClient(portal).call(METHOD, {"fields": fields})

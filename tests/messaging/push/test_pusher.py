@@ -399,7 +399,7 @@ def test_a_message_sent_while_queued_was_being_told_is_told_as_sent(
     Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now())
     stale = Message.objects.get()
     Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
-    pusher._record_answers([stale], [BatchAnswer(True)])
+    pusher._record_answers([stale], [BatchResult(True)])
     message.refresh_from_db()
     assert message.pushed == Status.QUEUED
     assert message.push_at is not None
