@@ -1,6 +1,7 @@
-"""The bell: says that something is due. A ring that is lost costs seconds, never a message: the sweep sees the rows.
+"""Tell the workers that something is due. A lost task costs seconds, never a message: the sweep finds the rows.
 
-Rings come from doors, screens and tasks, after the rows are committed; steps never ring.
+Webhooks, screens, tasks, the loops of the two dispatchers and the SMPP receipts enqueue, each after its rows are
+committed. Functions that do a step's work only return what is due next; their caller enqueues it.
 """
 
 import time
@@ -19,19 +20,19 @@ from b24app.core.redis import redis_client
 
 log = structlog.get_logger(__name__)
 
-FORGOTTEN_AFTER = 20  # seconds after which a ring nobody heard may be repeated
-GATHER_WORDS = timedelta(seconds=1)
-GATHER_REPORTS = timedelta(seconds=0.3)
-NAMES_EVERY = 120  # seconds
-SOON = 5.0  # seconds
-FARTHEST = 60.0  # seconds ahead; later work is the sweep's
+DEDUP_TTL = 20  # seconds after which a task that no worker took may be sent again
+PUSH_DELAY = timedelta(seconds=1)
+REPORTS_DELAY = timedelta(seconds=0.3)
+EMPLOYEE_NAMES_EVERY = 120  # seconds
+SOON_SECONDS = 5.0  # seconds
+MAX_DELAY = 60.0  # seconds ahead; the sweep enqueues what is later
 SWEEP_EVERY = 10
-SWEEPING, SWEPT_AT = "sweep:lock", "sweep:at"
+SWEEP_LOCK, SWEPT_AT = "sweep:lock", "sweep:at"
 AWAY = (redis.RedisError, KombuError, OperationalError, OSError)
 
 
-class When(StrEnum):
-    """How far off a ring is. One for the far future must not silence one that is for now, or for a moment later."""
+class Delay(StrEnum):
+    """How far in the future a task is. A task for later must not suppress one for now or for a moment from now."""
 
     NOW = "now"
     SOON = "soon"
@@ -39,119 +40,120 @@ class When(StrEnum):
 
     @classmethod
     def of(cls, seconds: float) -> Self:
-        """The kind of a ring so many seconds ahead."""
-        return cls.NOW if seconds <= 0.05 else cls.SOON if seconds <= SOON else cls.LATER
+        """Return the class of a delay in seconds."""
+        return cls.NOW if seconds <= 0.05 else cls.SOON if seconds <= SOON_SECONDS else cls.LATER
 
 
 def drain(connection_id: int, *, slow: bool = False, at: datetime | None = None) -> None:
-    """Something may be sent on a connection."""
-    _ring("drain", connection_id, queue="slow" if slow else "dispatch", at=at)
+    """Enqueue sending over a connection."""
+    _send_once("drain", connection_id, queue="slow" if slow else "dispatch", at=at)
 
 
-def settle(*, at: datetime | None = None) -> None:
-    """A service reported. Reports gather for a moment, for many are settled at the price of one."""
-    soon = timezone.now() + GATHER_REPORTS
-    _ring("settle", 0, queue="dispatch", at=max(at, soon) if at else soon)
+def apply_reports(*, at: datetime | None = None) -> None:
+    """Enqueue applying delivery reports, 0.3 s late: applying many costs as much as applying one."""
+    soon = timezone.now() + REPORTS_DELAY
+    _send_once("settle", 0, queue="dispatch", at=max(at, soon) if at else soon)
 
 
 def poll(connection_id: int, *, slow: bool = False, at: datetime | None = None) -> None:
-    """A service wants to be asked."""
-    _ring("poll", connection_id, queue="slow" if slow else "care", at=at)
+    """Enqueue asking a service for the status of messages."""
+    _send_once("poll", connection_id, queue="slow" if slow else "care", at=at)
 
 
 def push(portal_id: int, *, at: datetime | None = None) -> None:
-    """A portal wants to be told; a moment later, for what it is told of seldom comes alone."""
-    soon = timezone.now() + GATHER_WORDS
-    _ring("push", portal_id, queue="push", at=max(at, soon) if at else soon)
+    """Enqueue pushing statuses to a portal, one second late, so that statuses that arrive together share a batch."""
+    soon = timezone.now() + PUSH_DELAY
+    _send_once("push", portal_id, queue="push", at=max(at, soon) if at else soon)
 
 
 def reconcile(portal_id: int) -> None:
-    """The portal's senders want to be compared with ours."""
-    _ring("reconcile", portal_id, queue="care")
+    """Enqueue comparing a portal's senders with ours."""
+    _send_once("reconcile", portal_id, queue="care")
 
 
 def note(portal_id: int, *, at: datetime | None = None) -> None:
-    """What was sent from a portal's CRM cards wants to be noted there."""
-    _ring("note", portal_id, queue="push", at=at)
+    """Enqueue writing messages sent from CRM cards into the portal's timelines."""
+    _send_once("note", portal_id, queue="push", at=at)
 
 
 def notify(portal_id: int, *, at: datetime | None = None) -> None:
-    """A portal's administrators may have to be told of something."""
-    _ring("notify", portal_id, queue="care", at=at)
+    """Enqueue notifying a portal's administrators."""
+    _send_once("notify", portal_id, queue="care", at=at)
 
 
 def erase(erasure_id: int, *, at: datetime | None = None) -> None:
-    """A number is to be forgotten."""
-    _ring("erase", erasure_id, queue="care", at=at)
+    """Enqueue the erasure of a phone number."""
+    _send_once("erase", erasure_id, queue="care", at=at)
 
 
-def names(portal_id: int, user_ids: Sequence[int]) -> None:
-    """A portal wants to be asked what these employees are called; it is not asked twice in a short while.
+def employee_names(portal_id: int, user_ids: Sequence[int]) -> None:
+    """Enqueue asking a portal for the names of employees, at most every two minutes.
 
-    So a portal that does not answer is left alone however often people look; whoever was not asked for has a number
-    until the next look.
+    So a portal that does not respond is left alone however often its pages are opened. Employees who were left out are
+    shown by number until the next page asks again.
     """
     try:
-        if redis_client().set(f"bell:names:{portal_id}", b"1", nx=True, ex=NAMES_EVERY):
+        if redis_client().set(f"bell:names:{portal_id}", b"1", nx=True, ex=EMPLOYEE_NAMES_EVERY):
             current_app.send_task("b24app.messaging.tasks.names", [portal_id, list(user_ids)], queue="care")
     except AWAY:
-        log.warning("bell_away", kind="names")
+        log.warning("redis_unavailable", kind="names")
 
 
-def heard(kind: str, pk: int, when: str) -> None:
-    """A task begins: from here on a new ring is not dropped, so nothing that comes during it is missed."""
+def clear(kind: str, pk: int, delay: str) -> None:
+    """Let the task be enqueued again; called before its first query, so that nothing due meanwhile is missed."""
     try:
-        redis_client().delete(_key(kind, pk, when))
+        redis_client().delete(_dedup_key(kind, pk, delay))
     except redis.RedisError:
-        log.warning("bell_away", kind=kind)
+        log.warning("redis_unavailable", kind=kind)
 
 
-def heard_all(kind: str, pks: Sequence[int]) -> None:
-    """The same for many, rung for at once."""
+def clear_many(kind: str, pks: Sequence[int]) -> None:
+    """Clear immediate tasks of many ids in one call."""
     try:
-        redis_client().delete(*[_key(kind, pk, When.NOW) for pk in pks])
+        redis_client().delete(*[_dedup_key(kind, pk, Delay.NOW) for pk in pks])
     except redis.RedisError:
-        log.warning("bell_away", kind=kind)
+        log.warning("redis_unavailable", kind=kind)
 
 
-def _ring(kind: str, pk: int, *, queue: str, at: datetime | None = None) -> None:
+def _send_once(kind: str, pk: int, *, queue: str, at: datetime | None = None) -> None:
+    """Send a task unless the same one is already queued; raise nothing when Redis is away."""
     seconds = max(0.0, (at - timezone.now()).total_seconds()) if at else 0.0
-    if seconds > FARTHEST:
+    if seconds > MAX_DELAY:
         return
-    when = When.of(seconds)
-    alone = False
+    delay = Delay.of(seconds)
+    is_first = False
     try:
-        alone = bool(redis_client().set(_key(kind, pk, when), b"1", nx=True, ex=int(seconds) + FORGOTTEN_AFTER))
-        if alone:
+        is_first = bool(redis_client().set(_dedup_key(kind, pk, delay), b"1", nx=True, ex=int(seconds) + DEDUP_TTL))
+        if is_first:
             current_app.send_task(
                 f"b24app.messaging.tasks.{kind}",
-                [pk, when],
+                [pk, delay],
                 queue=queue,
-                countdown=None if when == When.NOW else seconds,
+                countdown=None if delay == Delay.NOW else seconds,
             )
     except AWAY:
-        log.warning("bell_away", kind=kind)
-        if alone:
-            heard(kind, pk, when)  # or the next ring would be dropped for one that nobody can hear
+        log.warning("redis_unavailable", kind=kind)
+        if is_first:
+            clear(kind, pk, delay)  # or the next call would be dropped for a task that was never sent
 
 
-def _key(kind: str, pk: int, when: str) -> str:
-    return f"bell:{kind}:{pk}:{when}"
+def _dedup_key(kind: str, pk: int, delay: str) -> str:
+    return f"bell:{kind}:{pk}:{delay}"
 
 
 def begin_sweep() -> bool:
-    """Whether it is time for a round; two beats and any number of workers may ask, one gets to do it."""
+    """Return whether this process is to sweep now: of two beats and any number of workers that ask, only one is."""
     try:
-        mine = redis_client().set(SWEEPING, b"1", nx=True, ex=SWEEP_EVERY - 1)
-        if mine:
+        is_ours = redis_client().set(SWEEP_LOCK, b"1", nx=True, ex=SWEEP_EVERY - 1)
+        if is_ours:
             redis_client().set(SWEPT_AT, str(time.time()))
-        return bool(mine)
+        return bool(is_ours)
     except redis.RedisError:
         return False
 
 
 def seconds_since_sweep() -> float:
-    """How long nobody has swept; very long when Redis has forgotten, 0 when it cannot be asked."""
+    """Return the age of the last sweep; infinity if Redis has lost it, 0 if Redis is away."""
     try:
         at = redis_client().get(SWEPT_AT)
     except redis.RedisError:

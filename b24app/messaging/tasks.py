@@ -27,10 +27,10 @@ slow = Bulkhead()
 
 
 @shared_task(name="b24app.messaging.tasks.drain")
-def drain(connection_id: int, when: str = enqueue.When.NOW) -> None:
+def drain(connection_id: int, when: str = enqueue.Delay.NOW) -> None:
     """Step 2: what is due on a connection goes to its service."""
-    if when != enqueue.When.NOW:  # that one is forgotten when the board lets go
-        enqueue.heard("drain", connection_id, when)
+    if when != enqueue.Delay.NOW:  # that one is forgotten when the board lets go
+        enqueue.clear("drain", connection_id, when)
     dispatcher.notify_dispatcher(connection_id)
 
 
@@ -43,33 +43,33 @@ def left(visit: Visit) -> None:
 
 
 @shared_task(name="b24app.messaging.tasks.settle")
-def settle(_all: int = 0, when: str = enqueue.When.NOW) -> None:
+def settle(_all: int = 0, when: str = enqueue.Delay.NOW) -> None:
     """Step 3: what services reported changes the rows, and their portals want to know."""
-    enqueue.heard("settle", 0, when)
+    enqueue.clear("settle", 0, when)
     settled = applier.apply_due()
     if settled.again:
-        enqueue.settle(at=settled.again)
+        enqueue.apply_reports(at=settled.again)
     for portal_id, at in settled.pushes.items():
         enqueue.push(portal_id, at=at)
 
 
 @shared_task(name="b24app.messaging.tasks.poll")
 @noted_task("poll")
-def poll(connection_id: int, when: str = enqueue.When.NOW) -> None:
+def poll(connection_id: int, when: str = enqueue.Delay.NOW) -> None:
     """Step 3, the other way round: the service is asked."""
-    enqueue.heard("poll", connection_id, when)
+    enqueue.clear("poll", connection_id, when)
     with slow.place(("connection", connection_id)) as free:
         again = polling.poll_due(connection_id) if free else timezone.now() + COME_BACK
-    enqueue.settle()
+    enqueue.apply_reports()
     if again:
         enqueue.poll(connection_id, at=again)
 
 
 @shared_task(name="b24app.messaging.tasks.push")
 @noted_task("push")
-def tell(portal_id: int, when: str = enqueue.When.NOW) -> None:
+def tell(portal_id: int, when: str = enqueue.Delay.NOW) -> None:
     """Step 4: the portal is told."""
-    enqueue.heard("push", portal_id, when)
+    enqueue.clear("push", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
         again = pusher.push_due(portal_id) if free else timezone.now() + COME_BACK
     if again:
@@ -78,9 +78,9 @@ def tell(portal_id: int, when: str = enqueue.When.NOW) -> None:
 
 @shared_task(name="b24app.messaging.tasks.reconcile")
 @noted_task("reconcile")
-def reconcile(portal_id: int, when: str = enqueue.When.NOW) -> None:
+def reconcile(portal_id: int, when: str = enqueue.Delay.NOW) -> None:
     """The portal's senders and tabs are made equal to ours; its troubles are on its row already."""
-    enqueue.heard("reconcile", portal_id, when)
+    enqueue.clear("reconcile", portal_id, when)
     with slow.place(("portal", portal_id)) as free, suppress(PortalError):
         if free:
             portal = Portal.objects.get(pk=portal_id)
@@ -91,9 +91,9 @@ def reconcile(portal_id: int, when: str = enqueue.When.NOW) -> None:
 
 @shared_task(name="b24app.messaging.tasks.note")
 @noted_task("note")
-def note(portal_id: int, when: str = enqueue.When.NOW) -> None:
+def note(portal_id: int, when: str = enqueue.Delay.NOW) -> None:
     """What was sent from CRM cards is noted in their timelines."""
-    enqueue.heard("note", portal_id, when)
+    enqueue.clear("note", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
         again = timeline.write_entries(portal_id) if free else timezone.now() + COME_BACK
     if again:
@@ -102,9 +102,9 @@ def note(portal_id: int, when: str = enqueue.When.NOW) -> None:
 
 @shared_task(name="b24app.messaging.tasks.notify")
 @noted_task("notify")
-def notify(portal_id: int, when: str = enqueue.When.NOW) -> None:
+def notify(portal_id: int, when: str = enqueue.Delay.NOW) -> None:
     """The portal's administrators are told what went wrong, and what is well again."""
-    enqueue.heard("notify", portal_id, when)
+    enqueue.clear("notify", portal_id, when)
     with slow.place(("portal", portal_id)) as free:
         again = delivery.send_due(portal_id) if free else timezone.now() + COME_BACK
     if again:
@@ -122,9 +122,9 @@ def names(portal_id: int, user_ids: list[int]) -> None:
 
 @shared_task(name="b24app.messaging.tasks.erase")
 @noted_task("erase")
-def erase(erasure_id: int, when: str = enqueue.When.NOW) -> None:
+def erase(erasure_id: int, when: str = enqueue.Delay.NOW) -> None:
     """A number is forgotten, a piece at a time."""
-    enqueue.heard("erase", erasure_id, when)
+    enqueue.clear("erase", erasure_id, when)
     again = number_erasure.run_erasure(erasure_id)
     if again:
         enqueue.erase(erasure_id, at=again)
@@ -137,7 +137,7 @@ def _ring_to_drain() -> None:
 
 def _ring_to_settle() -> None:
     if sweep.reports_are_due():
-        enqueue.settle()
+        enqueue.apply_reports()
 
 
 def _ring_to_poll() -> None:

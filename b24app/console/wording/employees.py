@@ -24,7 +24,7 @@ class People:
         """Read what they are called; whom we do not know, or not any more, the portal is asked for meanwhile."""
         known = employees.stored_employees(portal, (one for one in ids if one))
         if known.due:
-            enqueue.names(portal.pk, known.due)
+            enqueue.employee_names(portal.pk, known.due)
         counts = Counter(map(str.casefold, known.names.values()))
         return cls(known.names, frozenset(name for name, count in counts.items() if count > 1))
 

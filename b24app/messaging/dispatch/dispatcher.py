@@ -159,7 +159,7 @@ class Dispatcher:
             for landings in self.landed.values()
         ]
         if completer.record_isolated(batches):
-            enqueue.settle()
+            enqueue.apply_reports()
         for landings in self.landed.values():
             landings[0].drain.learn()
         self.landed.clear()

@@ -142,7 +142,7 @@ class ConnectionLeases:
         if not ids:
             return
         # Rings are dropped while a connection is held. From here on they are not, and then it is looked at once more.
-        enqueue.heard_all("drain", ids)
+        enqueue.clear_many("drain", ids)
         self._give_back(ids, {pk: self.drains[pk].pace.used_until for pk in ids})
         for pk in ids:
             self.resting[pk] = self.drains.pop(pk)

@@ -76,7 +76,7 @@ def insert_receipts(connection: int, told: Sequence[Report], numbers: Mapping[st
     chosen = [replace(one, ref=choose_ref(one, numbers) or one.ref) for one in told]
     with suppress(NoSuchConnection):  # it was removed meanwhile
         acceptance.insert_reports(connection, chosen)
-    enqueue.settle()
+    enqueue.apply_reports()
 
 
 def to_json(connection: int, told: Collection[Report]) -> dict[str, Any]:

@@ -222,7 +222,7 @@ def test_whoever_is_unknown_or_known_for_long_is_asked_for_once_in_a_while(alice
     for _ in range(3):
         assert "Erin Evans" in words(alice.get(at(sender.portal, "journal/")))
     assert rung() == [[sender.portal.pk, [ERIN, TWIN]]]
-    assert 0 < redis_client().ttl(f"bell:names:{sender.portal.pk}") <= enqueue.NAMES_EVERY
+    assert 0 < redis_client().ttl(f"bell:names:{sender.portal.pk}") <= enqueue.EMPLOYEE_NAMES_EVERY
 
 
 def test_another_portal_is_asked_meanwhile(alice: Client, sender: Sender) -> None:
@@ -262,7 +262,7 @@ def test_without_redis_the_screens_show_what_they_know(
         raise redis.ConnectionError
 
     factories.message(sender, author_id=BOB)
-    monkeypatch.setattr(enqueue, "client", away)
+    monkeypatch.setattr(enqueue, "redis_client", away)
     monkeypatch.setattr(current_app, "send_task", away)
     assert options(alice.get(at(sender.portal, "journal/"))) == [("7", "employee 7")]
 
