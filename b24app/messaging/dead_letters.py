@@ -1,7 +1,7 @@
-"""Setting aside what raises: noted with its reason, counted, and left alone for longer each time.
+"""Set aside what raises: note it with the error, count it, and leave it alone for longer each time.
 
-What waits for an operator is tried again by `manage.py dead_letters`; what is worked in rounds is tried again by
-itself, and its letter goes some hours after it has gone well.
+What only an operator can retry waits for `manage.py dead_letters --again`. What is worked in rounds is retried
+automatically, and its letter is removed some hours after it succeeded.
 """
 
 import traceback
@@ -23,10 +23,10 @@ from b24app.messaging.models.dead_letters import DeadLetter, Kind
 log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 
-FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0  # seconds
-HEALED_AFTER = timedelta(hours=2)  # past its time and not noted again: it went well
+FIRST_PAUSE, MAX_PAUSE = 60.0, 3600.0  # seconds
+HEALED_AFTER = timedelta(hours=2)  # past `retry_at` and not noted again: the retry succeeded
 
-NOTE = """
+INSERT_LETTER = """
 INSERT INTO messaging_deadletter AS d (kind, key, portal_id, error, place, tries, first_at, last_at, retry_at)
 VALUES (%(kind)s, %(key)s, %(portal)s, %(error)s, %(place)s, 1, %(now)s, %(now)s, NULL)
 ON CONFLICT (kind, key) DO UPDATE SET tries = least(d.tries + 1, 1000000), error = excluded.error,
@@ -36,39 +36,39 @@ RETURNING tries
 
 
 def note(kind: Kind, key: object, error: Exception, *, portal: int | None = None, retry: bool = False) -> datetime:
-    """Write down that a row or step raised, aloud; return when it is worth another try.
+    """Store and log that a row or step raised; return when to retry it.
 
-    `retry`: it is worked again by itself then, and rounds pass it over until it is so far (`held`).
+    With `retry` it is retried automatically, and until then rounds skip it (`held`).
     """
     now = timezone.now()
     row = {"kind": kind.value, "key": str(key)[:60], "portal": portal, "now": now}
-    row |= {"error": type(error).__name__[:60], "place": _place(error)}
+    row |= {"error": type(error).__name__[:60], "place": _error_place(error)}
     with database.cursor() as cursor:
-        cursor.execute(NOTE, row)
+        cursor.execute(INSERT_LETTER, row)
         (tries,) = cursor.fetchone()
-    again = now + backoff_delay(tries, first=FIRST_PAUSE, limit=LONGEST_PAUSE, factor=2)
+    retry_at = now + backoff_delay(tries, first=FIRST_PAUSE, limit=MAX_PAUSE, factor=2)
     if retry:
-        DeadLetter.objects.filter(kind=kind, key=row["key"]).update(retry_at=again)
-    told = {"kind": row["kind"], "key": row["key"], "portal": portal, "error": row["error"], "place": row["place"]}
-    log.error("set_aside", tries=tries, **told)
-    return again
+        DeadLetter.objects.filter(kind=kind, key=row["key"]).update(retry_at=retry_at)
+    details = {"kind": row["kind"], "key": row["key"], "portal": portal, "error": row["error"], "place": row["place"]}
+    log.error("set_aside", tries=tries, **details)
+    return retry_at
 
 
 def held(kind: Kind) -> set[str]:
-    """The keys of what raised lately and is not worth another try yet."""
+    """Return the keys of dead letters that are not due for a retry yet."""
     rows = DeadLetter.objects.filter(kind=kind, retry_at__gt=timezone.now())
     return set(rows.values_list("key", flat=True))
 
 
 def held_ids(task: str) -> list[int]:
-    """The ids for which a task, named as in `noted_task`, is not worth another try yet."""
+    """Return the ids of dead letters of a task, named as in `note_task_errors`, that are not due for a retry yet."""
     keys = (key.partition(":") for key in held(Kind.TASK))
     return [int(pk) for name, _, pk in keys if name == task]
 
 
 @contextmanager
-def noted(kind: Kind, key: object, *, portal: int | None = None) -> Iterator[None]:
-    """Note what the block raises and go on behind it; raise AWAY."""
+def note_errors(kind: Kind, key: object, *, portal: int | None = None) -> Iterator[None]:
+    """Note what the block raises and continue after it. Raise AWAY."""
     try:
         yield
     except AWAY:
@@ -77,30 +77,30 @@ def noted(kind: Kind, key: object, *, portal: int | None = None) -> Iterator[Non
         note(kind, key, error, portal=portal, retry=True)
 
 
-def noted_task(name: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """Note what a task of one account, portal or order raises, under this name and the id that is its first argument.
+def note_task_errors(name: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Note what a task raises under `name` and its first argument, the id of a connection, portal or erasure.
 
-    The sweep then passes it over for a while (`held_ids`).
+    The sweep then skips that id for a while (`held_ids`).
     """
 
-    def around(task: Callable[P, None]) -> Callable[P, None]:
+    def decorate(task: Callable[P, None]) -> Callable[P, None]:
         @wraps(task)
-        def apart(*args: P.args, **kwargs: P.kwargs) -> None:
-            with noted(Kind.TASK, f"{name}:{args[0]}"):
+        def run_noted(*args: P.args, **kwargs: P.kwargs) -> None:
+            with note_errors(Kind.TASK, f"{name}:{args[0]}"):
                 task(*args, **kwargs)
 
-        return apart
+        return run_noted
 
-    return around
+    return decorate
 
 
 def forget_healed() -> int:
-    """Remove the letters of what went well when it was tried again; return how many."""
+    """Remove the letters of what was retried and did not raise again; return how many."""
     return DeadLetter.objects.filter(retry_at__lt=timezone.now() - HEALED_AFTER).delete()[0]
 
 
-def _place(error: Exception) -> str:
-    """Where it was raised, in our own code as far as there is some: file:line."""
+def _error_place(error: Exception) -> str:
+    """Return file:line of the innermost frame, of our own code if there is any."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [one for one in frames if "/b24app/" in one.filename or "/providers/" in one.filename]
     last = (ours or frames)[-1:]

@@ -1,4 +1,4 @@
-"""Delivery reports that came before their message had its service's id."""
+"""Delivery reports that arrived before their message had the service's id."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ RETURNING r.connection_id
 """
 
 
-def rearm(refs: Sequence[tuple[int, str]]) -> set[int]:
-    """Make due what was reported before a ref was known, given as connection and ref; return the connections.
+def make_due(refs: Sequence[tuple[int, str]]) -> set[int]:
+    """Make reports due that arrived before their ref was stored; return their connections.
 
-    Call it wherever a message learns its ref, once that is written.
+    Call it with (connection, ref) pairs wherever a message learns its ref, once that is committed.
     """
     if not refs:
         return set()
     with database.cursor() as cursor:
         cursor.execute(MAKE_DUE, [timezone.now(), *(list(column) for column in zip(*refs, strict=True))])
-        return {connection for (connection,) in cursor.fetchall()}
+        return {connection_id for (connection_id,) in cursor.fetchall()}

@@ -1,4 +1,4 @@
-"""Rounds of many steps, each apart: what one step raises ends neither the round nor the others."""
+"""Run rounds of steps in isolation: a step that raises ends neither the round nor the steps after it."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,15 +10,15 @@ Steps = Mapping[str, Callable[[], object]]
 
 
 def run_steps(steps: Steps) -> None:
-    """Run steps, given by name, in their order; one that raises is noted under its name. Raise AWAY."""
-    work_each(steps.items(), _run, _set_aside)
+    """Run the steps in order; note one that raises as a dead letter under its name. Raise AWAY."""
+    work_each(steps.items(), _run_step, _note_failed_step)
 
 
-def _run(step: tuple[str, Callable[[], object]]) -> None:
+def _run_step(step: tuple[str, Callable[[], object]]) -> None:
     _name, work = step
     work()
 
 
-def _set_aside(step: tuple[str, Callable[[], object]], error: Exception) -> None:
+def _note_failed_step(step: tuple[str, Callable[[], object]], error: Exception) -> None:
     name, _work = step
     dead_letters.note(Kind.STEP, name, error, retry=True)

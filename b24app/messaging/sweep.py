@@ -1,4 +1,4 @@
-"""What the rows show is due, found by EXISTS over partial indexes: the answer costs the same on any number of rows."""
+"""Read from the rows what is due, by EXISTS over partial indexes: it costs the same with any number of rows."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -19,85 +19,85 @@ from b24app.messaging.push.sender_registration import WANTED
 from b24app.messaging.reports import due_queue
 from b24app.portals.models import Portal
 
-AT_ONCE = 500
-LONG_WAIT = timedelta(minutes=15)  # after it the portal is told that a message is still queued
+BATCH_SIZE = 500
+LONG_WAIT = timedelta(minutes=15)  # then "queued" is pushed to the portal
 
 
 def to_drain() -> Sequence[tuple[int, bool]]:
-    """Connections with something to send, to fail or to recover: id and whether its service is slow.
+    """Return connections with messages to send, expire or recover: id and whether the service is slow.
 
-    Those that a process of their own keeps bound are its business.
+    Not SMPP accounts: their process looks for them itself.
     """
     now = timezone.now()
-    mine = Message.objects.filter(connection=OuterRef("pk"))
-    due = Exists(mine.filter(phase=Phase.WAITING, due_at__lte=now))
-    lost = Exists(mine.filter(phase=Phase.ON_WIRE, lease_until__lt=now))
+    messages = Message.objects.filter(connection=OuterRef("pk"))
+    due = Exists(messages.filter(phase=Phase.WAITING, due_at__lte=now))
+    stranded = Exists(messages.filter(phase=Phase.ON_WIRE, lease_until__lt=now))
     held = Q(lease_until__gt=now) | Q(throttled_until__gt=now) | Q(breaker_until__gt=now)
-    rows = Connection.objects.filter(due | lost, portal__uninstalled_at=None).exclude(held)
-    rows = rows.exclude(service__in=BOUND).exclude(pk__in=_held(Kind.ACCOUNT))
-    return list(rows.values_list("pk", "slow")[:AT_ONCE])
+    rows = Connection.objects.filter(due | stranded, portal__uninstalled_at=None).exclude(held)
+    rows = rows.exclude(service__in=BOUND).exclude(pk__in=_held_ids(Kind.ACCOUNT))
+    return list(rows.values_list("pk", "slow")[:BATCH_SIZE])
 
 
 def reports_are_due() -> bool:
-    """Whether there are reports to apply."""
+    """Return whether there are reports to apply."""
     first = due_queue.first_due_at()
     return first is not None and first <= timezone.now()
 
 
 def to_poll() -> Sequence[tuple[int, bool]]:
-    """Connections whose service wants to be asked."""
+    """Return connections with messages whose status is to be polled: id and whether the service is slow."""
     due = Message.objects.filter(connection=OuterRef("pk"), poll_at__lte=timezone.now())
     rows = Connection.objects.filter(Exists(due), portal__uninstalled_at=None)
     rows = rows.exclude(pk__in=dead_letters.held_ids("poll"))
-    return list(rows.values_list("pk", "slow")[:AT_ONCE])
+    return list(rows.values_list("pk", "slow")[:BATCH_SIZE])
 
 
 def to_push() -> Sequence[int]:
-    """Portals that want to be told."""
+    """Return portals with statuses to push."""
     now = timezone.now()
     due = Message.objects.filter(portal=OuterRef("pk"), push_at__lte=now)
     rows = Portal.objects.installed().filter(Exists(due)).exclude(pk__in=dead_letters.held_ids("push"))
     rows = rows.exclude(Q(push_lease_until__gt=now) | Q(rest_after__gt=now) | Q(push_after__gt=now))
     rows = rows.exclude(suspended_until__gt=now)
-    return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:AT_ONCE])
+    return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:BATCH_SIZE])
 
 
 def to_notify() -> Sequence[int]:
-    """Portals whose administrators may have to be told of something."""
+    """Return portals whose administrators may have to be notified."""
     now = timezone.now()
     due = Notice.objects.filter(portal=OuterRef("pk"), due_at__lte=now)
     rows = Portal.objects.installed().filter(Q(Exists(due)) | detection.portals_to_sync())
     rows = rows.exclude(pk__in=dead_letters.held_ids("notify"))
     rows = rows.exclude(rest_after__gt=now).exclude(suspended_until__gt=now)
-    return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:AT_ONCE])
+    return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:BATCH_SIZE])
 
 
 def to_erase() -> Sequence[int]:
-    """Orders to forget a number that are not done yet."""
+    """Return erasures that are not finished."""
     rows = Erasure.objects.filter(due_at__lte=timezone.now()).exclude(pk__in=dead_letters.held_ids("erase"))
-    return list(rows.values_list("pk", flat=True)[:AT_ONCE])
+    return list(rows.values_list("pk", flat=True)[:BATCH_SIZE])
 
 
 def to_visit() -> Sequence[int]:
-    """Portals whose senders were not looked at for a day while a token is live, or for 30 days at all.
+    """Return portals whose senders were not compared for a day while a token is live, or for 30 days.
 
-    And portals that came back, but were not given new addresses yet. A few at a time, so that those installed together
-    are not visited together.
+    Also portals that installed us again and have no new handler URLs yet. A few at a time, so that portals installed
+    together are not visited together.
     """
     now = timezone.now()
     live = Exists(Portal.objects.filter(pk=OuterRef("pk"), tokens__dead_reason="", tokens__expires_at__gt=now))
     day_old = Q(senders_checked_at__lt=now - timedelta(days=1)) & live
     month_old = Q(senders_checked_at__lt=now - timedelta(days=30))
     wanted = Sender.objects.filter(portal=OuterRef("pk"), state__in=WANTED)
-    came_back = Exists(wanted.filter(installation__lt=OuterRef("generation")))
-    due = came_back | day_old | month_old
+    reinstalled = Exists(wanted.filter(installation__lt=OuterRef("generation")))
+    due = reinstalled | day_old | month_old
     rows = Portal.objects.installed().filter(no_token_since=None, suspension="").filter(due)
     rows = rows.exclude(pk__in=dead_letters.held_ids("reconcile"))
     return list(rows.values_list("pk", flat=True)[:50])
 
 
-def tell_long_waits() -> int:
-    """Let the portals know of messages that have waited for long; answers of how many."""
+def push_long_waits() -> int:
+    """Make a push due for messages that have been queued for long; return how many."""
     waiting = Message.objects.filter(
         phase=Phase.WAITING,
         message_id__isnull=False,
@@ -105,18 +105,20 @@ def tell_long_waits() -> int:
         push_at=None,
         received_at__lt=timezone.now() - LONG_WAIT,
     )
-    # In the order of its index: without it the planner would rather read the whole table.
-    oldest = waiting.exclude(pk__in=_held(Kind.STATUS)).order_by("received_at").values_list("pk", flat=True)[:AT_ONCE]
-    return sum(work_isolated(list(oldest), _tell, _set_aside))
+    # In the order of its index: otherwise the planner reads the whole table.
+    oldest = (
+        waiting.exclude(pk__in=_held_ids(Kind.STATUS)).order_by("received_at").values_list("pk", flat=True)[:BATCH_SIZE]
+    )
+    return sum(work_isolated(list(oldest), _make_push_due, _note_failed_status))
 
 
-def _tell(messages: Sequence[int]) -> int:
+def _make_push_due(messages: Sequence[int]) -> int:
     return Message.objects.filter(pk__in=list(messages)).update(push_at=timezone.now())
 
 
-def _set_aside(pk: int, error: Exception) -> None:
+def _note_failed_status(pk: int, error: Exception) -> None:
     dead_letters.note(Kind.STATUS, pk, error, retry=True)
 
 
-def _held(kind: Kind) -> list[int]:
+def _held_ids(kind: Kind) -> list[int]:
     return [int(key) for key in dead_letters.held(kind)]

@@ -45,7 +45,7 @@ class Threads(bootsteps.StartStopStep):
         check_can_start()
         reduce_collections()
         spool_replay.keep_replaying()
-        self.board = shutdown.start_essential(Dispatcher(tasks.left).run, name="board")
+        self.board = shutdown.start_essential(Dispatcher(tasks.enqueue_next_visit).run, name="board")
         threading.Thread(target=_sweep_when_nobody_does, name="sweep-when-nobody-does", daemon=True).start()
 
     def stop(self, parent: Any) -> None:
@@ -76,7 +76,7 @@ def _sweep_when_nobody_does() -> None:
     while not shutdown.wait_for_request(LOOK_EVERY):
         try:
             if enqueue.seconds_since_sweep() > NOBODY_SWEEPS:
-                tasks.look_round()
+                tasks.run_sweep()
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever happens
             log.warning("sweep_failed", error=type(error).__name__)
         finally:

@@ -103,7 +103,7 @@ def on_wire(alice: Sender, charlie: Sender, **fields: Any) -> dict[int, Message]
 # -- reports, verdicts, counting ---------------------------------------------------------------------------------------
 
 
-@place("applier:_apply_batch")
+@place("applier:_settle_some")
 def reports_are_applied(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, ref="7")
     for message in rows.values():
@@ -260,7 +260,7 @@ def tokens_are_kept_alive(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.TOKEN,
         key=rows[alice.pk].pk,
-        work=tasks.CARE["keep_tokens_alive"],
+        work=tasks.MAINTENANCE["keep_tokens_alive"],
         is_done=lambda sender: Exchange.objects.filter(portal_id=sender.portal_id).exists(),  # it was asked for
         table="portals_portaltoken",
         condition=f"NEW.id = {rows[alice.pk].pk}",
@@ -285,20 +285,20 @@ def balances_are_asked_for(alice: Sender, charlie: Sender) -> Place:
 # -- the sweep and tasks -----------------------------------------------------------------------------------------------
 
 
-@place("sweep:tell_long_waits")
+@place("sweep:push_long_waits")
 def long_waits_are_told(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, now=timezone.now() - timedelta(hours=1))
     return Place(
         kind=Kind.STATUS,
         key=rows[alice.pk].pk,
-        work=sweep.tell_long_waits,
+        work=sweep.push_long_waits,
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).push_at is not None,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.push_at IS NOT NULL",
     )
 
 
-@place("dead_letters:apart", "tasks:tell")
+@place("dead_letters:run_noted", "tasks:push_statuses")
 def portals_are_told(alice: Sender, charlie: Sender) -> Place:
     both(alice, charlie, status=Status.SENT, push_at=timezone.now() - timedelta(minutes=1))
     for sender in (alice, charlie):
@@ -306,7 +306,7 @@ def portals_are_told(alice: Sender, charlie: Sender) -> Place:
 
     def work() -> None:
         for portal_id in sweep.to_push():
-            tasks.tell(portal_id)
+            tasks.push_statuses(portal_id)
 
     return Place(
         kind=Kind.TASK,
@@ -318,7 +318,7 @@ def portals_are_told(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("tasks:erase")
+@place("tasks:erase_number")
 def numbers_are_forgotten(alice: Sender, charlie: Sender) -> Place:
     rows = {
         sender.pk: Erasure.objects.create(portal=sender.portal, number="+12025550147", asked_by=1)
@@ -327,7 +327,7 @@ def numbers_are_forgotten(alice: Sender, charlie: Sender) -> Place:
 
     def work() -> None:
         for pk in sweep.to_erase():
-            tasks.erase(pk)
+            tasks.erase_number(pk)
 
     return Place(
         kind=Kind.TASK,
@@ -339,13 +339,13 @@ def numbers_are_forgotten(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("tasks:poll")
+@place("tasks:poll_connection")
 def services_are_asked(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, ref="demo", poll_at=timezone.now())
 
     def work() -> None:
         for pk, _slow in sweep.to_poll():
-            tasks.poll(pk)
+            tasks.poll_connection(pk)
 
     return Place(
         kind=Kind.TASK,
@@ -357,7 +357,7 @@ def services_are_asked(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("tasks:notify")
+@place("tasks:notify_administrators")
 def administrators_are_notified(alice: Sender, charlie: Sender) -> Place:
     """The notice that is to be written down is refused."""
     for sender in (alice, charlie):
@@ -366,7 +366,7 @@ def administrators_are_notified(alice: Sender, charlie: Sender) -> Place:
 
     def work() -> None:
         for pk in sweep.to_notify():
-            tasks.notify(pk)
+            tasks.notify_administrators(pk)
 
     return Place(
         kind=Kind.TASK,
@@ -379,7 +379,7 @@ def administrators_are_notified(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("timeline:write_entries", "tasks:note")
+@place("timeline:write_entries", "tasks:write_timeline")
 def notes_are_written(alice: Sender, charlie: Sender) -> Place:
     """Two messages from cards of one portal; what refuses is in the row itself: it belongs to no card."""
     bound = {"timeline": "due", "bindings": [{"OWNER_TYPE_ID": "1", "OWNER_ID": "1"}]}
@@ -393,7 +393,7 @@ def notes_are_written(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.NOTE,
         key=lost.pk,
-        work=lambda: tasks.note(alice.portal_id),
+        work=lambda: tasks.write_timeline(alice.portal_id),
         is_done=is_done,
         table="messaging_message",
         condition="false",
@@ -401,7 +401,7 @@ def notes_are_written(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("pusher:_record_answers")
+@place("pusher:_acknowledge")
 def acknowledged_statuses_are_written(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, push_at=timezone.now(), pushed=Status.QUEUED)
     told = list(rows.values())

@@ -37,9 +37,9 @@ from tests.messaging.shared_places import PLACES, REFUSE, Scenario
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-HELPERS = {"work_isolated", "work_apart", "work_each", "noted", "noted_task"}
+HELPERS = {"work_isolated", "work_apart", "work_each", "note_errors", "note_task_errors"}
 ROUNDS = {"isolated_steps:run_steps": "test_a_step_that_raises_ends_neither_the_round_nor_the_others"}
-ALONE = {"tasks:reconcile", "tasks:names"}
+ALONE = {"tasks:reconcile_senders", "tasks:fetch_employee_names"}
 """Tasks of one portal in which nothing of another's is worked: see `test_a_task_that_raises_is_noted`."""
 
 
@@ -133,11 +133,11 @@ def test_every_kind_of_letter_has_a_place() -> None:
 
 
 def test_every_task_works_its_rows_apart() -> None:
-    rounds, board = {"sweep", "care"}, {"drain"}
-    known = {name.rpartition(".")[2] for name in current_app.tasks if name.startswith("b24app.messaging.tasks.")}
-    functions = {"push": "tell", "settle": "settle"}
-    noted = {name.partition(":")[2] for name in callers() if name.startswith("tasks:")}
-    assert {functions.get(name, name) for name in known - rounds - board} - {"settle"} == noted
+    others_isolate = {"sweep", "care", "drain", "settle"}  # the rounds, the dispatcher and the applier
+    registered = {name.rpartition(".")[2] for name in current_app.tasks if name.startswith("b24app.messaging.tasks.")}
+    calls = [node for node in ast.walk(ast.parse(Path(tasks.__file__).read_text())) if isinstance(node, ast.Call)]
+    noted = {ast.literal_eval(call.args[0]) for call in calls if _called(call.func) == "note_task_errors"}
+    assert registered - others_isolate == noted
     assert set(HANDLERS) == {"tokens", "wish", "report", "event", "unsigned", "receipts", "verdicts", "claim"}
 
 
@@ -187,7 +187,7 @@ def test_a_step_that_raises_ends_neither_the_round_nor_the_others() -> None:
         cursor.execute("ALTER TABLE messaging_notice RENAME TO messaging_notice_away")
     try:
         redis_client().flushdb()
-        tasks.look_round()
+        tasks.run_sweep()
     finally:
         with database.cursor() as cursor:
             cursor.execute("ALTER TABLE messaging_notice_away RENAME TO messaging_notice")

@@ -104,7 +104,7 @@ def test_the_breakdowns_count_them_too_and_delivery_takes_its_time(told: Sequenc
 
 
 def test_nothing_is_due_but_what_waits_for_its_next_try(told: Sequence[Message]) -> None:
-    assert sweep.tell_long_waits() == 0
+    assert sweep.push_long_waits() == 0
     assert not sweep.to_drain()
     assert not sweep.to_poll()
     assert not sweep.to_push()

@@ -87,7 +87,7 @@ def replay_results(kept: Mapping[str, Any]) -> None:
 
 def _reported_early(batches: Sequence[Batch]) -> set[int]:
     verdicts = [(batch.connection.pk, verdict) for batch in batches for verdict in batch.verdicts]
-    return early_reports.rearm([(pk, ref) for pk, one in verdicts for ref in (one.ref, *one.refs) if ref])
+    return early_reports.make_due([(pk, ref) for pk, one in verdicts for ref in (one.ref, *one.refs) if ref])
 
 
 @retry_on_deadlock

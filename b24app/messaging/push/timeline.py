@@ -44,7 +44,7 @@ def write_entries(portal_id: int) -> datetime | None:
         message = _claim_next_message(portal)
         if message is None:
             return None
-        with dead_letters.noted(Kind.NOTE, message.pk, portal=portal.pk):
+        with dead_letters.note_errors(Kind.NOTE, message.pk, portal=portal.pk):
             try:
                 _write_entry(portal, message)
             except NotNow as later:  # certainly not written

@@ -171,7 +171,7 @@ def test_it_is_done_in_the_background_and_the_page_shows_how_far(alice: Client, 
     assert "every 2s" in answer.content.decode()
     assert "Everything about one phone number" in text(answer)
     assert "Erasing: 0 of 2 messages." in text(alice.get(f"/p/{portal.uuid.hex}/settings/"))
-    tasks.erase(order.pk)
+    tasks.erase_number(order.pk)
     done = alice.get(at(portal, f"erasures/{order.uuid}/"))
     assert "Erased: 2 messages. Nothing tells of the person any more." in text(done)
     assert "every 2s" not in done.content.decode()
@@ -194,7 +194,7 @@ def test_the_stop_list_entry_stays_only_with_a_reason(alice: Client, sender: Sen
     assert answer["HX-Retarget"] == "#ask-erase"
     assert not Erasure.objects.exists()
     alice.post(at(portal, "erase/"), {"number": NUMBER, "sure": "1", "keep": "on", "why": "she opted out"})
-    tasks.erase(Erasure.objects.get().pk)
+    tasks.erase_number(Erasure.objects.get().pk)
     assert StoppedNumber.objects.get().note == "she opted out"
     assert "Erased: 1 message. Only the entry of the stop list is left." in text(
         alice.get(at(portal, f"erasures/{Erasure.objects.get().uuid}/"))
@@ -221,7 +221,7 @@ def test_an_employee_and_another_tenant_get_nothing(alice: Client, sender: Sende
     assert taken(charlie, charlies, "csv").getvalue().decode().count("\n") == 1
     charlie.post(at(charlies, "erase/"), data)
     for one in Erasure.objects.filter(portal=charlies):
-        tasks.erase(one.pk)
+        tasks.erase_number(one.pk)
     assert Message.objects.get().to == NUMBER
 
 

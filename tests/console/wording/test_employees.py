@@ -272,14 +272,14 @@ def test_the_task_learns_what_the_next_look_shows(alpha: Portal, there: There) -
     alice = factories.visitor(alpha)
     assert options(alice.get(at(alpha, "journal/"))) == [("7", "employee 7")]
     ((portal_id, ids),) = rung()
-    tasks.names(portal_id, ids)
+    tasks.fetch_employee_names(portal_id, ids)
     assert options(alice.get(at(alpha, "journal/"))) == [("7", "Bob Brown")]
 
 
 def test_a_portal_that_does_not_answer_keeps_numbers_without_trouble(alpha: Portal, there: There) -> None:
     factories.message(factories.sender(factories.connection(alpha)), author_id=BOB)
     there.switches.down = True
-    tasks.names(alpha.pk, [BOB])
+    tasks.fetch_employee_names(alpha.pk, [BOB])
     alpha.refresh_from_db()
     assert (alpha.trouble, alpha.suspension, Employee.objects.count()) == ("", "", 0)
     assert employees.stored_employees(alpha, [BOB]).due == [BOB]

@@ -431,11 +431,11 @@ def test_only_one_process_sends_a_notice(alpha: SandboxPortal, account: Connecti
 def test_the_sweep_enqueues_what_is_due_and_the_task_sends_it(alpha: SandboxPortal, account: Connection) -> None:
     block(account)
     redis_client().flushdb()
-    tasks.look_round()
+    tasks.run_sweep()
     assert redis_client().exists(f"bell:notify:{account.portal_id}:now")
     assert redis_client().llen("care") == 1
-    tasks.notify(account.portal_id)
-    assert [words for _, _, words in notifications(alpha)] == [BROKE]
+    tasks.notify_administrators(account.portal_id)
+    assert [words for _, _, words in heard(alpha)] == [BROKE]
     assert not redis_client().exists(f"bell:notify:{account.portal_id}:now")
 
 

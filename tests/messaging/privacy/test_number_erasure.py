@@ -209,7 +209,7 @@ def test_many_are_erased_in_batches_and_the_sweep_resumes(
     assert Message.objects.filter(to=NUMBER).count() == 5
     Erasure.objects.update(due_at=timezone.now())
     assert sweep.to_erase() == [erasure.pk]
-    tasks.erase(erasure.pk)
+    tasks.erase_number(erasure.pk)
     assert not Message.objects.filter(to=NUMBER).exists()
     assert Erasure.objects.get().erased == 5
     assert sweep.to_erase() == []

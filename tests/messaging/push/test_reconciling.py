@@ -12,8 +12,8 @@ def bound(alpha: SandboxPortal) -> int:
 
 def test_the_tabs_are_bound_once_and_again_after_an_update(alpha: SandboxPortal, live: Portal) -> None:
     alpha.placements.clear()
-    tasks.reconcile(live.pk)
-    tasks.reconcile(live.pk)
+    tasks.reconcile_senders(live.pk)
+    tasks.reconcile_senders(live.pk)
     assert bound(alpha) == 4
     assert len(alpha.placements) == 4
 
@@ -28,6 +28,6 @@ def test_the_tabs_are_bound_once_and_again_after_an_update(alpha: SandboxPortal,
     }
     change = application_events.handle_event(live, "ONAPPUPDATE", {"data": {"VERSION": "2"}, "auth": auth})
     assert change.wants_reconcile
-    tasks.reconcile(live.pk)
+    tasks.reconcile_senders(live.pk)
     assert bound(alpha) == 8
     assert len(alpha.placements) == 4

@@ -35,8 +35,8 @@ def calls(alpha: SandboxPortal) -> list[str]:
 def test_an_entry_is_written_once(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
     alpha.state.timeline.clear()
     message = from_card(front, text="Your order is ready.")
-    tasks.note(live.pk)
-    tasks.note(live.pk)
+    tasks.write_timeline(live.pk)
+    tasks.write_timeline(live.pk)
     assert [(one.entity_type_id, one.entity_id, one.title, one.text) for one in alpha.timeline] == [
         (3, 1, "Sendline: SMS", "+1 202-555-0147: Your order is ready.")
     ]
@@ -48,7 +48,7 @@ def test_an_entry_is_written_once(alpha: SandboxPortal, live: Portal, front: Sen
 def test_markup_in_a_text_is_written_as_text(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
     alpha.state.timeline.clear()
     from_card(front, text="[URL=https://evil.example]Your bank[/URL] [USER=1]Boss[/USER]")
-    tasks.note(live.pk)
+    tasks.write_timeline(live.pk)
     told = "+1 202-555-0147: (URL=https://evil.example)Your bank(/URL) (USER=1)Boss(/USER)"
     assert [one.text for one in alpha.timeline] == [told]
 

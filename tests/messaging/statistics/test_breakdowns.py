@@ -176,7 +176,7 @@ def test_more_than_a_batch_is_counted_in_one_go(front: Sender, monkeypatch: pyte
 def test_the_sweep_counts(front: Sender) -> None:
     climb(wish(front), Status.SENT)
     redis.redis_client().flushdb()
-    tasks.look_round()
+    tasks.run_sweep()
     assert counted(Dimension.SOURCE, "messages") == {"crm": 1}
 
 

@@ -117,7 +117,7 @@ def test_maintenance_rolls_months_up(front: Sender) -> None:
     sent(front, ago(0))
     breakdowns.count_climbs()
     redis.redis_client().flushdb()
-    tasks.care()
+    tasks.run_maintenance()
     assert set(MonthBreakdown.objects.values_list("month", flat=True)) == {ago(0)}
 
 
