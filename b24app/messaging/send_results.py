@@ -1,4 +1,4 @@
-"""What a service said to a send, as plain data, so that it can wait on disk."""
+"""What a service answered to a send, as plain data that can wait on disk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from providers.kit import errors
 from providers.kit.contract import Accepted
 from providers.kit.http import Exchange
 
-LONGEST_PAUSE = 86_400.0  # seconds; a service that asks for more is asked again after a day
+MAX_PAUSE = 86_400.0  # seconds; a service that asks for more is called again after a day
 
 
 class ResultKind(StrEnum):
@@ -33,17 +33,21 @@ RESULT_KINDS: Mapping[type[errors.SmsError], ResultKind] = {
     errors.Unreachable: ResultKind.UNREACHABLE,
 }
 
+# Keys of the spool's files where they differ from the fields: files of an older version must still be read.
+JSON_KEYS: Mapping[str, str] = {"maybe_sent": "doubted", "detail": "words"}
+_FIELDS_BY_KEY: Mapping[str, str] = {key: name for name, key in JSON_KEYS.items()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendResult:
-    """What came of handing one message to the service. `attempt` fences late verdicts off from a later attempt.
+    """The result of one attempt to send a message. `attempt` fences late results off from a later attempt.
 
-    `doubted`: an earlier attempt may have been taken.
+    `maybe_sent`: an earlier attempt may have reached the service. `detail` is the service's own text.
     """
 
     pk: int
     attempt: int
-    doubted: bool = False
+    maybe_sent: bool = False
     kind: ResultKind
     first_attempt_at: str
     expires_at: str
@@ -54,18 +58,18 @@ class SendResult:
     currency: str = ""
     reason: str = ""
     code: str = ""
-    words: str = ""
+    detail: str = ""
     after: float | None = None
     ms: int = 0
     exchanges: tuple[Exchange, ...] = ()
 
     @classmethod
     def of(cls, message: Message, said: Accepted | errors.SmsError, exchanges: Sequence[Exchange]) -> Self:
-        """Turn a receipt or an error into data."""
+        """Return the result for what the service's file returned or raised."""
         common: dict[str, Any] = {
             "pk": message.pk,
             "attempt": message.attempts,
-            "doubted": message.repeat_until is not None,
+            "maybe_sent": message.repeat_until is not None,
             "first_attempt_at": (message.first_attempt_at or timezone.now()).isoformat(),
             "expires_at": message.expires_at.isoformat(),
             "ms": sum(one.ms for one in exchanges),
@@ -83,25 +87,27 @@ class SendResult:
                 **common,
             )
         kind = next((kind for error, kind in RESULT_KINDS.items() if isinstance(said, error)), ResultKind.UNCERTAIN)
-        words, code = sanitize.sanitize_text(said.words), sanitize.sanitize_text(said.code)
-        after = sanitize.sanitize_seconds(said.after, LONGEST_PAUSE)
+        detail, code = sanitize.sanitize_text(said.words), sanitize.sanitize_text(said.code)
+        after = sanitize.sanitize_seconds(said.after, MAX_PAUSE)
         reason = sanitize.sanitize_text(said.reason)[:20]
-        return cls(kind=kind, reason=reason, code=code, words=words, after=after, **common)
+        return cls(kind=kind, reason=reason, code=code, detail=detail, after=after, **common)
 
     @classmethod
     def interrupted(cls, message: Message) -> Self:
-        """The verdict on a message whose service had not answered when the worker had to stop."""
+        """Return the result for a message whose service had not answered when the worker had to stop."""
         return cls.of(message, errors.Uncertain("The worker was stopped before the service had answered."), [])
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote."""
+        """Return the result that `to_json` wrote, in this or an older version."""
         exchanges = tuple(Exchange(**{**one, "at": datetime.fromisoformat(one["at"])}) for one in record["exchanges"])
+        fields = {_FIELDS_BY_KEY.get(key, key): value for key, value in record.items()}
         return cls(
-            **{**record, "refs": tuple(record["refs"]), "exchanges": exchanges, "kind": ResultKind(record["kind"])}
+            **{**fields, "refs": tuple(record["refs"]), "exchanges": exchanges, "kind": ResultKind(record["kind"])}
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict in JSON's own types."""
+        """Return the result as JSON types."""
         exchanges = [{**asdict(one), "at": one.at.isoformat()} for one in self.exchanges]
-        return {**asdict(self), "exchanges": exchanges}
+        record = {JSON_KEYS.get(name, name): value for name, value in asdict(self).items()}
+        return {**record, "exchanges": exchanges}

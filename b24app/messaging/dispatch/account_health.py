@@ -1,4 +1,4 @@
-"""What verdicts say of an account as a whole: it works, is throttled, in trouble, or blocked."""
+"""The health of accounts as their results show it: working, throttled, in trouble or blocked."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -14,9 +14,9 @@ from b24app.messaging.send_results import ResultKind, SendResult
 
 BREAKER_AFTER = 3
 SLOW_AFTER = 10_000  # milliseconds
-NOTE_EVERY = timedelta(seconds=5)  # an account that simply works is not written down more often
+WRITE_EVERY = timedelta(seconds=5)  # for an account that simply works
 
-JUDGE = """
+UPDATE_HEALTH = """
 UPDATE messaging_connection c SET
     last_accepted_at = CASE WHEN w.works THEN %s ELSE c.last_accepted_at END,
     troubles_in_a_row = CASE WHEN w.works THEN 0 ELSE least(c.troubles_in_a_row + w.troubles, 1000) END,
@@ -30,62 +30,64 @@ FROM unnest(%s::bigint[], %s::bool[], %s::int[], %s::bool[], %s::text[], %s::tex
 WHERE c.id = w.id
 RETURNING c.id, c.troubles_in_a_row, c.throttled_until
 """
-OPEN = "UPDATE messaging_connection SET breaker_until = %s WHERE id = %s"
+OPEN_BREAKER = "UPDATE messaging_connection SET breaker_until = %s WHERE id = %s"
 
 
-def update_health(told: Iterable[tuple[Connection, Sequence[SendResult]]]) -> None:
-    """Write down what the verdicts say of their accounts, and say so on the given connections too."""
-    worth = [(connection, verdicts) for connection, verdicts in told if _is_news(connection, verdicts)]
-    if not worth:
+def update_health(batches: Iterable[tuple[Connection, Sequence[SendResult]]]) -> None:
+    """Write what the results say about their accounts, also to the given connections."""
+    changed = [(connection, results) for connection, results in batches if _needs_write(connection, results)]
+    if not changed:
         return
     now = timezone.now()
-    by_id = {connection.pk: connection for connection, _ in worth}
-    rows = [_row(connection.pk, verdicts, now) for connection, verdicts in sorted(worth, key=lambda one: one[0].pk)]
+    by_id = {connection.pk: connection for connection, _ in changed}
+    rows = [
+        _health_row(connection.pk, results, now) for connection, results in sorted(changed, key=lambda one: one[0].pk)
+    ]
     with database.cursor() as cursor:
-        cursor.execute(JUDGE, [now, now, *(list(column) for column in zip(*rows, strict=True))])
-        found = cursor.fetchall()
-        for pk, troubles, throttled_until in found:
+        cursor.execute(UPDATE_HEALTH, [now, now, *(list(column) for column in zip(*rows, strict=True))])
+        for pk, troubles, throttled_until in cursor.fetchall():
             connection = by_id[pk]
             connection.troubles_in_a_row, connection.throttled_until = troubles, throttled_until
-    for connection, verdicts in worth:
-        _tell(connection, verdicts, now)
+    for connection, results in changed:
+        _apply_to_connection(connection, results, now)
 
 
-def _is_news(connection: Connection, verdicts: Sequence[SendResult]) -> bool:
-    """That an account works which worked a moment ago is none."""
-    if any(verdict.kind != ResultKind.ACCEPTED for verdict in verdicts):
+def _needs_write(connection: Connection, results: Sequence[SendResult]) -> bool:
+    """Return False for a healthy account that was marked healthy within `WRITE_EVERY`."""
+    if any(result.kind != ResultKind.ACCEPTED for result in results):
         return True
-    known = connection.last_accepted_at
-    quiet = known is not None and timezone.now() - known < NOTE_EVERY
-    return not quiet or connection.troubles_in_a_row > 0 or connection.breaker_until is not None or connection.slow
+    written_at = connection.last_accepted_at
+    is_fresh = written_at is not None and timezone.now() - written_at < WRITE_EVERY
+    return not is_fresh or connection.troubles_in_a_row > 0 or connection.breaker_until is not None or connection.slow
 
 
-def _row(pk: int, verdicts: Sequence[SendResult], now: datetime) -> tuple[Any, ...]:
-    """id, works, troubles, slow, code, words, throttled until."""
-    works = any(verdict.kind in (ResultKind.ACCEPTED, ResultKind.REJECTED) for verdict in verdicts)
-    trouble = [verdict for verdict in verdicts if verdict.kind in (ResultKind.UNCERTAIN, ResultKind.UNREACHABLE)]
-    worst = next((verdict for verdict in reversed(verdicts) if verdict.kind != ResultKind.ACCEPTED), None)
-    pauses = [verdict.after or 2.0 for verdict in verdicts if verdict.kind == ResultKind.THROTTLED]
+def _health_row(pk: int, results: Sequence[SendResult], now: datetime) -> tuple[Any, ...]:
+    """Return id, works, troubles, slow, code, text, throttled until."""
+    works = any(result.kind in (ResultKind.ACCEPTED, ResultKind.REJECTED) for result in results)
+    trouble = [result for result in results if result.kind in (ResultKind.UNCERTAIN, ResultKind.UNREACHABLE)]
+    worst = next((result for result in reversed(results) if result.kind != ResultKind.ACCEPTED), None)
+    pauses = [result.after or 2.0 for result in results if result.kind == ResultKind.THROTTLED]
     return (
         pk,
         works,
         len(trouble),
-        any(verdict.ms > SLOW_AFTER for verdict in trouble),
+        any(result.ms > SLOW_AFTER for result in trouble),
         worst.code if worst else None,
-        worst.words if worst else None,
+        worst.detail if worst else None,
         now + timedelta(seconds=max(pauses)) if pauses else None,
     )
 
 
-def _tell(connection: Connection, verdicts: Sequence[SendResult], now: datetime) -> None:
-    if any(verdict.kind in (ResultKind.ACCEPTED, ResultKind.REJECTED) for verdict in verdicts):
+def _apply_to_connection(connection: Connection, results: Sequence[SendResult], now: datetime) -> None:
+    """Close or open the breaker on the connection; block the account if its service did."""
+    if any(result.kind in (ResultKind.ACCEPTED, ResultKind.REJECTED) for result in results):
         connection.last_accepted_at, connection.breaker_until, connection.slow = now, None, False
     elif connection.troubles_in_a_row >= BREAKER_AFTER:
         after = backoff_delay(connection.troubles_in_a_row - BREAKER_AFTER + 1, first=5, limit=300, factor=2)
         connection.breaker_until = now + after
         with database.cursor() as cursor:
-            cursor.execute(OPEN, [connection.breaker_until, connection.pk])
-    for verdict in verdicts:
-        if verdict.kind == ResultKind.ACCOUNT_BLOCKED:
-            lifecycle.block_connection(connection, verdict.reason, verdict.code, verdict.words)
+            cursor.execute(OPEN_BREAKER, [connection.breaker_until, connection.pk])
+    for result in results:
+        if result.kind == ResultKind.ACCOUNT_BLOCKED:
+            lifecycle.block_connection(connection, result.reason, result.code, result.detail)
             break

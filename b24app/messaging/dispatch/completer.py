@@ -1,4 +1,4 @@
-"""The rows that verdicts change: messages, parts, exchanges, and what is thought of the accounts."""
+"""Record send results: messages, parts, exchanges and the health of accounts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,15 +29,15 @@ from providers.kit.contract import Provider
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one account's service said."""
+    """Results of one account."""
 
     connection: Connection
     service: type[Provider]
-    verdicts: Sequence[SendResult]
+    results: Sequence[SendResult]
 
 
 @dataclass(slots=True)
-class Outcome:
+class PendingWrites:
     """Rows to write for some batches."""
 
     changes: list[Change] = field(default_factory=list)
@@ -47,95 +47,96 @@ class Outcome:
 
 
 def record_results(batches: Sequence[Batch]) -> set[int]:
-    """Write verdicts and what they say of their accounts, in one transaction; safe to run twice.
+    """Write results and the health of their accounts in one transaction; safe to run twice.
 
-    Answers the connections where early reports wait for one of the refs. The refs are committed before they are looked
-    for: reports are kept before they look for the ref, so whoever comes second sees the other.
+    Return the connections with early reports for one of the refs. Refs are committed before these reports are searched
+    for, and reports are stored before they look for their ref: whichever comes second sees the other.
     """
-    outcome = Outcome()
+    writes = PendingWrites()
     for batch in batches:
-        for verdict in batch.verdicts:
-            _judge(batch.connection, batch.service, verdict, outcome)
-            outcome.exchanges += _exchanges(batch.connection, verdict)
-    _write(outcome)
-    account_health.update_health((batch.connection, batch.verdicts) for batch in batches)
-    return _reported_early(batches)
+        for result in batch.results:
+            _add_result(batch.connection, batch.service, result, writes)
+            writes.exchanges += _exchange_rows(batch.connection, result)
+    _write_rows(writes)
+    account_health.update_health((batch.connection, batch.results) for batch in batches)
+    return _wake_early_reports(batches)
 
 
 def record_isolated(batches: Sequence[Batch]) -> set[int]:
-    """Like `record`, but a verdict that cannot be written costs no other: its message becomes unknown. Raises AWAY."""
+    """Do what `record_results` does, but let a result that cannot be written cost no other. Raise AWAY."""
     try:
         return record_results(batches)
     except AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a service said that we did not expect
-        alone = [Batch(one.connection, one.service, [verdict]) for one in batches for verdict in one.verdicts]
-        return {pk for found in work_apart(alone, record_results, _set_aside, error) for pk in found}
+        alone = [Batch(one.connection, one.service, [result]) for one in batches for result in one.results]
+        return {pk for found in work_apart(alone, record_results, _note_failed_result, error) for pk in found}
 
 
-def _set_aside(batch: Batch, error: Exception) -> None:
-    """Its message stays on the wire until its lease is over; then nobody knows what became of it, which is true."""
-    dead_letters.note(Letter.VERDICT, batch.verdicts[0].pk, error, portal=batch.connection.portal_id)
+def _note_failed_result(batch: Batch, error: Exception) -> None:
+    """Leave the message on the wire: when its lease ends it becomes unknown, which is the truth."""
+    dead_letters.note(Letter.VERDICT, batch.results[0].pk, error, portal=batch.connection.portal_id)
 
 
-def replay_results(kept: Mapping[str, Any]) -> None:
-    """Write verdicts that waited on disk."""
-    connection = Connection.objects.get(pk=kept["connection"])
-    verdicts = [SendResult.from_json(one) for one in kept["verdicts"]]
-    record_isolated([Batch(connection, registry.get(connection.service), verdicts)])
+def replay_results(record: Mapping[str, Any]) -> None:
+    """Write results that waited on disk."""
+    connection = Connection.objects.get(pk=record["connection"])
+    results = [SendResult.from_json(one) for one in record["verdicts"]]
+    record_isolated([Batch(connection, registry.get(connection.service), results)])
 
 
-def _reported_early(batches: Sequence[Batch]) -> set[int]:
-    verdicts = [(batch.connection.pk, verdict) for batch in batches for verdict in batch.verdicts]
-    return early_reports.make_due([(pk, ref) for pk, one in verdicts for ref in (one.ref, *one.refs) if ref])
+def _wake_early_reports(batches: Sequence[Batch]) -> set[int]:
+    results = [(batch.connection.pk, result) for batch in batches for result in batch.results]
+    return early_reports.make_due([(pk, ref) for pk, one in results for ref in (one.ref, *one.refs) if ref])
 
 
 @retry_on_deadlock
-def _write(outcome: Outcome) -> None:
+def _write_rows(writes: PendingWrites) -> None:
     with transaction.atomic():
-        climbed = Message.objects.advance(outcome.changes)
-        stop_list.learn_from((one.pk for one in outcome.changes if one.reason == Reason.OPT_OUT), StopSource.REFUSAL)
-        _complete_late(change for change in outcome.changes if change.ref and change.pk not in climbed)
-        _wait(outcome.waits)
-        MessagePart.objects.bulk_create(outcome.parts, ignore_conflicts=True)
-        recording.insert_exchanges(outcome.exchanges)
+        climbed = Message.objects.advance(writes.changes)
+        stop_list.learn_from((one.pk for one in writes.changes if one.reason == Reason.OPT_OUT), StopSource.REFUSAL)
+        _complete_late_receipts(change for change in writes.changes if change.ref and change.pk not in climbed)
+        _reschedule_messages(writes.waits)
+        MessagePart.objects.bulk_create(writes.parts, ignore_conflicts=True)
+        recording.insert_exchanges(writes.exchanges)
 
 
-def _judge(connection: Connection, service: type[Provider], verdict: SendResult, outcome: Outcome) -> None:
-    if verdict.kind == ResultKind.ACCEPTED or _is_proven(verdict):
-        outcome.changes.append(_accepted(service, verdict))
-        if len(verdict.refs) > 1:
-            outcome.parts += [
-                MessagePart(connection=connection, message_id=verdict.pk, ref=ref) for ref in verdict.refs
-            ]
-    elif verdict.kind == ResultKind.REJECTED:
-        reason = Reason(verdict.reason) if verdict.reason in Reason.values else Reason.REJECTED
-        outcome.changes.append(
-            Change(pk=verdict.pk, status=Status.FAILED, reason=reason, code=verdict.code, detail=verdict.words)
+def _add_result(connection: Connection, service: type[Provider], result: SendResult, writes: PendingWrites) -> None:
+    if result.kind == ResultKind.ACCEPTED or _is_proven_duplicate(result):
+        writes.changes.append(_accepted_change(service, result))
+        if len(result.refs) > 1:
+            writes.parts += [MessagePart(connection=connection, message_id=result.pk, ref=ref) for ref in result.refs]
+    elif result.kind == ResultKind.REJECTED:
+        reason = Reason(result.reason) if result.reason in Reason.values else Reason.REJECTED
+        writes.changes.append(
+            Change(pk=result.pk, status=Status.FAILED, reason=reason, code=result.code, detail=result.detail)
         )
     else:
-        after = next_step(connection, service, verdict)
-        outcome.waits.append((verdict.pk, verdict.attempt, *after, verdict.code, verdict.words))
+        step = next_step(connection, service, result)
+        writes.waits.append((result.pk, result.attempt, *step, result.code, result.detail))
 
 
-def _is_proven(verdict: SendResult) -> bool:
-    """A duplicate of a try that may have been taken; else it says only that somebody had the same text a moment ago."""
-    return verdict.kind == ResultKind.REJECTED and verdict.reason == "duplicate" and verdict.doubted
+def _is_proven_duplicate(result: SendResult) -> bool:
+    """Return whether "duplicate" proves that an earlier attempt was accepted.
+
+    Without such an attempt it only says that somebody sent the same text a moment ago.
+    """
+    return result.kind == ResultKind.REJECTED and result.reason == "duplicate" and result.maybe_sent
 
 
-def _accepted(service: type[Provider], verdict: SendResult) -> Change:
+def _accepted_change(service: type[Provider], result: SendResult) -> Change:
     return Change(
-        pk=verdict.pk,
+        pk=result.pk,
         status=Status.SENT,
-        ref=verdict.ref or next(iter(verdict.refs), ""),
-        parts=verdict.parts or len(verdict.refs) or None,
-        price=Decimal(verdict.price) if verdict.price else None,
-        currency=verdict.currency,
+        ref=result.ref or next(iter(result.refs), ""),
+        parts=result.parts or len(result.refs) or None,
+        price=Decimal(result.price) if result.price else None,
+        currency=result.currency,
         poll_at=first_poll_at(service),
     )
 
 
-WAIT = """
+RESCHEDULE = """
 UPDATE messaging_message m
 SET phase = w.phase, wait = w.wait, due_at = w.due_at, reason = w.reason, service_code = left(w.code, 60),
     detail = left(w.words, 300), lease_until = NULL, repeat_until = coalesce(w.repeat_until, m.repeat_until),
@@ -147,15 +148,17 @@ WHERE m.id = w.id AND m.phase = 'on_wire' AND m.attempts = w.attempt
 """
 
 
-def _wait(waits: Sequence[tuple[Any, ...]]) -> None:
+def _reschedule_messages(waits: Sequence[tuple[Any, ...]]) -> None:
     if waits:
         with database.cursor() as cursor:
-            cursor.execute(WAIT, [list(column) for column in zip(*sorted(waits, key=itemgetter(0)), strict=True)])
+            cursor.execute(RESCHEDULE, [list(column) for column in zip(*sorted(waits, key=itemgetter(0)), strict=True)])
 
 
-def _complete_late(changes: Iterable[Change]) -> None:
-    """A report outran the receipt, so the status stands already; the receipt still brings the ref, the price, and when
-    the service is to be asked should no final word come."""
+def _complete_late_receipts(changes: Iterable[Change]) -> None:
+    """Complete messages whose report outran the receipt, so that their status stands already.
+
+    The receipt still brings the ref, the price, and when to poll should no final status come.
+    """
     for change in changes:
         Message.objects.filter(pk=change.pk, status=Status.SENT, poll_at=None).update(poll_at=change.poll_at)
         Message.objects.filter(pk=change.pk, ref="").update(
@@ -163,8 +166,8 @@ def _complete_late(changes: Iterable[Change]) -> None:
         )
 
 
-def _exchanges(connection: Connection, verdict: SendResult) -> Iterable[ExchangeRow]:
-    for kept in verdict.exchanges:
+def _exchange_rows(connection: Connection, result: SendResult) -> Iterable[ExchangeRow]:
+    for exchange in result.exchanges:
         yield recording.exchange_row(
-            kept, connection.service, portal=connection.portal_id, connection=connection.pk, message=verdict.pk
+            exchange, connection.service, portal=connection.portal_id, connection=connection.pk, message=result.pk
         )

@@ -146,7 +146,7 @@ class Dispatcher:
     def _take(self, heard: int | FinishedSend) -> None:
         if isinstance(heard, int):
             self.rung.add(heard)
-        elif heard.drain.lands(heard.verdict):
+        elif heard.drain.lands(heard.result):
             self.landed[heard.drain.connection.pk].append(heard)
 
     # -- writing ---------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ class Dispatcher:
         if not self.landed:
             return
         batches = [
-            Batch(landings[0].drain.connection, landings[0].drain.service, [one.verdict for one in landings])
+            Batch(landings[0].drain.connection, landings[0].drain.service, [one.result for one in landings])
             for landings in self.landed.values()
         ]
         if completer.record_isolated(batches):
@@ -214,7 +214,7 @@ class Dispatcher:
 
     def _keep_on_disk(self) -> None:
         for pk, landings in self.landed.items():
-            _keep("verdicts", {"connection": pk, "verdicts": [one.verdict.to_json() for one in landings]})
+            _keep("verdicts", {"connection": pk, "verdicts": [one.result.to_json() for one in landings]})
         for doubt in self.doubts:
             _keep("claim", doubt)
 

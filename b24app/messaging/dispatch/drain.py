@@ -103,13 +103,13 @@ class Drain:
         self.touched_at = time.monotonic()
         self.flying[message.pk] = (message, self.touched_at)
 
-    def lands(self, verdict: SendResult) -> bool:
+    def lands(self, result: SendResult) -> bool:
         """Its verdict came; False when it was given up meanwhile."""
-        known = self.flying.pop(verdict.pk, None) is not None
+        known = self.flying.pop(result.pk, None) is not None
         self.touched_at = self.landed_at = time.monotonic()
-        if verdict.kind not in TROUBLE:
+        if result.kind not in TROUBLE:
             self.answered_at = self.landed_at
-        self.window = FIRST_WINDOW if verdict.kind in TROUBLE else min(self.window + 1, 1000)
+        self.window = FIRST_WINDOW if result.kind in TROUBLE else min(self.window + 1, 1000)
         return known
 
     def attempt(self, message: Message, sender: Sender) -> SendResult:
@@ -156,7 +156,7 @@ class FinishedSend:
     """A flight is over."""
 
     drain: Drain
-    verdict: SendResult
+    result: SendResult
 
 
 def _keep(_exchange: Exchange) -> None:

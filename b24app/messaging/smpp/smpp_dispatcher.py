@@ -127,7 +127,7 @@ def _verdict_on_account(error: SmsError) -> SendResult:
         expires_at="",
         reason=error.reason,
         code=error.code,
-        words=error.words,
+        detail=error.words,
     )
 
 

@@ -333,14 +333,14 @@ def test_a_repeat_that_waits_longer_than_the_service_remembers_becomes_unknown(
 
 
 @pytest.mark.parametrize(
-    ("doubted", "status", "reason"), [(True, Status.SENT, Reason.NONE), (False, Status.FAILED, Reason.DUPLICATE)]
+    ("maybe_sent", "status", "reason"), [(True, Status.SENT, Reason.NONE), (False, Status.FAILED, Reason.DUPLICATE)]
 )
 def test_a_duplicate_proves_acceptance_only_of_a_try_that_may_have_been_taken(
-    sender: Sender, doubted: bool, status: Status, reason: Reason
+    sender: Sender, maybe_sent: bool, status: Status, reason: Reason
 ) -> None:
     """After a throttled try it speaks of another message with the same text, which some services refuse."""
     message, now = wish(sender), timezone.now()
-    until = now + timedelta(hours=1) if doubted else None
+    until = now + timedelta(hours=1) if maybe_sent else None
     Message.objects.update(phase=Phase.ON_WIRE, attempts=2, lease_until=now, repeat_until=until)
     message.refresh_from_db()
     record_results(

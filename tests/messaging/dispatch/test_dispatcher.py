@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.db import connection as database
+from django.utils import timezone
 from pytest_django import Settings
 
 from b24app.core import spool
@@ -28,6 +29,7 @@ from b24app.messaging.send_results import SendResult
 from b24app.sandbox import Sandbox
 from b24app.webhooks import spool_replay
 from providers.kit.contract import Accepted
+from providers.kit.errors import Uncertain
 from providers.twilio import Twilio
 from tests.messaging.conftest import a_portal, drain, wish
 
@@ -191,15 +193,24 @@ def test_verdicts_are_written_once_the_database_is_back(sms: Sandbox, sender: Se
 def test_a_verdict_that_cannot_be_written_costs_no_other(sms: Sandbox, sender: Sender) -> None:
     odd, well = wish(sender), wish(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
-    verdicts = []
+    results = []
     for message, price in ((odd, Decimal("9" * 30)), (well, None)):
         message.refresh_from_db()
-        verdict = SendResult.of(message, Accepted(ref=f"SM{message.pk}"), [])
-        verdicts.append(replace(verdict, price=str(price)) if price else verdict)
-    completer.record_isolated([completer.Batch(sender.connection, Twilio, verdicts)])
+        result = SendResult.of(message, Accepted(ref=f"SM{message.pk}"), [])
+        results.append(replace(result, price=str(price)) if price else result)
+    completer.record_isolated([completer.Batch(sender.connection, Twilio, results)])
     assert are_sent(well)
     odd.refresh_from_db()
     assert odd.phase == Phase.ON_WIRE  # and unknown when its lease has run out
+
+
+def test_a_result_that_waited_on_disk_is_read_with_the_keys_of_older_versions() -> None:
+    message = Message(pk=1, attempts=2, repeat_until=timezone.now(), expires_at=timezone.now())
+    result = SendResult.of(message, Uncertain("No answer", code="7"), [])
+    record = json.loads(json.dumps(result.to_json()))
+    assert (record["doubted"], record["words"]) == (True, "No answer")
+    assert record.keys().isdisjoint({"maybe_sent", "detail"})
+    assert SendResult.from_json(record) == result
 
 
 class Ending(ThreadPoolExecutor):
