@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from b24app.core.isolation import work_isolated
 from b24app.messaging import dead_letters
-from b24app.messaging.dispatch.lease_queries import BOUND
+from b24app.messaging.dispatch.lease_queries import SMPP_SERVICES
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.erasures import Erasure
@@ -34,7 +34,7 @@ def to_drain() -> Sequence[tuple[int, bool]]:
     stranded = Exists(messages.filter(phase=Phase.ON_WIRE, lease_until__lt=now))
     held = Q(lease_until__gt=now) | Q(throttled_until__gt=now) | Q(breaker_until__gt=now)
     rows = Connection.objects.filter(due | stranded, portal__uninstalled_at=None).exclude(held)
-    rows = rows.exclude(service__in=BOUND).exclude(pk__in=_held_ids(Kind.ACCOUNT))
+    rows = rows.exclude(service__in=SMPP_SERVICES).exclude(pk__in=_held_ids(Kind.ACCOUNT))
     return list(rows.values_list("pk", "slow")[:BATCH_SIZE])
 
 

@@ -41,10 +41,10 @@ def drain_connection(connection_id: int, delay: str = Delay.NOW) -> None:
 
 def enqueue_next_visit(visit: Visit) -> None:
     """Enqueue what is due next on a connection whose lease was released."""
-    if visit.again:
-        enqueue.drain(visit.connection, slow=visit.slow, at=visit.again)
-    if visit.to_ask:
-        enqueue.poll(visit.connection, slow=visit.slow, at=visit.to_ask)
+    if visit.next_at:
+        enqueue.drain(visit.connection, slow=visit.slow, at=visit.next_at)
+    if visit.poll_at:
+        enqueue.poll(visit.connection, slow=visit.slow, at=visit.poll_at)
 
 
 @shared_task(name="b24app.messaging.tasks.settle")

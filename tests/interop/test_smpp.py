@@ -55,7 +55,7 @@ def turn_until(board: SmppDispatcher, happened: Callable[[], bool], seconds: flo
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, f"not within {seconds} s"
-        board.turn(0.02)
+        board.run_once(0.02)
 
 
 def send(board: SmppDispatcher, sender: Sender, texts: list[str]) -> list[Message]:

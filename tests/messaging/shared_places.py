@@ -100,7 +100,7 @@ def on_wire(alice: Sender, charlie: Sender, **fields: Any) -> dict[int, Message]
     return both(alice, charlie, **{**wire, "lease_until": now + timedelta(minutes=3), **fields})
 
 
-# -- reports, verdicts, counting ---------------------------------------------------------------------------------------
+# -- reports, results, counting ---------------------------------------------------------------------------------------
 
 
 @place("applier:_settle_some")
@@ -121,7 +121,7 @@ def reports_are_applied(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("completer:record_isolated")
-def verdicts_are_written(alice: Sender, charlie: Sender) -> Place:
+def results_are_written(alice: Sender, charlie: Sender) -> Place:
     rows = on_wire(alice, charlie)
     batches = [
         completer.Batch(one.connection, Demo, [SendResult.of(one, contract.Accepted(ref=f"r{one.pk}"), [])])
@@ -438,34 +438,34 @@ def notices_are_told(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-# -- the board ---------------------------------------------------------------------------------------------------------
+# -- the dispatcher ----------------------------------------------------------------------------------------------------
 
 
-def held(*senders: Sender) -> ConnectionLeases:
-    """Their accounts, taken up by a board."""
+def leased_by_dispatcher(*senders: Sender) -> ConnectionLeases:
+    """Their accounts, taken up by a dispatcher."""
     visits: list[Visit] = []
-    holding = ConnectionLeases(visits.append, linger=0.0)
-    holding.admit({sender.connection_id for sender in senders})
-    return holding
+    leases = ConnectionLeases(visits.append, linger=0.0)
+    leases.acquire({sender.connection_id for sender in senders})
+    return leases
 
 
-def wants(holding: ConnectionLeases) -> list[claims.Want]:
-    return [claims.Want(pk, 5, False, drain.connection.checked_at) for pk, drain in holding.drains.items()]
+def requests(leases: ConnectionLeases) -> list[claims.ClaimRequest]:
+    return [claims.ClaimRequest(pk, 5, False, drain.connection.checked_at) for pk, drain in leases.drains.items()]
 
 
-def prepare(holding: ConnectionLeases) -> Callable[[], object]:
+def prepare(leases: ConnectionLeases) -> Callable[[], object]:
     return lambda: preparation.prepare_claims(
-        holding.drains, holding.holder, wants(holding), timezone.now() + claims.MESSAGE_LEASE
+        leases.drains, leases.holder, requests(leases), timezone.now() + claims.MESSAGE_LEASE
     )
 
 
-@place("preparation:_claim", "preparation:one_by_one")
+@place("preparation:_claim_isolated", "preparation:claim_singly")
 def messages_are_claimed(alice: Sender, charlie: Sender) -> Place:
-    rows, holding = both(alice, charlie), held(alice, charlie)
+    rows, leases = both(alice, charlie), leased_by_dispatcher(alice, charlie)
     return Place(
         kind=Kind.MESSAGE,
         key=rows[alice.pk].pk,
-        work=prepare(holding),
+        work=prepare(leases),
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).phase == Phase.ON_WIRE,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.phase = 'on_wire'",
@@ -474,25 +474,25 @@ def messages_are_claimed(alice: Sender, charlie: Sender) -> Place:
 
 @place("preparation:prepare_claims")
 def messages_are_guarded(alice: Sender, charlie: Sender) -> Place:
-    rows, holding = both(alice, charlie), held(alice, charlie)
+    rows, leases = both(alice, charlie), leased_by_dispatcher(alice, charlie)
     for sender in (alice, charlie):
         Rules.objects.create(portal=sender.portal, paused_at=timezone.now())
     return Place(
         kind=Kind.MESSAGE,
         key=rows[alice.pk].pk,
-        work=prepare(holding),
+        work=prepare(leases),
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).wait == Wait.PAUSED,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.wait = 'paused'",
     )
 
 
-@place("preparation:_without_the_dead")
+@place("preparation:_expire_dead")
 def messages_too_old_are_ended(alice: Sender, charlie: Sender) -> Place:
     """Two messages of one account, and one of another."""
     rows = both(alice, charlie, expires_at=timezone.now())
     beside = factories.message(alice, expires_at=timezone.now())
-    holding = held(alice, charlie)
+    leases = leased_by_dispatcher(alice, charlie)
 
     def is_done(sender: Sender) -> bool:
         mine = status_of(rows[sender.pk]) == Status.FAILED
@@ -501,7 +501,7 @@ def messages_too_old_are_ended(alice: Sender, charlie: Sender) -> Place:
     return Place(
         kind=Kind.MESSAGE,
         key=rows[alice.pk].pk,
-        work=prepare(holding),
+        work=prepare(leases),
         is_done=is_done,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.status = 'failed'",
@@ -509,14 +509,14 @@ def messages_too_old_are_ended(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("preparation:undo_claims")
-def doubtful_claims_are_given_back(alice: Sender, charlie: Sender) -> Place:
+def unconfirmed_claims_are_undone(alice: Sender, charlie: Sender) -> Place:
     lease = timezone.now() + claims.MESSAGE_LEASE
     rows = on_wire(alice, charlie, lease_until=lease)
-    doubt = {"connections": [alice.connection_id, charlie.connection_id], "lease": lease.isoformat()}
+    claim = {"connections": [alice.connection_id, charlie.connection_id], "lease": lease.isoformat()}
     return Place(
         kind=Kind.ACCOUNT,
         key=alice.connection_id,
-        work=lambda: preparation.undo_claims(doubt),
+        work=lambda: preparation.undo_claims(claim),
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).phase == Phase.WAITING,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk}",
@@ -528,13 +528,13 @@ def leased(sender: Sender) -> bool:
     return Connection.objects.get(pk=sender.connection_id).lease_until is not None
 
 
-@place("leases:admit")
-def accounts_are_taken_up(alice: Sender, charlie: Sender) -> Place:
+@place("leases:acquire")
+def accounts_are_leased(alice: Sender, charlie: Sender) -> Place:
     both(alice, charlie)
-    holding = held()
+    leases = leased_by_dispatcher()
 
     def work() -> None:
-        holding.admit({pk for pk, _slow in sweep.to_drain()})
+        leases.acquire({pk for pk, _slow in sweep.to_drain()})
 
     return Place(
         kind=Kind.ACCOUNT,
@@ -546,21 +546,21 @@ def accounts_are_taken_up(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("leases:admit")
+@place("leases:acquire")
 def accounts_are_opened(alice: Sender, charlie: Sender) -> Place:
     """Its interrupted messages are recovered first."""
     past = timezone.now() - timedelta(minutes=10)
     on_wire(alice, charlie, lease_until=past)
-    holding = held()
+    leases = leased_by_dispatcher()
 
     def work() -> None:
-        holding.admit({pk for pk, _slow in sweep.to_drain()})
+        leases.acquire({pk for pk, _slow in sweep.to_drain()})
 
     return Place(
         kind=Kind.ACCOUNT,
         key=alice.connection_id,
         work=work,
-        is_done=lambda sender: sender.connection_id in holding.drains,
+        is_done=lambda sender: sender.connection_id in leases.drains,
         table="messaging_message",
         condition=f"NEW.connection_id = {alice.connection_id}",
     )
@@ -572,16 +572,16 @@ def accounts_are_read(alice: Sender, charlie: Sender) -> Place:
     both(alice, charlie)
     with database.cursor() as cursor:
         cursor.execute("UPDATE messaging_connection SET account = 'garbage' WHERE id = %s", [alice.connection_id])
-    holding = held()
+    leases = leased_by_dispatcher()
 
     def work() -> None:
-        holding.admit({pk for pk, _slow in sweep.to_drain()})
+        leases.acquire({pk for pk, _slow in sweep.to_drain()})
 
     return Place(
         kind=Kind.ACCOUNT,
         key=alice.connection_id,
         work=work,
-        is_done=lambda sender: sender.connection_id in holding.drains,
+        is_done=lambda sender: sender.connection_id in leases.drains,
         table="messaging_connection",
         condition="false",
         comes_once=True,
@@ -590,13 +590,13 @@ def accounts_are_read(alice: Sender, charlie: Sender) -> Place:
 
 @place("leases:renew")
 def leases_are_renewed(alice: Sender, charlie: Sender) -> Place:
-    holding = held(alice, charlie)
+    leases = leased_by_dispatcher(alice, charlie)
     before = timezone.now() - timedelta(minutes=1)
     Connection.objects.update(lease_until=before)
 
     def work() -> None:
-        holding.renew_at = 0.0
-        holding.renew()
+        leases.renew_at = 0.0
+        leases.renew()
 
     return Place(
         kind=Kind.ACCOUNT,
@@ -611,12 +611,12 @@ def leases_are_renewed(alice: Sender, charlie: Sender) -> Place:
 
 @place("leases:renew")
 def interrupted_messages_are_recovered(alice: Sender, charlie: Sender) -> Place:
-    holding = held(alice, charlie)
+    leases = leased_by_dispatcher(alice, charlie)
     rows = on_wire(alice, charlie, lease_until=timezone.now() - timedelta(minutes=10))
 
     def work() -> None:
-        holding.renew_at = 0.0
-        holding.renew()
+        leases.renew_at = 0.0
+        leases.renew()
 
     return Place(
         kind=Kind.ACCOUNT,
@@ -630,16 +630,16 @@ def interrupted_messages_are_recovered(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("leases:_mark_slow")
-def hanging_accounts_are_marked(alice: Sender, charlie: Sender) -> Place:
-    holding = held(alice, charlie)
+def unresponsive_accounts_are_marked(alice: Sender, charlie: Sender) -> Place:
+    leases = leased_by_dispatcher(alice, charlie)
     for sender in (alice, charlie):
-        drain = holding.drains[sender.connection_id]
-        drain.flying[0] = (factories.message(sender), time.monotonic() - 60)
-        drain.landed_at = time.monotonic() - 60
+        drain = leases.drains[sender.connection_id]
+        drain.in_flight[0] = (factories.message(sender), time.monotonic() - 60)
+        drain.last_finished_at = time.monotonic() - 60
     return Place(
         kind=Kind.ACCOUNT,
         key=alice.connection_id,
-        work=holding._mark_slow,
+        work=leases._mark_slow,
         is_done=lambda sender: Connection.objects.get(pk=sender.connection_id).slow,
         table="messaging_connection",
         condition=f"NEW.id = {alice.connection_id} AND NEW.slow",
@@ -647,14 +647,14 @@ def hanging_accounts_are_marked(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("leases:_give_back")
+@place("leases:_release_leases")
 def leases_are_given_back(alice: Sender, charlie: Sender) -> Place:
-    holding = held(alice, charlie)
-    paced = dict.fromkeys(holding.drains)
+    leases = leased_by_dispatcher(alice, charlie)
+    paced = dict.fromkeys(leases.drains)
     return Place(
         kind=Kind.ACCOUNT,
         key=alice.connection_id,
-        work=lambda: holding._give_back(list(paced), paced),
+        work=lambda: leases._release_leases(list(paced), paced),
         is_done=lambda sender: not leased(sender),
         table="messaging_connection",
         condition=f"NEW.id = {alice.connection_id}",

@@ -236,15 +236,15 @@ def test_a_message_that_cannot_be_claimed_waits_while_the_board_sends_the_others
         condition = f"NEW.id = {poisoned.pk} AND NEW.phase = 'on_wire'"
         cursor.execute(REFUSE.format(events="UPDATE", table="messaging_message", condition=condition))
     visits: list[Visit] = []
-    board = Dispatcher(visits.append, linger=0.0, inbox=SimpleQueue())
+    dispatcher = Dispatcher(visits.append, linger=0.0, inbox=SimpleQueue())
     try:
         for sender in (alice, charlie):
-            board.inbox.put(sender.connection_id)
+            dispatcher.inbox.put(sender.connection_id)
         end = time.monotonic() + 60
         while again(beside).status != "sent" or again(other).status != "sent":
             assert time.monotonic() < end
-            board.turn(0.1)
-        board.stop()
+            dispatcher.run_once(0.1)
+        dispatcher.stop()
     finally:
         with database.cursor() as cursor:
             cursor.execute("DROP TRIGGER poison ON messaging_message")

@@ -157,7 +157,7 @@ def test_restarts_under_load_lose_double_and_leave_nothing(
     assert phases(home) == {"done": len(calling.answers) + 1}
     assert stub.accepted().keys() == {text(key(number)) for number in calling.answers}
     assert {count for _, count in stub.accepted().values()} == {1}
-    assert "board_broke" not in installation.said()
+    assert "dispatch_loop_failed" not in installation.said()
 
 
 def test_no_process_has_written_into_the_code(house: tuple[House, Installation], code: Path) -> None:

@@ -1,58 +1,59 @@
-"""How many messages may be on the wire at once in one process: of each portal first, then of each host, then in all.
+"""How many messages one process may have in flight: per portal first, then per host, then in all.
 
-A portal has at most half of what the others leave, so there is something left for the next however many want much.
-Whoever hangs has a small budget apart, and it hangs with its host: what one host does says nothing of another.
+A portal gets at most half of what the others leave, so that something is left for the next portal however much the
+first ones want. Unresponsive connections have a small budget of their own, per portal and per host: one host's trouble
+says nothing about another.
 """
 
 import time
 from collections import Counter, defaultdict
 from collections.abc import Container, Mapping
 
-from b24app.messaging.dispatch.claims import Want
+from b24app.messaging.dispatch.claims import ClaimRequest
 from b24app.messaging.dispatch.drain import Drain
 
-FLIGHTS, FLIGHTS_OF_HOST = 192, 144
-SLOW_FLIGHTS, SLOW_FLIGHTS_OF_PORTAL, SLOW_FLIGHTS_OF_HOST = 64, 8, 16
-MANY_HANG = 3  # portals after which their host is taken to hang for all its accounts
+MAX_IN_FLIGHT, MAX_PER_HOST = 192, 144
+SLOW_MAX_IN_FLIGHT, SLOW_MAX_PER_PORTAL, SLOW_MAX_PER_HOST = 64, 8, 16
+SICK_HOST_PORTALS = 3  # a host that hangs for so many portals counts as hanging for all its accounts
 
 
-def claim_capacity(drains: Mapping[int, Drain]) -> list[Want]:
-    """Return room for each connection, within the budgets; a slow one has one flight at a time.
+def claim_capacity(drains: Mapping[int, Drain]) -> list[ClaimRequest]:
+    """Return how many messages may be claimed for each connection, within the budgets; one at a time for a slow one.
 
-    Whoever was asked longest ago comes first, since most who get room have nothing to send.
+    The connection asked longest ago comes first, since most that get a turn have nothing to send.
     """
-    slow = _slow(drains)
-    used = _Used(drains, slow)
-    found = []
-    for pk, drain in sorted(drains.items(), key=lambda one: one[1].asked_at):
-        left = used.left_if_slow(drain) if pk in slow else used.left(drain)
-        room = min(drain.room(), left) if left > 0 else 0
-        if room > 0:
-            used.add(drain, room, is_slow=pk in slow)
-            drain.asked_at = time.monotonic()
-            found.append(Want(pk, room, drain.bulk_first, drain.connection.checked_at))
-    return found
+    slow = _slow_connections(drains)
+    used = _Usage(drains, slow)
+    requests = []
+    for pk, drain in sorted(drains.items(), key=lambda one: one[1].last_claim_at):
+        free = used.free_if_slow(drain) if pk in slow else used.free_for(drain)
+        limit = min(drain.free_slots(), free) if free > 0 else 0
+        if limit > 0:
+            used.add(drain, limit, is_slow=pk in slow)
+            drain.last_claim_at = time.monotonic()
+            requests.append(ClaimRequest(pk, limit, drain.bulk_first, drain.connection.checked_at))
+    return requests
 
 
-def _slow(drains: Mapping[int, Drain]) -> set[int]:
-    """Connections that hang, or whose host hangs for several portals and has not answered them."""
-    hanging: dict[str, set[int]] = defaultdict(set)
+def _slow_connections(drains: Mapping[int, Drain]) -> set[int]:
+    """Return connections that are unresponsive, or whose host is for several portals and has not just answered them."""
+    unresponsive: dict[str, set[int]] = defaultdict(set)
     for drain in drains.values():
-        if drain.hangs:
-            hanging[drain.host].add(drain.portal)
-    sick = {host for host, portals in hanging.items() if len(portals) >= MANY_HANG}
+        if drain.is_unresponsive:
+            unresponsive[drain.host].add(drain.portal_id)
+    sick = {host for host, portals in unresponsive.items() if len(portals) >= SICK_HOST_PORTALS}
     return {
         pk
         for pk, drain in drains.items()
-        if drain.hangs or drain.connection.slow or (drain.host in sick and not drain.answers)
+        if drain.is_unresponsive or drain.connection.slow or (drain.host in sick and not drain.is_responsive)
     }
 
 
-class _Used:
-    """What is on the wire, and what was given away in this round.
+class _Usage:
+    """What is in flight, and what was given away in this round.
 
-    A slow connection uses the slow budgets. What is beyond them went out before it was slow, and uses the ordinary
-    ones as before: each flight has a thread.
+    A slow connection uses the slow budgets. What it has beyond them went out before it was slow and uses the ordinary
+    budgets as before, for each send has a thread.
     """
 
     def __init__(self, drains: Mapping[int, Drain], slow: Container[int]) -> None:
@@ -61,41 +62,41 @@ class _Used:
         self._hosts: Counter[str] = Counter()
         self._slow_portals: Counter[int] = Counter()
         self._slow_hosts: Counter[str] = Counter()
-        self._within_portals = self._within_hosts = 0  # slow ones within the budgets of their portals, of their hosts
+        self._within_portals = self._within_hosts = 0  # slow sends within their portals' and hosts' budgets
         for pk, drain in drains.items():
-            self.add(drain, len(drain.flying), is_slow=pk in slow)
+            self.add(drain, len(drain.in_flight), is_slow=pk in slow)
 
     def add(self, drain: Drain, count: int, *, is_slow: bool) -> None:
-        """Use so many more."""
+        """Use `count` more."""
         self._all += count
         if not is_slow:
-            self._portals[drain.portal] += count
+            self._portals[drain.portal_id] += count
             self._hosts[drain.host] += count
             return
-        of_portal, of_host = self._slow_portals[drain.portal], self._slow_hosts[drain.host]
-        self._within_portals += max(0, min(count, SLOW_FLIGHTS_OF_PORTAL - of_portal))
-        self._within_hosts += max(0, min(count, SLOW_FLIGHTS_OF_HOST - of_host))
-        self._slow_portals[drain.portal] += count
+        portal_used, host_used = self._slow_portals[drain.portal_id], self._slow_hosts[drain.host]
+        self._within_portals += max(0, min(count, SLOW_MAX_PER_PORTAL - portal_used))
+        self._within_hosts += max(0, min(count, SLOW_MAX_PER_HOST - host_used))
+        self._slow_portals[drain.portal_id] += count
         self._slow_hosts[drain.host] += count
 
-    def left(self, drain: Drain) -> int:
-        """Return how many more may start on a connection that answers, 0 or less for none."""
-        used = self._all - self._slow
-        of_portal = self._portals[drain.portal] + max(0, self._slow_portals[drain.portal] - SLOW_FLIGHTS_OF_PORTAL)
-        of_host = self._hosts[drain.host] + max(0, self._slow_hosts[drain.host] - SLOW_FLIGHTS_OF_HOST)
-        share = max(1, (FLIGHTS - (used - of_portal)) // 2)
-        return min(share - of_portal, FLIGHTS_OF_HOST - of_host, FLIGHTS - used)
+    def free_for(self, drain: Drain) -> int:
+        """Return how many more may start on a connection that answers; 0 or less for none."""
+        used = self._all - self._slow_in_flight
+        portal_used = self._portals[drain.portal_id] + max(0, self._slow_portals[drain.portal_id] - SLOW_MAX_PER_PORTAL)
+        host_used = self._hosts[drain.host] + max(0, self._slow_hosts[drain.host] - SLOW_MAX_PER_HOST)
+        share = max(1, (MAX_IN_FLIGHT - (used - portal_used)) // 2)
+        return min(share - portal_used, MAX_PER_HOST - host_used, MAX_IN_FLIGHT - used)
 
-    def left_if_slow(self, drain: Drain) -> int:
-        """Return the same for a connection that hangs."""
+    def free_if_slow(self, drain: Drain) -> int:
+        """Return how many more may start on a slow connection; 0 or less for none."""
         return min(
-            1 - len(drain.flying),
-            SLOW_FLIGHTS_OF_PORTAL - self._slow_portals[drain.portal],
-            SLOW_FLIGHTS_OF_HOST - self._slow_hosts[drain.host],
-            SLOW_FLIGHTS - self._slow,
-            FLIGHTS + SLOW_FLIGHTS - self._all,
+            1 - len(drain.in_flight),
+            SLOW_MAX_PER_PORTAL - self._slow_portals[drain.portal_id],
+            SLOW_MAX_PER_HOST - self._slow_hosts[drain.host],
+            SLOW_MAX_IN_FLIGHT - self._slow_in_flight,
+            MAX_IN_FLIGHT + SLOW_MAX_IN_FLIGHT - self._all,
         )
 
     @property
-    def _slow(self) -> int:
-        return min(self._within_portals, self._within_hosts, SLOW_FLIGHTS)
+    def _slow_in_flight(self) -> int:
+        return min(self._within_portals, self._within_hosts, SLOW_MAX_IN_FLIGHT)

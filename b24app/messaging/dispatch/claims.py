@@ -1,4 +1,4 @@
-"""Claiming: which messages of which connections go on the wire now, in one statement for all that a worker drains."""
+"""Claiming: put the messages that are sent now on the wire, in one statement for all connections of a worker."""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +16,8 @@ from providers.kit.contract import Provider
 
 MESSAGE_LEASE = timedelta(seconds=180)  # longer than the longest send and a minute without a database
 
-# The branches of the union run one after the other, and the second only for room that the first leaves. What is dead
-# comes along, so that nobody has to look for it: it is in the order of `due_at` like everything else.
+# The branches of the union run one after the other, the second only for what the first leaves of the limit. Expired
+# messages are claimed too, in the order of `due_at` like all others, so that no other query has to find them.
 _CLAIM = """
 WITH wanted AS (
     SELECT w.id, w.room, w.bulk, p.left_at
@@ -53,49 +53,48 @@ CLAIM_THESE = _CLAIM.format(only=" AND m.id = ANY(%(only)s)")
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
-    """So many messages of one connection, bulk first or last; nothing if the account has other credentials by now."""
+class ClaimRequest:
+    """At most `limit` messages of a connection, bulk first or last; none if it was checked again after `checked_at`."""
 
     connection: int
-    room: int
+    limit: int
     bulk_first: bool
     checked_at: datetime | None
 
 
 def claim_messages(
-    holder: uuid.UUID, wants: Sequence[Want], lease: datetime, *, only: Sequence[int] | None = None
+    holder: uuid.UUID, requests: Sequence[ClaimRequest], lease: datetime, *, only: Sequence[int] | None = None
 ) -> list[Message]:
-    """Put what is due on the wire until `lease`, where `holder` has the connection's lease and it may send.
+    """Put due messages on the wire until `lease`, if `holder` leases the connection and it may send.
 
-    Messages that may not be sent any more are among them: see `is_dead`. `only` names the messages that may be
-    claimed.
+    Messages that may not be sent any more are among them, see `is_expired`. `only` restricts the claim to these ids.
     """
     values = {
         "holder": holder,
         "now": timezone.now(),
         "lease": lease,
-        "ids": [want.connection for want in wants],
-        "rooms": [want.room for want in wants],
-        "bulk": [want.bulk_first for want in wants],
-        "checked": [want.checked_at for want in wants],
+        "ids": [request.connection for request in requests],
+        "rooms": [request.limit for request in requests],
+        "bulk": [request.bulk_first for request in requests],
+        "checked": [request.checked_at for request in requests],
         "only": list(only or ()),
     }
     sql = CLAIM if only is None else CLAIM_THESE
     return sorted(Message.objects.raw(sql, values), key=lambda message: message.pk)
 
 
-def next_due(want: Want) -> list[int]:
-    """The messages that would be claimed next, or soon."""
-    due = Message.objects.filter(connection=want.connection, phase=Phase.WAITING, due_at__lte=timezone.now())
-    classes = [due.filter(bulk=bulk).order_by("due_at", "id") for bulk in (want.bulk_first, not want.bulk_first)]
-    found = [pk for rows in classes for pk in rows.values_list("pk", flat=True)[: want.room]]
-    return found[: want.room]
+def next_due_ids(request: ClaimRequest) -> list[int]:
+    """Return the ids of the messages that would be claimed next."""
+    due = Message.objects.filter(connection=request.connection, phase=Phase.WAITING, due_at__lte=timezone.now())
+    classes = [due.filter(bulk=bulk).order_by("due_at", "id") for bulk in (request.bulk_first, not request.bulk_first)]
+    ids = [pk for rows in classes for pk in rows.values_list("pk", flat=True)[: request.limit]]
+    return ids[: request.limit]
 
 
 def is_expired(message: Message, now: datetime) -> bool:
-    """Whether a claimed message waited for its whole life, or so long that a repeat would be sent a second time.
+    """Return whether a claimed message is past its expiry, or so old that a repeat would be sent a second time.
 
-    Nor is sent what waited when the portal uninstalled us, although it came back since.
+    Messages that waited when the portal uninstalled us are not sent either, even if it came back.
     """
     if _was_left_behind(message):
         return True
@@ -103,15 +102,15 @@ def is_expired(message: Message, now: datetime) -> bool:
 
 
 def _was_left_behind(message: Message) -> bool:
-    return bool(getattr(message, "left_behind", False))  # a column of the claim's own
+    return bool(getattr(message, "left_behind", False))  # a column of the CLAIM statement
 
 
 def expire_messages(service: type[Provider], dead: Iterable[Message], *, phase: Phase = Phase.ON_WIRE) -> None:
-    """Fail what is dead; what may have been sent meanwhile becomes unknown."""
-    doubtful: list[Message] = []
+    """Fail messages past their expiry; those that may already have been sent become unknown."""
+    maybe_sent: list[Message] = []
     expired: list[Message] = []
     for message in dead:
-        (expired if message.repeat_until is None else doubtful).append(message)
+        (expired if message.repeat_until is None else maybe_sent).append(message)
     Message.objects.advance(
         Change(
             pk=one.pk,
@@ -122,8 +121,8 @@ def expire_messages(service: type[Provider], dead: Iterable[Message], *, phase: 
         )
         for one in expired
     )
-    if doubtful:
-        Message.objects.filter(pk__in=[one.pk for one in doubtful], phase=phase).update(
+    if maybe_sent:
+        Message.objects.filter(pk__in=[one.pk for one in maybe_sent], phase=phase).update(
             phase=Phase.UNKNOWN,
             wait=Wait.NONE,
             due_at=None,
@@ -133,16 +132,16 @@ def expire_messages(service: type[Provider], dead: Iterable[Message], *, phase: 
         )
 
 
-def undo_claim(kept: Mapping[str, Any]) -> None:
-    """Let messages wait again that were claimed under this very lease and surely never left: it was no attempt.
+def undo_claim(record: Mapping[str, Any]) -> None:
+    """Let messages claimed under this lease, and surely never sent, wait again, without counting an attempt.
 
-    They are those that `messages` names; all under that lease where it is missing.
+    `record` has the keys connections, lease and messages; without the last one it means all messages under that lease.
     """
-    lease = datetime.fromisoformat(kept["lease"])
+    lease = datetime.fromisoformat(record["lease"])
     claimed_at = lease - MESSAGE_LEASE
-    rows = Message.objects.filter(connection__in=kept["connections"], phase=Phase.ON_WIRE, lease_until=lease)
-    if "messages" in kept:
-        rows = rows.filter(pk__in=kept["messages"])
+    rows = Message.objects.filter(connection__in=record["connections"], phase=Phase.ON_WIRE, lease_until=lease)
+    if "messages" in record:
+        rows = rows.filter(pk__in=record["messages"])
     alive = Q(expires_at__gt=claimed_at) & (Q(repeat_until=None) | Q(repeat_until__gt=claimed_at))
     again = {"phase": Phase.WAITING, "due_at": timezone.now(), "lease_until": None}
     rows.filter(alive, attempts__lte=1).update(**again, attempts=0, first_attempt_at=None)

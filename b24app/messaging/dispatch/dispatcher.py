@@ -1,7 +1,7 @@
-"""Step 2: one thread of a worker drains every connection it was rung for, and writes for all of them together.
+"""Step 2: one thread of a worker drains every connection it was notified of, and writes for all of them together.
 
-Flights have threads of their own and do HTTP and nothing else; this thread does the database, in bulk: what twenty
-accounts say in the same moment is one transaction.
+Each send has a thread of its own, which does HTTP and nothing else. This thread does the database work in bulk: what
+twenty accounts say at the same moment is one transaction.
 """
 
 import time
@@ -28,11 +28,11 @@ from b24app.messaging.send_results import SendResult
 
 log = structlog.get_logger(__name__)
 
-POLL = 0.025  # seconds between looks for new messages of a connection that is held
-GATHER = 0.005  # seconds in which verdicts and rings gather to be worked off together
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between tries while the database is away
-AFTER_A_DEFECT = 0.5  # seconds until the next turn
-GIVE_UP = 14.0  # seconds after which a worker that was asked to stop waits for no service any more
+POLL_EVERY = 0.025  # seconds between claims for a connection whose lease is held
+BATCH_WINDOW = 0.005  # seconds in which events gather to be handled together
+FIRST_PAUSE, MAX_PAUSE = 0.2, 5.0  # seconds between attempts while the database is away
+PAUSE_AFTER_ERROR = 0.5  # seconds
+STOP_TIMEOUT = 14.0  # seconds; a worker that was asked to stop waits no longer for services
 
 
 Inbox = SimpleQueue[int | FinishedSend]
@@ -40,187 +40,190 @@ _inbox: Inbox = SimpleQueue()
 
 
 def notify_dispatcher(connection_id: int) -> None:
-    """Something may be sent on a connection: this process's board takes it up."""
+    """Tell this process's dispatcher that a connection may have messages to send."""
     _inbox.put(connection_id)
 
 
 class Dispatcher:
-    """All connections that this process drains. `leave` hears of every connection that is let go, and rings."""
+    """The loop over all connections this process drains. `on_release` gets the next visit of each released one."""
 
     def __init__(
         self,
-        leave: Callable[[Visit], None],
+        on_release: Callable[[Visit], None],
         *,
         linger: float = LINGER,
         inbox: Inbox = _inbox,
-        held: ConnectionLeases | None = None,
+        leases: ConnectionLeases | None = None,
     ) -> None:
-        self.held = held or ConnectionLeases(leave, linger)
-        self.drains = self.held.drains
+        self.leases = leases or ConnectionLeases(on_release, linger)
+        self.drains = self.leases.drains
         self.inbox = inbox
-        self.threads = ThreadPoolExecutor(budget.FLIGHTS + budget.SLOW_FLIGHTS, thread_name_prefix="flight")
-        self.rung: set[int] = set()
-        self.landed: dict[int, list[FinishedSend]] = defaultdict(list)
-        self.doubts: list[dict[str, object]] = []
-        self.leaving = False
-        self.away_until = 0.0
-        self.pause = FIRST_PAUSE
+        self.threads = ThreadPoolExecutor(budget.MAX_IN_FLIGHT + budget.SLOW_MAX_IN_FLIGHT, thread_name_prefix="send")
+        self.requested: set[int] = set()
+        self.finished: dict[int, list[FinishedSend]] = defaultdict(list)
+        self.unconfirmed_claims: list[dict[str, object]] = []
+        self.is_stopping = False
+        self.database_away_until = 0.0
+        self.retry_pause = FIRST_PAUSE
 
     def run(self) -> None:
-        """Work until the process is asked to stop, then bring home what is in the air."""
+        """Work until the process is asked to stop, then finish what is in flight."""
         try:
             while not shutdown.is_requested():
-                self._turn()
+                self._run_safely()
         finally:
             self.stop()
 
-    def _turn(self, patience: float | None = None) -> None:
+    def _run_safely(self, timeout: float | None = None) -> None:
         try:
-            self.turn(self._patience() if patience is None else patience)
-        except Exception:  # a defect of ours must not end the thread that everybody's messages wait for
-            log.exception("board_broke")
+            self.run_once(self._seconds_to_wait() if timeout is None else timeout)
+        except Exception:  # a bug of ours must not end the thread that all messages wait for
+            log.exception("dispatch_loop_failed")
             database.close()
-            time.sleep(AFTER_A_DEFECT)
+            time.sleep(PAUSE_AFTER_ERROR)
 
-    def turn(self, patience: float) -> None:
-        """Hear what happened, for at most so many seconds, and do what is to be done about it."""
-        self._hear(patience)
-        if time.monotonic() < self.away_until:
+    def run_once(self, timeout: float) -> None:
+        """Wait up to `timeout` seconds for events, then write results, renew leases and claim more messages."""
+        self._receive(timeout)
+        if time.monotonic() < self.database_away_until:
             return
         try:
-            self._write()
-            self._give_back()
-            self.held.renew()
-            if not self.leaving:
-                self.held.admit(self.rung)
-                self.rung.clear()
-                self._launch()
-            self.held.let_go_of_idle(busy=self.landed)
+            self._write_results()
+            self._undo_unconfirmed_claims()
+            self.leases.renew()
+            if not self.is_stopping:
+                self.leases.acquire(self.requested)
+                self.requested.clear()
+                self._claim_and_send()
+            self.leases.release_idle(busy=self.finished)
         except AWAY:
             database.close()
-            self.away_until = time.monotonic() + self.pause
-            self.pause = min(self.pause * 2, LONGEST_PAUSE)
+            self.database_away_until = time.monotonic() + self.retry_pause
+            self.retry_pause = min(self.retry_pause * 2, MAX_PAUSE)
         else:
-            self.pause = FIRST_PAUSE
+            self.retry_pause = FIRST_PAUSE
 
     def stop(self) -> None:
-        """Wait for what is in the air, but not for long; whatever cannot be written now waits on disk."""
-        self.leaving = True
-        end = time.monotonic() + GIVE_UP
-        while (self._in_air() or self.landed) and time.monotonic() < end:
-            self._turn(0.2)
+        """Wait up to `STOP_TIMEOUT` for what is in flight. What cannot be written then waits on disk."""
+        self.is_stopping = True
+        end = time.monotonic() + STOP_TIMEOUT
+        while (self._in_flight_count() or self.finished) and time.monotonic() < end:
+            self._run_safely(0.2)
         for drain in self.drains.values():
-            for message, _started in list(drain.flying.values()):
-                self._take(FinishedSend(drain, SendResult.interrupted(message)))
+            for message, _at in list(drain.in_flight.values()):
+                self._handle(FinishedSend(drain, SendResult.interrupted(message)))
         try:
-            self._write()
-            self._give_back()
-            self.held.let_go(list(self.drains))
+            self._write_results()
+            self._undo_unconfirmed_claims()
+            self.leases.release(list(self.drains))
         except AWAY:
-            self._keep_on_disk()
+            self._spool_unwritten()
         except Exception:
-            log.exception("board_broke")
-            self._keep_on_disk()
+            log.exception("dispatch_loop_failed")
+            self._spool_unwritten()
         self.threads.shutdown(wait=False)
 
-    # -- hearing ---------------------------------------------------------------------------------------------------
+    # -- events ----------------------------------------------------------------------------------------------------
 
-    def _patience(self) -> float:
-        if time.monotonic() < self.away_until:
-            return max(0.01, self.away_until - time.monotonic())
-        if self.landed or self.rung:
+    def _seconds_to_wait(self) -> float:
+        if time.monotonic() < self.database_away_until:
+            return max(0.01, self.database_away_until - time.monotonic())
+        if self.finished or self.requested:
             return 0.0
         if not self.drains:
             return 1.0
-        return POLL if any(drain.room() for drain in self.drains.values()) else 10 * POLL
+        return POLL_EVERY if any(drain.free_slots() for drain in self.drains.values()) else 10 * POLL_EVERY
 
-    def _hear(self, patience: float) -> None:
+    def _receive(self, timeout: float) -> None:
         try:
-            self._take(self.inbox.get(timeout=patience) if patience else self.inbox.get_nowait())
+            self._handle(self.inbox.get(timeout=timeout) if timeout else self.inbox.get_nowait())
         except Empty:
             return
-        time.sleep(GATHER)
+        time.sleep(BATCH_WINDOW)
         for _ in range(self.inbox.qsize()):
-            self._take(self.inbox.get_nowait())
+            self._handle(self.inbox.get_nowait())
 
-    def _take(self, heard: int | FinishedSend) -> None:
-        if isinstance(heard, int):
-            self.rung.add(heard)
-        elif heard.drain.lands(heard.result):
-            self.landed[heard.drain.connection.pk].append(heard)
+    def _handle(self, event: int | FinishedSend) -> None:
+        if isinstance(event, int):
+            self.requested.add(event)
+        elif event.drain.finish(event.result):
+            self.finished[event.drain.connection.pk].append(event)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def _write(self) -> None:
-        if not self.landed:
+    def _write_results(self) -> None:
+        if not self.finished:
             return
         batches = [
-            Batch(landings[0].drain.connection, landings[0].drain.service, [one.result for one in landings])
-            for landings in self.landed.values()
+            Batch(sends[0].drain.connection, sends[0].drain.service, [one.result for one in sends])
+            for sends in self.finished.values()
         ]
         if completer.record_isolated(batches):
             enqueue.apply_reports()
-        for landings in self.landed.values():
-            landings[0].drain.learn()
-        self.landed.clear()
+        for sends in self.finished.values():
+            sends[0].drain.refresh()
+        self.finished.clear()
 
-    def _give_back(self) -> None:
-        """Let wait again what was claimed and never sent: the database went away, or not all flights could begin."""
-        while self.doubts:
-            preparation.undo_claims(self.doubts[0])
-            del self.doubts[0]
+    def _undo_unconfirmed_claims(self) -> None:
+        """Return messages that were claimed and never sent: the database went away, or a thread could not start."""
+        while self.unconfirmed_claims:
+            preparation.undo_claims(self.unconfirmed_claims[0])
+            del self.unconfirmed_claims[0]
 
-    # -- flying ----------------------------------------------------------------------------------------------------
+    # -- sending ---------------------------------------------------------------------------------------------------
 
-    def _launch(self) -> None:
-        wants = budget.claim_capacity(self.drains)
-        if not wants:
+    def _claim_and_send(self) -> None:
+        requests = budget.claim_capacity(self.drains)
+        if not requests:
             return
         lease = timezone.now() + claims.MESSAGE_LEASE
-        doubt: dict[str, object] = {"connections": [want.connection for want in wants], "lease": lease.isoformat()}
-        self.doubts.append(doubt)
-        messages = preparation.prepare_claims(self.drains, self.held.holder, wants, lease)
-        # Whatever happens from here on, those that have not begun their flight are given back, and no others.
-        doubt["messages"] = waiting = [message.pk for message in reversed(messages)]
+        claim: dict[str, object] = {
+            "connections": [request.connection for request in requests],
+            "lease": lease.isoformat(),
+        }
+        self.unconfirmed_claims.append(claim)
+        messages = preparation.prepare_claims(self.drains, self.leases.holder, requests, lease)
+        # From here on exactly those whose send has not started are returned, whatever happens.
+        claim["messages"] = not_started = [message.pk for message in reversed(messages)]
         for message in messages:
-            self._begin_flight(message)
-            waiting.pop()
-        self.doubts.remove(doubt)
+            self._start_send(message)
+            not_started.pop()
+        self.unconfirmed_claims.remove(claim)
         for pk in {message.connection_id for message in messages}:
-            self.drains[pk].claims += 1
+            self.drains[pk].claim_count += 1
 
-    def _begin_flight(self, message: Message) -> None:
-        """Hand a message to a thread. Raises RuntimeError where there is none for it; then it is surely never sent."""
+    def _start_send(self, message: Message) -> None:
+        """Hand a message to a thread. Raise RuntimeError if none takes it; then it is surely never sent."""
         drain = self.drains[message.connection_id]
         sender = drain.senders[message.sender_id]
-        once = Lock()
-        drain.takes_off(message)
+        started = Lock()
+        drain.start(message)
         try:
-            self.threads.submit(self._fly, drain, message, sender, once)
-        except RuntimeError:  # the flight may be in the queue all the same
-            if once.acquire(blocking=False):
-                del drain.flying[message.pk]
+            self.threads.submit(self._send, drain, message, sender, started)
+        except RuntimeError:  # it may be in the pool's queue all the same
+            if started.acquire(blocking=False):
+                del drain.in_flight[message.pk]
                 raise
 
-    def _fly(self, drain: Drain, message: Message, sender: Sender, once: Lock) -> None:
-        if not once.acquire(blocking=False):
+    def _send(self, drain: Drain, message: Message, sender: Sender, started: Lock) -> None:
+        if not started.acquire(blocking=False):
             return
         self.inbox.put(FinishedSend(drain, drain.attempt(message, sender)))
 
-    def _in_air(self) -> int:
-        return sum(len(drain.flying) for drain in self.drains.values())
+    def _in_flight_count(self) -> int:
+        return sum(len(drain.in_flight) for drain in self.drains.values())
 
-    # -- leaving -----------------------------------------------------------------------------------------------------
+    # -- stopping ----------------------------------------------------------------------------------------------------
 
-    def _keep_on_disk(self) -> None:
-        for pk, landings in self.landed.items():
-            _keep("verdicts", {"connection": pk, "verdicts": [one.result.to_json() for one in landings]})
-        for doubt in self.doubts:
-            _keep("claim", doubt)
+    def _spool_unwritten(self) -> None:
+        for pk, sends in self.finished.items():
+            _spool_record("verdicts", {"connection": pk, "verdicts": [one.result.to_json() for one in sends]})
+        for claim in self.unconfirmed_claims:
+            _spool_record("claim", claim)
 
 
-def _keep(kind: str, record: Mapping[str, object]) -> None:
+def _spool_record(kind: str, record: Mapping[str, object]) -> None:
     try:
         spool.put_record(kind, record)
     except (spool.SpoolFull, OSError) as error:
-        log.critical("verdicts_lost", kind=kind, error=type(error).__name__)
+        log.critical("results_lost", kind=kind, error=type(error).__name__)

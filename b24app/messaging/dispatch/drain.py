@@ -1,4 +1,4 @@
-"""One connection while a worker drains it: how much may fly at once, and the flight itself."""
+"""One connection while a worker drains it: how many messages may be in flight, and sending one."""
 
 import time
 from collections.abc import Mapping
@@ -22,113 +22,113 @@ from providers.kit.http import Exchange, Http
 
 log = structlog.get_logger(__name__)
 
-HANGS_AFTER = 2.0  # seconds without any answer
+UNRESPONSIVE_AFTER = 2.0  # seconds without any answer
 FIRST_WINDOW = 2
-NAMES_OF_HOSTS = {"url", "base_url", "host"}  # of fields that are neither Url nor Host, as a template or a choice
-BULK_TURN = 5  # every so many claims that found something bulk goes first, so that it keeps a share of the rate
-TROUBLE = frozenset({ResultKind.UNCERTAIN, ResultKind.UNREACHABLE, ResultKind.THROTTLED})
+HOST_FIELDS = {"url", "base_url", "host"}  # of fields that are neither Url nor Host: templates and choices
+BULK_EVERY = 5  # each fifth claim that found messages prefers bulk, which so keeps a fifth of the rate
+FAILURES = frozenset({ResultKind.UNCERTAIN, ResultKind.UNREACHABLE, ResultKind.THROTTLED})
 
 
 class Drain:
-    """A connection whose lease this worker holds; its window opens answer by answer, so a dead service costs little."""
+    """A connection whose lease this worker holds. Its window opens answer by answer, so a dead service costs little."""
 
     def __init__(self, connection: Connection, service: type[Provider], http: Http | None = None) -> None:
         self.connection = connection
         self.service = service
-        self.http = http or lifecycle.http_for(service, connection.account, _keep)
-        self.memo = SharedMemo(connection.uuid.hex)
-        self.pace = RateLimit(connection.rate or service.rate, connection.paced_until)
-        self.flying: dict[int, tuple[Message, float]] = {}
+        self.http = http or lifecycle.http_for(service, connection.account, _ignore_exchange)
+        self.token_cache = SharedMemo(connection.uuid.hex)
+        self.rate_limit = RateLimit(connection.rate or service.rate, connection.paced_until)
+        self.in_flight: dict[int, tuple[Message, float]] = {}
         self.senders: dict[int, Sender] = {}
         self.window = FIRST_WINDOW
-        self.claims = 0
+        self.claim_count = 0
         self.host = host_of(service, connection.account)
-        self.asked_at = 0.0  # whether it has something to send
-        self.touched_at = self.landed_at = time.monotonic()
-        self.answered_at: float | None = None
+        self.last_claim_at = 0.0  # when it was last asked whether it has messages to send
+        self.last_active_at = self.last_finished_at = time.monotonic()
+        self.last_answer_at: float | None = None
         self.closed = False
 
     @property
-    def portal(self) -> int:
+    def portal_id(self) -> int:
         return self.connection.portal_id
 
     @property
     def concurrency(self) -> int:
-        """One trial at a time while the breaker is half open."""
+        """Return how many may be in flight; one trial at a time while the breaker is half open."""
         if self.connection.breaker_until is not None:
             return 1
         return self.connection.concurrency or self.service.concurrency
 
     @property
     def bulk_first(self) -> bool:
-        return self.claims % BULK_TURN == BULK_TURN - 1
+        return self.claim_count % BULK_EVERY == BULK_EVERY - 1
 
     @property
-    def hangs(self) -> bool:
-        """Whether the service has not answered anything for a while."""
-        if not self.flying:
+    def is_unresponsive(self) -> bool:
+        """Return whether the service has answered nothing for a while."""
+        if not self.in_flight:
             return False
-        oldest = next(iter(self.flying.values()))[1]
-        return time.monotonic() - max(oldest, self.landed_at) > HANGS_AFTER
+        oldest = next(iter(self.in_flight.values()))[1]
+        return time.monotonic() - max(oldest, self.last_finished_at) > UNRESPONSIVE_AFTER
 
     @property
-    def answers(self) -> bool:
-        """Whether it answered a moment ago."""
-        return self.answered_at is not None and time.monotonic() - self.answered_at < HANGS_AFTER
+    def is_responsive(self) -> bool:
+        """Return whether the service answered a moment ago."""
+        return self.last_answer_at is not None and time.monotonic() - self.last_answer_at < UNRESPONSIVE_AFTER
 
     @property
-    def barred(self) -> bool:
-        """Whether the service wants nothing now: it said so, or its breaker is open."""
+    def is_suspended(self) -> bool:
+        """Return whether nothing may be sent now: the service throttles us, or the breaker is open."""
         until = (self.connection.throttled_until, self.connection.breaker_until)
         now = timezone.now()
         return any(moment is not None and moment > now for moment in until)
 
-    def learn(self) -> None:
-        """What is known of the account may close it; once closed stays closed."""
-        self.closed = self.closed or self.barred
+    def refresh(self) -> None:
+        """Close the drain if its connection is suspended. Once closed it stays closed."""
+        self.closed = self.closed or self.is_suspended
 
-    def room(self) -> int:
-        """How many messages may start now."""
-        if self.closed or self.hangs:
+    def free_slots(self) -> int:
+        """Return how many messages may start now."""
+        if self.closed or self.is_unresponsive:
             return 0
-        return max(0, min(min(self.concurrency, self.window) - len(self.flying), self.pace.allowed()))
+        return max(0, min(min(self.concurrency, self.window) - len(self.in_flight), self.rate_limit.allowed()))
 
-    def touch(self) -> None:
-        """Something was done there just now."""
-        self.touched_at = time.monotonic()
+    def mark_active(self) -> None:
+        """Note that something was done just now, so that the lease is held a while longer."""
+        self.last_active_at = time.monotonic()
 
-    def takes_off(self, message: Message) -> None:
-        """A message goes on the wire."""
-        self.pace.use(1)
-        self.touched_at = time.monotonic()
-        self.flying[message.pk] = (message, self.touched_at)
+    def start(self, message: Message) -> None:
+        """Count a message as in flight."""
+        self.rate_limit.use(1)
+        self.last_active_at = time.monotonic()
+        self.in_flight[message.pk] = (message, self.last_active_at)
 
-    def lands(self, result: SendResult) -> bool:
-        """Its verdict came; False when it was given up meanwhile."""
-        known = self.flying.pop(result.pk, None) is not None
-        self.touched_at = self.landed_at = time.monotonic()
-        if result.kind not in TROUBLE:
-            self.answered_at = self.landed_at
-        self.window = FIRST_WINDOW if result.kind in TROUBLE else min(self.window + 1, 1000)
-        return known
+    def finish(self, result: SendResult) -> bool:
+        """Apply a result to the window; return False if the message was given up meanwhile."""
+        was_in_flight = self.in_flight.pop(result.pk, None) is not None
+        self.last_active_at = self.last_finished_at = time.monotonic()
+        if result.kind not in FAILURES:
+            self.last_answer_at = self.last_finished_at
+        self.window = FIRST_WINDOW if result.kind in FAILURES else min(self.window + 1, 1000)
+        return was_in_flight
 
     def attempt(self, message: Message, sender: Sender) -> SendResult:
-        """In a thread of its own: HTTP and nothing else."""
-        sms = self._sms(message, sender)
+        """Send a message and return the result. Runs in a thread of its own, which does HTTP and nothing else."""
+        sms = self._build_sms(message, sender)
         exchanges: list[Exchange] = []
         http = self.http.recording(exchanges.append)
         http = http.hiding(number=message.to, text={message.text, sms.text}, address=sms.report_url)
-        said: Accepted | errors.SmsError
+        answer: Accepted | errors.SmsError
         try:
-            said = self.service(self.connection.account, http, self.memo).send(sms)
+            answer = self.service(self.connection.account, http, self.token_cache).send(sms)
         except errors.SmsError as error:
-            said = error
-        except Exception as error:  # the file of a service broke, perhaps after the message had left
-            log.exception("service_broke", service=self.service.code, exc_info=error)
-            said = errors.Uncertain("The service's adapter broke.", code=type(error).__name__)
-        return SendResult.of(message, said, exchanges)
+            answer = error
+        except Exception as error:  # the adapter failed, perhaps after the message had left
+            log.exception("service_adapter_failed", service=self.service.code, exc_info=error)
+            answer = errors.Uncertain("The service's adapter broke.", code=type(error).__name__)
+        return SendResult.of(message, answer, exchanges)
 
-    def _sms(self, message: Message, sender: Sender) -> Sms:
+    def _build_sms(self, message: Message, sender: Sender) -> Sms:
         per_message = self.service.report_scope == Scope.MESSAGE
         connection = self.connection.uuid.hex
         return Sms(
@@ -142,10 +142,10 @@ class Drain:
 
 
 def host_of(service: type[Provider], account: Mapping[str, str]) -> str:
-    """Return the host that this very account sends to, where it names one, else a name for the service's own."""
+    """Return the host this account sends to if one of its fields names it, else the service's code."""
     for field in service.fields:
         value = account.get(field.name) or field.default
-        if value and (isinstance(field, Url | Host) or field.name in NAMES_OF_HOSTS):
+        if value and (isinstance(field, Url | Host) or field.name in HOST_FIELDS):
             with suppress(ValueError):
                 return urlsplit(value if "//" in value else f"//{value}").netloc.lower()
     return service.code
@@ -153,18 +153,18 @@ def host_of(service: type[Provider], account: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FinishedSend:
-    """A flight is over."""
+    """A send that ended, and its result."""
 
     drain: Drain
     result: SendResult
 
 
-def _keep(_exchange: Exchange) -> None:
-    """Every flight records on its own."""
+def _ignore_exchange(_exchange: Exchange) -> None:
+    """Do nothing: each send records its own exchanges."""
 
 
 def load_senders(drains: Mapping[int, Drain], messages: list[Message]) -> None:
-    """Read the senders that are not known yet, for all connections at once."""
+    """Load senders that are not cached in their drain yet, for all connections at once."""
     missing = {one.sender_id for one in messages if one.sender_id not in drains[one.connection_id].senders}
     if missing:
         for sender in Sender.objects.filter(pk__in=missing):

@@ -1,4 +1,4 @@
-"""Step 2's housekeeping: which connections a worker holds, what must be put right first, and when to come back."""
+"""The leases of connections in the database: taking, renewing and releasing them, and when to come back."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -19,13 +19,13 @@ from providers.smpp import Smpp
 log = structlog.get_logger(__name__)
 
 CONNECTION_LEASE = timedelta(seconds=30)
-BOUND = (Smpp.code,)  # services that keep a connection of their own, in a process of their own
+SMPP_SERVICES = (Smpp.code,)  # accounts that stay bound, in a process of their own
 
 ACQUIRE = """
 WITH free AS (
     SELECT id FROM messaging_connection
     WHERE id = ANY(%(ids)s) AND (lease_until IS NULL OR lease_until < %(now)s)
-      AND (service = ANY(%(bound)s)) = %(binds)s ORDER BY id FOR NO KEY UPDATE
+      AND (service = ANY(%(smpp)s)) = %(smpp_only)s ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE messaging_connection c SET lease_until = %(until)s, lease_holder = %(holder)s FROM free WHERE c.id = free.id
 RETURNING c.id
@@ -37,7 +37,7 @@ WITH mine AS (
 )
 UPDATE messaging_connection c SET lease_until = %(until)s FROM mine WHERE c.id = mine.id RETURNING c.id
 """
-LET_GO = """
+RELEASE = """
 WITH mine AS (
     SELECT w.* FROM unnest(%(ids)s::bigint[], %(paced)s::timestamptz[]) AS w(id, paced_until)
     JOIN messaging_connection c ON c.id = w.id WHERE c.lease_holder = %(holder)s ORDER BY c.id FOR NO KEY UPDATE OF c
@@ -46,8 +46,8 @@ UPDATE messaging_connection c SET lease_until = NULL, lease_holder = NULL, paced
 FROM mine WHERE c.id = mine.id
 """
 
-# One class at a time, for only so does the index give the order.
-NEXT = """
+# One class at a time: the index is ordered by `due_at` only within a class.
+NEXT_VISITS = """
 SELECT c.id, c.slow, c.throttled_until, c.breaker_until, c.paced_until,
        (SELECT due_at FROM messaging_message WHERE connection_id = c.id AND phase = 'waiting' AND NOT bulk
         ORDER BY due_at LIMIT 1),
@@ -62,28 +62,28 @@ WHERE c.id = ANY(%s)
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a worker leaves behind at a connection: when to come back, and what else is due there."""
+    """When a released connection is next worth a visit, and when its service is to be polled."""
 
     connection: int
-    again: datetime | None = None
+    next_at: datetime | None = None
     slow: bool = False
-    to_ask: datetime | None = None
+    poll_at: datetime | None = None
 
 
-def acquire_leases(holder: uuid.UUID, ids: Collection[int], *, binds: bool = False) -> list[int]:
-    """Take the leases that are free; whoever has another one looks once more after letting go.
+def acquire_leases(holder: uuid.UUID, ids: Collection[int], *, smpp_only: bool = False) -> list[int]:
+    """Acquire the leases that are free and return their ids; other holders read the rows once more after releasing.
 
-    `binds` takes only accounts of `BOUND`, else there are none of them.
+    With `smpp_only` only accounts of `SMPP_SERVICES`, else none of them.
     """
-    return _leases(ACQUIRE, holder, ids, bound=list(BOUND), binds=binds)
+    return _execute_for_leases(ACQUIRE, holder, ids, smpp=list(SMPP_SERVICES), smpp_only=smpp_only)
 
 
 def renew_leases(holder: uuid.UUID, ids: Collection[int]) -> list[int]:
-    """Hold the leases longer; answers those that are still ours."""
-    return _leases(RENEW, holder, ids)
+    """Extend leases; return the ids of those that are still ours."""
+    return _execute_for_leases(RENEW, holder, ids)
 
 
-def _leases(statement: str, holder: uuid.UUID, ids: Collection[int], **values: Any) -> list[int]:
+def _execute_for_leases(statement: str, holder: uuid.UUID, ids: Collection[int], **values: Any) -> list[int]:
     now = timezone.now()
     values |= {"ids": list(ids), "holder": holder, "now": now, "until": now + CONNECTION_LEASE}
     with database.cursor() as cursor:
@@ -92,33 +92,35 @@ def _leases(statement: str, holder: uuid.UUID, ids: Collection[int], **values: A
 
 
 def load_connections(ids: Collection[int]) -> dict[int, Connection]:
-    """Connections with their portals, without those whose account no key opens."""
-    return {pk: one for some in work_isolated(list(ids), _load, _cannot_open) for pk, one in some.items()}
+    """Return connections with their portals, without those whose account no key decrypts."""
+    return {
+        pk: one for some in work_isolated(list(ids), _load_some, _note_unreadable_account) for pk, one in some.items()
+    }
 
 
-def _load(ids: Sequence[int]) -> dict[int, Connection]:
+def _load_some(ids: Sequence[int]) -> dict[int, Connection]:
     return {one.pk: one for one in Connection.objects.select_related("portal").filter(pk__in=ids)}
 
 
-def _cannot_open(pk: int, error: Exception) -> None:
-    log.error("account_cannot_be_opened", connection=pk)
+def _note_unreadable_account(pk: int, error: Exception) -> None:
+    log.error("account_decryption_failed", connection=pk)
     dead_letters.note(Kind.ACCOUNT, pk, error, retry=True)
 
 
 def release_leases(holder: uuid.UUID, paced: Mapping[int, datetime | None]) -> None:
-    """Give leases back, each with the moment up to which its rate is used."""
+    """Release leases, each with the moment up to which its rate is used."""
     with database.cursor() as cursor:
-        cursor.execute(LET_GO, {"ids": list(paced), "paced": list(paced.values()), "holder": holder})
+        cursor.execute(RELEASE, {"ids": list(paced), "paced": list(paced.values()), "holder": holder})
 
 
 def next_visits(ids: Collection[int]) -> list[Visit]:
-    """When each connection is next worth a visit; those of portals that left are not."""
+    """Return when each connection is next worth a visit, except those of portals that uninstalled us."""
     with database.cursor() as cursor:
-        cursor.execute(NEXT, [list(ids)])
+        cursor.execute(NEXT_VISITS, [list(ids)])
         rows = cursor.fetchall()
     visits = []
-    for pk, slow, throttled, broken, paced, ordinary, bulk, to_ask in rows:
+    for pk, slow, throttled, breaker, paced, ordinary, bulk, poll_at in rows:
         first = min(filter(None, (ordinary, bulk)), default=None)
-        again = max(filter(None, (first, throttled, broken, paced))) if first else None
-        visits.append(Visit(pk, again, slow, to_ask))
+        next_at = max(filter(None, (first, throttled, breaker, paced))) if first else None
+        visits.append(Visit(pk, next_at, slow, poll_at))
     return visits

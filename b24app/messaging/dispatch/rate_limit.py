@@ -1,4 +1,4 @@
-"""Messages per second of one account, by the generic cell rate algorithm: a second's worth may go at once."""
+"""Limit messages per second of one account by the generic cell rate algorithm; one second's worth may go at once."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,7 @@ from django.utils import timezone
 
 
 class RateLimit:
-    """`used_until` is kept on the connection, so that the rate holds over drains and workers."""
+    """A rate limit. `used_until` is stored on the connection, so that it holds across drains and workers."""
 
     def __init__(self, rate: float, used_until: datetime | None) -> None:
         self._gap = timedelta(seconds=1 / rate)
@@ -14,19 +14,19 @@ class RateLimit:
         self.used_until = used_until
 
     def allowed(self) -> int:
-        """How many may go now."""
+        """Return how many may go now."""
         now = timezone.now()
         start = max(self.used_until or now, now)
         return int((now + self._burst - start) / self._gap)
 
     def use(self, count: int) -> None:
-        """So many go now."""
+        """Count `count` as sent now."""
         if count:
             now = timezone.now()
             self.used_until = max(self.used_until or now, now) + count * self._gap
 
     def seconds_to_next(self) -> float:
-        """How long until one may go; 0 when one may go now."""
+        """Return the seconds until one may go; 0 if one may go now."""
         if self.used_until is None:
             return 0.0
         return max(0.0, (self.used_until + self._gap - self._burst - timezone.now()).total_seconds())

@@ -1,4 +1,4 @@
-"""Messages whose worker died, and those of accounts that do not send: nobody's attempt is left hanging."""
+"""Recover messages whose worker was killed, and those of accounts that do not send: no attempt is left hanging."""
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
@@ -17,12 +17,12 @@ from providers.kit.contract import Provider
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 1000
-LOOK_FOR_SERVICE = timedelta(minutes=5)
+BATCH_SIZE = 1000
+SERVICE_RETRY_AFTER = timedelta(minutes=5)
 
 
 def recover_stranded(connection: Connection, service: type[Provider]) -> None:
-    """Messages on the wire whose lease ran out: their worker was killed, so nobody knows whether they left."""
+    """Recover messages on the wire whose lease ended: their worker was killed, so nobody knows whether they left."""
     now = timezone.now()
     rows = Message.objects.filter(connection=connection, phase=Phase.ON_WIRE, lease_until__lt=now)
     rows.filter(first_attempt_at=None).update(phase=Phase.WAITING, due_at=now, lease_until=None)
@@ -32,44 +32,44 @@ def recover_stranded(connection: Connection, service: type[Provider]) -> None:
         if now < until:
             row.update(phase=Phase.WAITING, wait=Wait.RETRY, due_at=now, lease_until=None, repeat_until=until)
         else:
-            ask = poll_unknown_at(service)
-            row.update(phase=Phase.UNKNOWN, reason=Reason.INTERRUPTED, lease_until=None, due_at=None, poll_at=ask)
+            poll_at = poll_unknown_at(service)
+            row.update(phase=Phase.UNKNOWN, reason=Reason.INTERRUPTED, lease_until=None, due_at=None, poll_at=poll_at)
 
 
-def service_of(connection: Connection) -> type[Provider] | None:
-    """Its service; None when the file does not load here, and then its messages wait until it may."""
+def load_service(connection: Connection) -> type[Provider] | None:
+    """Return the connection's service; None if its file does not load here. Then its messages wait until it may."""
     try:
         return registry.get(connection.service)
     except registry.Unavailable as missing:
         log.error("service_unavailable", service=connection.service, why=str(missing))
-    _fail_expired(_due(connection).filter(repeat_until=None))
-    _due(connection).update(wait=Wait.UNAVAILABLE, due_at=timezone.now() + LOOK_FOR_SERVICE)
+    _fail_expired(_due_messages(connection).filter(repeat_until=None))
+    _due_messages(connection).update(wait=Wait.UNAVAILABLE, due_at=timezone.now() + SERVICE_RETRY_AFTER)
     return None
 
 
-def settle_undeliverable(connection: Connection, service: type[Provider]) -> None:
-    """A connection that does not send: what is too old ends, the rest is held or fails with it."""
+def resolve_unsendable(connection: Connection, service: type[Provider]) -> None:
+    """Expire old messages of a connection that does not send; hold the rest, or fail it if that was removed."""
     now = timezone.now()
-    due = _due(connection)
+    due = _due_messages(connection)
     _fail_expired(due.filter(repeat_until=None))
-    doubtful = due.filter(Q(repeat_until__lte=now) | Q(repeat_until__isnull=False, expires_at__lte=now))
-    expire_messages(service, doubtful.order_by("id")[:AT_ONCE], phase=Phase.WAITING)
+    maybe_sent = due.filter(Q(repeat_until__lte=now) | Q(repeat_until__isnull=False, expires_at__lte=now))
+    expire_messages(service, maybe_sent.order_by("id")[:BATCH_SIZE], phase=Phase.WAITING)
     if connection.state == ConnectionState.REMOVED:
-        waiting = Message.objects.filter(connection=connection, phase=Phase.WAITING).order_by("id")[:AT_ONCE]
-        _fail(waiting, Reason.SENDER_REMOVED)
+        waiting = Message.objects.filter(connection=connection, phase=Phase.WAITING).order_by("id")[:BATCH_SIZE]
+        _fail_messages(waiting, Reason.SENDER_REMOVED)
     else:
         lifecycle.hold_messages(connection)
 
 
-def _due(connection: Connection) -> "QuerySet[Message]":
+def _due_messages(connection: Connection) -> "QuerySet[Message]":
     return Message.objects.filter(connection=connection, phase=Phase.WAITING, due_at__lte=timezone.now())
 
 
 def _fail_expired(due: "QuerySet[Message]") -> None:
-    _fail(due.filter(expires_at__lte=timezone.now()).order_by("id")[:AT_ONCE], Reason.EXPIRED)
+    _fail_messages(due.filter(expires_at__lte=timezone.now()).order_by("id")[:BATCH_SIZE], Reason.EXPIRED)
 
 
-def _fail(messages: Iterable[Message], reason: Reason) -> None:
+def _fail_messages(messages: Iterable[Message], reason: Reason) -> None:
     Message.objects.advance(
         Change(pk=one.pk, status=Status.FAILED, reason=reason, code=one.service_code, detail=one.detail)
         for one in messages
@@ -77,7 +77,7 @@ def _fail(messages: Iterable[Message], reason: Reason) -> None:
 
 
 def with_stranded_messages(ids: Collection[int]) -> list[int]:
-    """Connections with messages on the wire whose lease ran out."""
+    """Return connections that have messages on the wire whose lease ended."""
     if not ids:
         return []
     now = timezone.now()

@@ -18,7 +18,7 @@ from b24app.core.redis import redis_client
 from b24app.messaging import dead_letters
 from b24app.messaging.dispatch import recovery
 from b24app.messaging.dispatch.drain import Drain
-from b24app.messaging.dispatch.lease_queries import BOUND, Visit
+from b24app.messaging.dispatch.lease_queries import SMPP_SERVICES, Visit
 from b24app.messaging.dispatch.leases import ConnectionLeases
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.dead_letters import Kind
@@ -55,7 +55,7 @@ class _Ranked:
 class BindLeases(ConnectionLeases):
     """A lease is who binds. Nobody rings here: what wants to be bound is looked for."""
 
-    binds = True
+    smpp_only = True
 
     def __init__(self, tell: Callable[[News], None]) -> None:
         super().__init__(nobody, math.inf)
@@ -68,11 +68,11 @@ class BindLeases(ConnectionLeases):
         self.waits_since: dict[int, float] = {}  # accounts for which there are no files, by the monotonic clock
         self.say_at = 0.0
 
-    def admit(self, rung: set[int]) -> None:
+    def acquire(self, rung: set[int]) -> None:
         if time.monotonic() >= self.look_at:
             self.look_at = time.monotonic() + LOOK_EVERY
             rung |= set(self._wanting())
-        super().admit(rung)
+        super().acquire(rung)
 
     def renew(self) -> None:
         due = time.monotonic() >= self.renew_at
@@ -89,13 +89,13 @@ class BindLeases(ConnectionLeases):
     def _settle_safely(self, drain: SmppDrain) -> None:
         """What cannot be put right of one account costs no other. Raises AWAY."""
         try:
-            recovery.settle_undeliverable(drain.connection, drain.service)
+            recovery.resolve_unsendable(drain.connection, drain.service)
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one account raises
             dead_letters.note(Kind.ACCOUNT, drain.connection.pk, error, portal=drain.connection.portal_id, retry=True)
 
-    def drain_of(self, connection: Connection, service: type[Provider], http: Http | None) -> Drain:
+    def create_drain(self, connection: Connection, service: type[Provider], http: Http | None) -> Drain:
         if http is not None:
             http.close()
         if not issubclass(service, Smpp):
@@ -104,13 +104,13 @@ class BindLeases(ConnectionLeases):
         self.allowances[connection.portal_id] = allowance
         return SmppDrain(connection, service, self.tell, allowance)
 
-    def let_go(self, ids: Sequence[int]) -> None:
+    def release(self, ids: Sequence[int]) -> None:
         for drain in self._mine():
             if drain.connection.pk in ids:
                 drain.session.stop()
-        super().let_go(ids)
+        super().release(ids)
         for pk in ids:
-            self.resting.pop(pk).http.close()
+            self.idle.pop(pk).http.close()
 
     def leave_the_others(self) -> None:
         """This process ends: the others share what it had."""
@@ -190,7 +190,7 @@ class BindLeases(ConnectionLeases):
 
 
 def _all_bound() -> "QuerySet[Connection]":
-    return Connection.objects.filter(service__in=BOUND, portal__uninstalled_at=None)
+    return Connection.objects.filter(service__in=SMPP_SERVICES, portal__uninstalled_at=None)
 
 
 def _ranked() -> list[_Ranked]:

@@ -11,7 +11,7 @@ from b24app.core.outage import AWAY
 from b24app.exchange_log import recording
 from b24app.messaging import dead_letters
 from b24app.messaging.dispatch import account_health, leases
-from b24app.messaging.dispatch.dispatcher import POLL, Dispatcher
+from b24app.messaging.dispatch.dispatcher import POLL_EVERY, Dispatcher
 from b24app.messaging.dispatch.drain import FinishedSend
 from b24app.messaging.models import Connection
 from b24app.messaging.models.dead_letters import Kind as DeadLetterKind
@@ -34,15 +34,15 @@ class SmppDispatcher(Dispatcher):
     def __init__(self) -> None:
         inbox: SimpleQueue[Any] = SimpleQueue()
         self.binds = BindLeases(inbox.put)
-        super().__init__(nobody, inbox=inbox, held=self.binds)
+        super().__init__(nobody, inbox=inbox, leases=self.binds)
         self.news: deque[Bound | Unbound] = deque()
         self.receiving = ReceiptQueue()
 
-    def turn(self, patience: float) -> None:
+    def run_once(self, timeout: float) -> None:
         try:
-            super().turn(patience)
+            super().run_once(timeout)
         finally:  # whatever is wrong with a message, receipts are written down and answered
-            self.receiving.work(is_away=time.monotonic() < self.away_until)
+            self.receiving.work(is_away=time.monotonic() < self.database_away_until)
 
     def stop(self) -> None:
         sessions = self._sessions()
@@ -55,25 +55,25 @@ class SmppDispatcher(Dispatcher):
             session.join(end - time.monotonic())
         self.binds.leave_the_others()
 
-    def _patience(self) -> float:
+    def _seconds_to_wait(self) -> float:
         if self.receiving.is_behind:
             return 0.0
-        base = super()._patience()
-        if time.monotonic() < self.away_until or base == 0.0:
+        base = super()._seconds_to_wait()
+        if time.monotonic() < self.database_away_until or base == 0.0:
             return base
-        busy = any(time.monotonic() - drain.touched_at < leases.LINGER for drain in self.drains.values())
-        return POLL if busy else IDLE_POLL if self.drains or self.receiving.has_parked else base
+        busy = any(time.monotonic() - drain.last_active_at < leases.LINGER for drain in self.drains.values())
+        return POLL_EVERY if busy else IDLE_POLL if self.drains or self.receiving.has_parked else base
 
-    def _take(self, heard: int | FinishedSend | News) -> None:
-        if isinstance(heard, ReceiptsWaiting):
-            self.receiving.announce(heard.session)
-        elif isinstance(heard, Bound | Unbound):
-            self.news.append(heard)
+    def _handle(self, event: int | FinishedSend | News) -> None:
+        if isinstance(event, ReceiptsWaiting):
+            self.receiving.announce(event.session)
+        elif isinstance(event, Bound | Unbound):
+            self.news.append(event)
         else:
-            super()._take(heard)
+            super()._handle(event)
 
-    def _write(self) -> None:
-        super()._write()
+    def _write_results(self) -> None:
+        super()._write_results()
         while self.news:
             self._note_safely(self.news[0])
             self.news.popleft()

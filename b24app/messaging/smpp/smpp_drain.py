@@ -49,25 +49,25 @@ class SmppDrain(Drain):
         return min(self.connection.concurrency or self.window_of_account, self.window_of_account)
 
     @property
-    def hangs(self) -> bool:
+    def is_unresponsive(self) -> bool:
         """As long as parts of a long text are answered, it does not."""
-        return super().hangs and time.monotonic() - self.session.heard_at > drain.HANGS_AFTER
+        return super().is_unresponsive and time.monotonic() - self.session.heard_at > drain.UNRESPONSIVE_AFTER
 
-    def learn(self) -> None:
+    def refresh(self) -> None:
         """That the service wants nothing now is no reason to unbind: receipts may come."""
         if not self.closed:
             self.session.start()
 
-    def room(self) -> int:
-        return super().room() if self.session.bound and not self.barred else 0
+    def free_slots(self) -> int:
+        return super().free_slots() if self.session.bound and not self.is_suspended else 0
 
-    def takes_off(self, message: Message) -> None:
-        super().takes_off(message)
-        self.pace.use(measure(message.text).parts - 1)  # a service counts parts
+    def start(self, message: Message) -> None:
+        super().start(message)
+        self.rate_limit.use(measure(message.text).parts - 1)  # a service counts parts
 
     def attempt(self, message: Message, sender: Sender) -> SendResult:
         """In a thread of its own: the session and nothing else."""
-        sms = self._sms(message, sender)
+        sms = self._build_sms(message, sender)
         http = self.http.hiding(number=message.to, text=message.text)
         talk = _Talk(self._provider(http))
         said: Accepted | SmsError
@@ -114,7 +114,7 @@ class SmppDrain(Drain):
         return answer.text("message_id")[:LONGEST_ID]
 
     def _provider(self, http: Http) -> Smpp:
-        return self.smpp(self.connection.account, http, self.memo)
+        return self.smpp(self.connection.account, http, self.token_cache)
 
     def _dial(self) -> Dialled:
         exchanges: list[Exchange] = []

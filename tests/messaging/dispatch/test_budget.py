@@ -79,44 +79,44 @@ def a_twilio_account(portal: Portal, sms: Sandbox) -> Sender:
     return factories.sender(factories.connection(portal, "twilio", account=account))
 
 
-class TurnedDispatcher:
-    """A process's board, turned by the test."""
+class SteppedDispatcher:
+    """A process's dispatcher, run by the test."""
 
     def __init__(self) -> None:
-        self.board = Dispatcher(lambda _visit: None, inbox=SimpleQueue())
+        self.loop = Dispatcher(lambda _visit: None, inbox=SimpleQueue())
 
     def send(self, *senders: Sender) -> list[Message]:
         messages = [factories.message(sender) for sender in senders]
         for sender in senders:
-            self.board.inbox.put(sender.connection_id)
+            self.loop.inbox.put(sender.connection_id)
         return messages
 
-    def turn_for(self, seconds: float) -> None:
+    def run_for(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self.board.turn(0.02)
+            self.loop.run_once(0.02)
 
     def seconds_until_sent(self, message: Message) -> float:
         began = rung = time.monotonic()
         while Message.objects.get(pk=message.pk).status != Status.SENT:
-            self.board.turn(0.02)
+            self.loop.run_once(0.02)
             if time.monotonic() - rung > 1.0:  # as the sweep would: on a busy machine an answer may have come late
-                self.board.inbox.put(message.connection_id)
+                self.loop.inbox.put(message.connection_id)
                 rung = time.monotonic()
             assert time.monotonic() - began < 60
         return time.monotonic() - began
 
 
 @pytest.fixture
-def dispatcher() -> Iterator[TurnedDispatcher]:
-    dispatcher = TurnedDispatcher()
+def dispatcher() -> Iterator[SteppedDispatcher]:
+    dispatcher = SteppedDispatcher()
     yield dispatcher
-    dispatcher.board.threads.shutdown(cancel_futures=True)
+    dispatcher.loop.threads.shutdown(cancel_futures=True)
 
 
 @pytest.mark.long
 def test_slow_gateways_of_one_portal_delay_neither_a_gateway_nor_a_service_of_another(
-    sms: Sandbox, dispatcher: TurnedDispatcher
+    sms: Sandbox, dispatcher: SteppedDispatcher
 ) -> None:
     alpha, beta = factories.portal(), factories.portal()
     with gateways(after=SLOW_FOR) as slow, gateways(after=0.0) as quick:
@@ -127,10 +127,10 @@ def test_slow_gateways_of_one_portal_delay_neither_a_gateway_nor_a_service_of_an
         taken: list[float] = []
         end = time.monotonic() + SLOW_FOR - 2
         while time.monotonic() < end:
-            dispatcher.turn_for(2.5)  # so long that nobody knows whether they still answer
+            dispatcher.run_for(2.5)  # so long that nobody knows whether they still answer
             taken += [dispatcher.seconds_until_sent(dispatcher.send(one)[0]) for one in (own, twilio)]
         Connection.objects.filter(pk=own.connection_id).update(slow=True)  # as if it had hung before
-        dispatcher.board.held.renew_at = 0.0
+        dispatcher.loop.leases.renew_at = 0.0
         taken.append(dispatcher.seconds_until_sent(dispatcher.send(own)[0]))
     assert max(taken) < idle * 3 + 0.7
     assert len(taken) >= 5
@@ -138,7 +138,7 @@ def test_slow_gateways_of_one_portal_delay_neither_a_gateway_nor_a_service_of_an
 
 @pytest.mark.long
 def test_gateways_that_answered_well_and_then_hang_leave_room_for_others(
-    sms: Sandbox, dispatcher: TurnedDispatcher
+    sms: Sandbox, dispatcher: SteppedDispatcher
 ) -> None:
     alpha, beta = factories.portal(), factories.portal()
     with gateways(after=0.0) as theirs:
@@ -148,8 +148,8 @@ def test_gateways_that_answered_well_and_then_hang_leave_room_for_others(
             dispatcher.seconds_until_sent(message)
         theirs.after = SLOW_FOR
         dispatcher.send(*attackers * 20)
-        dispatcher.turn_for(1.0)
-        assert dispatcher.board._in_air() <= budget.FLIGHTS // 2
+        dispatcher.run_for(1.0)
+        assert dispatcher.loop._in_flight_count() <= budget.MAX_IN_FLIGHT // 2
         victims = [a_twilio_account(factories.portal(), sms) for _ in range(10)] + [a_twilio_account(beta, sms)]
         took = [dispatcher.seconds_until_sent(message) for message in dispatcher.send(*victims)]
     assert max(took) < 5.0
@@ -159,25 +159,28 @@ def test_gateways_that_answered_well_and_then_hang_leave_room_for_others(
 
 
 def a_drain(
-    portal: int, url: str = "https://gw.example.com/", *, flying: int = 0, hangs: bool = False, room: int = 2
+    portal: int, url: str = "https://gw.example.com/", *, in_flight: int = 0, unresponsive: bool = False, slots: int = 2
 ) -> Drain:
     """A connection that nobody stored."""
     connection = Connection(pk=next(_numbers), portal_id=portal, service="http", account={"url": url}, rate=1000.0)
     drain = Drain(connection, OwnGateway)
-    drain.window, drain.connection.concurrency = flying + room, flying + room
-    began = 0.0 if hangs else time.monotonic()
-    drain.flying = {number: (Message(pk=number), began) for number in range(flying)}
-    drain.landed_at = began
+    drain.window, drain.connection.concurrency = in_flight + slots, in_flight + slots
+    began = 0.0 if unresponsive else time.monotonic()
+    drain.in_flight = {number: (Message(pk=number), began) for number in range(in_flight)}
+    drain.last_finished_at = began
     return drain
 
 
-def rooms(*drains: Drain) -> list[int]:
-    found = {want.connection: want.room for want in budget.claim_capacity({one.connection.pk: one for one in drains})}
+def limits(*drains: Drain) -> list[int]:
+    found = {
+        request.connection: request.limit
+        for request in budget.claim_capacity({one.connection.pk: one for one in drains})
+    }
     return [found.get(one.connection.pk, 0) for one in drains]
 
 
 def test_a_portal_alone_gets_half_and_the_next_half_of_the_rest() -> None:
-    assert rooms(*(a_drain(portal, f"https://gw{portal}.example.com/", room=500) for portal in (1, 2, 3))) == [
+    assert limits(*(a_drain(portal, f"https://gw{portal}.example.com/", slots=500) for portal in (1, 2, 3))) == [
         96,
         48,
         24,
@@ -185,19 +188,21 @@ def test_a_portal_alone_gets_half_and_the_next_half_of_the_rest() -> None:
 
 
 def test_all_accounts_of_a_portal_share_its_part() -> None:
-    assert rooms(a_drain(1, room=90), a_drain(1, room=90), a_drain(2, room=10)) == [90, 6, 10]
+    assert limits(a_drain(1, slots=90), a_drain(1, slots=90), a_drain(2, slots=10)) == [90, 6, 10]
 
 
 def test_portals_that_want_much_all_come_to_a_good_part() -> None:
-    drains = [a_drain(portal, f"https://gw{portal}.example.com/", room=500) for portal in (1, 2, 3)]
+    drains = [a_drain(portal, f"https://gw{portal}.example.com/", slots=500) for portal in (1, 2, 3)]
     for _ in range(50):
         for drain in drains:
-            drain.flying = dict(list(drain.flying.items())[: len(drain.flying) // 2])
+            drain.in_flight = dict(list(drain.in_flight.items())[: len(drain.in_flight) // 2])
             drain.window = drain.connection.concurrency = 500
-        for drain, room in zip(drains, rooms(*drains), strict=True):
+        for drain, limit in zip(drains, limits(*drains), strict=True):
             first = next(_numbers) * 1000
-            drain.flying |= {number: (Message(pk=number), time.monotonic()) for number in range(first, first + room)}
-    shares = [len(drain.flying) for drain in drains]
+            drain.in_flight |= {
+                number: (Message(pk=number), time.monotonic()) for number in range(first, first + limit)
+            }
+    shares = [len(drain.in_flight) for drain in drains]
     assert min(shares) >= 24
     assert 130 <= sum(shares) <= 192
 
@@ -208,45 +213,45 @@ def test_slow_flights_have_a_budget_of_each_portal_of_each_host_and_in_all() -> 
         drain.connection.slow = True
         return drain
 
-    assert sum(rooms(*(slow(1) for _ in range(40)))) == budget.SLOW_FLIGHTS_OF_PORTAL
-    assert sum(rooms(*(slow(portal, "https://one.example.com/") for portal in range(40)))) == 16
-    assert sum(rooms(*(slow(portal) for portal in range(100)))) == budget.SLOW_FLIGHTS
+    assert sum(limits(*(slow(1) for _ in range(40)))) == budget.SLOW_MAX_PER_PORTAL
+    assert sum(limits(*(slow(portal, "https://one.example.com/") for portal in range(40)))) == 16
+    assert sum(limits(*(slow(portal) for portal in range(100)))) == budget.SLOW_MAX_IN_FLIGHT
 
 
 def test_what_took_off_before_it_was_slow_uses_up_no_slow_flight_of_another_portal() -> None:
-    hanging = [a_drain(1, f"https://gw{number}.example.com/", flying=2, hangs=True) for number in range(48)]
+    hanging = [a_drain(1, f"https://gw{number}.example.com/", in_flight=2, unresponsive=True) for number in range(48)]
     slow = a_drain(2, "https://other.example.com/")
     slow.connection.slow = True
-    assert rooms(*hanging, slow, a_drain(3, "https://third.example.com/"))[48:] == [1, 2]
+    assert limits(*hanging, slow, a_drain(3, "https://third.example.com/"))[48:] == [1, 2]
 
 
 def test_a_host_is_sick_when_it_hangs_for_several_portals_and_its_service_is_not() -> None:
-    hanging = [a_drain(portal, flying=1, hangs=True) for portal in range(budget.MANY_HANG)]
+    hanging = [a_drain(portal, in_flight=1, unresponsive=True) for portal in range(budget.SICK_HOST_PORTALS)]
     there, elsewhere = a_drain(10), a_drain(11, "https://other.example.com/")
-    assert rooms(*hanging, there, elsewhere) == [0, 0, 0, 1, 2]
+    assert limits(*hanging, there, elsewhere) == [0, 0, 0, 1, 2]
 
 
 def test_one_portal_alone_makes_no_host_sick_for_others() -> None:
-    hanging = [a_drain(1, flying=1, hangs=True) for _ in range(20)]
-    assert rooms(*hanging, a_drain(2))[-1] == 2
+    hanging = [a_drain(1, in_flight=1, unresponsive=True) for _ in range(20)]
+    assert limits(*hanging, a_drain(2))[-1] == 2
 
 
 def test_one_host_cannot_take_all() -> None:
-    drains = [a_drain(portal, flying=9) for portal in range(16)]
-    assert rooms(*drains, a_drain(90), a_drain(91, "https://other.example.com/"))[-2:] == [0, 2]
+    drains = [a_drain(portal, in_flight=9) for portal in range(16)]
+    assert limits(*drains, a_drain(90), a_drain(91, "https://other.example.com/"))[-2:] == [0, 2]
 
 
 def test_there_are_never_more_flights_than_threads() -> None:
-    hanging = [a_drain(portal, flying=8, hangs=True) for portal in range(31)]
+    hanging = [a_drain(portal, in_flight=8, unresponsive=True) for portal in range(31)]
     waiting = [a_drain(portal, f"https://gw{portal}.example.com/") for portal in range(100, 130)]
-    assert sum(rooms(*hanging, *waiting)) <= budget.FLIGHTS + budget.SLOW_FLIGHTS - 248
+    assert sum(limits(*hanging, *waiting)) <= budget.MAX_IN_FLIGHT + budget.SLOW_MAX_IN_FLIGHT - 248
 
 
 def test_who_got_no_room_comes_first_in_the_next_round() -> None:
-    drains = [a_drain(portal, f"https://gw{portal}.example.com/", room=8) for portal in range(60)]
+    drains = [a_drain(portal, f"https://gw{portal}.example.com/", slots=8) for portal in range(60)]
     asked: set[int] = set()
     for _ in range(4):
-        asked |= {number for number, room in enumerate(rooms(*drains)) if room}
+        asked |= {number for number, limit in enumerate(limits(*drains)) if limit}
     assert asked == set(range(60))
 
 

@@ -49,8 +49,8 @@ def test_a_due_message_is_accepted_and_sent(sms: Sandbox, sender: Sender) -> Non
     assert (message.status, message.phase, message.ref) == (Status.SENT, Phase.DONE, entry["sid"])
     assert (entry["to"], entry["body"], entry["sender"]) == ("+12025550100", "Your order is ready.", "+12025550142")
     assert (message.attempts, message.parts, message.push_at) == (1, 1, None)
-    assert visit.again is None
-    assert visit.to_ask is not None
+    assert visit.next_at is None
+    assert visit.poll_at is not None
 
 
 def test_a_sender_that_saves_segments_sends_the_rewritten_text_and_keeps_the_portals(
@@ -202,8 +202,8 @@ def test_the_rate_of_the_account_is_kept_over_drains(sms: Sandbox, sender: Sende
     wish(sender)
     visit = drain(sender.connection_id)
     assert sms.sms.entries() == []
-    assert visit.again is not None
-    assert visit.again > timezone.now() + timedelta(seconds=50)
+    assert visit.next_at is not None
+    assert visit.next_at > timezone.now() + timedelta(seconds=50)
 
 
 def test_ordinary_messages_go_before_bulk_ones(sms: Sandbox, sender: Sender) -> None:
@@ -246,16 +246,16 @@ def test_the_database_lost_right_after_a_claim_leaves_nothing_unknown(sms: Sandb
 
 
 def test_a_worker_that_lost_its_lease_claims_nothing_more(sms: Sandbox, sender: Sender) -> None:
-    board = Dispatcher(lambda _visit: None, inbox=SimpleQueue())
-    board.inbox.put(sender.connection_id)
-    board.turn(5.0)
+    dispatcher = Dispatcher(lambda _visit: None, inbox=SimpleQueue())
+    dispatcher.inbox.put(sender.connection_id)
+    dispatcher.run_once(5.0)
     Connection.objects.update(lease_holder=uuid.uuid4())
     wish(sender)
-    board.turn(0.0)
-    assert (sms.sms.entries(), len(board.drains)) == ([], 1)
-    board.held.renew_at = 0.0
-    board.turn(0.0)
-    assert board.drains == {}
+    dispatcher.run_once(0.0)
+    assert (sms.sms.entries(), len(dispatcher.drains)) == ([], 1)
+    dispatcher.leases.renew_at = 0.0
+    dispatcher.run_once(0.0)
+    assert dispatcher.drains == {}
 
 
 def test_an_answer_under_way_does_not_lift_the_throttling(sender: Sender) -> None:
@@ -274,7 +274,7 @@ def test_what_waits_for_a_portal_that_left_does_not_ring_without_end(sender: Sen
     wish(sender)
     sender.portal.uninstalled_at = timezone.now()
     sender.portal.save()
-    assert drain(sender.connection_id).again is None
+    assert drain(sender.connection_id).next_at is None
 
 
 def test_an_unavailable_service_is_looked_for_again_before_its_messages_expire(sms: Sandbox, sender: Sender) -> None:

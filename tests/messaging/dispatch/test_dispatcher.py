@@ -20,7 +20,7 @@ from pytest_django import Settings
 from b24app.core import spool
 from b24app.core.sealing import unseal
 from b24app.messaging.dispatch import completer
-from b24app.messaging.dispatch import dispatcher as board_module
+from b24app.messaging.dispatch import dispatcher as dispatcher_module
 from b24app.messaging.dispatch import drain as sending
 from b24app.messaging.dispatch.dispatcher import Dispatcher
 from b24app.messaging.models import Connection, Message, Sender, SenderState
@@ -51,15 +51,15 @@ def a_sender(sms: Sandbox) -> Sender:
     )
 
 
-def a_board(**options: Any) -> Dispatcher:
+def a_dispatcher(**options: Any) -> Dispatcher:
     return Dispatcher(lambda _visit: None, inbox=SimpleQueue(), **options)
 
 
-def turn_until(board: Dispatcher, happened: Callable[[], bool], seconds: float = 30.0) -> None:
+def turn_until(dispatcher: Dispatcher, happened: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, f"not within {seconds} s"
-        board.turn(0.02)
+        dispatcher.run_once(0.02)
 
 
 def are_sent(*messages: Message) -> bool:
@@ -69,12 +69,12 @@ def are_sent(*messages: Message) -> bool:
 def test_what_many_services_say_at_once_is_one_transaction(sms: Sandbox) -> None:
     senders = [a_sender(sms) for _ in range(5)]
     messages = [wish(sender) for sender in senders]
-    board = a_board()
+    dispatcher = a_dispatcher()
     for sender in senders:
-        board.inbox.put(sender.connection_id)
-    board.turn(5.0)
+        dispatcher.inbox.put(sender.connection_id)
+    dispatcher.run_once(5.0)
     end = time.monotonic() + 30
-    while board.inbox.qsize() < 5 and time.monotonic() < end:
+    while dispatcher.inbox.qsize() < 5 and time.monotonic() < end:
         time.sleep(0.02)
     statements: list[str] = []
 
@@ -83,53 +83,53 @@ def test_what_many_services_say_at_once_is_one_transaction(sms: Sandbox) -> None
         return execute(sql, *rest)
 
     with database.execute_wrapper(listen):
-        board.turn(5.0)
+        dispatcher.run_once(5.0)
     assert are_sent(*messages)
     assert sum("UPDATE messaging_message m SET" in sql and "status = c.status" in sql for sql in statements) == 1
 
 
 def test_a_connection_that_is_held_is_looked_at_without_a_ring(sms: Sandbox, sender: Sender) -> None:
     first = wish(sender)
-    board = a_board(linger=60.0)
-    board.inbox.put(sender.connection_id)
-    turn_until(board, lambda: are_sent(first))
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.inbox.put(sender.connection_id)
+    turn_until(dispatcher, lambda: are_sent(first))
     second = wish(sender)
-    turn_until(board, lambda: are_sent(second))
-    assert list(board.drains) == [sender.connection_id]
+    turn_until(dispatcher, lambda: are_sent(second))
+    assert list(dispatcher.drains) == [sender.connection_id]
 
 
 def test_a_service_that_hangs_gets_nothing_more_and_holds_nobody_up(
     sms: Sandbox, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "HANGS_AFTER", 0.5)
+    monkeypatch.setattr(sending, "UNRESPONSIVE_AFTER", 0.5)
     sms.sms.switches.hold, sms.sms.switches.hold_seconds = 2, 6.0
     held = [wish(sender), wish(sender)]
-    board = a_board(linger=60.0)
-    board.inbox.put(sender.connection_id)
-    turn_until(board, lambda: sms.sms.switches.hold == 0)
-    turn_until(board, lambda: board.drains[sender.connection_id].hangs)
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.inbox.put(sender.connection_id)
+    turn_until(dispatcher, lambda: sms.sms.switches.hold == 0)
+    turn_until(dispatcher, lambda: dispatcher.drains[sender.connection_id].is_unresponsive)
     waiting, neighbours = wish(sender), wish(a_sender(sms))
-    board.inbox.put(neighbours.connection_id)
-    board.held.renew_at = 0.0
-    turn_until(board, lambda: are_sent(neighbours))
+    dispatcher.inbox.put(neighbours.connection_id)
+    dispatcher.leases.renew_at = 0.0
+    turn_until(dispatcher, lambda: are_sent(neighbours))
     waiting.refresh_from_db()
     assert waiting.attempts == 0
     assert Connection.objects.get(pk=sender.connection_id).slow
-    turn_until(board, lambda: are_sent(*held, waiting))
+    turn_until(dispatcher, lambda: are_sent(*held, waiting))
     assert not Connection.objects.get(pk=sender.connection_id).slow
 
 
 def test_asked_to_stop_it_does_not_wait_for_a_service_for_long(
     sms: Sandbox, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(board_module, "GIVE_UP", 0.5)
+    monkeypatch.setattr(dispatcher_module, "STOP_TIMEOUT", 0.5)
     sms.sms.switches.hold, sms.sms.switches.hold_seconds = 1, 20.0
     message = wish(sender)
-    board = a_board(linger=60.0)
-    board.inbox.put(sender.connection_id)
-    turn_until(board, lambda: sms.sms.switches.hold == 0)
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.inbox.put(sender.connection_id)
+    turn_until(dispatcher, lambda: sms.sms.switches.hold == 0)
     started = time.monotonic()
-    board.stop()
+    dispatcher.stop()
     assert time.monotonic() - started < 15
     message.refresh_from_db()
     assert (message.phase, message.reason) == (Phase.UNKNOWN, Reason.TIMED_OUT)
@@ -142,18 +142,18 @@ def test_asked_to_stop_without_a_database_it_leaves_its_verdicts_on_disk(
     sms: Sandbox, sender: Sender, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
 ) -> None:
     settings.SPOOL_DIR = tmp_path
-    monkeypatch.setattr(board_module, "GIVE_UP", 4.0)
+    monkeypatch.setattr(dispatcher_module, "STOP_TIMEOUT", 4.0)
     sms.sms.switches.hold, sms.sms.switches.hold_seconds = 1, 1.5
     message = wish(sender)
-    board = a_board(linger=60.0)
-    board.inbox.put(sender.connection_id)
-    turn_until(board, lambda: sms.sms.switches.hold == 0)
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.inbox.put(sender.connection_id)
+    turn_until(dispatcher, lambda: sms.sms.switches.hold == 0)
 
     def away(*_: Any) -> Any:
         raise OperationalError
 
     with database.execute_wrapper(away):
-        board.stop()
+        dispatcher.stop()
     message.refresh_from_db()
     assert message.phase == Phase.ON_WIRE
     [kept] = spool.waiting_records()
@@ -166,10 +166,10 @@ def test_an_account_whose_key_is_gone_holds_up_no_other(sms: Sandbox, sender: Se
     broken, well = wish(a_sender(sms)), wish(sender)
     with database.cursor() as cursor:
         cursor.execute("UPDATE messaging_connection SET account = 'gone' WHERE id = %s", [broken.connection_id])
-    board = a_board(linger=0.0)
+    dispatcher = a_dispatcher(linger=0.0)
     for message in (broken, well):
-        board.inbox.put(message.connection_id)
-    turn_until(board, lambda: are_sent(well))
+        dispatcher.inbox.put(message.connection_id)
+    turn_until(dispatcher, lambda: are_sent(well))
     broken.refresh_from_db()
     assert (broken.phase, broken.attempts) == (Phase.WAITING, 0)
 
@@ -235,14 +235,14 @@ def test_what_was_claimed_and_could_not_take_off_waits_again_and_what_flew_is_se
 ) -> None:
     flies, stays = wish(sender), wish(sender)
     other = wish(a_sender(sms))
-    board = a_board(linger=60.0)
-    board.threads.shutdown()
-    board.threads = Ending(1)
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.threads.shutdown()
+    dispatcher.threads = Ending(1)
     for message in (flies, other):
-        board.inbox.put(message.connection_id)
+        dispatcher.inbox.put(message.connection_id)
     with pytest.raises(RuntimeError):
-        board.turn(5.0)
-    board.stop()
+        dispatcher.run_once(5.0)
+    dispatcher.stop()
     assert are_sent(flies)
     for message in (stays, other):
         message.refresh_from_db()
@@ -253,29 +253,29 @@ def test_what_was_claimed_and_could_not_take_off_waits_again_and_what_flew_is_se
 
 def test_a_flight_that_began_although_it_was_refused_is_not_given_back(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
-    board = a_board(linger=60.0)
-    board.threads.shutdown()
-    board.threads = Ending(0, takes_it_all_the_same=True)
-    board.inbox.put(sender.connection_id)
-    turn_until(board, lambda: are_sent(message))
-    board.stop()
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.threads.shutdown()
+    dispatcher.threads = Ending(0, takes_it_all_the_same=True)
+    dispatcher.inbox.put(sender.connection_id)
+    turn_until(dispatcher, lambda: are_sent(message))
+    dispatcher.stop()
     assert len(sms.sms.entries()) == 1
 
 
 def test_a_flight_refused_before_any_thread_was_free_never_begins(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
-    board = a_board(linger=60.0)
-    board.threads.shutdown()
-    board.threads = Ending(0, takes_it_all_the_same=True)
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.threads.shutdown()
+    dispatcher.threads = Ending(0, takes_it_all_the_same=True)
     free = threading.Event()
     for _ in range(4):
-        ThreadPoolExecutor.submit(board.threads, free.wait)
-    board.inbox.put(sender.connection_id)
+        ThreadPoolExecutor.submit(dispatcher.threads, free.wait)
+    dispatcher.inbox.put(sender.connection_id)
     with pytest.raises(RuntimeError):
-        board.turn(5.0)
+        dispatcher.run_once(5.0)
     free.set()
-    board.stop()
-    board.threads.shutdown(wait=True)
+    dispatcher.stop()
+    dispatcher.threads.shutdown(wait=True)
     message.refresh_from_db()
     assert (message.phase, message.attempts) == (Phase.WAITING, 0)
     assert sms.sms.entries() == []
@@ -287,21 +287,21 @@ def test_what_could_not_take_off_waits_on_disk_while_the_database_is_away(
 ) -> None:
     settings.SPOOL_DIR = tmp_path
     flies, stays = wish(sender), wish(sender)
-    board = a_board(linger=60.0)
-    board.threads.shutdown()
-    board.threads = Ending(1)
-    board.inbox.put(sender.connection_id)
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.threads.shutdown()
+    dispatcher.threads = Ending(1)
+    dispatcher.inbox.put(sender.connection_id)
     with pytest.raises(RuntimeError):
-        board.turn(5.0)
+        dispatcher.run_once(5.0)
     turn = time.monotonic() + 30
-    while not board.inbox.qsize() and time.monotonic() < turn:
+    while not dispatcher.inbox.qsize() and time.monotonic() < turn:
         time.sleep(0.02)
 
     def away(*_: Any) -> Any:
         raise OperationalError
 
     with database.execute_wrapper(away):
-        board.stop()
+        dispatcher.stop()
     assert spool.replay_records(spool_replay.HANDLERS) == 2
     assert are_sent(flies)
     stays.refresh_from_db()
