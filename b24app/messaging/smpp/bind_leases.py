@@ -25,7 +25,7 @@ from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.smpp import bind_limit
 from b24app.messaging.smpp.rate_allowance import RateAllowance
-from b24app.messaging.smpp.session import News
+from b24app.messaging.smpp.session_events import SessionEvent
 from b24app.messaging.smpp.smpp_drain import SmppDrain
 from providers.kit.contract import Provider
 from providers.kit.http import Http
@@ -57,7 +57,7 @@ class BindLeases(ConnectionLeases):
 
     smpp_only = True
 
-    def __init__(self, tell: Callable[[News], None]) -> None:
+    def __init__(self, tell: Callable[[SessionEvent], None]) -> None:
         super().__init__(nobody, math.inf)
         self.tell = tell
         # One of each portal, for as long as one of its sessions has it.
@@ -83,7 +83,7 @@ class BindLeases(ConnectionLeases):
             self._give_back_what_is_over(ranked)
             self._say_what_waits(ranked)
             for drain in self._mine():
-                if not drain.session.bound:  # and nobody claims what has become too old
+                if not drain.session.is_bound:  # and nobody claims what has become too old
                     self._settle_safely(drain)
 
     def _settle_safely(self, drain: SmppDrain) -> None:

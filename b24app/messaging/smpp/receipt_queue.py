@@ -17,7 +17,8 @@ from b24app.core import spool
 from b24app.core.outage import AWAY
 from b24app.messaging.models import Connection
 from b24app.messaging.smpp import receipts
-from b24app.messaging.smpp.session import ReceivedReceipt, Session
+from b24app.messaging.smpp.pending import ReceivedReceipt
+from b24app.messaging.smpp.session import Session
 from providers.kit.contract import Report
 from providers.kit.smpp.wire import COME_AGAIN
 
@@ -35,25 +36,25 @@ class _Parked:
     """Receipts of one session whose ids are not known yet, the oldest first."""
 
     receipts: deque[ReceivedReceipt] = field(default_factory=deque)
-    ids_given: int = 0  # by the session when these were last compared with its ids
+    ids_seen: int = 0  # by the session when these were last compared with its ids
 
     def is_due(self, session: Session) -> bool:
         late = bool(self.receipts) and self.receipts[0].at <= time.monotonic() - PARKED_FOR
-        return late or (bool(self.receipts) and session.ids_given != self.ids_given)
+        return late or (bool(self.receipts) and session.recent_ids.total != self.ids_seen)
 
     def take_due(self, session: Session) -> list[ReceivedReceipt]:
         """Those that have waited long enough, or whose id the session has been given meanwhile."""
-        given = session.ids_given
+        given = session.recent_ids.total
         late = time.monotonic() - PARKED_FOR
         due: list[ReceivedReceipt] = []
         while self.receipts and self.receipts[0].at <= late:
             due.append(self.receipts.popleft())
-        if given != self.ids_given:
-            known = [one for one in self.receipts if session.given(receipts.id_forms(one.report.ref))]
+        if given != self.ids_seen:
+            known = [one for one in self.receipts if session.recent_ids.find_numbers(receipts.id_forms(one.report.ref))]
             due += known
             met = set(map(id, known))
             self.receipts = deque(one for one in self.receipts if id(one) not in met)
-            self.ids_given = given
+            self.ids_seen = given
         return due
 
 
@@ -108,13 +109,13 @@ class ReceiptQueue:
         except Exception as error:
             log.exception("receipts_not_taken", connection=session.pk, exc_info=error)
             database.close()
-        if session.has_untaken():
+        if session.has_receipts():
             self.announce(session)
         return is_away
 
     def _work_on(self, session: Session, *, may_park: bool, is_away: bool) -> bool:
-        parked = self._parked.pop(session, None) or _Parked(ids_given=session.ids_given)
-        fresh = session.take(AT_ONCE)
+        parked = self._parked.pop(session, None) or _Parked(ids_seen=session.recent_ids.total)
+        fresh = session.take_receipts(AT_ONCE)
         due = parked.take_due(session) if may_park else list(parked.receipts)
         numbers, is_away = self._known(session, [*fresh, *due], is_away=is_away)
         ready, early = due, list[ReceivedReceipt]()
@@ -125,7 +126,7 @@ class ReceiptQueue:
         parked.receipts += early[:room]
         if may_park and parked.receipts:
             self._parked[session] = parked
-        session.answer(early[room:], COME_AGAIN)
+        session.answer_receipts(early[room:], COME_AGAIN)
         self._keep_and_answer(session, ready, numbers)
         return is_away
 
@@ -134,7 +135,7 @@ class ReceiptQueue:
     ) -> tuple[dict[str, str], bool]:
         """The ids that they may mean and that messages have, each with its number; and whether the database is away."""
         refs = receipts.id_forms_of(one.report for one in some)
-        numbers = session.given(refs)
+        numbers = session.recent_ids.find_numbers(refs)
         if not is_away:
             try:
                 return numbers | receipts.known_refs(session.pk, refs), False
@@ -160,7 +161,7 @@ class ReceiptQueue:
                 return
             log.error("receipt_not_kept", connection=session.pk, error=type(error).__name__)
             status = COME_AGAIN
-        session.answer(some, status)
+        session.answer_receipts(some, status)
 
     def _keep(self, pk: int, told: Sequence[Report], numbers: Mapping[str, str]) -> None:
         told = [one for one in told if one.ref and one.word]

@@ -19,7 +19,8 @@ from b24app.messaging.send_results import RESULT_KINDS, ResultKind, SendResult
 from b24app.messaging.smpp import bind_limit
 from b24app.messaging.smpp.bind_leases import BindLeases, nobody
 from b24app.messaging.smpp.receipt_queue import ReceiptQueue
-from b24app.messaging.smpp.session import Bound, News, ReceiptsWaiting, Session, Unbound
+from b24app.messaging.smpp.session import Session
+from b24app.messaging.smpp.session_events import Bound, ReceiptsWaiting, SessionEvent, Unbound
 from b24app.messaging.smpp.smpp_drain import SmppDrain
 from providers.kit.errors import AccountBlocked, SmsError
 
@@ -64,7 +65,7 @@ class SmppDispatcher(Dispatcher):
         busy = any(time.monotonic() - drain.last_active_at < leases.LINGER for drain in self.drains.values())
         return POLL_EVERY if busy else IDLE_POLL if self.drains or self.receiving.has_parked else base
 
-    def _handle(self, event: int | FinishedSend | News) -> None:
+    def _handle(self, event: int | FinishedSend | SessionEvent) -> None:
         if isinstance(event, ReceiptsWaiting):
             self.receiving.announce(event.session)
         elif isinstance(event, Bound | Unbound):

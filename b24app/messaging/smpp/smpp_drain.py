@@ -12,7 +12,8 @@ from b24app.messaging.dispatch.drain import Drain
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.send_results import SendResult
 from b24app.messaging.smpp.rate_allowance import RateAllowance
-from b24app.messaging.smpp.session import LONGEST_ID, Dialled, News, Session
+from b24app.messaging.smpp.session import MAX_ID_LENGTH, Session
+from b24app.messaging.smpp.session_events import DialResult, SessionEvent
 from providers.kit.contract import Accepted, Sms
 from providers.kit.errors import SmsError, Throttled, Uncertain, Unreachable
 from providers.kit.http import MAX_KEPT, Exchange, Http
@@ -34,7 +35,11 @@ class SmppDrain(Drain):
     """A connection that stays bound while its lease is held; there is room as long as it is."""
 
     def __init__(
-        self, connection: Connection, service: type[Smpp], tell: Callable[[News], None], allowance: RateAllowance
+        self,
+        connection: Connection,
+        service: type[Smpp],
+        tell: Callable[[SessionEvent], None],
+        allowance: RateAllowance,
     ) -> None:
         super().__init__(connection, service)
         self.smpp = service
@@ -51,7 +56,7 @@ class SmppDrain(Drain):
     @property
     def is_unresponsive(self) -> bool:
         """As long as parts of a long text are answered, it does not."""
-        return super().is_unresponsive and time.monotonic() - self.session.heard_at > drain.UNRESPONSIVE_AFTER
+        return super().is_unresponsive and time.monotonic() - self.session.last_read_at > drain.UNRESPONSIVE_AFTER
 
     def refresh(self) -> None:
         """That the service wants nothing now is no reason to unbind: receipts may come."""
@@ -59,7 +64,7 @@ class SmppDrain(Drain):
             self.session.start()
 
     def free_slots(self) -> int:
-        return super().free_slots() if self.session.bound and not self.is_suspended else 0
+        return super().free_slots() if self.session.is_bound and not self.is_suspended else 0
 
     def start(self, message: Message) -> None:
         super().start(message)
@@ -111,12 +116,12 @@ class SmppDrain(Drain):
         failure = talk.provider.refusal(answer)
         if failure is not None:
             raise failure
-        return answer.text("message_id")[:LONGEST_ID]
+        return answer.text("message_id")[:MAX_ID_LENGTH]
 
     def _provider(self, http: Http) -> Smpp:
         return self.smpp(self.connection.account, http, self.token_cache)
 
-    def _dial(self) -> Dialled:
+    def _dial(self) -> DialResult:
         exchanges: list[Exchange] = []
         try:
             return self._provider(self.http.recording(exchanges.append)).dial(patient=True), exchanges
@@ -145,7 +150,7 @@ class _Talk:
         return part
 
     def hears(self, pdu: Pdu) -> None:
-        ref = pdu.text("message_id")[:LONGEST_ID]
+        ref = pdu.text("message_id")[:MAX_ID_LENGTH]
         self._heard.append(f"{pdu.command} {status_code(pdu.status)}{f' message_id={ref}' if ref else ''}")
         self._last = pdu
 

@@ -22,7 +22,7 @@ from b24app.messaging.models import Connection, ConnectionState, DeliveryReport,
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.messaging.reports import applier
-from b24app.messaging.smpp import receipt_queue, receipts, session, smpp_drain
+from b24app.messaging.smpp import pending, receipt_queue, receipts, session, smpp_drain
 from b24app.messaging.smpp.smpp_dispatcher import SmppDispatcher
 from b24app.webhooks import spool_replay
 from providers.kit import registry
@@ -228,7 +228,7 @@ def test_what_cannot_be_told_never_leaves(smsc: Smsc, sender: Sender) -> None:
 
 
 def test_a_message_that_nobody_answers_is_unknown(smsc: Smsc, sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "ANSWER_IN", 0.2)
+    monkeypatch.setattr(session, "ANSWER_TIMEOUT", 0.2)
     message = factories.message(sender)
     smsc.answers = lambda _: None
     with running() as dispatcher:
@@ -341,7 +341,7 @@ def test_silence_is_enquired_into_and_the_bind_given_up(
     smsc: Smsc, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "ENQUIRE_AFTER", 0.1)
-    monkeypatch.setattr(session, "ALIVE_IN", 0.1)
+    monkeypatch.setattr(session, "ENQUIRE_TIMEOUT", 0.1)
     monkeypatch.setattr(session, "LISTEN_FOR", 0.02)
     with running() as dispatcher:
         turn_until(dispatcher, lambda: smsc.count(ENQUIRE) >= 3)
@@ -397,7 +397,9 @@ def an_account_of(sender: Sender, smsc: Smsc) -> Connection:
 
 def who_is_bound(dispatcher: SmppDispatcher) -> set[int]:
     return {
-        pk for pk, drain in dispatcher.drains.items() if isinstance(drain, smpp_drain.SmppDrain) and drain.session.bound
+        pk
+        for pk, drain in dispatcher.drains.items()
+        if isinstance(drain, smpp_drain.SmppDrain) and drain.session.is_bound
     }
 
 
@@ -707,8 +709,8 @@ def test_answers_that_nobody_waits_for_any_more_are_forgotten(smsc: Smsc, sender
         factories.message(sender)
         turn_until(dispatcher, lambda: len(smsc.submits) == 1)
         (drain,) = dispatcher.leases._mine()  # type: ignore[attr-defined]
-        parts = [session._Asked({"short_message": b"x"}) for _ in range(session.IN_FLIGHT_AT_MOST + 5)]
-        drain.session._put_in_line(*parts)
+        parts = [pending.PendingSubmit({"short_message": b"x"}) for _ in range(session.MAX_IN_FLIGHT + 5)]
+        drain.session._enqueue(*parts)
         turn_until(dispatcher, lambda: len(smsc.submits) == len(parts) + 1)
-        assert len(drain.session._in_flight) == session.IN_FLIGHT_AT_MOST
+        assert len(drain.session._in_flight) == session.MAX_IN_FLIGHT
         assert parts[0].answer.exception() is not None
