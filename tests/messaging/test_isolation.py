@@ -80,7 +80,7 @@ def test_an_id_given_twice_is_the_message_of_its_whole_and_stops_nobody(front: S
     short, long = sent(front, "X1"), sent(front, "Y1", "X1")
     other = sent(victim, "ok")
     receipt = contract.Report(ref="X1", status=contract.Status.DELIVERED, word="DELIVRD", recipient=short.to)
-    receipts.insert_receipts(front.connection_id, [receipt], receipts.known_refs(front.connection_id, {"X1"}))
+    receipts.insert_receipts(front.connection_id, [receipt], receipts.find_refs(front.connection_id, {"X1"}))
     told(victim.connection, "ok")
 
     applier.apply_due()

@@ -1,4 +1,4 @@
-"""The accounts that this process keeps bound: its fair share of all of them, for as long as it lives."""
+"""The accounts this process keeps bound: its fair share of all SMPP accounts, for as long as it runs."""
 
 import math
 import time
@@ -33,16 +33,16 @@ from providers.smpp import Smpp
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY = 2.0  # seconds
-AT_ONCE = 500
-UNITS_A_SECOND = 1_000  # that all sessions of a portal read: about a tenth of a core at most
-SAY_EVERY, LASTS = 60.0, 60.0  # seconds
-PROCESSES, SEEN_FOR = "smpp:processes", 20.0  # who lives, and for how many seconds after the last sign
+SCAN_EVERY = 2.0  # seconds
+BATCH_SIZE = 500
+UNITS_PER_SECOND = 1_000  # that all sessions of a portal may read: a tenth of a core at most
+WARN_EVERY, NOTIFY_AFTER = 60.0, 60.0  # seconds
+PROCESSES_KEY, PROCESS_TTL = "smpp:processes", 20.0  # processes alive, and seconds until one counts as gone
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranked:
-    """An account that sends, and the how manieth of its portal's it is."""
+class _RankedAccount:
+    """An active account and its rank among the accounts of its portal."""
 
     pk: int
     rank: int
@@ -53,41 +53,42 @@ class _Ranked:
 
 
 class BindLeases(ConnectionLeases):
-    """A lease is who binds. Nobody rings here: what wants to be bound is looked for."""
+    """Leases of SMPP accounts: who holds one binds. Nothing is enqueued for them, so they are searched for."""
 
     smpp_only = True
 
-    def __init__(self, tell: Callable[[SessionEvent], None]) -> None:
-        super().__init__(nobody, math.inf)
-        self.tell = tell
-        # One of each portal, for as long as one of its sessions has it.
+    def __init__(self, on_event: Callable[[SessionEvent], None]) -> None:
+        super().__init__(ignore_release, math.inf)
+        self.on_event = on_event
+        # One per portal, for as long as one of its sessions uses it.
         self.allowances: WeakValueDictionary[int, RateAllowance] = WeakValueDictionary()
-        self.look_at = 0.0
-        self.living = 1
-        self.most = bind_limit.most_binds()
-        self.waits_since: dict[int, float] = {}  # accounts for which there are no files, by the monotonic clock
-        self.say_at = 0.0
+        self.next_scan_at = 0.0
+        self.process_count = 1
+        self.max_binds = bind_limit.max_binds()
+        # Accounts for which there are no files, and since when by the monotonic clock.
+        self.waiting_since: dict[int, float] = {}
+        self.next_warning_at = 0.0
 
-    def acquire(self, rung: set[int]) -> None:
-        if time.monotonic() >= self.look_at:
-            self.look_at = time.monotonic() + LOOK_EVERY
-            rung |= set(self._wanting())
-        super().acquire(rung)
+    def acquire(self, requested: set[int]) -> None:
+        if time.monotonic() >= self.next_scan_at:
+            self.next_scan_at = time.monotonic() + SCAN_EVERY
+            requested |= set(self._find_unbound())
+        super().acquire(requested)
 
     def renew(self) -> None:
         due = time.monotonic() >= self.renew_at
         super().renew()
         if due:
-            self.living = self._count_living()
-            ranked = _ranked()
-            self._give_back_what_is_over(ranked)
-            self._say_what_waits(ranked)
-            for drain in self._mine():
-                if not drain.session.is_bound:  # and nobody claims what has become too old
-                    self._settle_safely(drain)
+            self.process_count = self._count_processes()
+            ranked = _rank_accounts()
+            self._close_surplus(ranked)
+            self._report_waiting(ranked)
+            for drain in self._smpp_drains():
+                if not drain.session.is_bound:  # so no claim expires old messages
+                    self._resolve_safely(drain)
 
-    def _settle_safely(self, drain: SmppDrain) -> None:
-        """What cannot be put right of one account costs no other. Raises AWAY."""
+    def _resolve_safely(self, drain: SmppDrain) -> None:
+        """Resolve the messages of an account that is not bound. An error costs no other account. Raise AWAY."""
         try:
             recovery.resolve_unsendable(drain.connection, drain.service)
         except AWAY:
@@ -100,105 +101,108 @@ class BindLeases(ConnectionLeases):
             http.close()
         if not issubclass(service, Smpp):
             raise TypeError(service.code)
-        allowance = self.allowances.get(connection.portal_id) or RateAllowance(UNITS_A_SECOND)
+        allowance = self.allowances.get(connection.portal_id) or RateAllowance(UNITS_PER_SECOND)
         self.allowances[connection.portal_id] = allowance
-        return SmppDrain(connection, service, self.tell, allowance)
+        return SmppDrain(connection, service, self.on_event, allowance)
 
     def release(self, ids: Sequence[int]) -> None:
-        for drain in self._mine():
+        for drain in self._smpp_drains():
             if drain.connection.pk in ids:
                 drain.session.stop()
         super().release(ids)
         for pk in ids:
             self.idle.pop(pk).http.close()
 
-    def leave_the_others(self) -> None:
-        """This process ends: the others share what it had."""
+    def unregister_process(self) -> None:
+        """Leave the processes that share the accounts, so that the others take over."""
         try:
-            redis_client().zrem(PROCESSES, str(self.holder))
+            redis_client().zrem(PROCESSES_KEY, str(self.holder))
         except redis.RedisError:
-            log.warning("bell_away", kind="smpp")
+            log.warning("redis_unavailable", kind="smpp")
 
-    def _mine(self) -> list[SmppDrain]:
+    def _smpp_drains(self) -> list[SmppDrain]:
         return [drain for drain in self.drains.values() if isinstance(drain, SmppDrain)]
 
-    def _wanting(self) -> list[int]:
-        """Accounts that nobody holds: our share of those that send, and others with something to put right."""
+    def _find_unbound(self) -> list[int]:
+        """Return accounts nobody holds: our share of the active ones, and others with messages to resolve."""
         now = timezone.now()
-        mine = Message.objects.filter(connection=OuterRef("pk"))
-        due = Exists(mine.filter(phase=Phase.WAITING, due_at__lte=now))
-        lost = Exists(mine.filter(phase=Phase.ON_WIRE, lease_until__lt=now))
-        others = _all_bound().exclude(lease_until__gt=now).exclude(state=ConnectionState.ACTIVE)
-        troubled = others.filter(due | lost).order_by("pk").values_list("pk", flat=True)
-        ranked = _ranked()
-        room = max(0, self._room(ranked) - len(self.drains))
+        messages = Message.objects.filter(connection=OuterRef("pk"))
+        due = Exists(messages.filter(phase=Phase.WAITING, due_at__lte=now))
+        stranded = Exists(messages.filter(phase=Phase.ON_WIRE, lease_until__lt=now))
+        others = _smpp_connections().exclude(lease_until__gt=now).exclude(state=ConnectionState.ACTIVE)
+        troubled = others.filter(due | stranded).order_by("pk").values_list("pk", flat=True)
+        ranked = _rank_accounts()
+        room = max(0, self._bind_share(ranked) - len(self.drains))
         sending = [one.pk for one in ranked if one.is_free(now)]
-        return [*sending[:room], *troubled[:AT_ONCE]]
+        return [*sending[:room], *troubled[:BATCH_SIZE]]
 
-    def _room(self, ranked: Sequence[_Ranked]) -> int:
-        """How many of them this process binds: its share, as far as its files go."""
-        return min(math.ceil(len(ranked) / self.living), self.most)
+    def _bind_share(self, ranked: Sequence[_RankedAccount]) -> int:
+        """Return how many accounts this process binds: its share, limited by its files."""
+        return min(math.ceil(len(ranked) / self.process_count), self.max_binds)
 
-    def _give_back_what_is_over(self, ranked: Sequence[_Ranked]) -> None:
-        """What is over our share; and where files are short, later accounts of a portal for first ones of others."""
+    def _close_surplus(self, ranked: Sequence[_RankedAccount]) -> None:
+        """Close what exceeds our share; if files are short, later accounts of a portal in favour of others' first."""
         ranks = {one.pk: one.rank for one in ranked}
-        mine = [drain for drain in self._mine() if not drain.closed]
-        mine.sort(key=lambda drain: (ranks.get(drain.connection.pk, 0), drain.connection.pk))
-        room = self._room(ranked)
-        for drain in mine[room:]:
+        ours = [drain for drain in self._smpp_drains() if not drain.closed]
+        ours.sort(key=lambda drain: (ranks.get(drain.connection.pk, 0), drain.connection.pk))
+        share = self._bind_share(ranked)
+        for drain in ours[share:]:
             drain.closed = True
-        kept = mine[:room]
-        for waiting in self._without_files(ranked) if len(kept) == room else ():
+        kept = ours[:share]
+        for waiting in self._accounts_without_files(ranked) if len(kept) == share else ():
             if not kept or ranks.get(kept[-1].connection.pk, 0) <= waiting.rank:
                 break
             kept.pop().closed = True
 
-    def _without_files(self, ranked: Sequence[_Ranked]) -> list[_Ranked]:
-        """Accounts that nobody holds, and that this process would bind if it could open more files."""
-        if math.ceil(len(ranked) / self.living) <= self.most:
+    def _accounts_without_files(self, ranked: Sequence[_RankedAccount]) -> list[_RankedAccount]:
+        """Return accounts nobody holds that this process would bind if it could open more files."""
+        if math.ceil(len(ranked) / self.process_count) <= self.max_binds:
             return []
         now = timezone.now()
         free = [one for one in ranked if one.is_free(now) and one.pk not in self.drains]
-        return free[max(0, self.most - len(self.drains)) :]
+        return free[max(0, self.max_binds - len(self.drains)) :]
 
-    def _say_what_waits(self, ranked: Sequence[_Ranked]) -> None:
-        """Tell the operator now and then, and the administrators of the account once it has lasted."""
+    def _report_waiting(self, ranked: Sequence[_RankedAccount]) -> None:
+        """Warn operators of accounts without files now and then; tell their administrators once it has lasted."""
         now = time.monotonic()
-        waiting = [one.pk for one in self._without_files(ranked)]
-        self.waits_since = {pk: self.waits_since.get(pk, now) for pk in waiting}
-        if waiting and now >= self.say_at:
-            self.say_at = now + SAY_EVERY
-            log.warning("accounts_wait_for_files", waiting=len(waiting), bound=len(self.drains), most=self.most)
-        lasting = [pk for pk, since in self.waits_since.items() if now - since >= LASTS]
+        waiting = [one.pk for one in self._accounts_without_files(ranked)]
+        self.waiting_since = {pk: self.waiting_since.get(pk, now) for pk in waiting}
+        if waiting and now >= self.next_warning_at:
+            self.next_warning_at = now + WARN_EVERY
+            log.warning(
+                "accounts_wait_for_files", waiting=len(waiting), bound=len(self.drains), max_binds=self.max_binds
+            )
+        lasting = [pk for pk, since in self.waiting_since.items() if now - since >= NOTIFY_AFTER]
         if lasting:
             moment = timezone.now()
-            rows = Connection.objects.filter(pk__in=lasting).exclude(lease_until__gt=moment)  # nobody has it meanwhile
+            # Another process may bind them meanwhile.
+            rows = Connection.objects.filter(pk__in=lasting).exclude(lease_until__gt=moment)
             rows = rows.exclude(error_code=bind_limit.NO_ROOM)
             rows.update(error_code=bind_limit.NO_ROOM, error_words=bind_limit.NO_ROOM_WORDS, error_at=moment)
 
-    def _count_living(self) -> int:
-        """The processes that share; without Redis, as many as there were."""
+    def _count_processes(self) -> int:
+        """Return how many processes share the accounts; without Redis, as many as before."""
         now = time.time()
         try:
             with redis_client().pipeline() as pipe:
-                pipe.zadd(PROCESSES, {str(self.holder): now})
-                pipe.zremrangebyscore(PROCESSES, 0, now - SEEN_FOR)
-                pipe.zcard(PROCESSES)
+                pipe.zadd(PROCESSES_KEY, {str(self.holder): now})
+                pipe.zremrangebyscore(PROCESSES_KEY, 0, now - PROCESS_TTL)
+                pipe.zcard(PROCESSES_KEY)
                 return max(1, int(pipe.execute()[-1]))
         except redis.RedisError:
-            return self.living
+            return self.process_count
 
 
-def _all_bound() -> "QuerySet[Connection]":
+def _smpp_connections() -> "QuerySet[Connection]":
     return Connection.objects.filter(service__in=SMPP_SERVICES, portal__uninstalled_at=None)
 
 
-def _ranked() -> list[_Ranked]:
-    """All accounts that send, the first of each portal before the second of any: no portal crowds out another."""
+def _rank_accounts() -> list[_RankedAccount]:
+    """Return all active accounts, every portal's first before any portal's second: no portal crowds out another."""
     rank = Window(RowNumber(), partition_by=F("portal_id"), order_by="pk")
-    rows = _all_bound().filter(state=ConnectionState.ACTIVE).annotate(rank=rank).order_by("rank", "pk")
-    return [_Ranked(*row) for row in rows.values_list("pk", "rank", "lease_until")]
+    rows = _smpp_connections().filter(state=ConnectionState.ACTIVE).annotate(rank=rank).order_by("rank", "pk")
+    return [_RankedAccount(*row) for row in rows.values_list("pk", "rank", "lease_until")]
 
 
-def nobody(_visit: Visit) -> None:
-    """What is due next is looked for, so there is nobody to ring for."""
+def ignore_release(_visit: Visit) -> None:
+    """Do nothing: SMPP accounts are searched for, so nothing has to be enqueued."""

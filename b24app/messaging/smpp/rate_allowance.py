@@ -1,11 +1,11 @@
-"""How much of something may be done per second, for many that share it: a second's worth may be used at once."""
+"""Limit a rate that many threads share. One second's worth may be used at once."""
 
 import threading
 import time
 
 
 class RateAllowance:
-    """Shared by threads. It is used first and waited for afterwards, since its price is known only then."""
+    """An allowance per second. It is used first and waited for afterwards, since the cost is known only then."""
 
     def __init__(self, per_second: float) -> None:
         self._per_second = per_second
@@ -14,13 +14,13 @@ class RateAllowance:
         self._at = time.monotonic()
 
     def use(self, count: float) -> None:
-        """So much was done."""
+        """Count `count` as used."""
         with self._lock:
             self._refill()
             self._left -= count
 
     def seconds_to_wait(self) -> float:
-        """Return how long to do nothing, 0 where something may be done now."""
+        """Return how long to wait, 0 if something may be done now."""
         with self._lock:
             self._refill()
             return max(0.0, -self._left / self._per_second)

@@ -1,4 +1,4 @@
-"""The board of the process that keeps accounts bound: besides what every board does, it takes receipts."""
+"""The dispatcher of the SMPP process: it keeps accounts bound and takes receipts, besides what dispatchers do."""
 
 import time
 from collections import deque
@@ -17,108 +17,108 @@ from b24app.messaging.models import Connection
 from b24app.messaging.models.dead_letters import Kind as DeadLetterKind
 from b24app.messaging.send_results import RESULT_KINDS, ResultKind, SendResult
 from b24app.messaging.smpp import bind_limit
-from b24app.messaging.smpp.bind_leases import BindLeases, nobody
+from b24app.messaging.smpp.bind_leases import BindLeases, ignore_release
 from b24app.messaging.smpp.receipt_queue import ReceiptQueue
 from b24app.messaging.smpp.session import Session
 from b24app.messaging.smpp.session_events import Bound, ReceiptsWaiting, SessionEvent, Unbound
 from b24app.messaging.smpp.smpp_drain import SmppDrain
 from providers.kit.errors import AccountBlocked, SmsError
 
-IDLE_POLL = 0.2  # seconds between looks for new messages while there were none
-FINISHED_IN = 1.0  # seconds for the receipts that are here when the process ends
-UNBOUND_IN = 3.0  # seconds
+IDLE_POLL_EVERY = 0.2  # seconds between claims while there are no messages
+FINISH_TIMEOUT = 1.0  # seconds for receipts that have arrived when the process ends
+UNBIND_TIMEOUT = 3.0  # seconds
 
 
 class SmppDispatcher(Dispatcher):
-    """One thread does the database for all accounts of this process, as ever; every bind has a thread of its own."""
+    """One thread does the database work for all accounts of this process; each session has a thread of its own."""
 
     def __init__(self) -> None:
         inbox: SimpleQueue[Any] = SimpleQueue()
-        self.binds = BindLeases(inbox.put)
-        super().__init__(nobody, inbox=inbox, leases=self.binds)
-        self.news: deque[Bound | Unbound] = deque()
-        self.receiving = ReceiptQueue()
+        self.bind_leases = BindLeases(inbox.put)
+        super().__init__(ignore_release, inbox=inbox, leases=self.bind_leases)
+        self.bind_events: deque[Bound | Unbound] = deque()
+        self.receipt_queue = ReceiptQueue()
 
     def run_once(self, timeout: float) -> None:
         try:
             super().run_once(timeout)
-        finally:  # whatever is wrong with a message, receipts are written down and answered
-            self.receiving.work(is_away=time.monotonic() < self.database_away_until)
+        finally:  # whatever is wrong with a message, receipts are stored and answered
+            self.receipt_queue.process_round(is_away=time.monotonic() < self.database_away_until)
 
     def stop(self) -> None:
-        sessions = self._sessions()
+        sessions = self._open_sessions()
         super().stop()
-        self.receiving.finish(FINISHED_IN)
+        self.receipt_queue.process_rest(FINISH_TIMEOUT)
         for session in sessions:
             session.stop()
-        end = time.monotonic() + UNBOUND_IN
+        end = time.monotonic() + UNBIND_TIMEOUT
         for session in sessions:
             session.join(end - time.monotonic())
-        self.binds.leave_the_others()
+        self.bind_leases.unregister_process()
 
     def _seconds_to_wait(self) -> float:
-        if self.receiving.is_behind:
+        if self.receipt_queue.is_behind:
             return 0.0
         base = super()._seconds_to_wait()
         if time.monotonic() < self.database_away_until or base == 0.0:
             return base
         busy = any(time.monotonic() - drain.last_active_at < leases.LINGER for drain in self.drains.values())
-        return POLL_EVERY if busy else IDLE_POLL if self.drains or self.receiving.has_parked else base
+        return POLL_EVERY if busy else IDLE_POLL_EVERY if self.drains or self.receipt_queue.has_parked else base
 
     def _handle(self, event: int | FinishedSend | SessionEvent) -> None:
         if isinstance(event, ReceiptsWaiting):
-            self.receiving.announce(event.session)
+            self.receipt_queue.add_session(event.session)
         elif isinstance(event, Bound | Unbound):
-            self.news.append(event)
+            self.bind_events.append(event)
         else:
             super()._handle(event)
 
     def _write_results(self) -> None:
         super()._write_results()
-        while self.news:
-            self._note_safely(self.news[0])
-            self.news.popleft()
+        while self.bind_events:
+            self._record_safely(self.bind_events[0])
+            self.bind_events.popleft()
 
     # -- binds -------------------------------------------------------------------------------------------------------
 
-    def _note_safely(self, news: Bound | Unbound) -> None:
-        """What cannot be written of one account costs no other. Raises AWAY."""
+    def _record_safely(self, event: Bound | Unbound) -> None:
+        """Record an event of a session. What cannot be written of one account costs no other. Raise AWAY."""
         try:
-            self._note(news)
+            self._record_bind_event(event)
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one account raises
-            dead_letters.note(DeadLetterKind.ACCOUNT, news.session.pk, error, retry=True)
+            dead_letters.note(DeadLetterKind.ACCOUNT, event.session.pk, error, retry=True)
 
-    def _note(self, news: Bound | Unbound) -> None:
-        drain = self._drain_of(news.session)
+    def _record_bind_event(self, event: Bound | Unbound) -> None:
+        drain = self._find_drain(event.session)
         if drain is None:
             return
         connection = drain.connection
         rows = [
             recording.exchange_row(one, connection.service, portal=connection.portal_id, connection=connection.pk)
-            for one in news.exchanges
+            for one in event.exchanges
         ]
-        if isinstance(news, Bound):
+        if isinstance(event, Bound):
             recording.insert_exchanges(rows)
-            _note_bound(drain, trusted=news.trusted)
+            _clear_trouble(drain, trusted=event.trusted)
         else:
-            if not drain.in_trouble:  # the tries that follow say the same
+            if not drain.in_trouble:  # later attempts say the same
                 recording.insert_exchanges(rows)
             drain.in_trouble = True
-            drain.closed = drain.closed or isinstance(news.error, AccountBlocked)
-            account_health.update_health([(connection, [_verdict_on_account(news.error)])])
+            drain.closed = drain.closed or isinstance(event.error, AccountBlocked)
+            account_health.update_health([(connection, [_account_result(event.error)])])
 
-    def _drain_of(self, session: Session) -> SmppDrain | None:
+    def _find_drain(self, session: Session) -> SmppDrain | None:
         mine = (drain for drain in self.drains.values() if isinstance(drain, SmppDrain))
         return next((drain for drain in mine if drain.session is session), None)
 
-    def _sessions(self) -> list[Session]:
+    def _open_sessions(self) -> list[Session]:
         return [drain.session for drain in self.drains.values() if isinstance(drain, SmppDrain)]
 
 
-def _verdict_on_account(error: SmsError) -> SendResult:
-    """What a failed bind says of the account: a verdict on no message."""
+def _account_result(error: SmsError) -> SendResult:
+    """Return what a failed bind says about the account, as a result of no message."""
     kind = next((kind for of, kind in RESULT_KINDS.items() if isinstance(error, of)), ResultKind.UNCERTAIN)
     return SendResult(
         pk=0,
@@ -132,8 +132,11 @@ def _verdict_on_account(error: SmsError) -> SendResult:
     )
 
 
-def _note_bound(drain: SmppDrain, *, trusted: bool) -> None:
-    """What kept us out is over: no need to wait for the breaker, unless binds break before anything is answered."""
+def _clear_trouble(drain: SmppDrain, *, trusted: bool) -> None:
+    """Clear the trouble of an account that is bound again.
+
+    It need not wait for the breaker either, unless its binds break before anything is answered.
+    """
     row, now = Connection.objects.filter(pk=drain.connection.pk), timezone.now()
     breaker = drain.connection.breaker_until
     if trusted and breaker is not None and breaker > now:

@@ -41,8 +41,8 @@ RECEIPT = "id:{} sub:001 dlvrd:001 submit date:2611250300 done date:2611250301 s
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(smpp_drain, "PAUSES", (0.05, 0.05))
-    monkeypatch.setattr("b24app.messaging.smpp.bind_leases.LOOK_EVERY", 0.05)
+    monkeypatch.setattr(smpp_drain, "PART_RETRY_PAUSES", (0.05, 0.05))
+    monkeypatch.setattr("b24app.messaging.smpp.bind_leases.SCAN_EVERY", 0.05)
     monkeypatch.setattr(receipt_queue, "PARKED_FOR", 0.4)
 
 
@@ -73,7 +73,7 @@ def running() -> Iterator[SmppDispatcher]:
     try:
         yield dispatcher
     finally:
-        sessions = dispatcher._sessions()
+        sessions = dispatcher._open_sessions()
         for one in sessions:
             one.stop()
         for one in sessions:
@@ -342,7 +342,7 @@ def test_silence_is_enquired_into_and_the_bind_given_up(
 ) -> None:
     monkeypatch.setattr(session, "ENQUIRE_AFTER", 0.1)
     monkeypatch.setattr(session, "ENQUIRE_TIMEOUT", 0.1)
-    monkeypatch.setattr(session, "LISTEN_FOR", 0.02)
+    monkeypatch.setattr(session, "READ_FOR", 0.02)
     with running() as dispatcher:
         turn_until(dispatcher, lambda: smsc.count(ENQUIRE) >= 3)
         assert len(smsc.binds) == 1
@@ -407,18 +407,18 @@ def test_where_files_are_short_the_first_account_of_each_portal_comes_first(smsc
     others = [an_account_of(sender, smsc) for _ in range(3)]
     charlie = a_sender(smsc)
     with running() as dispatcher:
-        dispatcher.binds.most = 2
+        dispatcher.bind_leases.max_binds = 2
         turn_until(dispatcher, lambda: who_is_bound(dispatcher) == {sender.connection_id, charlie.connection_id})
         turn_for(dispatcher, 0.3)
         assert (smsc.most_bound, len(dispatcher.drains)) == (2, 2)
-        dispatcher.binds.most = 100
+        dispatcher.bind_leases.max_binds = 100
         turn_until(dispatcher, lambda: who_is_bound(dispatcher) >= {one.pk for one in others})
 
 
 def test_a_portal_with_many_accounts_gives_way_to_one_that_has_none_bound(smsc: Smsc, sender: Sender) -> None:
     second, _third = an_account_of(sender, smsc), an_account_of(sender, smsc)
     with running() as dispatcher:
-        dispatcher.binds.most = 2
+        dispatcher.bind_leases.max_binds = 2
         turn_until(dispatcher, lambda: who_is_bound(dispatcher) == {sender.connection_id, second.pk})
         charlie = a_sender(smsc)
         message = factories.message(charlie)
@@ -432,15 +432,15 @@ def test_a_portal_with_many_accounts_gives_way_to_one_that_has_none_bound(smsc: 
 def test_who_waits_for_files_is_told_and_told_no_more_once_bound(
     smsc: Smsc, sender: Sender, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("b24app.messaging.smpp.bind_leases.LASTS", 0.0)
+    monkeypatch.setattr("b24app.messaging.smpp.bind_leases.NOTIFY_AFTER", 0.0)
     waiting = an_account_of(sender, smsc)
     with running() as dispatcher:
-        dispatcher.binds.most = 1
+        dispatcher.bind_leases.max_binds = 1
         turn_until(dispatcher, lambda: smsc.bound == 1)
         dispatcher.leases.renew_at = 0.0
         turn_until(dispatcher, lambda: Connection.objects.get(pk=waiting.pk).error_code == "no_room")
         words = Connection.objects.get(pk=waiting.pk).error_words
-        dispatcher.binds.most = 2
+        dispatcher.bind_leases.max_binds = 2
         turn_until(dispatcher, lambda: Connection.objects.get(pk=waiting.pk).error_code == "")
     assert words == "All SMPP connections of this installation are in use. Contact Sendline support."
     assert "accounts_wait_for_files" in caplog.text
@@ -689,7 +689,7 @@ def test_receipts_beyond_what_may_be_parked_are_asked_for_again(smsc: Smsc, send
         turn_until(dispatcher, lambda: len(smsc.answers_to(told)) == 400)
     statuses = list(smsc.answers_to(told).values())
     assert set(statuses) == {0, 0x64}
-    assert DeliveryReport.objects.count() == statuses.count(0) >= receipt_queue.PARKED_AT_MOST
+    assert DeliveryReport.objects.count() == statuses.count(0) >= receipt_queue.MAX_PARKED
 
 
 def test_of_many_that_come_at_once_all_known_ones_are_written_down(smsc: Smsc, sender: Sender) -> None:
@@ -708,7 +708,7 @@ def test_answers_that_nobody_waits_for_any_more_are_forgotten(smsc: Smsc, sender
     with running() as dispatcher:
         factories.message(sender)
         turn_until(dispatcher, lambda: len(smsc.submits) == 1)
-        (drain,) = dispatcher.leases._mine()  # type: ignore[attr-defined]
+        (drain,) = dispatcher.leases._smpp_drains()  # type: ignore[attr-defined]
         parts = [pending.PendingSubmit({"short_message": b"x"}) for _ in range(session.MAX_IN_FLIGHT + 5)]
         drain.session._enqueue(*parts)
         turn_until(dispatcher, lambda: len(smsc.submits) == len(parts) + 1)
