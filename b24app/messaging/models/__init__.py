@@ -1,4 +1,4 @@
-"""Every table of messaging. The classes that all rooms use are imported from here, the others from their own module."""
+"""Every table of messaging. Classes that all packages use are imported from here, others from their own module."""
 
 from b24app.messaging.models.connections import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import DeadLetter

@@ -1,4 +1,4 @@
-"""Accounts with services."""
+"""Accounts at SMS services."""
 
 import uuid
 
@@ -28,7 +28,9 @@ class Connection(models.Model):
     balance = models.DecimalField(max_digits=16, decimal_places=4, null=True, blank=True)
     currency = models.CharField(max_length=3, default="", blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
-    low_balance = models.DecimalField(max_digits=16, decimal_places=4, null=True, blank=True)  # below it, tell people
+    low_balance = models.DecimalField(
+        max_digits=16, decimal_places=4, null=True, blank=True
+    )  # below it people are notified
     balance_asked_at = models.DateTimeField(null=True, blank=True)
 
     state = models.CharField(max_length=10, choices=ConnectionState, default=ConnectionState.ACTIVE)
@@ -42,13 +44,13 @@ class Connection(models.Model):
 
     rate = models.FloatField(null=True, blank=True)  # messages per second; empty: the service's default
     concurrency = models.SmallIntegerField(null=True, blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)  # who drains it
+    lease_until = models.DateTimeField(null=True, blank=True)  # until when it is drained by the holder
     lease_holder = models.UUIDField(null=True, blank=True)
     throttled_until = models.DateTimeField(null=True, blank=True)
-    paced_until = models.DateTimeField(null=True, blank=True)  # the rate is used up to here
-    troubles_in_a_row = models.SmallIntegerField(default=0)  # sends without a verdict or without a connection
+    paced_until = models.DateTimeField(null=True, blank=True)  # the rate is used up until then
+    troubles_in_a_row = models.SmallIntegerField(default=0)  # sends without an answer or without a connection
     breaker_until = models.DateTimeField(null=True, blank=True)  # open: one trial at a time
-    slow = models.BooleanField(default=False)  # its service times out: drained apart from the others
+    slow = models.BooleanField(default=False)  # its service times out: drained apart from others
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -59,4 +61,5 @@ class Connection(models.Model):
 
     @property
     def sends(self) -> bool:
+        """Return whether messages may be sent over it."""
         return self.state == ConnectionState.ACTIVE

@@ -1,11 +1,11 @@
-"""What could not be worked and was set aside, so that it stops nobody else; an operator sees it and tries it again."""
+"""What raised and was set aside, so that it holds up nothing else; an operator sees it and can retry it."""
 
 from django.db import models
 from django.utils import timezone
 
 
 class Kind(models.TextChoices):
-    """The work that was to be done, one for each place where rows of several tenants are worked together."""
+    """The work that was to be done: one kind for each place where rows of several tenants are processed together."""
 
     REPORT = "report", "a delivery report that could not be applied"
     CLIMB = "climb", "a status change that could not be counted in the breakdowns"
@@ -27,20 +27,20 @@ class Kind(models.TextChoices):
 
 
 class DeadLetter(models.Model):
-    """One row or step that raised: which, of whom, what and where; never what it says.
+    """A row or step that raised: which, whose, the error and where; never the error's text, which may quote anything.
 
-    `key` is the id of the row, or the name of a step or task. No foreign key: it outlives what it tells of.
+    `key` is the id of the row, or the name of a step or task. No foreign key: it outlives the row.
     """
 
     kind = models.CharField(max_length=10, choices=Kind)
     key = models.CharField(max_length=60)
     portal_id = models.BigIntegerField(null=True)
-    error = models.CharField(max_length=60)  # the class of the exception; its words may quote anything
+    error = models.CharField(max_length=60)  # the class of the exception
     place = models.CharField(max_length=120)  # file:line
     tries = models.IntegerField(default=1)
     first_at = models.DateTimeField(default=timezone.now)
     last_at = models.DateTimeField(default=timezone.now)
-    retry_at = models.DateTimeField(null=True)  # when it is worked again by itself; null: when an operator says so
+    retry_at = models.DateTimeField(null=True)  # when it is retried automatically; null: when an operator does
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "key"], name="one_dead_letter")]

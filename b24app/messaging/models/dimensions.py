@@ -1,7 +1,4 @@
-"""What messages are counted by: where they came from and how they ended, in Python and in SQL.
-
-The only place that maps the portal's modules to sources. The console names the sources for people.
-"""
+"""What messages are counted by: their source and how they ended, in Python and in SQL."""
 
 from collections.abc import Mapping
 
@@ -35,13 +32,13 @@ def has_source(source: str) -> Q:
 
 
 def source_in_sql(message: str) -> str:
-    """Return the source of a row of messages as an SQL expression."""
-    modules = " ".join(f"WHEN '{module}' THEN '{source}'" for module, source in MODULE_SOURCES.items())
-    known = f"CASE {message}.module {modules} ELSE '{OTHER}' END"
+    """Return the SQL expression for the source of a row of messages."""
+    modules = " ".join(f"WHEN '{module}' THEN '{source}'" for module, source in SOURCES.items())
+    known = f"CASE {message}.module {modules} ELSE 'other' END"
     return f"CASE {message}.origin WHEN '{Origin.PORTAL}' THEN {known} ELSE {message}.origin END"
 
 
 def end_in_sql(row: str) -> str:
-    """Return the status of a row as an SQL expression, `stopped` where a person or a limit has ended the message."""
+    """Return the SQL expression for a row's status, or "stopped" if a person or a limit ended it."""
     reasons = ", ".join(f"'{reason}'" for reason in NO_FAILURE)
     return f"CASE WHEN {row}.reason IN ({reasons}) THEN '{STOPPED}' ELSE {row}.status END"

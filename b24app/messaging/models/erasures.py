@@ -1,4 +1,4 @@
-"""That a person's number and texts are to be forgotten, and how far that went."""
+"""Orders to erase a person's number and texts, and how far they are."""
 
 import uuid
 
@@ -11,16 +11,16 @@ from b24app.portals.models import Portal
 
 
 class Erasure(models.Model):
-    """An administrator's order to forget one phone number; once it is done the row knows the number no more."""
+    """An administrator's order to erase one phone number. Once it is done the row no longer contains the number."""
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="erasures")
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # for addresses
     number = SealedText(default="", blank=True)  # E.164
     asked_by = models.BigIntegerField()
-    asked_at = models.DateTimeField(default=timezone.now)  # what came later is not meant
-    keep_stopped = models.BooleanField(default=False)  # its entry of the stop list stays
-    why = models.CharField(max_length=200, blank=True, default="")  # it stays; becomes the entry's note
-    found = models.IntegerField(default=0)  # messages, when it was asked
+    asked_at = models.DateTimeField(default=timezone.now)  # messages received later are not erased
+    keep_stopped = models.BooleanField(default=False)  # the number stays on the opt-out list
+    why = models.CharField(max_length=200, blank=True, default="")  # the reason it stays, kept as the entry's note
+    found = models.IntegerField(default=0)  # messages at the time of the order
     erased = models.IntegerField(default=0)
     due_at = models.DateTimeField(null=True, blank=True, default=timezone.now)  # null: done
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -1,4 +1,4 @@
-"""What a portal's administrators set to guard their money, what was counted for it, and whom nobody writes to."""
+"""The limits a portal's administrators set, what was counted against them, and numbers that get no messages."""
 
 import uuid
 
@@ -11,15 +11,15 @@ DUPLICATE_MINUTES = 10
 
 
 class Rules(models.Model):
-    """The guards of one portal; a portal without a row has the defaults. Empty means no limit."""
+    """The limits of one portal. Without a row the defaults hold; null means no limit."""
 
     portal = models.OneToOneField(Portal, on_delete=models.CASCADE, primary_key=True, related_name="rules")
-    paused_at = models.DateTimeField(null=True, blank=True)  # nothing is sent at all
+    paused_at = models.DateTimeField(null=True, blank=True)  # nothing is sent
     portal_per_hour = models.IntegerField(null=True, blank=True)
-    employee_per_hour = models.IntegerField(null=True, blank=True)  # for each of them
-    recipient_per_hour = models.IntegerField(null=True, blank=True)  # to each number; more fail
+    employee_per_hour = models.IntegerField(null=True, blank=True)  # for each employee
+    recipient_per_hour = models.IntegerField(null=True, blank=True)  # to each number; further ones fail
     recipient_per_day = models.IntegerField(null=True, blank=True)
-    quiet_from = models.TimeField(null=True, blank=True)  # by the recipient's clock; both or none
+    quiet_from = models.TimeField(null=True, blank=True)  # in the recipient's time zone; both or none
     quiet_until = models.TimeField(null=True, blank=True)
     duplicate_minutes = models.SmallIntegerField(default=DUPLICATE_MINUTES)  # 0: no warning
 
@@ -28,7 +28,7 @@ class Rules(models.Model):
 
 
 class CapUse(models.Model):
-    """How many messages went in one window of one cap. Its row is the lock under which they are counted."""
+    """How many messages were sent in one window of one limit. The row is the lock under which they are counted."""
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+", db_index=False)
     kind = models.CharField(max_length=16)
@@ -45,23 +45,23 @@ class CapUse(models.Model):
 
 
 class StopSource(models.TextChoices):
-    """How a number came onto the stop list."""
+    """How a number got onto the opt-out list."""
 
     REFUSAL = "refusal", "refusal"  # the service refused a message because of an opt-out
-    REPORT = "report", "report"  # it said so later
+    REPORT = "report", "report"  # a later report said so
     HAND = "hand", "by hand"
     FILE = "import", "import"
 
 
 class StoppedNumber(models.Model):
-    """A number that a portal does not write to. It outlives the messages: to forget it is to write to it again."""
+    """A number the portal does not send to. It outlives the messages: erasing it would mean sending to it again."""
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="stopped_numbers", db_index=False)
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # for addresses
     number = models.CharField(max_length=20)  # E.164
     source = models.CharField(max_length=8, choices=StopSource)
     added_at = models.DateTimeField(default=timezone.now)
-    added_by = models.BigIntegerField(null=True, blank=True)  # a user of the portal; null: nobody, the service said so
+    added_by = models.BigIntegerField(null=True, blank=True)  # a user of the portal; null: the service reported it
     note = models.CharField(max_length=200, blank=True, default="")
 
     class Meta:

@@ -21,9 +21,9 @@ NEWEST_FIRST = ("-received_at", "-id")  # of the journal, and of every index it 
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def advance(self, changes: Iterable[Change]) -> dict[int, Status]:
-        """The one place where a status changes: queued < sent < failed = undelivered < delivered.
+        """Apply changes of status, the only way a status changes: queued < sent < failed = undelivered < delivered.
 
-        Changes that would not climb are without effect. Answers the new status of every message that did climb. The
+        Changes that would not climb are without effect. Return the new status of every message that did climb. The
         tallies move with it, in one transaction.
         """
         highest = {change.pk: change for change in sorted(changes, key=lambda change: change.status.rank)}
@@ -36,7 +36,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
 
 class Message(models.Model):
-    """One text to one number and its fate."""
+    """One text to one number, and what became of it."""
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # ours, as the service sees it
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="messages", db_index=False)
@@ -46,33 +46,37 @@ class Message(models.Model):
     resend_of = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="resends", db_index=False
     )
-    message_id = models.CharField(max_length=128, null=True, blank=True)  # the portal's; null: nobody to tell
+    message_id = models.CharField(max_length=128, null=True, blank=True)  # the portal's; null: no status is pushed
 
     raw_to = models.CharField(max_length=200, blank=True, default="")  # as the portal wrote it
     to = models.CharField(max_length=20, blank=True, default="")  # E.164
-    country = models.CharField(max_length=2, null=True, blank=True, default="")  # of `to`; null: older than breakdowns
+    country = models.CharField(
+        max_length=2, null=True, blank=True, default=""
+    )  # of `to`; null: from before the breakdowns
     text = models.TextField(blank=True, default="")
     author_id = models.BigIntegerField(null=True, blank=True)
-    module = models.CharField(max_length=40, blank=True, default="")  # crm, bizproc, sender or whatever comes
+    module = models.CharField(max_length=40, blank=True, default="")  # crm, bizproc, sender or any other
     links = models.JSONField(default=dict, blank=True)  # CRM entities and the workflow it came from
-    note = models.CharField(max_length=200, blank=True, default="")  # what had to be replaced at the door
+    note = models.CharField(max_length=200, blank=True, default="")  # what had to be replaced on arrival
     day = models.DateField()  # of receipt, in the portal's time zone: where the tallies count it
     received_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     bulk = models.BooleanField(default=False)
-    repeats = models.UUIDField(null=True, blank=True)  # of the same text to the same number shortly before: a warning
+    repeats = models.UUIDField(
+        null=True, blank=True
+    )  # the message with the same text and number shortly before: a warning
 
     status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
     phase = models.CharField(max_length=8, choices=Phase, default=Phase.WAITING)
     wait = models.CharField(max_length=12, choices=Wait, default=Wait.NONE, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)  # not later than `expires_at`, give or take minutes
-    lease_until = models.DateTimeField(null=True, blank=True)  # on the wire; after it nobody will bring the verdict
+    lease_until = models.DateTimeField(null=True, blank=True)  # while on the wire; afterwards no result comes
     attempts = models.SmallIntegerField(default=0)
     first_attempt_at = models.DateTimeField(null=True, blank=True)
-    repeat_until = models.DateTimeField(null=True, blank=True)  # may have been taken: later it would be sent twice
+    repeat_until = models.DateTimeField(null=True, blank=True)  # may have been accepted: later it would be sent twice
     sent_at = models.DateTimeField(null=True, blank=True)
     final_at = models.DateTimeField(null=True, blank=True)
-    poll_at = models.DateTimeField(null=True, blank=True)  # when the service is asked what became of it
+    poll_at = models.DateTimeField(null=True, blank=True)  # when the status is polled next
     polls = models.SmallIntegerField(default=0)
 
     ref = models.CharField(max_length=128, blank=True, default="")  # the service's id
@@ -81,10 +85,10 @@ class Message(models.Model):
     currency = models.CharField(max_length=3, blank=True, default="")
     reason = models.CharField(max_length=16, choices=Reason, default=Reason.NONE, blank=True)
     service_code = models.CharField(max_length=60, blank=True, default="")
-    detail = models.CharField(max_length=300, blank=True, default="")  # the service's own words
+    detail = models.CharField(max_length=300, blank=True, default="")  # the service's own text
 
     pushed = models.CharField(max_length=12, choices=Status, default=Status.SENT)  # acknowledged, or perhaps shown
-    push_at = models.DateTimeField(null=True, blank=True)  # when it must next be told; null: nothing to say
+    push_at = models.DateTimeField(null=True, blank=True)  # when the status is pushed next; null: nothing to push
     push_tries = models.SmallIntegerField(default=0)
     push_error = models.CharField(max_length=60, blank=True, default="")
 
@@ -136,7 +140,7 @@ class Message(models.Model):
 
 
 class MessagePart(models.Model):
-    """A part's own id at the service, only where there are several."""
+    """The service's id of one part of a message; only where there are several."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
     ref = models.CharField(max_length=128)

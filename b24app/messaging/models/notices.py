@@ -1,4 +1,4 @@
-"""Whom a portal wants told in Bitrix24 of what, and what has been told so far."""
+"""Who is notified of what in Bitrix24, and what has been sent so far."""
 
 from django.db import models
 from django.db.models import Q
@@ -10,16 +10,16 @@ from b24app.portals.models import Portal
 class NoticeKind(models.TextChoices):
     BROKEN = "broken", "broken"  # an account is blocked, or its service does not answer
     PORTAL = "portal", "portal"  # no token is left with which to call the portal
-    BALANCE = "balance", "balance"  # it is lower than an administrator wants it
+    BALANCE = "balance", "balance"  # it is below the threshold an administrator set
     SENDERS = "senders", "senders"  # some were missing in the portal and were added again
-    UNDECIDED = "undecided", "undecided"  # messages of unknown outcome wait for a person
+    UNDECIDED = "undecided", "undecided"  # messages with unknown status wait for a person
 
 
 class NoticeRules(models.Model):
-    """What a portal's administrators want to be told; a portal without a row has the defaults."""
+    """What a portal's administrators are notified of; a portal without a row has the defaults."""
 
     portal = models.OneToOneField(Portal, on_delete=models.CASCADE, primary_key=True, related_name="notice_rules")
-    user_ids = models.JSONField(default=list, blank=True)  # who is told; empty: whoever installed us
+    user_ids = models.JSONField(default=list, blank=True)  # who is notified; empty: who installed us
     broken = models.BooleanField(default=True)  # accounts and the portal itself
     balance = models.BooleanField(default=True)
     senders = models.BooleanField(default=True)
@@ -29,23 +29,23 @@ class NoticeRules(models.Model):
         return f"notice rules of portal {self.portal_id}"
 
     def wants(self, kind: str) -> bool:
-        """Is this kind of thing told at all?"""
+        """Return whether notices of this kind are sent at all."""
         return bool(getattr(self, NoticeKind.BROKEN if kind == NoticeKind.PORTAL else kind))
 
 
 class Notice(models.Model):
-    """One subject of notices: how it is, and what each person was last told of it."""
+    """One subject of notices: its condition, and what each person was last sent about it."""
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="notices", db_index=False)
     kind = models.CharField(max_length=10, choices=NoticeKind)
     subject = models.BigIntegerField(default=0)  # id of a connection; 0: the portal
-    is_on = models.BooleanField(default=True)  # is it so now
-    since = models.DateTimeField(default=timezone.now)  # when that began
-    word = models.CharField(max_length=40, blank=True, default="")  # how it is: a reason, a balance, a count
-    told = models.CharField(max_length=40, blank=True, default="")  # the last word told; empty once it was taken back
-    told_at = models.DateTimeField(null=True, blank=True)  # that something is wrong; "well again" does not count
-    reached = models.JSONField(default=dict, blank=True)  # user id -> the word they have
-    due_at = models.DateTimeField(null=True, blank=True)  # when it is looked at next; null: at rest
+    is_on = models.BooleanField(default=True)  # whether the condition holds now
+    since = models.DateTimeField(default=timezone.now)  # when it began or ended
+    word = models.CharField(max_length=40, blank=True, default="")  # its detail: a reason, a balance, a count
+    told = models.CharField(max_length=40, blank=True, default="")  # the detail sent last; empty once recovery was sent
+    told_at = models.DateTimeField(null=True, blank=True)  # when the problem was last sent, not its end
+    reached = models.JSONField(default=dict, blank=True)  # user id -> the detail they were sent
+    due_at = models.DateTimeField(null=True, blank=True)  # when it is processed next; null: nothing to do
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["portal", "kind", "subject"], name="one_notice_per_subject")]
@@ -56,5 +56,5 @@ class Notice(models.Model):
 
     @property
     def tag(self) -> str:
-        """By which a newer notification replaces the older one."""
+        """Return the tag under which a newer notification replaces this one."""
         return f"SENDLINE|{self.kind}|{self.subject}"

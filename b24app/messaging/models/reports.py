@@ -1,4 +1,4 @@
-"""What services said of messages."""
+"""Delivery reports."""
 
 from django.db import models
 from django.db.models import Q
@@ -10,14 +10,14 @@ from b24app.messaging.models.statuses import Reason, Status
 
 
 class DeliveryReport(models.Model):
-    """What a service said, kept even if it spoke too early."""
+    """What a service reported, stored even if it came before its message had an id."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="reports", db_index=False)
     fingerprint = models.CharField(max_length=64)  # of the service's own identifiers
     ref = models.CharField(max_length=128, blank=True, default="")
     reference = models.UUIDField(null=True, blank=True)  # ours
     recipient = models.CharField(max_length=30, blank=True, default="")
-    status = models.CharField(max_length=12, choices=Status, blank=True, default="")  # empty: a word we do not know
+    status = models.CharField(max_length=12, choices=Status, blank=True, default="")  # empty: a word we cannot map
     word = models.CharField(max_length=60)
     code = models.CharField(max_length=60, blank=True, default="")
     detail = models.CharField(max_length=300, blank=True, default="")
@@ -26,7 +26,7 @@ class DeliveryReport(models.Model):
     currency = models.CharField(max_length=3, blank=True, default="")
     received_at = models.DateTimeField(default=timezone.now)
     message = models.ForeignKey(Message, on_delete=models.CASCADE, null=True, blank=True, related_name="reports")
-    due_at = models.DateTimeField(null=True, blank=True, default=timezone.now)  # null: understood, or given up
+    due_at = models.DateTimeField(null=True, blank=True, default=timezone.now)  # null: applied or given up
     tries = models.SmallIntegerField(default=0)
 
     class Meta:

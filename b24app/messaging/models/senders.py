@@ -1,4 +1,4 @@
-"""Lines in the portal's Send SMS menu, each with an account behind it."""
+"""Senders: entries of the portal's Send SMS menu, each with an account behind it."""
 
 import uuid
 from datetime import timedelta
@@ -14,8 +14,8 @@ MAX_AGE = timedelta(hours=24)
 
 
 class SenderState(models.TextChoices):
-    DRAFT = "draft", "draft"  # saved in the wizard, unknown to the portal
-    REGISTERING = "registering", "registering"  # we asked or are about to ask; the answer is not known
+    DRAFT = "draft", "draft"  # saved in the wizard, not registered yet
+    REGISTERING = "registering", "registering"  # requested or about to be; the portal's answer is unknown
     REGISTERED = "registered", "registered"
     REFUSED = "refused", "refused"  # the portal said no; `error_code` says why
     REMOVING = "removing", "removing"
@@ -23,7 +23,7 @@ class SenderState(models.TextChoices):
 
 
 class Sender(models.Model):
-    """A line in the portal's "Send SMS" menu: a connection plus a signature."""
+    """An entry of the portal's Send SMS menu: an account and a sender ID."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="senders")
@@ -33,22 +33,24 @@ class Sender(models.Model):
     descriptions = models.JSONField(default=dict, blank=True)
     signature = models.CharField(max_length=60, default="", blank=True)  # number or alphanumeric sender ID
     options = models.JSONField(default=dict, blank=True)  # the service's own sender fields
-    bulk = models.BooleanField(default=False)  # its messages yield to others on the same connection
+    bulk = models.BooleanField(default=False)  # its messages let others of the connection go first
     max_age = models.DurationField(default=MAX_AGE)
-    transactional = models.BooleanField(default=True, db_default=True)  # not held by quiet hours
-    per_hour = models.IntegerField(null=True, blank=True)  # messages; more wait for the next window
+    transactional = models.BooleanField(default=True, db_default=True)  # not held in quiet hours
+    per_hour = models.IntegerField(null=True, blank=True)  # messages; further ones wait for the next window
     per_day = models.IntegerField(null=True, blank=True)
-    smart = models.BooleanField(default=False, db_default=False)  # typographic characters go in their plain form
-    latin = models.BooleanField(default=False, db_default=False)  # other alphabets go in Latin letters
+    smart = models.BooleanField(default=False, db_default=False)  # typographic characters are sent in their plain form
+    latin = models.BooleanField(default=False, db_default=False)  # other alphabets are sent in Latin letters
 
     state = models.CharField(max_length=12, choices=SenderState, default=SenderState.DRAFT)
-    # The handler's address: the newest generation, the oldest that is still answered, and the portal's installation
+    # The handler's URL: the newest generation, the oldest that is still accepted, and the portal's installation
     # (`Portal.generation`) it was made in. See `admission`.
     generation = models.IntegerField(default=1)
     oldest_generation = models.IntegerField(default=1, db_default=1)
-    previous_until = models.DateTimeField(null=True, blank=True)  # for calls that were under way when it was replaced
+    previous_until = models.DateTimeField(
+        null=True, blank=True
+    )  # accepted until then, for calls that were on their way
     installation = models.IntegerField(null=True, blank=True)  # null: saved by an older version, good for any
-    registered_as = models.CharField(max_length=64, default="", blank=True)  # digest of what the portal was told
+    registered_as = models.CharField(max_length=64, default="", blank=True)  # digest of what was registered
     error_code = models.CharField(max_length=60, default="", blank=True)
     error_words = models.CharField(max_length=300, default="", blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
@@ -67,9 +69,9 @@ class Sender(models.Model):
         return next(iter(self.names.values()), self.code)
 
     def written(self, text: str) -> str:
-        """A text as its messages carry it."""
+        """Return a text as this sender's messages spell it."""
         return rewrite(text, smart=self.smart, latin=self.latin)
 
     def name_in(self, language: str) -> str:
-        """The name in a language, or the default one."""
+        """Return the name in a language, or the default name."""
         return str(self.names.get(language) or self.name)

@@ -1,4 +1,4 @@
-"""A portal's days and months, in all and by country, source and employee, and the climbs not counted there yet."""
+"""Counts of a portal's days and months, in all and by dimension, and status changes not counted there yet."""
 
 from django.db import models
 
@@ -12,7 +12,7 @@ TOOK = (*(f"took_{seconds}" for seconds in TIMES), "took_longer")
 
 
 class Dimension(models.TextChoices):
-    """What a day is broken down by, and what `value` holds then; "" where it is not known or there is none."""
+    """What a day is broken down by, and what `value` contains then; "" if unknown or none."""
 
     COUNTRY = "country", "country"  # ISO region of the number
     SOURCE = "source", "source"  # key of breakdowns.SOURCES
@@ -20,9 +20,9 @@ class Dimension(models.TextChoices):
 
 
 class Breakdown(models.Model):
-    """Counts and money of a sender, one dimension at a time; outlives the messages.
+    """Counts and money of a sender in one dimension; outlives the messages.
 
-    `messages` are all that were handed over or have ended; those of the four ends stand in their columns too.
+    `messages` are all that were sent or have ended; those of the four ends are in their own columns too.
     """
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -34,10 +34,10 @@ class Breakdown(models.Model):
     delivered = models.IntegerField(default=0)
     undelivered = models.IntegerField(default=0)
     failed = models.IntegerField(default=0)
-    stopped = models.IntegerField(default=0)  # by a person or a limit: no failure
+    stopped = models.IntegerField(default=0)  # by a person or a limit: not a failure
     money = models.DecimalField(max_digits=30, decimal_places=5, default=0)  # no sum of prices may ever be too large
     took_2 = models.IntegerField(default=0)  # delivered within 2 seconds of being taken by the service
-    took_5 = models.IntegerField(default=0)  # within 5, but not 2
+    took_5 = models.IntegerField(default=0)  # within 5, but not within 2
     took_10 = models.IntegerField(default=0)
     took_30 = models.IntegerField(default=0)
     took_60 = models.IntegerField(default=0)
@@ -50,7 +50,7 @@ class Breakdown(models.Model):
 
 
 class DayBreakdown(Breakdown):
-    """Of a portal's day."""
+    """A day of a portal."""
 
     day = models.DateField()
 
@@ -66,9 +66,9 @@ class DayBreakdown(Breakdown):
 
 
 class MonthBreakdown(Breakdown):
-    """The sums of a portal's days of a whole month that is over, so that a year is read in a few rows.
+    """The sums of all days of a finished month, so that a year is read in a few rows.
 
-    A month is here with all of its days or not at all; see `months`.
+    A month is here with all of its days or not at all; see `statistics.monthly`.
     """
 
     month = models.DateField()  # its first day
@@ -85,7 +85,7 @@ class MonthBreakdown(Breakdown):
 
 
 class NotedClimb(models.Model):
-    """That a message has climbed: what a breakdown needs to know of it."""
+    """A change of a message's status, with what a breakdown needs to know about it."""
 
     sender_id = models.BigIntegerField()
     day = models.DateField()
@@ -108,15 +108,15 @@ class NotedClimb(models.Model):
 
 
 class UncountedClimb(NotedClimb):
-    """Until the breakdowns count it; written by the hottest statement, so without keys."""
+    """A change that breakdowns have not counted yet. Written by the hottest statement, so without keys."""
 
 
 class SetAsideClimb(NotedClimb):
-    """One that raised when it was counted; it keeps its id, by which its dead letter names it."""
+    """A change that raised when it was counted. It keeps its id, by which its dead letter names it."""
 
 
 class DayTally(models.Model):
-    """Counts and money of a portal's day; outlives the messages, and charts read it and the breakdowns alone."""
+    """Counts and money of a portal's day. It outlives the messages; charts read only it and the breakdowns."""
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="tallies", db_index=False)
     day = models.DateField()

@@ -1,4 +1,4 @@
-"""The words for a message's fate: the portal's five, our phases, why it waits and why it ended."""
+"""The states of a message: Bitrix24's five statuses, our phases, why it waits and why it ended."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class Status(models.TextChoices):
-    """Bitrix24's five words; they only climb."""
+    """Bitrix24's five statuses; they only climb."""
 
     QUEUED = "queued", "queued"
     SENT = "sent", "sent"
@@ -18,11 +18,12 @@ class Status(models.TextChoices):
 
     @property
     def rank(self) -> int:
-        """queued < sent < failed = undelivered < delivered."""
+        """Return the rank: queued < sent < failed = undelivered < delivered."""
         return {"queued": 0, "sent": 1, "failed": 2, "undelivered": 2, "delivered": 3}[self.value]
 
     @property
     def is_final(self) -> bool:
+        """Return whether it is a final status."""
         return self.rank > 1
 
 
@@ -30,11 +31,11 @@ FINAL = (Status.FAILED, Status.UNDELIVERED, Status.DELIVERED)
 
 
 class Phase(models.TextChoices):
-    """Where a message is on our side of the road."""
+    """Where a message is on our side."""
 
     WAITING = "waiting", "waiting"  # for `due_at`
-    ON_WIRE = "on_wire", "on wire"  # handed to the service, no verdict yet
-    UNKNOWN = "unknown", "unknown"  # it may have been sent: a person or a look-up decides
+    ON_WIRE = "on_wire", "on wire"  # sent to the service, no answer yet
+    UNKNOWN = "unknown", "unknown"  # it may have been sent: a look-up or a person decides
     DONE = "done", "done"
 
 
@@ -67,8 +68,8 @@ class Reason(models.TextChoices):
     SENDER_REMOVED = "sender_removed", "sender removed"
     NOT_CONFIGURED = "not_configured", "not configured"
     CANCELLED = "cancelled", "cancelled"
-    CAPPED = "capped", "capped"  # this number has had as many messages as the portal allows
-    TIMED_OUT = "timed_out", "timed out"  # unknown: no verdict came
+    CAPPED = "capped", "capped"  # the portal's limit for this number is reached
+    TIMED_OUT = "timed_out", "timed out"  # unknown: no answer came
     INTERRUPTED = "interrupted", "interrupted"  # unknown: our worker was killed with it on the wire
     UNREACHED = "unreached", "unreached"  # the service's report: the phone was not reached
 
@@ -82,7 +83,7 @@ class Origin(models.TextChoices):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A step up for one message; what is left out stays as it is."""
+    """A change of one message's status; fields with a default value stay as they are."""
 
     pk: int
     status: Status
@@ -109,7 +110,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Climb:
-    """A message that did climb, with what it counted for before and counts for now."""
+    """A message whose status climbed, with what it was counted as before and is counted as now."""
 
     pk: int
     portal_id: int

@@ -1,4 +1,4 @@
-"""The day's tallies move with the statuses they count, in the same transaction."""
+"""Move the day's tallies together with the statuses they count, in the same transaction."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -23,11 +23,11 @@ SET messages = t.messages + excluded.messages, parts = t.parts + excluded.parts,
 
 
 @dataclass(slots=True)
-class _Total:
+class _TallyTotal:
     messages: int = 0
     parts: int = 0
     money: Decimal = Decimal(0)
-    last_at: datetime | None = None  # of those that came; None where messages only left
+    last_at: datetime | None = None  # when a message was last added; None if some were only removed
 
     def add(self, count: Count, sign: int) -> None:
         self.messages += sign
@@ -40,23 +40,23 @@ class _Total:
 
 
 def move_tallies(climbed: Iterable[Climb]) -> None:
-    """Take messages out of the tally they counted in and into the one they count in now."""
-    totals: defaultdict[tuple[object, ...], _Total] = defaultdict(_Total)
+    """Move messages from the tally that counted them to the one that counts them now."""
+    totals: defaultdict[tuple[object, ...], _TallyTotal] = defaultdict(_TallyTotal)
     now = timezone.now()
     for climb in climbed:
-        where = (climb.portal_id, climb.day, climb.connection_id, climb.sender_id)
-        if climb.before.status != Status.QUEUED:  # what waits is counted live, from its partial index
-            totals[*where, *_key(climb.before)].add(climb.before, -1)
-        came = totals[*where, *_key(climb.after)]
-        came.add(climb.after, 1)
-        came.last_at = now
+        key = (climb.portal_id, climb.day, climb.connection_id, climb.sender_id)
+        if climb.before.status != Status.QUEUED:  # queued messages are counted live, from their partial index
+            totals[*key, *_tally_key(climb.before)].add(climb.before, -1)
+        total = totals[*key, *_tally_key(climb.after)]
+        total.add(climb.after, 1)
+        total.last_at = now
     if not totals:
         return
-    # In key order, so that two writers never wait for each other in a circle.
+    # In key order, so that two writers cannot deadlock.
     rows = [(*key, *totals[key].columns) for key in sorted(totals, key=str)]
     with database.cursor() as cursor:
         cursor.execute(ADD_TO_TALLIES, [list(column) for column in zip(*rows, strict=True)])
 
 
-def _key(count: Count) -> tuple[str, str, str]:
+def _tally_key(count: Count) -> tuple[str, str, str]:
     return count.status, count.reason, count.currency

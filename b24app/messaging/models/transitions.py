@@ -1,4 +1,4 @@
-"""The one statement in which statuses change; `Message.objects.advance` is its only caller."""
+"""The one statement that changes statuses; `Message.objects.advance` is its only caller."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -15,8 +15,8 @@ COLUMNS = ("status", "reason", "code", "detail", "ref", "parts", "price", "curre
 FIRST_PUSH_AFTER = f"interval '{FINAL_STATUS_AFTER.seconds} seconds'"
 RANK = "array_position(ARRAY['queued', 'sent', 'failed', 'delivered'], replace({}, 'undelivered', 'failed'))"
 
-# Rows are locked in id order, so that two of these never wait for each other in a circle. What was here before the
-# breakdowns were has no country: it is not noted for them.
+# Rows are locked in id order, so that two of these statements cannot deadlock. Messages from before the breakdowns have
+# no country and are not noted for them.
 ADVANCE = f"""
 WITH change AS (
     SELECT * FROM json_to_recordset(%s)
@@ -59,15 +59,15 @@ SELECT id, portal_id, connection_id, sender_id, day, was, was_reason, was_parts,
 
 
 def advance_statuses(cursor: Any, changes: Sequence[Change]) -> list[Climb]:
-    """Apply the changes that climb; at most one per message."""
+    """Apply the changes that climb, at most one per message; return them."""
     now = timezone.now()
-    cursor.execute(ADVANCE, [raw_sql.as_json([_written(change) for change in changes]), now, now, now, now])
-    return [_climb(*row) for row in cursor.fetchall()]
+    cursor.execute(ADVANCE, [raw_sql.as_json([_change_row(change) for change in changes]), now, now, now, now])
+    return [_to_climb(*row) for row in cursor.fetchall()]
 
 
-def _written(change: Change) -> dict[str, Any]:
+def _change_row(change: Change) -> dict[str, Any]:
     return {"id": change.pk, **{name: getattr(change, name) for name in COLUMNS}}
 
 
-def _climb(pk: int, portal: int, connection: int, sender: int, day: date, *counts: Any) -> Climb:
+def _to_climb(pk: int, portal: int, connection: int, sender: int, day: date, *counts: Any) -> Climb:
     return Climb(pk, portal, connection, sender, day, before=Count(*counts[:5]), after=Count(*counts[5:]))

@@ -1,1 +1,1 @@
-"""The process that keeps accounts bound over SMPP: the same board, with flights over a wire that stays open."""
+"""The process that keeps accounts bound over SMPP: the same dispatcher, sending over a connection that stays open."""
