@@ -1,7 +1,7 @@
-"""Every place where rows of several tenants are worked in one statement or loop, each with a row that raises there.
+"""Every place where rows of several tenants are processed in one statement or loop, each with a row that raises.
 
-A real row in the real PostgreSQL raises: a trigger refuses what is written for Alice. Charlie's row is worked in the
-same call. `PLACES` is keyed by module and function; a test compares it with all callers of the helper.
+A real row in the real PostgreSQL raises: a trigger refuses what is written for Alice. Charlie's row is processed in
+the same call. `PLACES` is keyed by module and function; a test compares it with all callers of the helper.
 """
 
 import time
@@ -442,7 +442,7 @@ def notices_are_told(alice: Sender, charlie: Sender) -> Place:
 
 
 def leased_by_dispatcher(*senders: Sender) -> ConnectionLeases:
-    """Their accounts, taken up by a dispatcher."""
+    """Return the leases of their accounts."""
     visits: list[Visit] = []
     leases = ConnectionLeases(visits.append, linger=0.0)
     leases.acquire({sender.connection_id for sender in senders})

@@ -1,4 +1,4 @@
-"""One row that raises stops nobody else's: it is tried apart, set aside with its reason, and seen."""
+"""A row that raises holds up no other: it is set aside with its error, and operators see it."""
 
 import ast
 import time
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 HELPERS = {"work_isolated", "work_apart", "work_each", "note_errors", "note_task_errors"}
 ROUNDS = {"isolated_steps:run_steps": "test_a_step_that_raises_ends_neither_the_round_nor_the_others"}
 ALONE = {"tasks:reconcile_senders", "tasks:fetch_employee_names"}
-"""Tasks of one portal in which nothing of another's is worked: see `test_a_task_that_raises_is_noted`."""
+"""Tasks that process rows of one portal only: see `test_a_task_that_raises_is_noted`."""
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def victim() -> Sender:
 
 
 def sent(sender: Sender, *refs: str, **fields: object) -> Message:
-    """A message that its service took under these ids."""
+    """Return a message that its service accepted under these ids."""
     message = factories.message(sender, phase=Phase.ON_WIRE, attempts=1, **fields)
     service = Smpp if sender.connection.service == "smpp" else Demo
     receipt = Accepted(ref=refs[0], refs=refs if len(refs) > 1 else (), parts=len(refs))
@@ -69,19 +69,19 @@ def again(message: Message) -> Message:
     return message
 
 
-def told(connection: Connection, ref: str, status: str = "delivered", **fields: object) -> DeliveryReport:
-    """A report, kept as its door keeps it."""
+def reported(connection: Connection, ref: str, status: str = "delivered", **fields: object) -> DeliveryReport:
+    """Return a report, stored as a webhook stores it."""
     report = contract.Report(ref=ref, status=contract.Status(status), word=status, **fields)  # type: ignore[arg-type]
     acceptance.insert_reports(connection.pk, [report])
     return DeliveryReport.objects.latest("pk")
 
 
-def test_an_id_given_twice_is_the_message_of_its_whole_and_stops_nobody(front: Sender, victim: Sender) -> None:
+def test_an_id_given_twice_means_the_whole_message_and_stops_nobody(front: Sender, victim: Sender) -> None:
     short, long = sent(front, "X1"), sent(front, "Y1", "X1")
     other = sent(victim, "ok")
     receipt = contract.Report(ref="X1", status=contract.Status.DELIVERED, word="DELIVRD", recipient=short.to)
     receipts.insert_receipts(front.connection_id, [receipt], receipts.find_refs(front.connection_id, {"X1"}))
-    told(victim.connection, "ok")
+    reported(victim.connection, "ok")
 
     applier.apply_due()
 
@@ -91,7 +91,7 @@ def test_an_id_given_twice_is_the_message_of_its_whole_and_stops_nobody(front: S
 
 def test_of_two_messages_with_one_id_a_report_means_the_newer(front: Sender) -> None:
     older, newer = sent(front, "7"), sent(front, "7")
-    told(front.connection, "7")
+    reported(front.connection, "7")
     applier.apply_due()
     assert (again(older).status, again(newer).status) == (Status.SENT, Status.DELIVERED)
 
@@ -123,16 +123,16 @@ def _called(function: ast.expr) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-def test_every_place_that_many_share_is_in_the_list() -> None:
+def test_every_place_that_tenants_share_is_in_the_list() -> None:
     assert callers() == {*PLACES, *ROUNDS, *ALONE}
 
 
-def test_every_kind_of_letter_has_a_place() -> None:
+def test_every_kind_of_dead_letter_has_a_place() -> None:
     kinds = {scenario(*two_senders()).kind for found in PLACES.values() for scenario in found}
     assert kinds == {*Kind} - {Kind.STEP}
 
 
-def test_every_task_works_its_rows_apart() -> None:
+def test_every_task_isolates_its_rows() -> None:
     others_isolate = {"sweep", "care", "drain", "settle"}  # the rounds, the dispatcher and the applier
     registered = {name.rpartition(".")[2] for name in current_app.tasks if name.startswith("b24app.messaging.tasks.")}
     calls = [node for node in ast.walk(ast.parse(Path(tasks.__file__).read_text())) if isinstance(node, ast.Call)]
@@ -196,7 +196,7 @@ def test_a_step_that_raises_ends_neither_the_round_nor_the_others() -> None:
     assert redis_client().keys("bell:erase:*")  # the step behind it
 
 
-def told_by(*arguments: str) -> tuple[list[str], int]:
+def run_command(*arguments: str) -> tuple[list[str], int]:
     out, code = StringIO(), 0
     try:
         call_command("dead_letters", *arguments, stdout=out)
@@ -205,22 +205,22 @@ def told_by(*arguments: str) -> tuple[list[str], int]:
     return out.getvalue().splitlines(), code
 
 
-def test_operators_see_what_is_set_aside_and_try_it_again() -> None:
-    assert told_by() == (["nothing is set aside"], 0)
+def test_operators_see_what_is_set_aside_and_retry_it() -> None:
+    assert run_command() == (["nothing is set aside"], 0)
     dead_letters.note(Kind.REPORT, 17, ValueError("+12025550147 secret"), portal=3)
     dead_letters.note(Kind.REPORT, 17, ValueError("+12025550147 secret"), portal=3)
-    lines, code = told_by()
+    lines, code = run_command()
     assert code == 1
     assert lines[0] == "1 report: a delivery report that could not be applied"
     assert lines[1].startswith("report 17 of portal 3: ValueError at , 2 times, last 20")
-    assert told_by("step") == (["nothing is set aside"], 0)
-    assert told_by("report", "--again") == (
+    assert run_command("step") == (["nothing is set aside"], 0)
+    assert run_command("report", "--again") == (
         ["1 are tried again; the workers take them within seconds.", "nothing is set aside"],
         0,
     )
 
 
-def test_what_went_well_again_is_forgotten_after_some_hours() -> None:
+def test_letters_of_successful_retries_are_removed_after_some_hours() -> None:
     dead_letters.note(Kind.MONTH, 1, ValueError(), retry=True)
     dead_letters.note(Kind.MONTH, 2, ValueError(), retry=True)
     dead_letters.note(Kind.REPORT, 3, ValueError())
@@ -229,7 +229,7 @@ def test_what_went_well_again_is_forgotten_after_some_hours() -> None:
     assert sorted(DeadLetter.objects.values_list("key", flat=True)) == ["2", "3"]
 
 
-def test_a_message_that_cannot_be_claimed_waits_while_the_board_sends_the_others() -> None:
+def test_a_message_that_cannot_be_claimed_waits_while_the_others_are_sent() -> None:
     alice, charlie = two_senders()
     poisoned, beside, other = factories.message(alice), factories.message(alice), factories.message(charlie)
     with database.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Who may have how much on the wire: slow gateways of one portal, and what they leave to the others."""
+"""How many messages may be in flight: slow gateways of one portal, and what they leave to the others."""
 
 import threading
 import time
@@ -69,7 +69,7 @@ def gateways(after: float) -> Iterator[Gateways]:
 
 
 def a_gateway(portal: Portal, server: Gateways) -> Sender:
-    """An account of the generic gateway, at an address of its own."""
+    """Return a sender of the generic gateway at an address of its own."""
     url = f"http://127.0.1.{next(_numbers)}:{server.server_address[1]}/send"
     return factories.sender(factories.connection(portal, "http", account={"url": url}))
 
@@ -97,12 +97,12 @@ class SteppedDispatcher:
             self.loop.run_once(0.02)
 
     def seconds_until_sent(self, message: Message) -> float:
-        began = rung = time.monotonic()
+        began = notified = time.monotonic()
         while Message.objects.get(pk=message.pk).status != Status.SENT:
             self.loop.run_once(0.02)
-            if time.monotonic() - rung > 1.0:  # as the sweep would: on a busy machine an answer may have come late
+            if time.monotonic() - notified > 1.0:  # as the sweep would: on a busy machine an answer may have come late
                 self.loop.inbox.put(message.connection_id)
-                rung = time.monotonic()
+                notified = time.monotonic()
             assert time.monotonic() - began < 60
         return time.monotonic() - began
 
@@ -161,7 +161,7 @@ def test_gateways_that_answered_well_and_then_hang_leave_room_for_others(
 def a_drain(
     portal: int, url: str = "https://gw.example.com/", *, in_flight: int = 0, unresponsive: bool = False, slots: int = 2
 ) -> Drain:
-    """A connection that nobody stored."""
+    """Return the drain of a connection that is in no database."""
     connection = Connection(pk=next(_numbers), portal_id=portal, service="http", account={"url": url}, rate=1000.0)
     drain = Drain(connection, OwnGateway)
     drain.window, drain.connection.concurrency = in_flight + slots, in_flight + slots
@@ -187,11 +187,11 @@ def test_a_portal_alone_gets_half_and_the_next_half_of_the_rest() -> None:
     ]
 
 
-def test_all_accounts_of_a_portal_share_its_part() -> None:
+def test_all_accounts_of_a_portal_share_its_budget() -> None:
     assert limits(a_drain(1, slots=90), a_drain(1, slots=90), a_drain(2, slots=10)) == [90, 6, 10]
 
 
-def test_portals_that_want_much_all_come_to_a_good_part() -> None:
+def test_portals_with_many_messages_all_get_a_good_share() -> None:
     drains = [a_drain(portal, f"https://gw{portal}.example.com/", slots=500) for portal in (1, 2, 3)]
     for _ in range(50):
         for drain in drains:
@@ -207,7 +207,7 @@ def test_portals_that_want_much_all_come_to_a_good_part() -> None:
     assert 130 <= sum(shares) <= 192
 
 
-def test_slow_flights_have_a_budget_of_each_portal_of_each_host_and_in_all() -> None:
+def test_slow_sends_have_a_budget_per_portal_per_host_and_in_all() -> None:
     def slow(portal: int, url: str = "") -> Drain:
         drain = a_drain(portal, url or f"https://gw{next(_numbers)}.example.com/")
         drain.connection.slow = True
@@ -218,7 +218,7 @@ def test_slow_flights_have_a_budget_of_each_portal_of_each_host_and_in_all() -> 
     assert sum(limits(*(slow(portal) for portal in range(100)))) == budget.SLOW_MAX_IN_FLIGHT
 
 
-def test_what_took_off_before_it_was_slow_uses_up_no_slow_flight_of_another_portal() -> None:
+def test_sends_that_started_before_an_account_was_slow_use_no_slow_budget_of_another_portal() -> None:
     hanging = [a_drain(1, f"https://gw{number}.example.com/", in_flight=2, unresponsive=True) for number in range(48)]
     slow = a_drain(2, "https://other.example.com/")
     slow.connection.slow = True
@@ -241,13 +241,13 @@ def test_one_host_cannot_take_all() -> None:
     assert limits(*drains, a_drain(90), a_drain(91, "https://other.example.com/"))[-2:] == [0, 2]
 
 
-def test_there_are_never_more_flights_than_threads() -> None:
+def test_there_are_never_more_sends_than_threads() -> None:
     hanging = [a_drain(portal, in_flight=8, unresponsive=True) for portal in range(31)]
     waiting = [a_drain(portal, f"https://gw{portal}.example.com/") for portal in range(100, 130)]
     assert sum(limits(*hanging, *waiting)) <= budget.MAX_IN_FLIGHT + budget.SLOW_MAX_IN_FLIGHT - 248
 
 
-def test_who_got_no_room_comes_first_in_the_next_round() -> None:
+def test_connections_that_got_no_turn_come_first_in_the_next_round() -> None:
     drains = [a_drain(portal, f"https://gw{portal}.example.com/", slots=8) for portal in range(60)]
     asked: set[int] = set()
     for _ in range(4):
@@ -266,7 +266,7 @@ def test_who_got_no_room_comes_first_in_the_next_round() -> None:
         (OwnGateway, {"url": "https://[oops/"}, "http"),
     ],
 )
-def test_an_account_has_the_host_that_it_is_sent_to(
+def test_the_host_of_an_account_is_the_one_it_sends_to(
     service: type[Provider], account: dict[str, str], host: str
 ) -> None:
     assert host_of(service, account) == host

@@ -73,7 +73,7 @@ def test_what_was_sent_is_not_sent_again(sms: Sandbox, sender: Sender) -> None:
     assert len(sms.sms.entries()) == 1
 
 
-def test_a_refused_number_fails_with_the_services_reason_and_the_portal_will_be_told(sender: Sender) -> None:
+def test_a_rejected_number_fails_with_the_services_reason_and_a_push_is_due(sender: Sender) -> None:
     message = wish(sender, "+12025550199")
     drain(sender.connection_id)
     message.refresh_from_db()
@@ -81,7 +81,7 @@ def test_a_refused_number_fails_with_the_services_reason_and_the_portal_will_be_
     assert message.push_at == message.received_at + timedelta(seconds=5)
 
 
-def test_throttling_puts_the_message_off_and_stops_the_connection(sms: Sandbox, sender: Sender) -> None:
+def test_throttling_reschedules_the_message_and_stops_the_connection(sms: Sandbox, sender: Sender) -> None:
     sms.sms.switches.throttle = -1
     first, second = wish(sender), wish(sender)
     Connection.objects.update(concurrency=1)
@@ -118,7 +118,7 @@ def test_a_service_that_cannot_be_reached_is_tried_again_later(sender: Sender) -
     assert timedelta(seconds=2) < message.due_at - timezone.now() < timedelta(seconds=7)
 
 
-def test_retries_give_up_when_the_message_is_too_old_and_keep_the_last_reason(sender: Sender) -> None:
+def test_retries_end_when_the_message_expires_and_keep_the_last_error(sender: Sender) -> None:
     sender.connection.account = {**sender.connection.account, "base_url": "http://127.0.0.1:9"}
     sender.connection.save()
     message = wish(sender)
@@ -149,7 +149,7 @@ def test_a_wrong_password_blocks_the_account_and_everything_waits_for_a_person(s
     assert sorted(Message.objects.values_list("status", flat=True)) == [Status.SENT] * 3
 
 
-def test_three_sends_without_a_verdict_open_the_breaker_and_one_trial_closes_it(sms: Sandbox, sender: Sender) -> None:
+def test_three_sends_without_an_answer_open_the_breaker_and_one_trial_closes_it(sms: Sandbox, sender: Sender) -> None:
     sms.sms.switches.close = 3
     Connection.objects.update(concurrency=1)
     messages = [wish(sender) for _ in range(5)]
@@ -182,7 +182,7 @@ def test_one_drain_at_a_time(sms: Sandbox, sender: Sender) -> None:
     assert sms.sms.entries() == []
 
 
-def test_a_drain_lets_its_lease_go(sender: Sender) -> None:
+def test_a_drain_releases_its_lease(sender: Sender) -> None:
     drain(sender.connection_id)
     connection = Connection.objects.get()
     assert (connection.lease_until, connection.lease_holder) == (None, None)
@@ -197,7 +197,7 @@ def test_an_uninstalled_portal_sends_nothing(sms: Sandbox, sender: Sender) -> No
     assert (message.phase, sms.sms.entries()) == (Phase.WAITING, [])
 
 
-def test_the_rate_of_the_account_is_kept_over_drains(sms: Sandbox, sender: Sender) -> None:
+def test_the_rate_of_the_account_holds_across_drains(sms: Sandbox, sender: Sender) -> None:
     Connection.objects.update(rate=1.0, paced_until=timezone.now() + timedelta(seconds=60))
     wish(sender)
     visit = drain(sender.connection_id)
@@ -216,7 +216,7 @@ def test_ordinary_messages_go_before_bulk_ones(sms: Sandbox, sender: Sender) -> 
     assert next(entry["to"] for entry in sms.sms.entries()) == "+12025550109"
 
 
-def test_an_exchange_holds_neither_number_nor_text_nor_secret(sender: Sender) -> None:
+def test_an_exchange_contains_neither_number_nor_text_nor_secret(sender: Sender) -> None:
     wish(sender)
     drain(sender.connection_id)
     exchange = Exchange.objects.get()
@@ -270,14 +270,14 @@ def test_an_answer_under_way_does_not_lift_the_throttling(sender: Sender) -> Non
     assert timedelta(hours=23) < until - timezone.now() < timedelta(hours=25)
 
 
-def test_what_waits_for_a_portal_that_left_does_not_ring_without_end(sender: Sender) -> None:
+def test_messages_of_an_uninstalled_portal_are_not_enqueued_again_and_again(sender: Sender) -> None:
     wish(sender)
     sender.portal.uninstalled_at = timezone.now()
     sender.portal.save()
     assert drain(sender.connection_id).next_at is None
 
 
-def test_an_unavailable_service_is_looked_for_again_before_its_messages_expire(sms: Sandbox, sender: Sender) -> None:
+def test_an_unavailable_service_is_tried_again_before_its_messages_expire(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
     Connection.objects.update(service="missing")
     drain(sender.connection_id)
@@ -335,7 +335,7 @@ def test_a_repeat_that_waits_longer_than_the_service_remembers_becomes_unknown(
 @pytest.mark.parametrize(
     ("maybe_sent", "status", "reason"), [(True, Status.SENT, Reason.NONE), (False, Status.FAILED, Reason.DUPLICATE)]
 )
-def test_a_duplicate_proves_acceptance_only_of_a_try_that_may_have_been_taken(
+def test_a_duplicate_proves_acceptance_only_of_an_attempt_that_may_have_been_accepted(
     sender: Sender, maybe_sent: bool, status: Status, reason: Reason
 ) -> None:
     """After a throttled try it speaks of another message with the same text, which some services refuse."""
@@ -362,7 +362,7 @@ def test_a_repeat_that_expires_is_unknown_and_not_failed(sms: Sandbox, sender: S
     assert (message.phase, message.reason) == (Phase.UNKNOWN, Reason.TIMED_OUT)
 
 
-def test_a_drain_that_looked_before_the_account_was_turned_on_holds_nothing(sms: Sandbox, sender: Sender) -> None:
+def test_a_drain_opened_before_the_account_was_resumed_holds_no_message(sms: Sandbox, sender: Sender) -> None:
     stale = Connection.objects.get()
     lifecycle.pause_connection(stale)
     message = wish(sender)

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 
 def a_sender(sms: Sandbox) -> Sender:
-    """Another portal's, with an account of its own."""
+    """Return the sender of another portal, with an account of its own."""
     account = {"account_sid": "AC" + "1" * 32, "auth_token": "tokentokentoken", "base_url": sms.sms_url}
     portal = a_portal()
     connection = Connection.objects.create(portal=portal, service="twilio", title="Other", account=account)
@@ -55,7 +55,7 @@ def a_dispatcher(**options: Any) -> Dispatcher:
     return Dispatcher(lambda _visit: None, inbox=SimpleQueue(), **options)
 
 
-def turn_until(dispatcher: Dispatcher, happened: Callable[[], bool], seconds: float = 30.0) -> None:
+def run_until(dispatcher: Dispatcher, happened: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < end, f"not within {seconds} s"
@@ -88,34 +88,34 @@ def test_what_many_services_say_at_once_is_one_transaction(sms: Sandbox) -> None
     assert sum("UPDATE messaging_message m SET" in sql and "status = c.status" in sql for sql in statements) == 1
 
 
-def test_a_connection_that_is_held_is_looked_at_without_a_ring(sms: Sandbox, sender: Sender) -> None:
+def test_a_leased_connection_is_drained_without_being_notified(sms: Sandbox, sender: Sender) -> None:
     first = wish(sender)
     dispatcher = a_dispatcher(linger=60.0)
     dispatcher.inbox.put(sender.connection_id)
-    turn_until(dispatcher, lambda: are_sent(first))
+    run_until(dispatcher, lambda: are_sent(first))
     second = wish(sender)
-    turn_until(dispatcher, lambda: are_sent(second))
+    run_until(dispatcher, lambda: are_sent(second))
     assert list(dispatcher.drains) == [sender.connection_id]
 
 
-def test_a_service_that_hangs_gets_nothing_more_and_holds_nobody_up(
+def test_an_unresponsive_service_gets_nothing_more_and_holds_up_no_other(
     sms: Sandbox, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "UNRESPONSIVE_AFTER", 0.5)
     sms.sms.switches.hold, sms.sms.switches.hold_seconds = 2, 6.0
-    held = [wish(sender), wish(sender)]
+    hanging = [wish(sender), wish(sender)]
     dispatcher = a_dispatcher(linger=60.0)
     dispatcher.inbox.put(sender.connection_id)
-    turn_until(dispatcher, lambda: sms.sms.switches.hold == 0)
-    turn_until(dispatcher, lambda: dispatcher.drains[sender.connection_id].is_unresponsive)
+    run_until(dispatcher, lambda: sms.sms.switches.hold == 0)
+    run_until(dispatcher, lambda: dispatcher.drains[sender.connection_id].is_unresponsive)
     waiting, neighbours = wish(sender), wish(a_sender(sms))
     dispatcher.inbox.put(neighbours.connection_id)
     dispatcher.leases.renew_at = 0.0
-    turn_until(dispatcher, lambda: are_sent(neighbours))
+    run_until(dispatcher, lambda: are_sent(neighbours))
     waiting.refresh_from_db()
     assert waiting.attempts == 0
     assert Connection.objects.get(pk=sender.connection_id).slow
-    turn_until(dispatcher, lambda: are_sent(*held, waiting))
+    run_until(dispatcher, lambda: are_sent(*hanging, waiting))
     assert not Connection.objects.get(pk=sender.connection_id).slow
 
 
@@ -127,7 +127,7 @@ def test_asked_to_stop_it_does_not_wait_for_a_service_for_long(
     message = wish(sender)
     dispatcher = a_dispatcher(linger=60.0)
     dispatcher.inbox.put(sender.connection_id)
-    turn_until(dispatcher, lambda: sms.sms.switches.hold == 0)
+    run_until(dispatcher, lambda: sms.sms.switches.hold == 0)
     started = time.monotonic()
     dispatcher.stop()
     assert time.monotonic() - started < 15
@@ -138,7 +138,7 @@ def test_asked_to_stop_it_does_not_wait_for_a_service_for_long(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_asked_to_stop_without_a_database_it_leaves_its_verdicts_on_disk(
+def test_asked_to_stop_without_a_database_it_leaves_its_results_on_disk(
     sms: Sandbox, sender: Sender, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
 ) -> None:
     settings.SPOOL_DIR = tmp_path
@@ -147,7 +147,7 @@ def test_asked_to_stop_without_a_database_it_leaves_its_verdicts_on_disk(
     message = wish(sender)
     dispatcher = a_dispatcher(linger=60.0)
     dispatcher.inbox.put(sender.connection_id)
-    turn_until(dispatcher, lambda: sms.sms.switches.hold == 0)
+    run_until(dispatcher, lambda: sms.sms.switches.hold == 0)
 
     def away(*_: Any) -> Any:
         raise OperationalError
@@ -162,20 +162,20 @@ def test_asked_to_stop_without_a_database_it_leaves_its_verdicts_on_disk(
     assert (message.status, message.ref) == (Status.SENT, sms.sms.entries()[0]["sid"])
 
 
-def test_an_account_whose_key_is_gone_holds_up_no_other(sms: Sandbox, sender: Sender) -> None:
+def test_an_account_that_cannot_be_decrypted_holds_up_no_other(sms: Sandbox, sender: Sender) -> None:
     broken, well = wish(a_sender(sms)), wish(sender)
     with database.cursor() as cursor:
         cursor.execute("UPDATE messaging_connection SET account = 'gone' WHERE id = %s", [broken.connection_id])
     dispatcher = a_dispatcher(linger=0.0)
     for message in (broken, well):
         dispatcher.inbox.put(message.connection_id)
-    turn_until(dispatcher, lambda: are_sent(well))
+    run_until(dispatcher, lambda: are_sent(well))
     broken.refresh_from_db()
     assert (broken.phase, broken.attempts) == (Phase.WAITING, 0)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_verdicts_are_written_once_the_database_is_back(sms: Sandbox, sender: Sender) -> None:
+def test_results_are_written_once_the_database_is_back(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
     left = [OperationalError] * 2
 
@@ -190,7 +190,7 @@ def test_verdicts_are_written_once_the_database_is_back(sms: Sandbox, sender: Se
     assert (len(sms.sms.entries()), left) == (1, [])
 
 
-def test_a_verdict_that_cannot_be_written_costs_no_other(sms: Sandbox, sender: Sender) -> None:
+def test_a_result_that_cannot_be_written_costs_no_other(sms: Sandbox, sender: Sender) -> None:
     odd, well = wish(sender), wish(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     results = []
@@ -214,15 +214,15 @@ def test_a_result_that_waited_on_disk_is_read_with_the_keys_of_older_versions() 
 
 
 class Ending(ThreadPoolExecutor):
-    """As in an interpreter that ends: after so many flights it takes no more."""
+    """A pool as in an interpreter that ends: after some sends it takes no more."""
 
-    def __init__(self, flights: int, *, takes_it_all_the_same: bool = False) -> None:
+    def __init__(self, sends: int, *, queues_anyway: bool = False) -> None:
         super().__init__(4)
-        self.left, self.takes_it_all_the_same = flights, takes_it_all_the_same
+        self.left, self.queues_anyway = sends, queues_anyway
 
     def submit(self, *arguments: Any, **more: Any) -> Any:
         if self.left <= 0:
-            if self.takes_it_all_the_same:  # as where the flight is in the queue, and no thread can be started for it
+            if self.queues_anyway:  # as where the send is queued, and no thread can be started for it
                 super().submit(*arguments, **more)
                 time.sleep(0.3)
             raise RuntimeError("cannot schedule new futures after interpreter shutdown")
@@ -230,43 +230,43 @@ class Ending(ThreadPoolExecutor):
         return super().submit(*arguments, **more)
 
 
-def test_what_was_claimed_and_could_not_take_off_waits_again_and_what_flew_is_sent_once(
+def test_claimed_messages_without_a_thread_wait_again_and_those_in_flight_are_sent_once(
     sms: Sandbox, sender: Sender
 ) -> None:
-    flies, stays = wish(sender), wish(sender)
+    in_flight, waits = wish(sender), wish(sender)
     other = wish(a_sender(sms))
     dispatcher = a_dispatcher(linger=60.0)
     dispatcher.threads.shutdown()
     dispatcher.threads = Ending(1)
-    for message in (flies, other):
+    for message in (in_flight, other):
         dispatcher.inbox.put(message.connection_id)
     with pytest.raises(RuntimeError):
         dispatcher.run_once(5.0)
     dispatcher.stop()
-    assert are_sent(flies)
-    for message in (stays, other):
+    assert are_sent(in_flight)
+    for message in (waits, other):
         message.refresh_from_db()
         assert (message.phase, message.attempts, message.first_attempt_at) == (Phase.WAITING, 0, None)
-    assert [entry["to"] for entry in sms.sms.entries()] == [flies.to]
+    assert [entry["to"] for entry in sms.sms.entries()] == [in_flight.to]
     assert not Connection.objects.exclude(lease_until=None).exists()
 
 
-def test_a_flight_that_began_although_it_was_refused_is_not_given_back(sms: Sandbox, sender: Sender) -> None:
+def test_a_send_that_started_although_the_pool_refused_it_is_not_undone(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
     dispatcher = a_dispatcher(linger=60.0)
     dispatcher.threads.shutdown()
-    dispatcher.threads = Ending(0, takes_it_all_the_same=True)
+    dispatcher.threads = Ending(0, queues_anyway=True)
     dispatcher.inbox.put(sender.connection_id)
-    turn_until(dispatcher, lambda: are_sent(message))
+    run_until(dispatcher, lambda: are_sent(message))
     dispatcher.stop()
     assert len(sms.sms.entries()) == 1
 
 
-def test_a_flight_refused_before_any_thread_was_free_never_begins(sms: Sandbox, sender: Sender) -> None:
+def test_a_send_refused_before_any_thread_was_free_never_starts(sms: Sandbox, sender: Sender) -> None:
     message = wish(sender)
     dispatcher = a_dispatcher(linger=60.0)
     dispatcher.threads.shutdown()
-    dispatcher.threads = Ending(0, takes_it_all_the_same=True)
+    dispatcher.threads = Ending(0, queues_anyway=True)
     free = threading.Event()
     for _ in range(4):
         ThreadPoolExecutor.submit(dispatcher.threads, free.wait)
@@ -282,11 +282,11 @@ def test_a_flight_refused_before_any_thread_was_free_never_begins(sms: Sandbox, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_could_not_take_off_waits_on_disk_while_the_database_is_away(
+def test_claims_to_undo_wait_on_disk_while_the_database_is_away(
     sms: Sandbox, sender: Sender, settings: Settings, tmp_path: Path
 ) -> None:
     settings.SPOOL_DIR = tmp_path
-    flies, stays = wish(sender), wish(sender)
+    in_flight, waits = wish(sender), wish(sender)
     dispatcher = a_dispatcher(linger=60.0)
     dispatcher.threads.shutdown()
     dispatcher.threads = Ending(1)
@@ -303,6 +303,6 @@ def test_what_could_not_take_off_waits_on_disk_while_the_database_is_away(
     with database.execute_wrapper(away):
         dispatcher.stop()
     assert spool.replay_records(spool_replay.HANDLERS) == 2
-    assert are_sent(flies)
-    stays.refresh_from_db()
-    assert (stays.phase, stays.attempts) == (Phase.WAITING, 0)
+    assert are_sent(in_flight)
+    waits.refresh_from_db()
+    assert (waits.phase, waits.attempts) == (Phase.WAITING, 0)

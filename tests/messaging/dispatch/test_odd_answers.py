@@ -131,7 +131,9 @@ WORTH = [
 
 
 @pytest.mark.parametrize(("found", "kept"), WORTH)
-def test_what_a_check_found_is_tamed_once_for_all_columns(found: contract.Account, kept: tuple[Any, ...]) -> None:
+def test_the_result_of_a_check_is_sanitized_once_for_all_columns(
+    found: contract.Account, kept: tuple[Any, ...]
+) -> None:
     made = lifecycle.connect_account(factories.portal(), "twilio", "", {}, found)
     made.refresh_from_db()
     assert (made.label, made.balance, made.currency) == kept
