@@ -166,8 +166,8 @@ def climbs_are_counted(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("monthly:roll_up_months")
-def months_are_summed_up(alice: Sender, charlie: Sender) -> Place:
-    day = monthly.finished_months(timezone.now().date())[0]
+def months_are_rolled_up(alice: Sender, charlie: Sender) -> Place:
+    day = monthly.months_over(timezone.now().date())[0]
     for sender in (alice, charlie):
         DayBreakdown.objects.create(
             portal=sender.portal, sender=sender, dimension="source", value="crm", day=day, messages=1
@@ -183,7 +183,7 @@ def months_are_summed_up(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-# -- care --------------------------------------------------------------------------------------------------------------
+# -- maintenance ------------------------------------------------------------------------------------------------------
 
 
 @place("retention:prune_messages")
@@ -199,8 +199,8 @@ def texts_are_emptied(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("retention:_delete_unmatched")
-def strays_are_dropped(alice: Sender, charlie: Sender) -> Place:
+@place("retention:_drop_strays")
+def strays_are_removed(alice: Sender, charlie: Sender) -> Place:
     kept = {"word": "delivered", "due_at": None, "received_at": timezone.now() - LONG_AGO}
     rows = {
         sender.pk: DeliveryReport.objects.create(connection=sender.connection, fingerprint="1", **kept)
@@ -218,7 +218,7 @@ def strays_are_dropped(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("limits:prune_uses")
-def old_counts_are_forgotten(alice: Sender, charlie: Sender) -> Place:
+def old_counts_are_removed(alice: Sender, charlie: Sender) -> Place:
     rows = {
         sender.pk: CapUse.objects.create(
             portal_id=sender.portal_id, kind="portal_hour", key="", since=timezone.now() - LONG_AGO, used=1
@@ -268,7 +268,7 @@ def tokens_are_kept_alive(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("balances:refresh_balances")
-def balances_are_asked_for(alice: Sender, charlie: Sender) -> Place:
+def balances_are_refreshed(alice: Sender, charlie: Sender) -> Place:
     old = timezone.now() - timedelta(days=2)
     Connection.objects.update(balance=Decimal(1), checked_at=old)
     return Place(
@@ -286,7 +286,7 @@ def balances_are_asked_for(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("sweep:push_long_waits")
-def long_waits_are_told(alice: Sender, charlie: Sender) -> Place:
+def long_waits_are_pushed(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, now=timezone.now() - timedelta(hours=1))
     return Place(
         kind=Kind.STATUS,
@@ -299,7 +299,7 @@ def long_waits_are_told(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("dead_letters:run_noted", "tasks:push_statuses")
-def portals_are_told(alice: Sender, charlie: Sender) -> Place:
+def statuses_are_pushed(alice: Sender, charlie: Sender) -> Place:
     both(alice, charlie, status=Status.SENT, push_at=timezone.now() - timedelta(minutes=1))
     for sender in (alice, charlie):
         factories.token(sender.portal)
@@ -319,7 +319,7 @@ def portals_are_told(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("tasks:erase_number")
-def numbers_are_forgotten(alice: Sender, charlie: Sender) -> Place:
+def numbers_are_erased(alice: Sender, charlie: Sender) -> Place:
     rows = {
         sender.pk: Erasure.objects.create(portal=sender.portal, number="+12025550147", asked_by=1)
         for sender in (alice, charlie)
@@ -340,7 +340,7 @@ def numbers_are_forgotten(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("tasks:poll_connection")
-def services_are_asked(alice: Sender, charlie: Sender) -> Place:
+def statuses_are_polled(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, ref="demo", poll_at=timezone.now())
 
     def work() -> None:
@@ -417,7 +417,7 @@ def acknowledged_statuses_are_written(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("delivery:send_due")
-def notices_are_told(alice: Sender, charlie: Sender) -> Place:
+def notices_are_sent(alice: Sender, charlie: Sender) -> Place:
     """Two subjects of one portal."""
     past = timezone.now() - timedelta(hours=1)
     factories.token(alice.portal)
@@ -487,7 +487,7 @@ def messages_are_guarded(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("preparation:_expire_dead")
+@place("preparation:_drop_expired")
 def messages_too_old_are_ended(alice: Sender, charlie: Sender) -> Place:
     """Two messages of one account, and one of another."""
     rows = both(alice, charlie, expires_at=timezone.now())
@@ -648,7 +648,7 @@ def unresponsive_accounts_are_marked(alice: Sender, charlie: Sender) -> Place:
 
 
 @place("leases:_release_leases")
-def leases_are_given_back(alice: Sender, charlie: Sender) -> Place:
+def leases_are_released(alice: Sender, charlie: Sender) -> Place:
     leases = leased_by_dispatcher(alice, charlie)
     paced = dict.fromkeys(leases.drains)
     return Place(

@@ -105,11 +105,11 @@ def _was_left_behind(message: Message) -> bool:
     return bool(getattr(message, "left_behind", False))  # a column of the CLAIM statement
 
 
-def expire_messages(service: type[Provider], dead: Iterable[Message], *, phase: Phase = Phase.ON_WIRE) -> None:
+def expire_messages(service: type[Provider], messages: Iterable[Message], *, phase: Phase = Phase.ON_WIRE) -> None:
     """Fail messages past their expiry; those that may already have been sent become unknown."""
     maybe_sent: list[Message] = []
     expired: list[Message] = []
-    for message in dead:
+    for message in messages:
         (expired if message.repeat_until is None else maybe_sent).append(message)
     Message.objects.advance(
         Change(

@@ -71,7 +71,7 @@ class Visit:
 
 
 def acquire_leases(holder: uuid.UUID, ids: Collection[int], *, smpp_only: bool = False) -> list[int]:
-    """Acquire the leases that are free and return their ids; other holders read the rows once more after releasing.
+    """Acquire the leases that are free; return their ids. Other holders read the rows again after a release.
 
     With `smpp_only` only accounts of `SMPP_SERVICES`, else none of them.
     """

@@ -42,7 +42,7 @@ def prepare_claims(drains: Drains, holder: UUID, requests: Sequence[ClaimRequest
     Raise AWAY; then it is not known what was claimed.
     """
     claimed = _claim_isolated(holder, requests, lease)
-    alive = _expire_dead(drains, claimed)
+    alive = _drop_expired(drains, claimed)
     allowed = [one for some in work_isolated(alive, pipeline.apply_guards, _reschedule_claimed) for one in some]
     return _with_loaded_senders(drains, allowed)
 
@@ -75,15 +75,16 @@ def _claim_these(holder: UUID, request: ClaimRequest, lease: datetime, ids: Sequ
     return claims.claim_messages(holder, [request], lease, only=ids)
 
 
-def _expire_dead(drains: Drains, messages: Sequence[Message]) -> list[Message]:
+def _drop_expired(drains: Drains, messages: Sequence[Message]) -> list[Message]:
+    """Expire the messages that may not be sent any more and return the others."""
     now = timezone.now()
     alive: list[Message] = []
-    dead: dict[int, list[Message]] = defaultdict(list)
+    expired: dict[int, list[Message]] = defaultdict(list)
     for message in messages:
-        (dead[message.connection_id] if claims.is_expired(message, now) else alive).append(message)
-    for pk, some in dead.items():
+        (expired[message.connection_id] if claims.is_expired(message, now) else alive).append(message)
+    for pk, some in expired.items():
         drain = drains[pk]
-        work_isolated(some, partial(claims.expire_messages, drain.service), _reschedule_dead)
+        work_isolated(some, partial(claims.expire_messages, drain.service), _reschedule_expired)
         drain.mark_active()
     return alive
 
@@ -103,7 +104,7 @@ def _reschedule_claimed(message: Message, error: Exception) -> None:
     _reschedule_message(message, Phase.ON_WIRE, error, counted=1)
 
 
-def _reschedule_dead(message: Message, error: Exception) -> None:
+def _reschedule_expired(message: Message, error: Exception) -> None:
     """Reschedule a message that is too old to be sent: it was claimed without counting an attempt."""
     _reschedule_message(message, Phase.ON_WIRE, error, counted=0)
 

@@ -48,7 +48,7 @@ def load_service(connection: Connection) -> type[Provider] | None:
 
 
 def resolve_unsendable(connection: Connection, service: type[Provider]) -> None:
-    """Expire old messages of a connection that does not send; hold the rest, or fail it if that was removed."""
+    """Expire old messages of a connection that does not send; hold the others, or fail all if it was removed."""
     now = timezone.now()
     due = _due_messages(connection)
     _fail_expired(due.filter(repeat_until=None))
