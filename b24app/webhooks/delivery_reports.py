@@ -79,10 +79,10 @@ def replay_report(record: Mapping[str, Any]) -> None:
     _accept_record(record, replayed=True)
 
 
-def _take(record: Mapping[str, Any], *, replayed: bool) -> Answer:
-    told = (record["connection"], record["reference"], _call(record))
-    to_settle, answer = acceptance.accept_reports(*told, replayed=replayed)
-    if to_settle:
+def _accept_record(record: Mapping[str, Any], *, replayed: bool) -> Answer:
+    call = _build_call(record)
+    is_due, answer = acceptance.accept_reports(record["connection"], record["reference"], call, replayed=replayed)
+    if is_due:
         enqueue.apply_reports()
     return answer
 

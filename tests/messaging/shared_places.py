@@ -167,7 +167,7 @@ def climbs_are_counted(alice: Sender, charlie: Sender) -> Place:
 
 @place("monthly:roll_up_months")
 def months_are_rolled_up(alice: Sender, charlie: Sender) -> Place:
-    day = monthly.months_over(timezone.now().date())[0]
+    day = monthly.finished_months(timezone.now().date())[0]
     for sender in (alice, charlie):
         DayBreakdown.objects.create(
             portal=sender.portal, sender=sender, dimension="source", value="crm", day=day, messages=1

@@ -33,8 +33,8 @@ def has_source(source: str) -> Q:
 
 def source_in_sql(message: str) -> str:
     """Return the SQL expression for the source of a row of messages."""
-    modules = " ".join(f"WHEN '{module}' THEN '{source}'" for module, source in SOURCES.items())
-    known = f"CASE {message}.module {modules} ELSE 'other' END"
+    modules = " ".join(f"WHEN '{module}' THEN '{source}'" for module, source in MODULE_SOURCES.items())
+    known = f"CASE {message}.module {modules} ELSE '{OTHER}' END"
     return f"CASE {message}.origin WHEN '{Origin.PORTAL}' THEN {known} ELSE {message}.origin END"
 
 

@@ -240,7 +240,7 @@ def _is_saved(field: Any) -> bool:
 
 
 def _record_refused(sender: Sender, no: PortalRefused) -> Sender:
-    sender.state, sender.error_code, sender.error_words = SenderState.REFUSED, no.code[:60], no.words[:300]
+    sender.state, sender.error_code, sender.error_words = SenderState.REFUSED, no.code[:60], no.message[:300]
     log.warning("sender_refused", sender=sender.pk, code=no.code)
     return _save_answer(sender, "state", "error_code", "error_words")
 

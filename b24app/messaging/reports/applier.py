@@ -149,8 +149,8 @@ def _apply_reports(batch: Sequence[DeliveryReport]) -> list[int]:
             new_refs += [(report.connection_id, change.ref)] if change.ref else []
     Message.objects.advance(changes)
     stop_list.learn_from((one.pk for one in changes if one.reason == Reason.OPT_OUT), StopSource.REPORT)
-    _understand(batch)
-    early_reports.make_due(named)
+    _record_matches(batch)
+    early_reports.make_due(new_refs)
     return [change.pk for change in changes]
 
 

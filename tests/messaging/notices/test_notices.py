@@ -435,7 +435,7 @@ def test_the_sweep_enqueues_what_is_due_and_the_task_sends_it(alpha: SandboxPort
     assert redis_client().exists(f"bell:notify:{account.portal_id}:now")
     assert redis_client().llen("care") == 1
     tasks.notify_administrators(account.portal_id)
-    assert [words for _, _, words in heard(alpha)] == [BROKE]
+    assert [words for _, _, words in notifications(alpha)] == [BROKE]
     assert not redis_client().exists(f"bell:notify:{account.portal_id}:now")
 
 

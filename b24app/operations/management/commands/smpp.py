@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         check_can_start()
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # for all threads; this one waits for them below
-        collect_rarely()
+        reduce_collections()
         bind_limit.raise_file_limit()
         spool_replay.keep_replaying()
         board = shutdown.start_essential(SmppDispatcher().run, name="board")
