@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po
 from django.conf import settings
 from django.core.management import call_command
 
-from b24app.console.management.commands.texts import KEYWORDS
+from b24app.console.management.commands.update_translations import KEYWORDS
 
 PLACE = re.compile(r"%\(\w+\)s|\{\w+\}")
 CATALOGUES = sorted(Path(settings.LOCALE_PATHS[0]).glob("*/LC_MESSAGES/django.po"))
@@ -18,7 +18,7 @@ CATALOGUES = sorted(Path(settings.LOCALE_PATHS[0]).glob("*/LC_MESSAGES/django.po
 
 def test_nothing_is_left_untranslated() -> None:
     out = StringIO()
-    call_command("texts", "--check", stdout=out)
+    call_command("update_translations", "--check", stdout=out)
     assert len(CATALOGUES) == len(settings.LANGUAGES) - 1
     assert out.getvalue().count(", 0 not translated") == len(CATALOGUES)
 

@@ -1,4 +1,4 @@
-"""`manage.py texts`: bring the catalogues up to date with what the code says, and count what is not translated."""
+"""Update the message catalogues from the code and the templates, and count what is not translated."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -23,8 +23,8 @@ KEYWORDS: dict[str, Any] = {
     "pgettext_lazy": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
 }
-PYTHON = ("b24app", "providers")
-NOT_SHOWN = ("migrations", "sandbox", "management", "local")
+PYTHON_ROOTS = ("b24app", "providers")
+NOT_TRANSLATED = ("migrations", "sandbox", "management", "local")
 
 
 class Command(BaseCommand):
@@ -37,54 +37,54 @@ class Command(BaseCommand):
         parser.add_argument("--check", action="store_true", help="change nothing, fail where a translation is missing")
 
     def handle(self, *_args: Any, check: bool, **_options: Any) -> None:
-        template = _extract(settings.BASE_DIR)
-        lacking = False
+        template = _extract_messages(settings.BASE_DIR)
+        has_missing = False
         for path in sorted(Path(settings.LOCALE_PATHS[0]).glob("*/LC_MESSAGES/django.po")):
             with path.open("rb") as file:
                 catalog = read_po(file, locale=path.parts[-3], domain="django")
             template.creation_date = catalog.creation_date  # or every run would be a change
             catalog.update(template, no_fuzzy_matching=True, update_header_comment=False)
             catalog.obsolete.clear()
-            missing = [message for message in catalog if message.id and not _is_done(message.string)]
-            lacking = lacking or bool(missing)
+            missing = [message for message in catalog if message.id and not _is_translated(message.string)]
+            has_missing = has_missing or bool(missing)
             self.stdout.write(f"{path.parts[-3]}: {len(catalog)} texts, {len(missing)} not translated")
             if not check:
                 with path.open("wb") as file:
                     write_po(file, catalog, width=120, include_lineno=False, sort_output=True)
-        if check and lacking:
+        if check and has_missing:
             raise SystemExit(1)
 
 
-def _is_done(translation: str | tuple[str, ...] | list[str] | None) -> bool:
+def _is_translated(translation: str | tuple[str, ...] | list[str] | None) -> bool:
     return all(translation) if isinstance(translation, tuple | list) else bool(translation)
 
 
-def _extract(root: Path) -> Catalog:
+def _extract_messages(root: Path) -> Catalog:
     catalog = Catalog(domain="django", charset="utf-8")
-    for path, found in [*_of_python(root), *_of_templates(root)]:
+    for path, found in [*_find_in_python(root), *_find_in_templates(root)]:
         _lineno, function, words, _comments = found
-        context, message = _read(function, words)
+        context, message = _read_call(function, words)
         if message and (isinstance(message, tuple) or message.strip()):
             catalog.add(message, locations=[(path.relative_to(root).as_posix(), 0)], context=context)
     return catalog
 
 
-def _read(function: str, words: Any) -> tuple[str | None, str | tuple[str, ...]]:
+def _read_call(function: str, words: Any) -> tuple[str | None, str | tuple[str, ...]]:
     given = words if isinstance(words, tuple) else (words,)
     context = given[0] if "pgettext" in function else None
     texts = tuple(given[1:] if context else given)
     return context, (texts[0], texts[1]) if function.startswith(("ngettext", "npgettext")) else texts[0]
 
 
-def _of_python(root: Path) -> Iterator[tuple[Path, Any]]:
-    for top in PYTHON:
+def _find_in_python(root: Path) -> Iterator[tuple[Path, Any]]:
+    for top in PYTHON_ROOTS:
         for path in sorted((root / top).rglob("*.py")):
-            if not set(path.parts) & set(NOT_SHOWN):
+            if not set(path.parts) & set(NOT_TRANSLATED):
                 with path.open("rb") as file:
                     yield from ((path, found) for found in extract_python(file, KEYWORDS, (), {}))
 
 
-def _of_templates(root: Path) -> Iterator[tuple[Path, Any]]:
+def _find_in_templates(root: Path) -> Iterator[tuple[Path, Any]]:
     for path in sorted((root / "templates").rglob("*.html")):
         # Django turns a template into calls of gettext with blanks around; Babel's tolerant reader finds those.
         calls = BytesIO(templatize(path.read_text(encoding="utf-8")).encode())
