@@ -4,7 +4,8 @@ from pathlib import Path
 
 import environ
 
-from b24app.core.logs import configure_logging as configure_logs
+from b24app.core.logs import configure as configure_logs
+from b24app.portals import languages
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -156,29 +157,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = True
 LANGUAGE_CODE = "en"
-# All languages of a portal, each by its own name, so that users recognise theirs.
-LANGUAGES = [
-    ("ar", "العربية"),
-    ("de", "Deutsch"),
-    ("en", "English"),
-    ("es", "Español"),
-    ("fr", "Français"),
-    ("hi", "हिन्दी"),
-    ("id", "Bahasa Indonesia"),
-    ("it", "Italiano"),
-    ("ja", "日本語"),
-    ("kk", "Қазақша"),
-    ("ms", "Bahasa Melayu"),
-    ("pl", "Polski"),
-    ("pt-br", "Português (Brasil)"),
-    ("ru", "Русский"),
-    ("th", "ไทย"),
-    ("tr", "Türkçe"),
-    ("uk", "Українська"),
-    ("vi", "Tiếng Việt"),
-    ("zh-hans", "简体中文"),
-    ("zh-hant", "繁體中文"),
-]
+LANGUAGES = languages.NAMES
 LOCALE_PATHS = [BASE_DIR / "b24app" / "locale"]
 
 # Of a form. Webhooks have limits of their own (b24app/webhooks/request_body.py), and so has the server.

@@ -7,17 +7,13 @@ from b24app.core import signed_urls
 from b24app.portals import error_policy, scopes
 from b24app.portals.client import BatchCommand, BatchResult, PortalClient
 from b24app.portals.crm_cards import TABS
+from b24app.portals.languages import FRAME_CODES
 from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)
 
 TITLE = "Sendline"
-# A portal shows the title in the user's language, and the application's name where that is not listed.
-LANGUAGES = (
-    "en", "de", "la", "br", "fr", "it", "pl", "ru", "ua", "tr",
-    "kz", "vn", "id", "ms", "th", "ja", "sc", "tc", "ar", "in",
-)  # fmt: skip
-UNAVAILABLE = scopes.MISSING_SCOPE | {"ERROR_METHOD_NOT_FOUND", "ERROR_PLACEMENT_NOT_FOUND"}
+LACKED = scopes.LACKING | {"ERROR_METHOD_NOT_FOUND", "ERROR_PLACEMENT_NOT_FOUND"}
 
 
 def bind_tabs(portal: Portal) -> list[str]:
@@ -43,7 +39,8 @@ def _tab_params(place: str) -> dict[str, object]:
         "PLACEMENT": place,
         "HANDLER": signed_urls.public_url("/card/"),
         "TITLE": TITLE,
-        "LANG_ALL": {language: {"TITLE": TITLE} for language in LANGUAGES},
+        # A portal shows the title by the person's language, and the application's name where theirs is not listed.
+        "LANG_ALL": {language: {"TITLE": TITLE} for language in FRAME_CODES},
     }
 
 

@@ -31,6 +31,12 @@ def country(region: str) -> str:
     return str(current().territories.get(region, region))
 
 
+def language_name(language: str) -> str:
+    """Return the name of a language, by Django's code, in the reader's own."""
+    name = Locale.parse(translation.to_locale(language)).get_display_name(current()) or language
+    return name[:1].upper() + name[1:]
+
+
 def day(value: date) -> str:
     """Nov 18, 2026."""
     return format_date(value, "medium", locale=current())

@@ -14,7 +14,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from b24app.console.formats.languages import to_django
 from b24app.console.frame import card_tokens, launch_retry
 from b24app.console.frame.errors import RETRY_AFTER, mark_busy
 from b24app.console.frame.long_requests import hold_launch
@@ -27,6 +26,7 @@ from b24app.portals import crm_cards, installation
 from b24app.portals.errors import Busy as NobodyAsked
 from b24app.portals.errors import NotOurs, PortalError, PortalRefused
 from b24app.portals.identity import Launch, verify_launch
+from b24app.portals.languages import to_django
 from b24app.portals.page_tickets import LIFETIME, mint_ticket
 from b24app.portals.reconnect import complete_reconnect
 

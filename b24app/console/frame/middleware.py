@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
-from b24app.console.formats.languages import to_django
 from b24app.console.frame.errors import busy, resting
 from b24app.console.frame.page import shell
 from b24app.console.models import Preference
 from b24app.core.concurrency_limit import Busy
 from b24app.core.outage import AWAY
 from b24app.portals.errors import BadTicket
+from b24app.portals.languages import to_django
 from b24app.portals.models import Portal
 from b24app.portals.page_tickets import read_ticket
 from b24app.portals.tokens import was_demoted_since

@@ -4,8 +4,8 @@ from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from b24app.console.formats.languages import to_django
 from b24app.console.models import Theme
+from b24app.portals.languages import to_django
 from b24app.portals.models import Portal
 from b24app.portals.page_tickets import LIFETIME
 

@@ -11,7 +11,6 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from b24app.console.formats.languages import FRAME_CODES
 from b24app.console.frame.long_requests import hold_page, long_post
 from b24app.console.frame.screen import FramedRequest, address, admin_only, go, show
 from b24app.console.senders.catalogue import Offer, needs_address, set_up
@@ -23,6 +22,7 @@ from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
+from b24app.portals.languages import FRAME_CODES
 from providers.kit import registry
 from providers.kit.contract import Provider
 from providers.kit.errors import SmsError

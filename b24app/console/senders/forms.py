@@ -7,8 +7,9 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
-from b24app.console.formats.languages import DJANGO_CODES, FRAME_CODES, name_of
+from b24app.console.formats.locales import language_name
 from b24app.console.settings.limit_forms import ages, cap
+from b24app.portals.languages import DJANGO_CODES, FRAME_CODES
 from providers.kit import fields as kit
 from providers.kit.contract import Provider
 
@@ -326,7 +327,7 @@ class SenderForm(DeclaredForm):
 def _line(code: str, limit: int) -> forms.CharField:
     language = DJANGO_CODES.get(code, code)
     widget = forms.TextInput({"class": "input input--sm", "autocomplete": "off", "lang": language, "dir": "auto"})
-    return forms.CharField(max_length=limit, required=False, label=name_of(code), widget=widget)
+    return forms.CharField(max_length=limit, required=False, label=language_name(language), widget=widget)
 
 
 class MessageForm(forms.Form):
