@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from b24app.portals import crm_cards
-from b24app.portals.crm_cards import COMPANY, CONTACT, DEAL, LEAD, Entity, Phone
-from b24app.portals.errors import InDoubt, PortalRefused
+from b24app.portals.crm_cards import Entity, Phone
+from b24app.portals.crm_owner_types import OwnerType
+from b24app.portals.errors import InDoubt, Refused
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
 from tests.portals.conftest import ALICE, BOB, asked
@@ -28,21 +29,21 @@ def us(portal: Portal) -> Portal:
 
 
 def test_a_contact_has_its_name_and_numbers_but_no_fax(us: Portal, alpha: There) -> None:
-    assert look(us, alpha, "CONTACT", "1") == Entity(CONTACT, 1, "Emma Evans", EMMA)
+    assert look(us, alpha, "CONTACT", "1") == Entity(OwnerType.CONTACT, 1, "Emma Evans", EMMA)
     assert asked(alpha, "crm.contact.get") == ["ok"]
 
 
 def test_a_company_and_a_lead_have_theirs(us: Portal, alpha: There) -> None:
     company = look(us, alpha, "COMPANY", 1)
-    assert company == Entity(COMPANY, 1, "Harbour Joinery", (Phone("+12025550144", "WORK"),))
+    assert company == Entity(OwnerType.COMPANY, 1, "Harbour Joinery", (Phone("+12025550144", "WORK"),))
     lead = look(us, alpha, "LEAD", "1")
-    assert lead == Entity(LEAD, 1, "Enquiry from the website", (Phone("+12025550145", "MOBILE"),))
+    assert lead == Entity(OwnerType.LEAD, 1, "Enquiry from the website", (Phone("+12025550145", "MOBILE"),))
 
 
 def test_a_deal_brings_the_numbers_of_its_contacts_and_company_in_two_calls(us: Portal, alpha: There) -> None:
     before = len(asked(alpha, "batch"))
     deal = look(us, alpha, "DEAL", "1")
-    assert (deal.type_id, deal.id, deal.title) == (DEAL, 1, "Website order")
+    assert (deal.type_id, deal.id, deal.title) == (OwnerType.DEAL, 1, "Website order")
     assert deal.phones == (
         Phone("+12025550142", "MOBILE", "Emma Evans"),
         Phone("+12025550160", "WORK", "Emma Evans"),
@@ -58,7 +59,7 @@ def test_an_employee_gets_only_the_contacts_they_may_read(us: Portal, alpha: The
 
 
 def test_a_contact_without_numbers_is_a_contact(us: Portal, alpha: There) -> None:
-    assert look(us, alpha, "CONTACT", "3") == Entity(CONTACT, 3, "Grace Green", ())
+    assert look(us, alpha, "CONTACT", "3") == Entity(OwnerType.CONTACT, 3, "Grace Green", ())
 
 
 @pytest.mark.parametrize(

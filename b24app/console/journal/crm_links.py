@@ -7,15 +7,15 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-# Owner types: docs/bitrix24.md E.2. The frame's openPath lets only these prefixes through.
-_KINDS: Mapping[str, tuple[str | Promise, str]] = {
-    "1": (_("Lead"), "/crm/lead/details/{id}/"),
-    "2": (_("Deal"), "/crm/deal/details/{id}/"),
-    "3": (_("Contact"), "/crm/contact/details/{id}/"),
-    "4": (_("Company"), "/crm/company/details/{id}/"),
+from b24app.portals.crm_owner_types import FIRST_DYNAMIC_TYPE, OwnerType
+
+_TITLES: Mapping[OwnerType, str | Promise] = {
+    OwnerType.LEAD: _("Lead"),
+    OwnerType.DEAL: _("Deal"),
+    OwnerType.CONTACT: _("Contact"),
+    OwnerType.COMPANY: _("Company"),
 }
-_DYNAMIC_FROM = 128
-_DOCUMENTS = {"LEAD": "1", "DEAL": "2", "CONTACT": "3", "COMPANY": "4"}
+_OWNER_TYPES = {str(one.value): one for one in OwnerType}  # as strings: "01" is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,16 @@ def _document(links: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     parts = _rows(links.get("document_id"))
     if len(parts) == 3 and isinstance(parts[2], str):
         word, _underscore, number = parts[2].rpartition("_")
-        yield _DOCUMENTS.get(word, ""), number
+        yield str(OwnerType[word].value) if word in OwnerType.__members__ else "", number
 
 
 def _link(kind: str, number: str) -> Link | None:
     if not (number.isascii() and number.isdigit() and kind.isascii() and kind.isdigit()):
         return None
-    if kind in _KINDS:
-        title, path = _KINDS[kind]
-        return Link(title, number, path.format(id=number))
-    if int(kind) >= _DYNAMIC_FROM:
+    # The frame's openPath lets only paths of these shapes through.
+    if kind in _OWNER_TYPES:
+        owner_type = _OWNER_TYPES[kind]
+        return Link(_TITLES[owner_type], number, f"/crm/{owner_type.name.lower()}/details/{number}/")
+    if int(kind) >= FIRST_DYNAMIC_TYPE:
         return Link(_("Item of a smart process"), number, f"/crm/type/{kind}/details/{number}/")
     return None

@@ -17,7 +17,8 @@ from b24app.core.redis import redis_client
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Status
 from b24app.portals import placements
-from b24app.portals.crm_cards import CONTACT, DEAL, Entity, Phone
+from b24app.portals.crm_cards import Entity, Phone
+from b24app.portals.crm_owner_types import OwnerType
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
@@ -25,7 +26,7 @@ from tests import factories
 from tests.console.frame.test_launch import launch, start_of, ticket_of
 
 ALICE, BOB = factories.ALICE, factories.BOB
-EMMA = Entity(CONTACT, 1, "Emma Evans", (Phone("+12025550147", "WORK"), Phone("+12025550142", "MOBILE")))
+EMMA = Entity(OwnerType.CONTACT, 1, "Emma Evans", (Phone("+12025550147", "WORK"), Phone("+12025550142", "MOBILE")))
 HERS = "+12025550142"
 
 
@@ -254,14 +255,14 @@ def test_what_was_sent_from_the_card_to_a_number_it_no_longer_has_is_shown(
     portal: Portal, sender: Sender, alice: Client
 ) -> None:
     alice.post(at(portal), posted(sender, text="to the old number"))
-    other = Entity(CONTACT, 2, "Felix Ford", (Phone(HERS, "MOBILE"),))
-    assert texts(alice.get(at(portal, Entity(CONTACT, 1, "Emma Evans", ())))) == ["to the old number"]
+    other = Entity(OwnerType.CONTACT, 2, "Felix Ford", (Phone(HERS, "MOBILE"),))
+    assert texts(alice.get(at(portal, Entity(OwnerType.CONTACT, 1, "Emma Evans", ())))) == ["to the old number"]
     assert texts(alice.get(at(portal, other))) == ["to the old number"]
-    assert texts(alice.get(at(portal, Entity(DEAL, 1, "Website order", ())))) == []
+    assert texts(alice.get(at(portal, Entity(OwnerType.DEAL, 1, "Website order", ())))) == []
 
 
 def test_a_card_without_messages_or_numbers_says_so(portal: Portal, sender: Sender, alice: Client) -> None:
-    page = words(alice.get(at(portal, Entity(CONTACT, 3, "", ()))))
+    page = words(alice.get(at(portal, Entity(OwnerType.CONTACT, 3, "", ()))))
     assert "No messages yet" in page
     assert "There is no number on this card" in page
     assert "SMS messages of Contact 3" in page
@@ -321,7 +322,7 @@ def test_a_failure_is_explained(portal: Portal, sender: Sender, alice: Client) -
 
 def test_a_text_is_shown_and_not_run(portal: Portal, sender: Sender, alice: Client) -> None:
     factories.message(sender, to=HERS, text="<script>alert(1)</script>")
-    page = alice.get(at(portal, Entity(CONTACT, 1, "<b>Emma</b>", EMMA.phones))).content.decode()
+    page = alice.get(at(portal, Entity(OwnerType.CONTACT, 1, "<b>Emma</b>", EMMA.phones))).content.decode()
     assert "<script>alert" not in page
     assert "<b>Emma" not in page
 
@@ -496,6 +497,6 @@ def test_a_text_is_still_on_the_page_when_its_last_sender_is_paused(
 
 def test_the_address_of_a_card_with_many_numbers_is_not_too_long(portal: Portal) -> None:
     phones = tuple(Phone(f"+1202555{place:04}", "MOBILE", f"Somebody Longname {place}") for place in range(20))
-    entity = Entity(DEAL, 10**9, "Я" * 100, phones)
+    entity = Entity(OwnerType.DEAL, 10**9, "Я" * 100, phones)
     assert len(at(portal, entity)) < 2000
     assert card_tokens.read(card_tokens.sign(entity, portal, ALICE), portal, ALICE) == entity

@@ -17,7 +17,8 @@ from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import Rules, StoppedNumber, StopSource
 from b24app.messaging.models.notices import NoticeRules
 from b24app.portals import page_tickets
-from b24app.portals.crm_cards import CONTACT, Entity, Phone
+from b24app.portals.crm_cards import Entity, Phone
+from b24app.portals.crm_owner_types import OwnerType
 from b24app.portals.models import Portal
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE
@@ -51,7 +52,7 @@ def path_of(route: URLPattern, portal: Portal, things: tuple[Connection, Sender,
     """The address of a screen at `portal`, with the ids of `things` where it takes any."""
     connection, sender, message = things
     found = str(route.pattern)
-    emma = Entity(CONTACT, 1, "Contact of Alice", (Phone(message.to, "MOBILE"),))
+    emma = Entity(OwnerType.CONTACT, 1, "Contact of Alice", (Phone(message.to, "MOBILE"),))
     for given, value in {
         "<str:signed>": card_tokens.sign(emma, connection.portal, ALICE),
         "<slug:service>": "demo",
