@@ -17,7 +17,7 @@ else:
 
 
 class CannotOpen(Exception):
-    """A sealed value was written with a key that is no longer in SECRETS_KEYS."""
+    """A value was not sealed with any of SECRETS_KEYS, or longer ago than allowed."""
 
 
 @cache
@@ -30,10 +30,10 @@ def seal(value: bytes) -> bytes:
     return _cipher_of(tuple(settings.SECRETS_KEYS)).encrypt(value)
 
 
-def unseal(token: bytes) -> bytes:
-    """Decrypt what `seal` returned; raise CannotOpen."""
+def unseal(token: bytes, *, ttl: int | None = None) -> bytes:
+    """Decrypt what `seal` made, at most `ttl` seconds ago if given; raises CannotOpen."""
     try:
-        return _cipher_of(tuple(settings.SECRETS_KEYS)).decrypt(token)
+        return _box(tuple(settings.SECRETS_KEYS)).decrypt(token, ttl)
     except InvalidToken:
         raise CannotOpen from None
 
