@@ -4,7 +4,6 @@ The addresses come from the URL resolver. One that is not in the table `DOORS` f
 """
 
 import re
-import time
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,13 +19,11 @@ from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
 from b24app.console import urls as console
-from b24app.console.frame import card_tokens, download_tokens
+from b24app.console.frame import card_tokens
 from b24app.console.journal import export_progress
 from b24app.console.models import Preference
 from b24app.console.reports import views as reports_views
-from b24app.console.settings import privacy
-from b24app.console.stop_list import views as stop_list_views
-from b24app.core import sealing
+from b24app.core import tokens
 from b24app.core.redis import redis_client
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, Message, Sender
@@ -326,17 +323,18 @@ def test_bob_reads_and_changes_nothing_of_the_portals(world: World, name: str) -
 
 def token_of(name: str, world: World) -> str:
     """Such as Alice is given."""
-    if name == "stoplist-file":
-        return signing.dumps(world.alice.uuid.hex, salt=stop_list_views.DOWNLOAD_SALT)
-    if name == "reports-file":
-        return signing.dumps([world.alice.uuid.hex, reports_views.DAYS, {}, "en"], salt=reports_views.DOWNLOAD_SALT)
-    if name == "personal-file":
-        claim = {"for": privacy.PURPOSE, "portal": world.alice.uuid.hex, "number": NUMBER, "shape": "json"}
-        return sealing.seal(repr({**claim, "until": int(time.time()) + 60}).replace("'", '"').encode()).decode()
-    said = {"portal": world.alice.uuid.hex, "user": ALICE, "is_admin": True}
-    if name == "journal-file":
-        return export_progress.Claim(**said, filters="", language="en", job=JOB[::-1]).sealed()  # type: ignore[arg-type]  # a table of odd claims
-    return download_tokens.sealed("support", {**said, "message": world.message.reference.hex})
+    payloads: dict[str, dict[str, Any]] = {
+        "stoplist-file": {},
+        "reports-file": {"what": reports_views.DAYS, "query": {}, "language": "en"},
+        "personal-file": {"number": NUMBER, "shape": "json"},
+        "journal-file": {"filters": "", "language": "en", "job": JOB[::-1]},
+        "support-file": {"message": world.message.reference.hex},
+    }
+    return tokens.seal(name, {**claims_of(world.alice, ALICE), "payload": payloads[name]})
+
+
+def claims_of(portal: Portal, user_id: int) -> dict[str, Any]:
+    return {"portal": portal.uuid.hex, "user": user_id, "is_admin": True}
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -367,8 +365,8 @@ def test_a_files_address_ends_with_the_installation(world: World, name: str) -> 
 
 
 def test_a_trace_is_of_a_message_of_the_portal_that_asks(world: World) -> None:
-    said = {"portal": world.charlie.uuid.hex, "user": CHARLIE, "is_admin": True}
-    token = download_tokens.sealed("support", {**said, "message": world.message.reference.hex})
+    payload = {"message": world.message.reference.hex}
+    token = tokens.seal("support-file", {**claims_of(world.charlie, CHARLIE), "payload": payload})
     assert Client().get(reverse("support-file", kwargs={"token": token})).status_code == 404
 
 

@@ -3,22 +3,20 @@
 import json
 import uuid
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
-from django_htmx.http import HttpResponseClientRedirect
 
-from b24app.console.frame import download_tokens, file_downloads
+from b24app.console.frame import file_downloads
+from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, admin_only
 from b24app.console.help.message_trace import trace
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.portals.models import Portal
-
-PURPOSE = "support"
 
 
 @admin_only
@@ -32,13 +30,7 @@ def support(request: FramedRequest) -> HttpResponse:
         return render(request, "console/help/support.html", {"trouble": trouble, "reference": written})
     if file_downloads.current(request.portal):
         return file_downloads.ask_to_wait()
-    said = {
-        "portal": request.portal.uuid.hex,
-        "user": request.visitor.user_id,
-        "is_admin": request.visitor.is_admin,
-        "message": found.hex,
-    }
-    return HttpResponseClientRedirect(reverse("support-file", kwargs={"token": download_tokens.sealed(PURPOSE, said)}))
+    return redirect_to_download(request, "support-file", {"message": found.hex})
 
 
 def _named(portal: Portal, written: str) -> uuid.UUID | None:
@@ -60,18 +52,14 @@ def _latest(portal: Portal) -> uuid.UUID | None:
 @require_safe
 def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """The trace as JSON, for a minute after it was asked for."""
-    said = download_tokens.opened(PURPOSE, token)
-    try:
-        portal, reference = uuid.UUID(said["portal"]), uuid.UUID(said["message"])
-    except (KeyError, ValueError, AttributeError):
-        raise Http404 from None
-    mine = Message.objects.filter(portal__uuid=portal, portal__uninstalled_at=None)
-    found = get_object_or_404(mine.select_related("portal", "sender", "connection", "resend_of"), reference=reference)
+    portal, payload = read_download_token("support-file", token)
+    mine = Message.objects.filter(portal=portal).select_related("portal", "sender", "connection", "resend_of")
+    found = get_object_or_404(mine, reference=uuid.UUID(payload["message"]))
     return send_file(
         request,
-        found.portal,
+        portal,
         lambda: [json.dumps(trace(found), indent=2, ensure_ascii=False)],
-        name=f"message-{reference.hex}.json",
+        name=f"message-{found.reference.hex}.json",
         content_type="application/json; charset=utf-8",
     )
 

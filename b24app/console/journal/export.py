@@ -4,24 +4,23 @@ import uuid
 from collections.abc import Iterator
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, render
-from django.urls import path, reverse
+from django.shortcuts import render
+from django.urls import path
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
-from django_htmx.http import HttpResponseClientRedirect
 
 from b24app.console.formats import csv_files
 from b24app.console.frame import file_downloads
+from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, admin_only
 from b24app.console.journal import csv_rows, export_progress
 from b24app.console.journal.csv_rows import Words
-from b24app.console.journal.export_progress import Claim, Progress
+from b24app.console.journal.export_progress import Progress
 from b24app.console.journal.filters import Filters
 from b24app.console.journal.pagination import Search
 from b24app.console.journal.search import search
-from b24app.portals.models import Portal
 
 
 @admin_only
@@ -51,33 +50,26 @@ def progress(request: FramedRequest, job: str) -> HttpResponse:
 @admin_only
 @require_safe
 def take(request: FramedRequest, job: str) -> HttpResponse:
-    """Send the page to an address that answers with the file: a download cannot carry a ticket."""
-    claim = Claim(
-        portal=request.portal.uuid.hex,
-        user=request.visitor.user_id,
-        is_admin=request.visitor.is_admin,
-        filters=Filters.read(request.GET.dict()).written(),
-        language=get_language() or "en",
-        job=job[:32],
-    )
-    return HttpResponseClientRedirect(reverse("journal-file", kwargs={"token": claim.sealed()}))
+    """Send the page to the file."""
+    filters = Filters.read(request.GET.dict()).written()
+    payload = {"filters": filters, "language": get_language() or "en", "job": job[:32]}
+    return redirect_to_download(request, "journal-file", payload)
 
 
 @require_safe
 def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """The messages as CSV, for a minute after they were asked for."""
-    claim = Claim.opened(token)
-    portal = get_object_or_404(Portal, uuid=uuid.UUID(claim.portal), uninstalled_at=None)
+    portal, payload = read_download_token("journal-file", token)
     with timezone.override(portal.zone):
-        found = search(portal, Filters.of(claim.filters))
-    words = Words.of(portal, claim.language)
+        found = search(portal, Filters.of(payload["filters"]))
+    words, job = Words.of(portal, payload["language"]), payload["job"]
     return send_file(
         request,
         portal,
-        lambda: _written(found, words, claim.job),
+        lambda: _written(found, words, job),
         name=f"messages-{timezone.localdate(timezone=portal.zone):%Y-%m-%d}.csv",
         content_type="text/csv; charset=utf-8",
-        job=claim.job,
+        job=job,
     )
 
 

@@ -1,24 +1,21 @@
 """Volume, delivery, time and cost of a period, broken down, as pictures with their tables and as files."""
 
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone, translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
-from django_htmx.http import HttpResponseClientRedirect
 
 from b24app.console.formats import csv_files, locales
 from b24app.console.formats.periods import PRESETS, USUAL
 from b24app.console.frame import file_downloads
+from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, address, admin_only, show
 from b24app.console.journal.filters import SOURCES, Filters
@@ -28,7 +25,6 @@ from b24app.console.wording.employees import People
 from b24app.console.wording.explanations import Explained, of_reason, service_title
 from b24app.portals.models import Portal
 
-DOWNLOAD_SALT, DOWNLOAD_SECONDS = "b24app.console.reports", 60
 DAYS, LINES = "days", "lines"  # what a file holds
 MOST_SHOWN = 20  # lines of a breakdown; the others become one, and the file has them all
 MOST_TROUBLES = 10
@@ -167,35 +163,30 @@ def _failing(portal: Portal, asked: Asked, trouble: Trouble) -> Failing:
 @admin_only
 @require_safe
 def take(request: FramedRequest, what: str) -> HttpResponse:
-    """Send the page to an address that answers with the file: a download cannot carry a ticket."""
+    """Send the page to the file."""
     if what not in {DAYS, LINES}:
         raise Http404
     if file_downloads.current(request.portal):
         return file_downloads.ask_to_wait()
     asked = Asked.read(request.GET.dict(), timezone.localdate())
     days = {"since": asked.period.first.isoformat(), "until": asked.period.last.isoformat()}
-    order = [request.portal.uuid.hex, what, {**asked.values, **days}, translation.get_language()]
-    token = signing.dumps(order, salt=DOWNLOAD_SALT)
-    return HttpResponseClientRedirect(reverse("reports-file", kwargs={"token": token}))
+    payload = {"what": what, "query": {**asked.values, **days}, "language": translation.get_language()}
+    return redirect_to_download(request, "reports-file", payload)
 
 
 @require_safe
 def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """The days or the breakdown as CSV, for a minute after it was asked for."""
-    try:
-        portal, what, query, language = signing.loads(token, salt=DOWNLOAD_SALT, max_age=DOWNLOAD_SECONDS)
-    except (signing.BadSignature, ValueError):
-        raise Http404 from None
-    found = get_object_or_404(Portal, uuid=uuid.UUID(portal), uninstalled_at=None)
-    asked = Asked.read(query, timezone.localdate(timezone=found.zone))
+    portal, payload = read_download_token("reports-file", token)
+    asked, what = Asked.read(payload["query"], timezone.localdate(timezone=portal.zone)), payload["what"]
 
-    def make() -> Iterator[str]:
-        with translation.override(language):
-            rows = list(_day_rows(found, asked) if what == DAYS else _line_rows(found, asked))
+    def write() -> Iterator[str]:
+        with translation.override(payload["language"]):
+            rows = list(_day_rows(portal, asked) if what == DAYS else _line_rows(portal, asked))
         return csv_files.written(rows)
 
     name = f"{DAYS if what == DAYS else asked.by}-{asked.period.first}-{asked.period.last}.csv"
-    return send_file(request, found, make, name=name, content_type="text/csv; charset=utf-8")
+    return send_file(request, portal, write, name=name, content_type="text/csv; charset=utf-8")
 
 
 def _day_rows(portal: Portal, asked: Asked) -> Iterator[Sequence[object]]:

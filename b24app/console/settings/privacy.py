@@ -1,25 +1,24 @@
 """Personal data: all that is kept of one phone number, as a file, and how it is forgotten."""
 
 import json
-import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
-from django_htmx.http import HttpResponseClientRedirect, retarget
+from django_htmx.http import retarget
 
 from b24app.console.formats import csv_files
 from b24app.console.frame import file_downloads
+from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, admin_only
-from b24app.core import sealing
 from b24app.messaging import enqueue
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import DeliveryReport, Message
@@ -30,8 +29,6 @@ from b24app.messaging.privacy.number_erasure import ErasureProgress
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, read_e164
 
-DOWNLOAD_SECONDS = 60
-PURPOSE = "personal"
 SHAPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 COLUMNS = (
     "what", "time", "number", "text", "status", "reason", "detail", "sender", "id at the service", "sent", "ended",
@@ -134,35 +131,22 @@ def open_orders(portal: Portal) -> list[Erasure]:
 @admin_only
 @require_POST
 def take(request: FramedRequest) -> HttpResponse:
-    """Send the page to an address that answers with the file. It is sealed: the number must not stand in any log."""
+    """Send the page to the file. Its address is sealed: the number must not stand in any log."""
     form = PersonForm(request.portal.country, request.POST)
     shape = request.POST.get("shape", "")
     if not form.is_valid() or shape not in SHAPES:
         return render(request, "console/settings/person.html", {"person": form})
     if file_downloads.current(request.portal):
         return file_downloads.ask_to_wait()
-    claim = {
-        "for": PURPOSE,
-        "portal": request.portal.uuid.hex,
-        "number": form.cleaned_data["number"],
-        "shape": shape,
-        "until": int(time.time()) + DOWNLOAD_SECONDS,
-    }
-    token = sealing.seal(json.dumps(claim).encode()).decode()
-    return HttpResponseClientRedirect(reverse("personal-file", kwargs={"token": token}))
+    payload = {"number": form.cleaned_data["number"], "shape": shape}
+    return redirect_to_download(request, "personal-file", payload)
 
 
 @require_safe
 def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """All that is kept of a number, for a minute after it was asked for."""
-    try:
-        claim = json.loads(sealing.unseal(token.encode()))
-    except (sealing.CannotOpen, ValueError):
-        raise Http404 from None
-    if not isinstance(claim, dict) or claim.get("for") != PURPOSE or claim["until"] < time.time():
-        raise Http404
-    portal = get_object_or_404(Portal, uuid=uuid.UUID(claim["portal"]), uninstalled_at=None)
-    number, shape = str(claim["number"]), str(claim["shape"])
+    portal, payload = read_download_token("personal-file", token)
+    number, shape = payload["number"], payload["shape"]
     stopped = stop_list.find_entry(portal, number)
     told = number_erasure.export_number(portal, number)
     body = (

@@ -8,21 +8,20 @@ from datetime import UTC
 from typing import IO
 
 from django import forms
-from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
-from django_htmx.http import HttpResponseClientRedirect
 
 from b24app.console.formats import csv_files
 from b24app.console.frame import file_downloads
+from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.long_requests import FILES
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show
@@ -36,7 +35,6 @@ from providers.kit.phones import BadNumber, read_e164
 PAGE = 50
 MOST_BAD_SHOWN = 200
 FORM_AROUND = 10_000  # bytes of a form beside its file
-DOWNLOAD_SALT, DOWNLOAD_SECONDS = "b24app.console.stoplist", 60
 SOURCES = {
     StopSource.REFUSAL: gettext_lazy("the service refused a message"),
     StopSource.REPORT: gettext_lazy("the service reported it"),
@@ -189,26 +187,21 @@ def _digest(file: IO[bytes]) -> str:
 @admin_only
 @require_safe
 def take(request: FramedRequest) -> HttpResponse:
-    """Send the page to an address that answers with the file: a download cannot carry a ticket."""
+    """Send the page to the file."""
     if file_downloads.current(request.portal):
         return file_downloads.ask_to_wait()
-    token = signing.dumps(request.portal.uuid.hex, salt=DOWNLOAD_SALT)
-    return HttpResponseClientRedirect(reverse("stoplist-file", kwargs={"token": token}))
+    return redirect_to_download(request, "stoplist-file")
 
 
 @require_safe
 def file(request: HttpRequest, token: str) -> HttpResponseBase:
     """The whole list as CSV, for a minute after it was asked for."""
-    try:
-        portal = uuid.UUID(signing.loads(token, salt=DOWNLOAD_SALT, max_age=DOWNLOAD_SECONDS))
-    except (signing.BadSignature, ValueError):
-        raise Http404 from None
-    found = get_object_or_404(Portal, uuid=portal, uninstalled_at=None)
+    portal, _payload = read_download_token("stoplist-file", token)
     return send_file(
         request,
-        found,
-        lambda: csv_files.written(_rows(found)),
-        name=f"stop-list-{timezone.localdate(timezone=found.zone):%Y-%m-%d}.csv",
+        portal,
+        lambda: csv_files.written(_rows(portal)),
+        name=f"stop-list-{timezone.localdate(timezone=portal.zone):%Y-%m-%d}.csv",
         content_type="text/csv; charset=utf-8",
     )
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +11,7 @@ from django.utils import timezone
 
 from b24app.console.help import message_trace
 from b24app.console.wording import explanations
-from b24app.core import sealing, signed_urls
+from b24app.core import signed_urls
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, ConnectionState, DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
@@ -243,17 +242,6 @@ def test_the_page_of_a_message_offers_its_file(alice: Client, sender: Sender) ->
     message = factories.message(sender)
     page = alice.get(f"/p/{sender.portal.uuid.hex}/journal/{message.reference}/").content.decode()
     assert f'{{"reference": "{message.reference.hex}"}}' in page
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"until": 1}, {"is_admin": False}, {"for": "journal"}, {"message": "nonsense"}, {"portal": uuid.uuid4().hex}],
-)
-def test_another_claim_is_refused(alice: Client, sender: Sender, changes: dict[str, Any]) -> None:
-    factories.message(sender, status=Status.FAILED)
-    claim = {**json.loads(sealing.unseal(address(alice, sender.portal).split("/")[-2].encode())), **changes}
-    token = sealing.seal(json.dumps(claim).encode()).decode()
-    assert Client().get(f"/d/support/{token}/").status_code == 404
 
 
 def test_a_short_text_does_not_strike_everything() -> None:
