@@ -6,17 +6,16 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show, with_toast
 from b24app.console.senders.catalogue import Offer, set_up
 from b24app.console.senders.forms import AccountForm
+from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
 from b24app.console.wording.explanations import of_block, of_check, of_twin
 from b24app.console.wording.portal_errors import of_portal
 from b24app.messaging import enqueue
-from b24app.messaging.actions import pauses
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
 from b24app.messaging.models.statuses import Phase
@@ -76,13 +75,9 @@ def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Say what it would cost, then stop sending; what comes meanwhile waits."""
     found = account_or_404(request, connection)
     if request.method != "POST":
-        waiting_now = Message.objects.filter(connection=found, phase=Phase.WAITING)
-        cost = pauses.forecast_resume(waiting_now, request.portal.zone)
-        return render(request, "console/senders/pause_account.html", {"connection": found, "forecast": cost})
-    waiting = lifecycle.pause_connection(found)
-    enqueue.push(request.portal.pk)
-    words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
-    return go(request, "senders", toast=words.format(count=waiting))
+        waiting = Message.objects.filter(connection=found, phase=Phase.WAITING)
+        return confirm_pause(request, "console/senders/pause_account.html", waiting, connection=found)
+    return finish_pause(request, "senders", lifecycle.pause_connection(found))
 
 
 @admin_only
@@ -91,12 +86,7 @@ def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 def resume(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Send again, first what has been waiting."""
     found = account_or_404(request, connection)
-    waited = lifecycle.resume_connection(found)
-    enqueue.drain(found.pk)
-    words = ngettext(
-        "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited
-    )
-    return go(request, "senders", toast=words.format(count=waited))
+    return finish_resume(request, "senders", [found.pk], lifecycle.resume_connection(found))
 
 
 @admin_only

@@ -9,13 +9,13 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show, with_toast
 from b24app.console.journal.filters import WINDOW
 from b24app.console.senders import accounts, edit, registration, renew_address
+from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
 from b24app.console.wording.explanations import Explained, of_block, service_title
 from b24app.console.wording.portal_errors import of_portal, of_refusal
 from b24app.messaging import enqueue
@@ -126,12 +126,9 @@ def pause(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Say what it would cost, then stop sending with this sender; what comes meanwhile waits."""
     found = _sender_or_404(request, sender)
     if request.method != "POST":
-        cost = pauses.forecast_resume(pauses.waiting_of(request.portal, found), request.portal.zone)
-        return render(request, "console/senders/pause.html", {"sender": found, "forecast": cost})
-    waiting = pauses.pause_sender(found)
-    enqueue.push(request.portal.pk)
-    words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
-    return go(request, "senders", toast=words.format(count=waiting))
+        waiting = pauses.waiting_of(request.portal, found)
+        return confirm_pause(request, "console/senders/pause.html", waiting, sender=found)
+    return finish_pause(request, "senders", pauses.pause_sender(found))
 
 
 @admin_only
@@ -140,12 +137,7 @@ def pause(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 def resume(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Send with it again, first what has been waiting."""
     found = _sender_or_404(request, sender)
-    waited = pauses.resume_sender(found)
-    enqueue.drain(found.connection_id)
-    words = ngettext(
-        "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited
-    )
-    return go(request, "senders", toast=words.format(count=waited))
+    return finish_resume(request, "senders", [found.connection_id], pauses.resume_sender(found))
 
 
 def _used(sender: Sender) -> int:

@@ -1,15 +1,16 @@
 """Limits and quiet hours of a portal, and the switch that stops all its sending."""
 
+from collections.abc import Iterable
+
 from django.http import HttpResponse
-from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show
 from b24app.console.settings.limit_forms import LimitsForm
+from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
 from b24app.messaging.models import Connection, ConnectionState
@@ -32,7 +33,8 @@ def limits(request: FramedRequest) -> HttpResponse:
         rules, _created = Rules.objects.get_or_create(portal=request.portal)
         form.save(rules)
         if pauses.reconsider_waiting(request.portal):
-            _ring(request.portal)
+            for connection in _active_connections(request.portal):
+                enqueue.drain(connection)
         return go(request, "settings", toast=_("The limits are saved"))
     return show(request, "console/limits.html", {"form": form})
 
@@ -43,12 +45,8 @@ def limits(request: FramedRequest) -> HttpResponse:
 def pause(request: FramedRequest) -> HttpResponse:
     """Say what it would cost, then stop all sending; what comes meanwhile waits."""
     if request.method != "POST":
-        cost = pauses.forecast_resume(pauses.waiting_of(request.portal), request.portal.zone)
-        return render(request, "console/settings/pause.html", {"forecast": cost})
-    waiting = pauses.pause_portal(request.portal)
-    enqueue.push(request.portal.pk)
-    words = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
-    return go(request, "settings", toast=words.format(count=waiting))
+        return confirm_pause(request, "console/settings/pause.html", pauses.waiting_of(request.portal))
+    return finish_pause(request, "settings", pauses.pause_portal(request.portal))
 
 
 @admin_only
@@ -56,17 +54,12 @@ def pause(request: FramedRequest) -> HttpResponse:
 @long_post()
 def resume(request: FramedRequest) -> HttpResponse:
     """Send again, first what has been waiting."""
-    waited = pauses.resume_portal(request.portal)
-    _ring(request.portal)
-    words = ngettext(
-        "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", waited
-    )
-    return go(request, "settings", toast=words.format(count=waited))
+    released = pauses.resume_portal(request.portal)
+    return finish_resume(request, "settings", _active_connections(request.portal), released)
 
 
-def _ring(portal: Portal) -> None:
-    for pk in Connection.objects.filter(portal=portal, state=ConnectionState.ACTIVE).values_list("pk", flat=True):
-        enqueue.drain(pk)
+def _active_connections(portal: Portal) -> Iterable[int]:
+    return Connection.objects.filter(portal=portal, state=ConnectionState.ACTIVE).values_list("pk", flat=True)
 
 
 urlpatterns = [
