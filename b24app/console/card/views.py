@@ -25,7 +25,7 @@ from b24app.console.journal.message_history import no_text, source
 from b24app.console.journal.search import hides_numbers
 from b24app.console.senders.segment_count import MOST_COUNTED
 from b24app.console.wording.costs import Cost
-from b24app.console.wording.explanations import of_end, of_wait
+from b24app.console.wording.explanations import explain_end, explain_wait
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
 from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
@@ -228,7 +228,7 @@ def _counted(form: CardForm, senders: Sequence[Sender]) -> dict[str, Any]:
     sender = next((one for one in senders if one.uuid.hex == chosen), next(iter(senders), None))
     if sender is None:
         return {"form": form}
-    cost = Cost.of(text, sender)
+    cost = Cost.estimate(text, sender)
     plain = measure(sender.written(rewrite(text, smart=True)))
     return {"form": form, "cost": cost, "measure": cost.measure, "spared": cost.measure.parts - plain.parts}
 
@@ -237,7 +237,7 @@ def _rows(messages: Sequence[Message], portal: Portal) -> Iterable[Row]:
     day = None
     for message in messages:
         local = timezone.localtime(message.received_at).date()
-        why = of_end(message) or (of_wait(message) if message.wait else None)
+        why = explain_end(message) or (explain_wait(message) if message.wait else None)
         yield Row(message, source(message), why.what if why else "", no_text(message, portal), local != day)
         day = local
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from b24app.console.frame.screen import FramedRequest, show
 from b24app.console.senders.catalogue import Offer, set_up
-from b24app.console.wording import explanations
+from b24app.console.wording import account_explanations, explained, explanations
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.statuses import Origin, Status
@@ -46,8 +46,8 @@ def guide(request: FramedRequest) -> HttpResponse:
     is_admin = request.visitor.is_admin
     context = {
         "is_admin": is_admin,
-        "meanings": explanations.meanings(),
-        "waits": explanations.waits(),
+        "meanings": explanations.status_meanings(),
+        "waits": explanations.wait_meanings(),
         "accounts": list(_accounts(request.portal)) if is_admin else [],
     }
     return show(request, "console/help/help.html", context)
@@ -58,7 +58,7 @@ def _accounts(portal: Portal) -> Iterable[Checked]:
     tested = set(tests.values_list("connection_id", flat=True).distinct())
     mine = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED).order_by("pk")
     for connection in mine:
-        title = explanations.service_title(connection.service)
+        title = explained.service_title(connection.service)
         try:
             service = registry.get(connection.service)
         except registry.Unavailable:
@@ -77,7 +77,7 @@ def _accounts(portal: Portal) -> Iterable[Checked]:
 
 def _state(connection: Connection) -> Check:
     if connection.state == ConnectionState.BLOCKED:
-        why = explanations.of_block(connection)
+        why = account_explanations.explain_block(connection)
         return Check(f"{why.what} {why.todo}", done=False, is_open=True)
     if connection.state == ConnectionState.PAUSED:
         return Check(_("The account is paused."), done=False)

@@ -7,8 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from b24app.console.frame.screen import address
-from b24app.console.wording.explanations import of_block, service_title
-from b24app.console.wording.portal_errors import of_refusal
+from b24app.console.wording.account_explanations import explain_block
+from b24app.console.wording.explained import service_title
+from b24app.console.wording.portal_errors import explain_refusal
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase
@@ -85,7 +86,7 @@ def _of_connections(portal: Portal) -> list[Duty]:
     for connection in Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED).order_by("pk"):
         there = address(portal, "connection", connection=connection.uuid)
         if connection.state == ConnectionState.BLOCKED:
-            why = of_block(connection)
+            why = explain_block(connection)
             icon = "wallet" if connection.blocked_reason == "balance" else "lock"
             found.append(Duty("bad", icon, str(why.what), str(why.todo), there, _("Mend it")))
         elif connection.breaker_until and connection.breaker_until > timezone.now():
@@ -98,7 +99,7 @@ def _of_connections(portal: Portal) -> list[Duty]:
 def _of_senders(portal: Portal) -> list[Duty]:
     found = []
     for sender in Sender.objects.filter(portal=portal, state=SenderState.REFUSED).order_by("pk"):
-        why = of_refusal(sender)
+        why = explain_refusal(sender)
         title = _("The portal has refused the sender “{name}”").format(name=sender.name)
         there = address(portal, "sender", sender=sender.uuid)
         found.append(Duty("bad", "sender", title, str(why.what), there, _("Mend it")))

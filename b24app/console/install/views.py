@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from b24app.console.frame.long_requests import LONGEST_SECONDS, hold_page
 from b24app.console.frame.screen import FramedRequest, admin_only, show
-from b24app.console.wording.portal_errors import of_portal
+from b24app.console.wording.portal_errors import explain_portal_error
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging.push import sender_registration
 from b24app.portals import installation, placements, region
@@ -89,7 +89,7 @@ def _run(request: FramedRequest) -> HttpResponse:
         outcome.append({"title": step.title, "state": state})
     if failure is None:
         installation.record_finish(request.portal)
-    context = {"steps": outcome, "why": of_portal(failure) if failure else None, "is_done": failure is None}
+    context = {"steps": outcome, "why": explain_portal_error(failure) if failure else None, "is_done": failure is None}
     return show(request, "console/install.html", context)
 
 

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from b24app.console.journal.filters import SOURCES
 from b24app.console.journal.pagination import Place, Search
 from b24app.console.templatetags.console import STATUS_WORDS
-from b24app.console.wording.employees import People
-from b24app.console.wording.explanations import REASON_NAMES, WAIT_NAMES, service_title
+from b24app.console.wording.employees import EmployeeNames
+from b24app.console.wording.explained import service_title
+from b24app.console.wording.explanations import REASON_NAMES, WAIT_NAMES
 from b24app.messaging.models import Sender
 from b24app.messaging.models.dimensions import source_of
 from b24app.messaging.models.statuses import Phase, Wait
@@ -69,7 +70,7 @@ def rows(search: Search, words: Words, told: Callable[[int], None]) -> Iterator[
     place: Place | None = None
     while True:
         found, place = search.after(place, BATCH, COLUMNS)
-        people = People.of(search.portal, {row[AUTHOR] for row in found})
+        people = EmployeeNames.load(search.portal, {row[AUTHOR] for row in found})
         for row in found:
             who = people.names.get(row[AUTHOR], "")
             yield _cells(row, words, who, lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")

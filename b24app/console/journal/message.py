@@ -15,8 +15,9 @@ from b24app.console.journal.crm_links import crm_links
 from b24app.console.journal.message_history import life, no_text, source
 from b24app.console.journal.search import hides_numbers, visible
 from b24app.console.wording.costs import Cost
-from b24app.console.wording.employees import People
-from b24app.console.wording.explanations import of_end, of_wait, service_title
+from b24app.console.wording.employees import EmployeeNames
+from b24app.console.wording.explained import service_title
+from b24app.console.wording.explanations import explain_end, explain_wait
 from b24app.exchange_log.models import Exchange
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
@@ -47,7 +48,7 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     seen = _digest(found, len(exchanges), len(reports))
     if request.GET.get("seen") == seen:
         return HttpResponse(status=204)
-    cost = Cost.of(found.text, found.sender)
+    cost = Cost.estimate(found.text, found.sender)
     context = {
         "message": found,
         "service": service_title(found.connection.service),
@@ -59,8 +60,8 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "author": _author(request, found),
         "measure": cost.measure,
         "cost": cost,
-        "end": of_end(found),
-        "wait": of_wait(found),
+        "end": explain_end(found),
+        "wait": explain_wait(found),
         "stopped": _is_stopped(request, found),
         "masked": not request.visitor.is_admin,
         "hides": hides_numbers(request),
@@ -81,7 +82,7 @@ def _author(request: FramedRequest, found: Message) -> str:
     """Words for the employee who wrote it, which only administrators read; "" where there is none, as of a robot."""
     if not (request.visitor.is_admin and found.author_id):
         return ""
-    return People.of(request.portal, [found.author_id]).called(found.author_id)
+    return EmployeeNames.load(request.portal, [found.author_id]).display_name(found.author_id)
 
 
 def _is_live(found: Message) -> bool:

@@ -8,7 +8,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from b24app.console.wording.explanations import expires_first, of_end, of_wait, service_title
+from b24app.console.wording.explained import service_title
+from b24app.console.wording.explanations import expires_first, explain_end, explain_wait
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.models.dimensions import MODULE_SOURCES
@@ -152,7 +153,7 @@ def _ending(message: Message, reports: list[DeliveryReport]) -> list[Step]:
     mark, icon, title = _REPORTED[Status(message.status)]
     if message.reason == Reason.CANCELLED:
         title = _("Stopped before it was sent")
-    why = of_end(message)
+    why = explain_end(message)
     text = f"{why.what} {why.words}".strip() if why else ""
     return [Step(at=message.final_at, mark=mark, icon=icon, title=title, text=text, code=why.code if why else "")]
 
@@ -184,7 +185,7 @@ def _ahead(message: Message) -> list[Step]:
         title = gettext("On its way to {service}").format(service=service)
         return [Step(at=None, mark="spin", icon="", title=title)]
     if message.phase == Phase.UNKNOWN:
-        why = of_end(message)
+        why = explain_end(message)
         text = why.what if why else ""
         title = gettext("Outcome unknown")
         return [Step(at=None, mark="warn", icon="unknown", title=title, text=text, code=message.service_code)]
@@ -199,7 +200,7 @@ def _ahead(message: Message) -> list[Step]:
 
 
 def _next_try(message: Message) -> Step:
-    why = of_wait(message)
+    why = explain_wait(message)
     text = why.what if why else ""
     if message.wait in ("paused", "blocked", "unavailable"):
         return Step(

@@ -19,8 +19,8 @@ from b24app.console.journal.filters import SOURCES, STATUSES, Filters
 from b24app.console.journal.message_history import no_text, source
 from b24app.console.journal.pagination import Page
 from b24app.console.journal.search import hides_numbers, search
-from b24app.console.wording import explanations
-from b24app.console.wording.employees import People
+from b24app.console.wording import explained, explanations
+from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase, Wait
 from b24app.messaging.statistics.authors import authors_of
@@ -57,7 +57,7 @@ def journal(request: FramedRequest) -> HttpResponse:
         return HttpResponse(status=204)
     senders = Sender.objects.filter(portal=request.portal).order_by("pk") if request.visitor.is_admin else None
     employees = _employees(request, filters)
-    people = People.of(request.portal, employees)
+    people = EmployeeNames.load(request.portal, employees)
     context = {
         "filters": filters,
         "rows": _rows(page.messages, request.portal, request.GET.getlist("m")),
@@ -70,7 +70,7 @@ def journal(request: FramedRequest) -> HttpResponse:
         "statuses": {code: words for code, (words, _query) in STATUSES.items()},
         "sources": {code: words for code, (words, _query) in SOURCES.items()},
         "errors": explanations.REASON_NAMES,
-        "employees": people.in_order(employees),
+        "employees": people.sorted_choices(employees),
         "acts": {act.value: 0 for act in filters.acts},
         "query": filters.written(),
         "masked": not request.visitor.is_admin,
@@ -97,21 +97,19 @@ class Chip:
     without: str
 
 
-def _chips(filters: Filters, senders: Mapping[str, str], people: People) -> list[Chip]:
+def _chips(filters: Filters, senders: Mapping[str, str], people: EmployeeNames) -> list[Chip]:
     days = [locales.day(day) if day else "…" for day in (filters.since, filters.until)]
     chips = [
         Chip(_("Phone"), filters.phone, filters.written(phone="")),
         Chip(_("Status"), _name(STATUSES, filters.status), filters.written(status="")),
         Chip(_("Sender"), senders.get(filters.sender, ""), filters.written(sender="")),
-        Chip(
-            _("Service"), filters.service and explanations.service_title(filters.service), filters.written(service="")
-        ),
+        Chip(_("Service"), filters.service and explained.service_title(filters.service), filters.written(service="")),
         Chip(_("Source"), _name(SOURCES, filters.source), filters.written(source="")),
-        Chip(_("Error"), explanations.in_short(filters.error), filters.written(error="")),
+        Chip(_("Error"), explanations.short_reason(filters.error), filters.written(error="")),
     ]
     if filters.employee:
         chosen = int(filters.employee)
-        who = people.called(chosen) if chosen in people.names else filters.employee
+        who = people.display_name(chosen) if chosen in people.names else filters.employee
         chips.append(Chip(_("Employee"), who, filters.written(employee="")))
     if filters.since or filters.until:
         chips.append(Chip(_("Date"), " – ".join(days), filters.written(since=None, until=None)))
@@ -143,7 +141,7 @@ def _rows(messages: Sequence[Message], portal: Portal, ticked: Collection[str]) 
         rows.append(
             Row(
                 message=message,
-                service=explanations.service_title(message.connection.service),
+                service=explained.service_title(message.connection.service),
                 source=source(message),
                 parts=message.parts or measure(message.sender.written(message.text)).parts,
                 why=_why(message),
@@ -167,9 +165,9 @@ def _may(message: Message) -> bool:
 def _why(message: Message) -> str:
     """The circumstance under the status: the reason of an end or of a long wait, in a few words."""
     if message.phase == Phase.WAITING:
-        return explanations.waiting_in_short(message.wait)
+        return explanations.short_wait(message.wait)
     if message.phase == Phase.UNKNOWN or message.status in ("failed", "undelivered"):
-        return explanations.in_short(message.reason)
+        return explanations.short_reason(message.reason)
     return ""
 
 

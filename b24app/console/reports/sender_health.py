@@ -10,7 +10,8 @@ from django.db.models import Max, Sum
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from b24app.console.wording.explanations import Explained, of_reason, service_title
+from b24app.console.wording.explained import Explained, service_title
+from b24app.console.wording.explanations import explain_reason
 from b24app.messaging.guards import limits
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.dimensions import NO_FAILURE
@@ -194,7 +195,7 @@ def _error(latest: Mapping[tuple[str, str], tuple[datetime, date]], service: str
     if not errors:
         return None
     at, day, reason = max(errors)
-    return LastError(reason, day, at, of_reason(reason, [service]))
+    return LastError(reason, day, at, explain_reason(reason, [service]))
 
 
 def _trouble(sender: Sender) -> str:

@@ -21,8 +21,9 @@ from b24app.console.frame.screen import FramedRequest, address, admin_only, show
 from b24app.console.journal.filters import SOURCES, Filters
 from b24app.console.reports import chart_data
 from b24app.console.reports.query import BY, Asked, Counts, Line, Money, Reading, Report, Times, Trouble
-from b24app.console.wording.employees import People
-from b24app.console.wording.explanations import Explained, of_reason, service_title
+from b24app.console.wording.employees import EmployeeNames
+from b24app.console.wording.explained import Explained, service_title
+from b24app.console.wording.explanations import explain_reason
 from b24app.portals.models import Portal
 
 DAYS, LINES = "days", "lines"  # what a file holds
@@ -104,7 +105,7 @@ def _rows(reading: Reading, report: Report) -> list[Row]:
     return rows
 
 
-def _row(reading: Reading, line: Line, report: Report, people: People) -> Row:
+def _row(reading: Reading, line: Line, report: Report, people: EmployeeNames) -> Row:
     by = reading.asked.by
     sender = reading.senders.get(int(line.key)) if by == "sender" else None
     service = sender.connection.service if sender else line.key if by == "service" else ""
@@ -122,12 +123,14 @@ def _share(line: Line, report: Report) -> int:
     return 1000 * line.counts.messages // max(1, sum(one.counts.messages for one in report.lines))
 
 
-def _people(reading: Reading, lines: Iterable[Line]) -> People:
+def _people(reading: Reading, lines: Iterable[Line]) -> EmployeeNames:
     """Who stands in these lines."""
-    return People.of(reading.portal, [int(line.key) for line in lines if line.key and reading.asked.by == "employee"])
+    return EmployeeNames.load(
+        reading.portal, [int(line.key) for line in lines if line.key and reading.asked.by == "employee"]
+    )
 
 
-def _title(reading: Reading, key: str, people: People) -> str:
+def _title(reading: Reading, key: str, people: EmployeeNames) -> str:
     """What a line is called."""
     if not key:
         return _("No employee") if reading.asked.by == "employee" else _("not known")
@@ -142,7 +145,7 @@ def _title(reading: Reading, key: str, people: People) -> str:
         case "source":
             return str(SOURCES[key][0]) if key in SOURCES else key
         case _:
-            return people.called(int(key))
+            return people.display_name(int(key))
 
 
 def _failing(portal: Portal, asked: Asked, trouble: Trouble) -> Failing:
@@ -153,7 +156,7 @@ def _failing(portal: Portal, asked: Asked, trouble: Trouble) -> Failing:
         since=asked.period.first,
         until=asked.period.last,
     )
-    why = of_reason(trouble.reason, trouble.services)
+    why = explain_reason(trouble.reason, trouble.services)
     return Failing(why, trouble.messages, f"{address(portal, 'journal')}?{there.written()}")
 
 

@@ -13,8 +13,8 @@ from b24app.console.frame.screen import FramedRequest, admin_only, go, show, wit
 from b24app.console.senders.catalogue import Offer, set_up
 from b24app.console.senders.forms import AccountForm
 from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
-from b24app.console.wording.explanations import of_block, of_check, of_twin
-from b24app.console.wording.portal_errors import of_portal
+from b24app.console.wording.account_explanations import explain_block, explain_check_error, explain_duplicate_account
+from b24app.console.wording.portal_errors import explain_portal_error
 from b24app.messaging import enqueue
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
@@ -46,7 +46,7 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     form = AccountForm(service, data, kept=found.account, title=found.title)
     context: dict[str, object] = {"service": Offer.of(service), "connection": found, "form": form}
     if found.state == ConnectionState.BLOCKED:
-        context["blocked"] = of_block(found)
+        context["blocked"] = explain_block(found)
     report_address = lifecycle.report_address(found) if service.report_scope == "account" else ""
     context["strays"] = bool(report_address) and acceptance.has_strays(found)
     context |= {"steps": set_up(service.setup, report_address), "report_address": report_address}
@@ -54,12 +54,12 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         try:
             checked = lifecycle.check_account(found.service, form.values(), request.portal)
         except SmsError as error:
-            context["trouble"] = of_check(error, service.title)
+            context["trouble"] = explain_check_error(error, service.title)
         else:
             try:
                 lifecycle.rotate_credentials(found, form.values(), checked)
             except lifecycle.ConnectedAlready as twin:
-                context["trouble"] = of_twin(twin.connection)
+                context["trouble"] = explain_duplicate_account(twin.connection)
             else:
                 found.title = str(form.cleaned_data["title"]) or found.title
                 found.save(update_fields=["title"])
@@ -105,7 +105,7 @@ def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         try:
             sender_registration.remove_sender(sender)
         except PortalError as error:
-            trouble = of_portal(error)
+            trouble = explain_portal_error(error)
             enqueue.reconcile(request.portal.pk)
             kept = _("Nothing was forgotten; try again later.")
             return with_toast(HttpResponse(status=204), f"{trouble.what} {kept}")

@@ -17,7 +17,11 @@ from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show
 from b24app.console.senders.catalogue import Offer, needs_address, set_up
 from b24app.console.senders.forms import AccountForm
-from b24app.console.wording.explanations import of_check, of_limit, of_twin
+from b24app.console.wording.account_explanations import (
+    explain_account_limit,
+    explain_check_error,
+    explain_duplicate_account,
+)
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Sender
@@ -123,17 +127,20 @@ def credentials(request: FramedRequest, service: str) -> HttpResponse:
             lifecycle.refuse_too_many(request.portal, kind.code)
             found = lifecycle.check_account(kind.code, form.values(), request.portal)
         except lifecycle.TooManyAccounts as full:
-            context |= {"trouble": of_limit(full)}
+            context |= {"trouble": explain_account_limit(full)}
         except SmsError as error:
-            context |= {"trouble": of_check(error, kind.title), "exchange": _last_exchange(request, kind, started)}
+            context |= {
+                "trouble": explain_check_error(error, kind.title),
+                "exchange": _last_exchange(request, kind, started),
+            }
         else:
             title = str(form.cleaned_data["title"])
             try:
                 connection = lifecycle.connect_account(request.portal, kind.code, title, form.values(), found)
             except lifecycle.ConnectedAlready as twin:
-                context |= {"trouble": of_twin(twin.connection), "twin": twin.connection}
+                context |= {"trouble": explain_duplicate_account(twin.connection), "twin": twin.connection}
             except lifecycle.TooManyAccounts as full:
-                context |= {"trouble": of_limit(full)}
+                context |= {"trouble": explain_account_limit(full)}
             else:
                 return go(request, "sender-new", connection=connection.uuid)
     return show(request, "console/connect/credentials.html", context)

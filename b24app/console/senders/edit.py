@@ -16,7 +16,7 @@ from b24app.console.frame.screen import FramedRequest, address, admin_only, go, 
 from b24app.console.senders.catalogue import Offer, needs_address, set_up
 from b24app.console.senders.forms import SenderForm
 from b24app.console.senders.registration import save_and_register
-from b24app.console.wording.explanations import Explained
+from b24app.console.wording.explained import Explained
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses

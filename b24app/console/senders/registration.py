@@ -4,8 +4,8 @@ import time
 
 from django.utils import timezone
 
-from b24app.console.wording.explanations import Explained
-from b24app.console.wording.portal_errors import of_portal, of_refusal
+from b24app.console.wording.explained import Explained
+from b24app.console.wording.portal_errors import explain_portal_error, explain_refusal
 from b24app.messaging import enqueue
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.push import sender_registration
@@ -26,8 +26,8 @@ def register(sender: Sender) -> Explained | None:
         _ask(sender)
     except PortalError as error:
         enqueue.reconcile(sender.portal_id)
-        return of_portal(error)
-    return of_refusal(sender) if sender.state == SenderState.REFUSED else None
+        return explain_portal_error(error)
+    return explain_refusal(sender) if sender.state == SenderState.REFUSED else None
 
 
 def _ask(sender: Sender) -> None:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, go
-from b24app.console.wording.portal_errors import of_portal, of_refusal
+from b24app.console.wording.portal_errors import explain_portal_error, explain_refusal
 from b24app.messaging import enqueue
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.push import sender_registration
@@ -31,7 +31,7 @@ def renew_one(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     except PortalError as error:
         return _later(request, error)
     if found.state == SenderState.REFUSED:
-        trouble = of_refusal(found)
+        trouble = explain_refusal(found)
         return go(request, "senders", toast=f"{trouble.what} {_old_ones_work()}")
     words = _("“{name}” has a new address. The old one no longer works.").format(name=found.name)
     return go(request, "senders", toast=words)
@@ -56,7 +56,7 @@ def renew_all(request: FramedRequest) -> HttpResponse:
 
 def _later(request: FramedRequest, error: PortalError) -> HttpResponse:
     enqueue.reconcile(request.portal.pk)
-    return go(request, "senders", toast=f"{of_portal(error).what} {_old_ones_work()}")
+    return go(request, "senders", toast=f"{explain_portal_error(error).what} {_old_ones_work()}")
 
 
 def _old_ones_work() -> str:

@@ -30,7 +30,7 @@ def try_rewriting(request: FramedRequest) -> HttpResponse:
 
 
 def _show(request: FramedRequest, sender: Sender) -> HttpResponse:
-    cost = Cost.of(request.POST.get("text", "")[:MOST_COUNTED], sender)
+    cost = Cost.estimate(request.POST.get("text", "")[:MOST_COUNTED], sender)
     return render(request, "console/test/count.html", {"cost": cost, "measure": cost.measure})
 
 

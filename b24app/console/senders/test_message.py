@@ -15,7 +15,8 @@ from b24app.console.journal.message import exchanges_of, message_or_404
 from b24app.console.journal.message_history import life
 from b24app.console.senders.forms import MessageForm
 from b24app.console.wording.costs import Cost
-from b24app.console.wording.explanations import of_end, of_wait, service_title
+from b24app.console.wording.explained import service_title
+from b24app.console.wording.explanations import explain_end, explain_wait
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
 from b24app.messaging.models import NEWEST_FIRST, ConnectionState, Message, Sender, SenderState
@@ -39,7 +40,7 @@ def test(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """A number and a text; after sending, the same page with a life line that moves."""
     found = _sender_or_404(request, sender)
     form = MessageForm(request.POST) if request.method == "POST" else MessageForm(initial=_suggested(request))
-    cost = Cost.of(str(form["text"].value() or ""), found)
+    cost = Cost.estimate(str(form["text"].value() or ""), found)
     context = {
         "sender": found,
         "service": service_title(found.connection.service),
@@ -95,8 +96,8 @@ def _progress(message: Message) -> dict[str, object]:
     return {
         "message": message,
         "steps": life(message, exchanges, message.reports.order_by("received_at", "pk")),
-        "end": of_end(message),
-        "wait": of_wait(message),
+        "end": explain_end(message),
+        "wait": explain_wait(message),
         "is_over": is_over,
         "is_late": not is_over and timezone.now() - message.received_at > PATIENCE,
     }

@@ -16,8 +16,9 @@ from b24app.console.frame.screen import FramedRequest, admin_only, go, show, wit
 from b24app.console.journal.filters import WINDOW
 from b24app.console.senders import accounts, edit, registration, renew_address
 from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
-from b24app.console.wording.explanations import Explained, of_block, service_title
-from b24app.console.wording.portal_errors import of_portal, of_refusal
+from b24app.console.wording.account_explanations import explain_block
+from b24app.console.wording.explained import Explained, service_title
+from b24app.console.wording.portal_errors import explain_portal_error, explain_refusal
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
@@ -65,7 +66,7 @@ def _account(connection: Connection) -> Account:
         available=connection.service in registry.services(),
         lines=[_line(one) for one in rows if one.state != SenderState.REMOVED],
         removed=[one for one in rows if one.state == SenderState.REMOVED],
-        block=of_block(connection) if connection.state == ConnectionState.BLOCKED else None,
+        block=explain_block(connection) if connection.state == ConnectionState.BLOCKED else None,
         waiting=Message.objects.filter(connection=connection, phase=Phase.WAITING).count() if stopped else 0,
     )
 
@@ -77,7 +78,7 @@ def _line(sender: Sender) -> Line:
 
 def _trouble(sender: Sender) -> Explained | None:
     if sender.state == SenderState.REFUSED:
-        return of_refusal(sender)
+        return explain_refusal(sender)
     return None
 
 
@@ -112,7 +113,7 @@ def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
         sender_registration.remove_sender(found)
     except PortalError as error:
         enqueue.reconcile(request.portal.pk)
-        trouble, later = of_portal(error), _("It is removed as soon as the portal answers.")
+        trouble, later = explain_portal_error(error), _("It is removed as soon as the portal answers.")
         return go(request, "senders", toast=f"{trouble.what} {later}")
     return go(
         request, "senders", toast=_("“{name}” is out of the menu. It can be added again.").format(name=found.name)
@@ -154,7 +155,7 @@ def compare(request: FramedRequest) -> HttpResponse:
     try:
         added = sender_registration.reconcile_senders(request.portal)
     except PortalError as error:
-        trouble = of_portal(error)
+        trouble = explain_portal_error(error)
         return with_toast(HttpResponse(status=204), f"{trouble.what} {trouble.todo}")
     words = _("The portal has the same senders.")
     if added:

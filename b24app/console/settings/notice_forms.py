@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from b24app.console.wording.employees import People
+from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.models import Connection
 from b24app.messaging.models.notices import NoticeRules
 from b24app.messaging.notices import detection
@@ -62,7 +62,7 @@ class NoticeForm(forms.Form):
         initial["people"] = detection.people_to_notify(portal, self.rules)
         super().__init__(data, initial=initial)
         known = detection.administrators(portal)
-        who = People.of(portal, known)
+        who = EmployeeNames.load(portal, known)
         people = self.fields["people"]
         people.choices = [(one, _person(who, one, visitor_id)) for one in known]  # type: ignore[attr-defined]  # it has
         people.required = bool(known)
@@ -91,8 +91,8 @@ def _accounts(portal: Portal) -> list[Connection]:
     return sorted(mine, key=lambda account: account.pk)
 
 
-def _person(who: People, user_id: int, visitor_id: int) -> str:
-    known, you = who.called(user_id), _("you")
+def _person(who: EmployeeNames, user_id: int, visitor_id: int) -> str:
+    known, you = who.display_name(user_id), _("you")
     return f"{known} ({you})" if user_id == visitor_id else known
 
 

@@ -26,7 +26,7 @@ from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.long_requests import FILES
 from b24app.console.frame.screen import FramedRequest, admin_only, go, show
 from b24app.console.journal.filters import by_number
-from b24app.console.wording.employees import People
+from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
@@ -100,9 +100,9 @@ def _page(request: FramedRequest, phone: str) -> tuple[list[Row], str]:
     if (before := _pk(request, request.GET.get("before", ""))) is not None:
         found = found.filter(pk__lt=before)
     rows = list(found[: PAGE + 1])
-    people = People.of(request.portal, [row.added_by for row in rows[:PAGE]])
+    people = EmployeeNames.load(request.portal, [row.added_by for row in rows[:PAGE]])
     shown = [
-        Row(row, SOURCES[StopSource(row.source)], people.called(row.added_by) if row.added_by else "")
+        Row(row, SOURCES[StopSource(row.source)], people.display_name(row.added_by) if row.added_by else "")
         for row in rows[:PAGE]
     ]
     return shown, rows[PAGE - 1].uuid.hex if len(rows) > PAGE else ""

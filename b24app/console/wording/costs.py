@@ -1,4 +1,4 @@
-"""What a text will cost before it is sent: its segments as it will be written, and about what they have cost lately."""
+"""What a text will cost: its segments after rewriting, and an estimate from what segments cost lately."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,13 +11,15 @@ from django.utils import timezone
 from b24app.messaging.models import DayTally, Sender
 from providers.kit.segments import Measure, measure
 
-LATELY = timedelta(days=30)
+PRICED_OVER = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """`measure` counts the text as it is sent, `saved` the segments that rewriting spares, `written` is the text if
-    rewriting changes it. `price` is an estimate, None where the service does not tell what it takes.
+    """The cost of one text through one sender.
+
+    `measure` counts the text as it is sent, `saved` the segments that rewriting saves, `written` is the rewritten text,
+    "" if rewriting changes nothing. `price` is an estimate, None where the service does not report prices.
     """
 
     measure: Measure
@@ -27,11 +29,11 @@ class Cost:
     currency: str = ""
 
     @classmethod
-    def of(cls, text: str, sender: Sender) -> Self:
-        """The cost of a text through a sender, which need not be saved."""
+    def estimate(cls, text: str, sender: Sender) -> Self:
+        """Estimate what a text costs through a sender, which need not be saved."""
         written = sender.written(text)
         now = measure(written)
-        price, currency = _price_of_a_segment(sender)
+        price, currency = _average_segment_price(sender)
         return cls(
             measure=now,
             saved=measure(text).parts - now.parts,
@@ -41,13 +43,13 @@ class Cost:
         )
 
 
-def _price_of_a_segment(sender: Sender) -> tuple[Decimal | None, str]:
-    """What a segment of this sender cost on average in the currency that was last told."""
+def _average_segment_price(sender: Sender) -> tuple[Decimal | None, str]:
+    """Return the average price of this sender's segments over 30 days, in the currency most of them cost."""
     if sender._state.adding:
         return None, ""
-    first_day = timezone.localdate() - LATELY
-    told = DayTally.objects.filter(portal=sender.portal_id, day__gte=first_day, sender=sender, money__gt=0)
-    row = told.values("currency").annotate(money=Sum("money"), parts=Sum("parts")).order_by("-parts").first()
+    first_day = timezone.localdate() - PRICED_OVER
+    priced = DayTally.objects.filter(portal=sender.portal_id, day__gte=first_day, sender=sender, money__gt=0)
+    row = priced.values("currency").annotate(money=Sum("money"), parts=Sum("parts")).order_by("-parts").first()
     if row is None or not row["currency"] or not row["parts"]:
         return None, ""
     return row["money"] / row["parts"], row["currency"]

@@ -1,4 +1,4 @@
-"""What employees are called on the screens: by their name where the portal has told it, else by their number."""
+"""How employees are named on the screens: by the name that the portal has reported, else by user id."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,32 +13,32 @@ from b24app.portals.models import Portal
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """The employees that one screen or file shows: names by user id of those who have one, and the names of several."""
+class EmployeeNames:
+    """Names for one screen or file: `names` by user id, and the names in it that more than one employee has."""
 
     names: Mapping[int, str]
     shared: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, portal: Portal, ids: Iterable[int | None]) -> Self:
-        """Read what they are called; whom we do not know, or not any more, the portal is asked for meanwhile."""
-        known = employees.stored_employees(portal, (one for one in ids if one))
-        if known.due:
-            enqueue.employee_names(portal.pk, known.due)
-        counts = Counter(map(str.casefold, known.names.values()))
-        return cls(known.names, frozenset(name for name, count in counts.items() if count > 1))
+    def load(cls, portal: Portal, ids: Iterable[int | None]) -> Self:
+        """Return cached names, and enqueue a lookup of the missing and the stale ones."""
+        cached = employees.known_employees(portal, (one for one in ids if one))
+        if cached.due:
+            enqueue.names(portal.pk, cached.due)
+        counts = Counter(map(str.casefold, cached.names.values()))
+        return cls(cached.names, frozenset(name for name, count in counts.items() if count > 1))
 
-    def called(self, user_id: int) -> str:
-        """Words for an employee; the number is with the name where another one here has the same."""
+    def display_name(self, user_id: int) -> str:
+        """Return an employee's name, with the user id where another one here has the same name."""
         name = self.names.get(user_id, "")
         if not name:
             return _("employee %(number)s") % {"number": user_id}
         return f"{name} ({user_id})" if name.casefold() in self.shared else name
 
-    def in_order(self, ids: Iterable[int]) -> list[tuple[int, str]]:
-        """Ids with their words, as people look them up: by name, then those who have none."""
-        return [(one, self.called(one)) for one in sorted(ids, key=self._place)]
+    def sorted_choices(self, ids: Iterable[int]) -> list[tuple[int, str]]:
+        """Return pairs of id and name: by name, as people look for them, nameless employees last."""
+        return [(one, self.display_name(one)) for one in sorted(ids, key=self._sort_key)]
 
-    def _place(self, user_id: int) -> tuple[bool, str, int]:
+    def _sort_key(self, user_id: int) -> tuple[bool, str, int]:
         name = self.names.get(user_id, "")
         return not name, name.casefold(), user_id

@@ -1,98 +1,14 @@
-"""What went wrong with an account or a message, why, and what to do, in the words of whoever can mend it."""
+"""Why a message failed or waits, and what to do about it, in the words of the reader."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from b24app.messaging.connections.lifecycle import TooManyAccounts
+from b24app.console.wording.explained import Explained, Words, service_hint, service_title
 from b24app.messaging.guards import stop_list
-from b24app.messaging.models import Connection, ConnectionState, Message
+from b24app.messaging.models import ConnectionState, Message
 from b24app.messaging.models.statuses import Phase, Reason, Wait
-from providers.kit import registry
-from providers.kit.errors import SmsError
-
-Words = str | Promise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """`what` happened, what `todo`, a `link` to read on; `code` and `words` are the other side's own.
-
-    `field` is the form field where it can be mended, "" for the page.
-    """
-
-    what: Words
-    todo: Words = ""
-    link: str = ""
-    code: str = ""
-    words: str = ""
-    field: str = ""
-
-
-# -- the service ------------------------------------------------------------------------------------------------------
-
-_CHECK: Mapping[str, tuple[Words, Words]] = {
-    "auth": (
-        _("{service} does not accept these credentials."),
-        _("Compare them with what {service} shows, letter by letter, and check again."),
-    ),
-    "balance": (
-        _("{service} knows this account, but says that its balance is used up."),
-        _("Top it up at {service}, then check again."),
-    ),
-    "throttled": (_("{service} was asked too often."), _("Wait a minute and check again.")),
-    "unreachable": (
-        _("{service} could not be reached."),
-        _("Check the address if you entered one; otherwise try again in a few minutes."),
-    ),
-    "uncertain": (_("{service} did not answer in time."), _("Try again in a few minutes.")),
-}
-_CHECK_OTHERWISE = (
-    _("{service} refused the check."),
-    _("Read below what it answered, correct the fields and check again."),
-)
-
-
-def of_check(error: SmsError, service: str) -> Explained:
-    """Why credentials could not be checked; `service` is its title."""
-    what, todo = _CHECK.get(error.reason, _CHECK_OTHERWISE)
-    return Explained(
-        what=str(what).format(service=service),
-        todo=gettext(error.hint) if error.hint else str(todo).format(service=service),
-        link=error.link,
-        code=error.code,
-        words=error.words,
-    )
-
-
-def of_twin(connection: Connection) -> Explained:
-    """Why an account is not connected a second time."""
-    what = gettext("This account is connected already, as “{title}”.").format(title=connection.title)
-    return Explained(what=what, todo=_("All its senders go under that one connection: add another sender there."))
-
-
-def of_limit(full: TooManyAccounts) -> Explained:
-    """Why no further account is connected."""
-    if full.service:
-        what = ngettext(
-            "This Bitrix24 has {count} account at {service}, which is the limit.",
-            "This Bitrix24 has {count} accounts at {service}, which is the limit.",
-            full.limit,
-        ).format(count=full.limit, service=service_title(full.service))
-    else:
-        what = ngettext(
-            "This Bitrix24 has {count} account, which is the limit.",
-            "This Bitrix24 has {count} accounts, which is the limit.",
-            full.limit,
-        ).format(count=full.limit)
-    todo = _("Disconnect an account you no longer use, or ask Sendline support for a higher limit.")
-    return Explained(what=what, todo=todo)
-
-
-# -- a message --------------------------------------------------------------------------------------------------------
 
 _REASONS: Mapping[str, tuple[Words, Words]] = {
     Reason.INVALID_NUMBER: (
@@ -142,7 +58,7 @@ _REASONS: Mapping[str, tuple[Words, Words]] = {
         _("It may be switched off or out of range; try again later."),
     ),
 }
-_STOPPED = Explained(
+_ON_STOP_LIST = Explained(
     what=_("This number is on your stop list, so the message was not sent and cost nothing."),
     todo=_("If the person agrees to messages again, take the number off the list, then send again."),
 )
@@ -163,23 +79,15 @@ _PAUSED_SENDER = _("The sender “{sender}” is paused by an administrator. It 
 _EXPIRES_FIRST = _("It will be too old by then, so it will not be sent: stop it, or change the rule it waits for.")
 
 
-def service_title(code: str) -> str:
-    """The title of a service; its code where its file does not load."""
-    try:
-        return registry.get(code).title
-    except registry.Unavailable:
-        return code
-
-
-def of_end(message: Message) -> Explained | None:
-    """Why a message failed, was not delivered or is unknown; None for one that is well."""
+def explain_end(message: Message) -> Explained | None:
+    """Explain why a message failed, was not delivered or is unknown; return None for any other."""
     if message.status not in ("failed", "undelivered") and message.phase != Phase.UNKNOWN:
         return None
     if message.reason == Reason.OPT_OUT and message.service_code == stop_list.CODE:
-        return _STOPPED
+        return _ON_STOP_LIST
     service = service_title(message.connection.service)
     what, todo = _REASONS.get(message.reason, _NO_REASON)
-    hint, link = _hint(message.connection.service, message.service_code)
+    hint, link = service_hint(message.connection.service, message.service_code)
     return Explained(
         what=str(what).format(service=service),
         todo=hint or str(todo).format(service=service),
@@ -189,17 +97,20 @@ def of_end(message: Message) -> Explained | None:
     )
 
 
-def of_reason(reason: str, services: Collection[str]) -> Explained:
-    """Why many messages ended, in short, and what helps; the latter may name the service, so there must be only one."""
+def explain_reason(reason: str, services: Collection[str]) -> Explained:
+    """Explain in short why many messages ended.
+
+    The advice may name the service, so it is left out where there are several.
+    """
     # What a service says of one message stands on that message's page only.
     _what, todo = ("", "") if reason == Reason.REJECTED else _REASONS.get(reason, _NO_REASON)
     titles = [service_title(service) for service in services]
     words = str(todo).format(service=titles[0]) if len(titles) == 1 else "" if "{" in str(todo) else str(todo)
-    return Explained(what=in_short(reason), todo=words)
+    return Explained(what=short_reason(reason), todo=words)
 
 
-def of_wait(message: Message) -> Explained | None:
-    """Why a message waits; None for one that does not."""
+def explain_wait(message: Message) -> Explained | None:
+    """Explain why a message waits; return None for one that does not."""
     if message.phase != Phase.WAITING:
         return None
     names = {
@@ -207,9 +118,9 @@ def of_wait(message: Message) -> Explained | None:
         "connection": message.connection.title,
         "sender": message.sender.name,
     }
-    hint, link = _hint(message.connection.service, message.service_code)
+    hint, link = service_hint(message.connection.service, message.service_code)
     return Explained(
-        what=str(_wait(message)).format(**names),
+        what=str(_wait_sentence(message)).format(**names),
         todo=_EXPIRES_FIRST if expires_first(message) else hint,
         link=link,
         code=message.service_code,
@@ -217,7 +128,7 @@ def of_wait(message: Message) -> Explained | None:
     )
 
 
-def _wait(message: Message) -> Words:
+def _wait_sentence(message: Message) -> Words:
     if message.wait == Wait.PAUSED and message.connection.state == ConnectionState.PAUSED:
         return _PAUSED_ACCOUNT
     if message.wait == Wait.PAUSED and message.sender.paused_at is not None:
@@ -225,19 +136,20 @@ def _wait(message: Message) -> Words:
     return _WAITS[message.wait]
 
 
-def meanings() -> list[tuple[str, str, Words]]:
-    """Each of the five words and the open question: its code, the word and what it means."""
+def status_meanings() -> list[tuple[str, str, Words]]:
+    """Return code, name and meaning of each of the five statuses and of the unknown outcome."""
     return [(code, str(word), means) for code, (word, means) in _MEANINGS.items()]
 
 
-def waits() -> dict[str, list[str]]:
-    """What a message may wait for: in short, and in the words that stand on such messages."""
+def wait_meanings() -> dict[str, list[str]]:
+    """Return what a message may wait for: the short form, and the sentences shown on such messages."""
     names = {"service": gettext("the service"), "connection": "…", "sender": "…"}
-    found: dict[str, list[str]] = {}
+    meanings: dict[str, list[str]] = {}
     for wait, words in _WAITS.items():
-        told = str(words).format(**names)
-        found.setdefault(waiting_in_short(wait) or gettext("Queued"), []).append(told[:1].upper() + told[1:])
-    return found
+        sentence = str(words).format(**names)
+        sentences = meanings.setdefault(short_wait(wait) or gettext("Queued"), [])
+        sentences.append(sentence[:1].upper() + sentence[1:])
+    return meanings
 
 
 _MEANINGS: Mapping[str, tuple[Words, Words]] = {
@@ -260,18 +172,18 @@ _MEANINGS: Mapping[str, tuple[Words, Words]] = {
 
 
 def expires_first(message: Message) -> bool:
-    """Does a message that a rule holds expire before the rule lets it go?"""
+    """Return whether a message that a rule holds expires before the rule releases it."""
     by_rule = message.wait in (Wait.QUIET_HOURS, Wait.CAP)
     return by_rule and message.due_at is not None and message.due_at >= message.expires_at
 
 
-def in_short(reason: str) -> str:
-    """A reason in two or three words, for a list."""
+def short_reason(reason: str) -> str:
+    """Return a reason in two or three words, for a list."""
     return str(REASON_NAMES.get(reason, ""))
 
 
-def waiting_in_short(wait: str) -> str:
-    """What a message waits for when it is not just the next try."""
+def short_wait(wait: str) -> str:
+    """Return what a message waits for in two or three words, "" for just the next attempt."""
     return str(WAIT_NAMES.get(wait, ""))
 
 
@@ -300,29 +212,3 @@ REASON_NAMES: Mapping[str, Words] = {
     Reason.INTERRUPTED: _("Interrupted on our side"),
     Reason.UNREACHED: _("Phone not reached"),
 }
-
-
-def _hint(service: str, code: str) -> tuple[str, str]:
-    """What the service's file says of its own code: a sentence and a link."""
-    try:
-        hint = registry.get(service).hints.get(code)
-    except registry.Unavailable:
-        hint = None
-    return (gettext(hint.text), hint.link) if hint else ("", "")
-
-
-def of_block(connection: Connection) -> Explained:
-    """Why a connection is blocked."""
-    service = service_title(connection.service)
-    hint, link = _hint(connection.service, connection.error_code)
-    if connection.blocked_reason == "balance":
-        what, todo = _("The balance at {service} is used up."), _("Top it up at {service}, then turn it on again.")
-    else:
-        what, todo = _("{service} does not accept the credentials any more."), _("Enter new ones.")
-    return Explained(
-        what=what.format(service=service),
-        todo=hint or todo.format(service=service),
-        link=link,
-        code=connection.error_code,
-        words=connection.error_words,
-    )

@@ -43,11 +43,11 @@ def words(response: Any) -> str:
 
 def test_all_six_words_and_every_reason_to_wait_are_told(alice: Client, sender: Sender) -> None:
     shown = words(alice.get(at(sender.portal)))
-    for _code, word, means in explanations.meanings():
+    for _code, word, means in explanations.status_meanings():
         assert word in shown
         assert str(means) in shown
-    assert len(explanations.meanings()) == len(Status) + 1
-    assert sum(map(len, explanations.waits().values())) == len(Wait)
+    assert len(explanations.status_meanings()) == len(Status) + 1
+    assert sum(map(len, explanations.wait_meanings().values())) == len(Wait)
     assert "The service asked us to slow down. Nothing is lost." in shown
     assert "It is night where the person may be." in shown
 

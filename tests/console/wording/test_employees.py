@@ -13,7 +13,7 @@ from celery import current_app
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console.wording.employees import People
+from b24app.console.wording.employees import EmployeeNames
 from b24app.core.redis import redis_client
 from b24app.messaging import enqueue, tasks
 from b24app.messaging.models import Message, Sender
@@ -79,14 +79,14 @@ def table(answer: Any) -> list[list[str]]:
 def test_a_name_where_there_is_one_else_the_number(portal: Portal) -> None:
     name(portal, BOB, "Bob Brown")
     name(portal, ERIN, "")
-    people = People.of(portal, [BOB, ERIN, ALICE, None, 0])
-    assert [people.called(one) for one in (BOB, ERIN, ALICE)] == ["Bob Brown", "employee 31", "employee 1"]
+    people = EmployeeNames.load(portal, [BOB, ERIN, ALICE, None, 0])
+    assert [people.display_name(one) for one in (BOB, ERIN, ALICE)] == ["Bob Brown", "employee 31", "employee 1"]
 
 
 def test_two_of_the_same_name_are_told_apart_by_their_numbers(portal: Portal) -> None:
     for one, called in ((ERIN, "Erin Evans"), (TWIN, "erin evans"), (BOB, "Bob Brown")):
         name(portal, one, called)
-    assert People.of(portal, [BOB, ERIN, TWIN]).in_order([TWIN, ALICE, ERIN, BOB]) == [
+    assert EmployeeNames.load(portal, [BOB, ERIN, TWIN]).sorted_choices([TWIN, ALICE, ERIN, BOB]) == [
         (BOB, "Bob Brown"),
         (ERIN, "Erin Evans (31)"),
         (TWIN, "erin evans (32)"),
@@ -293,6 +293,6 @@ def test_names_cost_one_query_however_many_there_are(
     alice: Client, sender: Sender, django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(1):
-        People.of(sender.portal, range(1, 101))
+        EmployeeNames.load(sender.portal, range(1, 101))
     with django_assert_num_queries(0):
-        People.of(sender.portal, [])
+        EmployeeNames.load(sender.portal, [])
