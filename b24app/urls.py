@@ -12,10 +12,8 @@ from b24app.webhooks.urls import urlpatterns as webhooks
 
 @csrf_exempt
 def installer(request: HttpRequest) -> HttpResponse:
-    """Serve both kinds of POST that Bitrix24 sends here: launches in its frame, and events from its servers."""
-    return (
-        portal_events.receive_installer_event(request) if portal_events.is_event(request) else launch.installer(request)
-    )
+    """Bitrix24 sends two kinds of POST to one address: the launch in its frame, and events from its servers."""
+    return portal_events.take_event(request) if portal_events.is_event(request) else launch.open_installer(request)
 
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -24,5 +22,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *console,
 ]
 
-handler404 = "b24app.console.frame.errors.not_found"
-handler500 = "b24app.console.frame.errors.broken"
+handler404 = "b24app.console.frame.errors.show_not_found"
+handler500 = "b24app.console.frame.errors.show_server_error"

@@ -1,4 +1,4 @@
-"""What a visitor chose for their own eyes. Everything else the console shows belongs to other rooms."""
+"""What a visitor chose for themselves. Everything else that the console shows belongs to other rooms."""
 
 from django.db import models
 
@@ -26,7 +26,7 @@ class Preference(models.Model):
         return f"user {self.user_id} of portal {self.portal_id}"
 
     @classmethod
-    def of(cls, portal: Portal, user_id: int) -> "Preference":
-        """The saved choice, or an unsaved one with the defaults."""
+    def for_visitor(cls, portal: Portal, user_id: int) -> "Preference":
+        """Return the saved choice, or an unsaved one with the defaults."""
         saved = cls.objects.filter(portal=portal, user_id=user_id).first()
         return saved or cls(portal=portal, user_id=user_id)

@@ -172,7 +172,7 @@ class World:
             "job": JOB,
             "order": str(order.uuid),
             "entry": str(entry.uuid),
-            "signed": card_tokens.sign(self.card, self.alice, ALICE),
+            "signed": card_tokens.seal_card_token(self.card, self.alice, ALICE),
         }
 
     def address(self, name: str, portal: Portal) -> str:

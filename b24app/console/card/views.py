@@ -94,7 +94,7 @@ def of_card(screen: Screen) -> Callable[[FramedRequest, str], HttpResponse]:
     @wraps(screen)
     def guarded(request: FramedRequest, signed: str) -> HttpResponse:
         try:
-            entity = card_tokens.read(signed, request.portal, request.visitor.user_id)
+            entity = card_tokens.read_card_token(signed, request.portal, request.visitor.user_id)
         except card_tokens.BadCard as bad:
             if bad.expired and (request.method == "POST" or "seen" in request.GET):
                 return _too_late(request)

@@ -1,7 +1,7 @@
-"""Requests that hold a thread for long, because a portal or a service is waited for or much is computed: how many.
+"""Limits on requests that hold a thread for long, because a portal or a service is waited for or much is computed.
 
 The three limits of a web process leave some of its threads to pages that only read, whatever the others do: a process
-of the Procfile has sixteen. Above a limit the answer is `errors.busy`, at once.
+of the Procfile has sixteen. Above a limit `errors.show_busy` responds, at once.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ from b24app.portals.models import Portal
 
 Arguments = ParamSpec("Arguments")
 
-# By the portal that a caller claims to come from. Strangers have five of these places at most, and two in one portal's
-# name (`portals.strangers`): the others are left to people who are known.
+# Per portal that a caller claims to come from. Strangers get five of these places at most, and two in the name of one
+# portal (`portals.strangers`), so that visitors whose portal is confirmed always find one.
 LAUNCHES = ConcurrencyLimit(in_all=8, per_tenant=4)
 PAGES = ConcurrencyLimit(in_all=4, per_tenant=2)
 FILES = ConcurrencyLimit(in_all=2, per_tenant=1, slow_after=30.0)
@@ -39,7 +39,7 @@ def hold_launch(claimed: str) -> Iterator[None]:
 
 @contextmanager
 def hold_page(portal: Portal, *, seconds: float = PAGE_SECONDS) -> Iterator[None]:
-    """Hold one of the portal's places for long pages, which may wait so long for others in all; raise Busy."""
+    """Hold one of the portal's places for long pages; raise Busy. Network waits take at most `seconds` in all."""
     with PAGES.hold(portal.uuid.hex), limit_waiting(each=ANSWER_SECONDS, total=seconds):
         yield
 
@@ -52,16 +52,16 @@ def long_post(
 ]:
     """Mark a screen whose POST waits for a portal or a service, or changes very much: it takes one of the places."""
 
-    def mark(
+    def limit_view(
         view: Callable[Concatenate[FramedRequest, Arguments], HttpResponse],
     ) -> Callable[Concatenate[FramedRequest, Arguments], HttpResponse]:
         @wraps(view)
-        def limited(request: FramedRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
+        def limited_view(request: FramedRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
             if request.method != "POST":
                 return view(request, *args, **kwargs)
             with hold_page(request.portal, seconds=seconds):
                 return view(request, *args, **kwargs)
 
-        return limited
+        return limited_view
 
-    return mark
+    return limit_view

@@ -1,4 +1,4 @@
-"""Who may frame a page, whose ticket a request carries, and in which language and zone it is answered."""
+"""Who may frame a page, which visitor a request is from, and its language and time zone."""
 
 import re
 import uuid
@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
-from b24app.console.frame.errors import busy, resting
-from b24app.console.frame.page import shell
+from b24app.console.frame.errors import show_busy, show_database_away
+from b24app.console.frame.page import render_shell
 from b24app.console.models import Preference
 from b24app.core.concurrency_limit import Busy
 from b24app.core.outage import AWAY
@@ -32,45 +32,45 @@ POLICY = (
 
 
 class FramePolicy:
-    """Names the one portal that may frame a page, by its path or by what the launch found out; elsewhere nobody may.
+    """Name the one portal that may frame a page, by its path or as the launch found out; elsewhere nobody may.
 
-    Leaves `request.framed_in` (Portal or None) and reads `request.frame_origin` from the way back.
+    Sets `request.framed_in` (Portal or None), and reads `request.frame_origin` once the response is made.
     """
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        found = FRAMED.match(request.path_info)
+        match = FRAMED.match(request.path_info)
         try:
-            portal = Portal.objects.filter(uuid=uuid.UUID(found[1])).first() if found else None
+            portal = Portal.objects.filter(uuid=uuid.UUID(match[1])).first() if match else None
         except AWAY:
-            response = resting(request)
-            # Nothing but words, and whose frame it is cannot be looked up.
+            response = show_database_away(request)
+            # Any page may frame it: it shows nothing but a sentence, and its portal cannot be looked up.
             response["Content-Security-Policy"] = POLICY.format(ancestors="http: https:")
             return response
         request.framed_in = portal  # type: ignore[attr-defined]  # for TicketSession, the next one
         request.frame_origin = portal.origin if portal else ""  # type: ignore[attr-defined]  # launches set it
         response = self.get_response(request)
         origin = str(getattr(request, "frame_origin", ""))
-        framed = bool(ORIGIN.fullmatch(origin))
-        response["Content-Security-Policy"] = POLICY.format(ancestors=origin if framed else "'none'")
-        if not framed:
+        is_framed = bool(ORIGIN.fullmatch(origin))
+        response["Content-Security-Policy"] = POLICY.format(ancestors=origin if is_framed else "'none'")
+        if not is_framed:
             response["X-Frame-Options"] = "DENY"
-        if framed or found:
+        if is_framed or match:
             response["Cache-Control"] = "no-store"
         return response
 
     @staticmethod
     def process_exception(request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """The database went away in the middle of a screen, or too much is going on already."""
+        """Turn an unavailable database and too many requests into their pages."""
         if isinstance(exception, Busy):
-            return busy(request)
-        return resting(request) if isinstance(exception, AWAY) else None
+            return show_busy(request)
+        return show_database_away(request) if isinstance(exception, AWAY) else None
 
 
 class TicketSession:
-    """Lets a request below `/p/<key>/` through only with a good ticket of that very portal.
+    """Let a request below `/p/<key>/` through only with a valid ticket of that very portal.
 
     A page opened without one is the empty shell, which fetches a ticket over the frame bridge; it holds no data.
     """
@@ -83,28 +83,28 @@ class TicketSession:
             return self.get_response(request)
         portal: Portal | None = getattr(request, "framed_in", None)
         if portal is None:
-            return _refusal(404)
+            return _refuse_request(404)
         scheme, _, ticket = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             is_page = request.method in {"GET", "HEAD"} and "HX-Request" not in request.headers
-            return shell(portal, request.get_full_path()) if is_page else _refusal(401)
+            return render_shell(portal, request.get_full_path()) if is_page else _refuse_request(401)
         try:
-            admitted = self._admit(request, portal, ticket)
+            is_authenticated = self._authenticate(request, portal, ticket)
         except AWAY:
-            return resting(request)
-        if not admitted:
-            return _refusal(401)
+            return show_database_away(request)
+        if not is_authenticated:
+            return _refuse_request(401)
         return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, _view: Callable[..., HttpResponse], _args: Any, kwargs: dict[str, Any]
     ) -> None:
-        """Screens need not take the key: they have `request.portal`."""
+        """Drop the key from the arguments: screens have `request.portal`."""
         if hasattr(request, "visitor"):
             kwargs.pop("key", None)
 
     @staticmethod
-    def _admit(request: Any, portal: Portal, ticket: str) -> bool:
+    def _authenticate(request: Any, portal: Portal, ticket: str) -> bool:
         try:
             visitor = read_ticket(ticket)
         except BadTicket:
@@ -115,24 +115,24 @@ class TicketSession:
             visitor = replace(visitor, is_admin=False)
         request.portal = portal
         request.visitor = visitor
-        request.preference = Preference.of(portal, visitor.user_id)
-        # A browser does not send the header on its own, so no other site can: that is what CSRF checks are for.
+        request.preference = Preference.for_visitor(portal, visitor.user_id)
+        # CSRF checks guard what a browser sends by itself. It never adds this header by itself.
         request._dont_enforce_csrf_checks = True
         return True
 
 
 class Language:
-    """Speaks the visitor's language and shows times in the portal's zone."""
+    """Use the visitor's language, and the portal's time zone."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with translation.override(_language(request)), timezone.override(_zone(request)):
+        with translation.override(_choose_language(request)), timezone.override(_choose_zone(request)):
             return self.get_response(request)
 
 
-def _language(request: Any) -> str:
+def _choose_language(request: Any) -> str:
     if hasattr(request, "visitor"):
         return str(request.preference.language or to_django(request.visitor.language))
     if "LANG" in request.GET:
@@ -140,12 +140,12 @@ def _language(request: Any) -> str:
     return translation.get_language_from_request(request)
 
 
-def _zone(request: Any) -> ZoneInfo:
+def _choose_zone(request: Any) -> ZoneInfo:
     try:
         return request.portal.zone if hasattr(request, "portal") else ZoneInfo("UTC")
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
 
 
-def _refusal(status: int) -> HttpResponse:
+def _refuse_request(status: int) -> HttpResponse:
     return HttpResponse(status=status, content_type="text/plain")

@@ -1,4 +1,4 @@
-"""The places of the console, in the order of the bar."""
+"""The sections of the console, in the order of the navigation bar."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from django.utils.translation import pgettext_lazy
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """An entry of the bar. `name` is of its first screen's URL; `title` is translated when it is shown."""
+    """An entry of the bar. `name` is the URL name of its first screen; `title` is translated when it is shown."""
 
     name: str
     title: object

@@ -1,4 +1,4 @@
-"""The page around the screens: it holds no data, only where the first screen is and, after a launch, a ticket."""
+"""The page around the screens: it holds no data, only the address of the first screen and, after a launch, a ticket."""
 
 from django.http import HttpResponse
 from django.template.loader import render_to_string
@@ -10,12 +10,12 @@ from b24app.portals.models import Portal
 from b24app.portals.page_tickets import LIFETIME
 
 
-def shell(
+def render_shell(
     portal: Portal, start: str, *, ticket: str = "", language: str = "", theme: str = Theme.LIGHT
 ) -> HttpResponse:
     """Render the page that fetches `start` (a path below `/p/<key>/`) as its first screen.
 
-    `language` is Django's code; without it the portal's own is spoken until the first screen is here.
+    `language` is Django's code; without it the portal's own is used until the first screen is there.
     """
     with translation.override(language or to_django(portal.language)):
         context = {

@@ -1,4 +1,4 @@
-"""What every screen is written with: the request as the middleware leaves it, and the answers a screen may give."""
+"""What every screen is written with: the request as the middleware leaves it, and the responses a screen may give."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -29,10 +29,10 @@ class FramedRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-def show(
+def render_screen(
     request: FramedRequest, template: str, context: Mapping[str, Any] | None = None, *, toast: str = ""
 ) -> HttpResponse:
-    """A screen: with its frame when the page asks for it as a whole, alone when one screen follows another.
+    """Render a screen: with its frame when the page asks for it as a whole, alone when one screen follows another.
 
     The template says `{% extends layout %}` and fills the blocks `title` and `content`.
     """
@@ -41,10 +41,12 @@ def show(
     return with_toast(response, toast) if toast else response
 
 
-def go(request: FramedRequest, name: str, *, toast: str = "", whole: bool = False, **arguments: Any) -> HttpResponse:
-    """Send the page to another screen after a POST, with a short notice if there is one to give.
+def redirect(
+    request: FramedRequest, name: str, *, toast: str = "", whole: bool = False, **arguments: Any
+) -> HttpResponse:
+    """Send the page to another screen after a POST, with a toast if there is one to show.
 
-    `whole` renews the frame too, for when its language or look may be another.
+    `whole` renews the frame too, for when its language or look may have changed.
     """
     response: HttpResponse = HttpResponseLocation(
         address(request.portal, name, **arguments), target=f"#{FRAME if whole else SCREEN}", swap="innerHTML"
@@ -52,13 +54,13 @@ def go(request: FramedRequest, name: str, *, toast: str = "", whole: bool = Fals
     return with_toast(response, toast) if toast else response
 
 
-def with_toast(response: HttpResponse, words: str) -> HttpResponse:
+def with_toast(response: HttpResponse, text: str) -> HttpResponse:
     """Add a notice of what a click did; it shows for a few seconds and is read aloud."""
-    return trigger_client_event(response, "toast", {"words": str(words)})
+    return trigger_client_event(response, "toast", {"words": str(text)})
 
 
 def address(portal: Portal, name: str, **arguments: Any) -> str:
-    """The path of a screen within a portal's frame."""
+    """Return the path of a screen within a portal's frame."""
     return reverse(name, kwargs={"key": portal.uuid.hex, **arguments})
 
 
@@ -68,11 +70,11 @@ def admin_only(
     """Let only administrators of the portal through; others read why, and nothing happens."""
 
     @wraps(view)
-    def guarded(request: FramedRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
+    def guarded_view(request: FramedRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
         if request.visitor.is_admin:
             return view(request, *args, **kwargs)
-        response = show(request, "console/admins_only.html")
+        response = render_screen(request, "console/admins_only.html")
         response.status_code = 403
         return response
 
-    return guarded
+    return guarded_view

@@ -28,8 +28,8 @@ def support(request: FramedRequest) -> HttpResponse:
     if found is None:
         trouble = _("The portal has no message with this reference.") if written else _("No message went wrong.")
         return render(request, "console/help/support.html", {"trouble": trouble, "reference": written})
-    if file_downloads.current(request.portal):
-        return file_downloads.ask_to_wait()
+    if file_downloads.current_file(request.portal):
+        return file_downloads.refuse_second_file()
     return redirect_to_download(request, "support-file", {"message": found.hex})
 
 

@@ -8,7 +8,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from b24app.console.frame.screen import FramedRequest, show
+from b24app.console.frame.screen import FramedRequest, render_screen
 from b24app.console.senders.catalogue import Offer, set_up
 from b24app.console.wording import account_explanations, explained, explanations
 from b24app.messaging.connections import lifecycle
@@ -50,7 +50,7 @@ def guide(request: FramedRequest) -> HttpResponse:
         "waits": explanations.wait_meanings(),
         "accounts": list(_accounts(request.portal)) if is_admin else [],
     }
-    return show(request, "console/help/help.html", context)
+    return render_screen(request, "console/help/help.html", context)
 
 
 def _accounts(portal: Portal) -> Iterable[Checked]:

@@ -7,7 +7,7 @@ from django.urls import path
 from django.utils import timezone
 
 from b24app.console.formats.periods import Period
-from b24app.console.frame.screen import FramedRequest, show
+from b24app.console.frame.screen import FramedRequest, render_screen
 from b24app.console.home.todo import duties
 from b24app.console.reports import chart_data, sender_health
 from b24app.console.reports.query import Asked, Counts, Reading
@@ -20,12 +20,12 @@ PICTURED = 14  # days
 def home(request: FramedRequest) -> HttpResponse:
     """Employees read what they may do; a portal without an account is shown the way to its first message."""
     if not request.visitor.is_admin:
-        return show(request, "console/home_employee.html")
+        return render_screen(request, "console/home_employee.html")
     portal = request.portal
     accounts = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED)
     context: dict[str, object] = {"duties": duties(portal), "portal_state": _portal_state(portal)}
     if not accounts.exists():
-        return show(request, "console/home_empty.html", context)
+        return render_screen(request, "console/home_empty.html", context)
     senders = sender_health.of_senders(portal)
     context |= {
         "figures": sender_health.figures(portal),
@@ -36,7 +36,7 @@ def home(request: FramedRequest) -> HttpResponse:
     days = _days(portal)
     context |= {"volume": chart_data.volume(days), "volume_table": chart_data.tables(days)[0]}
     context |= {"in_menu": sum(row.sender.state == SenderState.REGISTERED for row in senders)}
-    return show(request, "console/home.html", context)
+    return render_screen(request, "console/home.html", context)
 
 
 def _days(portal: Portal) -> list[tuple[date, Counts]]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from b24app.console.frame.long_requests import LONGEST_SECONDS, hold_page
-from b24app.console.frame.screen import FramedRequest, admin_only, show
+from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
 from b24app.console.wording.portal_errors import explain_portal_error
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging.push import sender_registration
@@ -54,14 +54,14 @@ STEPS = (
 def install(request: FramedRequest) -> HttpResponse:
     """The list of steps, which begins by itself; for others than administrators a kind word."""
     if not request.visitor.is_admin:
-        return show(request, "console/install_not_admin.html")
+        return render_screen(request, "console/install_not_admin.html")
     return _begin(request)
 
 
 def _begin(request: FramedRequest, *, later: bool = False) -> HttpResponse:
     """The list of steps, which begins by itself, at once or a little `later`."""
     steps = [{"title": step.title, "state": "done" if step.do is None else "now"} for step in STEPS]
-    return show(request, "console/install.html", {"steps": steps, "is_running": True, "later": later})
+    return render_screen(request, "console/install.html", {"steps": steps, "is_running": True, "later": later})
 
 
 @require_POST
@@ -90,7 +90,7 @@ def _run(request: FramedRequest) -> HttpResponse:
     if failure is None:
         installation.record_finish(request.portal)
     context = {"steps": outcome, "why": explain_portal_error(failure) if failure else None, "is_done": failure is None}
-    return show(request, "console/install.html", context)
+    return render_screen(request, "console/install.html", context)
 
 
 urlpatterns = [

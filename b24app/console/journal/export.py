@@ -27,10 +27,10 @@ from b24app.console.journal.search import search
 @require_safe
 def export(request: FramedRequest) -> HttpResponse:
     """Begin a file, or show the one that is being written."""
-    if job := file_downloads.current(request.portal):
+    if job := file_downloads.current_file(request.portal):
         progress = export_progress.told(request.portal, job)
         if progress is None:  # a file of another kind
-            return file_downloads.ask_to_wait()
+            return file_downloads.refuse_second_file()
         return render(request, "console/journal/export.html", {"job": job, "progress": progress})
     new = uuid.uuid4().hex
     export_progress.tell(request.portal, new, Progress(0))

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import redis
 
-from b24app.console.frame.file_downloads import SILENT_SECONDS
+from b24app.console.frame.file_downloads import LEASE_SECONDS
 from b24app.core.redis import redis_client
 from b24app.portals.models import Portal
 
@@ -22,7 +22,7 @@ class Progress:
 def tell(portal: Portal, job: str, progress: Progress) -> None:
     """Write down how far a file is. It is only told to people, so nothing depends on Redis."""
     try:
-        redis_client().set(_key(portal, job), json.dumps(asdict(progress)), ex=SILENT_SECONDS)
+        redis_client().set(_key(portal, job), json.dumps(asdict(progress)), ex=LEASE_SECONDS)
     except redis.RedisError:
         return
 

@@ -10,7 +10,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from b24app.console.frame.screen import FramedRequest, admin_only, go, show
+from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.journal.crm_links import crm_links
 from b24app.console.journal.message_history import life, no_text, source
 from b24app.console.journal.search import hides_numbers, visible
@@ -69,7 +69,7 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "is_live": _is_live(found),
         "seen": seen,
     }
-    return show(request, "console/message/message.html", context)
+    return render_screen(request, "console/message/message.html", context)
 
 
 def _is_stopped(request: FramedRequest, found: Message) -> bool:
@@ -118,12 +118,12 @@ def resend(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     """Ask in place, naming the risk, then send the same text again as a new message."""
     found = message_or_404(request, reference)
     if not _may(request, found)["resend"]:
-        return go(request, "message", reference=found.reference, toast=_("It is not to be sent again any more."))
+        return redirect(request, "message", reference=found.reference, toast=_("It is not to be sent again any more."))
     if request.method != "POST":
         return render(request, "console/message/resend.html", {"message": found})
     again = messages.resend_message(found, request.visitor.user_id)
     enqueue.drain(again.connection_id)
-    return go(request, "message", reference=again.reference, toast=_("On its way again."))
+    return redirect(request, "message", reference=again.reference, toast=_("On its way again."))
 
 
 @admin_only
@@ -137,7 +137,7 @@ def mark_sent(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     if done:
         enqueue.push(request.portal.pk)
     words = _("Marked as sent.") if done else _("Its outcome is known by now.")
-    return go(request, "message", reference=found.reference, toast=words)
+    return redirect(request, "message", reference=found.reference, toast=words)
 
 
 @admin_only
@@ -149,7 +149,7 @@ def cancel(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     if done:
         enqueue.push(request.portal.pk)
     words = _("It will not be sent.") if done else _("Too late: it has left already.")
-    return go(request, "message", reference=found.reference, toast=words)
+    return redirect(request, "message", reference=found.reference, toast=words)
 
 
 urlpatterns = [

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseStopPolling
 
 from b24app.console.formats import locales
-from b24app.console.frame.screen import FramedRequest, show
+from b24app.console.frame.screen import FramedRequest, render_screen
 from b24app.console.journal import pagination
 from b24app.console.journal.filters import SOURCES, STATUSES, Filters
 from b24app.console.journal.message_history import no_text, source
@@ -77,7 +77,7 @@ def journal(request: FramedRequest) -> HttpResponse:
         "hides": hides_numbers(request),
         "today": timezone.localdate(),
     }
-    return show(request, "console/journal/journal.html", context)
+    return render_screen(request, "console/journal/journal.html", context)
 
 
 def _employees(request: FramedRequest, filters: Filters) -> set[int]:

@@ -17,7 +17,7 @@ from b24app.console.formats.periods import PRESETS, USUAL
 from b24app.console.frame import file_downloads
 from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
-from b24app.console.frame.screen import FramedRequest, address, admin_only, show
+from b24app.console.frame.screen import FramedRequest, address, admin_only, render_screen
 from b24app.console.journal.filters import SOURCES, Filters
 from b24app.console.reports import chart_data
 from b24app.console.reports.query import BY, Asked, Counts, Line, Money, Reading, Report, Times, Trouble
@@ -85,7 +85,7 @@ def overview(request: FramedRequest) -> HttpResponse:
         "failing": [_failing(request.portal, asked, one) for one in report.troubles[:MOST_TROUBLES]],
         "today": timezone.localdate(),
     }
-    return show(request, "console/reports/reports.html", context)
+    return render_screen(request, "console/reports/reports.html", context)
 
 
 def _turned(asked: Asked, preset: str) -> str:
@@ -169,8 +169,8 @@ def take(request: FramedRequest, what: str) -> HttpResponse:
     """Send the page to the file."""
     if what not in {DAYS, LINES}:
         raise Http404
-    if file_downloads.current(request.portal):
-        return file_downloads.ask_to_wait()
+    if file_downloads.current_file(request.portal):
+        return file_downloads.refuse_second_file()
     asked = Asked.read(request.GET.dict(), timezone.localdate())
     days = {"since": asked.period.first.isoformat(), "until": asked.period.last.isoformat()}
     payload = {"what": what, "query": {**asked.values, **days}, "language": translation.get_language()}

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
-from b24app.console.frame.screen import FramedRequest, admin_only, go, show, with_toast
+from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen, with_toast
 from b24app.console.senders.catalogue import Offer, set_up
 from b24app.console.senders.forms import AccountForm
 from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
@@ -64,8 +64,8 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
                 found.title = str(form.cleaned_data["title"]) or found.title
                 found.save(update_fields=["title"])
                 enqueue.drain(found.pk)
-                return go(request, "senders", toast=_("The new credentials work and are saved."))
-    return show(request, "console/senders/account.html", context)
+                return redirect(request, "senders", toast=_("The new credentials work and are saved."))
+    return render_screen(request, "console/senders/account.html", context)
 
 
 @admin_only
@@ -111,7 +111,7 @@ def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
             return with_toast(HttpResponse(status=204), f"{trouble.what} {kept}")
     lifecycle.disconnect_account(found)
     enqueue.drain(found.pk)
-    return go(
+    return redirect(
         request, "senders", toast=_("“{name}” is disconnected, its credentials are forgotten.").format(name=found.title)
     )
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from b24app.console.frame.long_requests import long_post
-from b24app.console.frame.screen import FramedRequest, admin_only, go, show
+from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.senders.catalogue import Offer, needs_address, set_up
 from b24app.console.senders.forms import AccountForm
 from b24app.console.wording.account_explanations import (
@@ -65,7 +65,7 @@ def catalogue(request: FramedRequest) -> HttpResponse:
     }
     if request.htmx.target == "shelves":
         return render(request, "console/connect/shelves.html", context)
-    return show(request, "console/connect/catalogue.html", context)
+    return render_screen(request, "console/connect/catalogue.html", context)
 
 
 def unfinished(request: FramedRequest) -> QuerySet[Connection]:
@@ -142,8 +142,8 @@ def credentials(request: FramedRequest, service: str) -> HttpResponse:
             except lifecycle.TooManyAccounts as full:
                 context |= {"trouble": explain_account_limit(full)}
             else:
-                return go(request, "sender-new", connection=connection.uuid)
-    return show(request, "console/connect/credentials.html", context)
+                return redirect(request, "sender-new", connection=connection.uuid)
+    return render_screen(request, "console/connect/credentials.html", context)
 
 
 def _last_exchange(request: FramedRequest, service: type[Provider], started: object) -> Exchange | None:
@@ -178,7 +178,7 @@ def preview(request: FramedRequest, service: str) -> HttpResponse:
 def ready(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """The end of the road: where the new sender shows up, and a first test."""
     found = get_object_or_404(Sender.objects.select_related("connection"), portal=request.portal, uuid=sender)
-    return show(request, "console/connect/ready.html", {"sender": found})
+    return render_screen(request, "console/connect/ready.html", {"sender": found})
 
 
 urlpatterns = [

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.frame.long_requests import hold_page, long_post
-from b24app.console.frame.screen import FramedRequest, address, admin_only, go, show
+from b24app.console.frame.screen import FramedRequest, address, admin_only, redirect, render_screen
 from b24app.console.senders.catalogue import Offer, needs_address, set_up
 from b24app.console.senders.forms import SenderForm
 from b24app.console.senders.registration import save_and_register
@@ -68,10 +68,10 @@ def _page(request: FramedRequest, sender: Sender) -> HttpResponse:
         raise Http404 from None
     if request.method != "POST":
         form = _form(service, sender, offered=_offered(sender.connection))
-        return show(request, "console/senders/form.html", _context(service, sender, form))
+        return render_screen(request, "console/senders/form.html", _context(service, sender, form))
     form = _form(service, sender, request.POST, offered=request.POST.getlist("offered")[:MOST_OFFERED])
     if not form.is_valid():
-        return show(request, "console/senders/form.html", _context(service, sender, form))
+        return render_screen(request, "console/senders/form.html", _context(service, sender, form))
     return _save(request, service, sender, form)
 
 
@@ -83,11 +83,11 @@ def _save(request: FramedRequest, service: type[Provider], sender: Sender, form:
         enqueue.drain(sender.connection_id)
     if trouble is None:
         if is_first_time:
-            return go(request, "sender-ready", sender=sender.uuid)
-        return go(request, "senders", toast=_("“{name}” is changed in the portal too.").format(name=sender.name))
+            return redirect(request, "sender-ready", sender=sender.uuid)
+        return redirect(request, "senders", toast=_("“{name}” is changed in the portal too.").format(name=sender.name))
     if trouble.field in form.fields:
         form.add_error(trouble.field, f"{trouble.what} {trouble.todo}")
-    response = show(request, "console/senders/form.html", _context(service, sender, form, trouble))
+    response = render_screen(request, "console/senders/form.html", _context(service, sender, form, trouble))
     # From now on it is a saved sender: sending the form again must not make another one.
     response["HX-Replace-Url"] = address(request.portal, "sender", sender=sender.uuid)
     return response

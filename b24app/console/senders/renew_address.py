@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
-from b24app.console.frame.screen import FramedRequest, admin_only, go
+from b24app.console.frame.screen import FramedRequest, admin_only, redirect
 from b24app.console.wording.portal_errors import explain_portal_error, explain_refusal
 from b24app.messaging import enqueue
 from b24app.messaging.models import Sender, SenderState
@@ -32,9 +32,9 @@ def renew_one(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
         return _later(request, error)
     if found.state == SenderState.REFUSED:
         trouble = explain_refusal(found)
-        return go(request, "senders", toast=f"{trouble.what} {_old_ones_work()}")
+        return redirect(request, "senders", toast=f"{trouble.what} {_old_ones_work()}")
     words = _("“{name}” has a new address. The old one no longer works.").format(name=found.name)
-    return go(request, "senders", toast=words)
+    return redirect(request, "senders", toast=words)
 
 
 @admin_only
@@ -50,13 +50,13 @@ def renew_all(request: FramedRequest) -> HttpResponse:
     except PortalError as error:
         return _later(request, error)
     if Sender.objects.filter(portal=request.portal, state=SenderState.REFUSED).exists():
-        return go(request, "senders", toast=_old_ones_work())
-    return go(request, "senders", toast=_("All senders have new addresses. The old ones no longer work."))
+        return redirect(request, "senders", toast=_old_ones_work())
+    return redirect(request, "senders", toast=_("All senders have new addresses. The old ones no longer work."))
 
 
 def _later(request: FramedRequest, error: PortalError) -> HttpResponse:
     enqueue.reconcile(request.portal.pk)
-    return go(request, "senders", toast=f"{explain_portal_error(error).what} {_old_ones_work()}")
+    return redirect(request, "senders", toast=f"{explain_portal_error(error).what} {_old_ones_work()}")
 
 
 def _old_ones_work() -> str:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from b24app.console.frame.screen import FramedRequest, admin_only, show
+from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
 from b24app.console.journal.message import exchanges_of, message_or_404
 from b24app.console.journal.message_history import life
 from b24app.console.senders.forms import MessageForm
@@ -53,7 +53,7 @@ def test(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
         message = _send(request, found, form)
         if message is not None:
             context |= _progress(message)
-    return show(request, "console/test/test.html", context)
+    return render_screen(request, "console/test/test.html", context)
 
 
 def _suggested(request: FramedRequest) -> dict[str, str]:

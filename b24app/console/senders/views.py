@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
-from b24app.console.frame.screen import FramedRequest, admin_only, go, show, with_toast
+from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen, with_toast
 from b24app.console.journal.filters import WINDOW
 from b24app.console.senders import accounts, edit, registration, renew_address
 from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
@@ -54,7 +54,7 @@ def overview(request: FramedRequest) -> HttpResponse:
     mine = request.portal.connections.exclude(state=ConnectionState.REMOVED)
     found = [_account(one) for one in mine.prefetch_related("senders").order_by("-pk")]
     rules = Rules.objects.filter(portal=request.portal).first()
-    return show(request, "console/senders/overview.html", {"accounts": found, "rules": rules})
+    return render_screen(request, "console/senders/overview.html", {"accounts": found, "rules": rules})
 
 
 def _account(connection: Connection) -> Account:
@@ -97,8 +97,8 @@ def register(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     found = _sender_or_404(request, sender)
     trouble = registration.save_and_register(found)
     if trouble is None:
-        return go(request, "senders", toast=_("“{name}” is in the “Send SMS” menu.").format(name=found.name))
-    return go(request, "senders", toast=f"{trouble.what} {trouble.todo}")
+        return redirect(request, "senders", toast=_("“{name}” is in the “Send SMS” menu.").format(name=found.name))
+    return redirect(request, "senders", toast=f"{trouble.what} {trouble.todo}")
 
 
 @admin_only
@@ -114,8 +114,8 @@ def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     except PortalError as error:
         enqueue.reconcile(request.portal.pk)
         trouble, later = explain_portal_error(error), _("It is removed as soon as the portal answers.")
-        return go(request, "senders", toast=f"{trouble.what} {later}")
-    return go(
+        return redirect(request, "senders", toast=f"{trouble.what} {later}")
+    return redirect(
         request, "senders", toast=_("“{name}” is out of the menu. It can be added again.").format(name=found.name)
     )
 
@@ -160,7 +160,7 @@ def compare(request: FramedRequest) -> HttpResponse:
     words = _("The portal has the same senders.")
     if added:
         words = _("Senders added again because the portal had lost them: {count}.").format(count=added)
-    return go(request, "senders", toast=words)
+    return redirect(request, "senders", toast=words)
 
 
 urlpatterns = [

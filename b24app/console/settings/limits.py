@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.frame.long_requests import long_post
-from b24app.console.frame.screen import FramedRequest, admin_only, go, show
+from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.settings.limit_forms import LimitsForm
 from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
 from b24app.messaging import enqueue
@@ -35,8 +35,8 @@ def limits(request: FramedRequest) -> HttpResponse:
         if pauses.reconsider_waiting(request.portal):
             for connection in _active_connections(request.portal):
                 enqueue.drain(connection)
-        return go(request, "settings", toast=_("The limits are saved"))
-    return show(request, "console/limits.html", {"form": form})
+        return redirect(request, "settings", toast=_("The limits are saved"))
+    return render_screen(request, "console/limits.html", {"form": form})
 
 
 @admin_only

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import ngettext
 
-from b24app.console.frame.screen import FramedRequest, go
+from b24app.console.frame.screen import FramedRequest, redirect
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
 from b24app.messaging.models import Message
@@ -25,7 +25,7 @@ def finish_pause(request: FramedRequest, screen: str, waiting: int) -> HttpRespo
     """Push the statuses that the pause has changed, then show `screen`."""
     enqueue.push(request.portal.pk)
     text = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
-    return go(request, screen, toast=text.format(count=waiting))
+    return redirect(request, screen, toast=text.format(count=waiting))
 
 
 def finish_resume(request: FramedRequest, screen: str, connections: Iterable[int], released: int) -> HttpResponse:
@@ -35,4 +35,4 @@ def finish_resume(request: FramedRequest, screen: str, connections: Iterable[int
     text = ngettext(
         "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", released
     )
-    return go(request, screen, toast=text.format(count=released))
+    return redirect(request, screen, toast=text.format(count=released))

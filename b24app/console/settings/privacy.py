@@ -136,8 +136,8 @@ def take(request: FramedRequest) -> HttpResponse:
     shape = request.POST.get("shape", "")
     if not form.is_valid() or shape not in SHAPES:
         return render(request, "console/settings/person.html", {"person": form})
-    if file_downloads.current(request.portal):
-        return file_downloads.ask_to_wait()
+    if file_downloads.current_file(request.portal):
+        return file_downloads.refuse_second_file()
     payload = {"number": form.cleaned_data["number"], "shape": shape}
     return redirect_to_download(request, "personal-file", payload)
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_POST
 
-from b24app.console.frame.screen import FramedRequest, admin_only, go, show
+from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.models import Preference, Theme
 from b24app.console.settings import privacy
 from b24app.console.settings.limit_forms import CAPS
@@ -165,7 +165,7 @@ def _screen(request: FramedRequest, form: SettingsForm, notices: NoticeForm | No
     }
     if rules.paused_at:
         context["waiting"] = pauses.waiting_of(request.portal).count()
-    return show(request, "console/settings.html", context)
+    return render_screen(request, "console/settings.html", context)
 
 
 def _form(request: FramedRequest, data: Any = None) -> SettingsForm:
@@ -187,7 +187,7 @@ def settings(request: FramedRequest) -> HttpResponse:
     form = _form(request, request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         form.save(request.portal, request.preference)
-        return go(request, "settings", toast=_("The settings are saved"), whole=True)
+        return redirect(request, "settings", toast=_("The settings are saved"), whole=True)
     return _screen(request, form)
 
 
@@ -198,7 +198,7 @@ def notices(request: FramedRequest) -> HttpResponse:
     form = NoticeForm(request.portal, request.visitor.user_id, request.POST)
     if form.is_valid():
         form.save()
-        return go(request, "settings", toast=_("The settings are saved"))
+        return redirect(request, "settings", toast=_("The settings are saved"))
     return _screen(request, _form(request), form)
 
 

@@ -24,7 +24,7 @@ from b24app.console.frame import file_downloads
 from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.long_requests import FILES
-from b24app.console.frame.screen import FramedRequest, admin_only, go, show
+from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.journal.filters import by_number
 from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.guards import stop_list
@@ -85,11 +85,11 @@ def overview(request: FramedRequest) -> HttpResponse:
         number, note = form.cleaned_data["number"], form.cleaned_data["note"]
         new = stop_list.add_numbers(request.portal, {number: note}, StopSource.HAND, request.visitor.user_id)
         words = _("It gets nothing any more.") if new else _("It was on the list already.")
-        return go(request, "stoplist", toast=words)
+        return redirect(request, "stoplist", toast=words)
     phone = request.GET.get("phone", "").strip()[:40]
     rows, older = _page(request, phone)
     context = {"form": form, "rows": rows, "older": older, "phone": phone, "first": "before" not in request.GET}
-    return show(request, "console/stoplist/overview.html", context)
+    return render_screen(request, "console/stoplist/overview.html", context)
 
 
 def _page(request: FramedRequest, phone: str) -> tuple[list[Row], str]:
@@ -126,7 +126,7 @@ def remove(request: FramedRequest, entry: uuid.UUID) -> HttpResponse:
         by_service = found.source in (StopSource.REFUSAL, StopSource.REPORT)
         return render(request, "console/stoplist/remove.html", {"entry": found, "by_service": by_service})
     stop_list.remove_numbers(request.portal, found.pk)
-    return go(request, "stoplist", toast=_("It may get messages again."))
+    return redirect(request, "stoplist", toast=_("It may get messages again."))
 
 
 # -- a file in --------------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def bring(request: FramedRequest) -> HttpResponse:
     Nothing is kept between the two: the page sends the file again, and its digest says that it is the one shown.
     """
     if request.method != "POST":
-        return show(request, "console/stoplist/bring.html")
+        return render_screen(request, "console/stoplist/bring.html")
     with FILES.hold(request.portal.uuid.hex):
         return _bring(request)
 
@@ -162,7 +162,7 @@ def _bring(request: FramedRequest) -> HttpResponse:
     if request.POST.get("seen") == seen and "keep" in request.POST:
         new = stop_list.add_numbers(request.portal, found.numbers, StopSource.FILE, request.visitor.user_id)
         words = ngettext("{count} number added.", "{count} numbers added.", new).format(count=new)
-        return go(request, "stoplist", toast=words)
+        return redirect(request, "stoplist", toast=words)
     there = stop_list.count_known(request.portal, list(found.numbers))
     context = {
         "found": found,
@@ -188,8 +188,8 @@ def _digest(file: IO[bytes]) -> str:
 @require_safe
 def take(request: FramedRequest) -> HttpResponse:
     """Send the page to the file."""
-    if file_downloads.current(request.portal):
-        return file_downloads.ask_to_wait()
+    if file_downloads.current_file(request.portal):
+        return file_downloads.refuse_second_file()
     return redirect_to_download(request, "stoplist-file")
 
 

@@ -37,7 +37,7 @@ def sender(db: None) -> Sender:
 
 
 def at(portal: Portal, entity: Entity = EMMA, user: int = ALICE, *more: str) -> str:
-    return "/".join([f"/p/{portal.uuid.hex}/card", card_tokens.sign(entity, portal, user), *more, ""])
+    return "/".join([f"/p/{portal.uuid.hex}/card", card_tokens.seal_card_token(entity, portal, user), *more, ""])
 
 
 def words(response: Any) -> str:
@@ -87,7 +87,7 @@ def test_the_tab_opens_on_the_entity(client: Client, bound: There) -> None:
     assert page.status_code == 200
     assert start_of(page).startswith(f"/p/{portal.uuid.hex}/card/")
     assert page["Content-Security-Policy"].endswith(f"frame-ancestors http://{bound.domain}")
-    emma = card_tokens.read(signed_in(page), portal, ALICE)
+    emma = card_tokens.read_card_token(signed_in(page), portal, ALICE)
     assert emma.title == "Emma Evans"
     assert emma.phones == (Phone("+12025550142", "MOBILE"), Phone("+12025550160", "WORK"))
     assert "2025550142" not in page.content.decode()
@@ -100,7 +100,7 @@ def test_the_tab_opens_on_the_entity(client: Client, bound: There) -> None:
 
 def test_an_employee_opens_it_too_and_leaves_no_token(client: Client, bound: There) -> None:
     page = launch(client, tab(bound, BOB))
-    assert card_tokens.read(signed_in(page), Portal.objects.get(), BOB).id == 1
+    assert card_tokens.read_card_token(signed_in(page), Portal.objects.get(), BOB).id == 1
     assert {token.user_id for token in PortalToken.objects.all()} == {ALICE}
 
 
@@ -197,8 +197,8 @@ def test_an_address_belongs_to_one_visitor_of_one_portal(
     for response in (
         bob.get(at(portal)),  # Alice's address
         alice.get(at(portal, EMMA, BOB)),
-        alice.get(f"/p/{portal.uuid.hex}/card/{card_tokens.sign(EMMA, theirs, ALICE)}/"),
-        factories.visitor(theirs).get(f"/p/{theirs.uuid.hex}/card/{card_tokens.sign(EMMA, portal, ALICE)}/"),
+        alice.get(f"/p/{portal.uuid.hex}/card/{card_tokens.seal_card_token(EMMA, theirs, ALICE)}/"),
+        factories.visitor(theirs).get(f"/p/{theirs.uuid.hex}/card/{card_tokens.seal_card_token(EMMA, portal, ALICE)}/"),
     ):
         assert response.status_code == 404
         assert closed(response)
@@ -210,7 +210,7 @@ def test_an_address_belongs_to_one_visitor_of_one_portal(
 
 def test_an_address_cannot_be_spelled_or_changed(portal: Portal, sender: Sender, alice: Client) -> None:
     factories.message(sender, to=HERS, text="Alice's")
-    signed = card_tokens.sign(EMMA, portal, ALICE)
+    signed = card_tokens.seal_card_token(EMMA, portal, ALICE)
     plain = signing.dumps([portal.uuid.hex, ALICE, 3, 1, "Emma", [[HERS, "", ""]]], salt=card_tokens.SALT)
     for wrong in (signed[:-1] + ("A" if signed[-1] != "A" else "B"), signed[5:], plain, "1", "3-1", "\u00e9:a:b"):
         for more in ("", "count/", "straighten/"):
@@ -499,4 +499,4 @@ def test_the_address_of_a_card_with_many_numbers_is_not_too_long(portal: Portal)
     phones = tuple(Phone(f"+1202555{place:04}", "MOBILE", f"Somebody Longname {place}") for place in range(20))
     entity = Entity(OwnerType.DEAL, 10**9, "Я" * 100, phones)
     assert len(at(portal, entity)) < 2000
-    assert card_tokens.read(card_tokens.sign(entity, portal, ALICE), portal, ALICE) == entity
+    assert card_tokens.read_card_token(card_tokens.seal_card_token(entity, portal, ALICE), portal, ALICE) == entity

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from b24app.console.frame.file_downloads import Download, TooSlow, current, hold_file
+from b24app.console.frame.file_downloads import Download, TooSlow, current_file, hold_file
 from b24app.console.frame.long_requests import FILES
 from b24app.core.concurrency_limit import Busy
 from b24app.core.redis import redis_client
@@ -36,13 +36,13 @@ def test_one_file_of_a_portal_whatever_its_kind(world: World, name: str) -> None
     with hold_file(world.alice, "another"):
         refused = Client().get(address)
         assert (refused.status_code, refused["Retry-After"]) == (503, "5")
-        assert current(world.alice) == "another"
+        assert current_file(world.alice) == "another"
     answer: Any = Client().get(address)
     assert answer.status_code == 200
-    assert current(world.alice) not in ("", "another")
+    assert current_file(world.alice) not in ("", "another")
     assert Client().get(reverse(name, kwargs={"token": token_of(name, world)})).status_code == 503
     assert answer.getvalue()
-    assert current(world.alice) == ""
+    assert current_file(world.alice) == ""
 
 
 @pytest.mark.parametrize("name", sorted(TAKES))
@@ -65,7 +65,7 @@ def test_a_head_takes_no_place(world: World, name: str) -> None:
     head = Client().head(address)
     assert (head.status_code, head["Cache-Control"]) == (200, "no-store")
     assert "attachment" in head["Content-Disposition"]
-    assert current(world.alice) == ""
+    assert current_file(world.alice) == ""
     assert Client().get(address).status_code == 200
 
 
@@ -76,9 +76,9 @@ def test_a_reader_who_leaves_leaves_the_place(world: World, name: str, pieces: i
     answer: Any = Client().get(address)
     for _ in range(pieces):
         next(iter(answer.streaming_content))
-    assert current(world.alice) != ""
+    assert current_file(world.alice) != ""
     answer.close()
-    assert current(world.alice) == ""
+    assert current_file(world.alice) == ""
     with FILES.hold(world.alice.uuid.hex):
         pass
 
@@ -94,7 +94,7 @@ def test_a_file_that_breaks_leaves_its_place(world: World) -> None:
     assert next(download) == "half"
     with pytest.raises(RuntimeError):
         next(download)
-    assert current(world.alice) == ""
+    assert current_file(world.alice) == ""
 
 
 def test_a_file_that_nobody_took_over_leaves_its_place(world: World) -> None:
@@ -104,7 +104,7 @@ def test_a_file_that_nobody_took_over_leaves_its_place(world: World) -> None:
     download: Download | None = Download(iter(["x"]), held, lambda: None)
     assert download is not None
     download = None
-    assert current(world.alice) == ""
+    assert current_file(world.alice) == ""
 
 
 def read_slowly(download: Download, pause: float) -> int:
@@ -122,7 +122,7 @@ def test_a_reader_who_does_not_read_ends_the_file(world: World, pause: float) ->
     download = Download(iter(["x"] * 50), held, lambda: None, patience=0.3)
     with pytest.raises(TooSlow):
         read_slowly(download, pause)
-    assert current(world.alice) == ""
+    assert current_file(world.alice) == ""
 
 
 def test_a_reader_with_a_slow_line_gets_the_whole(world: World) -> None:
@@ -134,7 +134,7 @@ def test_the_place_of_another_is_not_given_back(world: World) -> None:
     with ExitStack() as held:
         held.enter_context(hold_file(world.alice, "first"))
         redis_client().set(f"export:{world.alice.uuid.hex}", "second")  # the first was silent for too long
-    assert current(world.alice) == "second"
+    assert current_file(world.alice) == "second"
 
 
 def test_files_have_places_of_their_process_also_without_redis(world: World) -> None:

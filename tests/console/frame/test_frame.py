@@ -54,7 +54,7 @@ def path_of(route: URLPattern, portal: Portal, things: tuple[Connection, Sender,
     found = str(route.pattern)
     emma = Entity(OwnerType.CONTACT, 1, "Contact of Alice", (Phone(message.to, "MOBILE"),))
     for given, value in {
-        "<str:signed>": card_tokens.sign(emma, connection.portal, ALICE),
+        "<str:signed>": card_tokens.seal_card_token(emma, connection.portal, ALICE),
         "<slug:service>": "demo",
         "<slug:what>": "days",
         "<uuid:connection>": str(connection.uuid),

@@ -22,7 +22,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from b24app.console.frame.launch_retry import MOST_TRIES
+from b24app.console.frame.launch_retry import MAX_TRIES
 from b24app.console.frame.long_requests import FILES, LAUNCHES, PAGES, hold_launch, hold_page
 from b24app.core.concurrency_limit import Busy
 from b24app.core.redis import redis_client
@@ -372,7 +372,7 @@ def test_a_page_that_tried_often_leaves_it_to_the_reader(hanging: There) -> None
     address = urlsplit(frame["action"])._replace(scheme="", netloc="").geturl()
     with launches_taken(frame["fields"]["member_id"]):
         page: Any = launch(Client(), frame)
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             page = Client().post(address, {"again": again_of(page)})
     shown = page.content.decode()
     assert "data-seconds" not in shown

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console.frame.file_downloads import current, hold_file
+from b24app.console.frame.file_downloads import current_file, hold_file
 from b24app.console.journal import csv_rows, export_progress, pagination
 from b24app.console.journal.export_progress import Progress
 from b24app.core import tokens
@@ -134,10 +134,10 @@ def test_a_reader_who_leaves_ends_the_file_and_the_page_says_so(
     job = opened(there)["payload"]["job"]
     response: Any = Client().get(there)
     next(iter(response.streaming_content))
-    assert current(sender.portal) == job
+    assert current_file(sender.portal) == job
     response._iterator.close()  # what the server does when nobody reads any more
     assert export_progress.told(sender.portal, job) == Progress(0, over=True)
-    assert current(sender.portal) == ""
+    assert current_file(sender.portal) == ""
     assert "The file was not written to its end" in words(alice.get(at(sender.portal, f"{job}/")))
 
 
@@ -145,7 +145,7 @@ def test_one_file_of_a_portal_is_written_at_a_time(alice: Client, sender: Sender
     factories.message(sender)
     there = address(alice, sender.portal)
     with hold_file(sender.portal, uuid.uuid4().hex):
-        export_progress.tell(sender.portal, current(sender.portal), Progress(4000))
+        export_progress.tell(sender.portal, current_file(sender.portal), Progress(4000))
         page = alice.get(at(sender.portal))
         assert "4,000 messages written" in words(page)
         assert "/file/" not in page.content.decode()

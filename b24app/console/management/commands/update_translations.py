@@ -28,7 +28,7 @@ NOT_TRANSLATED = ("migrations", "sandbox", "management", "local")
 
 
 class Command(BaseCommand):
-    """Update every catalogue; with --check change nothing and fail where a text is missing or untranslated."""
+    """Update every catalogue; with --check change nothing, and fail where a text is missing or untranslated."""
 
     help = __doc__
     requires_system_checks = ()
