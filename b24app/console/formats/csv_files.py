@@ -1,4 +1,4 @@
-"""Tables that people keep in a spreadsheet: numbers read from CSV, and rows written so that none is a formula."""
+"""CSV files for spreadsheets: phone numbers read from them, and rows written so that no cell is a formula."""
 
 import codecs
 import csv
@@ -13,24 +13,24 @@ from django.utils.translation import get_language, gettext
 
 from providers.kit.phones import BadNumber, read_e164
 
-MOST_BYTES = 5 * 1024 * 1024
-MOST_LINES = 50_000  # which are read in two seconds, or in five where somebody wants them to take long
+MAX_BYTES = 5 * 1024 * 1024
+MAX_LINES = 50_000  # read in two seconds, or in five where somebody has made them as slow as possible
 BOM = "\ufeff"
 PIECE = 32_768
 LONGEST_LINE_SHOWN = 60
 LONGEST_NUMBER = 40  # characters, with all that people write into one
-# What a spreadsheet takes for the beginning of a formula, and what may end a cell before it: half of the world's
-# spreadsheets separate with a semicolon, and ask nobody. Full-width signs are folded to the others by some.
+# What a spreadsheet takes for the beginning of a formula, and what may end the cell before it: half of the world's
+# spreadsheets split at semicolons, and do not ask. Some fold full-width signs to the others.
 _FORMULA, _ENDS = "=+\\-@\t\r＝＋－＠", ';,\t\r\n"'
 _BEGINNING = re.compile(f"(?:^(?=[{_FORMULA}\n])|(?<=[{_ENDS}])(?=[{_FORMULA}]))")
 _MARKED = re.compile(f"(?<=[{_ENDS}])'(?=[{_FORMULA}])")
-# A number can do no harm as one, and other systems want it as it is.
+# A phone number is harmless as a formula, and other systems want it unchanged.
 _NUMBER = re.compile(r"\+[0-9]{1,15}")
-# Beside what the console calls them in the reader's language.
+# In addition to what the console calls them in the reader's language.
 _NUMBER_COLUMNS = frozenset({"number", "phone", "phone number", "to", "номер", "телефон", "номер телефона"})
 _NOTE_COLUMNS = frozenset({"note", "comment", "заметка", "примечание", "комментарий"})
-# What spreadsheets on Windows write where they do not write Unicode, by language.
-_BEFORE_UNICODE = {
+# The encodings in which spreadsheets on Windows write text that is not Unicode, by language.
+_LEGACY_ENCODINGS = {
     **dict.fromkeys(("ru", "uk", "kk"), "cp1251"),
     "pl": "cp1250",
     "tr": "cp1254",
@@ -45,12 +45,12 @@ _WESTERN = "cp1252"
 
 
 class BadFile(ValueError):
-    """It cannot be read at all; the message says why, for people."""
+    """The file cannot be read at all; the message says why, to people."""
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that was not understood; `line` counts from 1, as editors do."""
+    """A line without a usable number; `line` counts from 1, as editors do."""
 
     line: int
     text: str
@@ -58,8 +58,8 @@ class BadLine:
 
 
 @dataclass(slots=True)
-class Understood:
-    """What a file says: number (E.164) -> note, in the order of the file. Every line is in one of the four."""
+class ParsedNumbers:
+    """The content of a file: E.164 number to note, in the order of the file, and every line that is not one."""
 
     numbers: dict[str, str] = field(default_factory=dict)
     bad: list[BadLine] = field(default_factory=list)
@@ -72,23 +72,23 @@ class Understood:
         return len(self.numbers) + len(self.bad) + self.twice + self.empty + self.header
 
 
-def cell(value: object) -> str:
-    """A value as a cell of a CSV file that no spreadsheet computes, whatever it takes for the end of a cell."""
+def escape_cell(value: object) -> str:
+    """Return a value as a CSV cell that no spreadsheet evaluates, wherever it thinks that a cell ends."""
     text = str(value)
     return text if _NUMBER.fullmatch(text) else _BEGINNING.sub("'", text)
 
 
-def written(rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """CSV as spreadsheets open it: a mark of UTF-8, then lines that end with CR and LF.
+def write_csv(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield CSV as spreadsheets open it: a UTF-8 byte order mark, then lines that end with CR and LF.
 
-    In pieces of about PIECE characters, for each is a call of its own to the network.
+    In pieces of about PIECE characters, for each is a network call of its own.
     """
     buffer = io.StringIO()
     buffer.write(BOM)
     writer = csv.writer(buffer)
     for first, *others in rows:
-        # The first cell begins the line, with any separator: there a number would be the beginning of a formula.
-        writer.writerow([_BEGINNING.sub("'", str(first)), *(cell(value) for value in others)])
+        # The first cell begins the line whatever the separator: even a phone number would begin a formula there.
+        writer.writerow([_BEGINNING.sub("'", str(first)), *(escape_cell(value) for value in others)])
         if buffer.tell() >= PIECE:
             yield buffer.getvalue()
             buffer.seek(0)
@@ -96,8 +96,13 @@ def written(rows: Iterable[Sequence[object]]) -> Iterator[str]:
     yield buffer.getvalue()
 
 
-def gathered(texts: Iterable[str]) -> Iterator[str]:
-    """The same of what is no table."""
+def blank_if_none(value: object) -> str:
+    """Return a value as text, "" for None."""
+    return "" if value is None else str(value)
+
+
+def gather_pieces(texts: Iterable[str]) -> Iterator[str]:
+    """Join texts that are not a table into pieces of about PIECE characters."""
     piece, length = [], 0
     for text in texts:
         piece.append(text)
@@ -108,84 +113,88 @@ def gathered(texts: Iterable[str]) -> Iterator[str]:
     yield "".join(piece)
 
 
-def understand(file: IO[bytes], country: str) -> Understood:
-    """Read numbers, one a line, with a note beside if there is one; `country` reads those without a country code.
+def read_numbers(file: IO[bytes], country: str) -> ParsedNumbers:
+    """Read numbers, one a line, with an optional note beside; `country` reads those without a country code.
 
-    A first line that names its columns says which are meant; without one the first cell of a line is the number and
-    the second the note. Raises BadFile when it is too large or no text.
+    A first line that names its columns decides which are read; without one the first cell of a line is the number and
+    the second the note. Raises BadFile when the file is too large or not text.
     """
-    text = _opened(file, country)
-    delimiter = _delimiter(text.readline())
+    text = _open_text(file, country)
+    delimiter = _guess_delimiter(text.readline())
     text.seek(0)
-    found, columns = Understood(), (0, 1)
-    for line, words in enumerate(text, 1):
-        if line > MOST_LINES:
+    parsed, columns = ParsedNumbers(), (0, 1)
+    for line, content in enumerate(text, 1):
+        if line > MAX_LINES:
             raise BadFile(
                 gettext("The file has more than {most} lines. Split it and import the parts one by one.").format(
-                    most=MOST_LINES
+                    most=MAX_LINES
                 )
             )
-        cells = _cells(words, delimiter)
-        if line == 1 and (named := _named(cells)):
-            found.header, columns = True, named
+        cells = _split_line(content, delimiter)
+        if line == 1 and (named := _find_columns(cells)):
+            parsed.header, columns = True, named
         else:
-            _take(found, line, cells, columns, country)
-    return found
+            _read_line(parsed, line, cells, columns, country)
+    return parsed
 
 
-def too_large() -> str:
-    """What to say of a file above the limit."""
-    return gettext("The file is larger than {most} MB; divide it.").format(most=MOST_BYTES >> 20)
+def too_large_message() -> str:
+    """Return what to say of a file above the limit."""
+    return gettext("The file is larger than {most} MB; divide it.").format(most=MAX_BYTES >> 20)
 
 
-def _no_text() -> str:
+def _not_text_message() -> str:
     return gettext("This is not a text file. Save the table as CSV, then choose that file.")
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
-    """Each line for itself, so that a quote too many does not swallow those after it."""
+def _split_line(line: str, delimiter: str) -> list[str]:
+    """Parse each line by itself, so that an unbalanced quote does not swallow the lines after it."""
     try:
         row = next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:  # a cell longer than any note
         row = [line]
-    return [_plain(one) for one in row]
+    return [_clean_cell(one) for one in row]
 
 
-def _older(country: str) -> str:
-    """The encoding of a file that is no Unicode. English is read everywhere: then the portal's country counts."""
+def _legacy_encoding(country: str) -> str:
+    """Return the encoding of a file that is not Unicode.
+
+    The reader's language decides; English is read everywhere, so there the portal's country does.
+    """
     language = get_language() or "en"
     spoken = get_official_languages(country, de_facto=True) if language == "en" else (language,)
-    known = (_BEFORE_UNICODE.get(one.replace("_", "-").lower()) for one in spoken)
+    known = (_LEGACY_ENCODINGS.get(one.replace("_", "-").lower()) for one in spoken)
     return next(filter(None, known), _WESTERN)
 
 
-def _opened(file: IO[bytes], country: str) -> io.TextIOWrapper:
-    """UTF-16 with its mark, UTF-8, or what Windows writes elsewhere. Raises BadFile when too large or no text."""
-    beginning = file.read(MOST_BYTES + 1)
-    if len(beginning) > MOST_BYTES:
-        raise BadFile(too_large())
-    marked = beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if b"\0" in beginning and not marked:
-        raise BadFile(_no_text())
-    for encoding in ["utf-16"] if marked else ["utf-8-sig", _older(country)]:
+def _open_text(file: IO[bytes], country: str) -> io.TextIOWrapper:
+    """Decode UTF-16 with its mark, UTF-8, or the legacy encoding. Raises BadFile when too large or not text."""
+    content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise BadFile(too_large_message())
+    is_utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if b"\0" in content and not is_utf16:
+        raise BadFile(_not_text_message())
+    for encoding in ["utf-16"] if is_utf16 else ["utf-8-sig", _legacy_encoding(country)]:
         try:
-            beginning.decode(encoding)
+            content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        return io.TextIOWrapper(io.BytesIO(beginning), encoding=encoding)
-    raise BadFile(_no_text())
+        return io.TextIOWrapper(io.BytesIO(content), encoding=encoding)
+    raise BadFile(_not_text_message())
 
 
-def _delimiter(first: str) -> str:
+def _guess_delimiter(first: str) -> str:
     return max(",;\t", key=first.count)
 
 
-def _plain(cell: str) -> str:
-    """Our own files mark what looks like a formula, and spreadsheets what looks like a number, with a quote ahead."""
+def _clean_cell(cell: str) -> str:
+    """Remove the quote that our files put before formulas, and spreadsheets before what looks like a number."""
     return _MARKED.sub("", cell.replace("\0", "").strip().removeprefix("'").strip())
 
 
-def _named(cells: Sequence[str]) -> tuple[int, int] | None:
+def _find_columns(cells: Sequence[str]) -> tuple[int, int] | None:
+    """Return the columns of number and note that a header names, -1 for no note; None if it is no header."""
     ours = (gettext("Number"), gettext("Phone"), gettext("Phone number"))
     numbers = _NUMBER_COLUMNS | {one.casefold() for one in ours}
     notes = _NOTE_COLUMNS | {gettext("Note").casefold()}
@@ -196,32 +205,32 @@ def _named(cells: Sequence[str]) -> tuple[int, int] | None:
     return number, next((place for place, name in enumerate(names) if name in notes), -1)
 
 
-def _take(found: Understood, line: int, cells: Sequence[str], columns: tuple[int, int], country: str) -> None:
+def _read_line(parsed: ParsedNumbers, line: int, cells: Sequence[str], columns: tuple[int, int], country: str) -> None:
     if not any(cells):
-        found.empty += 1
+        parsed.empty += 1
         return
-    at, beside = columns
-    raw = cells[at] if at < len(cells) else ""
+    number_column, note_column = columns
+    raw = cells[number_column] if number_column < len(cells) else ""
     try:
-        number = _number(raw, country)
+        number = _read_number(raw, country)
     except BadNumber as bad:
         shown = " ".join(one for one in cells if one)[:LONGEST_LINE_SHOWN]
-        found.bad.append(BadLine(line, shown, gettext(bad.words)))
+        parsed.bad.append(BadLine(line, shown, gettext(bad.words)))
         return
-    if number in found.numbers:
-        found.twice += 1
+    if number in parsed.numbers:
+        parsed.twice += 1
     else:
-        found.numbers[number] = cells[beside][:200] if 0 <= beside < len(cells) else ""
+        parsed.numbers[number] = cells[note_column][:200] if 0 <= note_column < len(cells) else ""
 
 
-def _number(raw: str, country: str) -> str:
-    if len(raw) > LONGEST_NUMBER:  # to find out why it is none would cost a hundred times as much
+def _read_number(raw: str, country: str) -> str:
+    if len(raw) > LONGEST_NUMBER:  # parsing it would cost a hundred times as much, only to refuse it too
         raise BadNumber("This is not a telephone number.")
     return read_e164(raw, country)
 
 
-def ranges(lines: Sequence[int]) -> str:
-    """Line numbers in short: 3, 7-9."""
+def format_ranges(lines: Sequence[int]) -> str:
+    """Return line numbers in short: 3, 7–9."""
     parts: list[list[int]] = []
     for line in lines:
         if parts and line == parts[-1][-1] + 1:

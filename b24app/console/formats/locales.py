@@ -1,4 +1,4 @@
-"""The reader's language as Babel knows it, and what Babel calls things in it: countries, times, days."""
+"""The reader's language as Babel knows it, and what Babel calls countries, numbers, times and days in it."""
 
 from datetime import date
 from decimal import Decimal
@@ -14,20 +14,20 @@ MINUTE, HOUR = 60, 3600
 
 
 def current() -> Locale:
-    """The language that is spoken now, or English."""
-    return _of(translation.get_language() or "en")
+    """Return the reader's language, or English."""
+    return _parse_locale(translation.get_language() or "en")
 
 
 @lru_cache
-def _of(language: str) -> Locale:
+def _parse_locale(language: str) -> Locale:
     try:
         return Locale.parse(translation.to_locale(language))
     except (UnknownLocaleError, ValueError):
         return Locale("en")
 
 
-def country(region: str) -> str:
-    """A country by its ISO code; a code that Babel does not know stays as it is."""
+def country_name(region: str) -> str:
+    """Return the name of a country by its ISO code; a code that Babel does not know stays as it is."""
     return str(current().territories.get(region, region))
 
 
@@ -38,47 +38,47 @@ def language_name(language: str) -> str:
 
 
 def day(value: date) -> str:
-    """Nov 18, 2026."""
+    """Format a day: Nov 18, 2026."""
     return format_date(value, "medium", locale=current())
 
 
 def short_day(day: date) -> str:
-    """Nov 18."""
+    """Format a day without its year: Nov 18."""
     return format_skeleton("MMMd", day, locale=current())
 
 
 def number(value: int) -> str:
-    """A count as the reader writes it."""
-    return _written(value, translation.get_language() or "en")
+    """Format a count as the reader writes it."""
+    return _format_number(value, translation.get_language() or "en")
 
 
-@lru_cache(maxsize=20_000)  # a table of a year's days is written in no time then
-def _written(value: int, language: str) -> str:
-    return format_decimal(value, locale=_of(language))
+@lru_cache(maxsize=20_000)  # or a table of a year's days would take long
+def _format_number(value: int, language: str) -> str:
+    return format_decimal(value, locale=_parse_locale(language))
 
 
 def percent(part: int, whole: int) -> str:
-    """A rate with one decimal, cut and not rounded: "100%" only when it is true."""
-    return _percent(part * 1000 // whole, translation.get_language() or "en")
+    """Format a rate with one decimal, rounded down: "100%" only when it is true."""
+    return _format_percent(part * 1000 // whole, translation.get_language() or "en")
 
 
 @lru_cache(maxsize=20_000)
-def _percent(tenths: int, language: str) -> str:
-    return format_decimal(Decimal(tenths) / 1000, format="0.#%", locale=_of(language))
+def _format_percent(tenths: int, language: str) -> str:
+    return format_decimal(Decimal(tenths) / 1000, format="0.#%", locale=_parse_locale(language))
 
 
 def at_most(seconds: int | None) -> str:
-    """A round time in short; None: more than an hour."""
+    """Format a round time; None: more than an hour."""
     return duration(seconds) if seconds else f"> {duration(HOUR)}"
 
 
 def duration(seconds: int, *, since: int | None = None) -> str:
-    """A round time in short, or a range that begins at `since`: 5 sec, 2–5 sec, 1–5 min, 1 hr."""
+    """Format a round time, or a range that begins at `since`: 5 sec, 2–5 sec, 1–5 min, 1 hr."""
     unit, size = next(
         ((name, size) for name, size in (("hour", HOUR), ("minute", MINUTE)) if seconds >= size), ("second", 1)
     )
     if since is not None and since < size:
-        # A range is told in the unit of its beginning: 5–60 min, not 0–1 hr.
+        # A range has the unit of its beginning: 5–60 min, not 0–1 hr.
         unit, size = ("minute", MINUTE) if since >= MINUTE else ("second", 1)
     bounds = [seconds // size] if since is None else [since // size, seconds // size]
     figures = "–".join(number(one) for one in bounds)

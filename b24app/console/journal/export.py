@@ -84,7 +84,7 @@ def _written(found: Search, words: Words, job: str) -> Iterator[str]:
 
     whole = False
     try:
-        yield from csv_files.written(csv_rows.rows(found, words, told))
+        yield from csv_files.write_csv(csv_rows.rows(found, words, told))
         whole = True
     finally:
         export_progress.tell(portal, job, Progress(count, over=True, whole=whole))

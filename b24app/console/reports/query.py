@@ -49,7 +49,7 @@ class Asked:
         """Read an address; what makes no sense there is left out."""
         service, by = query.get("service", ""), query.get("by", "")
         return cls(
-            period=Period.read(query, today),
+            period=Period.from_query(query, today),
             sender=_uuid(query.get("sender", "")),
             service=service if len(service) <= 20 and service.isidentifier() else "",
             by=by if by in BY else "sender",
@@ -259,7 +259,7 @@ class Reading:
         if months:
             rows = self._rows(MonthBreakdown, Q(month__in=months))
             yield from _grouped(rows.filter(dimension=dimension), keys, sums)
-        days = [Q(day__range=rest) for rest in period.without(months)]
+        days = [Q(day__range=rest) for rest in period.ranges_without(months)]
         if days:
             rows = self._rows(DayBreakdown, reduce(or_, days))
             yield from _grouped(rows.filter(dimension=dimension), keys, sums)
@@ -273,7 +273,7 @@ class Reading:
     def _before(self) -> int | None:
         if len(self.asked.period) > COMPARED_UP_TO:
             return None
-        rows = self._tallied(self.asked.period.before)
+        rows = self._tallied(self.asked.period.previous)
         return int(rows.aggregate(all=Sum("messages"))["all"] or 0)
 
     def _begun(self, days: Sequence[tuple[date, Counts]]) -> date | None:

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from b24app.console.formats import csv_files, locales
-from b24app.console.formats.periods import PRESETS, USUAL
+from b24app.console.formats.periods import DEFAULT_PRESET, PRESETS
 from b24app.console.frame import file_downloads
 from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
@@ -89,7 +89,7 @@ def overview(request: FramedRequest) -> HttpResponse:
 
 
 def _turned(asked: Asked, preset: str) -> str:
-    return asked.written(period="" if preset == USUAL else preset, since="", until="")
+    return asked.written(period="" if preset == DEFAULT_PRESET else preset, since="", until="")
 
 
 def _rows(reading: Reading, report: Report) -> list[Row]:
@@ -141,7 +141,7 @@ def _title(reading: Reading, key: str, people: EmployeeNames) -> str:
         case "service":
             return service_title(key)
         case "country":
-            return locales.country(key)
+            return locales.country_name(key)
         case "source":
             return str(SOURCES[key][0]) if key in SOURCES else key
         case _:
@@ -186,7 +186,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     def write() -> Iterator[str]:
         with translation.override(payload["language"]):
             rows = list(_day_rows(portal, asked) if what == DAYS else _line_rows(portal, asked))
-        return csv_files.written(rows)
+        return csv_files.write_csv(rows)
 
     name = f"{DAYS if what == DAYS else asked.by}-{asked.period.first}-{asked.period.last}.csv"
     return send_file(request, portal, write, name=name, content_type="text/csv; charset=utf-8")

@@ -150,7 +150,9 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     stopped = stop_list.find_entry(portal, number)
     told = number_erasure.export_number(portal, number)
     body = (
-        csv_files.written(_rows(told, stopped)) if shape == "csv" else csv_files.gathered(_json(number, told, stopped))
+        csv_files.write_csv(_rows(told, stopped))
+        if shape == "csv"
+        else csv_files.gather_pieces(_json(number, told, stopped))
     )
     return send_file(
         request,

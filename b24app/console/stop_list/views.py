@@ -147,15 +147,15 @@ def bring(request: FramedRequest) -> HttpResponse:
 
 def _bring(request: FramedRequest) -> HttpResponse:
     # Before anything of it is read: Django would write all of it to a disk first.
-    too_large = int(request.headers.get("Content-Length") or 0) > csv_files.MOST_BYTES + FORM_AROUND
+    too_large = int(request.headers.get("Content-Length") or 0) > csv_files.MAX_BYTES + FORM_AROUND
     file = None if too_large else request.FILES.get("file")
     if too_large:
-        return render(request, "console/stoplist/understood.html", {"trouble": csv_files.too_large()})
+        return render(request, "console/stoplist/understood.html", {"trouble": csv_files.too_large_message()})
     if not isinstance(file, UploadedFile) or file.file is None:
         trouble = _("Choose a file first.")
         return render(request, "console/stoplist/understood.html", {"trouble": trouble})
     try:
-        found = csv_files.understand(file.file, request.portal.country)
+        found = csv_files.read_numbers(file.file, request.portal.country)
     except csv_files.BadFile as bad:
         return render(request, "console/stoplist/understood.html", {"trouble": str(bad)})
     seen = _digest(file.file)
@@ -170,7 +170,7 @@ def _bring(request: FramedRequest) -> HttpResponse:
         "there": there,
         "bad": found.bad[:MOST_BAD_SHOWN],
         "more_bad": len(found.bad[MOST_BAD_SHOWN:]),
-        "more_lines": csv_files.ranges([one.line for one in found.bad[MOST_BAD_SHOWN:]]),
+        "more_lines": csv_files.format_ranges([one.line for one in found.bad[MOST_BAD_SHOWN:]]),
         "seen": seen,
     }
     return render(request, "console/stoplist/understood.html", context)
@@ -200,7 +200,7 @@ def file(request: HttpRequest, token: str) -> HttpResponseBase:
     return send_file(
         request,
         portal,
-        lambda: csv_files.written(_rows(portal)),
+        lambda: csv_files.write_csv(_rows(portal)),
         name=f"stop-list-{timezone.localdate(timezone=portal.zone):%Y-%m-%d}.csv",
         content_type="text/csv; charset=utf-8",
     )

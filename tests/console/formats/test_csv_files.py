@@ -14,8 +14,8 @@ from django.utils.translation import gettext
 from b24app.console.formats import csv_files
 
 
-def understood(text: str | bytes, country: str = "US") -> csv_files.Understood:
-    return csv_files.understand(io.BytesIO(text if isinstance(text, bytes) else text.encode()), country)
+def understood(text: str | bytes, country: str = "US") -> csv_files.ParsedNumbers:
+    return csv_files.read_numbers(io.BytesIO(text if isinstance(text, bytes) else text.encode()), country)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def understood(text: str | bytes, country: str = "US") -> csv_files.Understood:
     ],
 )
 def test_no_cell_is_a_formula(value: str, safe: str) -> None:
-    assert csv_files.cell(value) == safe
+    assert csv_files.escape_cell(value) == safe
 
 
 def begins_a_formula(cell: str) -> bool:
@@ -54,7 +54,7 @@ def test_no_cell_is_a_formula_whatever_separates_the_cells(delimiter: str) -> No
     letters = "=+-@\t\r\n;,\"'＝＋－＠a1 "
     texts = ["".join(random.choices(letters, k=random.randint(0, 9))) for _ in range(30_000)]
     rows = [["+12025550147", *texts[at : at + 4], "+4915112345678"] for at in range(0, len(texts), 4)]
-    content = "".join(csv_files.written(rows)).removeprefix("\ufeff")
+    content = "".join(csv_files.write_csv(rows)).removeprefix("\ufeff")
     cells = [cell for row in csv.reader(io.StringIO(content, newline=""), delimiter=delimiter) for cell in row]
     assert [cell for cell in cells if begins_a_formula(cell)] == []
     assert len(cells) >= len(rows)
@@ -63,12 +63,12 @@ def test_no_cell_is_a_formula_whatever_separates_the_cells(delimiter: str) -> No
 @pytest.mark.parametrize("text", ["=1+1", "a;=1", "a,@b\t-1", 'she said "=1"', "＝1;＋2", "-", "call +1 202; 5-3"])
 def test_a_note_comes_back_as_it_was(text: str) -> None:
     rows = [("added", "number", "note"), ("2026-11-30", "+4915112345678", text)]
-    assert understood("".join(csv_files.written(rows))).numbers == {"+4915112345678": text}
+    assert understood("".join(csv_files.write_csv(rows))).numbers == {"+4915112345678": text}
 
 
 def test_what_is_written_is_read_back() -> None:
     rows = [("id", "number", "note"), (1, "+12025550147", "=1+1"), (2, "+12025550148", 'said "stop", twice')]
-    text = "".join(csv_files.written(rows))
+    text = "".join(csv_files.write_csv(rows))
     assert text.startswith("\ufeff")
     assert list(csv.reader(io.StringIO(text[1:])))[1] == ["1", "+12025550147", "'=1+1"]
     found = understood(text)
@@ -149,8 +149,8 @@ def test_what_a_spreadsheet_made_of_a_number_is_not_taken_for_one() -> None:
     ("content", "words"),
     [
         (b"PK\x03\x04\0\0", "This is not a text file."),
-        (b"1" * (csv_files.MOST_BYTES + 1), "The file is larger than 5 MB"),
-        (b"\n" * (csv_files.MOST_LINES + 1), "The file has more than 50000 lines. Split it"),
+        (b"1" * (csv_files.MAX_BYTES + 1), "The file is larger than 5 MB"),
+        (b"\n" * (csv_files.MAX_LINES + 1), "The file has more than 50000 lines. Split it"),
     ],
 )
 def test_a_file_that_cannot_be_one_is_refused(content: bytes, words: str) -> None:
@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_one_is_refused(content: bytes, words: str) -> Non
     ids=lambda line: line[:9],
 )
 def test_lines_that_want_to_take_long_do_not(line: str) -> None:
-    content = f"{line}\n".encode() * min(csv_files.MOST_LINES, csv_files.MOST_BYTES // (len(line) + 1))
+    content = f"{line}\n".encode() * min(csv_files.MAX_LINES, csv_files.MAX_BYTES // (len(line) + 1))
     started = time.thread_time()
     found = understood(content)
     assert time.thread_time() - started < 8
@@ -177,5 +177,5 @@ def test_what_no_column_holds_is_left_out_of_a_note() -> None:
 
 
 def test_line_numbers_in_short() -> None:
-    assert csv_files.ranges([]) == ""
-    assert csv_files.ranges([3, 7, 8, 9, 11]) == "3, 7–9, 11"
+    assert csv_files.format_ranges([]) == ""
+    assert csv_files.format_ranges([3, 7, 8, 9, 11]) == "3, 7–9, 11"

@@ -99,13 +99,13 @@ def lines(portal: Portal, **query: str) -> dict[str, Line]:
     ],
 )
 def test_the_address_says_which_days(query: dict[str, str], first: str, last: str, preset: str) -> None:
-    period = Period.read(query, TODAY)
+    period = Period.from_query(query, TODAY)
     assert (str(period.first), str(period.last), period.preset) == (first, last, preset)
-    assert Period.read(period.query, TODAY) == period
+    assert Period.from_query(period.query, TODAY) == period
 
 
 def test_a_year_at_most_is_shown_and_that_is_said(alice: Client, portal: Portal, sender: Sender) -> None:
-    period = Period.read({"since": "2020-01-01", "until": "2026-11-18"}, TODAY)
+    period = Period.from_query({"since": "2020-01-01", "until": "2026-11-18"}, TODAY)
     assert (len(period), period.last, period.is_cut) == (366, TODAY, True)
     page = words(alice.get(at(portal), {"since": "2020-01-01", "until": str(today(portal))}))
     assert "A year at most is shown at a time." in page
@@ -113,7 +113,7 @@ def test_a_year_at_most_is_shown_and_that_is_said(alice: Client, portal: Portal,
 
 
 def test_the_days_before_are_as_many() -> None:
-    before = Period.read({"period": "7"}, TODAY).before
+    before = Period.from_query({"period": "7"}, TODAY).previous
     assert (str(before.first), str(before.last)) == ("2026-11-05", "2026-11-11")
 
 

@@ -97,16 +97,16 @@ def test_whole_months_are_read_from_their_sums_alone(portal: Portal, sender: Sen
 def test_a_period_is_its_whole_months_and_the_days_around_them(
     query: dict[str, str], whole: int, rest: list[tuple[str, str]]
 ) -> None:
-    period = Period.read(query, date(2027, 2, 1))
+    period = Period.from_query(query, date(2027, 2, 1))
     assert len(period.months) == whole
-    assert [(str(first), str(last)) for first, last in period.without(period.months)] == rest
-    assert period.without([]) == [(period.first, period.last)]
+    assert [(str(first), str(last)) for first, last in period.ranges_without(period.months)] == rest
+    assert period.ranges_without([]) == [(period.first, period.last)]
 
 
 def test_a_month_that_is_not_kept_between_two_that_are_is_read_by_its_days(portal: Portal) -> None:
-    period = Period.read({"since": "2026-01-01", "until": "2026-03-31"}, date(2026, 11, 18))
+    period = Period.from_query({"since": "2026-01-01", "until": "2026-03-31"}, date(2026, 11, 18))
     first, _, third = period.months
-    assert period.without([first, third]) == [(date(2026, 2, 1), date(2026, 2, 28))]
+    assert period.ranges_without([first, third]) == [(date(2026, 2, 1), date(2026, 2, 28))]
 
 
 def test_another_tenant_s_months_are_not_read(portal: Portal, sender: Sender) -> None:

@@ -158,7 +158,7 @@ def test_another_file_than_the_one_shown_is_shown_first(alice: Client, portal: P
 def test_no_file_and_no_text_are_explained(alice: Client, portal: Portal) -> None:
     assert "Choose a file first." in text(alice.post(at(portal, "import/"), {}))
     assert "This is not a text file." in text(upload(alice, portal, "PK\0"))
-    huge = upload(alice, portal, "1" * (csv_files.MOST_BYTES + 20_000))
+    huge = upload(alice, portal, "1" * (csv_files.MAX_BYTES + 20_000))
     assert "The file is larger than 5 MB" in text(huge)
     assert huge.status_code == 200
 
@@ -166,14 +166,14 @@ def test_no_file_and_no_text_are_explained(alice: Client, portal: Portal) -> Non
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_what_excel_calls_unicode_text_is_read(encoding: str) -> None:
     content = "\ufeffnumber\tnote\r\n+12025550101\tпросил 不要\r\n".encode(encoding)
-    found = csv_files.understand(io.BytesIO(content), "US")
+    found = csv_files.read_numbers(io.BytesIO(content), "US")
     assert (found.numbers, found.header, found.bad) == ({"+12025550101": "просил 不要"}, True, [])
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe+\x001", b"\xff\xfe\x00\xd8\n\x00", b"+12025550101;\x81\n"])
 def test_what_cannot_be_decoded_is_said(content: bytes) -> None:
     with pytest.raises(csv_files.BadFile, match="This is not a text file"):
-        csv_files.understand(io.BytesIO(content), "US")
+        csv_files.read_numbers(io.BytesIO(content), "US")
 
 
 def test_ten_thousand_lines_lose_none(alice: Client, portal: Portal) -> None:
