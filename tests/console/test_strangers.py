@@ -160,7 +160,7 @@ class World:
         Rules.objects.create(portal=self.alice, portal_per_hour=17)
         # His own number is the same as hers.
         Employee.objects.create(portal=self.alice, user_id=ALICE, name=f"{SECRET} Adams", asked_at=timezone.now())
-        export_progress.tell(self.alice, JOB, export_progress.Progress(31_337))
+        export_progress.write_progress(self.alice, JOB, export_progress.Progress(31_337))
         self.message = message
         self.card = Entity(3, 1, f"{SECRET} Evans", (Phone(NUMBER, "MOBILE", ""),))
         self.ids: dict[str, str] = {

@@ -21,7 +21,7 @@ from b24app.console.card.conversation import Talk, talk
 from b24app.console.frame import card_tokens
 from b24app.console.frame.screen import FRAME, FramedRequest, with_toast
 from b24app.console.journal.crm_links import crm_links
-from b24app.console.journal.message_history import no_text, source
+from b24app.console.journal.message_history import describe_source, missing_text_label
 from b24app.console.journal.search import hides_numbers
 from b24app.console.senders.segment_count import MOST_COUNTED
 from b24app.console.wording.costs import Cost
@@ -238,7 +238,13 @@ def _rows(messages: Sequence[Message], portal: Portal) -> Iterable[Row]:
     for message in messages:
         local = timezone.localtime(message.received_at).date()
         why = explain_end(message) or (explain_wait(message) if message.wait else None)
-        yield Row(message, source(message), why.what if why else "", no_text(message, portal), local != day)
+        yield Row(
+            message,
+            describe_source(message),
+            why.what if why else "",
+            missing_text_label(message, portal),
+            local != day,
+        )
         day = local
 
 

@@ -9,7 +9,7 @@ import phonenumbers
 from django.utils import timezone
 from django.utils.translation import override
 
-from b24app.console.journal.message_history import life
+from b24app.console.journal.message_history import build_history
 from b24app.core import signed_urls
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
@@ -56,7 +56,7 @@ def trace(message: Message) -> dict[str, Any]:
     with override("en"):
         steps = [
             {"at": step.at, "title": str(step.title), "text": str(step.text), "code": step.code, "ahead": step.ahead}
-            for step in life(message, exchanges, reports)
+            for step in build_history(message, exchanges, reports)
         ]
     told = {
         "made_at": timezone.now(),

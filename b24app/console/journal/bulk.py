@@ -1,6 +1,5 @@
-"""What an administrator does with many messages of the journal: those that are ticked, or all that the filters find."""
+"""Actions on many messages of the journal: those that are ticked, or all that the filters find."""
 
-import uuid
 from urllib.parse import urlsplit
 
 from django.db.models import Q
@@ -11,6 +10,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseLocation
 
+from b24app.console.formats.query_values import read_uuid
 from b24app.console.frame.long_requests import hold_page
 from b24app.console.frame.screen import FramedRequest, address, admin_only, with_toast
 from b24app.console.journal import bulk_job
@@ -24,15 +24,17 @@ from b24app.messaging.models import Message
 
 @admin_only
 @require_POST
-def chosen(request: FramedRequest) -> HttpResponse:
-    """What can be done with the ticked messages, or with all that the filters find."""
-    return render(request, "console/journal/bulk.html", bar(request, _query(request), _references(request)))
+def show_chosen(request: FramedRequest) -> HttpResponse:
+    """Render what can be done with the ticked messages, or with all that the filters find."""
+    return render(
+        request, "console/journal/bulk.html", bar_context(request, _read_query(request), _read_references(request))
+    )
 
 
-def bar(request: FramedRequest, query: str, references: list[str]) -> dict[str, object]:
-    """The bar's context: how many are ticked, and for how many of them each act is open."""
+def bar_context(request: FramedRequest, query: str, references: list[str]) -> dict[str, object]:
+    """Return the context of the bar: how many are ticked, and to how many of them each action applies."""
     if not references:
-        return {"ticked": 0, "query": query, "acts": {act.value: 0 for act in Filters.of(query).acts}}
+        return {"ticked": 0, "query": query, "acts": {act.value: 0 for act in Filters.parse(query).possible_acts}}
     ticked = Message.objects.filter(portal=request.portal, reference__in=references)
     counts = {act.value: ticked.filter(Q(eligible_messages(act))).count() for act in Act}
     acts = {act: count for act, count in counts.items() if count}
@@ -41,97 +43,94 @@ def bar(request: FramedRequest, query: str, references: list[str]) -> dict[str, 
 
 @admin_only
 @require_POST
-def many(request: FramedRequest) -> HttpResponse:
-    """Count for how many it is, ask in place, then do it; one step at a time, and the page comes for the next."""
+def run_bulk(request: FramedRequest) -> HttpResponse:
+    """Count the messages, ask in place, then act on them; one step a request, and the page asks for the next."""
     try:
-        job = _job(request)
+        job = _read_job(request)
     except ValueError:
-        return render(request, "console/journal/bulk.html", bar(request, _query(request), []))
+        return render(request, "console/journal/bulk.html", bar_context(request, _read_query(request), []))
     try:
         with hold_page(request.portal):
-            return _step(request, job)
+            return _answer_step(request, job)
     except Busy:  # the page comes again for the very same step
-        return render(request, "console/journal/many.html", {**_asking(request, job), "later": True})
+        return render(request, "console/journal/many.html", {**_job_context(request, job), "later": True})
 
 
-def _step(request: FramedRequest, job: Job) -> HttpResponse:
+def _answer_step(request: FramedRequest, job: Job) -> HttpResponse:
     if not job.sure:
-        return render(request, "console/journal/many.html", _asking(request, bulk_job.counted(job, request.portal)))
-    return _work(request, job)
+        return render(
+            request, "console/journal/many.html", _job_context(request, bulk_job.count_step(job, request.portal))
+        )
+    return _run_actions(request, job)
 
 
-def _job(request: FramedRequest) -> Job:
-    """Raises ValueError for what is none of ours."""
+def _read_job(request: FramedRequest) -> Job:
+    """Return the job that the page has sealed, or a new one; raises ValueError for what is not ours."""
     if "job" not in request.POST:
-        return bulk_job.begun(Act(request.POST.get("act", "")), _query(request), _references(request))
-    job = Job.opened(request.POST["job"], request.portal, request.visitor.user_id)
+        return bulk_job.start_job(Act(request.POST.get("act", "")), _read_query(request), _read_references(request))
+    job = Job.unseal(request.POST["job"], request.portal, request.visitor.user_id)
     if "sure" in request.POST:
         if not job.over or job.sure:
             raise BadJob
-        return job.confirmed()
+        return job.as_confirmed()
     return job
 
 
-def _asking(request: FramedRequest, job: Job) -> dict[str, object]:
-    return {"job": job, "sealed": job.sealed(request.portal, request.visitor.user_id), "query": job.query}
+def _job_context(request: FramedRequest, job: Job) -> dict[str, object]:
+    return {"job": job, "sealed": job.seal_for(request.portal, request.visitor.user_id), "query": job.query}
 
 
-def _work(request: FramedRequest, job: Job) -> HttpResponse:
+def _run_actions(request: FramedRequest, job: Job) -> HttpResponse:
     to_drain: set[int] = set()
-    to_tell = False
+    needs_push = False
 
-    def ring(result: Done) -> None:
-        nonlocal to_tell
-        to_tell = to_tell or result.to_tell
+    def collect_result(result: Done) -> None:
+        nonlocal needs_push
+        needs_push = needs_push or result.to_tell
         if result.to_drain is not None:
             to_drain.add(result.to_drain)
 
     try:
-        job = bulk_job.done(job, request.portal, request.visitor.user_id, ring)
+        job = bulk_job.run_step(job, request.portal, request.visitor.user_id, collect_result)
     finally:
         for connection in to_drain:
             enqueue.drain(connection)
-        if to_tell:
+        if needs_push:
             enqueue.push(request.portal.pk)
     if not job.over:
-        return render(request, "console/journal/many.html", _asking(request, job))
-    return with_toast(HttpResponseLocation(_back(request), target="#content", swap="innerHTML"), _told(job))
+        return render(request, "console/journal/many.html", _job_context(request, job))
+    return with_toast(
+        HttpResponseLocation(_journal_url(request), target="#content", swap="innerHTML"), _result_text(job)
+    )
 
 
-def _told(job: Job) -> str:
+def _result_text(job: Job) -> str:
     match job.act:
         case Act.RESEND:
-            words = ngettext("{count} message is on its way.", "{count} messages are on their way.", job.changed)
+            text = ngettext("{count} message is on its way.", "{count} messages are on their way.", job.changed)
         case Act.MARK_SENT:
-            words = ngettext("{count} message marked as sent.", "{count} messages marked as sent.", job.changed)
+            text = ngettext("{count} message marked as sent.", "{count} messages marked as sent.", job.changed)
         case Act.CANCEL:
-            words = ngettext("{count} message will not be sent.", "{count} messages will not be sent.", job.changed)
-    return words.format(count=job.changed)
+            text = ngettext("{count} message will not be sent.", "{count} messages will not be sent.", job.changed)
+    return text.format(count=job.changed)
 
 
-def _back(request: FramedRequest) -> str:
-    """The page of the journal that the reader has open, as it is now."""
-    there = address(request.portal, "journal")
-    asked = urlsplit(request.htmx.current_url or "")
-    return f"{there}?{asked.query}" if asked.path == there and asked.query else there
+def _journal_url(request: FramedRequest) -> str:
+    """Return the page of the journal that the reader has open."""
+    journal = address(request.portal, "journal")
+    current = urlsplit(request.htmx.current_url or "")
+    return f"{journal}?{current.query}" if current.path == journal and current.query else journal
 
 
-def _query(request: FramedRequest) -> str:
-    return Filters.of(request.POST.get("query", "")).written()
+def _read_query(request: FramedRequest) -> str:
+    return Filters.parse(request.POST.get("query", "")).written()
 
 
-def _references(request: FramedRequest) -> list[str]:
-    return [found for one in request.POST.getlist("m") if (found := _hex(one))][: bulk_job.MOST_CHOSEN]
-
-
-def _hex(value: str) -> str:
-    try:
-        return uuid.UUID(value).hex
-    except ValueError:
-        return ""
+def _read_references(request: FramedRequest) -> list[str]:
+    return [reference for one in request.POST.getlist("m") if (reference := read_uuid(one))][: bulk_job.MAX_CHOSEN]
 
 
 urlpatterns = [
-    path("journal/chosen/", chosen, name="journal-chosen"),
-    path("journal/many/", many, name="journal-many"),
+    path("journal/chosen/", show_chosen, name="journal-chosen"),
+    path("journal/many/", run_bulk, name="journal-many"),
 ]

@@ -1,6 +1,6 @@
-"""A task over many messages that a page drives step by step: what was asked for, how far it is, and one step of it.
+"""An action on many messages that a page drives step by step: what was asked for, how far it is, and one step of it.
 
-All of it stands in the page, sealed. Whoever closes the page stops it, and pressing twice does everything once.
+All of it stands in the page, sealed. Closing the page stops it, and pressing twice does everything once.
 """
 
 import json
@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from b24app.console.journal.filters import Filters
 from b24app.console.journal.pagination import Place, Search
-from b24app.console.journal.search import search
+from b24app.console.journal.search import search_messages
 from b24app.core import sealing
 from b24app.messaging.actions.bulk import Act, Done, eligible_messages, run_action
 from b24app.messaging.models import Message, Sender
@@ -23,27 +23,27 @@ from b24app.portals.models import Portal
 from providers.kit.segments import measure
 
 STEP_SECONDS = 0.8
-COUNTED_AT_ONCE, DONE_AT_ONCE = 1000, 50
-MOST_CHOSEN = 200
+COUNT_BATCH, RUN_BATCH = 1000, 50
+MAX_CHOSEN = 200
 PURPOSE = "many"
 
 
 class BadJob(ValueError):
-    """Nothing that this visitor was given by us."""
+    """The token was not issued to this visitor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """`references` (hex) are the chosen messages; without any, all that the filters `query` finds are meant.
+    """`references` (hex) are the chosen messages; without any, all that the filters `query` find.
 
-    First all are counted, then a person says yes, then they are done. `place` is the reference of the message before
+    First all are counted, then a person confirms, then the action runs. `place` is the reference of the message before
     which the next step goes on; "" begins.
     """
 
     act: Act
     query: str = ""
     references: tuple[str, ...] = ()
-    asked_at: float  # what came later is not meant
+    asked_at: float  # messages that came later are left alone
     sure: bool = False
     place: str = ""
     over: bool = False
@@ -57,85 +57,86 @@ class Job:
     def since(self) -> datetime:
         return datetime.fromtimestamp(self.asked_at, UTC)
 
-    def sealed(self, portal: Portal, user: int) -> str:
-        """What the page keeps of it, for this visitor alone."""
-        said = {**asdict(self), "for": PURPOSE, "portal": portal.uuid.hex, "user": user}
-        return sealing.seal(json.dumps(said).encode()).decode()
+    def seal_for(self, portal: Portal, user: int) -> str:
+        """Return the token that the page keeps, for this visitor alone."""
+        claims = {**asdict(self), "for": PURPOSE, "portal": portal.uuid.hex, "user": user}
+        return sealing.seal(json.dumps(claims).encode()).decode()
 
     @classmethod
-    def opened(cls, token: str, portal: Portal, user: int) -> Self:
-        """Read it; raises BadJob."""
+    def unseal(cls, token: str, portal: Portal, user: int) -> Self:
+        """Return the job of a token; raises BadJob."""
         try:
-            said = json.loads(sealing.unseal(token.encode()))
-            claim = said.pop("for"), said.pop("portal"), said.pop("user")
-            job = cls(**{**said, "act": Act(said["act"]), "references": tuple(said["references"])})
+            claims = json.loads(sealing.unseal(token.encode()))
+            owner = claims.pop("for"), claims.pop("portal"), claims.pop("user")
+            job = cls(**{**claims, "act": Act(claims["act"]), "references": tuple(claims["references"])})
         except (sealing.CannotOpen, ValueError, TypeError, AttributeError, KeyError):
             raise BadJob from None
-        if claim != (PURPOSE, portal.uuid.hex, user):
+        if owner != (PURPOSE, portal.uuid.hex, user):
             raise BadJob
         return job
 
-    def confirmed(self) -> Self:
-        """The same job, to be done from its beginning."""
+    def as_confirmed(self) -> Self:
+        """Return the same job, to be run from its beginning."""
         return replace(self, sure=True, place="", over=False, seen=0, changed=0)
 
 
-def begun(act: Act, query: str, references: Sequence[str]) -> Job:
-    """A job that has counted nothing yet."""
-    return Job(act=act, query=query, references=tuple(references[:MOST_CHOSEN]), asked_at=time.time())
+def start_job(act: Act, query: str, references: Sequence[str]) -> Job:
+    """Return a job that has counted nothing yet."""
+    return Job(act=act, query=query, references=tuple(references[:MAX_CHOSEN]), asked_at=time.time())
 
 
-def counted(job: Job, portal: Portal) -> Job:
-    """Count on for a moment; `over` when all are counted."""
-    meant, senders = _meant(job, portal), _senders(portal)
-    place, until = meant.place(job.place) if job.place else None, time.monotonic() + STEP_SECONDS
+def count_step(job: Job, portal: Portal) -> Job:
+    """Count on for a moment; the job is `over` when all are counted."""
+    targets, senders = _target_messages(job, portal), Sender.objects.filter(portal=portal).in_bulk()
+    place, until = targets.find_place(job.place) if job.place else None, time.monotonic() + STEP_SECONDS
     total, parts, unknown = job.total, job.parts, job.unknown
     while True:
-        found, place = meant.after(place, COUNTED_AT_ONCE, ("text", "sender_id", "phase"))
+        found, place = targets.find_batch(place, COUNT_BATCH, ("text", "sender_id", "phase"))
         total += len(found)
         unknown += sum(phase == Phase.UNKNOWN for *_, phase in found)
         if job.act == Act.RESEND:
             parts += sum(measure(senders[sender].written(text)).parts for *_, text, sender, _phase in found)
         if place is None or time.monotonic() > until:
             break
-    return replace(job, total=total, parts=parts, unknown=unknown, over=place is None, place=_reference(portal, place))
+    return replace(
+        job, total=total, parts=parts, unknown=unknown, over=place is None, place=_place_reference(portal, place)
+    )
 
 
-def done(job: Job, portal: Portal, user: int, ring: Callable[[Done], None]) -> Job:
-    """Do on for a moment, never more than were counted; `over` when all are done. `ring` hears of every message."""
-    meant, until = _meant(job, portal), time.monotonic() + STEP_SECONDS
-    place = meant.place(job.place) if job.place else None
+def run_step(job: Job, portal: Portal, user: int, on_result: Callable[[Done], None]) -> Job:
+    """Act for a moment, never on more messages than were counted; the job is `over` when all are done.
+
+    `on_result` is called for every message.
+    """
+    targets, until = _target_messages(job, portal), time.monotonic() + STEP_SECONDS
+    place = targets.find_place(job.place) if job.place else None
     seen, changed = job.seen, job.changed
     while True:
-        found, place = meant.after(place, min(DONE_AT_ONCE, job.total - seen), ())
+        found, place = targets.find_batch(place, min(RUN_BATCH, job.total - seen), ())
         keys = [pk for _at, pk in found]
         messages = Message.objects.filter(portal=portal).in_bulk(keys)
         for message in filter(None, map(messages.get, keys)):
             result = run_action(job.act, message, user, job.since)
             changed += result.changed
-            ring(result)
+            on_result(result)
         seen += len(found)
-        over = place is None or seen >= job.total
-        if over or time.monotonic() > until:
+        is_over = place is None or seen >= job.total
+        if is_over or time.monotonic() > until:
             break
-    return replace(job, seen=seen, changed=changed, over=over, place=_reference(portal, place))
+    return replace(job, seen=seen, changed=changed, over=is_over, place=_place_reference(portal, place))
 
 
-def _meant(job: Job, portal: Portal) -> Search:
-    """The messages that the job is about and its act would change."""
+def _target_messages(job: Job, portal: Portal) -> Search:
+    """Return a search for the messages that the job is about and its action would change."""
     if job.references:
         found = Search(portal, Message.objects.filter(portal=portal, reference__in=job.references), Q())
     else:
-        found = search(portal, Filters.of(job.query))
+        found = search_messages(portal, Filters.parse(job.query))
     listed = found.listed.filter(received_at__lte=job.since)
     return Search(portal, listed, found.fitting & eligible_messages(job.act))
 
 
-def _senders(portal: Portal) -> dict[int, Sender]:
-    return Sender.objects.filter(portal=portal).in_bulk()
-
-
-def _reference(portal: Portal, place: Place | None) -> str:
+def _place_reference(portal: Portal, place: Place | None) -> str:
     if place is None:
         return ""
     return str(Message.objects.values_list("reference", flat=True).get(portal=portal, pk=place[1]).hex)

@@ -1,4 +1,4 @@
-"""The journal as a table for spreadsheets: the words of its columns and cells, and its rows in bounded batches."""
+"""The journal as a table: its columns and cells, and its rows in bounded batches."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
+from b24app.console.formats.csv_files import blank_if_none
 from b24app.console.journal.filters import SOURCES
 from b24app.console.journal.pagination import Place, Search
 from b24app.console.templatetags.console import STATUS_WORDS
@@ -20,7 +21,7 @@ from b24app.messaging.models.dimensions import source_of
 from b24app.messaging.models.statuses import Phase, Wait
 from b24app.portals.models import Portal
 
-BATCH = 2000
+BATCH_SIZE = 2000
 COLUMNS = (
     "status", "phase", "wait", "reason", "to", "raw_to", "text", "sender_id", "parts", "price", "currency", "origin",
     "module", "author_id", "final_at", "detail", "service_code", "reference", "ref",
@@ -34,8 +35,8 @@ _TITLES: tuple[str | Promise, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """All words of a sheet in one language, looked up once: a row is made a hundred thousand times."""
+class RowLabels:
+    """All words of the file in one language, looked up once: a row is made a hundred thousand times."""
 
     titles: tuple[str, ...]
     statuses: Mapping[str, str]
@@ -46,8 +47,8 @@ class Words:
     senders: Mapping[int, tuple[str, str]]
 
     @classmethod
-    def of(cls, portal: Portal, language: str) -> Self:
-        """The words for a portal's messages; `language` is Django's code."""
+    def load(cls, portal: Portal, language: str) -> Self:
+        """Load the words for a portal's messages; `language` is Django's code."""
         with override(language):
             return cls(
                 titles=(gettext("Time") + f" ({portal.zone.key})", *map(str, _TITLES)),
@@ -63,35 +64,35 @@ class Words:
             )
 
 
-def rows(search: Search, words: Words, told: Callable[[int], None]) -> Iterator[tuple[object, ...]]:
-    """The titles, then all that is found, newest first; `told` hears after every batch how many rows there are."""
-    yield words.titles
+def export_rows(search: Search, labels: RowLabels, on_progress: Callable[[int], None]) -> Iterator[tuple[object, ...]]:
+    """Yield the titles, then all rows, newest first; `on_progress` gets the number of rows after every batch."""
+    yield labels.titles
     zone, count = search.portal.zone, 0
     place: Place | None = None
     while True:
-        found, place = search.after(place, BATCH, COLUMNS)
+        found, place = search.find_batch(place, BATCH_SIZE, COLUMNS)
         people = EmployeeNames.load(search.portal, {row[AUTHOR] for row in found})
         for row in found:
-            who = people.names.get(row[AUTHOR], "")
-            yield _cells(row, words, who, lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")
+            employee = people.names.get(row[AUTHOR], "")
+            yield _make_cells(row, labels, employee, lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")
         count += len(found)
-        told(count)
+        on_progress(count)
         if place is None:
             return
 
 
-def _cells(row: tuple[Any, ...], words: Words, who: str, clock: Callable[[datetime], str]) -> tuple[object, ...]:
+def _make_cells(
+    row: tuple[Any, ...], labels: RowLabels, employee: str, clock: Callable[[datetime], str]
+) -> tuple[object, ...]:
     (received_at, _pk, status, phase, wait, reason, to, raw_to, text, sender, parts, price, currency, origin, module,
      author, final_at, detail, code, reference, ref) = row  # fmt: skip
-    name, service = words.senders.get(sender, ("", ""))
+    name, service = labels.senders.get(sender, ("", ""))
     is_unknown = phase == Phase.UNKNOWN
-    why = words.waits.get(wait, "") if phase == Phase.WAITING and wait != Wait.NONE else words.reasons.get(reason, "")
+    is_waiting = phase == Phase.WAITING and wait != Wait.NONE
+    why = labels.waits.get(wait, "") if is_waiting else labels.reasons.get(reason, "")
+    source = _MODULES.get(module, "other") if origin == Origin.PORTAL else origin
     return (
-        clock(received_at), words.unknown if is_unknown else words.statuses[status], why, to or raw_to, text, name,
-        service, _told(parts), _told(price), currency, words.sources[source_of(origin, module)], _told(author), who,
-        clock(final_at) if final_at else "", detail, code, reference.hex, ref,
+        clock(received_at), labels.unknown if is_unknown else labels.statuses[status], why, to or raw_to, text, name,
+        service, blank_if_none(parts), blank_if_none(price), currency, labels.sources[source], blank_if_none(author),
+        employee, clock(final_at) if final_at else "", detail, code, reference.hex, ref,
     )  # fmt: skip
-
-
-def _told(value: object) -> object:
-    return "" if value is None else value

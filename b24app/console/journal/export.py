@@ -1,4 +1,4 @@
-"""The journal's messages as a file, as the filters stand; the page goes on, and says how far the file is."""
+"""The journal as a file, with the filters as they are set; the page stays, and shows how far the file is."""
 
 import uuid
 from collections.abc import Iterator
@@ -16,83 +16,83 @@ from b24app.console.frame.download_tokens import read_download_token, redirect_t
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, admin_only
 from b24app.console.journal import csv_rows, export_progress
-from b24app.console.journal.csv_rows import Words
+from b24app.console.journal.csv_rows import RowLabels
 from b24app.console.journal.export_progress import Progress
 from b24app.console.journal.filters import Filters
 from b24app.console.journal.pagination import Search
-from b24app.console.journal.search import search
+from b24app.console.journal.search import search_messages
 
 
 @admin_only
 @require_safe
-def export(request: FramedRequest) -> HttpResponse:
+def start_export(request: FramedRequest) -> HttpResponse:
     """Begin a file, or show the one that is being written."""
     if job := file_downloads.current_file(request.portal):
-        progress = export_progress.told(request.portal, job)
+        progress = export_progress.read_progress(request.portal, job)
         if progress is None:  # a file of another kind
             return file_downloads.refuse_second_file()
         return render(request, "console/journal/export.html", {"job": job, "progress": progress})
-    new = uuid.uuid4().hex
-    export_progress.tell(request.portal, new, Progress(0))
-    filters = Filters.read(request.GET.dict())
-    context = {"job": new, "progress": Progress(0), "query": filters.written(), "is_new": True}
+    job = uuid.uuid4().hex
+    export_progress.write_progress(request.portal, job, Progress(0))
+    filters = Filters.from_query(request.GET.dict())
+    context = {"job": job, "progress": Progress(0), "query": filters.written(), "is_new": True}
     return render(request, "console/journal/export.html", context)
 
 
 @admin_only
 @require_safe
-def progress(request: FramedRequest, job: str) -> HttpResponse:
-    """How far a file is; asked every second until it is over."""
-    told = export_progress.told(request.portal, job)
-    return render(request, "console/journal/export.html", {"job": job, "progress": told})
+def show_progress(request: FramedRequest, job: str) -> HttpResponse:
+    """Render how far a file is; polled every second until it is over."""
+    progress = export_progress.read_progress(request.portal, job)
+    return render(request, "console/journal/export.html", {"job": job, "progress": progress})
 
 
 @admin_only
 @require_safe
-def take(request: FramedRequest, job: str) -> HttpResponse:
+def redirect_to_export(request: FramedRequest, job: str) -> HttpResponse:
     """Send the page to the file."""
-    filters = Filters.read(request.GET.dict()).written()
+    filters = Filters.from_query(request.GET.dict()).written()
     payload = {"filters": filters, "language": get_language() or "en", "job": job[:32]}
     return redirect_to_download(request, "journal-file", payload)
 
 
 @require_safe
-def file(request: HttpRequest, token: str) -> HttpResponseBase:
-    """The messages as CSV, for a minute after they were asked for."""
+def download_export(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Respond with the messages as CSV, for a minute after the file was asked for."""
     portal, payload = read_download_token("journal-file", token)
     with timezone.override(portal.zone):
-        found = search(portal, Filters.of(payload["filters"]))
-    words, job = Words.of(portal, payload["language"]), payload["job"]
+        found = search_messages(portal, Filters.parse(payload["filters"]))
+    labels, job = RowLabels.load(portal, payload["language"]), payload["job"]
     return send_file(
         request,
         portal,
-        lambda: _written(found, words, job),
+        lambda: _write_file(found, labels, job),
         name=f"messages-{timezone.localdate(timezone=portal.zone):%Y-%m-%d}.csv",
         content_type="text/csv; charset=utf-8",
         job=job,
     )
 
 
-def _written(found: Search, words: Words, job: str) -> Iterator[str]:
-    """The file piece by piece; who stops reading, or a database that goes away, ends it, and the page says so."""
+def _write_file(found: Search, labels: RowLabels, job: str) -> Iterator[str]:
+    """Yield the file in pieces. A reader who leaves or a database that goes away ends it, and the page says so."""
     portal, count = found.portal, 0
 
-    def told(rows: int) -> None:
+    def record_progress(rows: int) -> None:
         nonlocal count
         count = rows
-        export_progress.tell(portal, job, Progress(rows))
+        export_progress.write_progress(portal, job, Progress(rows))
 
-    whole = False
+    is_whole = False
     try:
-        yield from csv_files.write_csv(csv_rows.rows(found, words, told))
-        whole = True
+        yield from csv_files.write_csv(csv_rows.export_rows(found, labels, record_progress))
+        is_whole = True
     finally:
-        export_progress.tell(portal, job, Progress(count, over=True, whole=whole))
+        export_progress.write_progress(portal, job, Progress(count, over=True, whole=is_whole))
 
 
 urlpatterns = [
-    path("journal/export/", export, name="journal-export"),
-    path("journal/export/<slug:job>/", progress, name="journal-progress"),
-    path("journal/export/<slug:job>/file/", take, name="journal-take"),
+    path("journal/export/", start_export, name="journal-export"),
+    path("journal/export/<slug:job>/", show_progress, name="journal-progress"),
+    path("journal/export/<slug:job>/file/", redirect_to_export, name="journal-take"),
 ]
-downloads = [path("d/journal/<str:token>/", file, name="journal-file")]
+downloads = [path("d/journal/<str:token>/", download_export, name="journal-file")]

@@ -1,8 +1,8 @@
-"""The filters of the journal: read from the address, applied to messages, written back into addresses."""
+"""The journal's filters: read from an address, applied to messages, written back into addresses."""
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import reduce
@@ -16,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from b24app.console.formats.periods import read_day
+from b24app.console.formats.query_values import read_choice, read_service, read_uuid
 from b24app.messaging.actions.bulk import Act
 from b24app.messaging.models import Connection, Sender
 from b24app.messaging.models.dimensions import has_source
@@ -33,14 +34,16 @@ STATUSES: Mapping[str, tuple[str | Promise, Q]] = {
     "undelivered": (_("Undelivered"), Q(status=Status.UNDELIVERED)),
     "failed": (_("Failed"), Q(status=Status.FAILED)),
 }
+_FROM_PORTAL = Q(origin=Origin.PORTAL)
+_NAMED_MODULES = ("crm", "bizproc", "sender")
 SOURCES: Mapping[str, tuple[str | Promise, Q]] = {
-    "crm": (_("CRM card"), has_source("crm")),
-    "automation": (_("Automation"), has_source("automation")),
-    "campaign": (_("Campaign"), has_source("campaign")),
-    "other": (_("Elsewhere in the portal"), has_source("other")),
-    "card": (_("Sendline on a CRM card"), has_source("card")),
-    "test": (_("Test message"), has_source("test")),
-    "resend": (_("Sent again by hand"), has_source("resend")),
+    "crm": (_("CRM card"), _FROM_PORTAL & Q(module="crm")),
+    "automation": (_("Automation"), _FROM_PORTAL & Q(module="bizproc")),
+    "campaign": (_("Campaign"), _FROM_PORTAL & Q(module="sender")),
+    "other": (_("Elsewhere in the portal"), _FROM_PORTAL & ~Q(module__in=_NAMED_MODULES)),
+    "card": (_("Sendline on a CRM card"), Q(origin=Origin.CARD)),
+    "test": (_("Test message"), Q(origin=Origin.TEST)),
+    "resend": (_("Sent again by hand"), Q(origin=Origin.RESEND)),
 }
 
 _ACTS: Mapping[str, tuple[Act, ...]] = {
@@ -62,7 +65,7 @@ class Filters:
 
     status: str = ""
     sender: str = ""
-    service: str = ""  # its code; only links ask for it
+    service: str = ""  # its code; set by links alone
     source: str = ""
     error: str = ""
     employee: str = ""  # the portal's user id
@@ -71,32 +74,32 @@ class Filters:
     until: date | None = None
 
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> Self:
-        """Read an address; what makes no sense there is left out."""
+    def from_query(cls, query: Mapping[str, str]) -> Self:
+        """Read the query of an address; values that make no sense are ignored."""
         return cls(
-            status=_known(query.get("status", ""), STATUSES),
-            sender=_uuid(query.get("sender", "")),
-            service=_code(query.get("service", "")),
-            source=_known(query.get("source", ""), SOURCES),
-            error=_known(query.get("error", ""), Reason.values),
-            employee=_user(query.get("employee", "")),
+            status=read_choice(query.get("status", ""), STATUSES),
+            sender=read_uuid(query.get("sender", "")),
+            service=read_service(query.get("service", "")),
+            source=read_choice(query.get("source", ""), SOURCES),
+            error=read_choice(query.get("error", ""), Reason.values),
+            employee=_read_user_id(query.get("employee", "")),
             phone=query.get("phone", "").strip()[:40],
-            since=_first_day(query.get("since", "")),
+            since=_read_first_day(query.get("since", "")),
             until=read_day(query.get("until", "")),
         )
 
     @classmethod
-    def of(cls, written: str) -> Self:
-        """Read what `written` made."""
-        return cls.read(dict(parse_qsl(written)))
+    def parse(cls, written: str) -> Self:
+        """Read what `written` returned."""
+        return cls.from_query(dict(parse_qsl(written)))
 
     @property
-    def acts(self) -> tuple[Act, ...]:
-        """What can be done at all with messages that these filters find."""
+    def possible_acts(self) -> tuple[Act, ...]:
+        """Return the actions that are possible at all with messages that these filters find."""
         return _ACTS[self.status]
 
     def written(self, **changes: Any) -> str:
-        """The query of an address with these filters, changed."""
+        """Return the query of an address with these filters, changed."""
         values = {name: getattr(self, name) for name in self.__slots__} | changes
         return urlencode({name: str(value) for name, value in values.items() if value})
 
@@ -109,44 +112,48 @@ class Filters:
 
     @property
     def is_over(self) -> bool:
-        """Does the window end before today, so that nothing new can come?"""
+        """Return whether the dates end before today, so that nothing new can come."""
         return self.until is not None and self.until < timezone.localdate()
 
-    def window(self) -> Q:
-        """The dates, as moments."""
-        window = Q(received_at__gte=_midnight(self.first_day))
-        return window & Q(received_at__lt=_midnight(self.until + timedelta(days=1))) if self.until else window
+    def date_condition(self) -> Q:
+        """Return the dates as a condition on moments."""
+        window = Q(received_at__gte=_start_of_day(self.first_day))
+        return window & Q(received_at__lt=_start_of_day(self.until + timedelta(days=1))) if self.until else window
 
-    def conditions(self, country: str) -> tuple[Q, Q]:
-        """All but the dates: the one an index of the journal knows, and those to be looked for among its rows.
+    def split_conditions(self, country: str) -> tuple[Q, Q]:
+        """Return all conditions but the dates: one that an index of the journal knows, and the rest.
 
-        Of several with an index the first is likely to be the rarest. `country` reads numbers without a country code.
+        Of several with an index the first is likely to be the most selective. `country` reads numbers without a country
+        code.
         """
-        found: list[tuple[Q, bool]] = []
+        conditions: list[tuple[Q, bool]] = []  # whether an index of the journal knows it
         if self.phone:
-            found.append(by_number(self.phone, country))
+            conditions.append(number_condition(self.phone, country))
         if self.error:
-            found.append((Q(reason=self.error), True))
+            conditions.append((Q(reason=self.error), True))
         if self.status:
-            found.append((STATUSES[self.status][1], self.status in INDEXED_STATUSES))
+            conditions.append((STATUSES[self.status][1], self.status in INDEXED_STATUSES))
         if self.source:
-            found.append((SOURCES[self.source][1], self.source in INDEXED_SOURCES))
+            conditions.append((SOURCES[self.source][1], self.source in INDEXED_SOURCES))
         if self.employee:
-            found.append((Q(author_id=int(self.employee)), True))
+            conditions.append((Q(author_id=int(self.employee)), True))
         if self.sender:
-            # Not a join, which the planner may begin with the wrong table.
+            # A subquery, not a join: the planner may begin a join with the wrong table.
             senders = Sender.objects.filter(uuid=uuid.UUID(self.sender)).values("pk")
-            found.append((Q(sender_id=Subquery(senders)), False))
+            conditions.append((Q(sender_id=Subquery(senders)), False))
         if self.service:
             mine = Connection.objects.filter(pk=OuterRef("connection_id"), service=self.service)
-            found.append((Q(Exists(mine)), False))
-        indexed = [condition for condition, has_index in found if has_index]
-        others = [condition for condition, has_index in found if not has_index]
+            conditions.append((Q(Exists(mine)), False))
+        indexed = [condition for condition, has_index in conditions if has_index]
+        others = [condition for condition, has_index in conditions if not has_index]
         return reduce(and_, indexed[:1], Q()), reduce(and_, indexed[1:] + others, Q())
 
 
-def by_number(typed: str, country: str, column: str = "to") -> tuple[Q, bool]:
-    """The whole number when enough of it was typed, which has an index; else its last digits, which have none."""
+def number_condition(typed: str, country: str, column: str = "to") -> tuple[Q, bool]:
+    """Return a condition on a phone number, and whether an index knows it.
+
+    The whole number has an index, if enough of it was typed; its last digits have none.
+    """
     digits = re.sub(r"[^0-9]", "", typed)
     if not digits:
         return Q(pk__in=[]), True
@@ -158,31 +165,16 @@ def by_number(typed: str, country: str, column: str = "to") -> tuple[Q, bool]:
     return Q(**{f"{column}__endswith": digits}), False
 
 
-def _known(value: str, values: Iterable[str]) -> str:
-    return value if value and value in values else ""
-
-
-def _user(value: str) -> str:
-    """A user id as the portal writes it; no longer than a column holds."""
+def _read_user_id(value: str) -> str:
+    """Return a user id as the portal writes it, no longer than a column holds; "" for anything else."""
     return value if re.fullmatch(r"[1-9][0-9]{0,17}", value) else ""
 
 
-def _code(value: str) -> str:
-    return value if len(value) <= 20 and value.isidentifier() else ""
-
-
-def _uuid(value: str) -> str:
-    try:
-        return uuid.UUID(value).hex
-    except ValueError:
-        return ""
-
-
-def _first_day(value: str) -> date | None:
-    """The usual window is not written down, so that it goes on moving with the days."""
+def _read_first_day(value: str) -> date | None:
+    """Return the first day; None for that of the default window, so that the window moves on with the days."""
     day = read_day(value)
     return None if day == timezone.localdate() - WINDOW else day
 
 
-def _midnight(day: date) -> datetime:
+def _start_of_day(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))

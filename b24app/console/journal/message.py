@@ -1,4 +1,4 @@
-"""One message: its life line, why it stands where it stands, what was said, and what a person can do."""
+"""One message: its history, why it is where it is, the technical record, and what a person can do."""
 
 import hashlib
 import uuid
@@ -12,8 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.journal.crm_links import crm_links
-from b24app.console.journal.message_history import life, no_text, source
-from b24app.console.journal.search import hides_numbers, visible
+from b24app.console.journal.message_history import build_history, describe_source, missing_text_label
+from b24app.console.journal.search import hides_numbers, visible_messages
 from b24app.console.wording.costs import Cost
 from b24app.console.wording.employees import EmployeeNames
 from b24app.console.wording.explained import service_title
@@ -25,39 +25,39 @@ from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase, Reason, Status
 
-MOST_EXCHANGES = 50
+MAX_EXCHANGES = 50
 
 
 def message_or_404(request: FramedRequest, reference: uuid.UUID) -> Message:
-    """A message this visitor may see."""
-    found: Message = get_object_or_404(visible(request).select_related("resend_of"), reference=reference)
+    """Return a message that this visitor may see."""
+    found: Message = get_object_or_404(visible_messages(request).select_related("resend_of"), reference=reference)
     return found
 
 
 def exchanges_of(message: Message) -> "QuerySet[Exchange]":
-    """What was said about a message; exchanges know their portal by number only, so it is asked for here."""
+    """Return the exchanges about a message; they know their portal by number only, so it is a condition too."""
     return Exchange.objects.filter(portal_id=message.portal_id, message_id=message.pk)
 
 
 @require_safe
-def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
-    """The whole screen; a poll with `seen` is answered only if something has changed."""
+def show_message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
+    """Render the whole screen; a poll with `seen` gets content only if something has changed."""
     found = message_or_404(request, reference)
-    exchanges = list(exchanges_of(found).order_by("at", "pk")[:MOST_EXCHANGES])
+    exchanges = list(exchanges_of(found).order_by("at", "pk")[:MAX_EXCHANGES])
     reports = list(found.reports.order_by("received_at", "pk"))
-    seen = _digest(found, len(exchanges), len(reports))
+    seen = _message_digest(found, len(exchanges), len(reports))
     if request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     cost = Cost.estimate(found.text, found.sender)
     context = {
         "message": found,
         "service": service_title(found.connection.service),
-        "source": source(found),
-        "no_text": no_text(found, request.portal),
-        "steps": life(found, exchanges, reports),
+        "source": describe_source(found),
+        "no_text": missing_text_label(found, request.portal),
+        "steps": build_history(found, exchanges, reports),
         "exchanges": exchanges if request.visitor.is_admin else [],
         "links": crm_links(found.links),
-        "author": _author(request, found),
+        "author": _author_name(request, found),
         "measure": cost.measure,
         "cost": cost,
         "end": explain_end(found),
@@ -65,7 +65,7 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "stopped": _is_stopped(request, found),
         "masked": not request.visitor.is_admin,
         "hides": hides_numbers(request),
-        "may": _may(request, found),
+        "may": _allowed_actions(request, found),
         "is_live": _is_live(found),
         "seen": seen,
     }
@@ -73,25 +73,25 @@ def message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
 
 
 def _is_stopped(request: FramedRequest, found: Message) -> bool:
-    """Is there an entry of the stop list for this visitor to look at?"""
+    """Return whether this visitor may look at an entry of the stop list for the recipient."""
     opted_out = request.visitor.is_admin and found.reason == Reason.OPT_OUT
     return opted_out and stop_list.find_entry(request.portal, found.to) is not None
 
 
-def _author(request: FramedRequest, found: Message) -> str:
-    """Words for the employee who wrote it, which only administrators read; "" where there is none, as of a robot."""
+def _author_name(request: FramedRequest, found: Message) -> str:
+    """Return the name of the employee who wrote the message, for administrators only; "" where there is none."""
     if not (request.visitor.is_admin and found.author_id):
         return ""
     return EmployeeNames.load(request.portal, [found.author_id]).display_name(found.author_id)
 
 
 def _is_live(found: Message) -> bool:
-    """Is there still something to come: an end, or the portal's word that it knows?"""
+    """Return whether more is to come: a final status, or its push to the portal."""
     return not Status(found.status).is_final or found.push_at is not None
 
 
-def _may(request: FramedRequest, found: Message) -> dict[str, bool]:
-    """What an administrator can do now."""
+def _allowed_actions(request: FramedRequest, found: Message) -> dict[str, bool]:
+    """Return what this visitor, as an administrator, can do now."""
     is_unknown = found.phase == Phase.UNKNOWN
     is_lost = found.status in (Status.FAILED, Status.UNDELIVERED)
     can = {
@@ -103,21 +103,21 @@ def _may(request: FramedRequest, found: Message) -> dict[str, bool]:
 
 
 def _is_resent(found: Message) -> bool:
-    """Is a repeat under way, or did one arrive?"""
+    """Return whether a resend is under way or has arrived."""
     return found.resends.exclude(status__in=[Status.FAILED, Status.UNDELIVERED]).exclude(phase=Phase.UNKNOWN).exists()
 
 
-def _digest(found: Message, *counts: int) -> str:
-    told = (found.status, found.phase, found.wait, found.due_at, found.attempts, found.pushed, found.push_at)
-    return hashlib.sha256(repr((told, found.push_error, found.price, found.repeats, counts)).encode()).hexdigest()[:16]
+def _message_digest(found: Message, *counts: int) -> str:
+    shown = (found.status, found.phase, found.wait, found.due_at, found.attempts, found.pushed, found.push_at)
+    return hashlib.sha256(repr((shown, found.push_error, found.price, found.repeats, counts)).encode()).hexdigest()[:16]
 
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
-def resend(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
+def resend_by_hand(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     """Ask in place, naming the risk, then send the same text again as a new message."""
     found = message_or_404(request, reference)
-    if not _may(request, found)["resend"]:
+    if not _allowed_actions(request, found)["resend"]:
         return redirect(request, "message", reference=found.reference, toast=_("It is not to be sent again any more."))
     if request.method != "POST":
         return render(request, "console/message/resend.html", {"message": found})
@@ -128,33 +128,33 @@ def resend(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
-def mark_sent(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
-    """Ask in place, then believe the person that the message was sent."""
+def mark_as_sent(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
+    """Ask in place, then record on a person's word that the message was sent."""
     found = message_or_404(request, reference)
     if request.method != "POST":
         return render(request, "console/message/mark_sent.html", {"message": found})
     done = messages.mark_sent(found)
     if done:
         enqueue.push(request.portal.pk)
-    words = _("Marked as sent.") if done else _("Its outcome is known by now.")
-    return redirect(request, "message", reference=found.reference, toast=words)
+    text = _("Marked as sent.") if done else _("Its outcome is known by now.")
+    return redirect(request, "message", reference=found.reference, toast=text)
 
 
 @admin_only
 @require_POST
-def cancel(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
-    """Do not send what still waits."""
+def cancel_sending(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
+    """Cancel a message that still waits."""
     found = message_or_404(request, reference)
     done = messages.cancel_message(found)
     if done:
         enqueue.push(request.portal.pk)
-    words = _("It will not be sent.") if done else _("Too late: it has left already.")
-    return redirect(request, "message", reference=found.reference, toast=words)
+    text = _("It will not be sent.") if done else _("Too late: it has left already.")
+    return redirect(request, "message", reference=found.reference, toast=text)
 
 
 urlpatterns = [
-    path("journal/<uuid:reference>/", message, name="message"),
-    path("journal/<uuid:reference>/resend/", resend, name="message-resend"),
-    path("journal/<uuid:reference>/mark-sent/", mark_sent, name="message-mark-sent"),
-    path("journal/<uuid:reference>/cancel/", cancel, name="message-cancel"),
+    path("journal/<uuid:reference>/", show_message, name="message"),
+    path("journal/<uuid:reference>/resend/", resend_by_hand, name="message-resend"),
+    path("journal/<uuid:reference>/mark-sent/", mark_as_sent, name="message-mark-sent"),
+    path("journal/<uuid:reference>/cancel/", cancel_sending, name="message-cancel"),
 ]

@@ -1,4 +1,4 @@
-"""The life line of a message: what happened to it so far and what comes next, read from its rows."""
+"""The history of a message: what has happened to it and what comes next, read from its rows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Words = str | Promise
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One line: `mark` is ok, warn, bad, info, wait or spin; `ahead` has not happened yet."""
+    """One line: `mark` is ok, warn, bad, info, wait or spin; a step `ahead` has not happened yet."""
 
     at: datetime | None
     mark: str
@@ -34,18 +34,22 @@ class Step:
     ahead: bool = False
 
 
-def life(message: Message, exchanges: Iterable[Exchange], reports: Iterable[DeliveryReport]) -> list[Step]:
-    """All steps, oldest first, what lies ahead last."""
+def build_history(message: Message, exchanges: Iterable[Exchange], reports: Iterable[DeliveryReport]) -> list[Step]:
+    """Return all steps, oldest first, those ahead last."""
     reports = list(reports)
-    past = [*_tries(message, exchanges), *(_reported(message, one) for one in reports), *_ending(message, reports)]
-    # The sort is stable: steps of one moment stay in the order of the road. The clocks of our machines may differ, so
-    # what surely came first stands first.
+    past = [
+        *_attempt_steps(message, exchanges),
+        *(_report_step(message, one) for one in reports),
+        *_final_steps(message, reports),
+    ]
+    # The sort is stable: steps of one moment stay in the order in which they happen. The clocks of our machines may
+    # differ, so what certainly came first is put first.
     past.sort(key=lambda step: step.at or message.received_at)
-    return [_taken(message), *past, *_resends(message), *_told(message), *_ahead(message)]
+    return [_received_step(message), *past, *_resend_steps(message), *_push_steps(message), *_next_steps(message)]
 
 
-def source(message: Message) -> str:
-    """Where a message came from, for people."""
+def describe_source(message: Message) -> str:
+    """Return where a message came from, in words."""
     if message.origin != Origin.PORTAL:
         return str(_ORIGINS[Origin(message.origin)])
     if message.module in MODULE_SOURCES:
@@ -53,11 +57,11 @@ def source(message: Message) -> str:
     return gettext("From the portal ({module})").format(module=message.module) if message.module else gettext("Portal")
 
 
-def no_text(message: Message, portal: Portal) -> str:
-    """What stands where a message has no text."""
+def missing_text_label(message: Message, portal: Portal) -> str:
+    """Return what is shown where a message has no text."""
     emptied_to = portal.texts_emptied_to
-    is_forgotten = not (message.to or message.raw_to)  # of a single person, before the time of all
-    if is_forgotten or (emptied_to and message.received_at < emptied_to):
+    is_erased = not (message.to or message.raw_to)  # on request, before the retention period ends
+    if is_erased or (emptied_to and message.received_at < emptied_to):
         return gettext("(no longer kept)")
     return gettext("(no text)")
 
@@ -74,33 +78,33 @@ _SOURCES = {
 }
 
 
-def _taken(message: Message) -> Step:
+def _received_step(message: Message) -> Step:
     titles = {Origin.PORTAL: _("Taken from the portal"), Origin.RESEND: _("Sent again by hand")}
     title = titles.get(Origin(message.origin), _("Taken by Sendline"))
-    text = source(message) if message.origin == Origin.PORTAL else ""
+    text = describe_source(message) if message.origin == Origin.PORTAL else ""
     return Step(at=message.received_at, mark="ok", icon="check", title=title, text=text)
 
 
-def _tries(message: Message, exchanges: Iterable[Exchange]) -> list[Step]:
-    """One step per conversation with the service; where none is kept, what the row remembers."""
+def _attempt_steps(message: Message, exchanges: Iterable[Exchange]) -> list[Step]:
+    """Return one step per exchange with the service; where none is stored, what the row remembers."""
     service = service_title(message.connection.service)
-    spoken = [one for one in exchanges if one.peer == message.connection.service]
+    with_service = [one for one in exchanges if one.peer == message.connection.service]
     until = message.sent_at or message.final_at
-    tries = [one for one in spoken if until is None or one.at <= until]
-    accepted = message.sent_at is not None
-    steps = [_failed_try(one, place, service) for place, one in enumerate(tries[:-1] if accepted else tries, 1)]
-    if accepted:
-        answer = tries[-1] if tries else None
-        steps.append(_accepted(message, service, answer))
-    elif not tries and message.first_attempt_at:
+    attempts = [one for one in with_service if until is None or one.at <= until]
+    is_accepted = message.sent_at is not None
+    failed = attempts[:-1] if is_accepted else attempts
+    steps = [_failed_attempt(one, place, service) for place, one in enumerate(failed, 1)]
+    if is_accepted:
+        steps.append(_accepted_step(message, service, attempts[-1] if attempts else None))
+    elif not attempts and message.first_attempt_at:
         title = ngettext("Handed to {service}", "Handed to {service}, {count} tries", message.attempts)
         title = title.format(service=service, count=message.attempts)
         steps.append(Step(at=message.first_attempt_at, mark="info", icon="sent", title=title))
-    asked = [one for one in spoken if until is not None and one.at > until]
-    return steps + [_asked(one, service) for one in asked]
+    lookups = [one for one in with_service if until is not None and one.at > until]
+    return steps + [_lookup_step(one, service) for one in lookups]
 
 
-def _failed_try(one: Exchange, place: int, service: str) -> Step:
+def _failed_attempt(one: Exchange, place: int, service: str) -> Step:
     if one.status == 0:
         title = gettext("Try {place}: no answer from {service}").format(place=place, service=service)
         return Step(at=one.at, mark="warn", icon="retry", title=title, text=one.error)
@@ -109,17 +113,17 @@ def _failed_try(one: Exchange, place: int, service: str) -> Step:
     return Step(at=one.at, mark="warn", icon="retry", title=title, text=text)
 
 
-def _accepted(message: Message, service: str, answer: Exchange | None) -> Step:
+def _accepted_step(message: Message, service: str, answer: Exchange | None) -> Step:
     title = gettext("Taken by {service}").format(service=service)
-    told = []
+    details = []
     if message.ref:
-        told.append(gettext("Its id there: {ref}").format(ref=message.ref))
+        details.append(gettext("Its id there: {ref}").format(ref=message.ref))
     if answer is not None and answer.status:
-        told.append(gettext("answered in {ms} ms").format(ms=answer.ms))
-    return Step(at=message.sent_at, mark="ok", icon="check", title=title, text=", ".join(told))
+        details.append(gettext("answered in {ms} ms").format(ms=answer.ms))
+    return Step(at=message.sent_at, mark="ok", icon="check", title=title, text=", ".join(details))
 
 
-def _asked(one: Exchange, service: str) -> Step:
+def _lookup_step(one: Exchange, service: str) -> Step:
     title = gettext("Asked {service} what became of it").format(service=service)
     text = gettext("Answered {status} in {ms} ms").format(status=one.status, ms=one.ms) if one.status else one.error
     return Step(at=one.at, mark="info", icon="search", title=title, text=text)
@@ -134,20 +138,20 @@ _REPORTED = {
 }
 
 
-def _reported(message: Message, report: DeliveryReport) -> Step:
+def _report_step(message: Message, report: DeliveryReport) -> Step:
     service = service_title(message.connection.service)
-    told = gettext("{service} reported “{word}”").format(service=service, word=report.word)
+    reported = gettext("{service} reported “{word}”").format(service=service, word=report.word)
     if report.status not in Status.values:
-        return Step(at=report.received_at, mark="wait", icon="info", title=told, code=report.code)
+        return Step(at=report.received_at, mark="wait", icon="info", title=reported, code=report.code)
     mark, icon, title = _REPORTED[Status(report.status)]
-    text = f"{told}: {report.detail}" if report.detail else told
+    text = f"{reported}: {report.detail}" if report.detail else reported
     return Step(
         at=report.received_at, mark=mark, icon=icon, title=title.format(service=service), text=text, code=report.code
     )
 
 
-def _ending(message: Message, reports: list[DeliveryReport]) -> list[Step]:
-    """The end, unless a report has already told it."""
+def _final_steps(message: Message, reports: list[DeliveryReport]) -> list[Step]:
+    """Return the end, unless a report has already shown it."""
     if message.final_at is None or any(one.status == message.status for one in reports):
         return []
     mark, icon, title = _REPORTED[Status(message.status)]
@@ -158,20 +162,20 @@ def _ending(message: Message, reports: list[DeliveryReport]) -> list[Step]:
     return [Step(at=message.final_at, mark=mark, icon=icon, title=title, text=text, code=why.code if why else "")]
 
 
-def _resends(message: Message) -> list[Step]:
+def _resend_steps(message: Message) -> list[Step]:
     return [
         Step(at=again.received_at, mark="info", icon="retry", title=_("Sent again by hand"))
         for again in message.resends.order_by("pk")
     ]
 
 
-def _told(message: Message) -> list[Step]:
-    """What the portal knows; there is nothing to tell about tests and messages from our own screens."""
+def _push_steps(message: Message) -> list[Step]:
+    """Return what the portal has been told; tests and messages from our own screens are not pushed."""
     if message.message_id is None or message.phase != Phase.DONE:
         return []
     if message.push_at is None:
-        words = gettext("The portal shows “{status}”").format(status=message.pushed)
-        return [Step(at=None, mark="info", icon="portal", title=words)]
+        title = gettext("The portal shows “{status}”").format(status=message.pushed)
+        return [Step(at=None, mark="info", icon="portal", title=title)]
     if message.push_error:
         title = gettext("The portal did not take “{status}”").format(status=message.status)
         return [Step(at=message.push_at, mark="warn", icon="portal", title=title, code=message.push_error, ahead=True)]
@@ -179,7 +183,7 @@ def _told(message: Message) -> list[Step]:
     return [Step(at=message.push_at, mark="wait", icon="portal", title=title, ahead=True)]
 
 
-def _ahead(message: Message) -> list[Step]:
+def _next_steps(message: Message) -> list[Step]:
     service = service_title(message.connection.service)
     if message.phase == Phase.ON_WIRE:
         title = gettext("On its way to {service}").format(service=service)
@@ -190,16 +194,16 @@ def _ahead(message: Message) -> list[Step]:
         title = gettext("Outcome unknown")
         return [Step(at=None, mark="warn", icon="unknown", title=title, text=text, code=message.service_code)]
     if message.phase == Phase.WAITING:
-        return [_next_try(message)]
+        return [_next_attempt(message)]
     if message.status != Status.SENT:
         return []
-    if _says_nothing(message.connection.service):
+    if _sends_no_reports(message.connection.service):
         title = gettext("{service} does not tell whether it arrives").format(service=service)
         return [Step(at=None, mark="wait", icon="info", title=title)]
     return [Step(at=None, mark="spin", icon="", title=_("Waiting for the phone"))]
 
 
-def _next_try(message: Message) -> Step:
+def _next_attempt(message: Message) -> Step:
     why = explain_wait(message)
     text = why.what if why else ""
     if message.wait in ("paused", "blocked", "unavailable"):
@@ -213,7 +217,7 @@ def _next_try(message: Message) -> Step:
     return Step(at=message.due_at, mark="wait", icon="queued", title=title, text=text, ahead=True)
 
 
-def _says_nothing(service: str) -> bool:
+def _sends_no_reports(service: str) -> bool:
     try:
         return registry.get(service).reports == Reports.NONE
     except registry.Unavailable:

@@ -9,8 +9,8 @@ from b24app.messaging.models import Message
 from b24app.portals.models import Portal
 
 
-def visible(request: FramedRequest) -> "QuerySet[Message]":
-    """What this visitor may see of the portal's messages."""
+def visible_messages(request: FramedRequest) -> "QuerySet[Message]":
+    """Return the portal's messages that this visitor may see."""
     messages = Message.objects.filter(portal=request.portal)
     if not request.visitor.is_admin:
         messages = messages.filter(author_id=request.visitor.user_id)
@@ -18,14 +18,14 @@ def visible(request: FramedRequest) -> "QuerySet[Message]":
 
 
 def hides_numbers(request: FramedRequest) -> bool:
-    """Does this visitor see only the ends of phone numbers?"""
+    """Return whether this visitor sees only the ends of phone numbers."""
     return request.portal.hide_numbers and not request.visitor.is_admin
 
 
-def search(portal: Portal, filters: Filters, only_of: int | None = None) -> Search:
-    """The messages that filters find, all of the portal's or only those of one employee."""
-    known, fitting = filters.conditions(portal.country)
+def search_messages(portal: Portal, filters: Filters, only_of: int | None = None) -> Search:
+    """Return a search for what the filters find, of all the portal's messages or of one employee's."""
+    indexed, fitting = filters.split_conditions(portal.country)
     if only_of is not None:
-        # An employee's own messages have an index, too, and are fewer than what most filters find.
-        known, fitting = Q(author_id=only_of), known & fitting
-    return Search(portal, Message.objects.filter(filters.window() & known, portal=portal), fitting)
+        # There is an index of an employee's own messages too, and most filters find more than those.
+        indexed, fitting = Q(author_id=only_of), indexed & fitting
+    return Search(portal, Message.objects.filter(filters.date_condition() & indexed, portal=portal), fitting)

@@ -1,4 +1,4 @@
-"""All messages of the portal, newest first; employees who are not administrators see their own."""
+"""The journal: all messages of the portal, newest first; employees who are not administrators see their own."""
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
@@ -16,9 +16,9 @@ from b24app.console.formats import locales
 from b24app.console.frame.screen import FramedRequest, render_screen
 from b24app.console.journal import pagination
 from b24app.console.journal.filters import SOURCES, STATUSES, Filters
-from b24app.console.journal.message_history import no_text, source
+from b24app.console.journal.message_history import describe_source, missing_text_label
 from b24app.console.journal.pagination import Page
-from b24app.console.journal.search import hides_numbers, search
+from b24app.console.journal.search import hides_numbers, search_messages
 from b24app.console.wording import explained, explanations
 from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.models import Message, Sender
@@ -27,7 +27,7 @@ from b24app.messaging.statistics.authors import authors_of
 from b24app.portals.models import Portal
 from providers.kit.segments import measure
 
-MOST_EMPLOYEES = 100
+MAX_EMPLOYEES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +45,36 @@ class Row:
 
 
 @require_safe
-def journal(request: FramedRequest) -> HttpResponse:
-    """A page of the journal. A poll with `seen` is answered only if the page has changed, and ends when it cannot."""
-    filters = Filters.read(request.GET.dict())
+def show_journal(request: FramedRequest) -> HttpResponse:
+    """Render a page of the journal.
+
+    A poll with `seen` gets content only if the page has changed, and ends when it cannot change any more.
+    """
+    filters = Filters.from_query(request.GET.dict())
     is_live = not filters.is_over and "before" not in request.GET and "after" not in request.GET
     if "seen" in request.GET and not is_live:
         return HttpResponseStopPolling()
-    page = _page(request, filters)
-    seen = _digest(page.messages)
+    page = _find_page(request, filters)
+    seen = _page_digest(page.messages)
     if request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     senders = Sender.objects.filter(portal=request.portal).order_by("pk") if request.visitor.is_admin else None
-    employees = _employees(request, filters)
+    employees = _employee_choices(request, filters)
     people = EmployeeNames.load(request.portal, employees)
     context = {
         "filters": filters,
-        "rows": _rows(page.messages, request.portal, request.GET.getlist("m")),
+        "rows": _make_rows(page.messages, request.portal, request.GET.getlist("m")),
         "page": page,
-        "walk": pagination.WALK,
+        "walk": pagination.MAX_SCANNED,
         "seen": seen,
         "is_live": is_live,
         "senders": senders,
-        "chips": _chips(filters, {one.uuid.hex: one.name for one in senders or ()}, people),
+        "chips": _make_chips(filters, {one.uuid.hex: one.name for one in senders or ()}, people),
         "statuses": {code: words for code, (words, _query) in STATUSES.items()},
         "sources": {code: words for code, (words, _query) in SOURCES.items()},
         "errors": explanations.REASON_NAMES,
         "employees": people.sorted_choices(employees),
-        "acts": {act.value: 0 for act in filters.acts},
+        "acts": {act.value: 0 for act in filters.possible_acts},
         "query": filters.written(),
         "masked": not request.visitor.is_admin,
         "hides": hides_numbers(request),
@@ -80,12 +83,12 @@ def journal(request: FramedRequest) -> HttpResponse:
     return render_screen(request, "console/journal/journal.html", context)
 
 
-def _employees(request: FramedRequest, filters: Filters) -> set[int]:
-    """Those an administrator can choose from, the chosen one surely among them."""
+def _employee_choices(request: FramedRequest, filters: Filters) -> set[int]:
+    """Return the employees to choose from, the chosen one always among them; none for employees."""
     if not request.visitor.is_admin:
         return set()
     chosen = {int(filters.employee)} if filters.employee else set()
-    return {*authors_of(request.portal, MOST_EMPLOYEES), *chosen}
+    return {*authors_of(request.portal, MAX_EMPLOYEES), *chosen}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +100,14 @@ class Chip:
     without: str
 
 
-def _chips(filters: Filters, senders: Mapping[str, str], people: EmployeeNames) -> list[Chip]:
+def _make_chips(filters: Filters, senders: Mapping[str, str], people: EmployeeNames) -> list[Chip]:
     days = [locales.day(day) if day else "…" for day in (filters.since, filters.until)]
     chips = [
         Chip(_("Phone"), filters.phone, filters.written(phone="")),
-        Chip(_("Status"), _name(STATUSES, filters.status), filters.written(status="")),
+        Chip(_("Status"), _choice_label(STATUSES, filters.status), filters.written(status="")),
         Chip(_("Sender"), senders.get(filters.sender, ""), filters.written(sender="")),
         Chip(_("Service"), filters.service and explained.service_title(filters.service), filters.written(service="")),
-        Chip(_("Source"), _name(SOURCES, filters.source), filters.written(source="")),
+        Chip(_("Source"), _choice_label(SOURCES, filters.source), filters.written(source="")),
         Chip(_("Error"), explanations.short_reason(filters.error), filters.written(error="")),
     ]
     if filters.employee:
@@ -116,24 +119,24 @@ def _chips(filters: Filters, senders: Mapping[str, str], people: EmployeeNames) 
     return [chip for chip in chips if chip.value]
 
 
-def _name(known: Mapping[str, tuple[object, object]], code: str) -> str:
+def _choice_label(known: Mapping[str, tuple[object, object]], code: str) -> str:
     return str(known[code][0]) if code else ""
 
 
-def _page(request: FramedRequest, filters: Filters) -> Page:
+def _find_page(request: FramedRequest, filters: Filters) -> Page:
     only_of = None if request.visitor.is_admin else request.visitor.user_id
-    found = search(request.portal, filters, only_of)
-    return found.page(request.GET.get("before", ""), request.GET.get("after", ""))
+    found = search_messages(request.portal, filters, only_of)
+    return found.find_page(request.GET.get("before", ""), request.GET.get("after", ""))
 
 
-def _digest(messages: Sequence[Message]) -> str:
+def _page_digest(messages: Sequence[Message]) -> str:
     shown = [
         (one.pk, one.status, one.phase, one.wait, one.due_at, one.parts, one.price, one.repeats) for one in messages
     ]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
-def _rows(messages: Sequence[Message], portal: Portal, ticked: Collection[str]) -> list[Row]:
+def _make_rows(messages: Sequence[Message], portal: Portal, ticked: Collection[str]) -> list[Row]:
     rows: list[Row] = []
     day = None
     for message in messages:
@@ -142,13 +145,13 @@ def _rows(messages: Sequence[Message], portal: Portal, ticked: Collection[str]) 
             Row(
                 message=message,
                 service=explained.service_title(message.connection.service),
-                source=source(message),
+                source=describe_source(message),
                 parts=message.parts or measure(message.sender.written(message.text)).parts,
-                why=_why(message),
-                no_text=no_text(message, portal),
-                until=_until(message),
+                why=_short_explanation(message),
+                no_text=missing_text_label(message, portal),
+                until=_held_until(message),
                 new_day=local != day,
-                may=_may(message),
+                may=_is_actionable(message),
                 ticked=message.reference.hex in ticked,
             )
         )
@@ -156,14 +159,14 @@ def _rows(messages: Sequence[Message], portal: Portal, ticked: Collection[str]) 
     return rows
 
 
-def _may(message: Message) -> bool:
-    """Is there anything to be done with it?"""
+def _is_actionable(message: Message) -> bool:
+    """Return whether any action applies to a message."""
     is_lost = message.status in ("failed", "undelivered") and bool(message.to and message.text)
     return is_lost or message.phase in (Phase.WAITING, Phase.UNKNOWN)
 
 
-def _why(message: Message) -> str:
-    """The circumstance under the status: the reason of an end or of a long wait, in a few words."""
+def _short_explanation(message: Message) -> str:
+    """Return the line under the status: why a message ended or waits long, in a few words."""
     if message.phase == Phase.WAITING:
         return explanations.short_wait(message.wait)
     if message.phase == Phase.UNKNOWN or message.status in ("failed", "undelivered"):
@@ -171,10 +174,10 @@ def _why(message: Message) -> str:
     return ""
 
 
-def _until(message: Message) -> datetime | None:
-    """When a rule lets a message go that it holds."""
+def _held_until(message: Message) -> datetime | None:
+    """Return when a rule releases the message that it holds."""
     by_rule = message.phase == Phase.WAITING and message.wait in (Wait.QUIET_HOURS, Wait.CAP)
     return message.due_at if by_rule and not explanations.expires_first(message) else None
 
 
-urlpatterns = [path("journal/", journal, name="journal")]
+urlpatterns = [path("journal/", show_journal, name="journal")]

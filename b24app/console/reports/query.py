@@ -1,6 +1,5 @@
 """What reports show of a portal's days, from the day tallies and the breakdowns; reads no single message."""
 
-import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from b24app.console.formats.periods import Period
+from b24app.console.formats.query_values import read_choice, read_service, read_uuid
 from b24app.console.reports.sender_health import ENOUGH, Rate, rounded
 from b24app.messaging.models import DayTally, Sender, SenderState
 from b24app.messaging.models.dimensions import NO_FAILURE, STOPPED
@@ -47,12 +47,12 @@ class Asked:
     @classmethod
     def read(cls, query: Mapping[str, str], today: date) -> Self:
         """Read an address; what makes no sense there is left out."""
-        service, by = query.get("service", ""), query.get("by", "")
+
         return cls(
             period=Period.from_query(query, today),
-            sender=_uuid(query.get("sender", "")),
-            service=service if len(service) <= 20 and service.isidentifier() else "",
-            by=by if by in BY else "sender",
+            sender=read_uuid(query.get("sender", "")),
+            service=read_service(query.get("service", "")),
+            by=read_choice(query.get("by", ""), BY) or "sender",
         )
 
     @property
@@ -348,10 +348,3 @@ def _grouped(rows: "QuerySet[Any]", keys: Sequence[str], sums: Sequence[Sum]) ->
     named = {f"sum_{place}": one for place, one in enumerate(sums)}
     found: Iterable[tuple[Any, ...]] = rows.order_by().values_list(*keys).annotate(**named)
     return found
-
-
-def _uuid(value: str) -> str:
-    try:
-        return uuid.UUID(value).hex
-    except ValueError:
-        return ""

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
 from b24app.console.journal.message import exchanges_of, message_or_404
-from b24app.console.journal.message_history import life
+from b24app.console.journal.message_history import build_history
 from b24app.console.senders.forms import MessageForm
 from b24app.console.wording.costs import Cost
 from b24app.console.wording.explained import service_title
@@ -95,7 +95,7 @@ def _progress(message: Message) -> dict[str, object]:
     is_over = Status(message.status).is_final or message.phase == "unknown"
     return {
         "message": message,
-        "steps": life(message, exchanges, message.reports.order_by("received_at", "pk")),
+        "steps": build_history(message, exchanges, message.reports.order_by("received_at", "pk")),
         "end": explain_end(message),
         "wait": explain_wait(message),
         "is_over": is_over,

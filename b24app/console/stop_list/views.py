@@ -25,7 +25,7 @@ from b24app.console.frame.download_tokens import read_download_token, redirect_t
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.long_requests import FILES
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
-from b24app.console.journal.filters import by_number
+from b24app.console.journal.filters import number_condition
 from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models.guards import StoppedNumber, StopSource
@@ -96,7 +96,7 @@ def _page(request: FramedRequest, phone: str) -> tuple[list[Row], str]:
     """Keyset paging, newest first, and where the next page begins; "" when there is none."""
     found: QuerySet[StoppedNumber] = StoppedNumber.objects.filter(portal=request.portal).order_by("-pk")
     if phone:
-        found = found.filter(by_number(phone, request.portal.country, "number")[0])
+        found = found.filter(number_condition(phone, request.portal.country, "number")[0])
     if (before := _pk(request, request.GET.get("before", ""))) is not None:
         found = found.filter(pk__lt=before)
     rows = list(found[: PAGE + 1])

@@ -191,9 +191,9 @@ def test_waiting_ones_are_stopped_and_those_on_the_wire_are_not(
 def test_many_steps_do_what_one_does_without_gap_or_repeat(
     alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
-    for name, value in {"STEP_SECONDS": 0, "COUNTED_AT_ONCE": 3, "DONE_AT_ONCE": 2}.items():
+    for name, value in {"STEP_SECONDS": 0, "COUNT_BATCH": 3, "RUN_BATCH": 2}.items():
         monkeypatch.setattr(bulk_job, name, value)
-    monkeypatch.setattr(pagination, "WALK", 4)
+    monkeypatch.setattr(pagination, "MAX_SCANNED", 4)
     now = timezone.now()
     for age in range(11):
         wanted = {} if act == "cancel" else {"phase": Phase.UNKNOWN, "due_at": None}
@@ -233,7 +233,7 @@ def test_nonsense_is_answered_with_the_bar(
 def test_what_was_not_counted_to_the_end_cannot_be_confirmed(
     alice: Client, sender: Sender, house: dict[str, Message]
 ) -> None:
-    job = bulk_job.begun(Act.CANCEL, "", ()).sealed(sender.portal, factories.ALICE)
+    job = bulk_job.start_job(Act.CANCEL, "", ()).seal_for(sender.portal, factories.ALICE)
     alice.post(at(sender), {"job": job, "sure": "1"})
     house["waiting"].refresh_from_db()
     assert house["waiting"].phase == Phase.WAITING

@@ -99,8 +99,8 @@ def test_the_file_holds_what_the_filters_find_and_only_this_portal_s(alice: Clie
 def test_batches_follow_one_another_without_gap_or_overlap(
     alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(csv_rows, "BATCH", 2)
-    monkeypatch.setattr(pagination, "WALK", 3)
+    monkeypatch.setattr(csv_rows, "BATCH_SIZE", 2)
+    monkeypatch.setattr(pagination, "MAX_SCANNED", 3)
     now, status = timezone.now(), Status.FAILED if query.get("status") == "failed" else Status.SENT
     for number in range(11):
         other = Status.DELIVERED if number in (2, 3, 4, 5, 6, 7) and "status" in query else status
@@ -111,7 +111,7 @@ def test_batches_follow_one_another_without_gap_or_overlap(
 
 
 def test_the_page_is_told_how_far_the_file_is(alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_rows, "BATCH", 1)
+    monkeypatch.setattr(csv_rows, "BATCH_SIZE", 1)
     for _ in range(3):
         factories.message(sender)
     page = alice.get(at(sender.portal)).content.decode()
@@ -136,7 +136,7 @@ def test_a_reader_who_leaves_ends_the_file_and_the_page_says_so(
     next(iter(response.streaming_content))
     assert current_file(sender.portal) == job
     response._iterator.close()  # what the server does when nobody reads any more
-    assert export_progress.told(sender.portal, job) == Progress(0, over=True)
+    assert export_progress.read_progress(sender.portal, job) == Progress(0, over=True)
     assert current_file(sender.portal) == ""
     assert "The file was not written to its end" in words(alice.get(at(sender.portal, f"{job}/")))
 
@@ -145,7 +145,7 @@ def test_one_file_of_a_portal_is_written_at_a_time(alice: Client, sender: Sender
     factories.message(sender)
     there = address(alice, sender.portal)
     with hold_file(sender.portal, uuid.uuid4().hex):
-        export_progress.tell(sender.portal, current_file(sender.portal), Progress(4000))
+        export_progress.write_progress(sender.portal, current_file(sender.portal), Progress(4000))
         page = alice.get(at(sender.portal))
         assert "4,000 messages written" in words(page)
         assert "/file/" not in page.content.decode()
@@ -193,7 +193,7 @@ def test_bob_s_journal_offers_no_file(sender: Sender) -> None:
 
 def test_charlie_s_progress_of_alice_s_file_is_none(sender: Sender) -> None:
     job = uuid.uuid4().hex
-    export_progress.tell(sender.portal, job, Progress(1234))
+    export_progress.write_progress(sender.portal, job, Progress(1234))
     charlies = factories.portal("charlie")
     assert "1,234" not in words(factories.visitor(charlies).get(at(charlies, f"{job}/")))
 

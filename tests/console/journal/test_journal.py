@@ -173,7 +173,7 @@ def pager(response: Any) -> dict[str, str]:
 def test_pages_follow_one_another_without_gap_or_overlap(
     alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pagination, "PAGE", 3)
+    monkeypatch.setattr(pagination, "PAGE_SIZE", 3)
     for number in range(8):
         factories.message(sender, text=str(number), status=Status.SENT)
     first = alice.get(at(sender.portal), {"status": "sent"})
@@ -191,7 +191,7 @@ def test_pages_follow_one_another_without_gap_or_overlap(
 def test_what_came_at_one_moment_is_on_one_page_or_the_next(
     alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pagination, "PAGE", 2)
+    monkeypatch.setattr(pagination, "PAGE_SIZE", 2)
     now = timezone.now()
     for number in range(5):
         factories.message(sender, now=now, text=str(number))
@@ -212,7 +212,7 @@ def test_a_message_that_was_late_stands_at_its_time(alice: Client, sender: Sende
 def test_a_search_without_an_index_stops_and_goes_on_where_it_stopped(
     alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pagination, "WALK", 4)
+    monkeypatch.setattr(pagination, "MAX_SCANNED", 4)
     now = timezone.now()
     for age in range(10):
         fate = {"status": Status.SENT} if age in {0, 8} else {"status": Status.DELIVERED}
@@ -233,7 +233,7 @@ def test_a_search_without_an_index_stops_and_goes_on_where_it_stopped(
 def test_a_search_that_ends_where_one_page_may_go_says_so(
     alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pagination, "WALK", 3)
+    monkeypatch.setattr(pagination, "MAX_SCANNED", 3)
     for _ in range(3):
         factories.message(sender, status=Status.DELIVERED)
     response = alice.get(at(sender.portal), {"status": "sent"})
@@ -245,7 +245,7 @@ def test_a_search_that_ends_where_one_page_may_go_says_so(
 def test_what_has_an_index_is_found_however_far_back(
     alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(pagination, "WALK", 2)
+    monkeypatch.setattr(pagination, "MAX_SCANNED", 2)
     old = timezone.now() - timedelta(days=20)
     factories.message(sender, now=old, text="wanted", to="+12025550188", status=Status.FAILED, reason="rejected")
     for _ in range(5):
