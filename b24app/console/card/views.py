@@ -1,4 +1,4 @@
-"""The tab on the card of a lead, deal, contact or company: its messages, and a box to write one more."""
+"""The tab on the card of a lead, deal, contact or company: its messages, and a form to send one more."""
 
 import hashlib
 import uuid
@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseStopPolling, reswap
 
-from b24app.console.card.conversation import Talk, talk
+from b24app.console.card.conversation import Conversation, find_conversation
 from b24app.console.frame import card_tokens
 from b24app.console.frame.screen import FRAME, FramedRequest, with_toast
 from b24app.console.journal.crm_links import crm_links
@@ -55,7 +55,10 @@ class Row:
 
 
 class CardForm(forms.Form):
-    """A message to one of an entity's numbers. `nonce` tells a form that was sent twice from two that say the same."""
+    """A message to one of an entity's numbers.
+
+    `nonce` tells a form that was sent twice from two forms with the same content.
+    """
 
     use_required_attribute = False
 
@@ -74,11 +77,11 @@ class CardForm(forms.Form):
     def __init__(self, entity: Entity, senders: Sequence[Sender], country: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.entity, self.country = entity, country
-        self.fields["to"].widget.choices = [(one.e164, _phone_words(one)) for one in entity.phones]
+        self.fields["to"].widget.choices = [(one.e164, _phone_label(one)) for one in entity.phones]
         self.fields["sender"].choices = [(one.uuid.hex, one.name) for one in senders]  # type: ignore[attr-defined]  # a ChoiceField
 
     def clean_to(self) -> str:
-        """Only what the portal has told is a number of this entity."""
+        """Accept only a number that the portal has given for this entity."""
         try:
             number = read_e164(self.cleaned_data["to"], self.country)
         except BadNumber as bad:
@@ -88,99 +91,99 @@ class CardForm(forms.Form):
         return number
 
 
-def of_card(screen: Screen) -> Callable[[FramedRequest, str], HttpResponse]:
-    """Let a visitor through who has come from the card itself; others read how to, and are shown nothing of it."""
+def card_screen(screen: Screen) -> Callable[[FramedRequest, str], HttpResponse]:
+    """Let a visitor through who came from the card itself; others read how to, and see nothing of it."""
 
     @wraps(screen)
-    def guarded(request: FramedRequest, signed: str) -> HttpResponse:
+    def guarded_screen(request: FramedRequest, signed: str) -> HttpResponse:
         try:
             entity = card_tokens.read_card_token(signed, request.portal, request.visitor.user_id)
         except card_tokens.BadCard as bad:
             if bad.expired and (request.method == "POST" or "seen" in request.GET):
-                return _too_late(request)
-            # Chromium writes every 4xx into its console, and to have waited too long is no error.
-            return _show(request, "console/card/closed.html", {}, status=200 if bad.expired else 404)
+                return _refuse_expired(request)
+            # Chromium logs every 4xx to its console, and waiting too long is no error.
+            return _render_card(request, "console/card/closed.html", {}, status=200 if bad.expired else 404)
         return screen(request, entity, signed)
 
-    return guarded
+    return guarded_screen
 
 
-def _too_late(request: FramedRequest) -> HttpResponse:
-    """What is on the page stays there, for a text may be half written."""
+def _refuse_expired(request: FramedRequest) -> HttpResponse:
+    """Say that the page is too old; what is on it stays, for a text may be half written."""
     if request.method != "POST":
         stop: HttpResponse = reswap(HttpResponseStopPolling(), "none")
         return stop
-    words = _("This page is too old to send from. Copy the text, reload the card and open its Sendline tab.")
-    return with_toast(HttpResponse(status=204), words)
+    text = _("This page is too old to send from. Copy the text, reload the card and open its Sendline tab.")
+    return with_toast(HttpResponse(status=204), text)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@of_card
-def card(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
-    """The messages and the box, or one message more; a poll with `seen` is answered only if something has changed."""
-    senders = list(_senders(request.portal))
+@card_screen
+def show_card(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
+    """Render the messages and the form, or send one more; a poll with `seen` gets content only if something changed."""
+    senders = list(_ready_senders(request.portal))
     form = None
     toast = ""
     if request.method == "POST":
         form = CardForm(entity, senders, request.portal.country, request.POST)
-        if form.is_valid() and _send(request, form, senders):
+        if form.is_valid() and _send_from_card(request, form, senders):
             form, toast = None, _("On its way.")
     before = request.GET.get("before", "")
-    page = talk(request.portal, entity, before)
-    seen = _digest(page.messages)
+    page = find_conversation(request.portal, entity, before)
+    seen = _card_digest(page.messages)
     if request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     if form is None:
-        form = _blank(request, entity, senders, page)
+        form = _empty_form(request, entity, senders, page)
     context = {
         "entity": entity,
-        "name": entity.title or _kind_and_number(entity),
+        "name": entity.title or _fallback_name(entity),
         "signed": signed,
-        "rows": list(_rows(page.messages, request.portal)),
+        "rows": list(_card_rows(page.messages, request.portal)),
         "page": page,
         "before": before,
         "seen": seen,
-        # Past messages are masked as in the journal: they may be to numbers that the card no longer has. Those to
-        # choose from are whole: the portal was asked with the visitor's own token, and shows them beside this tab.
+        # Past messages are masked as in the journal: they may be to numbers that the card no longer has. The numbers
+        # to choose from are whole: the portal gave them to the visitor's own token, and shows them beside this tab.
         "hides": hides_numbers(request),
         "senders": senders,
-        **_counted(form, senders),
+        **_cost_context(form, senders),
     }
-    response = _show(request, "console/card/card.html", context)
+    response = _render_card(request, "console/card/card.html", context)
     return with_toast(response, toast) if toast else response
 
 
 @require_POST
-@of_card
-def count(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
-    """What the text costs as it stands now. By POST: an address would be written into logs, the text with it."""
-    senders = list(_senders(request.portal))
+@card_screen
+def count_card_segments(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
+    """Render what the text costs as it is typed. By POST: an address would be logged, and the text with it."""
+    senders = list(_ready_senders(request.portal))
     form = CardForm(entity, senders, request.portal.country, request.POST)
-    return render(request, "console/card/count.html", {"signed": signed, **_counted(form, senders)})
+    return render(request, "console/card/count.html", {"signed": signed, **_cost_context(form, senders)})
 
 
 @require_POST
-@of_card
-def straighten(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
-    """The text with typographic characters in their plain form, to be read before it is sent."""
-    senders = list(_senders(request.portal))
+@card_screen
+def simplify_text(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
+    """Render the text with typographic characters replaced by plain ones, to be read before it is sent."""
+    senders = list(_ready_senders(request.portal))
     plain = rewrite(request.POST.get("text", "")[:MOST_COUNTED], smart=True)
     chosen = {"text": plain, "sender": request.POST.get("sender", "")}
     form = CardForm(entity, senders, request.portal.country, initial=chosen)
     form.fields["text"].widget.attrs["data-first"] = ""
-    return render(request, "console/card/writing.html", {"signed": signed, **_counted(form, senders)})
+    return render(request, "console/card/writing.html", {"signed": signed, **_cost_context(form, senders)})
 
 
-def _senders(portal: Portal) -> Iterable[Sender]:
-    """Those with which something goes out now."""
+def _ready_senders(portal: Portal) -> Iterable[Sender]:
+    """Return the senders that can send now."""
     ready = Sender.objects.filter(portal=portal, state=SenderState.REGISTERED, paused_at=None)
     return ready.filter(connection__state=ConnectionState.ACTIVE).select_related("connection", "portal").order_by("pk")
 
 
-def _send(request: FramedRequest, form: CardForm, senders: Sequence[Sender]) -> Message | None:
-    """Store the message and ring; None when the text cannot be sent, which is said at the field.
+def _send_from_card(request: FramedRequest, form: CardForm, senders: Sequence[Sender]) -> Message | None:
+    """Store the message and wake its account; None when the text cannot be sent, which is said at the field.
 
-    Its reference is made of what was posted, so that a form that comes twice is one message.
+    Its reference is derived from what was posted, so that a form that arrives twice is one message.
     """
     to, text, entity = form.cleaned_data["to"], form.cleaned_data["text"], form.entity
     sender = next(one for one in senders if one.uuid.hex == form.cleaned_data["sender"])
@@ -208,22 +211,22 @@ def _send(request: FramedRequest, form: CardForm, senders: Sequence[Sender]) -> 
     return message
 
 
-def _blank(request: FramedRequest, entity: Entity, senders: Sequence[Sender], page: Talk) -> CardForm:
-    """An empty box, with the number and the sender that were posted or used last."""
+def _empty_form(request: FramedRequest, entity: Entity, senders: Sequence[Sender], page: Conversation) -> CardForm:
+    """Return an empty form, with the number and the sender that were posted or used last."""
     numbers = [phone.e164 for phone in sorted(entity.phones, key=lambda one: one.kind != "MOBILE")]
     last = [message.to for message in page.messages if message.to in numbers]
-    signed_by = [message.sender.uuid.hex for message in page.messages]
-    known = [one.uuid.hex for one in senders]
+    recent = [message.sender.uuid.hex for message in page.messages]
+    available = [one.uuid.hex for one in senders]
     chosen = {
         "to": request.POST.get("to") or next(iter([*last, *numbers]), ""),
-        "sender": request.POST.get("sender") or next((one for one in signed_by if one in known), ""),
+        "sender": request.POST.get("sender") or next((one for one in recent if one in available), ""),
         "nonce": uuid.uuid4(),
     }
     return CardForm(entity, senders, request.portal.country, initial=chosen)
 
 
-def _counted(form: CardForm, senders: Sequence[Sender]) -> dict[str, Any]:
-    """The form with what its text costs through the sender that is chosen, and what plain quotes would spare."""
+def _cost_context(form: CardForm, senders: Sequence[Sender]) -> dict[str, Any]:
+    """Return the form with what its text costs through the chosen sender, and what plain quotes would save."""
     chosen, text = form["sender"].value(), str(form["text"].value() or "")[:MOST_COUNTED]
     sender = next((one for one in senders if one.uuid.hex == chosen), next(iter(senders), None))
     if sender is None:
@@ -233,7 +236,7 @@ def _counted(form: CardForm, senders: Sequence[Sender]) -> dict[str, Any]:
     return {"form": form, "cost": cost, "measure": cost.measure, "spared": cost.measure.parts - plain.parts}
 
 
-def _rows(messages: Sequence[Message], portal: Portal) -> Iterable[Row]:
+def _card_rows(messages: Sequence[Message], portal: Portal) -> Iterable[Row]:
     day = None
     for message in messages:
         local = timezone.localtime(message.received_at).date()
@@ -248,30 +251,32 @@ def _rows(messages: Sequence[Message], portal: Portal) -> Iterable[Row]:
         day = local
 
 
-def _digest(messages: Sequence[Message]) -> str:
+def _card_digest(messages: Sequence[Message]) -> str:
     shown = [(one.pk, one.status, one.phase, one.wait, one.reason, one.price) for one in messages]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
-def _phone_words(phone: Phone) -> str:
-    """A number with its kind and its owner; isolated, for it reads from left to right in every language."""
-    words = [f"\u2066{pretty(phone.e164)}\u2069", *(str(KINDS[kind]) for kind in [phone.kind] if kind in KINDS)]
-    return ", ".join([*words, *([phone.owner] if phone.owner else [])])
+def _phone_label(phone: Phone) -> str:
+    """Return a number with its kind and owner; isolated, for it reads from left to right in every language."""
+    parts = [f"\u2066{pretty(phone.e164)}\u2069", *(str(KINDS[kind]) for kind in [phone.kind] if kind in KINDS)]
+    return ", ".join([*parts, *([phone.owner] if phone.owner else [])])
 
 
-def _kind_and_number(entity: Entity) -> str:
+def _fallback_name(entity: Entity) -> str:
     (link,) = crm_links(timeline.links_with_note(entity.type_id, entity.id))
     return f"{link.kind} {link.number}"
 
 
-def _show(request: FramedRequest, template: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
-    """A screen without the console's bar: the tab is a part of the portal's card, and leads nowhere else."""
+def _render_card(
+    request: FramedRequest, template: str, context: Mapping[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """Render a screen without the console's bar: the tab is part of the portal's card, and leads nowhere else."""
     layout = "console/card/frame.html" if request.htmx.target == FRAME else "console/screen.html"
     return render(request, template, {**context, "layout": layout}, status=status)
 
 
 urlpatterns = [
-    path("card/<str:signed>/", card, name="card"),
-    path("card/<str:signed>/count/", count, name="card-count"),
-    path("card/<str:signed>/straighten/", straighten, name="card-straighten"),
+    path("card/<str:signed>/", show_card, name="card"),
+    path("card/<str:signed>/count/", count_card_segments, name="card-count"),
+    path("card/<str:signed>/straighten/", simplify_text, name="card-straighten"),
 ]

@@ -11,7 +11,7 @@ from django.core import signing
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console.card.conversation import PAGE
+from b24app.console.card.conversation import PAGE_SIZE
 from b24app.console.frame import card_tokens
 from b24app.core.redis import redis_client
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
@@ -271,7 +271,7 @@ def test_a_card_without_messages_or_numbers_says_so(portal: Portal, sender: Send
 
 def test_the_pages_go_on_where_the_one_before_ended(portal: Portal, sender: Sender, alice: Client) -> None:
     now = timezone.now()
-    for place in range(2 * PAGE + 1):
+    for place in range(2 * PAGE_SIZE + 1):
         number = EMMA.phones[place % 2].e164
         factories.message(sender, to=number, text=f"text {place}", now=now - timedelta(minutes=place))
     seen: list[str] = []
@@ -282,7 +282,7 @@ def test_the_pages_go_on_where_the_one_before_ended(portal: Portal, sender: Send
         assert ("every 4s" in page.content.decode()) == (not before)
         older = re.search(r"\?before=([0-9a-f]{32})", page.content.decode())
         before = older[1] if older else ""
-    assert seen == [f"text {place}" for place in range(2 * PAGE + 1)]
+    assert seen == [f"text {place}" for place in range(2 * PAGE_SIZE + 1)]
     assert before == ""
 
 
