@@ -1,4 +1,4 @@
-"""All that support needs to know of a message, without a secret, a number or a text of anybody's."""
+"""All that support needs to know about a message, without anybody's secrets, numbers or texts."""
 
 import re
 from collections.abc import Iterable
@@ -18,11 +18,11 @@ from providers.kit import registry
 from providers.kit.redaction import Redactor, forms
 from providers.kit.segments import measure
 
-MOST_EXCHANGES, MOST_REPORTS = 200, 200
-SHINGLE = 10  # characters of a text in a row that nobody writes by chance
-TAIL = 7  # digits that tell a number, however it is written
+MAX_EXCHANGES, MAX_REPORTS = 200, 200
+SHINGLE = 10  # characters in a row of a text that nobody writes by chance
+TAIL = 7  # last digits, which identify a number however it is written
 NUMBERLIKE = re.compile(r"\+?\(?[0-9][0-9 ().\-\u00a0/]{5,}[0-9]")
-SHORTEST_VALUE = 6  # of an account, if it is no secret: "eu" stands everywhere
+MIN_VALUE_LENGTH = 6  # of a value of the account that is not a secret: "eu" stands everywhere
 
 MESSAGE = (
     "origin", "module", "status", "phase", "wait", "reason", "service_code", "detail", "ref", "attempts", "polls",
@@ -45,38 +45,36 @@ REPORT = (
 )  # fmt: skip
 
 
-def trace(message: Message) -> dict[str, Any]:
-    """The trace of a message as JSON takes it; needs its sender, connection and portal."""
+def build_trace(message: Message) -> dict[str, Any]:
+    """Return the trace of a message as JSON takes it; needs its sender, connection and portal."""
     exchanges = list(
-        Exchange.objects.filter(portal_id=message.portal_id, message_id=message.pk).order_by("at", "pk")[
-            :MOST_EXCHANGES
-        ]
+        Exchange.objects.filter(portal_id=message.portal_id, message_id=message.pk).order_by("at", "pk")[:MAX_EXCHANGES]
     )
-    reports = list(message.reports.order_by("received_at", "pk")[:MOST_REPORTS])
+    reports = list(message.reports.order_by("received_at", "pk")[:MAX_REPORTS])
     with override("en"):
         steps = [
             {"at": step.at, "title": str(step.title), "text": str(step.text), "code": step.code, "ahead": step.ahead}
             for step in build_history(message, exchanges, reports)
         ]
-    told = {
+    trace = {
         "made_at": timezone.now(),
-        "portal": _facts(message.portal, PORTAL),
-        "message": _message(message),
+        "portal": _read_columns(message.portal, PORTAL),
+        "message": _message_facts(message),
         "life": steps,
-        "exchanges": [_facts(one, EXCHANGE) for one in exchanges],
-        "reports": [_facts(one, REPORT) for one in reports],
-        "sender": _sender(message.sender),
-        "connection": _connection(message.connection),
+        "exchanges": [_read_columns(one, EXCHANGE) for one in exchanges],
+        "reports": [_read_columns(one, REPORT) for one in reports],
+        "sender": _sender_facts(message.sender),
+        "connection": _connection_facts(message.connection),
     }
-    found: dict[str, Any] = _struck(told, Striker(message, reports))
-    return found
+    redacted: dict[str, Any] = _redact_value(trace, MessageRedactor(message, reports))
+    return redacted
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message_facts(message: Message) -> dict[str, Any]:
     size = measure(message.sender.written(message.text))
     return {
         "reference": message.reference.hex,
-        **_facts(message, MESSAGE),
+        **_read_columns(message, MESSAGE),
         "repeats": message.repeats.hex if message.repeats else "",
         "resend_of": message.resend_of.reference.hex if message.resend_of else "",
         "resends": [one.hex for one in message.resends.order_by("pk").values_list("reference", flat=True)],
@@ -89,43 +87,43 @@ def _message(message: Message) -> dict[str, Any]:
     }
 
 
-def _sender(sender: Sender) -> dict[str, Any]:
+def _sender_facts(sender: Sender) -> dict[str, Any]:
     kind = "none" if not sender.signature else "number" if re.fullmatch(r"\+?[0-9]+", sender.signature) else "name"
     signature = {"kind": kind, "characters": len(sender.signature)}
     return {
         "uuid": sender.uuid.hex,
-        **_facts(sender, SENDER),
+        **_read_columns(sender, SENDER),
         "signature": signature,
         "options": sorted(sender.options),
     }
 
 
-def _connection(connection: Connection) -> dict[str, Any]:
+def _connection_facts(connection: Connection) -> dict[str, Any]:
     filled = sorted(name for name, value in connection.account.items() if value)
-    return {"uuid": connection.uuid.hex, **_facts(connection, CONNECTION), "filled": filled}
+    return {"uuid": connection.uuid.hex, **_read_columns(connection, CONNECTION), "filled": filled}
 
 
-def _facts(row: object, names: Iterable[str]) -> dict[str, Any]:
+def _read_columns(row: object, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
-def _struck(value: Any, striker: "Striker") -> Any:
-    """The same with every text in it struck, and as JSON takes it."""
+def _redact_value(value: Any, redactor: "MessageRedactor") -> Any:
+    """Return a value as JSON takes it, with every text in it redacted."""
     match value:
         case dict():
-            return {name: _struck(one, striker) for name, one in value.items()}
+            return {name: _redact_value(one, redactor) for name, one in value.items()}
         case list():
-            return [_struck(one, striker) for one in value]
+            return [_redact_value(one, redactor) for one in value]
         case bool() | int() | float() | None:
             return value
         case datetime():
             return value.isoformat()
         case _:
-            return striker.strike(str(value))
+            return redactor.redact(str(value))
 
 
-class Striker:
-    """Knows what of a message must not be told, in every form; what is struck reads [secret], [number] or [text]."""
+class MessageRedactor:
+    """Knows a message's secrets, numbers and texts in every form; redacted they read [secret], [number], [text]."""
 
     def __init__(self, message: Message, reports: Iterable[DeliveryReport]) -> None:
         sender = message.sender
@@ -135,8 +133,8 @@ class Striker:
         texts = {message.text, sender.written(message.text)} - {""}
         self._redactor = Redactor(
             {
-                "secret": _secrets(message),
-                "number": sorted(form for one in numbers if re.search(r"[0-9]{4}", one) for form in _written(one)),
+                "secret": _known_secrets(message),
+                "number": sorted(form for one in numbers if re.search(r"[0-9]{4}", one) for form in _number_forms(one)),
                 "text": sorted(texts),
             }
         )
@@ -147,17 +145,17 @@ class Striker:
             for at in range(len(form) - SHINGLE + 1)
         }
 
-    def strike(self, text: str) -> str:
-        """The text without what must not be told."""
-        struck = self._redactor.strike(text)
-        return NUMBERLIKE.sub(self._number, self._without_pieces(struck))
+    def redact(self, text: str) -> str:
+        """Return a text without any of them."""
+        redacted = self._redactor.strike(text)
+        return NUMBERLIKE.sub(self._redact_number, self._redact_fragments(redacted))
 
-    def _number(self, found: re.Match[str]) -> str:
+    def _redact_number(self, found: re.Match[str]) -> str:
         digits = re.sub(r"[^0-9]", "", found[0])
         return "[number]" if any(tail in digits for tail in self._tails) else found[0]
 
-    def _without_pieces(self, text: str) -> str:
-        """Services quote the beginning of a text, or cut it."""
+    def _redact_fragments(self, text: str) -> str:
+        """Redact pieces of the message's text: services quote its beginning, or cut it."""
         lower, pieces, at = text.lower(), [], 0
         if len(lower) != len(text):
             return text
@@ -170,25 +168,24 @@ class Striker:
         return "".join(pieces)
 
 
-def _written(number: str) -> set[str]:
-    """A number as people write it."""
-    found = {number}
+def _number_forms(number: str) -> set[str]:
+    """Return a number as people write it."""
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:
-        return found
-    shapes = (phonenumbers.PhoneNumberFormat.INTERNATIONAL, phonenumbers.PhoneNumberFormat.NATIONAL)
-    return found | {phonenumbers.format_number(parsed, shape) for shape in shapes}
+        return {number}
+    formats = (phonenumbers.PhoneNumberFormat.INTERNATIONAL, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return {number, *(phonenumbers.format_number(parsed, one) for one in formats)}
 
 
-def _secrets(message: Message) -> list[str]:
-    """Everything an account is made of, signed parts of addresses, and the portal's tokens."""
+def _known_secrets(message: Message) -> list[str]:
+    """Return everything an account is made of, the signed parts of addresses, and the portal's tokens."""
     account, sender, portal = message.connection.account, message.sender, message.portal
     try:
         secret = registry.get(message.connection.service).secrets(account)
     except registry.Unavailable:
         secret = tuple(str(value) for value in account.values())
-    values = {*secret, *(str(value) for value in account.values() if len(str(value)) >= SHORTEST_VALUE)}
+    values = {*secret, *(str(value) for value in account.values() if len(str(value)) >= MIN_VALUE_LENGTH)}
     key, reference = message.connection.uuid.hex, message.reference.hex
     values |= {signed_urls.sign_address("report", key, one) for one in ("-", reference)}
     values |= {signed_urls.sign_address("handler", sender.uuid.hex, str(sender.generation)), portal.application_token}

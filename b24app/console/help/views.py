@@ -1,4 +1,4 @@
-"""How Sendline works, what its words mean, what each account still lacks, and a file for whoever helps."""
+"""How Sendline works, what its words mean, what each account still lacks, and a file for support."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from providers.kit.fields import Step
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the list: done, or what is still missing; `is_open` where it is up to the reader."""
+    """One line of the checklist: done, or what is missing; `is_open` where it is the reader's turn."""
 
     words: str
     done: bool
@@ -30,7 +30,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class AccountChecklist:
     """An account with what is done and what is not; `service` is None where its file does not load."""
 
     connection: Connection
@@ -41,19 +41,19 @@ class Checked:
 
 
 @require_safe
-def guide(request: FramedRequest) -> HttpResponse:
-    """Administrators also read about their accounts."""
+def show_help(request: FramedRequest) -> HttpResponse:
+    """Render help; for administrators with a checklist of each account."""
     is_admin = request.visitor.is_admin
     context = {
         "is_admin": is_admin,
         "meanings": explanations.status_meanings(),
         "waits": explanations.wait_meanings(),
-        "accounts": list(_accounts(request.portal)) if is_admin else [],
+        "accounts": list(_check_accounts(request.portal)) if is_admin else [],
     }
     return render_screen(request, "console/help/help.html", context)
 
 
-def _accounts(portal: Portal) -> Iterable[Checked]:
+def _check_accounts(portal: Portal) -> Iterable[AccountChecklist]:
     tests = Message.objects.filter(portal=portal, origin=Origin.TEST, status=Status.DELIVERED)
     tested = set(tests.values_list("connection_id", flat=True).distinct())
     mine = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED).order_by("pk")
@@ -62,20 +62,20 @@ def _accounts(portal: Portal) -> Iterable[Checked]:
         try:
             service = registry.get(connection.service)
         except registry.Unavailable:
-            yield Checked(connection, title, None, [], [])
+            yield AccountChecklist(connection, title, None, [], [])
             continue
         report_address = lifecycle.report_address(connection) if service.report_scope == Scope.ACCOUNT else ""
         checks = [
-            _state(connection),
-            _reports(connection, title, Reports(service.reports)),
+            _check_state(connection),
+            _check_reports(connection, title, Reports(service.reports)),
             Check(_("A test message was delivered."), done=True)
             if connection.pk in tested
             else Check(_("No test message was delivered yet. Send one from its sender."), done=False, is_open=True),
         ]
-        yield Checked(connection, title, Offer.of(service), checks, set_up(service.setup, report_address))
+        yield AccountChecklist(connection, title, Offer.of(service), checks, set_up(service.setup, report_address))
 
 
-def _state(connection: Connection) -> Check:
+def _check_state(connection: Connection) -> Check:
     if connection.state == ConnectionState.BLOCKED:
         why = account_explanations.explain_block(connection)
         return Check(f"{why.what} {why.todo}", done=False, is_open=True)
@@ -84,7 +84,7 @@ def _state(connection: Connection) -> Check:
     return Check(_("The account is connected and sends."), done=True)
 
 
-def _reports(connection: Connection, title: str, reports: Reports) -> Check:
+def _check_reports(connection: Connection, title: str, reports: Reports) -> Check:
     if connection.last_report_at is not None:
         return Check(_("Reports of what became of messages come in."), done=True)
     match reports:
@@ -99,4 +99,4 @@ def _reports(connection: Connection, title: str, reports: Reports) -> Check:
             return Check(_("No report has ever come. Compare the steps below."), done=False, is_open=True)
 
 
-urlpatterns = [path("help/", guide, name="help")]
+urlpatterns = [path("help/", show_help, name="help")]

@@ -1,4 +1,4 @@
-"""What to do next, the figures of the day, and the health of every sender."""
+"""Home: what to do next, the figures of the day, and the health of every sender."""
 
 from datetime import date, timedelta
 
@@ -8,22 +8,22 @@ from django.utils import timezone
 
 from b24app.console.formats.periods import Period
 from b24app.console.frame.screen import FramedRequest, render_screen
-from b24app.console.home.todo import duties
+from b24app.console.home.todo import list_todos
 from b24app.console.reports import chart_data, sender_health
 from b24app.console.reports.query import Asked, Counts, Reading
 from b24app.messaging.models import Connection, ConnectionState, SenderState
 from b24app.portals.models import Portal
 
-PICTURED = 14  # days
+CHART_DAYS = 14  # days
 
 
-def home(request: FramedRequest) -> HttpResponse:
-    """Employees read what they may do; a portal without an account is shown the way to its first message."""
+def show_home(request: FramedRequest) -> HttpResponse:
+    """Render home: for employees what they may do, for a portal without an account the way to its first message."""
     if not request.visitor.is_admin:
         return render_screen(request, "console/home_employee.html")
     portal = request.portal
     accounts = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED)
-    context: dict[str, object] = {"duties": duties(portal), "portal_state": _portal_state(portal)}
+    context: dict[str, object] = {"duties": list_todos(portal), "portal_state": _portal_state(portal)}
     if not accounts.exists():
         return render_screen(request, "console/home_empty.html", context)
     senders = sender_health.of_senders(portal)
@@ -33,19 +33,19 @@ def home(request: FramedRequest) -> HttpResponse:
         "enough": sender_health.ENOUGH,
         "portal": portal,
     }
-    days = _days(portal)
+    days = _recent_days(portal)
     context |= {"volume": chart_data.volume(days), "volume_table": chart_data.tables(days)[0]}
     context |= {"in_menu": sum(row.sender.state == SenderState.REGISTERED for row in senders)}
     return render_screen(request, "console/home.html", context)
 
 
-def _days(portal: Portal) -> list[tuple[date, Counts]]:
+def _recent_days(portal: Portal) -> list[tuple[date, Counts]]:
     today = timezone.localdate()
-    return Reading(portal, Asked(period=Period(today - timedelta(days=PICTURED - 1), today))).days()
+    return Reading(portal, Asked(period=Period(today - timedelta(days=CHART_DAYS - 1), today))).days()
 
 
 def _portal_state(portal: Portal) -> str:
     return "attention" if portal.no_token_since or portal.suspension else "working"
 
 
-urlpatterns = [path("", home, name="home")]
+urlpatterns = [path("", show_home, name="home")]

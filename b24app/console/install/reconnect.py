@@ -1,4 +1,4 @@
-"""Reconnect: an administrator lets us in again, in a window of the portal's own."""
+"""Reconnect: an administrator renews our access, in a window of the portal's own."""
 
 from django.http import HttpResponse
 from django.urls import path
@@ -8,9 +8,9 @@ from b24app.portals.reconnect import authorize_url
 
 
 @admin_only
-def reconnect(request: FramedRequest) -> HttpResponse:
-    """Show the way out; the link in it works once and for ten minutes, so it is made when somebody looks."""
+def show_reconnect(request: FramedRequest) -> HttpResponse:
+    """Render the link to Bitrix24; it works once and for ten minutes, so it is made when the page is opened."""
     return render_screen(request, "console/reconnect.html", {"href": authorize_url(request.portal)})
 
 
-urlpatterns = [path("reconnect/", reconnect, name="reconnect")]
+urlpatterns = [path("reconnect/", show_reconnect, name="reconnect")]

@@ -1,4 +1,4 @@
-"""The installer: what the portal needs from us, done step by step before the portal is told that all is ready."""
+"""The installer: what the portal needs from us, step by step, before the portal is told that all is ready."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,12 +32,12 @@ def _bind_events(portal: Portal) -> None:
 
 
 def _bind_tabs(portal: Portal) -> None:
-    # Nothing else depends on them, and the next look at the portal tries again.
+    # Nothing else depends on the tabs, and the next check of the portal tries again.
     with suppress(PortalError):
         placements.bind_tabs(portal)
 
 
-def _reconcile(portal: Portal) -> None:
+def _reconcile_senders(portal: Portal) -> None:
     sender_registration.reconcile_senders(portal)
 
 
@@ -46,38 +46,38 @@ STEPS = (
     Step(_("Access to the portal is kept, encrypted"), None),
     Step(_("The portal tells us when the application is updated or removed"), _bind_events),
     Step(_("CRM cards have a Sendline tab, where the portal allows it"), _bind_tabs),
-    Step(_("Country and time zone are taken from your profile"), region.detect_region),
-    Step(_("Senders you had before are in the menu again"), _reconcile),
+    Step(_("Country and time zone are taken from your profile"), region.learn_region),
+    Step(_("Senders you had before are in the menu again"), _reconcile_senders),
 )
 
 
-def install(request: FramedRequest) -> HttpResponse:
-    """The list of steps, which begins by itself; for others than administrators a kind word."""
+def show_install(request: FramedRequest) -> HttpResponse:
+    """Render the steps, which begin by themselves; employees read that they need an administrator."""
     if not request.visitor.is_admin:
         return render_screen(request, "console/install_not_admin.html")
-    return _begin(request)
+    return _show_steps(request)
 
 
-def _begin(request: FramedRequest, *, later: bool = False) -> HttpResponse:
-    """The list of steps, which begins by itself, at once or a little `later`."""
+def _show_steps(request: FramedRequest, *, later: bool = False) -> HttpResponse:
+    """Render the steps, which begin by themselves, at once or a little `later`."""
     steps = [{"title": step.title, "state": "done" if step.do is None else "now"} for step in STEPS]
     return render_screen(request, "console/install.html", {"steps": steps, "is_running": True, "later": later})
 
 
 @require_POST
 @admin_only
-def run(request: FramedRequest) -> HttpResponse:
-    """Do the steps, now or as soon as there is room for it."""
+def run_install(request: FramedRequest) -> HttpResponse:
+    """Run the steps, now or as soon as there is room for it."""
     try:
         with hold_page(request.portal, seconds=LONGEST_SECONDS):
-            return _run(request)
+            return _run_steps(request)
     except Busy:
-        return _begin(request, later=True)
+        return _show_steps(request, later=True)
 
 
-def _run(request: FramedRequest) -> HttpResponse:
-    """Do the steps in order; the first that fails ends the row, and all can be done again: they do no harm twice."""
-    outcome: list[dict[str, object]] = []
+def _run_steps(request: FramedRequest) -> HttpResponse:
+    """Run the steps in order; the first failure ends the run. All can run again: they are idempotent."""
+    results: list[dict[str, object]] = []
     failure: PortalError | None = None
     for step in STEPS:
         state = "ahead" if failure else "done"
@@ -86,14 +86,14 @@ def _run(request: FramedRequest) -> HttpResponse:
                 step.do(request.portal)
             except PortalError as error:
                 failure, state = error, "failed"
-        outcome.append({"title": step.title, "state": state})
+        results.append({"title": step.title, "state": state})
     if failure is None:
         installation.record_finish(request.portal)
-    context = {"steps": outcome, "why": explain_portal_error(failure) if failure else None, "is_done": failure is None}
+    context = {"steps": results, "why": explain_portal_error(failure) if failure else None, "is_done": failure is None}
     return render_screen(request, "console/install.html", context)
 
 
 urlpatterns = [
-    path("install/", install, name="install"),
-    path("install/run/", run, name="install-run"),
+    path("install/", show_install, name="install"),
+    path("install/run/", run_install, name="install-run"),
 ]

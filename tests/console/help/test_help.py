@@ -247,4 +247,4 @@ def test_the_page_of_a_message_offers_its_file(alice: Client, sender: Sender) ->
 def test_a_short_text_does_not_strike_everything() -> None:
     sender = factories.sender(factories.connection(factories.portal("dora")), signature="Shop")
     message = factories.message(sender, text="1", status=Status.FAILED, service_code="21211")
-    assert message_trace.trace(message)["message"]["service_code"] == "21211"
+    assert message_trace.build_trace(message)["message"]["service_code"] == "21211"
