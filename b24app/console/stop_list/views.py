@@ -1,4 +1,4 @@
-"""The stop list: search, add, remove, bring in and take out as a file."""
+"""The stop list: search, add, remove, import and export as a file."""
 
 import hashlib
 import uuid
@@ -32,9 +32,9 @@ from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, read_e164
 
-PAGE = 50
-MOST_BAD_SHOWN = 200
-FORM_AROUND = 10_000  # bytes of a form beside its file
+PAGE_SIZE = 50
+MAX_BAD_SHOWN = 200
+FORM_BYTES = 10_000  # of a form around its file
 SOURCES = {
     StopSource.REFUSAL: gettext_lazy("the service refused a message"),
     StopSource.REPORT: gettext_lazy("the service reported it"),
@@ -47,7 +47,7 @@ SOURCES = {
 class Row:
     entry: StoppedNumber
     how: str | Promise
-    who: str  # added it; "" for nobody
+    who: str  # the employee who added it, "" for none
 
 
 class NumberForm(forms.Form):
@@ -66,7 +66,7 @@ class NumberForm(forms.Form):
     )
 
     def __init__(self, country: str, data: object = None) -> None:
-        super().__init__(data)  # type: ignore[arg-type]  # handed on as it came
+        super().__init__(data)  # type: ignore[arg-type]  # passed on unchanged
         self.country = country
 
     def clean_number(self) -> str:
@@ -78,38 +78,38 @@ class NumberForm(forms.Form):
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
-def overview(request: FramedRequest) -> HttpResponse:
-    """A page of the list, or one more number on it."""
+def show_stop_list(request: FramedRequest) -> HttpResponse:
+    """Render a page of the list, or add a number to it."""
     form = NumberForm(request.portal.country, request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         number, note = form.cleaned_data["number"], form.cleaned_data["note"]
         new = stop_list.add_numbers(request.portal, {number: note}, StopSource.HAND, request.visitor.user_id)
-        words = _("It gets nothing any more.") if new else _("It was on the list already.")
-        return redirect(request, "stoplist", toast=words)
+        text = _("It gets nothing any more.") if new else _("It was on the list already.")
+        return redirect(request, "stoplist", toast=text)
     phone = request.GET.get("phone", "").strip()[:40]
-    rows, older = _page(request, phone)
+    rows, older = _find_entries(request, phone)
     context = {"form": form, "rows": rows, "older": older, "phone": phone, "first": "before" not in request.GET}
     return render_screen(request, "console/stoplist/overview.html", context)
 
 
-def _page(request: FramedRequest, phone: str) -> tuple[list[Row], str]:
-    """Keyset paging, newest first, and where the next page begins; "" when there is none."""
+def _find_entries(request: FramedRequest, phone: str) -> tuple[list[Row], str]:
+    """Return a keyset page, newest first, and the reference at which the next begins, "" for none."""
     found: QuerySet[StoppedNumber] = StoppedNumber.objects.filter(portal=request.portal).order_by("-pk")
     if phone:
         found = found.filter(number_condition(phone, request.portal.country, "number")[0])
-    if (before := _pk(request, request.GET.get("before", ""))) is not None:
+    if (before := _entry_pk(request, request.GET.get("before", ""))) is not None:
         found = found.filter(pk__lt=before)
-    rows = list(found[: PAGE + 1])
-    people = EmployeeNames.load(request.portal, [row.added_by for row in rows[:PAGE]])
+    rows = list(found[: PAGE_SIZE + 1])
+    people = EmployeeNames.load(request.portal, [row.added_by for row in rows[:PAGE_SIZE]])
     shown = [
         Row(row, SOURCES[StopSource(row.source)], people.display_name(row.added_by) if row.added_by else "")
-        for row in rows[:PAGE]
+        for row in rows[:PAGE_SIZE]
     ]
-    return shown, rows[PAGE - 1].uuid.hex if len(rows) > PAGE else ""
+    return shown, rows[PAGE_SIZE - 1].uuid.hex if len(rows) > PAGE_SIZE else ""
 
 
-def _pk(request: FramedRequest, entry: str) -> int | None:
-    """The place of an entry in the order; its uuid stands in addresses."""
+def _entry_pk(request: FramedRequest, entry: str) -> int | None:
+    """Return the place of an entry in the order; its uuid stands in addresses."""
     try:
         found = StoppedNumber.objects.filter(portal=request.portal, uuid=uuid.UUID(entry))
     except ValueError:
@@ -119,7 +119,7 @@ def _pk(request: FramedRequest, entry: str) -> int | None:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
-def remove(request: FramedRequest, entry: uuid.UUID) -> HttpResponse:
+def remove_number(request: FramedRequest, entry: uuid.UUID) -> HttpResponse:
     """Ask in place, then allow the number again."""
     found = get_object_or_404(StoppedNumber, portal=request.portal, uuid=entry)
     if request.method != "POST":
@@ -134,20 +134,20 @@ def remove(request: FramedRequest, entry: uuid.UUID) -> HttpResponse:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
-def bring(request: FramedRequest) -> HttpResponse:
-    """Say what was understood of a file; when the very same file is confirmed, keep it.
+def import_numbers(request: FramedRequest) -> HttpResponse:
+    """Say what was understood of a file; store it when the very same file is confirmed.
 
-    Nothing is kept between the two: the page sends the file again, and its digest says that it is the one shown.
+    Nothing is stored between the two: the page sends the file again, and its digest shows that it is the same.
     """
     if request.method != "POST":
         return render_screen(request, "console/stoplist/bring.html")
     with FILES.hold(request.portal.uuid.hex):
-        return _bring(request)
+        return _import_file(request)
 
 
-def _bring(request: FramedRequest) -> HttpResponse:
-    # Before anything of it is read: Django would write all of it to a disk first.
-    too_large = int(request.headers.get("Content-Length") or 0) > csv_files.MAX_BYTES + FORM_AROUND
+def _import_file(request: FramedRequest) -> HttpResponse:
+    # Checked before Django reads the body: it would write the whole file to disk first.
+    too_large = int(request.headers.get("Content-Length") or 0) > csv_files.MAX_BYTES + FORM_BYTES
     file = None if too_large else request.FILES.get("file")
     if too_large:
         return render(request, "console/stoplist/understood.html", {"trouble": csv_files.too_large_message()})
@@ -155,28 +155,28 @@ def _bring(request: FramedRequest) -> HttpResponse:
         trouble = _("Choose a file first.")
         return render(request, "console/stoplist/understood.html", {"trouble": trouble})
     try:
-        found = csv_files.read_numbers(file.file, request.portal.country)
+        parsed = csv_files.read_numbers(file.file, request.portal.country)
     except csv_files.BadFile as bad:
         return render(request, "console/stoplist/understood.html", {"trouble": str(bad)})
-    seen = _digest(file.file)
+    seen = _file_digest(file.file)
     if request.POST.get("seen") == seen and "keep" in request.POST:
-        new = stop_list.add_numbers(request.portal, found.numbers, StopSource.FILE, request.visitor.user_id)
-        words = ngettext("{count} number added.", "{count} numbers added.", new).format(count=new)
-        return redirect(request, "stoplist", toast=words)
-    there = stop_list.count_known(request.portal, list(found.numbers))
+        new = stop_list.add_numbers(request.portal, parsed.numbers, StopSource.FILE, request.visitor.user_id)
+        text = ngettext("{count} number added.", "{count} numbers added.", new).format(count=new)
+        return redirect(request, "stoplist", toast=text)
+    there = stop_list.count_known(request.portal, list(parsed.numbers))
     context = {
-        "found": found,
-        "new": len(found.numbers) - there,
+        "found": parsed,
+        "new": len(parsed.numbers) - there,
         "there": there,
-        "bad": found.bad[:MOST_BAD_SHOWN],
-        "more_bad": len(found.bad[MOST_BAD_SHOWN:]),
-        "more_lines": csv_files.format_ranges([one.line for one in found.bad[MOST_BAD_SHOWN:]]),
+        "bad": parsed.bad[:MAX_BAD_SHOWN],
+        "more_bad": len(parsed.bad[MAX_BAD_SHOWN:]),
+        "more_lines": csv_files.format_ranges([one.line for one in parsed.bad[MAX_BAD_SHOWN:]]),
         "seen": seen,
     }
     return render(request, "console/stoplist/understood.html", context)
 
 
-def _digest(file: IO[bytes]) -> str:
+def _file_digest(file: IO[bytes]) -> str:
     file.seek(0)
     return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # open for reading, as it wants
 
@@ -186,7 +186,7 @@ def _digest(file: IO[bytes]) -> str:
 
 @admin_only
 @require_safe
-def take(request: FramedRequest) -> HttpResponse:
+def export_numbers(request: FramedRequest) -> HttpResponse:
     """Send the page to the file."""
     if file_downloads.current_file(request.portal):
         return file_downloads.refuse_second_file()
@@ -194,29 +194,32 @@ def take(request: FramedRequest) -> HttpResponse:
 
 
 @require_safe
-def file(request: HttpRequest, token: str) -> HttpResponseBase:
-    """The whole list as CSV, for a minute after it was asked for."""
+def download_numbers(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Respond with the whole list as CSV, for a minute after it was asked for."""
     portal, _payload = read_download_token("stoplist-file", token)
     return send_file(
         request,
         portal,
-        lambda: csv_files.write_csv(_rows(portal)),
+        lambda: csv_files.write_csv(_entry_rows(portal)),
         name=f"stop-list-{timezone.localdate(timezone=portal.zone):%Y-%m-%d}.csv",
         content_type="text/csv; charset=utf-8",
     )
 
 
-def _rows(portal: Portal) -> Iterator[tuple[str, ...]]:
-    """Columns that our own import reads; times in UTC. A number that begins a line would have to be marked as text."""
+def _entry_rows(portal: Portal) -> Iterator[tuple[str, ...]]:
+    """Yield the columns that our own import reads, times in UTC.
+
+    The number is not first: at the beginning of a line it would have to be marked as text.
+    """
     yield "added", "number", "note", "source", "user"
     for number, source, added_at, added_by, note in stop_list.all_entries(portal):
         yield f"{added_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", number, note, source, str(added_by or "")
 
 
 urlpatterns = [
-    path("stop-list/", overview, name="stoplist"),
-    path("stop-list/import/", bring, name="stoplist-bring"),
-    path("stop-list/export/", take, name="stoplist-take"),
-    path("stop-list/<uuid:entry>/remove/", remove, name="stoplist-remove"),
+    path("stop-list/", show_stop_list, name="stoplist"),
+    path("stop-list/import/", import_numbers, name="stoplist-bring"),
+    path("stop-list/export/", export_numbers, name="stoplist-take"),
+    path("stop-list/<uuid:entry>/remove/", remove_number, name="stoplist-remove"),
 ]
-downloads = [path("d/<str:token>/", file, name="stoplist-file")]
+downloads = [path("d/<str:token>/", download_numbers, name="stoplist-file")]
