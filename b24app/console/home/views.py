@@ -10,7 +10,9 @@ from b24app.console.formats.periods import Period
 from b24app.console.frame.screen import FramedRequest, render_screen
 from b24app.console.home.todo import list_todos
 from b24app.console.reports import chart_data, sender_health
-from b24app.console.reports.query import Asked, Counts, Reading
+from b24app.console.reports.figures import Counts
+from b24app.console.reports.params import ReportParams
+from b24app.console.reports.query import ReportQuery
 from b24app.messaging.models import Connection, ConnectionState, SenderState
 from b24app.portals.models import Portal
 
@@ -26,22 +28,24 @@ def show_home(request: FramedRequest) -> HttpResponse:
     context: dict[str, object] = {"duties": list_todos(portal), "portal_state": _portal_state(portal)}
     if not accounts.exists():
         return render_screen(request, "console/home_empty.html", context)
-    senders = sender_health.of_senders(portal)
+    senders = sender_health.list_sender_health(portal)
     context |= {
-        "figures": sender_health.figures(portal),
+        "figures": sender_health.day_figures(portal),
         "senders": senders,
-        "enough": sender_health.ENOUGH,
+        "enough": sender_health.MIN_MESSAGES,
         "portal": portal,
     }
     days = _recent_days(portal)
-    context |= {"volume": chart_data.volume(days), "volume_table": chart_data.tables(days)[0]}
+    context |= {"volume": chart_data.volume_chart(days), "volume_table": chart_data.chart_tables(days)[0]}
     context |= {"in_menu": sum(row.sender.state == SenderState.REGISTERED for row in senders)}
     return render_screen(request, "console/home.html", context)
 
 
 def _recent_days(portal: Portal) -> list[tuple[date, Counts]]:
     today = timezone.localdate()
-    return Reading(portal, Asked(period=Period(today - timedelta(days=CHART_DAYS - 1), today))).days()
+    return ReportQuery(
+        portal, ReportParams(period=Period(today - timedelta(days=CHART_DAYS - 1), today))
+    ).daily_counts()
 
 
 def _portal_state(portal: Portal) -> str:

@@ -1,4 +1,4 @@
-"""How well things go, from the day tallies and the states of connections and senders; reads no single message."""
+"""How well things go, from day tallies and the states of connections and senders; no single message is read."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,21 +19,21 @@ from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.messaging.smpp import bind_limit
 from b24app.portals.models import Portal
 
-ENOUGH = 20  # from so many messages on a rate means something
-LATELY = timedelta(days=31)  # how far the last success and the last error are looked for
-MOST_COUNTED = 10_000  # what waits is counted live, and a flood must not slow the screen
+MIN_MESSAGES = 20  # a rate of fewer messages means nothing
+LOOKED_BACK = timedelta(days=31)  # how far back the last success and the last error are searched
+MAX_COUNTED = 10_000  # waiting messages are counted live, and a flood must not slow the screen
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Delivered out of those with a final word; what a person or a limit stopped is no failure and does not count."""
+    """Delivered out of those with a final status, without what a person or a limit stopped: that is not a failure."""
 
     delivered: int = 0
     ended: int = 0
 
     @property
     def is_telling(self) -> bool:
-        return self.ended >= ENOUGH
+        return self.ended >= MIN_MESSAGES
 
     def __add__(self, other: "Rate") -> "Rate":
         return Rate(self.delivered + other.delivered, self.ended + other.ended)
@@ -51,15 +51,15 @@ class LastError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderHealth:
-    """One row of the table; `state` is a key of the badges, `trouble` the other side's own words.
+    """One row of the table; `state` is a key of the badges, `trouble` the message of the service or the portal.
 
-    `success_at` is when a message last arrived, or was last taken where the service does not tell more.
+    `success_at` is when a message last arrived, or was last accepted where the service reports no more.
     """
 
     sender: Sender
     service: str
     state: str
-    recent: Rate  # today and yesterday: a day tally knows no hours
+    recent: Rate  # today and yesterday: a day tally has no hours
     week: Rate
     trouble: str = ""
     success_at: datetime | None = None
@@ -67,17 +67,17 @@ class SenderHealth:
 
     @property
     def is_the_account(self) -> bool:
-        """Is what has to be mended the account's, and not the sender's own?"""
+        """Return whether it is the account that needs fixing, not the sender."""
         return self.sender.state != SenderState.REFUSED and self.state == "attention"
 
     @property
     def is_old(self) -> bool:
-        """May it have had successes before those that are looked for?"""
-        return self.sender.created_at < timezone.now() - LATELY
+        """Return whether it may have had successes before those that are looked for."""
+        return self.sender.created_at < timezone.now() - LOOKED_BACK
 
 
 @dataclass(slots=True)
-class Figures:
+class DayFigures:
     """The four figures of a portal's day."""
 
     today: int = 0
@@ -89,30 +89,30 @@ class Figures:
     spent: list[tuple[str, Decimal]] = field(default_factory=list)  # currencies are never added up
 
 
-def figures(portal: Portal) -> Figures:
+def day_figures(portal: Portal) -> DayFigures:
     """Count the portal's day, in its own time zone."""
     today = timezone.localdate(timezone=portal.zone)
     yesterday = today - timedelta(days=1)
-    found = Figures()
+    figures = DayFigures()
     money: defaultdict[str, Decimal] = defaultdict(Decimal)
     for tally in DayTally.objects.filter(portal=portal, day__gte=yesterday):
         if tally.day == today:
-            found.today += tally.messages
+            figures.today += tally.messages
             money[tally.currency] += tally.money
         else:
-            found.yesterday += tally.messages
-        found.recent += _rate(tally.status, tally.reason, tally.messages)
-    found.spent = sorted((currency, rounded(sum_)) for currency, sum_ in money.items() if currency and sum_)
+            figures.yesterday += tally.messages
+        figures.recent += _count_rate(tally.status, tally.reason, tally.messages)
+    figures.spent = sorted((currency, round_money(sum_)) for currency, sum_ in money.items() if currency and sum_)
     accounts = list(Connection.objects.filter(portal=portal).values_list("pk", flat=True))
     waiting = Message.objects.filter(connection__in=accounts, phase=Phase.WAITING)
-    found.waiting = waiting[: MOST_COUNTED + 1].count()
-    found.repeated = limits.total_used(portal.pk, limits.LimitKind.DUPLICATES, timezone.now() - timedelta(days=1))
-    found.has_more_waiting = found.waiting > MOST_COUNTED
-    return found
+    figures.waiting = waiting[: MAX_COUNTED + 1].count()
+    figures.repeated = limits.total_used(portal.pk, limits.LimitKind.DUPLICATES, timezone.now() - timedelta(days=1))
+    figures.has_more_waiting = figures.waiting > MAX_COUNTED
+    return figures
 
 
-def of_senders(portal: Portal) -> list[SenderHealth]:
-    """The health of every sender the portal has or should have, those in trouble first."""
+def list_sender_health(portal: Portal) -> list[SenderHealth]:
+    """Return the health of every sender that the portal has or should have, those in trouble first."""
     senders = (
         Sender.objects.filter(portal=portal)
         .exclude(state__in=[SenderState.DRAFT, SenderState.REMOVED])
@@ -120,65 +120,65 @@ def of_senders(portal: Portal) -> list[SenderHealth]:
         .order_by("pk")
     )
     today = timezone.localdate(timezone=portal.zone)
-    rates, latest = _rates(portal, today), _latest(portal, today)
-    rows = [_row(sender, rates[sender.pk], latest[sender.pk], today) for sender in senders]
+    rates, latest = _week_rates(portal, today), _latest_changes(portal, today)
+    rows = [_sender_row(sender, rates[sender.pk], latest[sender.pk], today) for sender in senders]
     return sorted(rows, key=lambda row: row.state != "attention")
 
 
-def _rates(portal: Portal, today: date) -> defaultdict[int, list[tuple[date, Rate]]]:
+def _week_rates(portal: Portal, today: date) -> defaultdict[int, list[tuple[date, Rate]]]:
     week = DayTally.objects.filter(portal=portal, day__gt=today - timedelta(days=7), status__in=FINAL)
     sums = week.values_list("sender_id", "day", "status", "reason").annotate(Sum("messages"))
     rates: defaultdict[int, list[tuple[date, Rate]]] = defaultdict(list)
     for sender_id, day, status, reason, messages in sums:
-        rates[sender_id].append((day, _rate(status, reason, messages)))
+        rates[sender_id].append((day, _count_rate(status, reason, messages)))
     return rates
 
 
-def _latest(portal: Portal, today: date) -> defaultdict[int, dict[tuple[str, str], tuple[datetime, date]]]:
-    """For each sender when a message last came to each status and reason, and the day on which that one counts."""
-    lately = DayTally.objects.filter(portal=portal, day__gt=today - LATELY, messages__gt=0)
+def _latest_changes(portal: Portal, today: date) -> defaultdict[int, dict[tuple[str, str], tuple[datetime, date]]]:
+    """Return for each sender when a message last reached each status and reason, and the day it counts for."""
+    lately = DayTally.objects.filter(portal=portal, day__gt=today - LOOKED_BACK, messages__gt=0)
     found: defaultdict[int, dict[tuple[str, str], tuple[datetime, date]]] = defaultdict(dict)
     for sender_id, status, reason, at, day in lately.values_list("sender_id", "status", "reason").annotate(
         Max("last_at"), Max("day")
     ):
-        # What was counted before moments were kept is known by its day.
+        # Tallies older than the column `last_at` have only their day.
         moment = at or datetime.combine(day, time.min, portal.zone)
         found[sender_id][status, reason] = (moment, day)
     return found
 
 
-def rounded(amount: Decimal) -> Decimal:
-    """A sum to be read; what is less than one keeps its figures."""
+def round_money(amount: Decimal) -> Decimal:
+    """Round a sum for reading; one below 1 keeps its digits."""
     return round(amount, 2) if abs(amount) >= 1 else amount
 
 
-def _rate(status: str, reason: str, messages: int) -> Rate:
+def _count_rate(status: str, reason: str, messages: int) -> Rate:
     if status not in FINAL or reason in NO_FAILURE:
         return Rate()
     return Rate(messages if status == Status.DELIVERED else 0, messages)
 
 
-def _row(
+def _sender_row(
     sender: Sender,
     days: Sequence[tuple[date, Rate]],
     latest: Mapping[tuple[str, str], tuple[datetime, date]],
     today: date,
 ) -> SenderHealth:
-    week = _sum(rate for _day, rate in days)
+    week = _sum_rates(rate for _day, rate in days)
     connection = sender.connection
     return SenderHealth(
         sender=sender,
         service=service_title(connection.service),
-        state=_state(sender, week, timezone.now()),
-        recent=_sum(rate for day, rate in days if day >= today - timedelta(days=1)),
+        state=_sender_state(sender, week, timezone.now()),
+        recent=_sum_rates(rate for day, rate in days if day >= today - timedelta(days=1)),
         week=week,
-        trouble=_trouble(sender),
-        success_at=_success(latest),
-        error=_error(latest, connection.service),
+        trouble=_trouble_text(sender),
+        success_at=_last_success(latest),
+        error=_last_error(latest, connection.service),
     )
 
 
-def _success(latest: Mapping[tuple[str, str], tuple[datetime, date]]) -> datetime | None:
+def _last_success(latest: Mapping[tuple[str, str], tuple[datetime, date]]) -> datetime | None:
     for wanted in (Status.DELIVERED, Status.SENT):
         moments = [at for (status, _reason), (at, _day) in latest.items() if status == wanted]
         if moments:
@@ -186,7 +186,7 @@ def _success(latest: Mapping[tuple[str, str], tuple[datetime, date]]) -> datetim
     return None
 
 
-def _error(latest: Mapping[tuple[str, str], tuple[datetime, date]], service: str) -> LastError | None:
+def _last_error(latest: Mapping[tuple[str, str], tuple[datetime, date]], service: str) -> LastError | None:
     errors = [
         (at, day, reason)
         for (status, reason), (at, day) in latest.items()
@@ -198,16 +198,16 @@ def _error(latest: Mapping[tuple[str, str], tuple[datetime, date]], service: str
     return LastError(reason, day, at, explain_reason(reason, [service]))
 
 
-def _trouble(sender: Sender) -> str:
+def _trouble_text(sender: Sender) -> str:
     connection = sender.connection
     if sender.state == SenderState.REFUSED:
         return sender.error_words
-    if connection.sends and connection.error_code == bind_limit.NO_ROOM:  # our own words, and not a service's
+    if connection.sends and connection.error_code == bind_limit.NO_ROOM:  # our own words, not a service's
         return gettext(connection.error_words)
-    return connection.error_words if connection.state == ConnectionState.BLOCKED or _is_latest(connection) else ""
+    return connection.error_words if connection.state == ConnectionState.BLOCKED or _is_error_latest(connection) else ""
 
 
-def _state(sender: Sender, week: Rate, now: datetime) -> str:
+def _sender_state(sender: Sender, week: Rate, now: datetime) -> str:
     connection = sender.connection
     is_broken = connection.breaker_until is not None and connection.breaker_until > now
     if sender.state == SenderState.REFUSED or connection.state == ConnectionState.BLOCKED or is_broken:
@@ -219,12 +219,12 @@ def _state(sender: Sender, week: Rate, now: datetime) -> str:
     return "working" if sender.tested_at or week.delivered else "untested"
 
 
-def _is_latest(connection: Connection) -> bool:
-    """Has nothing gone well since the error?"""
+def _is_error_latest(connection: Connection) -> bool:
+    """Return whether nothing has been accepted since the error."""
     if connection.error_at is None:
         return False
     return connection.last_accepted_at is None or connection.last_accepted_at < connection.error_at
 
 
-def _sum(rates: Iterable[Rate]) -> Rate:
+def _sum_rates(rates: Iterable[Rate]) -> Rate:
     return sum(rates, start=Rate())

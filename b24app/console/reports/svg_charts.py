@@ -1,4 +1,4 @@
-"""The shapes of our pictures, for an SVG that is stretched to its box; every word and number stands in HTML beside it.
+"""The shapes of the charts, for an SVG that is stretched to its box; all text stands in HTML beside it.
 
 A plot is 100 units high, and each of its cells 10 wide.
 """
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 CELL, BAR = 10, 6
-MOST_LINES = 4  # of a grid, but for its base
+MOST_LINES = 4  # of a grid, without its base
 NICE = (1, 2, 5, 10)
 FLOORS = (97, 94, 88, 85, 70, 40)  # percent: where a scale of rates may begin, three lines from the top
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """`ticks` from the top down; `grid` a path of lines; `labels` one for each cell, most of them empty."""
+    """`ticks` from the top down; `grid` is a path of lines; `labels` has one for each cell, most of them empty."""
 
     cells: int
     ticks: Sequence[int]
@@ -27,21 +27,21 @@ class Plot:
     @property
     def grid(self) -> str:
         steps = len(self.ticks) - 1
-        return "".join(f"M0 {_short(100 * step / steps)}h{self.width}" for step in range(steps))
+        return "".join(f"M0 {_format_coordinate(100 * step / steps)}h{self.width}" for step in range(steps))
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Stacked bars: a path for each kind, whose name is the end of a class."""
+    """Stacked bars: a path for each kind, whose name is the end of a CSS class."""
 
     plot: Plot
     paths: Sequence[tuple[str, str]]
-    hints: Sequence[tuple[int, str]] = ()  # where a cell begins, and what is read when the pointer rests there
+    hints: Sequence[tuple[int, str]] = ()  # where a cell begins, and its tooltip
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line with gaps where nothing can be told; `dots` stand alone or mark the lowest place."""
+    """A line with gaps where there is no value; `dots` stand alone or mark the lowest point."""
 
     plot: Plot
     line: str
@@ -53,10 +53,12 @@ class Line:
         return self.plot.ticks[-1]
 
 
-def bars(stacks: Sequence[Sequence[int]], kinds: Sequence[str], labels: Sequence[str], hints: Sequence[str]) -> Bars:
-    """A bar for each stack of counts, the first kind at the bottom; none is wider than a tenth of the picture."""
+def draw_bars(
+    stacks: Sequence[Sequence[int]], kinds: Sequence[str], labels: Sequence[str], hints: Sequence[str]
+) -> Bars:
+    """Draw a bar for each stack of counts, the first kind at the bottom; none is wider than a tenth of the chart."""
     wide = min(BAR, len(stacks))
-    ticks = _ticks(max((sum(stack) for stack in stacks), default=0))
+    ticks = _axis_ticks(max((sum(stack) for stack in stacks), default=0))
     paths: list[list[str]] = [[] for _kind in kinds]
     for cell, stack in enumerate(stacks):
         y = 100.0
@@ -64,36 +66,37 @@ def bars(stacks: Sequence[Sequence[int]], kinds: Sequence[str], labels: Sequence
             height = 100 * count / ticks[0]
             y -= height
             if count:
-                path.append(f"M{_short(cell * CELL + (CELL - wide) / 2)} {_short(y)}h{wide}v{_short(height)}h-{wide}z")
+                x = _format_coordinate(cell * CELL + (CELL - wide) / 2)
+                path.append(f"M{x} {_format_coordinate(y)}h{wide}v{_format_coordinate(height)}h-{wide}z")
     drawn = [(kind, "".join(path)) for kind, path in zip(kinds, paths, strict=True) if path]
     places = [(cell * CELL, hint) for cell, hint in enumerate(hints)]
     return Bars(Plot(len(stacks), ticks, labels), drawn, places)
 
 
-def rates(percents: Sequence[float | None], labels: Sequence[str]) -> Line | None:
-    """A line of rates; None when not one of them can be told. The scale begins where it still shows the lowest."""
-    told = [percent for percent in percents if percent is not None]
-    if not told:
+def draw_rates(percents: Sequence[float | None], labels: Sequence[str]) -> Line | None:
+    """Draw a line of rates; None without any. The scale begins where it still shows the lowest."""
+    present = [percent for percent in percents if percent is not None]
+    if not present:
         return None
-    floor = next((floor for floor in FLOORS if floor <= min(told)), 0)
+    floor = next((floor for floor in FLOORS if floor <= min(present)), 0)
     ticks = [100, 75, 50, 25, 0] if not floor else [100 - (100 - floor) // 3 * step for step in range(4)]
     points = [
         None if percent is None else (cell * CELL + CELL // 2, 100 * (100 - percent) / (100 - floor))
         for cell, percent in enumerate(percents)
     ]
-    runs = _runs(points)
+    runs = _split_runs(points)
     lowest = min((point for run in runs for point in run), key=lambda point: -point[1])
     alone = [run[0] for run in runs if len(run) == 1]
     return Line(
         plot=Plot(len(percents), ticks, labels),
-        line="".join(_path(run) for run in runs if len(run) > 1),
-        area="".join(f"{_path(run)}L{run[-1][0]} 100L{run[0][0]} 100z" for run in runs if len(run) > 1),
-        dots="".join(f"M{x} {_short(y)}h0" for x, y in dict.fromkeys([*alone, lowest])),
+        line="".join(_line_path(run) for run in runs if len(run) > 1),
+        area="".join(f"{_line_path(run)}L{run[-1][0]} 100L{run[0][0]} 100z" for run in runs if len(run) > 1),
+        dots="".join(f"M{x} {_format_coordinate(y)}h0" for x, y in dict.fromkeys([*alone, lowest])),
     )
 
 
-def _runs(points: Sequence[tuple[int, float] | None]) -> list[list[tuple[int, float]]]:
-    """What lies between the gaps."""
+def _split_runs(points: Sequence[tuple[int, float] | None]) -> list[list[tuple[int, float]]]:
+    """Return the runs of points between the gaps."""
     runs: list[list[tuple[int, float]]] = [[]]
     for point in points:
         if point is None:
@@ -103,12 +106,12 @@ def _runs(points: Sequence[tuple[int, float] | None]) -> list[list[tuple[int, fl
     return [run for run in runs if run]
 
 
-def _path(run: Sequence[tuple[int, float]]) -> str:
-    return "M" + "L".join(f"{x} {_short(y)}" for x, y in run)
+def _line_path(run: Sequence[tuple[int, float]]) -> str:
+    return "M" + "L".join(f"{x} {_format_coordinate(y)}" for x, y in run)
 
 
-def _ticks(most: int) -> list[int]:
-    """From the top down to 0, in few round steps."""
+def _axis_ticks(most: int) -> list[int]:
+    """Return round values from the top down to 0, in few steps."""
     step = 1
     power = 1
     while step * MOST_LINES < most:
@@ -118,5 +121,5 @@ def _ticks(most: int) -> list[int]:
     return list(range(top, -1, -step))
 
 
-def _short(value: float) -> str:
+def _format_coordinate(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""Volume, delivery, time and cost of a period, broken down, as pictures with their tables and as files."""
+"""Reports: volume, delivery, time and cost of a period, broken down, as charts with their tables and as files."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,20 +20,22 @@ from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, address, admin_only, render_screen
 from b24app.console.journal.filters import SOURCES, Filters
 from b24app.console.reports import chart_data
-from b24app.console.reports.query import BY, Asked, Counts, Line, Money, Reading, Report, Times, Trouble
+from b24app.console.reports.figures import Counts, Line, Money, Report, Times, Trouble
+from b24app.console.reports.params import DIMENSIONS, ReportParams
+from b24app.console.reports.query import ReportQuery
 from b24app.console.wording.employees import EmployeeNames
 from b24app.console.wording.explained import Explained, service_title
 from b24app.console.wording.explanations import explain_reason
 from b24app.portals.models import Portal
 
 DAYS, LINES = "days", "lines"  # what a file holds
-MOST_SHOWN = 20  # lines of a breakdown; the others become one, and the file has them all
-MOST_TROUBLES = 10
+MAX_SHOWN = 20  # lines of a breakdown; the others become one, and the file has them all
+MAX_TROUBLES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a breakdown as it is shown; `service` has a tile, `employee` a profile, `width` is its bar's."""
+    """A line of a breakdown as it is shown; `service` has a tile, `employee` a profile, `width` is that of its bar."""
 
     line: Line
     title: str
@@ -52,8 +54,8 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
-    """Why messages did not arrive, and where in the journal they are."""
+class Failure:
+    """Why messages did not arrive, and a link to them in the journal."""
 
     why: Explained
     messages: int
@@ -62,81 +64,83 @@ class Failing:
 
 @admin_only
 @require_safe
-def overview(request: FramedRequest) -> HttpResponse:
-    """The pictures of a period; all that is asked for stands in the address."""
-    asked = Asked.read(request.GET.dict(), timezone.localdate())
-    reading = Reading(request.portal, asked)
-    report = reading.report()
-    volume_table, rates_table = chart_data.tables(report.days)
+def show_reports(request: FramedRequest) -> HttpResponse:
+    """Render the charts of a period; its address holds all parameters."""
+    params = ReportParams.from_query(request.GET.dict(), timezone.localdate())
+    query = ReportQuery(request.portal, params)
+    report = query.build_report()
+    volume_table, rates_table = chart_data.chart_tables(report.days)
     context = {
-        "asked": asked,
+        "asked": params,
         "report": report,
-        "presets": [(code, words, _turned(asked, code)) for code, words in PRESETS.items()],
-        "dimensions": [(code, words, asked.written(by="" if code == "sender" else code)) for code, words in BY.items()],
-        "by": BY[asked.by],
-        "senders": list(reading.senders.values()),
-        "services": [(code, service_title(code)) for code in reading.services],
-        "volume": chart_data.volume(report.days),
-        "rates": chart_data.rates(report.days),
+        "presets": [(code, words, _preset_query(params, code)) for code, words in PRESETS.items()],
+        "dimensions": [
+            (code, words, params.written(by="" if code == "sender" else code)) for code, words in DIMENSIONS.items()
+        ],
+        "by": DIMENSIONS[params.by],
+        "senders": list(query.senders.values()),
+        "services": [(code, service_title(code)) for code in query.services],
+        "volume": chart_data.volume_chart(report.days),
+        "rates": chart_data.rate_chart(report.days),
         "volume_table": volume_table,
         "rates_table": rates_table,
-        "times": chart_data.times(report.times),
-        "rows": _rows(reading, report),
-        "failing": [_failing(request.portal, asked, one) for one in report.troubles[:MOST_TROUBLES]],
+        "times": chart_data.delivery_times(report.times),
+        "rows": _report_rows(query, report),
+        "failing": [_describe_failure(request.portal, params, one) for one in report.troubles[:MAX_TROUBLES]],
         "today": timezone.localdate(),
     }
     return render_screen(request, "console/reports/reports.html", context)
 
 
-def _turned(asked: Asked, preset: str) -> str:
-    return asked.written(period="" if preset == DEFAULT_PRESET else preset, since="", until="")
+def _preset_query(params: ReportParams, preset: str) -> str:
+    return params.written(period="" if preset == DEFAULT_PRESET else preset, since="", until="")
 
 
-def _rows(reading: Reading, report: Report) -> list[Row]:
-    shown, others = list(report.lines[:MOST_SHOWN]), report.lines[MOST_SHOWN:]
-    people = _people(reading, shown)
-    rows = [_row(reading, line, report, people) for line in shown]
+def _report_rows(query: ReportQuery, report: Report) -> list[Row]:
+    shown, others = list(report.lines[:MAX_SHOWN]), report.lines[MAX_SHOWN:]
+    people = _employee_names(query, shown)
+    rows = [_report_row(query, line, report, people) for line in shown]
     if others:
         rest = Line("")
         for line in others:
             rest += line
         words = ngettext("{count} other", "{count} others", len(others)).format(count=locales.number(len(others)))
-        rows.append(Row(rest, words, share=_share(rest, report)))
+        rows.append(Row(rest, words, share=_line_share(rest, report)))
     return rows
 
 
-def _row(reading: Reading, line: Line, report: Report, people: EmployeeNames) -> Row:
-    by = reading.asked.by
-    sender = reading.senders.get(int(line.key)) if by == "sender" else None
+def _report_row(query: ReportQuery, line: Line, report: Report, people: EmployeeNames) -> Row:
+    by = query.params.by
+    sender = query.senders.get(int(line.key)) if by == "sender" else None
     service = sender.connection.service if sender else line.key if by == "service" else ""
     return Row(
         line,
-        _title(reading, line.key, people),
+        _line_title(query, line.key, people),
         service=service_title(service) if service else "",
         employee=line.key if by == "employee" else "",
-        share=_share(line, report),
+        share=_line_share(line, report),
         width=round(100 * line.counts.messages / report.lines[0].counts.messages),
     )
 
 
-def _share(line: Line, report: Report) -> int:
+def _line_share(line: Line, report: Report) -> int:
     return 1000 * line.counts.messages // max(1, sum(one.counts.messages for one in report.lines))
 
 
-def _people(reading: Reading, lines: Iterable[Line]) -> EmployeeNames:
-    """Who stands in these lines."""
+def _employee_names(query: ReportQuery, lines: Iterable[Line]) -> EmployeeNames:
+    """Return the names of the employees in these lines."""
     return EmployeeNames.load(
-        reading.portal, [int(line.key) for line in lines if line.key and reading.asked.by == "employee"]
+        query.portal, [int(line.key) for line in lines if line.key and query.params.by == "employee"]
     )
 
 
-def _title(reading: Reading, key: str, people: EmployeeNames) -> str:
-    """What a line is called."""
+def _line_title(query: ReportQuery, key: str, people: EmployeeNames) -> str:
+    """Return the name of a line."""
     if not key:
-        return _("No employee") if reading.asked.by == "employee" else _("not known")
-    match reading.asked.by:
+        return _("No employee") if query.params.by == "employee" else _("not known")
+    match query.params.by:
         case "sender":
-            sender = reading.senders.get(int(key))
+            sender = query.senders.get(int(key))
             return sender.name if sender else _("not known")
         case "service":
             return service_title(key)
@@ -148,16 +152,16 @@ def _title(reading: Reading, key: str, people: EmployeeNames) -> str:
             return people.display_name(int(key))
 
 
-def _failing(portal: Portal, asked: Asked, trouble: Trouble) -> Failing:
+def _describe_failure(portal: Portal, params: ReportParams, trouble: Trouble) -> Failure:
     there = Filters(
         error=trouble.reason,
-        sender=asked.sender,
-        service=asked.service,
-        since=asked.period.first,
-        until=asked.period.last,
+        sender=params.sender,
+        service=params.service,
+        since=params.period.first,
+        until=params.period.last,
     )
     why = explain_reason(trouble.reason, trouble.services)
-    return Failing(why, trouble.messages, f"{address(portal, 'journal')}?{there.written()}")
+    return Failure(why, trouble.messages, f"{address(portal, 'journal')}?{there.written()}")
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
@@ -165,85 +169,85 @@ def _failing(portal: Portal, asked: Asked, trouble: Trouble) -> Failing:
 
 @admin_only
 @require_safe
-def take(request: FramedRequest, what: str) -> HttpResponse:
+def export_report(request: FramedRequest, what: str) -> HttpResponse:
     """Send the page to the file."""
     if what not in {DAYS, LINES}:
         raise Http404
     if file_downloads.current_file(request.portal):
         return file_downloads.refuse_second_file()
-    asked = Asked.read(request.GET.dict(), timezone.localdate())
-    days = {"since": asked.period.first.isoformat(), "until": asked.period.last.isoformat()}
-    payload = {"what": what, "query": {**asked.values, **days}, "language": translation.get_language()}
+    params = ReportParams.from_query(request.GET.dict(), timezone.localdate())
+    days = {"since": params.period.first.isoformat(), "until": params.period.last.isoformat()}
+    payload = {"what": what, "query": {**params.query_values, **days}, "language": translation.get_language()}
     return redirect_to_download(request, "reports-file", payload)
 
 
 @require_safe
-def file(request: HttpRequest, token: str) -> HttpResponseBase:
-    """The days or the breakdown as CSV, for a minute after it was asked for."""
+def download_report(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Respond with the days or the breakdown as CSV, for a minute after it was asked for."""
     portal, payload = read_download_token("reports-file", token)
-    asked, what = Asked.read(payload["query"], timezone.localdate(timezone=portal.zone)), payload["what"]
+    params, what = ReportParams.from_query(payload["query"], timezone.localdate(timezone=portal.zone)), payload["what"]
 
     def write() -> Iterator[str]:
         with translation.override(payload["language"]):
-            rows = list(_day_rows(portal, asked) if what == DAYS else _line_rows(portal, asked))
+            rows = list(_day_rows(portal, params) if what == DAYS else _line_rows(portal, params))
         return csv_files.write_csv(rows)
 
-    name = f"{DAYS if what == DAYS else asked.by}-{asked.period.first}-{asked.period.last}.csv"
+    name = f"{DAYS if what == DAYS else params.by}-{params.period.first}-{params.period.last}.csv"
     return send_file(request, portal, write, name=name, content_type="text/csv; charset=utf-8")
 
 
-def _day_rows(portal: Portal, asked: Asked) -> Iterator[Sequence[object]]:
-    reading = Reading(portal, asked)
-    money = reading.money_by_day()
-    currencies = _currencies(money.values())
-    yield [_("Day"), *_heads(), *_costs(currencies)]
-    for day, counts in reading.days():
-        yield [day.isoformat(), *_cells(counts), *_sums(money[day], currencies)]
+def _day_rows(portal: Portal, params: ReportParams) -> Iterator[Sequence[object]]:
+    query = ReportQuery(portal, params)
+    money = query.money_by_day()
+    currencies = _used_currencies(money.values())
+    yield [_("Day"), *_column_titles(), *_cost_titles(currencies)]
+    for day, counts in query.daily_counts():
+        yield [day.isoformat(), *_count_columns(counts), *_cost_columns(money[day], currencies)]
 
 
-def _line_rows(portal: Portal, asked: Asked) -> Iterator[Sequence[object]]:
-    reading = Reading(portal, asked)
-    lines = reading.lines()
-    people = _people(reading, lines)
-    currencies = _currencies(line.money for line in lines)
-    yield [BY[asked.by], *_heads(), _("Half arrive within"), *_costs(currencies)]
+def _line_rows(portal: Portal, params: ReportParams) -> Iterator[Sequence[object]]:
+    query = ReportQuery(portal, params)
+    lines = query.breakdown_lines()
+    people = _employee_names(query, lines)
+    currencies = _used_currencies(line.money for line in lines)
+    yield [DIMENSIONS[params.by], *_column_titles(), _("Half arrive within"), *_cost_titles(currencies)]
     for line in lines:
-        title, half = _title(reading, line.key, people), _half(line.times)
-        yield [title, *_cells(line.counts), half, *_sums(line.money, currencies)]
+        title, half = _line_title(query, line.key, people), _median_column(line.times)
+        yield [title, *_count_columns(line.counts), half, *_cost_columns(line.money, currencies)]
 
 
-def _heads() -> list[str | Promise]:
+def _column_titles() -> list[str | Promise]:
     words = (_("Messages"), _("Delivered"), _("On the way"), _("Undelivered"), _("Failed"), _("Delivery rate"))
     return list(words)
 
 
-def _cells(counts: Counts) -> list[object]:
-    """Plain figures, as a spreadsheet adds them up; no rate where there are too few."""
+def _count_columns(counts: Counts) -> list[object]:
+    """Return plain figures, which a spreadsheet can add up; no rate where there are too few messages."""
     rate = counts.rate
     percent = f"{100 * rate.delivered / rate.ended:.1f}%" if rate.is_telling else ""
     return [counts.messages, counts.delivered, counts.on_way, counts.undelivered, counts.not_sent, percent]
 
 
-def _half(times: Times) -> str:
+def _median_column(times: Times) -> str:
     if not times.is_telling:
         return ""
     return locales.at_most(times.half)
 
 
-def _currencies(sums: Iterable[Money]) -> list[str]:
+def _used_currencies(sums: Iterable[Money]) -> list[str]:
     return sorted({currency for one in sums for currency, _amount in one.told})
 
 
-def _sums(money: Money, currencies: Sequence[str]) -> list[str]:
+def _cost_columns(money: Money, currencies: Sequence[str]) -> list[str]:
     return [f"{money.sums.get(one, Decimal(0)):.5f}".rstrip("0").rstrip(".") for one in currencies]
 
 
-def _costs(currencies: Sequence[str]) -> list[str]:
+def _cost_titles(currencies: Sequence[str]) -> list[str]:
     return [_("Cost") + f", {currency}" for currency in currencies]
 
 
 urlpatterns = [
-    path("reports/", overview, name="reports"),
-    path("reports/<slug:what>/export/", take, name="reports-take"),
+    path("reports/", show_reports, name="reports"),
+    path("reports/<slug:what>/export/", export_report, name="reports-take"),
 ]
-downloads = [path("d/reports/<str:token>/", file, name="reports-file")]
+downloads = [path("d/reports/<str:token>/", download_report, name="reports-file")]

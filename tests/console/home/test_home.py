@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from b24app.console.frame.screen import address
-from b24app.console.reports.sender_health import Rate, figures, of_senders
+from b24app.console.reports.sender_health import Rate, day_figures, list_sender_health
 from b24app.messaging.models import ConnectionState, DayTally, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.messaging.smpp import bind_limit
@@ -115,7 +115,7 @@ def test_the_figures_count_the_portals_own_day(portal: Portal) -> None:
     tally(other, Status.DELIVERED, 77)
     factories.message(other)
 
-    found = figures(portal)
+    found = day_figures(portal)
     assert (found.today, found.yesterday, found.waiting) == (46, 8, 1)
     assert found.recent == Rate(delivered=38, ended=40)
     assert found.spent == [("KZT", Decimal(40)), ("USD", Decimal("1.75"))]
@@ -143,7 +143,7 @@ def test_a_senders_state_is_its_gravest_trouble(portal: Portal) -> None:
     }
     factories.sender(working, state=SenderState.DRAFT)
     factories.sender(working, state=SenderState.REMOVED)
-    rows = of_senders(portal)
+    rows = list_sender_health(portal)
     assert {row.sender: row.state for row in rows} == {sender: state for state, sender in states.items()}
     assert rows[0].state == "attention"
 
@@ -159,7 +159,7 @@ def test_a_sender_tells_its_last_success_and_its_last_error(portal: Portal) -> N
     tally(sender, Status.FAILED, 1, reason=Reason.INVALID_NUMBER, last_at=now - timedelta(hours=3), days=1)
     tally(sender, Status.FAILED, 1, reason=Reason.CANCELLED, last_at=now)
     tally(other, Status.DELIVERED, 1, days=40, last_at=now - timedelta(days=40))
-    rows = {row.sender: row for row in of_senders(portal)}
+    rows = {row.sender: row for row in list_sender_health(portal)}
     row = rows[sender]
     assert row.error is not None
     assert (row.success_at, row.error.reason, row.error.at) == (
@@ -180,13 +180,13 @@ def test_a_service_that_tells_no_more_succeeds_by_taking_a_message(portal: Porta
     sender = factories.sender(factories.connection(portal))
     taken = timezone.now() - timedelta(minutes=5)
     tally(sender, Status.SENT, 1, last_at=taken)
-    assert of_senders(portal)[0].success_at == taken
+    assert list_sender_health(portal)[0].success_at == taken
 
 
 def test_what_was_counted_before_moments_were_kept_is_told_by_its_day(portal: Portal) -> None:
     sender = factories.sender(factories.connection(portal))
     tally(sender, Status.DELIVERED, 1, days=3)
-    found = of_senders(portal)[0].success_at
+    found = list_sender_health(portal)[0].success_at
     assert found is not None
     day = timezone.localdate(timezone=portal.zone) - timedelta(days=3)
     assert timezone.localtime(found, portal.zone).date() == day

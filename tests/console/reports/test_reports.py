@@ -18,7 +18,9 @@ from django.utils import timezone
 
 from b24app.console.formats.periods import Period
 from b24app.console.models import Preference
-from b24app.console.reports.query import Asked, Counts, Line, Reading, Times
+from b24app.console.reports.figures import Counts, Line, Times
+from b24app.console.reports.params import ReportParams
+from b24app.console.reports.query import ReportQuery
 from b24app.messaging.models import DayTally, Message, Sender, SenderState
 from b24app.messaging.models.statistics import TOOK, DayBreakdown, Dimension
 from b24app.messaging.models.statuses import Change, Reason, Status
@@ -67,12 +69,12 @@ def breakdown(sender: Sender, dimension: Dimension, value: str, *, ago: int = 0,
     return DayBreakdown.objects.create(**place, **fields)
 
 
-def reading(portal: Portal, **query: str) -> Reading:
-    return Reading(portal, Asked.read(query, today(portal)))
+def reading(portal: Portal, **query: str) -> ReportQuery:
+    return ReportQuery(portal, ReportParams.from_query(query, today(portal)))
 
 
 def lines(portal: Portal, **query: str) -> dict[str, Line]:
-    return {line.key: line for line in reading(portal, **query).lines()}
+    return {line.key: line for line in reading(portal, **query).breakdown_lines()}
 
 
 # -- the days ---------------------------------------------------------------------------------------------------------
@@ -150,7 +152,7 @@ def test_each_day_stands_in_the_twin_also_one_without_messages(portal: Portal, s
     tally(sender, Status.FAILED, 2, reason=Reason.CAPPED)
     tally(sender, Status.FAILED, 3, reason=Reason.REJECTED)
     tally(sender, Status.UNDELIVERED, 4, reason=Reason.UNREACHED, ago=2)
-    days = reading(portal, period="7").days()
+    days = reading(portal, period="7").daily_counts()
     assert [day for day, _counts in days] == [today(portal) - timedelta(days=ago) for ago in range(6, -1, -1)]
     assert [counts for _day, counts in days[4:]] == [
         Counts(messages=4, undelivered=4),
@@ -259,7 +261,7 @@ def test_filters_narrow_everything(alice: Client, portal: Portal, sender: Sender
         breakdown(sender, dimension, "1", messages=30, delivered=30, took_2=30)
         breakdown(other, dimension, "2", messages=70, failed=70)
     query = {"sender": sender.uuid.hex} if narrow == "sender" else {"service": "demo"}
-    report = reading(portal, **query).report()
+    report = reading(portal, **query).build_report()
     assert (report.total, report.before) == (Counts(messages=30, delivered=30), 4)
     assert (report.money.told, report.times.total, list(report.troubles)) == ([("USD", Decimal(3))], 30, [])
     for by in ("country", "source", "employee"):

@@ -14,7 +14,9 @@ from django.utils import timezone
 
 from b24app.console.formats import locales
 from b24app.console.formats.periods import Period
-from b24app.console.reports.query import BY, Asked, Line, Reading, Report
+from b24app.console.reports.figures import Line, Report
+from b24app.console.reports.params import DIMENSIONS, ReportParams
+from b24app.console.reports.query import ReportQuery
 from b24app.messaging.intake import acceptance
 from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.models.statistics import DayBreakdown, Dimension, MonthBreakdown
@@ -62,10 +64,10 @@ def test_months_say_what_their_days_say(portal: Portal, sender: Sender) -> None:
     for one in (sender, other):
         a_year(one)
     narrowed: tuple[dict[str, str], ...] = ({}, {"sender": sender.uuid.hex}, {"service": "twilio"})
-    asked = [{**period, **more, "by": by} for period in periods(portal) for more in narrowed for by in BY]
+    asked = [{**period, **more, "by": by} for period in periods(portal) for more in narrowed for by in DIMENSIONS]
 
     def all_told() -> list[Any]:
-        reports = [reading(portal, **query).report() for query in asked]
+        reports = [reading(portal, **query).build_report() for query in asked]
         return [([told(line) for line in one.lines], one.times.counts) for one in reports]
 
     before = all_told()
@@ -81,7 +83,7 @@ def test_whole_months_are_read_from_their_sums_alone(portal: Portal, sender: Sen
     monthly.roll_up_months()
     DayBreakdown.objects.filter(day__gte=month).update(messages=1000)
     asked = {"since": str(month - timedelta(days=1)), "until": str(today(portal)), "by": "source"}
-    assert reading(portal, **asked).lines()[0].counts.messages == 9
+    assert reading(portal, **asked).breakdown_lines()[0].counts.messages == 9
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_another_tenant_s_months_are_not_read(portal: Portal, sender: Sender) ->
     monthly.roll_up_months()
     assert MonthBreakdown.objects.count() == 2
     query = {"since": str(month), "until": str(today(portal)), "by": "source"}
-    assert [line.counts.messages for line in reading(portal, **query).lines()] == [2]
+    assert [line.counts.messages for line in reading(portal, **query).breakdown_lines()] == [2]
 
 
 # -- no message is read -----------------------------------------------------------------------------------------------
@@ -127,7 +129,7 @@ def tables(found: CaptureQueriesContext) -> set[str]:
     return {name for query in found for name in re.findall(r'(?:FROM|JOIN) "(\w+)"', query["sql"])}
 
 
-@pytest.mark.parametrize("by", list(BY))
+@pytest.mark.parametrize("by", list(DIMENSIONS))
 def test_reports_and_their_files_read_no_message(alice: Client, portal: Portal, sender: Sender, by: str) -> None:
     a_year(sender)
     monthly.roll_up_months()
@@ -188,7 +190,7 @@ def test_a_report_says_where_its_breakdowns_begin_if_messages_were_before(
         breakdown(sender, Dimension.SOURCE, "crm", ago=first_breakdown, messages=5)
     other = factories.sender(factories.connection(factories.portal("charlie")))
     breakdown(other, Dimension.SOURCE, "crm", ago=90, messages=5)
-    assert began(reading(portal, period=period).report()) == expected
+    assert began(reading(portal, period=period).build_report()) == expected
     assert (BEGIN in words(alice.get(at(portal), {"period": period}))) == (expected is not None)
 
 
@@ -236,7 +238,7 @@ def test_a_message_counts_on_the_portal_s_day_whatever_its_clocks_do(zone: str, 
     message = Message.objects.get()
     Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
     breakdowns.count_climbs()
-    asked = Asked.read({"since": day, "until": day, "by": "source"}, date(2026, 11, 25))
-    found = Reading(portal, asked).report()
+    asked = ReportParams.from_query({"since": day, "until": day, "by": "source"}, date(2026, 11, 25))
+    found = ReportQuery(portal, asked).build_report()
     assert (found.total.messages, [line.counts.messages for line in found.lines]) == (1, [1])
     assert str(DayTally.objects.get().day) == str(DayBreakdown.objects.filter(dimension="source").get().day) == day

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from b24app.console.reports import chart_data, svg_charts
-from b24app.console.reports.query import Counts
+from b24app.console.reports.figures import Counts
 
 
 @pytest.mark.parametrize(
@@ -21,28 +21,28 @@ from b24app.console.reports.query import Counts
     ],
 )
 def test_a_scale_has_few_round_steps_and_room_for_all(most: int, ticks: list[int]) -> None:
-    assert svg_charts.bars([(most,)], ["bar"], ["day"], []).plot.ticks == ticks
+    assert svg_charts.draw_bars([(most,)], ["bar"], ["day"], []).plot.ticks == ticks
 
 
 def test_bars_stand_on_each_other_and_one_path_draws_a_kind() -> None:
-    bars = svg_charts.bars([(1, 1), (0, 2), (4, 0)], ["low", "high"], ["a", "b", "c"], ["one", "two", "three"])
+    bars = svg_charts.draw_bars([(1, 1), (0, 2), (4, 0)], ["low", "high"], ["a", "b", "c"], ["one", "two", "three"])
     assert bars.paths == [("low", "M3.5 75h3v25h-3zM23.5 0h3v100h-3z"), ("high", "M3.5 50h3v25h-3zM13.5 50h3v50h-3z")]
     assert bars.hints == [(0, "one"), (10, "two"), (20, "three")]
     assert (bars.plot.width, bars.plot.grid) == (30, "M0 0h30M0 25h30M0 50h30M0 75h30")
 
 
 def test_a_kind_that_did_not_happen_is_not_drawn() -> None:
-    assert svg_charts.bars([(1, 0)], ["low", "high"], ["a"], []).paths == [("low", "M4.5 0h1v100h-1z")]
+    assert svg_charts.draw_bars([(1, 0)], ["low", "high"], ["a"], []).paths == [("low", "M4.5 0h1v100h-1z")]
 
 
 @pytest.mark.parametrize(("days", "wide"), [(1, 1), (5, 5), (6, 6), (30, 6), (366, 6)])
 def test_a_bar_is_no_wider_than_a_tenth_of_the_picture(days: int, wide: int) -> None:
-    ((_kind, path),) = svg_charts.bars([(1,)] * days, ["low"], ["a"] * days, []).paths
+    ((_kind, path),) = svg_charts.draw_bars([(1,)] * days, ["low"], ["a"] * days, []).paths
     assert path.count(f"h{wide}v100h-{wide}z") == days
 
 
 def test_a_line_has_gaps_where_nothing_can_be_told() -> None:
-    line = svg_charts.rates([100.0, 94.0, None, 97.0, None, None], ["a"] * 6)
+    line = svg_charts.draw_rates([100.0, 94.0, None, 97.0, None, None], ["a"] * 6)
     assert line is not None
     assert line.floor == 94
     assert line.line == "M5 0L15 100"
@@ -55,18 +55,18 @@ def test_a_line_has_gaps_where_nothing_can_be_told() -> None:
     [(99.9, [100, 99, 98, 97]), (89.0, [100, 96, 92, 88]), (41, [100, 80, 60, 40]), (12, [100, 75, 50, 25, 0])],
 )
 def test_a_scale_of_rates_begins_where_it_still_shows_the_lowest(lowest: float, ticks: list[int]) -> None:
-    line = svg_charts.rates([100.0, lowest], ["a", "b"])
+    line = svg_charts.draw_rates([100.0, lowest], ["a", "b"])
     assert line is not None
     assert line.plot.ticks == ticks
 
 
 def test_without_any_rate_there_is_no_line() -> None:
-    assert svg_charts.rates([None, None], ["a", "b"]) is None
+    assert svg_charts.draw_rates([None, None], ["a", "b"]) is None
 
 
 def test_labels_are_few_enough_not_to_run_into_each_other() -> None:
     days = [(date(2026, 10, 20) + timedelta(days=place), Counts(messages=1, delivered=1)) for place in range(30)]
-    bars = chart_data.volume(days)
+    bars = chart_data.volume_chart(days)
     assert len(bars.plot.labels) == 30
     assert [label for label in bars.plot.labels if label] == ["Oct 20", "Oct 26", "Nov 1", "Nov 7", "Nov 13"]
     assert bars.hints[1] == (10, "Oct 21: 1\nDelivered 1")
@@ -74,9 +74,9 @@ def test_labels_are_few_enough_not_to_run_into_each_other() -> None:
 
 def test_the_days_of_a_year_have_no_hints() -> None:
     days = [(date(2025, 11, 19) + timedelta(days=place), Counts(messages=1)) for place in range(365)]
-    bars = chart_data.volume(days)
+    bars = chart_data.volume_chart(days)
     assert bars.hints == []
     assert len([label for label in bars.plot.labels if label]) == 5
-    volume, rates = chart_data.tables(days)
+    volume, rates = chart_data.chart_tables(days)
     assert (volume[0], len(volume)) == (("Nov 18, 2026", ["1", "0", "1", "0", "0"]), 365)
     assert rates[0] == ("Nov 18, 2026", ("0", "none"))
