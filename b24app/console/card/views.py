@@ -23,7 +23,7 @@ from b24app.console.frame.screen import FRAME, FramedRequest, with_toast
 from b24app.console.journal.crm_links import crm_links
 from b24app.console.journal.message_history import describe_source, missing_text_label
 from b24app.console.journal.search import hides_numbers
-from b24app.console.senders.segment_count import MOST_COUNTED
+from b24app.console.senders.segment_count import MAX_COUNTED
 from b24app.console.wording.costs import Cost
 from b24app.console.wording.explanations import explain_end, explain_wait
 from b24app.messaging import enqueue
@@ -167,7 +167,7 @@ def count_card_segments(request: FramedRequest, entity: Entity, signed: str) -> 
 def simplify_text(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
     """Render the text with typographic characters replaced by plain ones, to be read before it is sent."""
     senders = list(_ready_senders(request.portal))
-    plain = rewrite(request.POST.get("text", "")[:MOST_COUNTED], smart=True)
+    plain = rewrite(request.POST.get("text", "")[:MAX_COUNTED], smart=True)
     chosen = {"text": plain, "sender": request.POST.get("sender", "")}
     form = CardForm(entity, senders, request.portal.country, initial=chosen)
     form.fields["text"].widget.attrs["data-first"] = ""
@@ -227,7 +227,7 @@ def _empty_form(request: FramedRequest, entity: Entity, senders: Sequence[Sender
 
 def _cost_context(form: CardForm, senders: Sequence[Sender]) -> dict[str, Any]:
     """Return the form with what its text costs through the chosen sender, and what plain quotes would save."""
-    chosen, text = form["sender"].value(), str(form["text"].value() or "")[:MOST_COUNTED]
+    chosen, text = form["sender"].value(), str(form["text"].value() or "")[:MAX_COUNTED]
     sender = next((one for one in senders if one.uuid.hex == chosen), next(iter(senders), None))
     if sender is None:
         return {"form": form}

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from b24app.console.frame.screen import FramedRequest, render_screen
-from b24app.console.senders.catalogue import Offer, set_up
+from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps
 from b24app.console.wording import account_explanations, explained, explanations
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message
@@ -35,7 +35,7 @@ class AccountChecklist:
 
     connection: Connection
     title: str
-    service: Offer | None
+    service: ServiceInfo | None
     checks: list[Check]
     steps: list[Step]
 
@@ -72,7 +72,13 @@ def _check_accounts(portal: Portal) -> Iterable[AccountChecklist]:
             if connection.pk in tested
             else Check(_("No test message was delivered yet. Send one from its sender."), done=False, is_open=True),
         ]
-        yield AccountChecklist(connection, title, Offer.of(service), checks, set_up(service.setup, report_address))
+        yield AccountChecklist(
+            connection,
+            title,
+            ServiceInfo.from_provider(service),
+            checks,
+            fill_setup_steps(service.setup, report_address),
+        )
 
 
 def _check_state(connection: Connection) -> Check:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen, with_toast
-from b24app.console.senders.catalogue import Offer, set_up
+from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps
 from b24app.console.senders.forms import AccountForm
 from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
 from b24app.console.wording.account_explanations import explain_block, explain_check_error, explain_duplicate_account
@@ -27,6 +27,7 @@ from providers.kit.errors import SmsError
 
 
 def account_or_404(request: FramedRequest, connection: uuid.UUID) -> Connection:
+    """Return an account of the portal that was not disconnected."""
     mine = Connection.objects.exclude(state=ConnectionState.REMOVED)
     found: Connection = get_object_or_404(mine, portal=request.portal, uuid=connection)
     return found
@@ -35,8 +36,8 @@ def account_or_404(request: FramedRequest, connection: uuid.UUID) -> Connection:
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post()
-def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
-    """Enter other credentials. They are checked before they replace the saved ones; blank secrets stay as they are."""
+def edit_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
+    """Enter new credentials. They are checked before they replace the saved ones; blank secrets stay unchanged."""
     found = account_or_404(request, connection)
     try:
         service = registry.get(found.service)
@@ -44,20 +45,20 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         raise Http404 from None
     data = request.POST if request.method == "POST" else None
     form = AccountForm(service, data, kept=found.account, title=found.title)
-    context: dict[str, object] = {"service": Offer.of(service), "connection": found, "form": form}
+    context: dict[str, object] = {"service": ServiceInfo.from_provider(service), "connection": found, "form": form}
     if found.state == ConnectionState.BLOCKED:
         context["blocked"] = explain_block(found)
     report_address = lifecycle.report_address(found) if service.report_scope == "account" else ""
     context["strays"] = bool(report_address) and acceptance.has_strays(found)
-    context |= {"steps": set_up(service.setup, report_address), "report_address": report_address}
+    context |= {"steps": fill_setup_steps(service.setup, report_address), "report_address": report_address}
     if data is not None and form.is_valid():
         try:
-            checked = lifecycle.check_account(found.service, form.values(), request.portal)
+            checked = lifecycle.check_account(found.service, form.declared_values(), request.portal)
         except SmsError as error:
             context["trouble"] = explain_check_error(error, service.title)
         else:
             try:
-                lifecycle.rotate_credentials(found, form.values(), checked)
+                lifecycle.rotate_credentials(found, form.declared_values(), checked)
             except lifecycle.ConnectedAlready as twin:
                 context["trouble"] = explain_duplicate_account(twin.connection)
             else:
@@ -71,8 +72,8 @@ def account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post()
-def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
-    """Say what it would cost, then stop sending; what comes meanwhile waits."""
+def pause_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
+    """Ask in place, saying what waits, then stop sending; new messages wait too."""
     found = account_or_404(request, connection)
     if request.method != "POST":
         waiting = Message.objects.filter(connection=found, phase=Phase.WAITING)
@@ -83,7 +84,7 @@ def pause(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 @admin_only
 @require_POST
 @long_post()
-def resume(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
+def resume_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Send again, first what has been waiting."""
     found = account_or_404(request, connection)
     return finish_resume(request, "senders", [found.pk], lifecycle.resume_connection(found))
@@ -92,8 +93,8 @@ def resume(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post(LONGEST_SECONDS)
-def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
-    """Ask in place, then take its senders out of the portal and forget the credentials."""
+def remove_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
+    """Ask in place, then remove its senders from the portal and delete the credentials."""
     found = account_or_404(request, connection)
     registered = found.senders.exclude(state__in=[SenderState.REMOVED, SenderState.DRAFT])
     if request.method != "POST":
@@ -107,8 +108,8 @@ def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         except PortalError as error:
             trouble = explain_portal_error(error)
             enqueue.reconcile(request.portal.pk)
-            kept = _("Nothing was forgotten; try again later.")
-            return with_toast(HttpResponse(status=204), f"{trouble.what} {kept}")
+            unchanged = _("Nothing was forgotten; try again later.")
+            return with_toast(HttpResponse(status=204), f"{trouble.what} {unchanged}")
     lifecycle.disconnect_account(found)
     enqueue.drain(found.pk)
     return redirect(
@@ -117,8 +118,8 @@ def remove(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
 
 
 urlpatterns = [
-    path("senders/accounts/<uuid:connection>/", account, name="connection"),
-    path("senders/accounts/<uuid:connection>/pause/", pause, name="connection-pause"),
-    path("senders/accounts/<uuid:connection>/resume/", resume, name="connection-resume"),
-    path("senders/accounts/<uuid:connection>/remove/", remove, name="connection-remove"),
+    path("senders/accounts/<uuid:connection>/", edit_account, name="connection"),
+    path("senders/accounts/<uuid:connection>/pause/", pause_account, name="connection-pause"),
+    path("senders/accounts/<uuid:connection>/resume/", resume_account, name="connection-resume"),
+    path("senders/accounts/<uuid:connection>/remove/", remove_account, name="connection-remove"),
 ]

@@ -11,8 +11,8 @@ from providers.kit.fields import Step
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """`can_check`: the credentials can be asked about; `can_preview`: the request can be drawn before it is sent."""
+class ServiceInfo:
+    """`can_check`: the credentials can be checked; `can_preview`: the request can be shown before it is sent."""
 
     code: str
     title: str
@@ -25,8 +25,8 @@ class Offer:
     can_preview: bool
 
     @classmethod
-    def of(cls, service: type[Provider]) -> Self:
-        """The facts of a service, its title in the reader's language."""
+    def from_provider(cls, service: type[Provider]) -> Self:
+        """Return the facts of a service, with its title in the reader's language."""
         return cls(
             code=service.code,
             title=_(service.title),
@@ -41,17 +41,21 @@ class Offer:
 
 
 def needs_address(service: type[Provider], step: Step) -> bool:
-    """Does a set-up step hold the address of the account, which exists only once it is connected?"""
+    """Return whether a set-up step contains the account's address, which exists only once it is connected."""
     return service.report_scope == Scope.ACCOUNT and "{report_url}" in step.text + step.url
 
 
-def set_up(steps: Iterable[Step], report_address: str = "") -> list[Step]:
-    """Set-up steps in the reader's language, with the address of the account filled in where there is one."""
-    told = [replace(step, title=_(step.title), text=_(step.text)) for step in steps]
+def fill_setup_steps(steps: Iterable[Step], report_address: str = "") -> list[Step]:
+    """Return set-up steps in the reader's language, with the account's address filled in if there is one."""
+    translated = [replace(step, title=_(step.title), text=_(step.text)) for step in steps]
     if not report_address:
-        return told
-    hole = "{report_url}"
+        return translated
+    placeholder = "{report_url}"
     return [
-        replace(step, text=step.text.replace(hole, report_address), url=step.url.replace(hole, report_address))
-        for step in told
+        replace(
+            step,
+            text=step.text.replace(placeholder, report_address),
+            url=step.url.replace(placeholder, report_address),
+        )
+        for step in translated
     ]

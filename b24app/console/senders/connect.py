@@ -1,4 +1,4 @@
-"""The road to a first message: choose a service, enter its credentials, see where the sender shows up."""
+"""The way to a first message: choose a service, enter its credentials, see where the sender shows up."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
-from b24app.console.senders.catalogue import Offer, needs_address, set_up
+from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, needs_address
 from b24app.console.senders.forms import AccountForm
 from b24app.console.wording.account_explanations import (
     explain_account_limit,
@@ -40,16 +40,16 @@ SAMPLE = Sms(
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ServiceGroup:
     title: str
-    services: Sequence[Offer]
+    services: Sequence[ServiceInfo]
 
 
 @admin_only
 @require_safe
-def catalogue(request: FramedRequest) -> HttpResponse:
-    """All services by country, and the connections that were begun and not finished."""
-    everything = [Offer.of(one) for one in lifecycle.offered_services()]
+def show_catalogue(request: FramedRequest) -> HttpResponse:
+    """Render all services by country, and the connections that were begun and not finished."""
+    everything = [ServiceInfo.from_provider(one) for one in lifecycle.offered_services()]
     offered = [one for one in everything if not one.pretends]
     country = request.GET.get("country", request.portal.country).upper()
     query = request.GET.get("q", "").strip()
@@ -57,52 +57,52 @@ def catalogue(request: FramedRequest) -> HttpResponse:
     context = {
         "query": query,
         "country": country,
-        "countries": _countries(offered),
-        "shelves": _shelves(found, country),
+        "countries": _country_choices(offered),
+        "shelves": _group_services(found, country),
         "practice": next((one for one in everything if one.pretends), None),
         "unavailable": registry.unavailable(),
-        "unfinished": unfinished(request),
+        "unfinished": unfinished_connections(request),
     }
     if request.htmx.target == "shelves":
         return render(request, "console/connect/shelves.html", context)
     return render_screen(request, "console/connect/catalogue.html", context)
 
 
-def unfinished(request: FramedRequest) -> QuerySet[Connection]:
-    """Checked accounts that have no sender yet."""
+def unfinished_connections(request: FramedRequest) -> QuerySet[Connection]:
+    """Return checked accounts that have no sender yet."""
     mine = Connection.objects.filter(portal=request.portal).exclude(state=ConnectionState.REMOVED)
     return mine.annotate(count=Count("senders")).filter(count=0).order_by("-pk")
 
 
-def _shelves(services: Iterable[Offer], country: str) -> list[Shelf]:
-    at_home: list[Offer] = []
-    worldwide: list[Offer] = []
-    elsewhere: list[Offer] = []
+def _group_services(services: Iterable[ServiceInfo], country: str) -> list[ServiceGroup]:
+    at_home: list[ServiceInfo] = []
+    worldwide: list[ServiceInfo] = []
+    elsewhere: list[ServiceInfo] = []
     for one in services:
         here = at_home if country in one.countries else elsewhere
         (here if one.countries else worldwide).append(one)
-    name = _territories().get(country, country)
-    shelves = [
-        Shelf(_("At home in {country}").format(country=name), at_home),
-        Shelf(_("Worldwide"), worldwide),
-        Shelf(_("In other countries"), elsewhere),
+    name = _country_names().get(country, country)
+    groups = [
+        ServiceGroup(_("At home in {country}").format(country=name), at_home),
+        ServiceGroup(_("Worldwide"), worldwide),
+        ServiceGroup(_("In other countries"), elsewhere),
     ]
-    return [shelf for shelf in shelves if shelf.services]
+    return [group for group in groups if group.services]
 
 
-def _countries(services: Iterable[Offer]) -> list[tuple[str, str]]:
-    names = _territories()
+def _country_choices(services: Iterable[ServiceInfo]) -> list[tuple[str, str]]:
+    names = _country_names()
     codes = {code for one in services for code in one.countries}
     return sorted(((code, names.get(code, code)) for code in codes), key=lambda pair: pair[1])
 
 
-def _territories() -> dict[str, str]:
+def _country_names() -> dict[str, str]:
     locale = Locale.parse(translation.to_locale(translation.get_language() or "en"))
     return {str(code): str(name) for code, name in locale.territories.items()}
 
 
 def offered_service(code: str) -> type[Provider]:
-    """A service of the catalogue, or 404."""
+    """Return a service of the catalogue, or 404."""
     service = next((one for one in lifecycle.offered_services() if one.code == code), None)
     if service is None:
         raise Http404
@@ -112,20 +112,20 @@ def offered_service(code: str) -> type[Provider]:
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post()
-def credentials(request: FramedRequest, service: str) -> HttpResponse:
-    """Enter and check the credentials; the connection exists from the good check on, and nothing is kept before."""
+def connect_account(request: FramedRequest, service: str) -> HttpResponse:
+    """Enter and check credentials; nothing is stored before the check succeeds."""
     kind = offered_service(service)
     form = AccountForm(kind, request.POST if request.method == "POST" else None)
     context = {
-        "service": Offer.of(kind),
+        "service": ServiceInfo.from_provider(kind),
         "form": form,
-        "steps": set_up(step for step in kind.setup if not needs_address(kind, step)),
+        "steps": fill_setup_steps(step for step in kind.setup if not needs_address(kind, step)),
     }
     if request.method == "POST" and form.is_valid():
         started = timezone.now()
         try:
             lifecycle.refuse_too_many(request.portal, kind.code)
-            found = lifecycle.check_account(kind.code, form.values(), request.portal)
+            found = lifecycle.check_account(kind.code, form.declared_values(), request.portal)
         except lifecycle.TooManyAccounts as full:
             context |= {"trouble": explain_account_limit(full)}
         except SmsError as error:
@@ -136,7 +136,7 @@ def credentials(request: FramedRequest, service: str) -> HttpResponse:
         else:
             title = str(form.cleaned_data["title"])
             try:
-                connection = lifecycle.connect_account(request.portal, kind.code, title, form.values(), found)
+                connection = lifecycle.connect_account(request.portal, kind.code, title, form.declared_values(), found)
             except lifecycle.ConnectedAlready as twin:
                 context |= {"trouble": explain_duplicate_account(twin.connection), "twin": twin.connection}
             except lifecycle.TooManyAccounts as full:
@@ -153,19 +153,19 @@ def _last_exchange(request: FramedRequest, service: type[Provider], started: obj
 
 @admin_only
 @require_POST
-def preview(request: FramedRequest, service: str) -> HttpResponse:
-    """The request that the half-typed form would make, secrets as dots."""
+def preview_request(request: FramedRequest, service: str) -> HttpResponse:
+    """Render the request that the form would make as it is typed so far, with secrets masked."""
     kind = offered_service(service)
-    draw = getattr(kind, "preview", None)
-    if draw is None:
+    render_preview = getattr(kind, "preview", None)
+    if render_preview is None:
         raise Http404
     form = AccountForm(kind, request.POST)
-    account = form.typed()
-    context: dict[str, object] = {"trouble": form.mistyped()}
+    account = form.typed_values()
+    context: dict[str, object] = {"trouble": form.first_mistake()}
     if context["trouble"]:
         return render(request, "console/connect/preview.html", context)
     try:
-        context["preview"] = draw(account, SAMPLE)
+        context["preview"] = render_preview(account, SAMPLE)
     except BadField as bad:
         context["trouble"] = _(bad.template).format(**bad.values)
     except SmsError as error:
@@ -175,15 +175,15 @@ def preview(request: FramedRequest, service: str) -> HttpResponse:
 
 @admin_only
 @require_safe
-def ready(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
-    """The end of the road: where the new sender shows up, and a first test."""
+def show_ready(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Render the end of the way: where the new sender shows up, and a first test."""
     found = get_object_or_404(Sender.objects.select_related("connection"), portal=request.portal, uuid=sender)
     return render_screen(request, "console/connect/ready.html", {"sender": found})
 
 
 urlpatterns = [
-    path("senders/connect/", catalogue, name="connect"),
-    path("senders/connect/<slug:service>/", credentials, name="connect-service"),
-    path("senders/connect/<slug:service>/preview/", preview, name="connect-preview"),
-    path("senders/<uuid:sender>/ready/", ready, name="sender-ready"),
+    path("senders/connect/", show_catalogue, name="connect"),
+    path("senders/connect/<slug:service>/", connect_account, name="connect-service"),
+    path("senders/connect/<slug:service>/preview/", preview_request, name="connect-preview"),
+    path("senders/<uuid:sender>/ready/", show_ready, name="sender-ready"),
 ]

@@ -1,4 +1,4 @@
-"""A sender's form: new on a connection, or changed."""
+"""A sender's form: a new one of a connection, or changes."""
 
 import uuid
 from datetime import timedelta
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from b24app.console.frame.long_requests import hold_page, long_post
 from b24app.console.frame.screen import FramedRequest, address, admin_only, redirect, render_screen
-from b24app.console.senders.catalogue import Offer, needs_address, set_up
+from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, needs_address
 from b24app.console.senders.forms import SenderForm
 from b24app.console.senders.registration import save_and_register
 from b24app.console.wording.explained import Explained
@@ -28,56 +28,56 @@ from providers.kit.contract import Provider
 from providers.kit.errors import SmsError
 from providers.kit.sender_ids import warnings
 
-MOST_OFFERED = 200
+MAX_OFFERED = 200
 
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post()
-def new(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
-    """Another sender of an account; the first one ends the road to a first message."""
+def add_sender(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
+    """Add a sender to an account; the first one ends the way to a first message."""
     mine = Connection.objects.exclude(state=ConnectionState.REMOVED)
     account = get_object_or_404(mine, portal=request.portal, uuid=connection)
-    return _page(request, Sender(portal=request.portal, connection=account))
+    return _answer_form(request, Sender(portal=request.portal, connection=account))
 
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post()
-def edit(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
-    """Rename a sender or sign its messages otherwise; its code never changes."""
+def edit_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Rename a sender or change how it signs its messages; its code never changes."""
     mine = Sender.objects.select_related("connection").exclude(state=SenderState.REMOVED)
     found = get_object_or_404(mine, portal=request.portal, uuid=sender)
     found.portal = request.portal
-    return _page(request, found)
+    return _answer_form(request, found)
 
 
 @admin_only
 @require_POST
-def signature(request: FramedRequest) -> HttpResponse:
-    """What may go wrong with the signature as it stands in the form, by the rules of the portal's country."""
+def check_signature(request: FramedRequest) -> HttpResponse:
+    """Render warnings about the signature as it is typed, by the rules of the portal's country."""
     typed = request.POST.get("sender-signature", "").strip() or request.POST.get("sender-offer", "")
-    told = [_(one) for one in warnings(typed, request.portal.country)]
-    return render(request, "console/senders/signature.html", {"warnings": told})
+    translated = [_(one) for one in warnings(typed, request.portal.country)]
+    return render(request, "console/senders/signature.html", {"warnings": translated})
 
 
-def _page(request: FramedRequest, sender: Sender) -> HttpResponse:
+def _answer_form(request: FramedRequest, sender: Sender) -> HttpResponse:
     try:
         service = registry.get(sender.connection.service)
     except registry.Unavailable:
         raise Http404 from None
     if request.method != "POST":
-        form = _form(service, sender, offered=_offered(sender.connection))
-        return render_screen(request, "console/senders/form.html", _context(service, sender, form))
-    form = _form(service, sender, request.POST, offered=request.POST.getlist("offered")[:MOST_OFFERED])
+        form = _make_sender_form(service, sender, offered=_offered_sender_ids(sender.connection))
+        return render_screen(request, "console/senders/form.html", _form_context(service, sender, form))
+    form = _make_sender_form(service, sender, request.POST, offered=request.POST.getlist("offered")[:MAX_OFFERED])
     if not form.is_valid():
-        return render_screen(request, "console/senders/form.html", _context(service, sender, form))
-    return _save(request, service, sender, form)
+        return render_screen(request, "console/senders/form.html", _form_context(service, sender, form))
+    return _save_sender(request, service, sender, form)
 
 
-def _save(request: FramedRequest, service: type[Provider], sender: Sender, form: SenderForm) -> HttpResponse:
+def _save_sender(request: FramedRequest, service: type[Provider], sender: Sender, form: SenderForm) -> HttpResponse:
     is_first_time = not sender.registered_as
-    _fill(sender, form)
+    _fill_sender(sender, form)
     trouble = save_and_register(sender)
     if pauses.reconsider_waiting(request.portal, sender):
         enqueue.drain(sender.connection_id)
@@ -87,16 +87,16 @@ def _save(request: FramedRequest, service: type[Provider], sender: Sender, form:
         return redirect(request, "senders", toast=_("“{name}” is changed in the portal too.").format(name=sender.name))
     if trouble.field in form.fields:
         form.add_error(trouble.field, f"{trouble.what} {trouble.todo}")
-    response = render_screen(request, "console/senders/form.html", _context(service, sender, form, trouble))
-    # From now on it is a saved sender: sending the form again must not make another one.
+    response = render_screen(request, "console/senders/form.html", _form_context(service, sender, form, trouble))
+    # The sender is saved from now on: posting the form again must not make another one.
     response["HX-Replace-Url"] = address(request.portal, "sender", sender=sender.uuid)
     return response
 
 
-def _fill(sender: Sender, form: SenderForm) -> None:
-    sender.names, sender.descriptions = form.names(), form.descriptions()
+def _fill_sender(sender: Sender, form: SenderForm) -> None:
+    sender.names, sender.descriptions = form.names_by_language(), form.descriptions_by_language()
     sender.signature = str(form.cleaned_data["signature"])
-    sender.options = form.values()
+    sender.options = form.declared_values()
     sender.bulk = bool(form.cleaned_data["bulk"])
     sender.smart, sender.latin = bool(form.cleaned_data["smart"]), bool(form.cleaned_data["latin"])
     sender.transactional = bool(form.cleaned_data["transactional"])
@@ -105,7 +105,7 @@ def _fill(sender: Sender, form: SenderForm) -> None:
         sender.max_age = timedelta(hours=form.cleaned_data["max_age"])
 
 
-def _form(service: type[Provider], sender: Sender, data: Any = None, *, offered: list[str]) -> SenderForm:
+def _make_sender_form(service: type[Provider], sender: Sender, data: Any = None, *, offered: list[str]) -> SenderForm:
     texts = {f"name_{code}": sender.names.get(code, "") for code in FRAME_CODES}
     texts |= {f"description_{code}": sender.descriptions.get(code, "") for code in FRAME_CODES}
     initial = texts | {
@@ -124,22 +124,22 @@ def _form(service: type[Provider], sender: Sender, data: Any = None, *, offered:
     return SenderForm(service, data, offered=offered, initial=initial, options=sender.options, language=language)
 
 
-def _offered(connection: Connection) -> list[str]:
-    """What the account may send from; a service that cannot be asked now leaves a plain box."""
+def _offered_sender_ids(connection: Connection) -> list[str]:
+    """Return the sender ids of the account; none, for a plain text box, where the service cannot be asked now."""
     try:
         with hold_page(connection.portal):
-            return lifecycle.senders_at(connection.service, connection.account, connection.portal)[:MOST_OFFERED]
+            return lifecycle.senders_at(connection.service, connection.account, connection.portal)[:MAX_OFFERED]
     except (SmsError, Busy):
         return []
 
 
-def _context(
+def _form_context(
     service: type[Provider], sender: Sender, form: SenderForm, trouble: Explained | None = None
 ) -> dict[str, Any]:
     report_address = lifecycle.report_address(sender.connection)
-    steps = set_up((step for step in service.setup if needs_address(service, step)), report_address)
+    steps = fill_setup_steps((step for step in service.setup if needs_address(service, step)), report_address)
     return {
-        "service": Offer.of(service),
+        "service": ServiceInfo.from_provider(service),
         "connection": sender.connection,
         "sender": None if sender._state.adding else sender,
         "wizard": not sender.registered_as,
@@ -151,7 +151,7 @@ def _context(
 
 
 urlpatterns = [
-    path("senders/accounts/<uuid:connection>/new/", new, name="sender-new"),
-    path("senders/signature/", signature, name="signature"),
-    path("senders/<uuid:sender>/", edit, name="sender"),
+    path("senders/accounts/<uuid:connection>/new/", add_sender, name="sender-new"),
+    path("senders/signature/", check_signature, name="signature"),
+    path("senders/<uuid:sender>/", edit_sender, name="sender"),
 ]

@@ -1,140 +1,19 @@
-"""Forms drawn from the fields that a service declares; a value is cleaned by its own declaration."""
+"""The forms of an account, a sender and a test message."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from b24app.console.formats.locales import language_name
+from b24app.console.senders.declared_fields import PLAIN_INPUT, DeclaredForm
 from b24app.console.settings.limit_forms import ages, cap
 from b24app.portals.languages import DJANGO_CODES, FRAME_CODES
 from providers.kit import fields as kit
 from providers.kit.contract import Provider
 
-LONG_FORM = 6  # fields; from here on the errors are summed up above
-MOST_RADIOS = 8
-SHOWS_END_FROM = 12  # characters; of a shorter secret four would be too much
-
-_BOXES: Mapping[type[kit.Field], dict[str, str]] = {
-    kit.Secret: {"class": "input--code", "autocomplete": "new-password", "spellcheck": "false", "dir": "ltr"},
-    kit.Url: {"class": "input--code", "autocomplete": "off", "spellcheck": "false", "dir": "ltr"},
-    kit.Host: {"class": "input--code", "autocomplete": "off", "spellcheck": "false", "dir": "ltr"},
-    kit.Number: {"class": "input--short", "autocomplete": "off", "inputmode": "numeric", "dir": "ltr"},
-}
-_PLAIN_BOX = {"autocomplete": "off"}
-
-
-class DeclaredField(forms.CharField):
-    """A box for one declared field. `kept` is the saved value of a secret: blank then means unchanged."""
-
-    def __init__(self, declared: kit.Field, kept: str = "") -> None:
-        self.declared = declared
-        self.kept = kept
-        super().__init__(
-            label=gettext(declared.label),
-            help_text=_help(declared),
-            required=declared.required and not kept,
-            widget=_widget(declared),
-        )
-
-    @property
-    def kept_end(self) -> str:
-        """The last four characters of a saved secret, for the owner to recognise it; empty for a short one."""
-        return self.kept[-4:] if len(self.kept) >= SHOWS_END_FROM else ""
-
-    def clean(self, value: Any) -> str:
-        typed = str(value or "")
-        if self.kept and not typed.strip():
-            return self.kept
-        try:
-            cleaned = self.declared.clean(typed)
-            kit.require_encryption(self.declared, cleaned, settings.ALLOWED_PRIVATE_NETWORKS)
-        except kit.BadField as error:
-            raise forms.ValidationError(gettext(error.template).format(**error.values)) from None
-        return cleaned
-
-
-def _help(declared: kit.Field) -> str:
-    told = [declared.help] if declared.help else []
-    if isinstance(declared, kit.Url) and declared.plain:
-        told.append(kit.UNENCRYPTED)
-    return " ".join(map(gettext, told))
-
-
-def _widget(declared: kit.Field) -> forms.Widget:
-    box = next((_BOXES[kind] for kind in type(declared).__mro__ if kind in _BOXES), _PLAIN_BOX)
-    attributes = box | ({"aria-required": "true"} if declared.required else {})
-    if declared.placeholder:
-        attributes |= {"placeholder": gettext(declared.placeholder)}
-    match declared:
-        case kit.Choice():
-            choices = [(value, gettext(label)) for value, label in declared.choices]
-            if not declared.required and not declared.default:
-                choices.insert(0, ("", gettext("Not chosen")))
-            return forms.Select(attributes, choices=choices)
-        case kit.Secret():
-            # A wrong check leaves the typed secret in the page, and nowhere else (docs/frame.md 10).
-            return forms.PasswordInput(attributes | {"hx-preserve": "true"}, render_value=False)
-        case kit.Text(multiline=True):
-            return forms.Textarea(attributes | {"class": "input--code", "rows": "4", "spellcheck": "false"})
-        case _:
-            return forms.TextInput(attributes)
-
-
-class DeclaredForm(forms.Form):
-    """A form that also holds declared fields; the subclass adds its own."""
-
-    use_required_attribute = False  # our words at the field, not the browser's bubble
-
-    def declare(self, declared: Sequence[kit.Field], kept: Mapping[str, str]) -> None:
-        """Draw the fields, filled with what is kept (secrets never are)."""
-        self.declared = tuple(declared)
-        for one in declared:
-            secret = isinstance(one, kit.Secret)
-            self.fields[one.name] = DeclaredField(one, kept.get(one.name, "") if secret else "")
-            self.initial.setdefault(one.name, "" if secret else kept.get(one.name, one.default))
-
-    def values(self) -> dict[str, str]:
-        """The cleaned declared fields, as a service gets them."""
-        return {one.name: str(self.cleaned_data[one.name]) for one in self.declared}
-
-    def typed(self) -> dict[str, str]:
-        """What stands in the boxes of a half-filled form, cleaned where that works already."""
-        self.full_clean()
-        return {one.name: str(self.cleaned_data.get(one.name, self[one.name].data or "")) for one in self.declared}
-
-    def mistyped(self) -> str:
-        """The first thing wrong with what was typed so far; an empty box is not wrong yet."""
-        return next((str(bound.errors[0]) for bound in self.wrong() if bound.data), "")
-
-    def usual(self) -> list[forms.BoundField]:
-        return [self[one.name] for one in self.declared if not one.advanced]
-
-    def advanced(self) -> list[forms.BoundField]:
-        return [self[one.name] for one in self.declared if one.advanced]
-
-    def advanced_open(self) -> bool:
-        """Are the folded fields worth showing: one is wrong or was filled in?"""
-        return any(
-            self[one.name].errors or str(self[one.name].value() or "") != one.default
-            for one in self.declared
-            if one.advanced
-        )
-
-    def wrong(self) -> list[forms.BoundField]:
-        """The fields with errors, in the order of the page."""
-        return [bound for bound in self if bound.errors]
-
-    def summed_up(self) -> bool:
-        """Is the form long enough for a list of its errors on top?"""
-        return len(self.fields) >= LONG_FORM and bool(self.wrong())
-
-    def full_clean(self) -> None:
-        super().full_clean()
-        for bound in self.wrong():
-            bound.field.widget.attrs.pop("hx-preserve", None)  # what is wrong must be typed anew
+MAX_RADIOS = 8
 
 
 class AccountForm(DeclaredForm):
@@ -145,7 +24,7 @@ class AccountForm(DeclaredForm):
         required=False,
         label=gettext_lazy("Name of this connection"),
         help_text=gettext_lazy("Helps to tell accounts apart. Only administrators see it."),
-        widget=forms.TextInput(_PLAIN_BOX),
+        widget=forms.TextInput(PLAIN_INPUT),
     )
 
     prefix = "account"
@@ -155,10 +34,10 @@ class AccountForm(DeclaredForm):
     ) -> None:
         super().__init__(data, initial={"title": title})
         self.service, self.kept = service, kept or {}
-        self.declare(service.fields, self.kept)
+        self.declare_fields(service.fields, self.kept)
 
     def clean(self) -> dict[str, Any]:
-        """Judge the fields beside each other, once each is right by itself."""
+        """Check the fields against each other, once each is right by itself."""
         cleaned: dict[str, Any] = super().clean() or {}
         if not self.errors:
             self._point_out_mistakes(cleaned)
@@ -171,7 +50,7 @@ class AccountForm(DeclaredForm):
             self.add_error(name, gettext(bad.template).format(**bad.values))
 
     def _ask_again(self, cleaned: Mapping[str, str]) -> None:
-        """Ask for the saved secrets where they would go to another place than they were entered for."""
+        """Ask for saved secrets again where they would be sent elsewhere than they were entered for."""
         redirected = kit.find_redirection(self.declared, self.kept, cleaned)
         if redirected is None:
             return
@@ -183,7 +62,7 @@ class AccountForm(DeclaredForm):
             self.add_error(name, words.format(field=gettext(redirected.label)))
 
     def _left_blank(self) -> list[str]:
-        """The saved secrets that nobody has typed in again."""
+        """Return the saved secrets that were not typed again."""
         secrets = (one.name for one in self.declared if isinstance(one, kit.Secret) and self.kept.get(one.name))
         return [name for name in secrets if not str(self[name].data or "").strip()]
 
@@ -195,7 +74,7 @@ class SenderForm(DeclaredForm):
         max_length=60,
         required=False,
         label=gettext_lazy("Messages are signed with"),
-        widget=forms.TextInput(_PLAIN_BOX | {"dir": "ltr", "spellcheck": "false"}),
+        widget=forms.TextInput(PLAIN_INPUT | {"dir": "ltr", "spellcheck": "false"}),
     )
     bulk = forms.BooleanField(
         required=False,
@@ -252,21 +131,21 @@ class SenderForm(DeclaredForm):
             "A number or a name that {service} has approved. Leave it empty if {service} is to choose."
         ).format(service=gettext(service.title))
         if self.offered:
-            self._offer()
+            self._add_offer_field()
         self.fields["max_age"].choices = ages(self.initial.get("max_age"))  # type: ignore[attr-defined]
         for code in FRAME_CODES:
-            self.fields[f"name_{code}"] = _line(code, 100)
-            self.fields[f"description_{code}"] = _line(code, 250)
-        self.declare(service.sender_fields, options or {})
+            self.fields[f"name_{code}"] = _text_field(code, 100)
+            self.fields[f"description_{code}"] = _text_field(code, 250)
+        self.declare_fields(service.sender_fields, options or {})
 
-    def _offer(self) -> None:
+    def _add_offer_field(self) -> None:
         chosen = self.initial.get("signature", "")
         self.initial["offer"] = chosen if chosen in self.offered else self.offered[0]
         if chosen and chosen not in self.offered:
             self.initial["offer"] = ""
         choices = [(one, one) for one in self.offered] + [("", pgettext_lazy("signature", "Another"))]
-        many = len(self.offered) > MOST_RADIOS
-        widget = forms.Select({"dir": "ltr"}, choices) if many else forms.RadioSelect(choices=choices)
+        has_many = len(self.offered) > MAX_RADIOS
+        widget = forms.Select({"dir": "ltr"}, choices) if has_many else forms.RadioSelect(choices=choices)
         label = gettext("Messages are signed with")
         self.fields["offer"] = forms.CharField(required=False, max_length=60, label=label, widget=widget)
         self.fields["signature"].label = gettext("Another name or number")
@@ -276,7 +155,7 @@ class SenderForm(DeclaredForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        # The first offer is chosen from the start; what somebody wrote is what they mean.
+        # The first offer is preselected, so what somebody typed comes first.
         cleaned["signature"] = cleaned.get("signature") or cleaned.get("offer", "")
         cleaned["transactional"] = cleaned.get("transactional", False) and not cleaned.get("bulk", False)
         if not any(cleaned.get(f"name_{code}") for code in FRAME_CODES):
@@ -286,45 +165,45 @@ class SenderForm(DeclaredForm):
         return cleaned
 
     def rules_open(self) -> bool:
-        """Are the folded limits worth showing: one is wrong or not as usual?"""
+        """Return whether the folded limits are worth showing: one is wrong or not the default."""
         usual = {"transactional": True, "per_hour": None, "per_day": None, "max_age": 24}
         return any(self[name].errors or self.initial.get(name, value) != value for name, value in usual.items())
 
     def rewriting_open(self) -> bool:
-        """Is one of the folded savings switched on?"""
+        """Return whether one of the folded savings is switched on."""
         return any(self.initial.get(name) or self[name].value() for name in ("smart", "latin"))
 
-    def names(self) -> dict[str, str]:
-        """Language -> name, the portal's default first."""
-        return self._by_language("name")
+    def names_by_language(self) -> dict[str, str]:
+        """Return names by language, the portal's default first."""
+        return self._texts_by_language("name")
 
-    def descriptions(self) -> dict[str, str]:
-        return self._by_language("description")
+    def descriptions_by_language(self) -> dict[str, str]:
+        return self._texts_by_language("description")
 
-    def _by_language(self, what: str) -> dict[str, str]:
+    def _texts_by_language(self, what: str) -> dict[str, str]:
         texts = {code: str(self.cleaned_data[f"{what}_{code}"]) for code in FRAME_CODES}
         return {code: text for code, text in texts.items() if text}
 
     def name_rows(self) -> list[forms.BoundField]:
-        return self._rows("name", usual=True)
+        return self._text_rows("name", usual=True)
 
     def more_name_rows(self) -> list[forms.BoundField]:
-        return self._rows("name", usual=False)
+        return self._text_rows("name", usual=False)
 
     def description_rows(self) -> list[forms.BoundField]:
-        return self._rows("description", usual=True)
+        return self._text_rows("description", usual=True)
 
     def more_description_rows(self) -> list[forms.BoundField]:
-        return self._rows("description", usual=False)
+        return self._text_rows("description", usual=False)
 
-    def _rows(self, what: str, *, usual: bool) -> list[forms.BoundField]:
-        """The default language, the portal's own and those that are filled in; or all the others."""
+    def _text_rows(self, what: str, *, usual: bool) -> list[forms.BoundField]:
+        """Return the default language, the portal's own and those that are filled in; or all the others."""
         bound = {code: self[f"{what}_{code}"] for code in FRAME_CODES}
         shown = {FRAME_CODES[0], self.language}
         return [one for code, one in bound.items() if (code in shown or bool(one.value() or one.errors)) == usual]
 
 
-def _line(code: str, limit: int) -> forms.CharField:
+def _text_field(code: str, limit: int) -> forms.CharField:
     language = DJANGO_CODES.get(code, code)
     widget = forms.TextInput({"class": "input input--sm", "autocomplete": "off", "lang": language, "dir": "auto"})
     return forms.CharField(max_length=limit, required=False, label=language_name(language), widget=widget)

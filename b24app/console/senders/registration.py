@@ -1,4 +1,4 @@
-"""Saving a sender and asking the portal to have it, with everything that can go wrong explained."""
+"""Saving a sender and registering it in the portal, with everything that can go wrong explained."""
 
 import time
 
@@ -15,23 +15,23 @@ PATIENCE = 4.0  # seconds
 
 
 def save_and_register(sender: Sender) -> Explained | None:
-    """Commit the sender, then ask the portal; None when the portal has it now."""
+    """Commit the sender, then register it; None when the portal has it now."""
     sender_registration.save_sender(sender)
-    return register(sender)
+    return register_saved(sender)
 
 
-def register(sender: Sender) -> Explained | None:
-    """Ask the portal once more for a sender that is already saved."""
+def register_saved(sender: Sender) -> Explained | None:
+    """Register a sender that is already saved."""
     try:
-        _ask(sender)
+        _ask_portal(sender)
     except PortalError as error:
         enqueue.reconcile(sender.portal_id)
         return explain_portal_error(error)
     return explain_refusal(sender) if sender.state == SenderState.REFUSED else None
 
 
-def _ask(sender: Sender) -> None:
-    """A person waits: where the portal's rate limit asks for a second or two, they go by here."""
+def _ask_portal(sender: Sender) -> None:
+    """Register the sender, and wait out a rate limit of a few seconds, for a person is waiting."""
     try:
         sender_registration.register_sender(sender)
     except NotNow as limit:

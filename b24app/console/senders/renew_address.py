@@ -29,12 +29,12 @@ def renew_one(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     try:
         sender_registration.renew_address(found)
     except PortalError as error:
-        return _later(request, error)
+        return _finish_later(request, error)
     if found.state == SenderState.REFUSED:
         trouble = explain_refusal(found)
-        return redirect(request, "senders", toast=f"{trouble.what} {_old_ones_work()}")
-    words = _("“{name}” has a new address. The old one no longer works.").format(name=found.name)
-    return redirect(request, "senders", toast=words)
+        return redirect(request, "senders", toast=f"{trouble.what} {_old_address_note()}")
+    text = _("“{name}” has a new address. The old one no longer works.").format(name=found.name)
+    return redirect(request, "senders", toast=text)
 
 
 @admin_only
@@ -48,18 +48,19 @@ def renew_all(request: FramedRequest) -> HttpResponse:
     try:
         sender_registration.reconcile_senders(request.portal)
     except PortalError as error:
-        return _later(request, error)
+        return _finish_later(request, error)
     if Sender.objects.filter(portal=request.portal, state=SenderState.REFUSED).exists():
-        return redirect(request, "senders", toast=_old_ones_work())
+        return redirect(request, "senders", toast=_old_address_note())
     return redirect(request, "senders", toast=_("All senders have new addresses. The old ones no longer work."))
 
 
-def _later(request: FramedRequest, error: PortalError) -> HttpResponse:
+def _finish_later(request: FramedRequest, error: PortalError) -> HttpResponse:
+    """Leave the rest to the next sync, and say so."""
     enqueue.reconcile(request.portal.pk)
-    return redirect(request, "senders", toast=f"{explain_portal_error(error).what} {_old_ones_work()}")
+    return redirect(request, "senders", toast=f"{explain_portal_error(error).what} {_old_address_note()}")
 
 
-def _old_ones_work() -> str:
+def _old_address_note() -> str:
     return _("The old address works until Bitrix24 has the new one.")
 
 

@@ -1,4 +1,4 @@
-"""Send a test message and watch it go."""
+"""Send a test message and watch its progress."""
 
 import uuid
 from datetime import timedelta
@@ -36,10 +36,10 @@ def _sender_or_404(request: FramedRequest, sender: uuid.UUID) -> Sender:
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
-def test(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
-    """A number and a text; after sending, the same page with a life line that moves."""
+def send_test(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Take a number and a text; after sending, the same page shows the message's history as it grows."""
     found = _sender_or_404(request, sender)
-    form = MessageForm(request.POST) if request.method == "POST" else MessageForm(initial=_suggested(request))
+    form = MessageForm(request.POST) if request.method == "POST" else MessageForm(initial=_suggest_message(request))
     cost = Cost.estimate(str(form["text"].value() or ""), found)
     context = {
         "sender": found,
@@ -50,14 +50,14 @@ def test(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
         "measure": cost.measure,
     }
     if request.method == "POST" and form.is_valid():
-        message = _send(request, found, form)
+        message = _store_test(request, found, form)
         if message is not None:
-            context |= _progress(message)
+            context |= _progress_context(message)
     return render_screen(request, "console/test/test.html", context)
 
 
-def _suggested(request: FramedRequest) -> dict[str, str]:
-    """The number this visitor tested with last, and a text."""
+def _suggest_message(request: FramedRequest) -> dict[str, str]:
+    """Return the number that this visitor tested with last, and a text."""
     mine = Message.objects.filter(portal=request.portal, origin=Origin.TEST, author_id=request.visitor.user_id)
     last = mine.order_by(*NEWEST_FIRST).values_list("to", flat=True).first()
     return {"to": last or "", "text": _("Hello. This is a test of Sendline.")}
@@ -70,8 +70,8 @@ def _is_free(service: str) -> bool:
         return False
 
 
-def _send(request: FramedRequest, sender: Sender, form: MessageForm) -> Message | None:
-    """Store the message and ring; None when number or text cannot be used, which is said at the field."""
+def _store_test(request: FramedRequest, sender: Sender, form: MessageForm) -> Message | None:
+    """Store the message and wake its account; None when number or text is unusable, which is said at the field."""
     to, text = str(form.cleaned_data["to"]), str(form.cleaned_data["text"])
     try:
         message = messages.compose_message(
@@ -89,8 +89,8 @@ def _send(request: FramedRequest, sender: Sender, form: MessageForm) -> Message 
     return message
 
 
-def _progress(message: Message) -> dict[str, object]:
-    """What the life line needs, and whether to go on asking."""
+def _progress_context(message: Message) -> dict[str, object]:
+    """Return what the history needs, and whether to go on polling."""
     exchanges = list(exchanges_of(message).order_by("at", "pk"))
     is_over = Status(message.status).is_final or message.phase == "unknown"
     return {
@@ -105,12 +105,12 @@ def _progress(message: Message) -> dict[str, object]:
 
 @admin_only
 @require_safe
-def progress(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
-    """The life line of a test as it stands now; asked every second, for a minute."""
-    return render(request, "console/test/progress.html", _progress(message_or_404(request, reference)))
+def show_test_progress(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
+    """Render the history of a test as it is now; polled every second, for a minute."""
+    return render(request, "console/test/progress.html", _progress_context(message_or_404(request, reference)))
 
 
 urlpatterns = [
-    path("senders/<uuid:sender>/test/", test, name="test"),
-    path("senders/tests/<uuid:reference>/", progress, name="test-progress"),
+    path("senders/<uuid:sender>/test/", send_test, name="test"),
+    path("senders/tests/<uuid:reference>/", show_test_progress, name="test-progress"),
 ]

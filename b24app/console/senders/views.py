@@ -1,4 +1,4 @@
-"""All accounts and their senders, and what the portal says of each."""
+"""All accounts and their senders, with what the portal says of each."""
 
 import uuid
 from dataclasses import dataclass
@@ -49,37 +49,31 @@ class Account:
 
 @admin_only
 @require_safe
-def overview(request: FramedRequest) -> HttpResponse:
-    """Each account with its senders, the newest account first."""
+def show_senders(request: FramedRequest) -> HttpResponse:
+    """Render each account with its senders, newest account first."""
     mine = request.portal.connections.exclude(state=ConnectionState.REMOVED)
-    found = [_account(one) for one in mine.prefetch_related("senders").order_by("-pk")]
+    accounts_shown = [_make_account(one) for one in mine.prefetch_related("senders").order_by("-pk")]
     rules = Rules.objects.filter(portal=request.portal).first()
-    return render_screen(request, "console/senders/overview.html", {"accounts": found, "rules": rules})
+    return render_screen(request, "console/senders/overview.html", {"accounts": accounts_shown, "rules": rules})
 
 
-def _account(connection: Connection) -> Account:
+def _make_account(connection: Connection) -> Account:
     rows = sorted(connection.senders.all(), key=lambda sender: sender.pk)
     stopped = connection.state != ConnectionState.ACTIVE
     return Account(
         connection=connection,
         service=service_title(connection.service),
         available=connection.service in registry.services(),
-        lines=[_line(one) for one in rows if one.state != SenderState.REMOVED],
+        lines=[_make_line(one) for one in rows if one.state != SenderState.REMOVED],
         removed=[one for one in rows if one.state == SenderState.REMOVED],
         block=explain_block(connection) if connection.state == ConnectionState.BLOCKED else None,
         waiting=Message.objects.filter(connection=connection, phase=Phase.WAITING).count() if stopped else 0,
     )
 
 
-def _line(sender: Sender) -> Line:
+def _make_line(sender: Sender) -> Line:
     waiting = pauses.waiting_of(sender.portal, sender).count() if sender.paused_at else 0
-    return Line(sender, _trouble(sender), waiting)
-
-
-def _trouble(sender: Sender) -> Explained | None:
-    if sender.state == SenderState.REFUSED:
-        return explain_refusal(sender)
-    return None
+    return Line(sender, explain_refusal(sender) if sender.state == SenderState.REFUSED else None, waiting)
 
 
 def _sender_or_404(request: FramedRequest, sender: uuid.UUID) -> Sender:
@@ -92,8 +86,8 @@ def _sender_or_404(request: FramedRequest, sender: uuid.UUID) -> Sender:
 @admin_only
 @require_POST
 @long_post()
-def register(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
-    """Ask the portal once more, also for a removed sender: it comes back under its old code."""
+def register_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Register a sender once more, also a removed one: it returns under its old code."""
     found = _sender_or_404(request, sender)
     trouble = registration.save_and_register(found)
     if trouble is None:
@@ -104,11 +98,11 @@ def register(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post()
-def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
-    """Ask in place, then take the sender out of the portal's menu."""
+def remove_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Ask in place, then remove the sender from the portal's menu."""
     found = _sender_or_404(request, sender)
     if request.method != "POST":
-        return render(request, "console/senders/remove.html", {"sender": found, "used": _used(found)})
+        return render(request, "console/senders/remove.html", {"sender": found, "used": _count_recent(found)})
     try:
         sender_registration.remove_sender(found)
     except PortalError as error:
@@ -123,8 +117,8 @@ def remove(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post()
-def pause(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
-    """Say what it would cost, then stop sending with this sender; what comes meanwhile waits."""
+def pause_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Ask in place, saying what waits, then stop sending with this sender; new messages wait too."""
     found = _sender_or_404(request, sender)
     if request.method != "POST":
         waiting = pauses.waiting_of(request.portal, found)
@@ -135,14 +129,14 @@ def pause(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 @admin_only
 @require_POST
 @long_post()
-def resume(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+def resume_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Send with it again, first what has been waiting."""
     found = _sender_or_404(request, sender)
     return finish_resume(request, "senders", [found.connection_id], pauses.resume_sender(found))
 
 
-def _used(sender: Sender) -> int:
-    """Messages of the last 30 days."""
+def _count_recent(sender: Sender) -> int:
+    """Count the messages of the last 30 days."""
     month = DayTally.objects.filter(portal=sender.portal, sender=sender, day__gte=timezone.localdate() - WINDOW)
     return int(month.aggregate(total=Sum("messages"))["total"] or 0)
 
@@ -150,26 +144,26 @@ def _used(sender: Sender) -> int:
 @admin_only
 @require_POST
 @long_post(LONGEST_SECONDS)
-def compare(request: FramedRequest) -> HttpResponse:
+def sync_senders(request: FramedRequest) -> HttpResponse:
     """Make the portal's list equal to ours now."""
     try:
         added = sender_registration.reconcile_senders(request.portal)
     except PortalError as error:
         trouble = explain_portal_error(error)
         return with_toast(HttpResponse(status=204), f"{trouble.what} {trouble.todo}")
-    words = _("The portal has the same senders.")
+    text = _("The portal has the same senders.")
     if added:
-        words = _("Senders added again because the portal had lost them: {count}.").format(count=added)
-    return redirect(request, "senders", toast=words)
+        text = _("Senders added again because the portal had lost them: {count}.").format(count=added)
+    return redirect(request, "senders", toast=text)
 
 
 urlpatterns = [
-    path("senders/", overview, name="senders"),
-    path("senders/compare/", compare, name="senders-compare"),
-    path("senders/<uuid:sender>/register/", register, name="sender-register"),
-    path("senders/<uuid:sender>/remove/", remove, name="sender-remove"),
-    path("senders/<uuid:sender>/pause/", pause, name="sender-pause"),
-    path("senders/<uuid:sender>/resume/", resume, name="sender-resume"),
+    path("senders/", show_senders, name="senders"),
+    path("senders/compare/", sync_senders, name="senders-compare"),
+    path("senders/<uuid:sender>/register/", register_sender, name="sender-register"),
+    path("senders/<uuid:sender>/remove/", remove_sender, name="sender-remove"),
+    path("senders/<uuid:sender>/pause/", pause_sender, name="sender-pause"),
+    path("senders/<uuid:sender>/resume/", resume_sender, name="sender-resume"),
     *renew_address.urlpatterns,
     *edit.urlpatterns,
     *accounts.urlpatterns,

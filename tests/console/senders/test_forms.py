@@ -39,7 +39,7 @@ def sender(**values: Any) -> dict[str, Any]:
 def test_values_are_cleaned_by_the_declaration_and_empty_ones_take_the_default() -> None:
     form = AccountForm(Everything, account(login=" alice ", port="0080"))
     assert form.is_valid()
-    assert form.values() == {
+    assert form.declared_values() == {
         "login": "alice",
         "key": "sentinel-secret-4f2a",
         "region": "us",
@@ -76,13 +76,13 @@ def test_a_secret_is_never_rendered_back() -> None:
 def test_a_blank_secret_keeps_the_saved_one() -> None:
     form = AccountForm(Everything, account(key=""), kept={"key": "sentinel-kept-secret"})
     assert form.is_valid()
-    assert form.values()["key"] == "sentinel-kept-secret"
+    assert form.declared_values()["key"] == "sentinel-kept-secret"
 
 
 def test_a_new_secret_replaces_the_saved_one() -> None:
     form = AccountForm(Everything, account(key="new"), kept={"key": "sentinel-kept-secret"})
     assert form.is_valid()
-    assert form.values()["key"] == "new"
+    assert form.declared_values()["key"] == "new"
 
 
 @pytest.mark.parametrize(("kept", "end"), [("sentinel-4f2a", "4f2a"), ("short-4f2a", ""), ("", "")])
@@ -118,23 +118,23 @@ def test_errors_speak_the_reader_s_language() -> None:
 
 def test_half_a_form_is_read_as_it_stands() -> None:
     form = AccountForm(Everything, {"account-login": "alice", "account-base_url": "not an address"})
-    assert form.typed()["login"] == "alice"
-    assert form.typed()["base_url"] == "not an address"
-    assert form.typed()["region"] == "eu"
+    assert form.typed_values()["login"] == "alice"
+    assert form.typed_values()["base_url"] == "not an address"
+    assert form.typed_values()["region"] == "eu"
 
 
 def test_a_sender_is_named_in_each_language_the_universal_first() -> None:
     form = SenderForm(Everything, sender(name_ru="Приёмная", description_ru="Для заявок", template="T1"))
     assert form.is_valid()
-    assert list(form.names().items()) == [("en", "Front desk"), ("ru", "Приёмная")]
-    assert form.descriptions() == {"ru": "Для заявок"}
-    assert form.values() == {"template": "T1"}
+    assert list(form.names_by_language().items()) == [("en", "Front desk"), ("ru", "Приёмная")]
+    assert form.descriptions_by_language() == {"ru": "Для заявок"}
+    assert form.declared_values() == {"template": "T1"}
 
 
 def test_one_name_is_enough_but_none_is_an_error_at_the_first() -> None:
     only_russian = SenderForm(Everything, sender(name_en="", name_ru="Приёмная"))
     assert only_russian.is_valid()
-    assert only_russian.names() == {"ru": "Приёмная"}
+    assert only_russian.names_by_language() == {"ru": "Приёмная"}
     nameless = SenderForm(Everything, sender(name_en=" "))
     assert nameless.errors == {"name_en": ["Employees choose the sender by its name: write at least one."]}
 
