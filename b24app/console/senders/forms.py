@@ -8,7 +8,7 @@ from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from b24app.console.formats.locales import language_name
 from b24app.console.senders.declared_fields import PLAIN_INPUT, DeclaredForm
-from b24app.console.settings.limit_forms import ages, cap
+from b24app.console.settings.limit_forms import age_choices, limit_field
 from b24app.portals.languages import DJANGO_CODES, FRAME_CODES
 from providers.kit import fields as kit
 from providers.kit.contract import Provider
@@ -101,8 +101,8 @@ class SenderForm(DeclaredForm):
             "For codes and appointments: quiet hours do not hold its messages. Campaigns always keep quiet hours."
         ),
     )
-    per_hour = cap(gettext_lazy("At most in an hour"))
-    per_day = cap(gettext_lazy("At most in a day"))
+    per_hour = limit_field(gettext_lazy("At most in an hour"))
+    per_day = limit_field(gettext_lazy("At most in a day"))
     max_age = forms.TypedChoiceField(
         coerce=int,
         required=False,
@@ -132,7 +132,7 @@ class SenderForm(DeclaredForm):
         ).format(service=gettext(service.title))
         if self.offered:
             self._add_offer_field()
-        self.fields["max_age"].choices = ages(self.initial.get("max_age"))  # type: ignore[attr-defined]
+        self.fields["max_age"].choices = age_choices(self.initial.get("max_age"))  # type: ignore[attr-defined]
         for code in FRAME_CODES:
             self.fields[f"name_{code}"] = _text_field(code, 100)
             self.fields[f"description_{code}"] = _text_field(code, 250)

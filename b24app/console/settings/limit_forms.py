@@ -1,4 +1,4 @@
-"""Forms of the guards: limits, quiet hours, how long a message may wait."""
+"""The form of a portal's limits and quiet hours, and the fields that it shares with the form of a sender."""
 
 from typing import Any
 
@@ -8,62 +8,64 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from b24app.messaging.models.guards import DUPLICATE_MINUTES, Rules
 
-MOST_CAPPED = 10_000_000
+MAX_LIMIT = 10_000_000
 AGES = (1, 2, 4, 8, 12, 24, 48, 72, 168)  # hours
 
 
-def cap(label: Any, help_text: Any = "") -> forms.IntegerField:
-    """A box for a limit; empty means none."""
+def limit_field(label: Any, help_text: Any = "") -> forms.IntegerField:
+    """Return a field for a limit; empty means none."""
     box = forms.TextInput({"class": "input--short", "inputmode": "numeric", "autocomplete": "off", "dir": "ltr"})
     return forms.IntegerField(
-        min_value=1, max_value=MOST_CAPPED, required=False, label=label, help_text=help_text, widget=box
+        min_value=1, max_value=MAX_LIMIT, required=False, label=label, help_text=help_text, widget=box
     )
 
 
-def _clock() -> forms.TimeInput:
+def _time_input() -> forms.TimeInput:
     return forms.TimeInput({"type": "time", "class": "input--sm input--time"}, format="%H:%M")
 
 
-def ages(kept: object) -> list[tuple[int, str]]:
-    """How long a message may wait, in hours; what is kept stays on offer even if it is none of the usual."""
-    hours = sorted({*AGES, *([kept] if isinstance(kept, int) and kept > 0 else [])})
-    return [(one, _age(one)) for one in hours]
+def age_choices(current: object) -> list[tuple[int, str]]:
+    """Return how long a message may wait, in hours; the current value is a choice even if it is not a usual one."""
+    hours = sorted({*AGES, *([current] if isinstance(current, int) and current > 0 else [])})
+    return [(one, _age_label(one)) for one in hours]
 
 
-def _age(hours: int) -> str:
+def _age_label(hours: int) -> str:
     if hours % 24 == 0 and hours > 24:
         return ngettext("{count} day", "{count} days", hours // 24).format(count=hours // 24)
     return ngettext("{count} hour", "{count} hours", hours).format(count=hours)
 
 
-CAPS = ("portal_per_hour", "employee_per_hour", "recipient_per_hour", "recipient_per_day")
+LIMIT_FIELDS = ("portal_per_hour", "employee_per_hour", "recipient_per_hour", "recipient_per_day")
 
 
 class LimitsForm(forms.Form):
-    """What holds for all senders of a portal."""
+    """What applies to all senders of a portal."""
 
     use_required_attribute = False
 
-    portal_per_hour = cap(
+    portal_per_hour = limit_field(
         gettext_lazy("The whole portal, in an hour"), gettext_lazy("What is above it waits for the next hour.")
     )
-    employee_per_hour = cap(
+    employee_per_hour = limit_field(
         gettext_lazy("Each employee, in an hour"),
         gettext_lazy("Counts what they send by hand and what runs in their name. What is above it waits."),
     )
-    recipient_per_hour = cap(
+    recipient_per_hour = limit_field(
         gettext_lazy("Each recipient, in an hour"),
         gettext_lazy("What is above it fails: a flood is not worth reading later. It guards against rules that loop."),
     )
-    recipient_per_day = cap(gettext_lazy("Each recipient, in a day"), gettext_lazy("What is above it fails too."))
+    recipient_per_day = limit_field(
+        gettext_lazy("Each recipient, in a day"), gettext_lazy("What is above it fails too.")
+    )
     quiet = forms.BooleanField(
         required=False,
         label=gettext_lazy("Keep quiet hours"),
         help_text=gettext_lazy("For senders that are not marked “at any hour”. Messages wait until the morning."),
         widget=forms.CheckboxInput({"role": "switch"}),
     )
-    quiet_from = forms.TimeField(required=False, label=gettext_lazy("From"), widget=_clock())
-    quiet_until = forms.TimeField(required=False, label=gettext_lazy("Until"), widget=_clock())
+    quiet_from = forms.TimeField(required=False, label=gettext_lazy("From"), widget=_time_input())
+    quiet_until = forms.TimeField(required=False, label=gettext_lazy("Until"), widget=_time_input())
     warn = forms.BooleanField(
         required=False,
         label=gettext_lazy("Warn of possible repeats"),
@@ -89,9 +91,9 @@ class LimitsForm(forms.Form):
         return cleaned
 
     @classmethod
-    def of(cls, rules: Rules, data: Any = None) -> "LimitsForm":
-        """The form as it stands for a portal."""
-        initial: dict[str, Any] = {name: getattr(rules, name) for name in CAPS}
+    def for_rules(cls, rules: Rules, data: Any = None) -> "LimitsForm":
+        """Return the form with a portal's rules."""
+        initial: dict[str, Any] = {name: getattr(rules, name) for name in LIMIT_FIELDS}
         initial |= {
             "quiet": rules.quiet_from is not None,
             "quiet_from": rules.quiet_from or "21:00",
@@ -102,15 +104,15 @@ class LimitsForm(forms.Form):
         return cls(data, initial=initial)
 
     def save(self, rules: Rules) -> None:
-        """Keep what was typed; the pause is none of its business."""
-        for name in CAPS:
+        """Store the limits; a pause is left as it is."""
+        for name in LIMIT_FIELDS:
             setattr(rules, name, self.cleaned_data[name])
         quiet = self.cleaned_data["quiet"]
         rules.quiet_from = self.cleaned_data["quiet_from"] if quiet else None
         rules.quiet_until = self.cleaned_data["quiet_until"] if quiet else None
         minutes = self.cleaned_data["duplicate_minutes"] or DUPLICATE_MINUTES
         rules.duplicate_minutes = minutes if self.cleaned_data["warn"] else 0
-        rules.save(update_fields=[*CAPS, "quiet_from", "quiet_until", "duplicate_minutes"])
+        rules.save(update_fields=[*LIMIT_FIELDS, "quiet_from", "quiet_until", "duplicate_minutes"])
 
     def cap_rows(self) -> list[forms.BoundField]:
-        return [self[name] for name in CAPS]
+        return [self[name] for name in LIMIT_FIELDS]

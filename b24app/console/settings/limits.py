@@ -19,16 +19,16 @@ from b24app.portals.models import Portal
 
 
 def rules_of(portal: Portal) -> Rules:
-    """The rules of a portal; the usual ones, unsaved, where nobody has set any."""
+    """Return the rules of a portal; the defaults, unsaved, where none are set."""
     return Rules.objects.filter(portal=portal).first() or Rules(portal=portal)
 
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post()
-def limits(request: FramedRequest) -> HttpResponse:
-    """Show the form, or save it and look again at what the old rules held."""
-    form = LimitsForm.of(rules_of(request.portal), request.POST if request.method == "POST" else None)
+def edit_limits(request: FramedRequest) -> HttpResponse:
+    """Render the form, or save it and reconsider what the old rules held."""
+    form = LimitsForm.for_rules(rules_of(request.portal), request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         rules, _created = Rules.objects.get_or_create(portal=request.portal)
         form.save(rules)
@@ -42,8 +42,8 @@ def limits(request: FramedRequest) -> HttpResponse:
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post()
-def pause(request: FramedRequest) -> HttpResponse:
-    """Say what it would cost, then stop all sending; what comes meanwhile waits."""
+def pause_sending(request: FramedRequest) -> HttpResponse:
+    """Ask in place, saying what waits, then stop all sending; new messages wait too."""
     if request.method != "POST":
         return confirm_pause(request, "console/settings/pause.html", pauses.waiting_of(request.portal))
     return finish_pause(request, "settings", pauses.pause_portal(request.portal))
@@ -52,7 +52,7 @@ def pause(request: FramedRequest) -> HttpResponse:
 @admin_only
 @require_POST
 @long_post()
-def resume(request: FramedRequest) -> HttpResponse:
+def resume_sending(request: FramedRequest) -> HttpResponse:
     """Send again, first what has been waiting."""
     released = pauses.resume_portal(request.portal)
     return finish_resume(request, "settings", _active_connections(request.portal), released)
@@ -63,7 +63,7 @@ def _active_connections(portal: Portal) -> Iterable[int]:
 
 
 urlpatterns = [
-    path("settings/limits/", limits, name="limits"),
-    path("settings/pause/", pause, name="pause"),
-    path("settings/resume/", resume, name="resume"),
+    path("settings/limits/", edit_limits, name="limits"),
+    path("settings/pause/", pause_sending, name="pause"),
+    path("settings/resume/", resume_sending, name="resume"),
 ]

@@ -1,4 +1,4 @@
-"""The form of notices: who is told in Bitrix24, of what, and from which balance on."""
+"""The form of notices: who is notified in Bitrix24, of what, and below which balance."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -17,14 +17,14 @@ from b24app.portals.models import Portal
 KINDS = ("broken", "undecided", "senders", "balance")
 
 
-def _switch(label: Any, help_text: Any) -> forms.BooleanField:
+def _switch_field(label: Any, help_text: Any) -> forms.BooleanField:
     return forms.BooleanField(
         required=False, label=label, help_text=help_text, widget=forms.CheckboxInput({"role": "switch"})
     )
 
 
 class NoticeForm(forms.Form):
-    """Switches of a portal, and a box for each account whose service tells its balance (`low-<uuid>`)."""
+    """Switches of a portal, and a field for each account whose service reports its balance (`low-<uuid>`)."""
 
     use_required_attribute = False
 
@@ -40,67 +40,68 @@ class NoticeForm(forms.Form):
             "required": gettext_lazy("Choose at least one person. To hear nothing, turn off what is below.")
         },
     )
-    broken = _switch(
+    broken = _switch_field(
         gettext_lazy("A service stops working, and when it works again"),
         gettext_lazy("Also when the portal itself no longer lets us in. Told after two minutes, at most once an hour."),
     )
-    undecided = _switch(
+    undecided = _switch_field(
         gettext_lazy("Messages wait for a decision"),
         gettext_lazy("When it is not known whether they were sent. At most once an hour."),
     )
-    senders = _switch(
+    senders = _switch_field(
         gettext_lazy("Senders were added again"), gettext_lazy("When the portal had lost them, as after an update.")
     )
-    balance = _switch(
+    balance = _switch_field(
         gettext_lazy("A balance is low"), gettext_lazy("Sendline asks the services once a day what is left.")
     )
 
     def __init__(self, portal: Portal, visitor_id: int, data: Any = None) -> None:
         self.rules = detection.rules_of(portal)
-        self.accounts = _accounts(portal)
+        self.accounts = _accounts_with_balance(portal)
         initial: dict[str, Any] = {name: getattr(self.rules, name) for name in KINDS}
         initial["people"] = detection.people_to_notify(portal, self.rules)
         super().__init__(data, initial=initial)
-        known = detection.administrators(portal)
-        who = EmployeeNames.load(portal, known)
+        administrators = detection.administrators(portal)
+        names = EmployeeNames.load(portal, administrators)
         people = self.fields["people"]
-        people.choices = [(one, _person(who, one, visitor_id)) for one in known]  # type: ignore[attr-defined]  # it has
-        people.required = bool(known)
+        choices = [(one, _person_label(names, one, visitor_id)) for one in administrators]
+        people.choices = choices  # type: ignore[attr-defined]  # a choice field
+        people.required = bool(administrators)
         for account in self.accounts:
-            self.fields[_box(account)] = _threshold(account)
+            self.fields[_threshold_name(account)] = _threshold_field(account)
 
     def thresholds(self) -> list[tuple[Connection, forms.BoundField]]:
-        """Each account with its box."""
-        return [(account, self[_box(account)]) for account in self.accounts]
+        """Return each account with its field."""
+        return [(account, self[_threshold_name(account)]) for account in self.accounts]
 
     def switches(self) -> list[forms.BoundField]:
         return [self[name] for name in KINDS]
 
     def save(self) -> None:
-        """Keep what was chosen."""
+        """Store what was chosen."""
         values = {name: self.cleaned_data[name] for name in KINDS}
         values["user_ids"] = self.cleaned_data["people"]
         NoticeRules.objects.update_or_create(portal=self.rules.portal, defaults=values)
         for account in self.accounts:
-            low: Decimal | None = self.cleaned_data[_box(account)]
+            low: Decimal | None = self.cleaned_data[_threshold_name(account)]
             Connection.objects.filter(pk=account.pk).update(low_balance=low)
 
 
-def _accounts(portal: Portal) -> list[Connection]:
+def _accounts_with_balance(portal: Portal) -> list[Connection]:
     mine: Iterable[Connection] = Connection.objects.filter(detection.in_use(), portal=portal, balance__isnull=False)
     return sorted(mine, key=lambda account: account.pk)
 
 
-def _person(who: EmployeeNames, user_id: int, visitor_id: int) -> str:
-    known, you = who.display_name(user_id), _("you")
-    return f"{known} ({you})" if user_id == visitor_id else known
+def _person_label(names: EmployeeNames, user_id: int, visitor_id: int) -> str:
+    name, you = names.display_name(user_id), _("you")
+    return f"{name} ({you})" if user_id == visitor_id else name
 
 
-def _box(account: Connection) -> str:
+def _threshold_name(account: Connection) -> str:
     return f"low-{account.uuid.hex}"
 
 
-def _threshold(account: Connection) -> forms.DecimalField:
+def _threshold_field(account: Connection) -> forms.DecimalField:
     attrs = {"class": "input--sm input--tiny", "inputmode": "decimal", "autocomplete": "off", "dir": "ltr"}
     low = account.low_balance
     return forms.DecimalField(

@@ -1,4 +1,4 @@
-"""Personal data: all that is kept of one phone number, as a file, and how it is forgotten."""
+"""Personal data: everything stored about one phone number, as a file, and its erasure."""
 
 import json
 import uuid
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import retarget
 
 from b24app.console.formats import csv_files
+from b24app.console.formats.csv_files import blank_if_none
 from b24app.console.frame import file_downloads
 from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
@@ -29,14 +30,14 @@ from b24app.messaging.privacy.number_erasure import ErasureProgress
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, read_e164
 
-SHAPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 COLUMNS = (
     "what", "time", "number", "text", "status", "reason", "detail", "sender", "id at the service", "sent", "ended",
     "price", "currency", "employee", "source", "note",
 )  # fmt: skip
 
 
-class PersonForm(forms.Form):
+class NumberForm(forms.Form):
     """A number; `country` reads it when it has no country code."""
 
     use_required_attribute = False
@@ -49,7 +50,7 @@ class PersonForm(forms.Form):
     )
 
     def __init__(self, country: str = "", data: object = None) -> None:
-        super().__init__(data)  # type: ignore[arg-type]  # handed on as it came
+        super().__init__(data)  # type: ignore[arg-type]  # passed on unchanged
         self.country = country
 
     def clean_number(self) -> str:
@@ -59,8 +60,8 @@ class PersonForm(forms.Form):
             raise forms.ValidationError(_(bad.words)) from None
 
 
-class ErasureForm(PersonForm):
-    """The order to forget it; who stays on the stop list stays for a reason."""
+class ErasureForm(NumberForm):
+    """The order to erase a number; one that stays on the stop list stays for a reason."""
 
     keep = forms.BooleanField(required=False, label=gettext_lazy("Keep the number on the stop list"))
     why = forms.CharField(
@@ -79,9 +80,9 @@ class ErasureForm(PersonForm):
 
 @admin_only
 @require_POST
-def look(request: FramedRequest) -> HttpResponse:
-    """Say how much is kept of a number, and offer what can be done with it."""
-    form = PersonForm(request.portal.country, request.POST)
+def show_number(request: FramedRequest) -> HttpResponse:
+    """Render how much is stored about a number, with what can be done about it."""
+    form = NumberForm(request.portal.country, request.POST)
     context: dict[str, object] = {"person": form}
     if form.is_valid():
         number = form.cleaned_data["number"]
@@ -91,10 +92,10 @@ def look(request: FramedRequest) -> HttpResponse:
 
 @admin_only
 @require_POST
-def erase(request: FramedRequest) -> HttpResponse:
-    """Ask in place, naming what goes; then order it and show how far it is."""
+def erase_number(request: FramedRequest) -> HttpResponse:
+    """Ask in place, naming what goes; then order the erasure and show its progress."""
     form = ErasureForm(request.portal.country, request.POST if "sure" in request.POST else None)
-    number = PersonForm(request.portal.country, request.POST)
+    number = NumberForm(request.portal.country, request.POST)
     if not number.is_valid():
         return render(request, "console/settings/person.html", {"person": number})
     e164 = number.cleaned_data["number"]
@@ -107,21 +108,21 @@ def erase(request: FramedRequest) -> HttpResponse:
             why=form.cleaned_data["why"],
         )
         enqueue.erase(erasure.pk)
-        return render(request, "console/settings/ordered.html", {"erasure": erasure, "person": PersonForm()})
+        return render(request, "console/settings/ordered.html", {"erasure": erasure, "person": NumberForm()})
     context = {"form": form, "number": e164, "known": number_erasure.summarize_number(request.portal, e164)}
     return retarget(render(request, "console/settings/erase.html", context), "#ask-erase")
 
 
 @admin_only
 @require_safe
-def erasure(request: FramedRequest, order: uuid.UUID) -> HttpResponse:
-    """How far an order is; asked every two seconds until it is done."""
+def show_erasure(request: FramedRequest, order: uuid.UUID) -> HttpResponse:
+    """Render how far an erasure is; polled every two seconds until it is done."""
     found = get_object_or_404(Erasure, portal=request.portal, uuid=order)
     return render(request, "console/settings/erasure.html", {"erasure": found})
 
 
-def open_orders(portal: Portal) -> list[Erasure]:
-    """What is being forgotten now."""
+def open_erasures(portal: Portal) -> list[Erasure]:
+    """Return the erasures that are not done yet."""
     return list(Erasure.objects.filter(portal=portal, due_at__isnull=False).order_by("pk"))
 
 
@@ -130,11 +131,11 @@ def open_orders(portal: Portal) -> list[Erasure]:
 
 @admin_only
 @require_POST
-def take(request: FramedRequest) -> HttpResponse:
+def export_number(request: FramedRequest) -> HttpResponse:
     """Send the page to the file. Its address is sealed: the number must not stand in any log."""
-    form = PersonForm(request.portal.country, request.POST)
+    form = NumberForm(request.portal.country, request.POST)
     shape = request.POST.get("shape", "")
-    if not form.is_valid() or shape not in SHAPES:
+    if not form.is_valid() or shape not in CONTENT_TYPES:
         return render(request, "console/settings/person.html", {"person": form})
     if file_downloads.current_file(request.portal):
         return file_downloads.refuse_second_file()
@@ -143,79 +144,73 @@ def take(request: FramedRequest) -> HttpResponse:
 
 
 @require_safe
-def file(request: HttpRequest, token: str) -> HttpResponseBase:
-    """All that is kept of a number, for a minute after it was asked for."""
+def download_number(request: HttpRequest, token: str) -> HttpResponseBase:
+    """Respond with everything stored about a number, for a minute after the file was asked for."""
     portal, payload = read_download_token("personal-file", token)
     number, shape = payload["number"], payload["shape"]
     stopped = stop_list.find_entry(portal, number)
-    told = number_erasure.export_number(portal, number)
-    body = (
-        csv_files.write_csv(_rows(told, stopped))
-        if shape == "csv"
-        else csv_files.gather_pieces(_json(number, told, stopped))
-    )
-    return send_file(
-        request,
-        portal,
-        lambda: body,
-        name=f"personal-data.{shape}",
-        content_type=SHAPES[shape],
-    )
+    exported = number_erasure.export_number(portal, number)
+    if shape == "csv":
+        pieces = csv_files.write_csv(_csv_rows(exported, stopped))
+    else:
+        pieces = csv_files.gather_pieces(_json_pieces(number, exported, stopped))
+    return send_file(request, portal, lambda: pieces, name=f"personal-data.{shape}", content_type=CONTENT_TYPES[shape])
 
 
-def _rows(told: Iterator[ErasureProgress], stopped: StoppedNumber | None) -> Iterator[tuple[object, ...]]:
-    """A line for each message, below it one for each report of it; times in UTC."""
+def _csv_rows(exported: Iterator[ErasureProgress], stopped: StoppedNumber | None) -> Iterator[tuple[object, ...]]:
+    """Yield a line for each message, and below it one for each of its reports; times in UTC."""
     yield COLUMNS
-    for one in told:
-        row = _of_message(one.message)
+    for one in exported:
+        row = _message_columns(one.message)
         yield ("message", *row.values())
         for report in one.reports:
-            said = _of_report(report)
-            yield "report", *(said.get(name, "") for name in row)
+            columns = _report_columns(report)
+            yield "report", *(columns.get(name, "") for name in row)
     if stopped is not None:
-        entry = _of_entry(stopped)
+        entry = _stop_list_columns(stopped)
         yield "stop list", *(entry.get(name, "") for name in _NAMES)
 
 
-def _json(number: str, told: Iterator[ErasureProgress], stopped: StoppedNumber | None) -> Iterator[str]:
-    """The same as one object, written piece by piece."""
-    entry = _of_entry(stopped) if stopped is not None else None
+def _json_pieces(number: str, exported: Iterator[ErasureProgress], stopped: StoppedNumber | None) -> Iterator[str]:
+    """Yield the same as one JSON object, piece by piece."""
+    entry = _stop_list_columns(stopped) if stopped is not None else None
     yield f'{{"number": {json.dumps(number)}, "stop_list": {json.dumps(entry)}, "messages": ['
-    between = "\n"
-    for one in told:
-        reports = [_of_report(report) for report in one.reports]
-        yield between + json.dumps({**_of_message(one.message), "reports": reports}, ensure_ascii=False)
-        between = ",\n"
+    separator = "\n"
+    for one in exported:
+        reports = [_report_columns(report) for report in one.reports]
+        yield separator + json.dumps({**_message_columns(one.message), "reports": reports}, ensure_ascii=False)
+        separator = ",\n"
     yield "\n]}\n"
 
 
-def _of_message(message: Message) -> dict[str, str]:
+def _message_columns(message: Message) -> dict[str, str]:
     values = (
-        _time(message.received_at), message.to, message.text, message.status, message.reason, message.detail,
-        message.sender.name, message.ref, _time(message.sent_at), _time(message.final_at), _plain(message.price),
-        message.currency, _plain(message.author_id), message.module or message.origin, message.note,
+        _format_utc(message.received_at), message.to, message.text, message.status, message.reason, message.detail,
+        message.sender.name, message.ref, _format_utc(message.sent_at), _format_utc(message.final_at),
+        blank_if_none(message.price), message.currency, blank_if_none(message.author_id),
+        message.module or message.origin, message.note,
     )  # fmt: skip
     return dict(zip(_NAMES, values, strict=True))
 
 
-def _of_report(report: DeliveryReport) -> dict[str, str]:
+def _report_columns(report: DeliveryReport) -> dict[str, str]:
     return {
-        "time": _time(report.received_at),
+        "time": _format_utc(report.received_at),
         "number": report.recipient,
         "status": report.word,
         "reason": report.code,
         "detail": report.detail,
         "id_at_the_service": report.ref,
-        "price": _plain(report.price),
+        "price": blank_if_none(report.price),
         "currency": report.currency,
     }
 
 
-def _of_entry(stopped: StoppedNumber) -> dict[str, str]:
+def _stop_list_columns(stopped: StoppedNumber) -> dict[str, str]:
     return {
-        "time": _time(stopped.added_at),
+        "time": _format_utc(stopped.added_at),
         "number": stopped.number,
-        "employee": _plain(stopped.added_by),
+        "employee": blank_if_none(stopped.added_by),
         "source": stopped.source,
         "note": stopped.note,
     }
@@ -224,18 +219,14 @@ def _of_entry(stopped: StoppedNumber) -> dict[str, str]:
 _NAMES = tuple(name.replace(" ", "_") for name in COLUMNS[1:])
 
 
-def _time(value: datetime | None) -> str:
+def _format_utc(value: datetime | None) -> str:
     return value.astimezone(UTC).isoformat(timespec="seconds") if value else ""
 
 
-def _plain(value: object) -> str:
-    return "" if value is None else str(value)
-
-
 urlpatterns = [
-    path("settings/personal/", look, name="personal"),
-    path("settings/personal/export/", take, name="personal-take"),
-    path("settings/personal/erase/", erase, name="personal-erase"),
-    path("settings/personal/erasures/<uuid:order>/", erasure, name="personal-erasure"),
+    path("settings/personal/", show_number, name="personal"),
+    path("settings/personal/export/", export_number, name="personal-take"),
+    path("settings/personal/erase/", erase_number, name="personal-erase"),
+    path("settings/personal/erasures/<uuid:order>/", show_erasure, name="personal-erasure"),
 ]
-downloads = [path("d/personal/<str:token>/", file, name="personal-file")]
+downloads = [path("d/personal/<str:token>/", download_number, name="personal-file")]

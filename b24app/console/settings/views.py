@@ -1,4 +1,4 @@
-"""The portal's settings and what a visitor chose for their own eyes."""
+"""The portal's settings, and what a visitor chose for themselves."""
 
 from datetime import datetime, timedelta
 from functools import cache
@@ -19,19 +19,29 @@ from django.views.decorators.http import require_POST
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.models import Preference, Theme
 from b24app.console.settings import privacy
-from b24app.console.settings.limit_forms import CAPS
+from b24app.console.settings.limit_forms import LIMIT_FIELDS
 from b24app.console.settings.limits import rules_of
 from b24app.console.settings.notice_forms import NoticeForm
 from b24app.messaging.actions import pauses
 from b24app.portals.models import Portal
 
-AREAS = ("Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+ZONE_AREAS = (
+    "Africa/",
+    "America/",
+    "Antarctica/",
+    "Asia/",
+    "Atlantic/",
+    "Australia/",
+    "Europe/",
+    "Indian/",
+    "Pacific/",
+)
 
-PERIODS = ("keep_texts", "keep_messages", "keep_exchanges")
-MOST_DAYS = 1825
+RETENTION_FIELDS = ("keep_texts", "keep_messages", "keep_exchanges")
+MAX_DAYS = 1825
 
 
-GENERAL = ("country", "time_zone", "language", "theme")
+GENERAL_FIELDS = ("country", "time_zone", "language", "theme")
 
 
 class SettingsForm(forms.Form):
@@ -53,7 +63,7 @@ class SettingsForm(forms.Form):
             "From 8 to 1,825."
         ),
         min_value=8,  # longer than the longest that a message may wait to be sent
-        max_value=MOST_DAYS,
+        max_value=MAX_DAYS,
     )
     keep_messages = forms.IntegerField(
         label=gettext_lazy("Keep messages, days"),
@@ -61,8 +71,8 @@ class SettingsForm(forms.Form):
             "After that a message leaves the journal with what the service reported of it. The figures stay. "
             "From 30 to 1,825."
         ),
-        min_value=30,  # the row guards against the same wish coming again
-        max_value=MOST_DAYS,
+        min_value=30,  # the row guards against the same handler call coming again
+        max_value=MAX_DAYS,
     )
     keep_exchanges = forms.IntegerField(
         label=gettext_lazy("Keep the technical record, days"),
@@ -88,10 +98,10 @@ class SettingsForm(forms.Form):
     theme = forms.ChoiceField(label=gettext_lazy("Look"), help_text=gettext_lazy("Applies to you only."))
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # handed on as they came
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on unchanged
         choices = {
-            "country": _countries(),
-            "time_zone": _zones(timezone.now()),
+            "country": _country_choices(),
+            "time_zone": _zone_choices(timezone.now()),
             "language": [("", _("As in the portal")), *installation_settings.LANGUAGES],
             "theme": [
                 (Theme.LIGHT, _("Light")),
@@ -99,76 +109,76 @@ class SettingsForm(forms.Form):
                 (Theme.SYSTEM, pgettext("theme", "As the device has it")),
             ],
         }
-        for name, known in choices.items():
+        for name, field_choices in choices.items():
             field = self.fields[name]
             field.widget = forms.Select(attrs={"class": "input--sm"})
-            field.choices = known  # type: ignore[attr-defined]  # every field here is a ChoiceField
-        for name in PERIODS:
+            field.choices = field_choices  # type: ignore[attr-defined]  # every field here is a ChoiceField
+        for name in RETENTION_FIELDS:
             self.fields[name].widget.attrs["class"] = "input--sm"
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
-        if values.get("keep_texts", 0) > values.get("keep_messages", MOST_DAYS):
+        if values.get("keep_texts", 0) > values.get("keep_messages", MAX_DAYS):
             self.add_error("keep_texts", _("A text cannot be kept longer than its message."))
         return values
 
     def save(self, portal: Portal, preference: Preference) -> None:
-        """Keep both; messages already counted stay on the day they were counted for."""
+        """Store both; messages already counted stay on the day they were counted for."""
         portal.country, portal.time_zone = self.cleaned_data["country"], self.cleaned_data["time_zone"]
-        for name in PERIODS:
+        for name in RETENTION_FIELDS:
             setattr(portal, name, timedelta(days=self.cleaned_data[name]))
         portal.hide_numbers = self.cleaned_data["hide_numbers"]
-        portal.save(update_fields=["country", "time_zone", "hide_numbers", *PERIODS])
+        portal.save(update_fields=["country", "time_zone", "hide_numbers", *RETENTION_FIELDS])
         preference.language, preference.theme = self.cleaned_data["language"], self.cleaned_data["theme"]
         preference.save()
 
     def general(self) -> list[forms.BoundField]:
-        return [self[name] for name in GENERAL]
+        return [self[name] for name in GENERAL_FIELDS]
 
     def of_journal(self) -> list[forms.BoundField]:
-        return [self[name] for name in PERIODS]
+        return [self[name] for name in RETENTION_FIELDS]
 
 
-def _countries() -> list[tuple[str, str]]:
+def _country_choices() -> list[tuple[str, str]]:
     names = Locale.parse(translation.to_locale(translation.get_language())).territories
-    known = [
+    countries = [
         (region, f"{names.get(region, region)} (+{phonenumbers.country_code_for_region(region)})")
         for region in phonenumbers.SUPPORTED_REGIONS
     ]
-    return [("", _("None: such numbers are refused")), *sorted(known, key=lambda choice: choice[1])]
+    return [("", _("None: such numbers are refused")), *sorted(countries, key=lambda choice: choice[1])]
 
 
 @cache
 def _zone_names() -> tuple[str, ...]:
-    return ("UTC", *sorted(name for name in available_timezones() if name.startswith(AREAS)))
+    return ("UTC", *sorted(name for name in available_timezones() if name.startswith(ZONE_AREAS)))
 
 
-def _zones(now: datetime) -> list[tuple[str, str]]:
-    known = []
+def _zone_choices(now: datetime) -> list[tuple[str, str]]:
+    zones = []
     for name in _zone_names():
         offset = now.astimezone(ZoneInfo(name)).strftime("%z")
-        known.append((name, f"{name.replace('_', ' ')} (UTC{offset[:3]}:{offset[3:]})"))
-    return known
+        zones.append((name, f"{name.replace('_', ' ')} (UTC{offset[:3]}:{offset[3:]})"))
+    return zones
 
 
-def _screen(request: FramedRequest, form: SettingsForm, notices: NoticeForm | None = None) -> HttpResponse:
-    """The screen with its forms as they stand."""
+def _show_settings(request: FramedRequest, form: SettingsForm, notices: NoticeForm | None = None) -> HttpResponse:
+    """Render the screen with its forms as they are."""
     rules = rules_of(request.portal)
     context = {
         "form": form,
         "notices": notices or NoticeForm(request.portal, request.visitor.user_id),
-        "person": privacy.PersonForm(),
-        "orders": privacy.open_orders(request.portal),
+        "person": privacy.NumberForm(),
+        "orders": privacy.open_erasures(request.portal),
         "portal": request.portal,
         "rules": rules,
-        "caps": sum(getattr(rules, cap) is not None for cap in CAPS),
+        "caps": sum(getattr(rules, cap) is not None for cap in LIMIT_FIELDS),
     }
     if rules.paused_at:
         context["waiting"] = pauses.waiting_of(request.portal).count()
     return render_screen(request, "console/settings.html", context)
 
 
-def _form(request: FramedRequest, data: Any = None) -> SettingsForm:
+def _make_settings_form(request: FramedRequest, data: Any = None) -> SettingsForm:
     portal, preference = request.portal, request.preference
     saved = {
         "country": portal.country,
@@ -176,35 +186,35 @@ def _form(request: FramedRequest, data: Any = None) -> SettingsForm:
         "hide_numbers": portal.hide_numbers,
         "language": preference.language,
         "theme": preference.theme,
-        **{name: getattr(portal, name).days for name in PERIODS},
+        **{name: getattr(portal, name).days for name in RETENTION_FIELDS},
     }
     return SettingsForm(data, initial=saved)
 
 
 @admin_only
-def settings(request: FramedRequest) -> HttpResponse:
-    """Show the form, or save it and show the frame anew: its language and zone may be others now."""
-    form = _form(request, request.POST if request.method == "POST" else None)
+def edit_settings(request: FramedRequest) -> HttpResponse:
+    """Render the form, or save it and renew the frame: its language and zone may have changed."""
+    form = _make_settings_form(request, request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         form.save(request.portal, request.preference)
         return redirect(request, "settings", toast=_("The settings are saved"), whole=True)
-    return _screen(request, form)
+    return _show_settings(request, form)
 
 
 @admin_only
 @require_POST
-def notices(request: FramedRequest) -> HttpResponse:
-    """Save who is told of what."""
+def save_notices(request: FramedRequest) -> HttpResponse:
+    """Save who is notified of what."""
     form = NoticeForm(request.portal, request.visitor.user_id, request.POST)
     if form.is_valid():
         form.save()
         return redirect(request, "settings", toast=_("The settings are saved"))
-    return _screen(request, _form(request), form)
+    return _show_settings(request, _make_settings_form(request), form)
 
 
 @require_POST
-def theme(request: FramedRequest) -> HttpResponse:
-    """Remember the look; the page has already put it on."""
+def save_theme(request: FramedRequest) -> HttpResponse:
+    """Save the look; the page has already applied it."""
     chosen = request.POST.get("theme")
     if chosen in Theme.values:
         Preference.objects.update_or_create(
@@ -214,7 +224,7 @@ def theme(request: FramedRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    path("settings/", settings, name="settings"),
-    path("settings/notifications/", notices, name="notices"),
-    path("theme/", theme, name="theme"),
+    path("settings/", edit_settings, name="settings"),
+    path("settings/notifications/", save_notices, name="notices"),
+    path("theme/", save_theme, name="theme"),
 ]
