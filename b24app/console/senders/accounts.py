@@ -44,7 +44,7 @@ def edit_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     except registry.Unavailable:
         raise Http404 from None
     data = request.POST if request.method == "POST" else None
-    form = AccountForm(service, data, kept=found.account, title=found.title)
+    form = AccountForm(service, data, saved=found.account, title=found.title)
     context: dict[str, object] = {"service": ServiceInfo.from_provider(service), "connection": found, "form": form}
     if found.state == ConnectionState.BLOCKED:
         context["blocked"] = explain_block(found)

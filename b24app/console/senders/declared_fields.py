@@ -24,27 +24,27 @@ PLAIN_INPUT = {"autocomplete": "off"}
 
 
 class DeclaredField(forms.CharField):
-    """The form field of a declared one. `kept` is the saved value of a secret: blank then means unchanged."""
+    """The form field of a declared one. `saved` is the saved value of a secret: blank then means unchanged."""
 
-    def __init__(self, declared: kit.Field, kept: str = "") -> None:
+    def __init__(self, declared: kit.Field, saved: str = "") -> None:
         self.declared = declared
-        self.kept = kept
+        self.saved = saved
         super().__init__(
             label=gettext(declared.label),
             help_text=_help_text(declared),
-            required=declared.required and not kept,
+            required=declared.required and not saved,
             widget=_make_widget(declared),
         )
 
     @property
     def kept_end(self) -> str:
         """Return the last four characters of a saved secret, for its owner to recognise; "" for a short one."""
-        return self.kept[-4:] if len(self.kept) >= MIN_LENGTH_SHOWN else ""
+        return self.saved[-4:] if len(self.saved) >= MIN_LENGTH_SHOWN else ""
 
     def clean(self, value: Any) -> str:
         typed = str(value or "")
-        if self.kept and not typed.strip():
-            return self.kept
+        if self.saved and not typed.strip():
+            return self.saved
         try:
             cleaned = self.declared.clean(typed)
             kit.require_encryption(self.declared, cleaned, settings.ALLOWED_PRIVATE_NETWORKS)
@@ -85,13 +85,13 @@ class DeclaredForm(forms.Form):
 
     use_required_attribute = False  # our message at the field, not the browser's bubble
 
-    def declare_fields(self, declared: Sequence[kit.Field], kept: Mapping[str, str]) -> None:
+    def declare_fields(self, declared: Sequence[kit.Field], saved: Mapping[str, str]) -> None:
         """Add the fields, filled with their saved values (never with secrets)."""
         self.declared = tuple(declared)
         for one in declared:
             secret = isinstance(one, kit.Secret)
-            self.fields[one.name] = DeclaredField(one, kept.get(one.name, "") if secret else "")
-            self.initial.setdefault(one.name, "" if secret else kept.get(one.name, one.default))
+            self.fields[one.name] = DeclaredField(one, saved.get(one.name, "") if secret else "")
+            self.initial.setdefault(one.name, "" if secret else saved.get(one.name, one.default))
 
     def declared_values(self) -> dict[str, str]:
         """Return the cleaned declared fields, as a service gets them."""

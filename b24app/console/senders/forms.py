@@ -30,11 +30,11 @@ class AccountForm(DeclaredForm):
     prefix = "account"
 
     def __init__(
-        self, service: type[Provider], data: Any = None, *, kept: Mapping[str, str] | None = None, title: str = ""
+        self, service: type[Provider], data: Any = None, *, saved: Mapping[str, str] | None = None, title: str = ""
     ) -> None:
         super().__init__(data, initial={"title": title})
-        self.service, self.kept = service, kept or {}
-        self.declare_fields(service.fields, self.kept)
+        self.service, self.saved = service, saved or {}
+        self.declare_fields(service.fields, self.saved)
 
     def clean(self) -> dict[str, Any]:
         """Check the fields against each other, once each is right by itself."""
@@ -51,7 +51,7 @@ class AccountForm(DeclaredForm):
 
     def _ask_again(self, cleaned: Mapping[str, str]) -> None:
         """Ask for saved secrets again where they would be sent elsewhere than they were entered for."""
-        redirected = kit.find_redirection(self.declared, self.kept, cleaned)
+        redirected = kit.find_redirection(self.declared, self.saved, cleaned)
         if redirected is None:
             return
         words = gettext(
@@ -63,7 +63,7 @@ class AccountForm(DeclaredForm):
 
     def _left_blank(self) -> list[str]:
         """Return the saved secrets that were not typed again."""
-        secrets = (one.name for one in self.declared if isinstance(one, kit.Secret) and self.kept.get(one.name))
+        secrets = (one.name for one in self.declared if isinstance(one, kit.Secret) and self.saved.get(one.name))
         return [name for name in secrets if not str(self[name].data or "").strip()]
 
 

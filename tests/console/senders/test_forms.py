@@ -67,27 +67,27 @@ def test_an_error_stands_at_its_field(name: str, value: str, words: str) -> None
 
 
 def test_a_secret_is_never_rendered_back() -> None:
-    form = AccountForm(Everything, account(login=""), kept={"key": "sentinel-kept-secret"})
+    form = AccountForm(Everything, account(login=""), saved={"key": "sentinel-kept-secret"})
     drawn = form.as_p()
     assert "sentinel" not in drawn
     assert 'type="password"' in drawn
 
 
 def test_a_blank_secret_keeps_the_saved_one() -> None:
-    form = AccountForm(Everything, account(key=""), kept={"key": "sentinel-kept-secret"})
+    form = AccountForm(Everything, account(key=""), saved={"key": "sentinel-kept-secret"})
     assert form.is_valid()
     assert form.declared_values()["key"] == "sentinel-kept-secret"
 
 
 def test_a_new_secret_replaces_the_saved_one() -> None:
-    form = AccountForm(Everything, account(key="new"), kept={"key": "sentinel-kept-secret"})
+    form = AccountForm(Everything, account(key="new"), saved={"key": "sentinel-kept-secret"})
     assert form.is_valid()
     assert form.declared_values()["key"] == "new"
 
 
 @pytest.mark.parametrize(("kept", "end"), [("sentinel-4f2a", "4f2a"), ("short-4f2a", ""), ("", "")])
 def test_only_a_long_secret_shows_its_end(kept: str, end: str) -> None:
-    assert AccountForm(Everything, kept={"key": kept})["key"].field.kept_end == end  # type: ignore[attr-defined]
+    assert AccountForm(Everything, saved={"key": kept})["key"].field.kept_end == end  # type: ignore[attr-defined]
 
 
 def test_a_good_secret_stays_in_the_page_and_a_wrong_one_is_typed_anew() -> None:
@@ -101,7 +101,7 @@ def test_advanced_fields_are_folded_until_one_of_them_matters() -> None:
     assert [bound.name for bound in AccountForm(Everything).advanced()] == ["port", "base_url", "host"]
     assert not AccountForm(Everything).advanced_open()
     assert AccountForm(Everything, account(port="x")).advanced_open()
-    assert AccountForm(Everything, kept={"base_url": "https://eu.example.com"}).advanced_open()
+    assert AccountForm(Everything, saved={"base_url": "https://eu.example.com"}).advanced_open()
 
 
 def test_a_long_form_sums_its_errors_up_in_the_order_of_the_page() -> None:
