@@ -1,4 +1,4 @@
-"""The sandbox's portal alpha, in which Alice has installed the application, and the SMS service beside it."""
+"""The sandbox's portal alpha, where Alice has installed the application, and the SMS service beside it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,25 +19,25 @@ from tests import factories
 
 @pytest.fixture
 def portal(sender: Sender) -> Portal:
-    """Alice's; a test file has the sender, or says otherwise which portal."""
+    """Return Alice's portal; a test file has the sender, or says otherwise which portal."""
     return sender.portal
 
 
 @pytest.fixture
 def alice(portal: Portal) -> Client:
-    """She administers the portal."""
+    """Return a client of Alice's, who administers the portal."""
     return factories.visitor(portal)
 
 
 @pytest.fixture
 def bob(portal: Portal) -> Client:
-    """He is its employee."""
+    """Return a client of Bob's, who is its employee."""
     return factories.visitor(portal, factories.BOB, is_admin=False)
 
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the sandbox keeps its certificates, so that they are made once."""
+    """Return a folder for the sandbox's certificates, so that they are made once."""
     return tmp_path_factory.mktemp("sandbox")
 
 
@@ -57,7 +57,7 @@ def box(authority: Path, settings: Settings) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def there(box: Sandbox) -> There:
-    """The portal's own side."""
+    """Return the portal's own side."""
     portal = box.portal("alpha")
     portal.install()
     return portal
@@ -65,6 +65,6 @@ def there(box: Sandbox) -> There:
 
 @pytest.fixture
 def alpha(db: None, there: There) -> Portal:
-    """Our side of it, after Alice has opened the application."""
+    """Return our side of it, after Alice has opened the application."""
     frame = there.frame(1)
     return identity.verify_launch(dict(parse_qsl(urlsplit(frame["action"]).query)), dict(frame["fields"])).portal

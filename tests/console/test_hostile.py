@@ -1,4 +1,4 @@
-"""Whatever stands in an address, a query or a form: the console answers, and never by breaking."""
+"""Whatever stands in an address, a query or a form, the console responds, and never by breaking."""
 
 import pytest
 from django.test import Client

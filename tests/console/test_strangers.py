@@ -176,7 +176,7 @@ class World:
         }
 
     def address(self, name: str, portal: Portal) -> str:
-        """A screen below a portal's key, with ids of Alice's."""
+        """Return the path of a screen below a portal's key, with ids of Alice's."""
         ids = {one: self.ids[one] for one in DOORS[name].ids}
         return reverse(name, kwargs={"key": portal.uuid.hex, **ids})
 
@@ -221,7 +221,7 @@ def expired(portal: Portal) -> Client:
 
 
 def other_key(portal: Portal) -> Client:
-    """A ticket that says what Alice's does, signed with a key that is none of ours."""
+    """Return a ticket that says what Alice's does, signed with a key that is not ours."""
     said = [portal.uuid.hex, ALICE, True, "en", int(timezone.now().timestamp()) + 600]
     return bearer(signing.dumps(said, salt=page_tickets.SALT, key="guessed", compress=True))
 

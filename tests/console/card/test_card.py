@@ -64,7 +64,7 @@ def posted(sender: Sender, **fields: str) -> dict[str, str]:
 
 @pytest.fixture
 def bound(transactional_db: None, box: Sandbox) -> There:
-    """The portal alpha, with our tab on its cards."""
+    """Return the portal alpha, with our tab on its cards."""
     there = box.portal("alpha")
     launch(Client(), there.frame(ALICE))
     placements.bind_tabs(Portal.objects.get())

@@ -1,4 +1,4 @@
-"""How times are written."""
+"""Formats of round times."""
 
 import re
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who has lost the rights of an administrator keeps none of them by a ticket from before."""
+"""Somebody who is no longer an administrator keeps no rights by an older ticket."""
 
 from datetime import timedelta
 from typing import Any
@@ -34,7 +34,7 @@ def sender(portal: Portal) -> Sender:
 
 
 def opened(there: There, user: int) -> identity.Launch:
-    """The user opens the application, or their page renews its ticket."""
+    """Open the application as the user, or renew the ticket of their page."""
     frame = there.frame(user)
     return identity.verify_launch(dict(parse_qsl(urlsplit(frame["action"]).query)), dict(frame["fields"]))
 

@@ -1,4 +1,4 @@
-"""Files on their way out, of every kind: one of a portal at a time, and its place is given back whatever happens."""
+"""Files on their way out, of every kind: one per portal at a time, and its place is released whatever happens."""
 
 import time
 from collections.abc import Iterator

@@ -49,7 +49,7 @@ def property_of_alice(alices: Portal) -> tuple[Connection, Sender, Message]:
 
 
 def path_of(route: URLPattern, portal: Portal, things: tuple[Connection, Sender, Message]) -> str:
-    """The address of a screen at `portal`, with the ids of `things` where it takes any."""
+    """Return the address of a screen at `portal`, with the ids of `things` where it takes any."""
     connection, sender, message = things
     found = str(route.pattern)
     emma = Entity(OwnerType.CONTACT, 1, "Contact of Alice", (Phone(message.to, "MOBILE"),))

@@ -1,4 +1,4 @@
-"""The ways in: a launch is believed when Bitrix24 confirms it, the installer finishes only what is saved."""
+"""The entry points: a launch is believed when Bitrix24 confirms it, the installer finishes only what is saved."""
 
 import re
 from typing import Any

@@ -258,7 +258,7 @@ def hanging(transactional_db: None, box: Sandbox) -> There:
 
 
 def at_once(*asks: Callable[[], Any]) -> list[tuple[Any, float]]:
-    """The answers and how long each took; the first has begun when the others do."""
+    """Return the responses and how long each took; the first has begun when the others do."""
 
     def timed(ask: Callable[[], Any]) -> tuple[Any, float]:
         started = time.monotonic()

@@ -28,8 +28,8 @@ def _loopback_is_allowed(settings: LazySettings) -> None:
     settings.ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8"]
 
 
-def leading_to(field: Field, port: int, kept: str = "") -> str:
-    """A value of a field that leads to a port of this machine; of other fields, another one than is kept."""
+def leading_to(field: Field, port: int, saved: str = "") -> str:
+    """Return a field's value that leads to a port of this machine; for other fields, one that differs from `saved`."""
     match field:
         case Url():
             return f"http://127.0.0.1:{port}/sms"
@@ -38,20 +38,20 @@ def leading_to(field: Field, port: int, kept: str = "") -> str:
         case Number():
             return str(port)
         case Choice():
-            return next(value for value, _label in field.choices if value != kept)
+            return next(value for value, _label in field.choices if value != saved)
         case _:
-            return f"{kept}\nX-More: {{password}}"
+            return f"{saved}\nX-More: {{password}}"
 
 
 def account_at(service: type[Provider], port: int) -> dict[str, str]:
-    """An account whose every address leads to a port of this machine."""
+    """Return an account whose every address leads to a port of this machine."""
     given = {one.name: leading_to(one, port) for one in service.fields if isinstance(one, Url | Host | Number)}
     wanted = {one.name for one in service.fields if one.directs}
     return make_account(service, **{name: value for name, value in given.items() if name in wanted})
 
 
 def post(connection: Connection, account: dict[str, str], **changes: str) -> Any:
-    """What Alice's browser sends: every box as it stands, the secrets blank, and what she changed."""
+    """Return what Alice's browser sends: every field as it is, the secrets blank, and her changes."""
     secrets = {one.name for one in registry.get(connection.service).fields if isinstance(one, Secret)}
     typed = {name: "" if name in secrets else value for name, value in account.items()} | changes
     alice = factories.visitor(connection.portal)

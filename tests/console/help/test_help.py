@@ -114,7 +114,7 @@ def taken(client: Client, portal: Portal, reference: str = "") -> Any:
 
 @pytest.fixture
 def leaky(sender: Sender) -> Message:
-    """A message whose secrets, number and text stand in every place where a service or a bug could have put them."""
+    """Return a message whose secrets, number and text stand wherever a service or a bug could have put them."""
     number = "+12025550147"
     message = factories.message(
         sender, status=Status.FAILED, reason="rejected", to=number, raw_to="(202) 555-0147", text=TEXT,
@@ -180,9 +180,9 @@ def test_no_secret_number_or_text_is_in_the_file(alice: Client, sender: Sender, 
 
 
 def test_the_file_says_what_support_has_to_know(alice: Client, sender: Sender, leaky: Message) -> None:
-    told = taken(alice, sender.portal, leaky.reference.hex)
-    assert list(told) == ["made_at", "portal", "message", "life", "exchanges", "reports", "sender", "connection"]
-    message = told["message"]
+    trace = taken(alice, sender.portal, leaky.reference.hex)
+    assert list(trace) == ["made_at", "portal", "message", "life", "exchanges", "reports", "sender", "connection"]
+    message = trace["message"]
     assert (message["reference"], message["status"], message["reason"]) == (leaky.reference.hex, "failed", "rejected")
     assert (message["service_code"], message["attempts"], message["links"]) == ("21211", 2, ["bindings"])
     assert message["number"] == {"country": "", "digits": 11}
@@ -190,14 +190,14 @@ def test_the_file_says_what_support_has_to_know(alice: Client, sender: Sender, l
     assert "[number]" in message["detail"]
     assert "[text]" in message["detail"]
     assert "[secret]" in message["detail"]
-    assert told["life"][0]["title"] == "Taken from the portal"
-    [exchange], [report] = told["exchanges"], told["reports"]
+    assert trace["life"][0]["title"] == "Taken from the portal"
+    [exchange], [report] = trace["exchanges"], trace["reports"]
     assert (exchange["host"], exchange["status"], exchange["ms"]) == ("api.twilio.com", 400, 120)
     assert (report["word"], report["code"]) == ("failed", "30003")
-    assert told["sender"]["signature"] == {"kind": "number", "characters": 12}
-    assert told["connection"]["filled"] == ["account_sid", "auth_token"]
-    assert told["connection"]["service"] == "twilio"
-    assert "account" not in told["connection"]
+    assert trace["sender"]["signature"] == {"kind": "number", "characters": 12}
+    assert trace["connection"]["filled"] == ["account_sid", "auth_token"]
+    assert trace["connection"]["service"] == "twilio"
+    assert "account" not in trace["connection"]
 
 
 def test_without_a_reference_it_is_the_latest_that_went_wrong(alice: Client, sender: Sender) -> None:

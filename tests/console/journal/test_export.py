@@ -120,9 +120,9 @@ def test_the_page_is_told_how_far_the_file_is(alice: Client, sender: Sender, mon
     assert "0 messages written" in words(alice.get(asked))
     stream = Client().get(alice.get(begin)["HX-Redirect"]).streaming_content  # type: ignore[attr-defined]
     list(stream)
-    told = alice.get(asked)
-    assert "The file is here, with 3 messages" in words(told)
-    assert "every 1s" not in told.content.decode()
+    response = alice.get(asked)
+    assert "The file is here, with 3 messages" in words(response)
+    assert "every 1s" not in response.content.decode()
 
 
 def test_a_reader_who_leaves_ends_the_file_and_the_page_says_so(

@@ -30,7 +30,7 @@ def at(portal: Portal) -> str:
 
 
 def seen(client: Client, portal: Portal, **query: str) -> list[str]:
-    """The texts of the rows, as they stand."""
+    """Return the texts of the rows, in order."""
     page = client.get(at(portal), query).content.decode()
     return re.findall(r'class="rowlink clip"[^>]*>([^<]*)</a>', page)
 
@@ -165,7 +165,7 @@ def texts(response: Any) -> list[str]:
 
 
 def pager(response: Any) -> dict[str, str]:
-    """The queries behind Newer and Older."""
+    """Return the queries behind Newer and Older."""
     found = re.findall(r'href="[^"]*\?([^"]*)">(Newer|Older|Look further back)<', response.content.decode())
     return {name: query.replace("&amp;", "&") for query, name in found}
 
@@ -215,8 +215,8 @@ def test_a_search_without_an_index_stops_and_goes_on_where_it_stopped(
     monkeypatch.setattr(pagination, "MAX_SCANNED", 4)
     now = timezone.now()
     for age in range(10):
-        fate = {"status": Status.SENT} if age in {0, 8} else {"status": Status.DELIVERED}
-        factories.message(sender, now=now - timedelta(minutes=age), text=f"{age} min", **fate)
+        state = {"status": Status.SENT} if age in {0, 8} else {"status": Status.DELIVERED}
+        factories.message(sender, now=now - timedelta(minutes=age), text=f"{age} min", **state)
     first = alice.get(at(sender.portal), {"status": "sent"})
     assert (texts(first), list(pager(first))) == (["0 min"], ["Look further back"])
     second = alice.get(f"{at(sender.portal)}?{pager(first)['Look further back']}")

@@ -1,4 +1,4 @@
-"""One message: its life line, the explanations, and what a person can do about it."""
+"""One message: its history, the explanations, and what a person can do about it."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Reports: whose days they show, what they count and what is told of it, and the files."""
+"""Reports: whose days they show, what they count and show of it, and the files."""
 
 import csv
 import html

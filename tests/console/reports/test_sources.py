@@ -34,7 +34,7 @@ YEAR = {"since": "2025-11-20", "until": "2026-11-19"}
 
 
 def a_year(sender: Sender) -> None:
-    """A message every five days for fourteen months, with an end, a price, a country and an employee of its own."""
+    """Make a message every five days for fourteen months, each with an end, a price, a country and an employee."""
     for place in range(85):
         day = today(sender.portal) - timedelta(days=5 * place)
         message = factories.message(sender, country=("US", "GB")[place % 2], author_id=1 + place % 3, day=day)
@@ -45,12 +45,12 @@ def a_year(sender: Sender) -> None:
     breakdowns.count_climbs()
 
 
-def told(line: Line) -> tuple[Any, ...]:
+def line_values(line: Line) -> tuple[Any, ...]:
     return line.key, line.counts, line.times.counts, line.money.told
 
 
 def periods(portal: Portal) -> Iterator[dict[str, str]]:
-    """A year, whole months, days in two months with one between them, and days of one month."""
+    """Return a year, whole months, days in two months with one between them, and days of one month."""
     first = today(portal).replace(day=1)
     last_month = (first - timedelta(days=1)).replace(day=1)
     yield {"since": str(today(portal) - timedelta(days=364)), "until": str(today(portal))}
@@ -66,13 +66,13 @@ def test_months_say_what_their_days_say(portal: Portal, sender: Sender) -> None:
     narrowed: tuple[dict[str, str], ...] = ({}, {"sender": sender.uuid.hex}, {"service": "twilio"})
     asked = [{**period, **more, "by": by} for period in periods(portal) for more in narrowed for by in DIMENSIONS]
 
-    def all_told() -> list[Any]:
+    def all_values() -> list[Any]:
         reports = [reading(portal, **query).build_report() for query in asked]
-        return [([told(line) for line in one.lines], one.times.counts) for one in reports]
+        return [([line_values(line) for line in one.lines], one.times.counts) for one in reports]
 
-    before = all_told()
+    before = all_values()
     assert monthly.roll_up_months() >= 13
-    assert all_told() == before
+    assert all_values() == before
     assert sum(counts for counts in before[0][1]) == 2 * 73 - 2 * len(range(0, 73, 4))
 
 

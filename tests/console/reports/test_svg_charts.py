@@ -1,4 +1,4 @@
-"""The shapes of our pictures."""
+"""The shapes of the charts."""
 
 from datetime import date, timedelta
 

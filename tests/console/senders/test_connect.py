@@ -1,4 +1,4 @@
-"""The road to a first message, against the sandbox's SMS service and portal over real HTTP."""
+"""The way to a first message, against the sandbox's SMS service and portal over real HTTP."""
 
 import re
 from contextlib import suppress
@@ -39,7 +39,7 @@ def words(**changes: str) -> dict[str, str]:
 
 
 def text(response: Any) -> str:
-    """What a reader sees: without tags, blanks as one."""
+    """Return what a reader sees: without tags, with single blanks."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 

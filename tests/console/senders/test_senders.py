@@ -31,7 +31,7 @@ def account(alpha: Portal, box: Sandbox) -> Connection:
 
 @pytest.fixture
 def sender(alice: Client, alpha: Portal, account: Connection) -> Sender:
-    """A sender that the sandbox's portal really has."""
+    """Return a sender that the sandbox's portal really has."""
     typed = {"sender-name_en": "Front desk", "sender-signature": "+12025550142"}
     assert alice.post(at(alpha, f"accounts/{account.uuid}/new/"), typed).status_code == 200
     return Sender.objects.get()
@@ -46,7 +46,7 @@ def at(portal: Portal, path: str = "") -> str:
 
 
 def toast(response: Any) -> str:
-    """The notice that comes with an answer."""
+    """Return the notice that comes with a response."""
     return str(response["HX-Trigger"])
 
 

@@ -1,4 +1,4 @@
-"""Sending a test message and watching it go."""
+"""Sending a test message and watching its progress."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Limits, quiet hours and pauses on the screens: what administrators set, and what everybody is told of it."""
+"""Limits, quiet hours and pauses on the screens: what administrators set, and what everybody reads of it."""
 
 import re
 from datetime import time, timedelta

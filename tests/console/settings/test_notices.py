@@ -1,4 +1,4 @@
-"""Notifications in the settings: who is told, of what, from which balance on."""
+"""Notifications in the settings: who is notified, of what, and below which balance."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""Personal data: what is kept of a number, as a file and forgotten; for administrators of that portal alone."""
+"""Personal data: what is stored about a number, as a file and erased; for administrators of that portal alone."""
 
 import csv
 import io
@@ -60,7 +60,7 @@ def delivered(sender: Sender, **fields: Any) -> Message:
 
 
 def taken(client: Client, portal: Portal, shape: str) -> Any:
-    """The file, fetched as a browser does: without a ticket."""
+    """Fetch the file as a browser does: without a ticket."""
     answer = client.post(at(portal, "export/"), {"number": NUMBER, "shape": shape})
     return Client().get(answer["HX-Redirect"])
 

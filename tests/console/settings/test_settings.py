@@ -54,7 +54,7 @@ def test_what_is_saved_shows_and_the_frame_is_renewed(portal: Portal) -> None:
         ("keep_texts", 7),  # a message may wait for a week
         ("keep_texts", 401),  # longer than the messages
         ("keep_texts", ""),
-        ("keep_messages", 29),  # its key guards against the same wish
+        ("keep_messages", 29),  # its key guards against the same handler call
         ("keep_messages", 1826),
         ("keep_exchanges", 2),  # the market asks for three
         ("keep_exchanges", 91),

@@ -1,4 +1,4 @@
-"""The stop list: kept by administrators, brought in and taken out as a file."""
+"""The stop list: kept by administrators, imported and exported as a file."""
 
 import io
 import re

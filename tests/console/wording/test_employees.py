@@ -1,4 +1,4 @@
-"""Employees by name wherever the console spoke of a number: who reads it, how it is told apart, and who asks for it."""
+"""Employees by name wherever the console showed a number: who reads it, duplicates, and who looks it up."""
 
 import csv
 import io
@@ -62,7 +62,7 @@ def options(response: Any) -> list[tuple[str, str]]:
 
 
 def rung() -> list[list[Any]]:
-    """What each ring for names carries: the portal, and whom to ask for."""
+    """Return what each enqueued lookup of names carries: the portal, and the user ids."""
     found = [json.loads(one) for one in redis_client().lrange("care", 0, -1)]
     names = [one for one in found if one["headers"]["task"] == "b24app.messaging.tasks.names"]
     return [json.loads(one["headers"]["argsrepr"].replace("'", '"')) for one in names]
