@@ -46,7 +46,7 @@ Screen = Callable[[FramedRequest, Entity, str], HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CardRow:
     message: Message
     source: str
     why: object
@@ -236,12 +236,12 @@ def _cost_context(form: CardForm, senders: Sequence[Sender]) -> dict[str, Any]:
     return {"form": form, "cost": cost, "measure": cost.measure, "spared": cost.measure.parts - plain.parts}
 
 
-def _card_rows(messages: Sequence[Message], portal: Portal) -> Iterable[Row]:
+def _card_rows(messages: Sequence[Message], portal: Portal) -> Iterable[CardRow]:
     day = None
     for message in messages:
         local = timezone.localtime(message.received_at).date()
         why = explain_end(message) or (explain_wait(message) if message.wait else None)
-        yield Row(
+        yield CardRow(
             message,
             describe_source(message),
             why.what if why else "",

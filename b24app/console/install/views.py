@@ -20,7 +20,7 @@ from b24app.portals.models import Portal
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class InstallStep:
     title: object
     do: Callable[[Portal], None] | None  # None: already done by the launch
 
@@ -42,12 +42,12 @@ def _reconcile_senders(portal: Portal) -> None:
 
 
 STEPS = (
-    Step(_("Bitrix24 has confirmed who you are"), None),
-    Step(_("Access to the portal is kept, encrypted"), None),
-    Step(_("The portal tells us when the application is updated or removed"), _bind_events),
-    Step(_("CRM cards have a Sendline tab, where the portal allows it"), _bind_tabs),
-    Step(_("Country and time zone are taken from your profile"), region.learn_region),
-    Step(_("Senders you had before are in the menu again"), _reconcile_senders),
+    InstallStep(_("Bitrix24 has confirmed who you are"), None),
+    InstallStep(_("Access to the portal is kept, encrypted"), None),
+    InstallStep(_("The portal tells us when the application is updated or removed"), _bind_events),
+    InstallStep(_("CRM cards have a Sendline tab, where the portal allows it"), _bind_tabs),
+    InstallStep(_("Country and time zone are taken from your profile"), region.learn_region),
+    InstallStep(_("Senders you had before are in the menu again"), _reconcile_senders),
 )
 
 

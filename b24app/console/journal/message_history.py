@@ -22,7 +22,7 @@ Words = str | Promise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class HistoryStep:
     """One line: `mark` is ok, warn, bad, info, wait or spin; a step `ahead` has not happened yet."""
 
     at: datetime | None
@@ -34,7 +34,9 @@ class Step:
     ahead: bool = False
 
 
-def build_history(message: Message, exchanges: Iterable[Exchange], reports: Iterable[DeliveryReport]) -> list[Step]:
+def build_history(
+    message: Message, exchanges: Iterable[Exchange], reports: Iterable[DeliveryReport]
+) -> list[HistoryStep]:
     """Return all steps, oldest first, those ahead last."""
     reports = list(reports)
     past = [
@@ -78,14 +80,14 @@ _SOURCES = {
 }
 
 
-def _received_step(message: Message) -> Step:
+def _received_step(message: Message) -> HistoryStep:
     titles = {Origin.PORTAL: _("Taken from the portal"), Origin.RESEND: _("Sent again by hand")}
     title = titles.get(Origin(message.origin), _("Taken by Sendline"))
     text = describe_source(message) if message.origin == Origin.PORTAL else ""
-    return Step(at=message.received_at, mark="ok", icon="check", title=title, text=text)
+    return HistoryStep(at=message.received_at, mark="ok", icon="check", title=title, text=text)
 
 
-def _attempt_steps(message: Message, exchanges: Iterable[Exchange]) -> list[Step]:
+def _attempt_steps(message: Message, exchanges: Iterable[Exchange]) -> list[HistoryStep]:
     """Return one step per exchange with the service; where none is stored, what the row remembers."""
     service = service_title(message.connection.service)
     with_service = [one for one in exchanges if one.peer == message.connection.service]
@@ -99,34 +101,34 @@ def _attempt_steps(message: Message, exchanges: Iterable[Exchange]) -> list[Step
     elif not attempts and message.first_attempt_at:
         title = ngettext("Handed to {service}", "Handed to {service}, {count} tries", message.attempts)
         title = title.format(service=service, count=message.attempts)
-        steps.append(Step(at=message.first_attempt_at, mark="info", icon="sent", title=title))
+        steps.append(HistoryStep(at=message.first_attempt_at, mark="info", icon="sent", title=title))
     lookups = [one for one in with_service if until is not None and one.at > until]
     return steps + [_lookup_step(one, service) for one in lookups]
 
 
-def _failed_attempt(one: Exchange, place: int, service: str) -> Step:
+def _failed_attempt(one: Exchange, place: int, service: str) -> HistoryStep:
     if one.status == 0:
         title = gettext("Try {place}: no answer from {service}").format(place=place, service=service)
-        return Step(at=one.at, mark="warn", icon="retry", title=title, text=one.error)
+        return HistoryStep(at=one.at, mark="warn", icon="retry", title=title, text=one.error)
     title = gettext("Try {place}: {service} did not take it").format(place=place, service=service)
     text = gettext("Answered {status} in {ms} ms").format(status=one.status, ms=one.ms)
-    return Step(at=one.at, mark="warn", icon="retry", title=title, text=text)
+    return HistoryStep(at=one.at, mark="warn", icon="retry", title=title, text=text)
 
 
-def _accepted_step(message: Message, service: str, answer: Exchange | None) -> Step:
+def _accepted_step(message: Message, service: str, answer: Exchange | None) -> HistoryStep:
     title = gettext("Taken by {service}").format(service=service)
     details = []
     if message.ref:
         details.append(gettext("Its id there: {ref}").format(ref=message.ref))
     if answer is not None and answer.status:
         details.append(gettext("answered in {ms} ms").format(ms=answer.ms))
-    return Step(at=message.sent_at, mark="ok", icon="check", title=title, text=", ".join(details))
+    return HistoryStep(at=message.sent_at, mark="ok", icon="check", title=title, text=", ".join(details))
 
 
-def _lookup_step(one: Exchange, service: str) -> Step:
+def _lookup_step(one: Exchange, service: str) -> HistoryStep:
     title = gettext("Asked {service} what became of it").format(service=service)
     text = gettext("Answered {status} in {ms} ms").format(status=one.status, ms=one.ms) if one.status else one.error
-    return Step(at=one.at, mark="info", icon="search", title=title, text=text)
+    return HistoryStep(at=one.at, mark="info", icon="search", title=title, text=text)
 
 
 _REPORTED = {
@@ -138,19 +140,19 @@ _REPORTED = {
 }
 
 
-def _report_step(message: Message, report: DeliveryReport) -> Step:
+def _report_step(message: Message, report: DeliveryReport) -> HistoryStep:
     service = service_title(message.connection.service)
     reported = gettext("{service} reported “{word}”").format(service=service, word=report.word)
     if report.status not in Status.values:
-        return Step(at=report.received_at, mark="wait", icon="info", title=reported, code=report.code)
+        return HistoryStep(at=report.received_at, mark="wait", icon="info", title=reported, code=report.code)
     mark, icon, title = _REPORTED[Status(report.status)]
     text = f"{reported}: {report.detail}" if report.detail else reported
-    return Step(
+    return HistoryStep(
         at=report.received_at, mark=mark, icon=icon, title=title.format(service=service), text=text, code=report.code
     )
 
 
-def _final_steps(message: Message, reports: list[DeliveryReport]) -> list[Step]:
+def _final_steps(message: Message, reports: list[DeliveryReport]) -> list[HistoryStep]:
     """Return the end, unless a report has already shown it."""
     if message.final_at is None or any(one.status == message.status for one in reports):
         return []
@@ -159,62 +161,68 @@ def _final_steps(message: Message, reports: list[DeliveryReport]) -> list[Step]:
         title = _("Stopped before it was sent")
     why = explain_end(message)
     text = f"{why.what} {why.words}".strip() if why else ""
-    return [Step(at=message.final_at, mark=mark, icon=icon, title=title, text=text, code=why.code if why else "")]
-
-
-def _resend_steps(message: Message) -> list[Step]:
     return [
-        Step(at=again.received_at, mark="info", icon="retry", title=_("Sent again by hand"))
+        HistoryStep(at=message.final_at, mark=mark, icon=icon, title=title, text=text, code=why.code if why else "")
+    ]
+
+
+def _resend_steps(message: Message) -> list[HistoryStep]:
+    return [
+        HistoryStep(at=again.received_at, mark="info", icon="retry", title=_("Sent again by hand"))
         for again in message.resends.order_by("pk")
     ]
 
 
-def _push_steps(message: Message) -> list[Step]:
+def _push_steps(message: Message) -> list[HistoryStep]:
     """Return what the portal has been told; tests and messages from our own screens are not pushed."""
     if message.message_id is None or message.phase != Phase.DONE:
         return []
     if message.push_at is None:
         title = gettext("The portal shows “{status}”").format(status=message.pushed)
-        return [Step(at=None, mark="info", icon="portal", title=title)]
+        return [HistoryStep(at=None, mark="info", icon="portal", title=title)]
     if message.push_error:
         title = gettext("The portal did not take “{status}”").format(status=message.status)
-        return [Step(at=message.push_at, mark="warn", icon="portal", title=title, code=message.push_error, ahead=True)]
+        return [
+            HistoryStep(
+                at=message.push_at, mark="warn", icon="portal", title=title, code=message.push_error, ahead=True
+            )
+        ]
     title = gettext("The portal is told “{status}”").format(status=message.status)
-    return [Step(at=message.push_at, mark="wait", icon="portal", title=title, ahead=True)]
+    return [HistoryStep(at=message.push_at, mark="wait", icon="portal", title=title, ahead=True)]
 
 
-def _next_steps(message: Message) -> list[Step]:
+def _next_steps(message: Message) -> list[HistoryStep]:
     service = service_title(message.connection.service)
     if message.phase == Phase.ON_WIRE:
         title = gettext("On its way to {service}").format(service=service)
-        return [Step(at=None, mark="spin", icon="", title=title)]
+        return [HistoryStep(at=None, mark="spin", icon="", title=title)]
     if message.phase == Phase.UNKNOWN:
         why = explain_end(message)
         text = why.what if why else ""
         title = gettext("Outcome unknown")
-        return [Step(at=None, mark="warn", icon="unknown", title=title, text=text, code=message.service_code)]
+        return [HistoryStep(at=None, mark="warn", icon="unknown", title=title, text=text, code=message.service_code)]
     if message.phase == Phase.WAITING:
         return [_next_attempt(message)]
     if message.status != Status.SENT:
         return []
     if _sends_no_reports(message.connection.service):
         title = gettext("{service} does not tell whether it arrives").format(service=service)
-        return [Step(at=None, mark="wait", icon="info", title=title)]
-    return [Step(at=None, mark="spin", icon="", title=_("Waiting for the phone"))]
+        return [HistoryStep(at=None, mark="wait", icon="info", title=title)]
+    return [HistoryStep(at=None, mark="spin", icon="", title=_("Waiting for the phone"))]
 
 
-def _next_attempt(message: Message) -> Step:
+def _next_attempt(message: Message) -> HistoryStep:
     why = explain_wait(message)
     text = why.what if why else ""
     if message.wait in ("paused", "blocked", "unavailable"):
-        return Step(
+        return HistoryStep(
             at=message.due_at, mark="wait", icon="pause", title=_("Waits, at most until"), text=text, ahead=True
         )
     if message.wait in ("quiet_hours", "cap"):
         title = _("Expires") if expires_first(message) else _("Waits until")
-        return Step(at=message.due_at, mark="wait", icon="pause", title=title, text=text, ahead=True)
+        return HistoryStep(at=message.due_at, mark="wait", icon="pause", title=title, text=text, ahead=True)
     title = _("Next try") if message.attempts else _("First try")
-    return Step(at=message.due_at, mark="wait", icon="queued", title=title, text=text, ahead=True)
+    return HistoryStep(at=message.due_at, mark="wait", icon="queued", title=title, text=text, ahead=True)
 
 
 def _sends_no_reports(service: str) -> bool:

@@ -31,7 +31,7 @@ MAX_EMPLOYEES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JournalRow:
     message: Message
     service: str
     source: str
@@ -136,13 +136,13 @@ def _page_digest(messages: Sequence[Message]) -> str:
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
-def _make_rows(messages: Sequence[Message], portal: Portal, ticked: Collection[str]) -> list[Row]:
-    rows: list[Row] = []
+def _make_rows(messages: Sequence[Message], portal: Portal, ticked: Collection[str]) -> list[JournalRow]:
+    rows: list[JournalRow] = []
     day = None
     for message in messages:
         local = timezone.localtime(message.received_at).date()
         rows.append(
-            Row(
+            JournalRow(
                 message=message,
                 service=explained.service_title(message.connection.service),
                 source=describe_source(message),

@@ -29,7 +29,7 @@ class TimeShare:
     width: int
 
 
-def volume_chart(days: Days) -> svg_charts.Bars:
+def volume_chart(days: Days) -> svg_charts.BarChart:
     """Draw messages per day, by status."""
     stacks = [(one.delivered, one.on_way, one.undelivered, one.not_sent) for _day, one in days]
     hinted = zip(days, stacks, strict=True) if len(days) <= MAX_HINTED_DAYS else ()
@@ -50,7 +50,7 @@ def _day_hint(day: date, stack: Sequence[int]) -> str:
     return "\n".join([f"{locales.short_day(day)}: {locales.number(sum(stack))}", *parts])
 
 
-def rate_chart(days: Days) -> svg_charts.Line | None:
+def rate_chart(days: Days) -> svg_charts.LineChart | None:
     """Draw the delivery rate of each day that had enough messages; None when none had."""
     day_rates = [counts.rate for _day, counts in days]
     percents = [100 * one.delivered / one.ended if one.is_telling else None for one in day_rates]

@@ -99,7 +99,7 @@ class Money:
 
 
 @dataclass(slots=True)
-class Line:
+class BreakdownLine:
     """One line of a breakdown: `key` is a sender's id, a service, a region, a source or a user id, "" for none."""
 
     key: str
@@ -116,7 +116,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ReportTrouble:
     """Why messages did not arrive: a reason, how many, and the services that gave it."""
 
     reason: str
@@ -136,7 +136,7 @@ class Report:
     total: Counts
     times: Times
     money: Money
-    lines: Sequence[Line]
-    troubles: Sequence[Trouble]
+    lines: Sequence[BreakdownLine]
+    troubles: Sequence[ReportTrouble]
     before: int | None
     begun: date | None

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from b24app.console.formats.periods import Period
-from b24app.console.reports.figures import Counts, Line, Money, Report, Times, Trouble
+from b24app.console.reports.figures import BreakdownLine, Counts, Money, Report, ReportTrouble, Times
 from b24app.console.reports.params import ReportParams
 from b24app.messaging.models import DayTally, Sender, SenderState
 from b24app.messaging.models.dimensions import NO_FAILURE, STOPPED
@@ -63,7 +63,7 @@ class ReportQuery:
             found[day].add(STOPPED, stopped or 0)
         return list(found.items())
 
-    def breakdown_lines(self) -> Sequence[Line]:
+    def breakdown_lines(self) -> Sequence[BreakdownLine]:
         """Return the lines of the breakdown, most messages first."""
         return self._sorted_lines(self._sum_tallies()[0] if self.params.by in SENDER_DIMENSIONS else {})[0]
 
@@ -112,9 +112,9 @@ class ReportQuery:
         begun = rows.values_list("day", flat=True).first() or timezone.localdate(timezone=self.portal.zone)
         return begun if any(counts.messages and day < begun for day, counts in days) else None
 
-    def _sum_tallies(self) -> tuple[dict[str, Line], list[Trouble], Money]:
+    def _sum_tallies(self) -> tuple[dict[str, BreakdownLine], list[ReportTrouble], Money]:
         """Return lines by sender, without times; why messages did not arrive; and what all cost."""
-        lines: dict[str, Line] = {}
+        lines: dict[str, BreakdownLine] = {}
         reasons: defaultdict[str, int] = defaultdict(int)
         services: defaultdict[str, set[str]] = defaultdict(set)
         money = Money()
@@ -122,17 +122,17 @@ class ReportQuery:
         for pk, status, reason, currency, messages, amount in _group_sums(
             self._select_tallies(self.params.period), keys, sums
         ):
-            line = lines.setdefault(str(pk), Line(str(pk)))
+            line = lines.setdefault(str(pk), BreakdownLine(str(pk)))
             line.counts.add(STOPPED if reason in NO_FAILURE else status, messages)
             line.money.add(currency, amount)
             money.add(currency, amount)
             if reason and messages > 0:
                 reasons[reason] += messages
                 services[reason].add(self._service_of(str(pk)))
-        troubles = [Trouble(reason, count, frozenset(services[reason])) for reason, count in reasons.items()]
+        troubles = [ReportTrouble(reason, count, frozenset(services[reason])) for reason, count in reasons.items()]
         return lines, sorted(troubles, key=lambda one: (-one.messages, one.reason)), money
 
-    def _sorted_lines(self, by_sender: Mapping[str, Line]) -> tuple[list[Line], Times]:
+    def _sorted_lines(self, by_sender: Mapping[str, BreakdownLine]) -> tuple[list[BreakdownLine], Times]:
         """Return the lines of the breakdown, and the delivery times of all."""
         lines = self._add_times(by_sender) if self.params.by in SENDER_DIMENSIONS else self._lines_by_value()
         times = Times()
@@ -141,21 +141,21 @@ class ReportQuery:
         merged = _merge_lines(lines, self._service_of) if self.params.by == "service" else lines
         return sorted((one for one in merged if one.counts.messages > 0), key=_sort_key), times
 
-    def _add_times(self, by_sender: Mapping[str, Line]) -> list[Line]:
+    def _add_times(self, by_sender: Mapping[str, BreakdownLine]) -> list[BreakdownLine]:
         """Return the lines by sender with their times.
 
         Tallies have no times, so those come from the breakdown by source, the smallest one.
         """
-        lines = {key: Line(key, line.counts, Times(), line.money) for key, line in by_sender.items()}
+        lines = {key: BreakdownLine(key, line.counts, Times(), line.money) for key, line in by_sender.items()}
         for pk, *times in self._sum_breakdowns(Dimension.SOURCE, ("sender_id",), TOOK):
-            lines.setdefault(str(pk), Line(str(pk))).times.add(times)
+            lines.setdefault(str(pk), BreakdownLine(str(pk))).times.add(times)
         return list(lines.values())
 
-    def _lines_by_value(self) -> list[Line]:
-        lines: dict[str, Line] = {}
+    def _lines_by_value(self) -> list[BreakdownLine]:
+        lines: dict[str, BreakdownLine] = {}
         names = (*Counts.__slots__, "money", *TOOK)
         for value, currency, *sums in self._sum_breakdowns(Dimension(self.params.by), ("value", "currency"), names):
-            line = lines.setdefault(value, Line(value))
+            line = lines.setdefault(value, BreakdownLine(value))
             line.counts += Counts(*sums[: len(Counts.__slots__)])
             line.money.add(currency, sums[len(Counts.__slots__)])
             line.times.add(sums[-len(TOOK) :])
@@ -166,15 +166,15 @@ class ReportQuery:
         return found.connection.service if found else ""
 
 
-def _sort_key(line: Line) -> tuple[int, str]:
+def _sort_key(line: BreakdownLine) -> tuple[int, str]:
     return -line.counts.messages, line.key
 
 
-def _merge_lines(lines: Iterable[Line], key: Callable[[str], str]) -> list[Line]:
+def _merge_lines(lines: Iterable[BreakdownLine], key: Callable[[str], str]) -> list[BreakdownLine]:
     """Merge lines of the same key."""
-    merged: dict[str, Line] = {}
+    merged: dict[str, BreakdownLine] = {}
     for line in lines:
-        total = merged.setdefault(key(line.key), Line(key(line.key)))
+        total = merged.setdefault(key(line.key), BreakdownLine(key(line.key)))
         total += line
     return list(merged.values())
 

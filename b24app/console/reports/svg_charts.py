@@ -31,7 +31,7 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
+class BarChart:
     """Stacked bars: a path for each kind, whose name is the end of a CSS class."""
 
     plot: Plot
@@ -40,7 +40,7 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineChart:
     """A line with gaps where there is no value; `dots` stand alone or mark the lowest point."""
 
     plot: Plot
@@ -55,7 +55,7 @@ class Line:
 
 def draw_bars(
     stacks: Sequence[Sequence[int]], kinds: Sequence[str], labels: Sequence[str], hints: Sequence[str]
-) -> Bars:
+) -> BarChart:
     """Draw a bar for each stack of counts, the first kind at the bottom; none is wider than a tenth of the chart."""
     wide = min(BAR, len(stacks))
     ticks = _axis_ticks(max((sum(stack) for stack in stacks), default=0))
@@ -70,10 +70,10 @@ def draw_bars(
                 path.append(f"M{x} {_format_coordinate(y)}h{wide}v{_format_coordinate(height)}h-{wide}z")
     drawn = [(kind, "".join(path)) for kind, path in zip(kinds, paths, strict=True) if path]
     places = [(cell * CELL, hint) for cell, hint in enumerate(hints)]
-    return Bars(Plot(len(stacks), ticks, labels), drawn, places)
+    return BarChart(Plot(len(stacks), ticks, labels), drawn, places)
 
 
-def draw_rates(percents: Sequence[float | None], labels: Sequence[str]) -> Line | None:
+def draw_rates(percents: Sequence[float | None], labels: Sequence[str]) -> LineChart | None:
     """Draw a line of rates; None without any. The scale begins where it still shows the lowest."""
     present = [percent for percent in percents if percent is not None]
     if not present:
@@ -87,7 +87,7 @@ def draw_rates(percents: Sequence[float | None], labels: Sequence[str]) -> Line 
     runs = _split_runs(points)
     lowest = min((point for run in runs for point in run), key=lambda point: -point[1])
     alone = [run[0] for run in runs if len(run) == 1]
-    return Line(
+    return LineChart(
         plot=Plot(len(percents), ticks, labels),
         line="".join(_line_path(run) for run in runs if len(run) > 1),
         area="".join(f"{_line_path(run)}L{run[-1][0]} 100L{run[0][0]} 100z" for run in runs if len(run) > 1),

@@ -20,7 +20,7 @@ from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, address, admin_only, render_screen
 from b24app.console.journal.filters import SOURCES, Filters
 from b24app.console.reports import chart_data
-from b24app.console.reports.figures import Counts, Line, Money, Report, Times, Trouble
+from b24app.console.reports.figures import BreakdownLine, Counts, Money, Report, ReportTrouble, Times
 from b24app.console.reports.params import DIMENSIONS, ReportParams
 from b24app.console.reports.query import ReportQuery
 from b24app.console.wording.employees import EmployeeNames
@@ -34,10 +34,10 @@ MAX_TROUBLES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReportRow:
     """A line of a breakdown as it is shown; `service` has a tile, `employee` a profile, `width` is that of its bar."""
 
-    line: Line
+    line: BreakdownLine
     title: str
     service: str = ""
     employee: str = ""
@@ -96,24 +96,24 @@ def _preset_query(params: ReportParams, preset: str) -> str:
     return params.written(period="" if preset == DEFAULT_PRESET else preset, since="", until="")
 
 
-def _report_rows(query: ReportQuery, report: Report) -> list[Row]:
+def _report_rows(query: ReportQuery, report: Report) -> list[ReportRow]:
     shown, others = list(report.lines[:MAX_SHOWN]), report.lines[MAX_SHOWN:]
     people = _employee_names(query, shown)
     rows = [_report_row(query, line, report, people) for line in shown]
     if others:
-        rest = Line("")
+        rest = BreakdownLine("")
         for line in others:
             rest += line
         words = ngettext("{count} other", "{count} others", len(others)).format(count=locales.number(len(others)))
-        rows.append(Row(rest, words, share=_line_share(rest, report)))
+        rows.append(ReportRow(rest, words, share=_line_share(rest, report)))
     return rows
 
 
-def _report_row(query: ReportQuery, line: Line, report: Report, people: EmployeeNames) -> Row:
+def _report_row(query: ReportQuery, line: BreakdownLine, report: Report, people: EmployeeNames) -> ReportRow:
     by = query.params.by
     sender = query.senders.get(int(line.key)) if by == "sender" else None
     service = sender.connection.service if sender else line.key if by == "service" else ""
-    return Row(
+    return ReportRow(
         line,
         _line_title(query, line.key, people),
         service=service_title(service) if service else "",
@@ -123,11 +123,11 @@ def _report_row(query: ReportQuery, line: Line, report: Report, people: Employee
     )
 
 
-def _line_share(line: Line, report: Report) -> int:
+def _line_share(line: BreakdownLine, report: Report) -> int:
     return 1000 * line.counts.messages // max(1, sum(one.counts.messages for one in report.lines))
 
 
-def _employee_names(query: ReportQuery, lines: Iterable[Line]) -> EmployeeNames:
+def _employee_names(query: ReportQuery, lines: Iterable[BreakdownLine]) -> EmployeeNames:
     """Return the names of the employees in these lines."""
     return EmployeeNames.load(
         query.portal, [int(line.key) for line in lines if line.key and query.params.by == "employee"]
@@ -152,7 +152,7 @@ def _line_title(query: ReportQuery, key: str, people: EmployeeNames) -> str:
             return people.display_name(int(key))
 
 
-def _describe_failure(portal: Portal, params: ReportParams, trouble: Trouble) -> Failure:
+def _describe_failure(portal: Portal, params: ReportParams, trouble: ReportTrouble) -> Failure:
     there = Filters(
         error=trouble.reason,
         sender=params.sender,

@@ -30,18 +30,18 @@ from providers.kit import registry
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SenderLine:
     sender: Sender
     trouble: Explained | None
     waiting: int  # while it is paused
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AccountLines:
     connection: Connection
     service: str
     available: bool
-    lines: list[Line]
+    lines: list[SenderLine]
     removed: list[Sender]
     block: Explained | None
     waiting: int
@@ -52,28 +52,28 @@ class Account:
 def show_senders(request: FramedRequest) -> HttpResponse:
     """Render each account with its senders, newest account first."""
     mine = request.portal.connections.exclude(state=ConnectionState.REMOVED)
-    accounts_shown = [_make_account(one) for one in mine.prefetch_related("senders").order_by("-pk")]
+    accounts_shown = [_account_lines(one) for one in mine.prefetch_related("senders").order_by("-pk")]
     rules = Rules.objects.filter(portal=request.portal).first()
     return render_screen(request, "console/senders/overview.html", {"accounts": accounts_shown, "rules": rules})
 
 
-def _make_account(connection: Connection) -> Account:
+def _account_lines(connection: Connection) -> AccountLines:
     rows = sorted(connection.senders.all(), key=lambda sender: sender.pk)
     stopped = connection.state != ConnectionState.ACTIVE
-    return Account(
+    return AccountLines(
         connection=connection,
         service=service_title(connection.service),
         available=connection.service in registry.services(),
-        lines=[_make_line(one) for one in rows if one.state != SenderState.REMOVED],
+        lines=[_sender_line(one) for one in rows if one.state != SenderState.REMOVED],
         removed=[one for one in rows if one.state == SenderState.REMOVED],
         block=explain_block(connection) if connection.state == ConnectionState.BLOCKED else None,
         waiting=Message.objects.filter(connection=connection, phase=Phase.WAITING).count() if stopped else 0,
     )
 
 
-def _make_line(sender: Sender) -> Line:
+def _sender_line(sender: Sender) -> SenderLine:
     waiting = pauses.waiting_of(sender.portal, sender).count() if sender.paused_at else 0
-    return Line(sender, explain_refusal(sender) if sender.state == SenderState.REFUSED else None, waiting)
+    return SenderLine(sender, explain_refusal(sender) if sender.state == SenderState.REFUSED else None, waiting)
 
 
 def _sender_or_404(request: FramedRequest, sender: uuid.UUID) -> Sender:

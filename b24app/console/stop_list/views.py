@@ -44,7 +44,7 @@ SOURCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StopListRow:
     entry: StoppedNumber
     how: str | Promise
     who: str  # the employee who added it, "" for none
@@ -92,7 +92,7 @@ def show_stop_list(request: FramedRequest) -> HttpResponse:
     return render_screen(request, "console/stoplist/overview.html", context)
 
 
-def _find_entries(request: FramedRequest, phone: str) -> tuple[list[Row], str]:
+def _find_entries(request: FramedRequest, phone: str) -> tuple[list[StopListRow], str]:
     """Return a keyset page, newest first, and the reference at which the next begins, "" for none."""
     found: QuerySet[StoppedNumber] = StoppedNumber.objects.filter(portal=request.portal).order_by("-pk")
     if phone:
@@ -102,7 +102,7 @@ def _find_entries(request: FramedRequest, phone: str) -> tuple[list[Row], str]:
     rows = list(found[: PAGE_SIZE + 1])
     people = EmployeeNames.load(request.portal, [row.added_by for row in rows[:PAGE_SIZE]])
     shown = [
-        Row(row, SOURCES[StopSource(row.source)], people.display_name(row.added_by) if row.added_by else "")
+        StopListRow(row, SOURCES[StopSource(row.source)], people.display_name(row.added_by) if row.added_by else "")
         for row in rows[:PAGE_SIZE]
     ]
     return shown, rows[PAGE_SIZE - 1].uuid.hex if len(rows) > PAGE_SIZE else ""

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.console.journal.crm_links import crm_links
-from b24app.console.journal.message_history import Step, build_history
+from b24app.console.journal.message_history import HistoryStep, build_history
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status, Wait
@@ -47,7 +47,7 @@ def report(message: Message, word: str, **fields: Any) -> DeliveryReport:
 def line(message: Message) -> list[tuple[str, str]]:
     """Mark and title of each step."""
     exchanges = Exchange.objects.filter(message_id=message.pk).order_by("at")
-    steps: list[Step] = build_history(message, exchanges, message.reports.order_by("received_at"))
+    steps: list[HistoryStep] = build_history(message, exchanges, message.reports.order_by("received_at"))
     return [(step.mark, str(step.title)) for step in steps]
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from b24app.console.formats.periods import Period
 from b24app.console.models import Preference
-from b24app.console.reports.figures import Counts, Line, Times
+from b24app.console.reports.figures import BreakdownLine, Counts, Times
 from b24app.console.reports.params import ReportParams
 from b24app.console.reports.query import ReportQuery
 from b24app.messaging.models import DayTally, Message, Sender, SenderState
@@ -73,7 +73,7 @@ def reading(portal: Portal, **query: str) -> ReportQuery:
     return ReportQuery(portal, ReportParams.from_query(query, today(portal)))
 
 
-def lines(portal: Portal, **query: str) -> dict[str, Line]:
+def lines(portal: Portal, **query: str) -> dict[str, BreakdownLine]:
     return {line.key: line for line in reading(portal, **query).breakdown_lines()}
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from b24app.console.formats import locales
 from b24app.console.formats.periods import Period
-from b24app.console.reports.figures import Line, Report
+from b24app.console.reports.figures import BreakdownLine, Report
 from b24app.console.reports.params import DIMENSIONS, ReportParams
 from b24app.console.reports.query import ReportQuery
 from b24app.messaging.intake import acceptance
@@ -45,7 +45,7 @@ def a_year(sender: Sender) -> None:
     breakdowns.count_climbs()
 
 
-def line_values(line: Line) -> tuple[Any, ...]:
+def line_values(line: BreakdownLine) -> tuple[Any, ...]:
     return line.key, line.counts, line.times.counts, line.money.told
 
 
