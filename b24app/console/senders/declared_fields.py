@@ -24,11 +24,14 @@ PLAIN_INPUT = {"autocomplete": "off"}
 
 
 class DeclaredField(forms.CharField):
-    """The form field of a declared one. `saved` is the saved value of a secret: blank then means unchanged."""
+    """The form field of a declared one. `saved` is the saved value of a secret: blank then means unchanged.
+
+    Templates read it as `kept`.
+    """
 
     def __init__(self, declared: kit.Field, saved: str = "") -> None:
         self.declared = declared
-        self.saved = saved
+        self.kept = saved
         super().__init__(
             label=gettext(declared.label),
             help_text=_help_text(declared),
@@ -39,12 +42,12 @@ class DeclaredField(forms.CharField):
     @property
     def kept_end(self) -> str:
         """Return the last four characters of a saved secret, for its owner to recognise; "" for a short one."""
-        return self.saved[-4:] if len(self.saved) >= MIN_LENGTH_SHOWN else ""
+        return self.kept[-4:] if len(self.kept) >= MIN_LENGTH_SHOWN else ""
 
     def clean(self, value: Any) -> str:
         typed = str(value or "")
-        if self.saved and not typed.strip():
-            return self.saved
+        if self.kept and not typed.strip():
+            return self.kept
         try:
             cleaned = self.declared.clean(typed)
             kit.require_encryption(self.declared, cleaned, settings.ALLOWED_PRIVATE_NETWORKS)
