@@ -4,7 +4,7 @@ from pathlib import Path
 
 import environ
 
-from b24app.core.logs import configure as configure_logs
+from b24app.core.logs import configure_logging
 from b24app.portals import languages
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -170,4 +170,4 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 APPEND_SLASH = False
 
 LOGGING_CONFIG = None
-configure_logs(env("LOG_FORMAT", default="json"), env("LOG_LEVEL", default="INFO"))
+configure_logging(env("LOG_FORMAT", default="json"), env("LOG_LEVEL", default="INFO"))

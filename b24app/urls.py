@@ -13,7 +13,11 @@ from b24app.webhooks.urls import urlpatterns as webhooks
 @csrf_exempt
 def installer(request: HttpRequest) -> HttpResponse:
     """Bitrix24 sends two kinds of POST to one address: the launch in its frame, and events from its servers."""
-    return portal_events.take_event(request) if portal_events.is_event(request) else launch.open_installer(request)
+    return (
+        portal_events.receive_installer_event(request)
+        if portal_events.is_event(request)
+        else launch.open_installer(request)
+    )
 
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -17,18 +17,17 @@ from b24app.server.policy import OVERLOADED, Policy
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "b24app.settings")
 django.setup(set_prefix=False)
 
-# By name, for models can be imported only from here on.
-import_module("b24app.operations.starting").check_can_start()
-_doors = import_module("b24app.webhooks.wsgi")
-_bodies = import_module("b24app.webhooks.request_body")
-_look_after_spool = import_module("b24app.webhooks.spool_replay").keep_replaying
-_answer = _doors.beside(import_module("b24app.webhooks.page_forms").Pages())
-_say_busy = _doors.Always(import_module("b24app.console.frame.errors").show_busy_to_anyone)
-import_module("providers.kit.registry").services()
+# Models can be imported only once Django is set up.
+from b24app.console.frame.errors import show_busy_to_anyone  # noqa: E402
+from b24app.core import shutdown  # noqa: E402
+from b24app.operations.starting import check_can_start  # noqa: E402
+from b24app.webhooks import page_forms, portal_messages, request_body, spool_replay  # noqa: E402
+from b24app.webhooks import wsgi as webhooks  # noqa: E402
+from providers.kit import registry  # noqa: E402
 
 check_can_start()
 _answer = webhooks.route_webhooks(page_forms.PagesHandler())
-_answer_busy = webhooks.SingleViewHandler(busy_for_anybody)
+_answer_busy = webhooks.SingleViewHandler(show_busy_to_anyone)
 registry.services()
 
 LONGEST_UPLOAD = 8 * 1024 * 1024  # the page itself refuses what is longer than console/formats/csv_files.py reads

@@ -33,7 +33,7 @@ def seal(value: bytes) -> bytes:
 def unseal(token: bytes, *, ttl: int | None = None) -> bytes:
     """Decrypt what `seal` made, at most `ttl` seconds ago if given; raises CannotOpen."""
     try:
-        return _box(tuple(settings.SECRETS_KEYS)).decrypt(token, ttl)
+        return _cipher_of(tuple(settings.SECRETS_KEYS)).decrypt(token, ttl)
     except InvalidToken:
         raise CannotOpen from None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from b24app.portals import bitrix, error_policy, exchange_records
 from b24app.portals.crm_owner_types import OwnerType
-from b24app.portals.errors import InDoubt, Refused
+from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
 from b24app.portals.responses import ErrorResponse, MethodResult, NoResponse, Redirect, as_mapping
 from providers.kit.phones import BadNumber, read_e164
@@ -29,7 +29,7 @@ _METHODS: Mapping[int, str] = {
     OwnerType.CONTACT: "crm.contact.get",
     OwnerType.COMPANY: "crm.company.get",
 }
-_BUSY = error_policy.LIMITS | error_policy.PASSING
+_BUSY = error_policy.LIMITS | error_policy.TRANSIENT
 
 Command = tuple[str, Mapping[str, Any]]
 
@@ -66,24 +66,29 @@ def find_card(portal: Portal, access: str, placement: str, options: Mapping[str,
     commands: list[Command] = [(_METHODS[type_id], {"ID": number})]
     if type_id == OwnerType.DEAL:
         commands.append(("crm.deal.contact.items.get", {"id": number}))
-    answers = _ask(portal, access, commands)
-    fields = as_mapping(_needed(answers[0]))
-    if _number(fields.get("ID")) != number:
-        raise Refused("NO_ENTITY")
-    phones = _phones(portal, fields, "")
+    answers = _call_batch(portal, access, commands)
+    fields = as_mapping(_require_result(answers[0]))
+    if _positive_int(fields.get("ID")) != number:
+        raise PortalRefused("NO_ENTITY")
+    phones = _read_phones(portal, fields, "")
     if type_id in (OwnerType.LEAD, OwnerType.DEAL):
-        phones += _of_people(portal, access, fields, answers[1:])
-    alone = {phone.e164: phone for phone in reversed(phones)}
-    kept = [phone for phone in phones if alone[phone.e164] is phone][:MOST_PHONES]
-    return Entity(type_id, number, _title(type_id, fields), tuple(kept))
+        phones += _phones_of_people(portal, access, fields, answers[1:])
+    unique: dict[str, Phone] = {}
+    for phone in phones:
+        unique.setdefault(phone.e164, phone)
+    return Entity(type_id, number, _card_title(type_id, fields), tuple(unique.values())[:MAX_PHONES])
 
 
-def _of_people(portal: Portal, access: str, fields: Mapping[str, Any], linked: Sequence[Any]) -> list[Phone]:
-    """The numbers of an entity's contacts and company; those this visitor may not read stay out."""
-    listed = [_number(as_mapping(row).get("CONTACT_ID")) for answer in linked for row in _rows(_result(answer))]
-    contacts = [one for one in dict.fromkeys([*listed, _number(fields.get("CONTACT_ID"))]) if one][:MOST_CONTACTS]
+def _phones_of_people(portal: Portal, access: str, fields: Mapping[str, Any], linked: Sequence[Any]) -> list[Phone]:
+    """Return the numbers of a card's contacts and company, without those this visitor may not read."""
+    ids = [
+        _positive_int(as_mapping(row).get("CONTACT_ID"))
+        for answer in linked
+        for row in _as_list(_result_or_none(answer))
+    ]
+    contacts = [one for one in dict.fromkeys([*ids, _positive_int(fields.get("CONTACT_ID"))]) if one][:MAX_CONTACTS]
     people = [(int(OwnerType.CONTACT), one) for one in contacts]
-    if company := _number(fields.get("COMPANY_ID")):
+    if company := _positive_int(fields.get("COMPANY_ID")):
         people.append((OwnerType.COMPANY, company))
     if not people:
         return []
@@ -130,9 +135,9 @@ def _read_phones(portal: Portal, fields: Mapping[str, Any], owner: str) -> list[
     return found
 
 
-def _title(type_id: int, fields: Mapping[str, Any]) -> str:
+def _card_title(type_id: int, fields: Mapping[str, Any]) -> str:
     names = ("NAME", "LAST_NAME") if type_id == OwnerType.CONTACT else ("TITLE",)
-    return " ".join(str(fields[name]).strip() for name in names if fields.get(name))[:LONGEST_TITLE]
+    return " ".join(str(fields[name]).strip() for name in names if fields.get(name))[:MAX_TITLE]
 
 
 def _as_list(value: Any) -> list[Any]:

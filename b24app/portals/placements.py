@@ -13,7 +13,7 @@ from b24app.portals.models import Portal
 log = structlog.get_logger(__name__)
 
 TITLE = "Sendline"
-LACKED = scopes.LACKING | {"ERROR_METHOD_NOT_FOUND", "ERROR_PLACEMENT_NOT_FOUND"}
+UNAVAILABLE = scopes.MISSING_SCOPE | {"ERROR_METHOD_NOT_FOUND", "ERROR_PLACEMENT_NOT_FOUND"}
 
 
 def bind_tabs(portal: Portal) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from b24app.portals import crm_cards
 from b24app.portals.crm_cards import Entity, Phone
 from b24app.portals.crm_owner_types import OwnerType
-from b24app.portals.errors import InDoubt, Refused
+from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
 from tests.portals.conftest import ALICE, BOB, asked

@@ -24,7 +24,7 @@ from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
 from b24app.portals import crm_cards, installation
 from b24app.portals.errors import Busy as PortalBusy
-from b24app.portals.errors import NotOurs, PortalError, Refused
+from b24app.portals.errors import NotOurs, PortalError, PortalRefused
 from b24app.portals.identity import Launch, verify_launch
 from b24app.portals.languages import to_django
 from b24app.portals.page_tickets import LIFETIME, mint_ticket
@@ -61,7 +61,7 @@ def open_card(request: HttpRequest) -> HttpResponse:
             _record_opening(launch, at_installer=False)
             token = posted.get("AUTH_ID", "")
             entity = crm_cards.find_card(launch.portal, token, launch.placement, launch.placement_options)
-        except Refused:
+        except PortalRefused:
             return _render_notice(request, "console/launch_entity.html")
         signed = card_tokens.seal_card_token(entity, launch.portal, launch.user_id)
         return _show_shell(request, launch, address(launch.portal, "card", signed=signed))
@@ -91,7 +91,7 @@ def _answer_launch(request: HttpRequest, render_launch: Callable[[Mapping[str, s
     except (Busy, PortalBusy):
         return _render_busy(request, **launch_retry.retry_context(posted))
     except NotOurs as refusal:
-        return _render_notice(request, "console/launch_refused.html", words=refusal.words)
+        return _render_notice(request, "console/launch_refused.html", words=refusal.message)
     except PortalError:
         return _render_notice(request, "console/launch_unanswered.html")
 

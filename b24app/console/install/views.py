@@ -46,7 +46,7 @@ STEPS = (
     InstallStep(_("Access to the portal is kept, encrypted"), None),
     InstallStep(_("The portal tells us when the application is updated or removed"), _bind_events),
     InstallStep(_("CRM cards have a Sendline tab, where the portal allows it"), _bind_tabs),
-    InstallStep(_("Country and time zone are taken from your profile"), region.learn_region),
+    InstallStep(_("Country and time zone are taken from your profile"), region.detect_region),
     InstallStep(_("Senders you had before are in the menu again"), _reconcile_senders),
 )
 

@@ -90,7 +90,7 @@ def _make_cells(
     is_unknown = phase == Phase.UNKNOWN
     is_waiting = phase == Phase.WAITING and wait != Wait.NONE
     why = labels.waits.get(wait, "") if is_waiting else labels.reasons.get(reason, "")
-    source = _MODULES.get(module, "other") if origin == Origin.PORTAL else origin
+    source = source_of(origin, module)
     return (
         clock(received_at), labels.unknown if is_unknown else labels.statuses[status], why, to or raw_to, text, name,
         service, blank_if_none(parts), blank_if_none(price), currency, labels.sources[source], blank_if_none(author),

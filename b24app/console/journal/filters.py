@@ -34,16 +34,14 @@ STATUSES: Mapping[str, tuple[str | Promise, Q]] = {
     "undelivered": (_("Undelivered"), Q(status=Status.UNDELIVERED)),
     "failed": (_("Failed"), Q(status=Status.FAILED)),
 }
-_FROM_PORTAL = Q(origin=Origin.PORTAL)
-_NAMED_MODULES = ("crm", "bizproc", "sender")
 SOURCES: Mapping[str, tuple[str | Promise, Q]] = {
-    "crm": (_("CRM card"), _FROM_PORTAL & Q(module="crm")),
-    "automation": (_("Automation"), _FROM_PORTAL & Q(module="bizproc")),
-    "campaign": (_("Campaign"), _FROM_PORTAL & Q(module="sender")),
-    "other": (_("Elsewhere in the portal"), _FROM_PORTAL & ~Q(module__in=_NAMED_MODULES)),
-    "card": (_("Sendline on a CRM card"), Q(origin=Origin.CARD)),
-    "test": (_("Test message"), Q(origin=Origin.TEST)),
-    "resend": (_("Sent again by hand"), Q(origin=Origin.RESEND)),
+    "crm": (_("CRM card"), has_source("crm")),
+    "automation": (_("Automation"), has_source("automation")),
+    "campaign": (_("Campaign"), has_source("campaign")),
+    "other": (_("Elsewhere in the portal"), has_source("other")),
+    "card": (_("Sendline on a CRM card"), has_source("card")),
+    "test": (_("Test message"), has_source("test")),
+    "resend": (_("Sent again by hand"), has_source("resend")),
 }
 
 _ACTS: Mapping[str, tuple[Act, ...]] = {

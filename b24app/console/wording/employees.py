@@ -22,9 +22,9 @@ class EmployeeNames:
     @classmethod
     def load(cls, portal: Portal, ids: Iterable[int | None]) -> Self:
         """Return cached names, and enqueue a lookup of the missing and the stale ones."""
-        cached = employees.known_employees(portal, (one for one in ids if one))
+        cached = employees.stored_employees(portal, (one for one in ids if one))
         if cached.due:
-            enqueue.names(portal.pk, cached.due)
+            enqueue.employee_names(portal.pk, cached.due)
         counts = Counter(map(str.casefold, cached.names.values()))
         return cls(cached.names, frozenset(name for name, count in counts.items() if count > 1))
 

@@ -92,8 +92,8 @@ def explain_portal_error(error: portal_errors.PortalError) -> Explained:
         case portal_errors.PortalGone():
             what = _("The portal says that Sendline is not installed there any more.")
             todo = _("Install it again from the Market.")
-        case portal_errors.Refused():
-            what, todo, _field = _find_refusal(error.code, error.words)
+        case portal_errors.PortalRefused():
+            what, todo, _field = _find_refusal(error.code, error.message)
         case _:
             what = _("The portal has not answered.")
             todo = _("The sender is saved here. We look in a minute whether the portal has it, and add it if not.")
