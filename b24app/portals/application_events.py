@@ -125,7 +125,7 @@ def _on_payment(event: PortalEvent) -> EventOutcome:
 
 
 def _on_user_ready(event: PortalEvent) -> EventOutcome:
-    """`data` are the system user's tokens, `auth` those of the employee who installed (docs/bitrix24.md F.7)."""
+    """Store the system user's tokens from `data`; `auth` has those of the user who installed (docs/bitrix24.md F.7)."""
     is_stored = _store_tokens(event.portal, event.data, is_system=True)
     return (InstallationChange.INSTALLED, "") if _is_verified(event) or is_stored else UNVERIFIED
 

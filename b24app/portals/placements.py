@@ -39,7 +39,7 @@ def _tab_params(place: str) -> dict[str, object]:
         "PLACEMENT": place,
         "HANDLER": signed_urls.public_url("/card/"),
         "TITLE": TITLE,
-        # A portal shows the title by the person's language, and the application's name where theirs is not listed.
+        # A portal shows the title in the user's language, and the application's name where that is not listed.
         "LANG_ALL": {language: {"TITLE": TITLE} for language in FRAME_CODES},
     }
 

@@ -229,7 +229,7 @@ def test_an_event_waits_on_disk_while_the_database_is_away(
     PortalToken.objects.update(refreshed_at=timezone.now() - timedelta(minutes=1))
     fields = payload(alpha, "ONAPPUNINSTALL")
     request.getfixturevalue("away")
-    # The middleware asks for nothing below /e/, so only the door meets the database.
+    # The middleware asks for nothing below /e/, so only the view meets the database.
     assert post(client, path_of(portal), fields) == 200
     assert [kept.suffix for kept in spool.waiting_records()] == [".event"]
     assert alpha.state.app.token.encode() not in spool.waiting_records()[0].read_bytes()
