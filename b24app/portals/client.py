@@ -40,7 +40,7 @@ class BatchResult:
 
 
 class _OwnerRefused(Exception):
-    """The portal refuses this token's owner; another's may do. `rights` are missing, or the owner is lost."""
+    """The portal refuses this token's owner, who lacks rights or is gone; another's token may do."""
 
     def __init__(self, response: ErrorResponse) -> None:
         super().__init__(response.code)
