@@ -4,17 +4,17 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import ClassVar, Protocol
+from typing import ClassVar, TypedDict, Unpack
 
 from providers.kit.errors import Forged, Hint
 from providers.kit.fields import BadField, Field, Secret, Step
 from providers.kit.http import Http
+from providers.kit.memo import Memo
 
 
 class Status(StrEnum):
@@ -103,8 +103,19 @@ class Report:
     @property
     def fingerprint(self) -> str:
         """64 hex characters, the same for the same word about the same message however often it comes."""
-        told = (self.ref, self.reference, self.recipient, self.word, self.code)
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        identity = (self.ref, self.reference, self.recipient, self.word, self.code)
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+
+
+class Details(TypedDict, total=False):
+    """What a report may hold besides the service's words and what they mean; see `Report`."""
+
+    ref: str
+    reference: str
+    recipient: str
+    detail: str
+    price: Decimal | None
+    currency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,15 +163,11 @@ class Call:
 
     def header(self, name: str) -> str:
         """Return a header whatever its case, `""` if absent."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers.items() if key.lower() == wanted), "")
+        return next((value for key, value in self.headers.items() if key.lower() == name.lower()), "")
 
     def value(self, name: str) -> str:
         """Return the first value of that name in the form, then in the query, else `""`."""
-        for source in (self.form, self.query):
-            if source.get(name):
-                return source[name][0]
-        return ""
+        return (self.form.get(name) or self.query.get(name) or [""])[0]
 
     def json(self) -> object:
         """Return the parsed body; raise `Unreadable`."""
@@ -168,18 +175,6 @@ class Call:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             raise Unreadable("The body is not JSON.") from None
-
-
-class Memo(Protocol):
-    """A small memory shared by all processes and encrypted at rest, for login tokens. `seconds` is the time to live."""
-
-    def get(self, key: str) -> str | None: ...
-
-    def put(self, key: str, value: str, seconds: float) -> None: ...
-
-    def lock(self, key: str) -> AbstractContextManager[None]:
-        """Hold a lock over all processes, so that only one logs in."""
-        ...
 
 
 class Provider:
@@ -218,6 +213,10 @@ class Provider:
     """Most characters of a text."""
     hints: ClassVar[Mapping[str, Hint]] = MappingProxyType({})
     """The service's own codes, each with a sentence that tells the administrator what to do."""
+    statuses: ClassVar[Mapping[str, Status]] = MappingProxyType({})
+    """The service's status words, each with what it says of the message; see `report`."""
+    failure_statuses: ClassVar[Mapping[str, Status]] = MappingProxyType({})
+    """Codes that say more precisely than a word for `Status.FAILED` what became of the message."""
     tested: ClassVar[str]
     """"live", "contract" (against a published specification) or "unverified"; shown in the console."""
     pretends: ClassVar[bool] = False
@@ -253,6 +252,18 @@ class Provider:
     def recognises_for(cls, account: Mapping[str, str]) -> timedelta:  # noqa: ARG003 (an overriding service may need it)
         """How long this very account recognises our reference; `repeat_window` unless an account can differ."""
         return cls.repeat_window
+
+    @classmethod
+    def report(cls, word: str, *, code: str | None = None, **details: Unpack[Details]) -> Report:
+        """Return the report that a status word stands for; without a `code`, a word that has a hint is its own code."""
+        if code is None:
+            code = word if word in cls.hints else ""
+        status, reason = cls.statuses.get(word), cls.hints[code].reason if code in cls.hints else ""
+        if status is Status.FAILED:
+            status = cls.failure_statuses.get(code, status)
+        if details.get("price") is None:
+            details.pop("currency", None)  # there is nothing it could be the currency of
+        return Report(status=status, word=word, code=code, reason=reason, **details)
 
     def send(self, sms: Sms) -> Accepted:
         """Hand a message over; raise one of `kit.errors` for any other end than acceptance."""

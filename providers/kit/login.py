@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from providers.kit.contract import Memo
 from providers.kit.errors import Uncertain, Unreachable
+from providers.kit.memo import Memo
 from providers.kit.reply import Reply
 
 

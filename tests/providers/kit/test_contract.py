@@ -1,11 +1,12 @@
 """The small typed things of the contract."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from providers.kit.contract import Answer, Call, Provider, Report, Status, Unreadable
-from providers.kit.errors import Forged
+from providers.kit.errors import Forged, Hint
 from providers.kit.fields import Secret, Text
 from providers.kit.testing import FakeHttp, MemoryMemo
 
@@ -45,6 +46,37 @@ def test_a_fingerprint_tells_words_apart_and_repeats_not() -> None:
     assert replace(report, detail="later", status=None).fingerprint == report.fingerprint
     assert replace(report, word="delivered").fingerprint != report.fingerprint
     assert replace(report, ref="", reference="1").fingerprint != report.fingerprint
+
+
+class Pigeon(Provider):
+    statuses = {"arrived": Status.DELIVERED, "lost": Status.UNDELIVERED, "refused": Status.FAILED}
+    failure_statuses = {"17": Status.UNDELIVERED}
+    hints = {"17": Hint("invalid_number", "No such loft."), "lost": Hint("", "The hawk."), "18": Hint("blocked", "No.")}
+
+
+def test_a_report_has_the_status_of_its_word_and_the_reason_of_its_code() -> None:
+    assert Pigeon.report("arrived", ref="1") == Report(ref="1", status=Status.DELIVERED, word="arrived")
+    assert Pigeon.report("eaten", reference="2") == Report(reference="2", status=None, word="eaten")
+    assert Pigeon.report("refused", code="18").reason == "blocked"
+    assert Pigeon.report("refused", code="99") == Report(status=Status.FAILED, word="refused", code="99")
+
+
+def test_a_code_says_more_of_a_failure_than_its_word() -> None:
+    assert Pigeon.report("refused", code="17").status is Status.UNDELIVERED
+    assert Pigeon.report("arrived", code="17").status is Status.DELIVERED
+    assert Pigeon.report("eaten", code="17").status is None
+
+
+def test_a_word_with_a_hint_is_its_own_code_unless_a_code_is_given() -> None:
+    assert (Pigeon.report("lost").code, Pigeon.report("lost", code="").code) == ("lost", "")
+    assert Pigeon.report("refused").code == ""
+
+
+def test_a_report_has_a_currency_only_with_a_price() -> None:
+    priced = Pigeon.report("arrived", price=Decimal("0.07"), currency="EUR")
+
+    assert (priced.price, priced.currency) == (Decimal("0.07"), "EUR")
+    assert Pigeon.report("arrived", price=None, currency="EUR").currency == ""
 
 
 def test_a_provider_refuses_strangers_until_it_says_otherwise() -> None:
