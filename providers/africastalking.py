@@ -18,7 +18,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import dig
 
-WORDS = {
+STATUSES = {
     "buffered": Status.QUEUED,
     "sent": Status.SENT,
     "submitted": Status.SENT,
@@ -30,7 +30,7 @@ WORDS = {
 }
 TAKEN = {"100", "101", "102"}
 # Of a failed message: it reached the operator, but not the phone.
-_NOT_REACHED = {"AbsentSubscriber", "DeliveryFailure", "UserMemoryCapacityExceeded"}
+_NOT_REACHED = ("AbsentSubscriber", "DeliveryFailure", "UserMemoryCapacityExceeded")
 
 # Answers have the number, or only the name where they refuse everybody; reports have the name as the reason of failure.
 _NAMES = {
@@ -98,6 +98,8 @@ class AfricasTalking(Provider):
     report_scope = Scope.ACCOUNT
     proof = Proof.ADDRESS
     identified_by = ("username",)
+    statuses = STATUSES
+    failure_statuses = dict.fromkeys(_NOT_REACHED, Status.UNDELIVERED)
     hints = {
         key: Hint(*_MEANINGS[name], "https://developers.africastalking.com/docs/sms/notifications")
         for key, name in (_NAMES | {name: name for name in _MEANINGS}).items()
@@ -127,17 +129,7 @@ class AfricasTalking(Provider):
         if not ref or not word:
             return []
         code = _SPELT.get(call.value("failureReason").lower(), "")
-        status = WORDS.get(word)
-        return [
-            Report(
-                ref=ref,
-                recipient=call.value("phoneNumber"),
-                status=Status.UNDELIVERED if status is Status.FAILED and code in _NOT_REACHED else status,
-                word=word,
-                code=code,
-                reason=_MEANINGS[code][0] if code else "",
-            )
-        ]
+        return [self.report(word, ref=ref, recipient=call.value("phoneNumber"), code=code)]
 
     def check(self) -> Account:
         params = {"username": self.account["username"]}

@@ -86,7 +86,7 @@ REGIONS = (
     ("ap-southeast-6", "ap-southeast-6 Asia Pacific (New Zealand)"),
 )
 
-WORDS = {
+STATUSES = {
     "TEXT_QUEUED": Status.QUEUED,
     "TEXT_PENDING": Status.QUEUED,
     "TEXT_SENT": Status.SENT,
@@ -306,6 +306,7 @@ class Aws(Provider):
     identified_by = ("access_key_id", "region", "product", "base_url")
     # It depends on the sender: a toll-free number sends 3 parts a second, a short code 100, a small 10DLC one less.
     rate = 3.0
+    statuses = STATUSES
     hints = {
         **{code: Hint(reason, text, _SENDING) for code, (reason, text) in _CODES.items()},
         **{code: Hint(reason, text, _EVENT_TYPES) for code, (reason, text) in _EVENTS.items()},
@@ -370,16 +371,14 @@ class Aws(Provider):
         if not ref or not word:
             return []
         cost = _number(event, "totalMessagePrice") + _number(event, "totalCarrierFee")
-        report = Report(
+        report = self.report(
+            word,
             ref=ref,
             reference=text_at(event, "context.reference"),
             recipient=text_at(event, "destinationPhoneNumber"),
-            status=WORDS.get(word),
-            word=word,
             code=word if word in _EVENTS else "",
-            reason=_EVENTS[word][0] if word in _EVENTS else "",
             price=cost or None,
-            currency="USD" if cost else "",
+            currency="USD",
         )
         return [report]
 

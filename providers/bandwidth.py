@@ -32,7 +32,7 @@ from providers.kit.i18n import _
 from providers.kit.login import Login
 from providers.kit.reply import dig, text_at
 
-WORDS = {
+STATUSES = {
     "message-sending": Status.SENT,
     "message-sent": Status.SENT,
     "message-delivered": Status.DELIVERED,
@@ -49,7 +49,7 @@ WORDS = {
 }
 # Codes that say better than the word of the failure what became of the message. By the page on webhooks, 9902 "does not
 # indicate that the message was not received".
-BY_CODE = dict.fromkeys(("4701", "4702", "5106", "5201", "5650"), Status.UNDELIVERED) | {"9902": Status.SENT}
+FAILURE_STATUSES = dict.fromkeys(("4701", "4702", "5106", "5201", "5650"), Status.UNDELIVERED) | {"9902": Status.SENT}
 
 _NOT_ALLOWED = _("Bandwidth has not switched this on for the account. Ask its support.")
 _TOO_FAST = _("More was sent than the operator allows this sender. Lower the rate, or add senders.")
@@ -179,6 +179,8 @@ class Bandwidth(Provider):
     identified_by = ("account_id", "application_id")
     rate = 1.0  # https://dev.bandwidth.com/docs/messaging/rateLimits: 60 segments a minute, and 15 minutes wait in line
     max_text = 2048
+    statuses = STATUSES
+    failure_statuses = FAILURE_STATUSES
     hints = {
         code: Hint(reason, text, "https://dev.bandwidth.com/docs/messaging/errors/")
         for code, (reason, text) in _CODES.items()
@@ -208,7 +210,13 @@ class Bandwidth(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         return [
-            _report(ref, word, text_at(one, "to"), text_at(one, "errorCode"), text_at(one, "message.tag"))
+            self.report(
+                word.lower(),
+                ref=ref,
+                reference=text_at(one, "message.tag"),
+                recipient=text_at(one, "to"),
+                code=_code_of_failure(one),
+            )
             for one in _events(call)
             if (ref := text_at(one, "message.id")) and (word := text_at(one, "type")) and word != "message-received"
         ]
@@ -230,7 +238,7 @@ class Bandwidth(Provider):
         for ref in refs:
             rows = dig(self._heard(self._ask("GET", params={"messageId": ref})).json(), "messages")
             found += [
-                _report(ref, word, text_at(one, "destinationTn"), text_at(one, "errorCode"))
+                self.report(word.lower(), ref=ref, recipient=text_at(one, "destinationTn"), code=_code_of_failure(one))
                 for one in (rows if isinstance(rows, list) else [])
                 if dig(one, "messageId") == ref and (word := text_at(one, "messageStatus"))
             ]
@@ -272,16 +280,7 @@ def _events(call: Call) -> list[object]:
     return told if isinstance(told, list) else []
 
 
-def _report(ref: str, word: str, recipient: str, code: str, reference: str = "") -> Report:
-    word, code = word.lower(), code.strip("0") and code
-    hint = Bandwidth.hints.get(code)
-    failed = WORDS.get(word) is Status.FAILED
-    return Report(
-        ref=ref,
-        reference=reference,
-        recipient=recipient,
-        status=BY_CODE.get(code, Status.FAILED) if failed else WORDS.get(word),
-        word=word,
-        code=code,
-        reason=hint.reason if hint else "",
-    )
+def _code_of_failure(event: object) -> str:
+    """Return the error code of an event or a message, "" for zeros, which stand for none."""
+    code = text_at(event, "errorCode")
+    return code if code.strip("0") else ""

@@ -16,7 +16,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import dig, text_at
 
-WORDS = {
+STATUSES = {
     "queued": Status.QUEUED,
     "scheduled": Status.QUEUED,
     "sent_to_supplier": Status.SENT,
@@ -75,7 +75,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "111": ("blocked", _("For the USA, switch on the STOP command of the integration in the Clickatell portal.")),
 }
 # A report's numbers mean something else than an answer's, so its words are its codes.
-_STATUSES: Mapping[str, tuple[Reason, str]] = {
+_STATUS_HINTS: Mapping[str, tuple[Reason, str]] = {
     "EXPIRED": ("", advice.EXPIRED),
     "DELIVERY_FAILURE": ("", advice.NO_REASON),
     "EMULATED": ("", _("This is a sandbox: nothing was sent. Use an integration for production.")),
@@ -119,8 +119,9 @@ class Clickatell(Provider):
     report_scope = Scope.ACCOUNT
     proof = Proof.ADDRESS
     identified_by = ("api_key",)
+    statuses = STATUSES
     hints = {code: Hint(reason, text, _ERRORS) for code, (reason, text) in _CODES.items()} | {
-        word: Hint(reason, text, _REPORTS) for word, (reason, text) in _STATUSES.items()
+        word: Hint(reason, text, _REPORTS) for word, (reason, text) in _STATUS_HINTS.items()
     }
     tested = "contract"
 
@@ -139,7 +140,7 @@ class Clickatell(Provider):
     def read_reports(self, call: Call) -> list[Report]:
         told = dig(call.json(), "event.messageStatusUpdate")
         return [
-            _report(ref, text_at(one, "clientMessageId"), word)
+            self._report_status(word, ref, text_at(one, "clientMessageId"))
             for one in (told if isinstance(told, list) else [])
             if (ref := text_at(one, "messageId")) and (word := text_at(one, "status"))
         ]
@@ -153,13 +154,17 @@ class Clickatell(Provider):
             self._heard(reply).json()
             word = reply.find("sms.status")
             if word and word != "UNKNOWN":  # which here means that there is no such message
-                found.append(_report(ref, "", word))
+                found.append(self._report_status(word, ref))
         return found
 
     def check(self) -> Account:
         reply = self._heard(self.http.get(f"{BASE}/balance", headers=self._headers()))
         reply.need("balance")
         return Account(balance=reply.number("balance"), currency=reply.find("currency").upper())
+
+    def _report_status(self, status: str, ref: str, reference: str = "") -> Report:
+        code = status if status in self.hints else ""
+        return self.report(status.lower(), ref=ref, reference=reference, code=code)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": self.account["api_key"], "Accept": "application/json"}
@@ -171,15 +176,3 @@ class Clickatell(Provider):
         if reply.ok and not code and not words and reply.find("messages.0.accepted") != "false":
             return reply
         raise reply.refusal(code if reply.status < 500 or code in {"18", "19"} else "", words, self.hints)
-
-
-def _report(ref: str, reference: str, word: str) -> Report:
-    hint = Clickatell.hints.get(word)
-    return Report(
-        ref=ref,
-        reference=reference,
-        status=WORDS.get(word.lower()),
-        word=word.lower(),
-        code=word if hint else "",
-        reason=hint.reason if hint else "",
-    )

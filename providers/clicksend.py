@@ -16,7 +16,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import dig, text_at
 
-WORDS = {
+STATUSES = {
     # Status codes of reports.
     "200": Status.SENT,
     "201": Status.DELIVERED,
@@ -116,6 +116,7 @@ class ClickSend(Provider):
     proof = Proof.ADDRESS
     identified_by = ("username",)
     max_text = 1224
+    statuses = STATUSES
     hints = {
         code: Hint(reason, text, _CODES_PAGE if code.isdecimal() else _WORDS_PAGE)
         for code, (reason, text) in _CODES.items()
@@ -149,7 +150,7 @@ class ClickSend(Provider):
     def read_reports(self, call: Call) -> list[Report]:
         # By the rule a form, a query or JSON, all with the same names.
         told = call.json() if call.body and not call.form else None
-        return _report({name: text_at(told, name) or call.value(name) for name in NAMES})
+        return self._read_status({name: text_at(told, name) or call.value(name) for name in NAMES})
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         """In the history, which needs no rule; single receipts are kept only where a rule polls for them."""
@@ -159,8 +160,23 @@ class ClickSend(Provider):
             reply = self._heard(self.http.get(f"{BASE}/sms/history", auth=self._auth(), params=params))
             for row in _rows(reply, "data.data"):
                 if dig(row, "message_id") == ref:
-                    found += _report({name: text_at(row, name) for name in NAMES})
+                    found += self._read_status({name: text_at(row, name) for name in NAMES})
         return found
+
+    def _read_status(self, fields: Mapping[str, str]) -> list[Report]:
+        """Return the report of a receipt or a row of the history, by its fields; none where it lacks word or id."""
+        status = fields["status"].lower()
+        word = status if STATUSES.get(status) is Status.QUEUED else fields["status_code"] or status
+        if not word or not fields["message_id"]:
+            return []
+        report = self.report(
+            word,
+            ref=fields["message_id"],
+            reference=fields["custom_string"],
+            recipient=fields["to"],
+            code=fields["error_code"],
+        )
+        return [report]
 
     def check(self) -> Account:
         # The answer repeats the key.
@@ -200,21 +216,3 @@ class ClickSend(Provider):
 def _rows(reply: Reply, where: str) -> list[object]:
     rows = dig(reply.json(), where)
     return rows if isinstance(rows, list) else []
-
-
-def _report(told: Mapping[str, str]) -> list[Report]:
-    status = told["status"].lower()
-    word = status if WORDS.get(status) is Status.QUEUED else told["status_code"] or status
-    if not word or not told["message_id"]:
-        return []
-    hint = ClickSend.hints.get(told["error_code"])
-    report = Report(
-        ref=told["message_id"],
-        reference=told["custom_string"],
-        recipient=told["to"],
-        status=WORDS.get(word),
-        word=word,
-        code=told["error_code"],
-        reason=hint.reason if hint else "",
-    )
-    return [report]

@@ -66,7 +66,7 @@ class Demo(Provider):
         return Accepted(ref=f"demo-{int(time.time())}-{digits}-{sms.reference}", parts=measure(sms.text).parts)
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
-        return [_report(ref, found) for ref in refs if (found := _REF.fullmatch(ref))]
+        return [_report_by_age(ref, found) for ref in refs if (found := _REF.fullmatch(ref))]
 
     def check(self) -> Account:
         return Account(label=_("Demo: sends nothing"))
@@ -81,7 +81,7 @@ class Demo(Provider):
                 raise Throttled(_("The demo was asked too fast, for once."), after=2.0)
 
 
-def _report(ref: str, found: re.Match[str]) -> Report:
+def _report_by_age(ref: str, found: re.Match[str]) -> Report:
     age = time.time() - int(found["at"])
     if age < SENT_AFTER:
         return Report(ref=ref, status=Status.QUEUED, word="queued")

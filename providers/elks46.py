@@ -7,7 +7,6 @@ Checked: 2026-11-25 against the vendor's documentation and the sources in docs/s
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from urllib.parse import quote
 
@@ -19,7 +18,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import dig, rows_at, text_at
 
-WORDS = {
+STATUSES = {
     "created": Status.QUEUED,
     "sent": Status.SENT,
     "delivered": Status.DELIVERED,
@@ -66,6 +65,7 @@ class Elks46(Provider):
     identified_by = ("username",)
     rate = 1.6
     """46elks sends 100 a minute and keeps the others; they wait better here, where they can be stopped."""
+    statuses = STATUSES
     hints = {code: Hint(reason, text, "https://46elks.com/docs") for code, (reason, text) in _CODES.items()}
     tested = "contract"
 
@@ -80,7 +80,7 @@ class Elks46(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         ref, word = call.value("id"), call.value("status")
-        return [_report(ref, word)] if ref and word else []
+        return [self.report(word.lower(), ref=ref, code="")] if ref and word else []
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
@@ -88,8 +88,9 @@ class Elks46(Provider):
             reply = self.http.get(f"{BASE}/sms/{quote(ref, safe='')}", auth=self._auth())
             if reply.status == 404:
                 continue
-            report = _report(ref, self._heard(reply).need("status"))
-            found.append(replace(report, recipient=reply.find("to"), price=_money(reply, "cost")))
+            word = self._heard(reply).need("status").lower()
+            price = _money(reply, "cost")
+            found.append(self.report(word, ref=ref, recipient=reply.find("to"), code="", price=price))
         return found
 
     def check(self) -> Account:
@@ -131,7 +132,3 @@ def _money(reply: Reply, name: str) -> Decimal | None:
 def _can_send(number: object) -> bool:
     capabilities = dig(number, "capabilities")
     return dig(number, "active") == "yes" and isinstance(capabilities, list) and "sms" in capabilities
-
-
-def _report(ref: str, word: str) -> Report:
-    return Report(ref=ref, status=WORDS.get(word.lower()), word=word.lower())

@@ -6,7 +6,6 @@ Checked: 2026-11-25 against the Postman collection of the vendor and the sources
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from urllib.parse import quote
 
 from providers.kit import advice
@@ -20,7 +19,7 @@ from providers.kit.phones import read_number
 from providers.kit.reply import text_at
 from providers.kit.segments import UCS_2, measure
 
-WORDS = {
+STATUSES = {
     "waiting": Status.QUEUED,
     "new": Status.QUEUED,
     "stored": Status.QUEUED,
@@ -99,6 +98,7 @@ class Eskiz(Provider):
     reports = Reports.PUSHED
     proof = Proof.ADDRESS
     identified_by = ("email",)
+    statuses = STATUSES
     hints = {code: Hint(reason, text, link) for code, (reason, text, link) in _CODES.items()}
     tested = "contract"
 
@@ -125,7 +125,7 @@ class Eskiz(Provider):
         told = {name: call.value(name) for name in call.form} if call.form else call.json()
         # `message_id` is the operator's; ours from `send` comes back as `request_id`.
         ref, number, word = (text_at(told, name) for name in ("request_id", "phone_number", "status"))
-        return [_report(ref, number, word)] if word else []
+        return [self.report(word.lower(), ref=ref, recipient=number)] if word else []
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
@@ -134,9 +134,9 @@ class Eskiz(Provider):
             if reply.status == 404:
                 continue
             self._heard(reply)
-            report = _report(ref, reply.find("data.to"), reply.need("data.status"))
-            price = reply.number("data.total_price")
-            found.append(replace(report, price=price, currency="UZS") if price else report)
+            word, number = reply.need("data.status").lower(), reply.find("data.to")
+            price = reply.number("data.total_price") or None
+            found.append(self.report(word, ref=ref, recipient=number, price=price, currency="UZS"))
         return found
 
     def check(self) -> Account:
@@ -177,10 +177,3 @@ def _code(reply: Reply, words: str) -> str:
     if reply.find("message.mobile_phone.0") or "mobile_phone" in words:
         return "mobile_phone"
     return next((code for code, signs in _SIGNS.items() if any(sign in words for sign in signs)), "")
-
-
-def _report(ref: str, recipient: str, word: str) -> Report:
-    word = word.lower()
-    hint = Eskiz.hints.get(word)
-    code, reason = (word, hint.reason) if hint else ("", "")
-    return Report(ref=ref, recipient=recipient, status=WORDS.get(word), word=word, code=code, reason=reason)

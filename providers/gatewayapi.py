@@ -7,7 +7,6 @@ Checked: 2026-11-25 against the vendor's docs (onlinecity/gatewayapi-docs) and t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from urllib.parse import quote
 
 import jwt
@@ -21,7 +20,7 @@ from providers.kit.i18n import _
 from providers.kit.reply import dig, text_at
 from providers.kit.segments import UCS_2, measure
 
-WORDS = {
+STATUSES = {
     "unknown": Status.QUEUED,  # "messages start here"
     "scheduled": Status.QUEUED,
     "buffered": Status.QUEUED,
@@ -135,6 +134,7 @@ class GatewayApi(Provider):
     reports = Reports.PUSHED
     proof = Proof.KEYED
     identified_by = ("token", "host")
+    statuses = STATUSES
     hints = _hints()
     tested = "contract"
 
@@ -174,7 +174,9 @@ class GatewayApi(Provider):
     def read_reports(self, call: Call) -> list[Report]:
         told = call.json()
         ref, word, number = (text_at(told, name) for name in ("id", "status", "msisdn"))
-        return [_report(ref, number, word, dig(told, "code"))] if ref and word else []
+        if not ref or not word:
+            return []
+        return [self.report(word.lower(), ref=ref, recipient=number, code=_read_code(dig(told, "code")))]
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
@@ -185,8 +187,14 @@ class GatewayApi(Provider):
             told = dig(self._heard(reply).json(), "0.recipients.0")
             word = reply.find("0.recipients.0.dsnstatus")
             if word:
-                report = _report(ref, reply.find("0.recipients.0.msisdn"), word, dig(told, "dsnerrorcode"))
-                found.append(replace(report, detail=reply.strike(reply.find("0.recipients.0.dsnerror"))))
+                report = self.report(
+                    word.lower(),
+                    ref=ref,
+                    recipient=reply.find("0.recipients.0.msisdn"),
+                    code=_read_code(dig(told, "dsnerrorcode")),
+                    detail=reply.strike(reply.find("0.recipients.0.dsnerror")),
+                )
+                found.append(report)
         return found
 
     def check(self) -> Account:
@@ -203,9 +211,7 @@ class GatewayApi(Provider):
         return reply.expect(self.hints, code="code", words="message")
 
 
-def _report(ref: str, recipient: str, word: str, told: object) -> Report:
-    code = f"0x{told:04X}" if isinstance(told, int) else told if isinstance(told, str) else ""
-    code = f"0x{code[2:].upper()}" if code.lower().startswith("0x") else code
-    reason = GatewayApi.hints[code].reason if code in GatewayApi.hints else ""
-    word = word.lower()
-    return Report(ref=ref, recipient=recipient, status=WORDS.get(word), word=word, code=code, reason=reason)
+def _read_code(given: object) -> str:
+    """Return an error code in the spelling of `hints`; it comes as a number or in hexadecimal digits of either case."""
+    code = f"0x{given:04X}" if isinstance(given, int) else given if isinstance(given, str) else ""
+    return f"0x{code[2:].upper()}" if code.lower().startswith("0x") else code

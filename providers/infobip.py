@@ -184,13 +184,13 @@ class Infobip(Provider):
         )
 
     def read_reports(self, call: Call) -> list[Report]:
-        return _reports(call.json())
+        return _read_results(call.json())
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for first in range(0, len(refs), LOGS_AT_ONCE):
             asked = {"messageId": ",".join(refs[first : first + LOGS_AT_ONCE]), "limit": "1000"}
-            found += _reports(self._ask("GET", "/sms/3/logs", params=asked).json())
+            found += _read_results(self._ask("GET", "/sms/3/logs", params=asked).json())
         return found
 
     def check(self) -> Account:
@@ -234,11 +234,11 @@ class Infobip(Provider):
         )
 
 
-def _reports(told: object) -> list[Report]:
-    return [report for report in map(_report, rows_at(told, "results")) if report]
+def _read_results(told: object) -> list[Report]:
+    return [report for report in map(_read_row, rows_at(told, "results")) if report]
 
 
-def _report(row: object) -> Report | None:
+def _read_row(row: object) -> Report | None:
     ref, group, code = text_at(row, "messageId"), text_at(row, "status.groupId"), text_at(row, "status.id")
     # A refused repeat has the id of the message that was taken, and says nothing of its fate.
     if not ref or not group or code == DUPLICATE:

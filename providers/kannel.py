@@ -18,7 +18,7 @@ from providers.kit.i18n import _
 from providers.kit.segments import UCS_2, measure
 
 DOCS = "https://www.kannel.org/download/1.4.5/userguide-1.4.5/userguide.html"
-WORDS = {
+STATUSES = {
     "1": Status.DELIVERED,
     "2": Status.UNDELIVERED,
     "4": Status.QUEUED,
@@ -70,6 +70,7 @@ class Kannel(Provider):
     reports = Reports.PUSHED
     proof = Proof.ADDRESS
     identified_by = ("send_url", "username")
+    statuses = STATUSES
     hints = {text: Hint(reason, words, DOCS) for text, (reason, words) in _ANSWERS.items()}
     tested = "contract"
 
@@ -104,7 +105,9 @@ class Kannel(Provider):
             return []
         found = _ERROR.search(call.value("reply"))
         code = (found["nack"] or found["err"]) if found else ""
-        return [Report(ref=call.value("id"), status=WORDS.get(word), word=word, code=code if code.strip("0") else "")]
+        code = code if code.strip("0") else ""
+        # Not `report`: an operator may say a word that means something else in `hints`.
+        return [Report(ref=call.value("id"), status=self.statuses.get(word), word=word, code=code)]
 
     def _receipt(self, reply: Reply) -> Accepted:
         text = reply.text.strip()

@@ -8,7 +8,6 @@ Checked: 2026-11-25 against the vendor's Python SDK and its signature test data,
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from urllib.parse import quote
 
 from providers.kit import advice
@@ -17,10 +16,10 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import rows_at, text_at
+from providers.kit.reply import price_of, rows_at, text_at
 from providers.kit.signatures import read_jwt, same
 
-WORDS = {
+STATUSES = {
     "scheduled": Status.QUEUED,
     "buffered": Status.QUEUED,
     "sent": Status.SENT,
@@ -29,7 +28,7 @@ WORDS = {
     "delivery_failed": Status.FAILED,
 }
 # The phone was not there, though the word for it is the same as for a refusal.
-_NOT_REACHED = {"status 1", "status 5", "status 6", "status 27", "status 31"}
+_NOT_REACHED = ("status 1", "status 5", "status 6", "status 27", "status 31")
 CURRENCIES = {"euros": "EUR", "pounds": "GBP", "dollars": "USD"}
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
@@ -105,6 +104,8 @@ class MessageBird(Provider):
     proof = Proof.KEYED
     identified_by = ("access_key",)
     max_text = 1377
+    statuses = STATUSES
+    failure_statuses = dict.fromkeys(_NOT_REACHED, Status.UNDELIVERED)
     hints = {code: Hint(*told, "https://developers.messagebird.com/api/#errors") for code, told in _CODES.items()} | {
         f"status {one}": Hint(reason, text, _EXTENDED) for reason, text, codes in _REPORTED for one in codes.split()
     }
@@ -139,7 +140,7 @@ class MessageBird(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         names = ("id", "reference", "recipient", "status", "statusErrorCode", "price[amount]", "price[currency]")
-        return _reports(*(call.value(name) for name in names))
+        return _read_status(*(call.value(name) for name in names))
 
     def answer(self, call: Call) -> Answer:  # noqa: ARG002 (the same for every call)
         return Answer(body="OK")
@@ -153,7 +154,7 @@ class MessageBird(Provider):
             item = "recipients.items.0"
             names = ("recipient", "status", "statusErrorCode", "price.amount", "price.currency")
             known = (self._heard(reply).need("id"), reply.find("reference"))
-            found += _reports(*known, *(reply.find(f"{item}.{name}") for name in names))
+            found += _read_status(*known, *(reply.find(f"{item}.{name}") for name in names))
         return found
 
     def check(self) -> Account:
@@ -183,30 +184,18 @@ class MessageBird(Provider):
         raise reply.refusal(f"{code} {parameter}" if known else code, reply.find("errors.0.description"), self.hints)
 
 
-def _reports(ref: str, reference: str, recipient: str, word: str, err: str, price: str, currency: str) -> list[Report]:
+def _read_status(
+    ref: str, reference: str, recipient: str, word: str, err: str, price: str, currency: str
+) -> list[Report]:
     if not ref or not word:
         return []
-    code = f"status {err}" if err not in {"", "0"} else ""
-    word, hint = word.lower(), MessageBird.hints.get(code)
-    status, cost = WORDS.get(word), _price(price)
-    return [
-        Report(
-            ref=ref,
-            reference=reference,
-            recipient=recipient,
-            status=Status.UNDELIVERED if status is Status.FAILED and code in _NOT_REACHED else status,
-            word=word,
-            code=code,
-            reason=hint.reason if hint else "",
-            price=cost,
-            currency=currency.upper() if cost else "",
-        )
-    ]
-
-
-def _price(told: str) -> Decimal | None:
-    try:
-        price = Decimal(told)
-    except InvalidOperation:
-        return None
-    return price if price.is_finite() and price > 0 else None
+    report = MessageBird.report(
+        word.lower(),
+        ref=ref,
+        reference=reference,
+        recipient=recipient,
+        code=f"status {err}" if err not in {"", "0"} else "",
+        price=price_of(price),
+        currency=currency.upper(),
+    )
+    return [report]

@@ -30,7 +30,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import dig, text_at
 
-WORDS = {
+STATUSES = {
     "NEW": Status.QUEUED,
     "ENQUEUD": Status.QUEUED,
     "ACCEPTD": Status.SENT,
@@ -117,6 +117,7 @@ class Mobizon(Provider):
     report_scope = Scope.ACCOUNT
     proof = Proof.KEYED
     identified_by = ("api_key", "base_url")
+    statuses = STATUSES
     hints = {code: Hint(*told, f"{_DOCS}#apiCode-{code.split()[0]}") for code, told in _CODES.items()} | {
         code: Hint(*told, f"{_DOCS}#SmsStatus") for code, told in _FATES.items()
     }
@@ -152,7 +153,7 @@ class Mobizon(Provider):
         if dig(event, "eventType") != "sms-delivery-report":
             return []
         ref, word, number = (text_at(event, f"data.{name}") for name in ("messageId", "status", "to"))
-        return [_report(ref, word, f"+{number}" if number else "")] if ref and word else []
+        return [self.report(word, ref=ref, recipient=f"+{number}" if number else "")] if ref and word else []
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
@@ -160,7 +161,7 @@ class Mobizon(Provider):
             reply = self._ask("message/getsmsstatus", {"ids": ",".join(refs[start : start + _AT_ONCE])})
             rows = dig(reply.json(), "data")
             told = [(text_at(row, "id"), text_at(row, "status")) for row in rows] if isinstance(rows, list) else []
-            found += [_report(ref, word) for ref, word in told if ref and word]
+            found += [self.report(word, ref=ref) for ref, word in told if ref and word]
         return found
 
     def check(self) -> Account:
@@ -186,9 +187,3 @@ class Mobizon(Provider):
         # Where the account lives elsewhere, the data is the right address.
         words = f"{reply.find('message')} {reply.find(f'data.{at_fault}.0') or reply.find('data')}".strip()
         raise reply.refusal(f"{code} {at_fault}" if f"{code} {at_fault}" in self.hints else code, words, self.hints)
-
-
-def _report(ref: str, word: str, recipient: str = "") -> Report:
-    hint = Mobizon.hints.get(word)
-    code, reason = (word, hint.reason) if hint else ("", "")
-    return Report(ref=ref, recipient=recipient, status=WORDS.get(word), word=word, code=code, reason=reason)

@@ -21,7 +21,7 @@ from providers.kit.reply import rows_at
 
 # The numbers that https://msg91.com/help/webhooks explains, by the words it gives them; others stay unknown.
 NUMBERS = {"1": "delivered", "2": "failed", "9": "ndnc", "16": "rejected", "25": "rejected", "17": "blocked number"}
-WORDS = {
+STATUSES = {
     "delivered": Status.DELIVERED,
     "failed": Status.UNDELIVERED,
     "ndnc": Status.FAILED,
@@ -131,6 +131,7 @@ class Msg91(Provider):
     report_scope = Scope.ACCOUNT
     proof = Proof.ADDRESS
     identified_by = ("authkey",)
+    statuses = STATUSES
     hints = {
         **{
             code: Hint(reason, text, "https://msg91.com/help/api")
@@ -168,7 +169,7 @@ class Msg91(Provider):
         for row in told if isinstance(told, list) else [told]:
             if isinstance(row, dict):
                 parts = row.get("report")
-                found += [_report({**row, **part}) for part in rows_at(row, "report")] if parts else [_report(row)]
+                found += [_read_row({**row, **part}) for part in rows_at(row, "report")] if parts else [_read_row(row)]
         return [one for one in found if one]
 
     def check(self) -> Account:
@@ -195,20 +196,16 @@ def _text(row: Mapping[str, object], *names: str) -> str:
     return next((str(value).strip() for value in values if isinstance(value, str | int) and value), "")
 
 
-def _report(row: Mapping[str, object]) -> Report | None:
+def _read_row(row: Mapping[str, object]) -> Report | None:
     told = _text(row, "status").lower()
     ref, reference = _text(row, "requestId"), _text(row, "CRQID")
     if not told or not (ref or reference):
         return None
-    word = NUMBERS.get(told, told)
     failure = " ".join(_text(row, "failedReason", "failureReason").upper().split())
-    code = failure if failure in _REPORTED else told if told in _REPORTED else ""
-    return Report(
+    return Msg91.report(
+        NUMBERS.get(told, told),
         ref=ref,
         reference="" if reference == "0" else reference,
         recipient=_text(row, "number", "telNum"),
-        status=WORDS.get(word),
-        word=word,
-        code=code,
-        reason=Msg91.hints[code].reason if code else "",
+        code=failure if failure in _REPORTED else told if told in _REPORTED else "",
     )

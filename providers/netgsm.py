@@ -18,7 +18,7 @@ from providers.kit.i18n import _
 from providers.kit.reply import dig, rows_at, text_at
 from providers.kit.segments import UCS_2, measure
 
-WORDS = {
+STATUSES = {
     "0": Status.SENT,
     "1": Status.DELIVERED,
     "2": Status.UNDELIVERED,
@@ -123,6 +123,7 @@ class Netgsm(Provider):
     identified_by = ("usercode",)
     rate = 5.0
     max_text = 883  # six parts with Turkish letters
+    statuses = STATUSES
     hints = {code: Hint(*told, "https://www.netgsm.com.tr/dokuman/") for code, told in _CODES.items()}
     tested = "contract"
 
@@ -147,7 +148,7 @@ class Netgsm(Provider):
             reply = self.http.post(f"{BASE}/sms/rest/v2/report", auth=self._auth(), json=wanted)
             if reply.find("code") == "60":  # knows none of them
                 continue
-            found += [report for row in rows_at(_heard(reply).json(), "jobs") if (report := _report(row))]
+            found += [report for row in rows_at(_heard(reply).json(), "jobs") if (report := _read_row(row))]
         return found
 
     def check(self) -> Account:
@@ -189,13 +190,12 @@ def _encoding(text: str) -> str:
     return "TR" if rest != text else ""
 
 
-def _report(row: object) -> Report | None:
+def _read_row(row: object) -> Report | None:
     ref, word, error, number = (text_at(row, name) for name in ("jobid", "status", "errorCode", "number"))
     if not ref or not word:
         return None
     code = next((one for one in (f"error {error}", f"status {word}") if one in Netgsm.hints), "")
-    reason = Netgsm.hints[code].reason if code else ""
-    return Report(ref=ref, recipient=number, status=WORDS.get(word), word=word, code=code, reason=reason)
+    return Netgsm.report(word, ref=ref, recipient=number, code=code)
 
 
 def _decimal(told: str) -> Decimal | None:

@@ -14,7 +14,7 @@ from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.i18n import _
 from providers.kit.reply import rows_at, text_at
 
-WORDS = {
+STATUSES = {
     "created": Status.QUEUED,
     "accepted": Status.QUEUED,
     "transmitted": Status.SENT,
@@ -93,6 +93,7 @@ class PlayMobile(Provider):
     report_scope = Scope.ACCOUNT
     proof = Proof.ADDRESS
     identified_by = ("username", "base_url")
+    statuses = STATUSES
     hints = {code: Hint(reason, text, _DOCS) for code, (reason, text) in _CODES.items()}
     tested = "contract"
 
@@ -119,8 +120,4 @@ class PlayMobile(Provider):
         told = [
             (text_at(row, "message-id"), text_at(row, "status").lower()) for row in rows_at(call.json(), "messages")
         ]
-        return [
-            Report(reference=reference, status=WORDS.get(word), word=word)
-            for reference, word in told
-            if reference and word
-        ]
+        return [self.report(word, reference=reference, code="") for reference, word in told if reference and word]

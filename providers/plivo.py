@@ -20,7 +20,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import dig, price_of
 
-WORDS = {
+STATUSES = {
     "queued": Status.QUEUED,
     "sent": Status.SENT,
     "delivered": Status.DELIVERED,
@@ -105,6 +105,7 @@ class Plivo(Provider):
     report_scope = Scope.MESSAGE
     identified_by = ("auth_id",)
     rate = 5.0  # https://plivo.com/docs/faq/messaging/messaging-api: 5 a second unless raised
+    statuses = STATUSES
     hints = {
         code: Hint(reason, text, "https://www.plivo.com/docs/messaging/troubleshooting/error-codes/")
         for code, (reason, text) in _CODES.items()
@@ -149,7 +150,11 @@ class Plivo(Provider):
         word = call.value("Status") or call.value("status")
         if not ref or not word:
             return []
-        return [_report(ref, call.value("To"), word, call.value("ErrorCode"), call.value("TotalAmount"))]
+        return [
+            self._report_message(
+                word, ref, call.value("To"), code=call.value("ErrorCode"), amount=call.value("TotalAmount")
+            )
+        ]
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
@@ -158,9 +163,15 @@ class Plivo(Provider):
             if reply.status == 404:
                 continue
             self._expect(reply)
-            told = reply.need("message_state"), reply.find("error_code"), reply.find("total_amount")
-            found.append(_report(ref, reply.find("to_number"), *told))
+            word, code, amount = reply.need("message_state"), reply.find("error_code"), reply.find("total_amount")
+            found.append(self._report_message(word, ref, reply.find("to_number"), code=code, amount=amount))
         return found
+
+    def _report_message(self, word: str, ref: str, recipient: str, *, code: str, amount: str) -> Report:
+        code = code if code.strip("0") else ""  # "000" is no error
+        return self.report(
+            word.lower(), ref=ref, recipient=recipient, code=code, price=price_of(amount), currency="USD"
+        )
 
     def check(self) -> Account:
         reply = self._expect(self.http.get(self._url(""), auth=self._auth()))
@@ -197,23 +208,6 @@ def _code(status: int, words: str, message: Mapping[str, str]) -> str:
     if "insufficient credit" in words.lower():
         return "credit"
     return next((name for name in ("dst", "src") if message.get(name) and message[name] in words), "")
-
-
-def _report(ref: str, recipient: str, word: str, code: str, amount: str) -> Report:
-    code = code.strip("0") and code  # "000" is no error
-    hint = Plivo.hints.get(code)
-    word = word.lower()
-    price = price_of(amount)
-    return Report(
-        ref=ref,
-        recipient=recipient,
-        status=WORDS.get(word),
-        word=word,
-        code=code,
-        reason=hint.reason if hint else "",
-        price=price,
-        currency="USD" if price else "",
-    )
 
 
 def _bare(url: str) -> str:

@@ -21,7 +21,7 @@ from providers.kit.i18n import _
 from providers.kit.reply import dig, rows_at, text_at
 from providers.kit.signatures import is_fresh
 
-WORDS = {
+STATUSES = {
     "queued": Status.QUEUED,
     "dispatched": Status.SENT,
     "unknown": Status.SENT,  # at the operator, who told no more
@@ -34,7 +34,7 @@ WORDS = {
     "deleted": Status.FAILED,
 }
 # The phone was not there, whichever of the words for a failure goes with it.
-_NOT_REACHED = {f"status {code}" for code in (1, 5, 27, 28, 29, 31, 33, 40, 160, 404)}
+_NOT_REACHED = tuple(f"status {code}" for code in (1, 5, 27, 28, 29, 31, 33, 40, 160, 404))
 _NO_TROUBLE = {"", "0", "400", "401"}
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
@@ -114,6 +114,8 @@ class Sinch(Provider):
     identified_by = ("service_plan_id", "region")
     known_by_reference = True
     max_text = 2000
+    statuses = STATUSES
+    failure_statuses = dict.fromkeys(_NOT_REACHED, Status.UNDELIVERED)
     hints = {code: Hint(*told, _STATUS_CODES) for code, told in _CODES.items()} | {
         f"status {one}": Hint(reason, text, _REPORT_CODES) for reason, text, codes in _REPORTED for one in codes.split()
     }
@@ -149,7 +151,7 @@ class Sinch(Provider):
             raise Forged
 
     def read_reports(self, call: Call) -> list[Report]:
-        return _reports(call.json())
+        return _read_batch(call.json())
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         return [report for ref in refs for report in (self._by_ours(ref) if _OURS.fullmatch(ref) else self._by_id(ref))]
@@ -157,12 +159,14 @@ class Sinch(Provider):
     def _by_id(self, ref: str) -> list[Report]:
         path = f"batches/{quote(ref, safe='')}/delivery_report"
         reply = self.http.get(self._url(path), headers=self._key(), params={"type": "full"})
-        return [] if reply.status == 404 else _reports(self._heard(reply).json())
+        return [] if reply.status == 404 else _read_batch(self._heard(reply).json())
 
     def _by_ours(self, reference: str) -> list[Report]:
         asked = {"client_reference": reference}
         reply = self.http.get(self._url("delivery_reports"), headers=self._key(), params=asked)
-        found = [report for row in rows_at(self._heard(reply).json(), "delivery_reports") for report in _reports(row)]
+        found = [
+            report for row in rows_at(self._heard(reply).json(), "delivery_reports") for report in _read_batch(row)
+        ]
         return [report for report in found if report.reference == reference]
 
     def check(self) -> Account:
@@ -184,32 +188,22 @@ class Sinch(Provider):
         raise reply.refusal(code, reply.find("text") or reply.find("error.message"), self.hints)
 
 
-def _reports(told: object) -> list[Report]:
+def _read_batch(told: object) -> list[Report]:
     """One for a report on a recipient, or one for each recipient of a report on a batch."""
     if dig(told, "statuses") is None:
-        return _report(told, told, text_at(told, "recipient"))
+        return _report_recipient(told, told, text_at(told, "recipient"))
     found = []
     for row in rows_at(told, "statuses"):
         recipients = dig(row, "recipients")
         for recipient in recipients if isinstance(recipients, list) and recipients else [""]:
-            found += _report(told, row, recipient if isinstance(recipient, str) else "")
+            found += _report_recipient(told, row, recipient if isinstance(recipient, str) else "")
     return found
 
 
-def _report(batch: object, row: object, recipient: str) -> list[Report]:
+def _report_recipient(batch: object, row: object, recipient: str) -> list[Report]:
     ref, word, number = text_at(batch, "batch_id"), text_at(row, "status").lower(), text_at(row, "code")
     if not ref or not word:
         return []
     code = "" if number in _NO_TROUBLE else f"status {number}"
-    status, hint = WORDS.get(word), Sinch.hints.get(code)
-    return [
-        Report(
-            ref=ref,
-            reference=text_at(batch, "client_reference"),
-            recipient=recipient,
-            status=Status.UNDELIVERED if status is Status.FAILED and code in _NOT_REACHED else status,
-            word=word,
-            code=code,
-            reason=hint.reason if hint else "",
-        )
-    ]
+    reference = text_at(batch, "client_reference")
+    return [Sinch.report(word, ref=ref, reference=reference, recipient=recipient, code=code)]

@@ -26,7 +26,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import dig
 
-WORDS = {
+STATUSES = {
     "0": Status.QUEUED,
     "1": Status.DELIVERED,
     "2": Status.UNDELIVERED,
@@ -84,6 +84,7 @@ class Smsaero(Provider):
     proof = Proof.ADDRESS
     identified_by = ("email",)
     max_text = 640
+    statuses = STATUSES
     hints = {code: Hint(*told, "https://smsaero.ru/integration/documentation/api/") for code, told in _CODES.items()}
     tested = "contract"
 
@@ -107,7 +108,7 @@ class Smsaero(Provider):
         ref, word = dig(told, "id"), dig(told, "status")
         if not isinstance(ref, str | int) or not isinstance(word, str | int) or "" in {ref, word}:
             return []
-        return [_report(str(ref), str(word))]
+        return [self.report(str(word), ref=str(ref))]
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
@@ -116,7 +117,7 @@ class Smsaero(Provider):
             if _code(reply) in {"id", "404"}:
                 continue
             self._expect(reply)
-            found.append(_report(reply.need("data.id"), reply.need("data.status")))
+            found.append(self.report(ref=reply.need("data.id"), word=reply.need("data.status")))
         return found
 
     def check(self) -> Account:
@@ -151,10 +152,3 @@ def _code(reply: Reply) -> str:
     """The field at fault, `{"data": {"number": ["incorrect"]}}`, else the result, else the HTTP status of a refusal."""
     at_fault = (name for name in _FIELDS if reply.find(f"data.{name}.0"))
     return next(at_fault, "") or reply.find("result") or ("" if reply.ok else str(reply.status))
-
-
-def _report(ref: str, word: str) -> Report:
-    hint = Smsaero.hints.get(word)
-    return Report(
-        ref=ref, status=WORDS.get(word), word=word, code=word if hint else "", reason=hint.reason if hint else ""
-    )

@@ -18,7 +18,7 @@ from providers.kit.i18n import _
 from providers.kit.reply import rows_at, text_at
 
 # By number in reports, by name in look-ups. 401 NOT_FOUND and 408 UNKNOWN say nothing of the message: no status.
-WORDS = {
+STATUSES = {
     "expired": Status.UNDELIVERED,
     "sent": Status.SENT,
     "delivered": Status.DELIVERED,
@@ -143,6 +143,7 @@ class SmsApi(Provider):
     identified_by = ("token", "host")
     # With check_idx=1 a repeated idx is refused with error 53 for 24 hours: https://www.smsapi.com/docs, single SMS.
     repeat_window = timedelta(hours=24)
+    statuses = STATUSES
     hints = {code: Hint(reason, text, "https://www.smsapi.com/docs") for code, (reason, text) in _CODES.items()}
     tested = "contract"
 
@@ -171,7 +172,7 @@ class SmsApi(Provider):
         found = []
         for index, (ref, status) in enumerate(zip(ids, statuses, strict=False)):
             if ref and status:
-                found.append(_report(ref, status, numbers[index] if index < len(numbers) else ""))
+                found.append(self._report_status(status, ref, numbers[index] if index < len(numbers) else ""))
         return found
 
     def answer(self, call: Call) -> Answer:  # noqa: ARG002 (the same for every call)
@@ -183,10 +184,15 @@ class SmsApi(Provider):
         if reply.find("error") in {"301", "400"}:
             return []
         told = [
-            (text_at(row, "id"), text_at(row, "status"), text_at(row, "number"))
+            (text_at(row, "status"), text_at(row, "id"), text_at(row, "number"))
             for row in rows_at(self._heard(reply).json(), "list")
         ]
-        return [_report(*one) for one in told if one[0] and one[1] and _word(one[1]) != "not_found"]
+        return [self._report_status(*one) for one in told if one[0] and one[1] and _word(one[0]) != "not_found"]
+
+    def _report_status(self, status: str, ref: str, recipient: str) -> Report:
+        word = _word(status)
+        code = _NAMES.get(word, "") if word in STATUSES else ""
+        return self.report(word, ref=ref, recipient=recipient, code=code if code in self.hints else "")
 
     def check(self) -> Account:
         reply = self._heard(self.http.get(self._url("profile"), headers=self._auth()))
@@ -212,9 +218,3 @@ class SmsApi(Provider):
 
 def _word(told: str) -> str:
     return _NUMBERS.get(told, told.lower())
-
-
-def _report(ref: str, told: str, recipient: str) -> Report:
-    word = _word(told)
-    code = _NAMES.get(word, "") if word in WORDS else ""
-    return Report(ref=ref, recipient=recipient, status=WORDS.get(word), word=word, code=code if code in _CODES else "")

@@ -30,7 +30,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import dig
 
-WORDS = {
+STATUSES = {
     "-2": Status.QUEUED,  # a mailing that is halted for now
     "-1": Status.QUEUED,
     "0": Status.SENT,
@@ -134,6 +134,7 @@ class Smsc(Provider):
     proof = Proof.KEYED
     identified_by = ("login", "host")
     max_text = 1000
+    statuses = STATUSES
     hints = {code: Hint(*told, "https://smsc.ru/api/http/send/sms/sms_answer/") for code, told in _CODES.items()} | {
         code: Hint(*told, f"https://smsc.ru/api/http/status_messages/{'errors' if code[0] == 'e' else 'statuses'}/")
         for code, told in _FATES.items()
@@ -172,11 +173,10 @@ class Smsc(Provider):
         ref, word, err = call.value("id"), call.value("status"), call.value("err")
         if not ref or not word:
             return []
-        failed, number, status = err not in {"", "0"}, _number(call.value("phone")), WORDS.get(word)
+        failed, number = err not in {"", "0"}, _number(call.value("phone"))
         code = f"err {err}" if failed else f"status {word}"
-        hint = self.hints.get(code)
-        code, reason = code if failed or hint else "", hint.reason if hint else ""
-        return [Report(ref=ref, reference=ref, recipient=number, status=status, word=word, code=code, reason=reason)]
+        code = code if failed or code in self.hints else ""
+        return [self.report(word, ref=ref, reference=ref, recipient=number, code=code)]
 
     def read_inbound(self, call: Call) -> list[Inbound]:
         if call.value("status") or not call.value("phone") or not call.value("mes"):

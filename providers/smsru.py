@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 from providers.kit import advice
 from providers.kit.contract import (
@@ -31,7 +30,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import dig
 
-WORDS = {
+STATUSES = {
     "100": Status.QUEUED,
     "101": Status.SENT,
     "102": Status.SENT,
@@ -117,8 +116,9 @@ class Smsru(Provider):
     report_scope = Scope.ACCOUNT
     identified_by = ("api_id",)
     max_text = 1224  # eight parts
+    statuses = STATUSES
     hints = {
-        code: Hint(*told, "https://sms.ru/api/status" if code in WORDS else "https://sms.ru/api/send")
+        code: Hint(*told, "https://sms.ru/api/status" if code in STATUSES else "https://sms.ru/api/send")
         for code, told in _CODES.items()
     }
     tested = "contract"
@@ -139,7 +139,7 @@ class Smsru(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         told = [entry.splitlines() for entry in _entries(call)]
-        return [_report(lines[1], lines[2]) for lines in told if lines[:1] == ["sms_status"] and len(lines) > 2]
+        return [self.report(lines[2], ref=lines[1]) for lines in told if lines[:1] == ["sms_status"] and len(lines) > 2]
 
     def answer(self, call: Call) -> Answer:  # noqa: ARG002 (without it SMS.ru calls again for days)
         return Answer(body="100")
@@ -151,7 +151,7 @@ class Smsru(Provider):
             for ref in _told(reply):
                 word, price = reply.find(f"sms.{ref}.status_code"), reply.number(f"sms.{ref}.cost")
                 if word not in {"", _NOT_FOUND}:
-                    found.append(_report(ref, word, price))
+                    found.append(self.report(word, ref=ref, price=price, currency="RUB"))
         return found
 
     def check(self) -> Account:
@@ -184,9 +184,3 @@ def _entries(call: Call) -> list[str]:
     """The values of data[0] to data[99] in the order of their numbers, for text order would put 10 before 2."""
     numbered = [(re.fullmatch(r"data\[([0-9]{1,4})\]", name), values) for name, values in call.form.items()]
     return [values[0] for _index, values in sorted((int(found[1]), values) for found, values in numbered if found)]
-
-
-def _report(ref: str, word: str, price: Decimal | None = None) -> Report:
-    hint = Smsru.hints.get(word)
-    code, reason, currency = word if hint else "", hint.reason if hint else "", "" if price is None else "RUB"
-    return Report(ref=ref, status=WORDS.get(word), word=word, code=code, reason=reason, price=price, currency=currency)

@@ -23,7 +23,7 @@ from providers.kit.i18n import _
 from providers.kit.reply import dig, price_of, text_at
 from providers.kit.signatures import is_fresh
 
-WORDS = {
+STATUSES = {
     "scheduled": Status.QUEUED,
     "queued": Status.QUEUED,
     "sending": Status.QUEUED,
@@ -159,6 +159,7 @@ class Telnyx(Provider):
     proof = Proof.KEYED
     identified_by = ("api_key",)
     rate = 50.0  # https://developers.telnyx.com/docs/messaging/messages/rate-limiting: by account; slower senders queue
+    statuses = STATUSES
     hints = {
         code: Hint(reason, text, f"https://developers.telnyx.com/docs/overview/errors/{code}")
         for code, (reason, text) in _CODES.items()
@@ -201,7 +202,7 @@ class Telnyx(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         event = dig(call.json(), "data")
-        return [] if dig(event, "event_type") == "message.received" else _reports(dig(event, "payload"))
+        return [] if dig(event, "event_type") == "message.received" else _read_message(dig(event, "payload"))
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found: list[Report] = []
@@ -210,7 +211,7 @@ class Telnyx(Provider):
             if reply.status == 404:
                 continue
             self._expect(reply).need("data.id")
-            found += _reports(dig(reply.json(), "data"))
+            found += _read_message(dig(reply.json(), "data"))
         return found
 
     def check(self) -> Account:
@@ -254,23 +255,20 @@ class Telnyx(Provider):
         return hints
 
 
-def _reports(message: object) -> list[Report]:
+def _read_message(message: object) -> list[Report]:
     ref, recipients = dig(message, "id"), dig(message, "to")
     if not isinstance(ref, str) or not isinstance(recipients, list):
         return []
     code = text_at(message, "errors.0.code")
-    hint = Telnyx.hints.get(code)
     price = price_of(dig(message, "cost.amount"))
     return [
-        Report(
+        Telnyx.report(
+            word,
             ref=ref,
             recipient=text_at(one, "phone_number"),
-            status=WORDS.get(word),
-            word=word,
             code=code,
-            reason=hint.reason if hint else "",
             price=price,
-            currency=text_at(message, "cost.currency") if price else "",
+            currency=text_at(message, "cost.currency"),
         )
         for one in recipients
         if isinstance(word := dig(one, "status"), str) and word

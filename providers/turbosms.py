@@ -30,7 +30,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import dig, text_at
 
-WORDS = {
+STATUSES = {
     "queued": Status.QUEUED,
     "in queue": Status.QUEUED,
     "accepted": Status.QUEUED,
@@ -126,6 +126,7 @@ class Turbosms(Provider):
     proof = Proof.KEYED
     identified_by = ("token",)
     max_text = 1521
+    statuses = STATUSES
     hints = {code: Hint(*told, "https://turbosms.ua/en/api.html") for code, told in _CODES.items()}
     tested = "contract"
 
@@ -159,7 +160,7 @@ class Turbosms(Provider):
     def read_reports(self, call: Call) -> list[Report]:
         event = call.json()
         ref, word = text_at(event, "data.message_id"), text_at(event, "data.status")
-        return [_report(ref, word)] if ref and word else []
+        return [self.report(word.lower(), ref=ref)] if ref and word else []
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         reply = self._ask("message/status", {"messages": list(refs)})
@@ -169,7 +170,7 @@ class Turbosms(Provider):
             (text_at(row, "message_id"), text_at(row, "status"), reply.strike(text_at(row, "rejected_status")))
             for row in (rows if isinstance(rows, list) else [])
         ]
-        return [_report(ref, word, detail) for ref, word, detail in told if ref and word]
+        return [self.report(word.lower(), ref=ref, detail=detail) for ref, word, detail in told if ref and word]
 
     def check(self) -> Account:
         reply = self._ask("user/balance", {})
@@ -192,10 +193,3 @@ class Turbosms(Provider):
 
 def _bytes(told: str) -> bytes:
     return told.encode("utf-8", "replace")
-
-
-def _report(ref: str, word: str, detail: str = "") -> Report:
-    word = word.lower()
-    hint = Turbosms.hints.get(word)
-    code, reason = (word, hint.reason) if hint else ("", "")
-    return Report(ref=ref, status=WORDS.get(word), word=word, code=code, detail=detail, reason=reason)

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 from providers.kit import advice
@@ -33,7 +32,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import dig
 
-WORDS = {
+STATUSES = {
     "accepted": Status.QUEUED,
     "scheduled": Status.QUEUED,
     "queued": Status.QUEUED,
@@ -170,6 +169,7 @@ class Twilio(Provider):
     reports = Reports.PUSHED
     report_scope = Scope.MESSAGE
     identified_by = ("account_sid", "base_url")
+    statuses = STATUSES
     hints = {
         code: Hint(reason, text, f"https://www.twilio.com/docs/api/errors/{code}")
         for code, (reason, text) in _CODES.items()
@@ -220,7 +220,7 @@ class Twilio(Provider):
         word = call.value("MessageStatus") or call.value("SmsStatus")
         if not ref or not word:
             return []
-        return [_report(ref, call.value("To"), word, call.value("ErrorCode"))]
+        return [self.report(word.lower(), ref=ref, recipient=call.value("To"), code=call.value("ErrorCode"))]
 
     def answer(self, call: Call) -> Answer:  # noqa: ARG002 (the same for every call)
         return Answer(body="<Response/>", content_type="text/xml")
@@ -233,15 +233,16 @@ class Twilio(Provider):
                 continue
             self._expect(reply)
             price = reply.number("price")
-            report = _report(reply.need("sid"), reply.find("to"), reply.need("status"), reply.find("error_code"))
-            found.append(
-                replace(
-                    report,
-                    detail=reply.strike(reply.find("error_message")),
-                    price=None if price is None else abs(price),
-                    currency="" if price is None else reply.find("price_unit").upper(),
-                )
+            report = self.report(
+                ref=reply.need("sid"),
+                word=reply.need("status").lower(),
+                recipient=reply.find("to"),
+                code=reply.find("error_code"),
+                detail=reply.strike(reply.find("error_message")),
+                price=None if price is None else abs(price),
+                currency=reply.find("price_unit").upper(),
             )
+            found.append(report)
         return found
 
     def read_inbound(self, call: Call) -> list[Inbound]:
@@ -296,19 +297,6 @@ class Twilio(Provider):
     def _signature(self, signed: str) -> bytes:
         key = self.account["auth_token"].encode()
         return base64.b64encode(hmac.new(key, signed.encode("utf-8", "replace"), hashlib.sha1).digest())
-
-
-def _report(ref: str, recipient: str, word: str, code: str) -> Report:
-    hint = Twilio.hints.get(code)
-    word = word.lower()
-    return Report(
-        ref=ref,
-        recipient=recipient,
-        status=WORDS.get(word),
-        word=word,
-        code=code,
-        reason=hint.reason if hint else "",
-    )
 
 
 def _with_and_without_port(url: str) -> list[str]:

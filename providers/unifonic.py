@@ -21,7 +21,7 @@ from providers.kit.i18n import _
 from providers.kit.reply import dig, price_of
 
 # https://docs.unifonic.com/docs/understanding-sms-delivery
-WORDS = {
+STATUSES = {
     "scheduled": Status.QUEUED,
     "queued": Status.QUEUED,
     "sent": Status.SENT,
@@ -39,7 +39,7 @@ _ARTICLES = "https://docs.unifonic.com/articles"
 _APP_SID = _("The ID of the SMS application in the Unifonic console.")
 
 # The statuses of HTTP itself, which Unifonic has made its own: 402 has nothing to do with money here.
-_STATUSES: Mapping[str, tuple[Reason, str]] = {
+_HTTP_HINTS: Mapping[str, tuple[Reason, str]] = {
     "401": ("auth", advice.CREDENTIALS),
     "402": ("auth", advice.CREDENTIALS),
     "403": ("auth", advice.OUR_ADDRESS),
@@ -104,10 +104,11 @@ class Unifonic(Provider):
     proof = Proof.ADDRESS
     identified_by = ("app_sid",)
     known_by_reference = True
+    statuses = STATUSES
     hints = {
         **{
             code: Hint(reason, text, f"{_ARTICLES}/api-documentation/http-status-codes")
-            for code, (reason, text) in _STATUSES.items()
+            for code, (reason, text) in _HTTP_HINTS.items()
         },
         **{
             code: Hint(reason, text, f"{_ARTICLES}/products-documentation/understanding-reasons-of-sms-non-delivery")
@@ -141,7 +142,7 @@ class Unifonic(Provider):
             rows = [{name: values[0] for name, values in {**call.query, **call.form}.items() if values}]
         else:
             rows = call.json()
-        found = (_report(row) for row in (rows if isinstance(rows, list) else [rows]) if isinstance(row, dict))
+        found = (_read_row(row) for row in (rows if isinstance(rows, list) else [rows]) if isinstance(row, dict))
         return [one for one in found if one.word]
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
@@ -152,7 +153,7 @@ class Unifonic(Provider):
             rows = dig(reply.json(), "data.messages")
             # Should the filter be overlooked, the answer is the account's last messages.
             found += [
-                _report(row, currency=reply.find("data.CurrencyCode").upper())
+                _read_row(row, currency=reply.find("data.CurrencyCode").upper())
                 for row in (rows if isinstance(rows, list) else [])
                 if isinstance(row, dict) and _text(row, name) == ref
             ]
@@ -166,7 +167,7 @@ class Unifonic(Provider):
         wanted = {"AppSid": self.account["app_sid"], "responseType": "JSON", **form}
         reply = self.http.post(f"https://el.cloud.unifonic.com/rest/SMS/{path}", form=wanted)
         told, status = reply.find("errorCode"), str(reply.status)
-        if status in _STATUSES:
+        if status in _HTTP_HINTS:
             raise reply.refusal(status, reply.find("message"), self.hints)
         if not reply.ok:
             raise reply.refusal(told, reply.find("message"))
@@ -186,18 +187,14 @@ def _price(told: str, currency: str) -> Decimal | None:
     return price_of(told.removeprefix("-")) if currency else None
 
 
-def _report(row: Mapping[str, object], currency: str = "") -> Report:
-    word = _text(row, "DLR", "Status").lower()
+def _read_row(row: Mapping[str, object], currency: str = "") -> Report:
     code = _text(row, "errorCode").upper()
-    price = _price(_text(row, "Cost"), currency)
-    return Report(
+    return Unifonic.report(
+        _text(row, "DLR", "Status").lower(),
         ref=_text(row, "MessageID"),
         reference=_text(row, "CorrelationID"),
         recipient=_text(row, "Recipient"),
-        status=WORDS.get(word),
-        word=word,
         code=code if code in _CODES else "",
-        reason=_CODES[code][0] if code in _CODES else "",
-        price=price,
-        currency=currency if price is not None else "",
+        price=_price(_text(row, "Cost"), currency),
+        currency=currency,
     )

@@ -22,7 +22,7 @@ from providers.kit.reply import dig, rows_at, text_at
 from providers.kit.segments import UCS_2, measure
 from providers.kit.signatures import is_fresh, read_jwt, same
 
-WORDS = {
+STATUSES = {
     "accepted": Status.SENT,
     "buffered": Status.SENT,
     "submitted": Status.SENT,
@@ -35,7 +35,7 @@ WORDS = {
     "rejected": Status.FAILED,
 }
 # The phone was not there, whichever of the words for a failure goes with it.
-_NOT_REACHED = {"err 2", "err 3", "err 7", "err 12", "1180", "1190", "1220", "1260"}
+_NOT_REACHED = ("err 2", "err 3", "err 7", "err 12", "1180", "1190", "1220", "1260")
 
 _PARTIAL = _("Vonage took only some of the parts. Look the message up there before you send it again.")
 
@@ -191,6 +191,8 @@ class Vonage(Provider):
     proof = Proof.KEYED
     identified_by = ("api_key",)
     rate = 30.0
+    statuses = STATUSES
+    failure_statuses = dict.fromkeys(_NOT_REACHED, Status.UNDELIVERED)
     hints = {code: Hint(*told, page) for codes, page in _PAGES for code, told in codes.items()}
     tested = "contract"
 
@@ -226,18 +228,9 @@ class Vonage(Provider):
             return []
         err = text_at(told, "err-code")
         code = f"err {err}" if err not in {"", "0"} else text_at(told, "error.title")
-        status, hint = WORDS.get(word), self.hints.get(code)
-        return [
-            Report(
-                ref=ref,
-                reference=text_at(told, "client-ref") or text_at(told, "client_ref"),
-                recipient=text_at(told, "msisdn") or text_at(told, "to"),
-                status=Status.UNDELIVERED if status is Status.FAILED and code in _NOT_REACHED else status,
-                word=word,
-                code=code,
-                reason=hint.reason if hint else "",
-            )
-        ]
+        reference = text_at(told, "client-ref") or text_at(told, "client_ref")
+        recipient = text_at(told, "msisdn") or text_at(told, "to")
+        return [self.report(word, ref=ref, reference=reference, recipient=recipient, code=code)]
 
     def check(self) -> Account:
         reply = self._ask("get-balance", {})

@@ -31,7 +31,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import rows_at, text_at
 
-WORDS = {
+STATUSES = {
     "accepted": Status.QUEUED,
     "held_for_quality": Status.QUEUED,
     "held_for_quality_assessment": Status.QUEUED,
@@ -134,6 +134,8 @@ class WhatsApp(Provider):
     identified_by = ("phone_number_id",)
     rate = 80.0
     max_text = 4096
+    statuses = STATUSES
+    failure_statuses = {UNDELIVERABLE: Status.UNDELIVERED}
     hints = {
         code: Hint(reason, text, "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes")
         for code, (reason, text) in _CODES.items()
@@ -166,7 +168,7 @@ class WhatsApp(Provider):
         return Answer(body=call.value("hub.challenge") if call.method == "GET" else "")
 
     def read_reports(self, call: Call) -> list[Report]:
-        found = (_report(row) for value in self._values(call) for row in rows_at(value, "statuses"))
+        found = (_read_status(row) for value in self._values(call) for row in rows_at(value, "statuses"))
         return [one for one in found if one.ref and one.word]
 
     def read_inbound(self, call: Call) -> list[Inbound]:
@@ -240,16 +242,13 @@ def _template(sms: Sms) -> dict[str, object]:
     return {"type": "template", "template": template}
 
 
-def _report(row: Mapping[str, object]) -> Report:
-    word, code = text_at(row, "status").lower(), text_at(row, "errors.0.code")
-    return Report(
+def _read_status(row: Mapping[str, object]) -> Report:
+    return WhatsApp.report(
+        text_at(row, "status").lower(),
         ref=text_at(row, "id"),
         reference=text_at(row, "biz_opaque_callback_data"),
         recipient=text_at(row, "recipient_id"),
-        status=Status.UNDELIVERED if (word, code) == ("failed", UNDELIVERABLE) else WORDS.get(word),
-        word=word,
-        code=code,
-        reason=_CODES[code][0] if code in _CODES else "",
+        code=text_at(row, "errors.0.code"),
     )
 
 

@@ -30,7 +30,7 @@ from providers.kit.i18n import _
 from providers.kit.reply import dig, text_at
 from providers.kit.segments import UCS_2, measure
 
-WORDS = {
+STATUSES = {
     "accepted": Status.QUEUED,
     "sent": Status.SENT,
     "delivered": Status.DELIVERED,
@@ -86,6 +86,7 @@ class Zenvia(Provider):
     report_scope = Scope.ACCOUNT
     proof = Proof.KEYED
     identified_by = ("api_token",)
+    statuses = STATUSES
     hints = {
         code: Hint(reason, text, "https://zenvia.github.io/zenvia-openapi-spec/v2/#section/Error-Handling")
         for code, (reason, text) in _CODES.items()
@@ -117,12 +118,13 @@ class Zenvia(Provider):
         if text_at(told, "type").upper() != "MESSAGE_STATUS" or not ref or not word:
             return []
         code = text_at(told, "messageStatus.causes.0.channelErrorCode")
+        # Not `report`: the operator's codes are not those of `hints`.
         return [
             Report(
                 ref=ref,
                 reference=text_at(told, "message.externalId"),
                 recipient=text_at(told, "message.to"),
-                status=WORDS.get(word),
+                status=self.statuses.get(word),
                 word=word,
                 code=code if re.fullmatch(r"[A-Za-z0-9_.:-]{1,40}", code) else "",
             )

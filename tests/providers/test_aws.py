@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from providers.aws import WORDS, Aws
+from providers.aws import STATUSES, Aws
 from providers.kit.contract import Accepted, Account, Call, Report, Sms, Status
 from providers.kit.errors import AccountBlocked, Forged, Rejected, SmsError, Throttled, Uncertain
 from providers.kit.testing import FakeHttp, MemoryMemo, Script, make_account, reply
@@ -264,7 +264,7 @@ def test_every_event_of_a_text_is_a_known_word() -> None:
     events = model("pinpoint-sms-voice-v2").shape_for("EventType").enum
 
     told = {event for event in events if event.startswith(("TEXT_", "RCS_")) and not event.endswith("_ALL")}
-    assert told == set(WORDS)
+    assert told == set(STATUSES)
 
 
 def test_every_error_of_a_send_is_explained() -> None:
