@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from smpplib import consts
-
 from providers.kit import advice
 from providers.kit.contract import Account, Provider, Report, Reports, Sms
 from providers.kit.errors import Hint, Reason, SmsError, Unreachable, verdict
 from providers.kit.fields import Choice, Host, Number, Secret, Step, Text
 from providers.kit.http import Exchange
 from providers.kit.i18n import _
+from providers.kit.smpp.command_status import DESCRIPTIONS
 from providers.kit.smpp.encoding import ASCII, DEFAULT_LATIN, LATIN, UCS2, encoded, numbered, source_of, split
+from providers.kit.smpp.pdu import Pdu, read_c_string
 from providers.kit.smpp.receipts import read_receipt
-from providers.kit.smpp.wire import Lost, Pdu, Wire, c_string, why
+from providers.kit.smpp.wire import Lost, Wire, why
 
 OK, ALREADY_BOUND = "0x00", "0x05"
 
@@ -236,7 +236,7 @@ class Smpp(Provider):
         if not pdu.status:
             return None
         code = status_code(pdu.status)
-        words = c_string(pdu.tlvs.get(STATUS_TEXT, b"")) or consts.DESCRIPTIONS.get(pdu.status, "")
+        words = read_c_string(pdu.tlvs.get(STATUS_TEXT, b"")) or DESCRIPTIONS.get(pdu.status, "")
         error = verdict(code, self.http.strike(words)[:500], self.hints)
         if patient and code in _MAY_PASS:
             return Unreachable(error.words, code=code, hint=error.hint)

@@ -19,8 +19,9 @@ from providers import smpp
 from providers.kit.contract import Account, Report, Sms, Status
 from providers.kit.errors import AccountBlocked, Rejected, SmsError, Throttled, Unreachable
 from providers.kit.http import Exchange, Http
+from providers.kit.smpp.pdu import Pdu
 from providers.kit.smpp.receipts import read_receipt
-from providers.kit.smpp.wire import Lost, Pdu, Wire
+from providers.kit.smpp.wire import Lost, Wire
 from providers.kit.testing import FakeHttp, MemoryMemo, make_account
 from providers.smpp import Smpp
 from tests.providers.kit.loopback import listening as loopback

@@ -17,7 +17,8 @@ from b24app.messaging.smpp.recent_ids import RecentIds
 from b24app.messaging.smpp.session_events import Bound, DialResult, ReceiptsWaiting, SessionEvent, Unbound
 from providers.kit.errors import AccountBlocked, Rejected, SmsError, Uncertain, Unreachable
 from providers.kit.http import Exchange
-from providers.kit.smpp.wire import COME_AGAIN, Lost, Pdu, Wire
+from providers.kit.smpp.pdu import Pdu
+from providers.kit.smpp.wire import COME_AGAIN, Lost, Wire
 from providers.smpp import Smpp
 
 log = structlog.get_logger(__name__)

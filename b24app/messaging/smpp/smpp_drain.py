@@ -18,7 +18,7 @@ from providers.kit.contract import Accepted, Sms
 from providers.kit.errors import SmsError, Throttled, Uncertain, Unreachable
 from providers.kit.http import MAX_KEPT, Exchange, Http
 from providers.kit.segments import measure
-from providers.kit.smpp.wire import Pdu
+from providers.kit.smpp.pdu import Pdu
 from providers.smpp import Smpp, exchange_status, status_code
 
 log = structlog.get_logger(__name__)

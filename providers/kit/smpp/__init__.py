@@ -1,1 +1,1 @@
-"""SMPP 3.4 by smpplib's tables: the wire, texts on it, and receipts. What an account chooses stands in its service."""
+"""SMPP 3.4: units, the connection they pass over, texts and receipts. What an account chooses stands in its service."""

@@ -3,7 +3,7 @@
 import re
 
 from providers.kit.contract import Report, Status
-from providers.kit.smpp.wire import Pdu, c_string
+from providers.kit.smpp.pdu import Pdu, read_c_string
 
 RECEIPTED_ID, STATE, NETWORK_ERROR, PAYLOAD = 0x001E, 0x0427, 0x0423, 0x0424
 STATES = ("SCHEDULED", "ENROUTE", "DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "ACCEPTD", "UNKNOWN", "REJECTD")
@@ -37,7 +37,7 @@ def read_receipt(pdu: Pdu) -> Report | None:
     if kind not in {RECEIPT, INTERMEDIATE, ACKNOWLEDGED} and RECEIPTED_ID not in pdu.tlvs:
         return None
     said = _QUOTED.split(_receipt_text(pdu))[0]
-    ref = (c_string(pdu.tlvs.get(RECEIPTED_ID, b"")) or _first(_ID, said))[:LONGEST_ID]
+    ref = (read_c_string(pdu.tlvs.get(RECEIPTED_ID, b"")) or _first(_ID, said))[:LONGEST_ID]
     word = (_state(pdu) or _first(_STAT, said).upper())[:LONGEST_WORD]
     if not ref or not word:
         return Report(ref=ref, status=None, word=word)

@@ -6,19 +6,15 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
-from smpplib import command, consts, exceptions, smpp
-from smpplib.pdu import extract_command
-
+from providers.kit.smpp.pdu import HEAD, RESPONSE, Pdu, decode_pdu, encode_pdu
 from providers.kit.ssrf_guard import NotConnected
 
 UNKNOWN_COMMAND, COME_AGAIN = 0x03, 0x64
 LEAVE_IN = 2.0  # seconds
-HEAD = 16  # bytes every unit has
 LONGEST_PDU = 70_000  # bytes; message_payload may have 64 KB
 LAST_SEQUENCE = 0x7FFFFFFF
 
@@ -29,26 +25,6 @@ UNSENT_IS_MUCH = 65_536  # bytes that the peer has not taken; until it does, not
 UNSENT_AT_MOST = 262_144
 TAKEN_IN = 10.0  # seconds in which the peer must have taken something
 ASIDE_AT_MOST = 262_144  # bytes of what else comes while one answer is awaited
-
-
-def c_string(raw: bytes) -> str:
-    return bytes(raw).partition(b"\0")[0].decode("latin-1").strip()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pdu:
-    """One unit of the protocol as it was read; `fields` and `tlvs` are raw, `octets` is its length."""
-
-    command: str
-    status: int
-    sequence: int
-    octets: int = 0
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    tlvs: Mapping[int, bytes] = field(default_factory=dict)
-
-    def text(self, name: str) -> str:
-        """A C-octet string of the body, "" if absent."""
-        return c_string(self.fields.get(name) or b"")
 
 
 class Lost(Exception):
@@ -85,7 +61,7 @@ class Wire:
         if len(self._out) > UNSENT_AT_MOST:
             raise Lost("the service does not read what it is sent")
         number = next(self._sequences) % LAST_SEQUENCE + 1 if sequence is None else sequence
-        self._out += _generated(name, number, status, fields)
+        self._out += encode_pdu(name, number, status, **fields)
         return number
 
     def turn(self, seconds: float, bell: int | None = None, *, reads: bool = True) -> list[Pdu]:
@@ -200,51 +176,12 @@ class Wire:
             raw = bytes(self._in[:length])
             del self._in[:length]
             self.effort += 1 + length // 1024
-            pdu = _parsed(raw)
+            pdu = decode_pdu(raw)
             kind, _status, sequence = struct.unpack_from(">LLL", raw, 4)
             if pdu is not None:
                 yield pdu
-            elif not kind & 0x80000000:
+            elif not kind & RESPONSE:
                 self.put("generic_nack", sequence, UNKNOWN_COMMAND)
-
-
-def _generated(name: str, sequence: int, status: int, fields: Mapping[str, Any]) -> bytes:
-    made = smpp.make_pdu(name, client=None, sequence=sequence, status=status, **fields)
-    made.sequence = sequence
-    if name.startswith("bind_"):
-        # smpplib would cut what is longer than the standard has it, and the service refuse the rest.
-        longer = command.Param(type=str, max=256)
-        made.params = {**made.params, "system_id": longer, "password": longer, "system_type": longer}
-    return bytes(made.generate())
-
-
-def _parsed(raw: bytes) -> Pdu | None:
-    """None for what smpplib does not know or cannot read."""
-    try:
-        made = smpp.make_pdu(extract_command(raw), client=None, sequence=0)
-        tlvs: dict[int, bytes] = {}
-        made.parse_optional_params = lambda data: tlvs.update(_tlvs(data))
-        made.parse(raw)
-    except (exceptions.UnknownCommandError, struct.error, ValueError, TypeError, KeyError):
-        return None
-    fields = {name: getattr(made, name, None) for name in made.params if name not in consts.OPTIONAL_PARAMS}
-    return Pdu(
-        command=made.command,
-        status=made.status,
-        sequence=made.sequence,
-        octets=len(raw),
-        fields=fields,
-        tlvs=tlvs,
-    )
-
-
-def _tlvs(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Parameters by tag, whatever their number and length: smpplib stumbles over those it did not expect here."""
-    at = 0  # moved on, for cutting the rest off again and again takes long where there are thousands
-    while len(data) - at >= 4:
-        tag, length = struct.unpack_from(">HH", data, at)
-        yield tag, data[at + 4 : at + 4 + length]
-        at += 4 + length
 
 
 def why(error: Exception) -> str:
