@@ -21,7 +21,7 @@ from providers.kit.smpp.command_status import DESCRIPTIONS
 from providers.kit.smpp.encoding import ASCII, DEFAULT_LATIN, LATIN, UCS2, encoded, numbered, source_of, split
 from providers.kit.smpp.pdu import Pdu, read_c_string
 from providers.kit.smpp.receipts import read_receipt
-from providers.kit.smpp.wire import Lost, Wire, why
+from providers.kit.smpp.wire import Lost, Wire, describe_failure
 
 OK, ALREADY_BOUND = "0x00", "0x05"
 
@@ -199,7 +199,7 @@ class Smpp(Provider):
         except SmsError as error:
             failure = error
         except (OSError, Lost) as error:
-            failure = Unreachable(f"{self.where}: {why(error)}")
+            failure = Unreachable(f"{self.where}: {describe_failure(error)}")
         self._note("bind_transceiver", answer, failure, at, started)
         if failure is None and wire is not None:
             return wire

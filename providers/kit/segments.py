@@ -4,15 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from providers.kit.gsm import BASIC, EXTENSION
+
 GSM_7: Literal["GSM-7"] = "GSM-7"
 UCS_2: Literal["UCS-2"] = "UCS-2"
-
-BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-EXTENSION = frozenset("\f^{}\\[~]|€")
-"""Each takes an escape and a code: two units, which a part border must not cut."""
 
 _ONE_PART = {GSM_7: 160, UCS_2: 70}
 _EACH_PART = {GSM_7: 153, UCS_2: 67}

@@ -6,8 +6,8 @@ The rules of countries change and operators bend them, so a breach is a warning 
 import re
 from enum import StrEnum
 
+from providers.kit.gsm import BASIC
 from providers.kit.i18n import _
-from providers.kit.segments import BASIC
 
 LONGEST_NAME = 11
 """Characters of an alphanumeric sender ID (GSM 03.40, an address of 14 septets at most; all services keep to 11)."""

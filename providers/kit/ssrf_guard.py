@@ -190,7 +190,8 @@ def _answer_by(end: float, ask: Callable[[], list[tuple[Any, ...]]]) -> list[tup
     return answer.result(max(0.0, end - time.monotonic()))
 
 
-def _why(error: Exception) -> str:
+def describe_connect_error(error: Exception) -> str:
+    """Return why a connection did not come about, without an address."""
     if isinstance(error, socket.gaierror | UnicodeError):
         return "the host name is not known"
     if isinstance(error, TimeoutError):
@@ -224,7 +225,7 @@ class _Guarded:
         try:
             super().connect()  # type: ignore[misc]  # urllib3's, behind us in the order
         except (OSError, HTTPException, HTTPError, UnicodeError) as error:
-            why = _why(error)
+            why = describe_connect_error(error)
         if why:
             raise NotConnected(why)
         self._used_at = time.monotonic()

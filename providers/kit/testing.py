@@ -10,7 +10,7 @@ from typing import Any, Unpack
 from providers.kit.contract import Provider
 from providers.kit.fields import Choice, Field, Host, Number, Secret, Url
 from providers.kit.http import Exchange, Http, Options, Reply
-from providers.kit.ssrf_guard import AddressRefused, Broken, NotConnected, TimedOut
+from providers.kit.ssrf_guard import AddressRefused, Broken, NotConnected, TimedOut, describe_connect_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def reply(
 
 def refused() -> Exception:
     """Say that nobody listens there."""
-    return NotConnected("the connection was refused")
+    return NotConnected(describe_connect_error(ConnectionRefusedError()))
 
 
 def not_allowed() -> Exception:

@@ -7,7 +7,7 @@ import unicodedata
 
 from anyascii import anyascii
 
-from providers.kit.segments import BASIC, EXTENSION
+from providers.kit.gsm import BASIC, EXTENSION
 
 _PLAIN = {
     '"': "“”„‟«»″",

@@ -6,13 +6,7 @@ from typing import Any
 
 from providers.kit import advice
 from providers.kit.errors import Rejected
-
-GSM = (
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-"""GSM 03.38 in code order; smpplib's own table lacks some and has others wrong."""
-EXTENSION = dict(zip("\f^{}\\[~]|€", b"\x0a\x14\x28\x29\x2f\x3c\x3d\x3e\x40\x65", strict=True))
+from providers.kit.gsm import encode_character
 
 LATIN, ASCII, UCS2, DEFAULT_LATIN = "latin1", "ia5", "ucs2", "default_latin1"
 _CODINGS = {"gsm": (0, ""), DEFAULT_LATIN: (0, "latin-1"), LATIN: (3, "latin-1"), ASCII: (1, "ascii")}
@@ -28,21 +22,12 @@ def encoded(text: str, alphabet: str) -> tuple[int, list[bytes], int, int]:
     if alphabet in _CODINGS:
         coding, codec = _CODINGS[alphabet]
         try:
-            units = [one.encode(codec) for one in text] if codec else [_gsm(one) for one in text]
-        except (UnicodeError, ValueError):
+            units = [one.encode(codec) for one in text] if codec else [encode_character(one) for one in text]
+        except (UnicodeError, KeyError):
             pass
         else:
             return (coding, units, 140, 134) if coding in _EIGHT_BIT else (coding, units, 160, 153)
     return 8, [one.encode("utf-16-be") for one in text], 140, 134
-
-
-def _gsm(char: str) -> bytes:
-    """One byte, or escape and another; raises ValueError."""
-    if char in EXTENSION:
-        return bytes((0x1B, EXTENSION[char]))
-    if char == "\x1b":
-        raise ValueError
-    return bytes((GSM.index(char),))
 
 
 def _filled(units: Sequence[bytes], room: int) -> list[bytes]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from providers.kit.smpp.pdu import HEAD, RESPONSE, Pdu, decode_pdu, encode_pdu
-from providers.kit.ssrf_guard import NotConnected
+from providers.kit.ssrf_guard import NotConnected, describe_connect_error
 
 UNKNOWN_COMMAND, COME_AGAIN = 0x03, 0x64
 LEAVE_IN = 2.0  # seconds
@@ -184,16 +184,10 @@ class Wire:
                 self.put("generic_nack", sequence, UNKNOWN_COMMAND)
 
 
-def why(error: Exception) -> str:
-    """Why a connection did not come about or broke, without an address."""
-    if isinstance(error, socket.gaierror | UnicodeError):
-        return "the host name is not known"
-    if isinstance(error, TimeoutError):
-        return "no answer to the attempt to connect"
-    if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "the certificate is not valid"
-    if isinstance(error, ssl.SSLError):
+def describe_failure(error: Exception) -> str:
+    """Return why a connection did not come about or broke, without an address."""
+    if isinstance(error, Lost | NotConnected):
+        return str(error)
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLCertVerificationError):
         return "the service does not speak TLS there"
-    return str(error) if isinstance(error, Lost | NotConnected) else "the connection failed"
+    return describe_connect_error(error)
