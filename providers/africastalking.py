@@ -16,7 +16,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig
+from providers.kit.reply import value_at
 
 STATUSES = {
     "buffered": Status.QUEUED,
@@ -110,9 +110,9 @@ class AfricasTalking(Provider):
         form = {"username": self.account["username"], "to": sms.to, "message": sms.text, "bulkSMSMode": "1"}
         if sms.sender:
             form["from"] = sms.sender
-        reply = self._judged(self.http.post(self._url("messaging"), form=form, headers=self._headers()))
+        reply = self._check_reply(self.http.post(self._api_url("messaging"), form=form, headers=self._auth_headers()))
         said = reply.need("SMSMessageData.Message")
-        if dig(reply.json(), "SMSMessageData.Recipients.0") is None:
+        if value_at(reply.json(), "SMSMessageData.Recipients.0") is None:
             raise reply.refusal(_SPELT.get(said.lower(), ""), said, self.hints)
         status = reply.need("SMSMessageData.Recipients.0.statusCode")
         if status not in TAKEN:
@@ -120,7 +120,7 @@ class AfricasTalking(Provider):
         ref = reply.need("SMSMessageData.Recipients.0.messageId")
         if ref == "None":
             raise reply.unclear(_("The answer lacks what it should hold."))
-        price, currency = _money(reply.find("SMSMessageData.Recipients.0.cost"))
+        price, currency = _read_money(reply.find("SMSMessageData.Recipients.0.cost"))
         parts = re.search(r"Message parts: ([0-9]{1,3})", said)
         return Accepted(ref=ref, parts=int(parts[1]) if parts else None, price=price, currency=currency)
 
@@ -133,24 +133,24 @@ class AfricasTalking(Provider):
 
     def check(self) -> Account:
         params = {"username": self.account["username"]}
-        reply = self._judged(self.http.get(self._url("user"), params=params, headers=self._headers()))
-        balance, currency = _money(reply.need("UserData.balance"))
+        reply = self._check_reply(self.http.get(self._api_url("user"), params=params, headers=self._auth_headers()))
+        balance, currency = _read_money(reply.need("UserData.balance"))
         return Account(label=self.account["username"], balance=balance, currency=currency)
 
-    def _url(self, path: str) -> str:
+    def _api_url(self, path: str) -> str:
         host = "api.sandbox" if self.account["username"] == "sandbox" else "api"
         return f"https://{host}.africastalking.com/version1/{path}"
 
-    def _headers(self) -> dict[str, str]:
+    def _auth_headers(self) -> dict[str, str]:
         return {"apiKey": self.account["api_key"], "Accept": "application/json"}
 
-    def _judged(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         if reply.ok:
             return reply
         # Refusals of a whole request are one line of text.
         raise reply.refusal("", "" if "<" in reply.text else reply.text.strip())
 
 
-def _money(told: str) -> tuple[Decimal | None, str]:
+def _read_money(told: str) -> tuple[Decimal | None, str]:
     found = re.fullmatch(r"([A-Z]{3}) (-?[0-9]{1,12}(?:\.[0-9]{1,10})?)", told.strip())
     return (Decimal(found[2]), found[1]) if found else (None, "")

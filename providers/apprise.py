@@ -65,7 +65,7 @@ _ASSET = AppriseAsset(app_id="Sendline")
 
 
 @dataclass
-class _Talk:
+class _Send:
     """One send: its door to the network, where it may lead, and the last answer."""
 
     http: Http
@@ -73,7 +73,7 @@ class _Talk:
     reply: Reply | None = None
 
 
-_talk: ContextVar[_Talk | None] = ContextVar("talk", default=None)
+_current_send: ContextVar[_Send | None] = ContextVar("talk", default=None)
 
 
 class _Answer:
@@ -95,13 +95,13 @@ class _Requests:
         self.RequestException = original.RequestException
 
     def get(self, url: str, **options: Any) -> _Answer:
-        return _ask("GET", url, **options)
+        return _request_for_plugin("GET", url, **options)
 
     def post(self, url: str, **options: Any) -> _Answer:
-        return _ask("POST", url, **options)
+        return _request_for_plugin("POST", url, **options)
 
 
-def _ask(  # noqa: PLR0913 (as many as requests has)
+def _request_for_plugin(  # noqa: PLR0913 (as many as requests has)
     method: str,
     url: str,
     *,
@@ -113,7 +113,7 @@ def _ask(  # noqa: PLR0913 (as many as requests has)
     timeout: object = None,  # noqa: ARG001 (goes unheard)
     allow_redirects: object = None,  # noqa: ARG001 (goes unheard)
 ) -> _Answer:
-    talk = _talk.get()
+    talk = _current_send.get()
     if talk is None:
         raise RuntimeError("A plugin asked the network outside of a send.")
     parts = urlsplit(url)
@@ -133,7 +133,7 @@ def _ask(  # noqa: PLR0913 (as many as requests has)
 
 
 @cache
-def _kind(module: str) -> type[NotifyBase]:
+def _plugin_class(module: str) -> type[NotifyBase]:
     """The class of a plugin, out of a copy of its module that only we hold: the others of 150 are not even loaded."""
     spec = util.find_spec(f"apprise.plugins.{module}")
     if spec is None or spec.loader is None:
@@ -145,37 +145,37 @@ def _kind(module: str) -> type[NotifyBase]:
     return next(one for one in kinds if one.__module__ == copy.__name__)
 
 
-def _scheme(url: str) -> str:
+def _read_scheme(url: str) -> str:
     scheme, found, _rest = url.partition("://")
     return scheme.lower() if found else ""
 
 
-def _told(url: str) -> dict[str, Any]:
+def _parse_address(url: str) -> dict[str, Any]:
     """What a plugin reads in an address, {} if nothing: it is the plugin's business how it fails to."""
     try:
-        return _kind(SERVICES[_scheme(url)][0]).parse_url(url) or {}
+        return _plugin_class(SERVICES[_read_scheme(url)][0]).parse_url(url) or {}
     except Exception:  # noqa: BLE001 (a guest's code)
         return {}
 
 
-def _private(url: str) -> list[str]:
+def _private_values(url: str) -> list[str]:
     """What its plugin calls private in an address, as it stands there and decoded."""
-    told = _told(url)
+    told = _parse_address(url)
     if not told:
         return []
-    kind = _kind(SERVICES[_scheme(url)][0])
+    kind = _plugin_class(SERVICES[_read_scheme(url)][0])
     tokens = (*kind.template_tokens.items(), *kind.template_args.items())
     names = {token.get("map_to", name) for name, token in tokens if token.get("private")}
     found = [told[name] for name in sorted(names) if isinstance(told.get(name), str) and told[name]]
     return list(dict.fromkeys((*found, *map(unquote, found))))
 
 
-def _plugin(url: str, to: str, sender: str = "", text: str = "") -> NotifyBase | None:
+def _make_plugin(url: str, to: str, sender: str = "", text: str = "") -> NotifyBase | None:
     """A plugin for one message, None where it does not like the address, the sender or the number."""
-    told = _told(url)
+    told = _parse_address(url)
     if not told:
         return None
-    kind = _kind(SERVICES[_scheme(url)][0])
+    kind = _plugin_class(SERVICES[_read_scheme(url)][0])
     takes = inspect.signature(kind).parameters
     told |= {"targets": [to], "asset": _ASSET}
     told |= {name: sender for name in ("source", "sender") if sender and name in takes}
@@ -188,8 +188,8 @@ def _plugin(url: str, to: str, sender: str = "", text: str = "") -> NotifyBase |
         return None
 
 
-def _is_taken(plugin: NotifyBase, text: str, talk: _Talk) -> bool:
-    token = _talk.set(talk)
+def _send_through(plugin: NotifyBase, text: str, talk: _Send) -> bool:
+    token = _current_send.set(talk)
     try:
         return bool(plugin.send(body=text))
     except SmsError:
@@ -197,7 +197,7 @@ def _is_taken(plugin: NotifyBase, text: str, talk: _Talk) -> bool:
     except Exception:  # noqa: BLE001 (a guest's code)
         return False
     finally:
-        _talk.reset(token)
+        _current_send.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +206,9 @@ class _Address(Secret):
 
     def check(self, value: str) -> str:
         value = Field.check(self, value)
-        if _scheme(value) not in SERVICES:
+        if _read_scheme(value) not in SERVICES:
             raise BadField(_("The address does not start with one of the services that can be used here."))
-        if not _private(value) or _plugin(value, "+12025550100") is None:
+        if not _private_values(value) or _make_plugin(value, "+12025550100") is None:
             raise BadField(_UNREADABLE)
         return value
 
@@ -248,15 +248,15 @@ class Apprise(Provider):
 
     @classmethod
     def secrets(cls, account: Mapping[str, str]) -> tuple[str, ...]:
-        return (account.get("url", ""), *_private(account.get("url", "")))
+        return (account.get("url", ""), *_private_values(account.get("url", "")))
 
     def send(self, sms: Sms) -> Accepted:
-        scheme = _scheme(self.account["url"])
-        plugin = _plugin(self.account["url"], sms.to, sms.sender, sms.text)
+        scheme = _read_scheme(self.account["url"])
+        plugin = _make_plugin(self.account["url"], sms.to, sms.sender, sms.text)
         if plugin is None:
             raise Rejected(_NO_REQUEST, reason="invalid_request", hint=_UNREADABLE)
-        talk = _Talk(self.http, SERVICES[scheme][1])
-        taken = _is_taken(plugin, sms.text, talk)
+        talk = _Send(self.http, SERVICES[scheme][1])
+        taken = _send_through(plugin, sms.text, talk)
         reply = talk.reply
         if reply is None:
             raise Rejected(_NO_REQUEST, reason="invalid_request", hint=advice.SETTING)

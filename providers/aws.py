@@ -45,7 +45,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, text_at
+from providers.kit.reply import text_at, value_at
 
 # botocore writes every request it signs to its debug log, the session token included.
 logging.getLogger("botocore").setLevel(logging.CRITICAL)
@@ -314,9 +314,9 @@ class Aws(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        return self._publish(sms) if self.account["product"] == "sns" else self._send_text(sms)
+        return self._send_by_sns(sms) if self.account["product"] == "sns" else self._send_by_eum(sms)
 
-    def _send_text(self, sms: Sms) -> Accepted:
+    def _send_by_eum(self, sms: Sms) -> Accepted:
         india = {
             "IN_ENTITY_ID": sms.options.get("dlt_entity_id"),
             "IN_TEMPLATE_ID": sms.options.get("dlt_template_id"),
@@ -328,11 +328,11 @@ class Aws(Provider):
             "MessageType": sms.options.get("message_type", "TRANSACTIONAL"),
             "ConfigurationSetName": self.account["configuration_set"],
             "Context": {"reference": sms.reference},
-            "DestinationCountryParameters": _filled(india),
+            "DestinationCountryParameters": _drop_empty(india),
         }
-        return Accepted(ref=self._eum("SendTextMessage", _filled(wanted)).need("MessageId"))
+        return Accepted(ref=self._call_eum("SendTextMessage", _drop_empty(wanted)).need("MessageId"))
 
-    def _publish(self, sms: Sms) -> Accepted:
+    def _send_by_sns(self, sms: Sms) -> Accepted:
         is_number = re.fullmatch(r"\+?[0-9]+", sms.sender)
         attributes = {
             "AWS.SNS.SMS.SMSType": sms.options.get("message_type", "TRANSACTIONAL").capitalize(),
@@ -341,21 +341,21 @@ class Aws(Provider):
             "AWS.MM.SMS.TemplateId": sms.options.get("dlt_template_id"),
         }
         form = {"PhoneNumber": sms.to, "Message": sms.text}
-        for index, (name, value) in enumerate(_filled(attributes).items(), 1):
+        for index, (name, value) in enumerate(_drop_empty(attributes).items(), 1):
             entry = f"MessageAttributes.entry.{index}"
             form |= {f"{entry}.Name": name, f"{entry}.Value.DataType": "String", f"{entry}.Value.StringValue": value}
-        return Accepted(ref=_need(self._sns("Publish", form), "MessageId"))
+        return Accepted(ref=_require_element(self._call_sns("Publish", form), "MessageId"))
 
     def verify(self, call: Call) -> None:
         """By docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html: RSA over the listed fields."""
-        told = _envelope(call)
+        told = _read_envelope(call)
         names = [name for name in _SIGNED.get(told.get("Type", ""), ()) if name in told]
         hashing = {"1": SHA1, "2": SHA256}.get(told.get("SignatureVersion", ""))
         ours = self.account["topic_arn"] in {"", told.get("TopicArn")}
-        if not names or hashing is None or not ours or not _is_fresh(told.get("Timestamp", ""), call.at):
+        if not names or hashing is None or not ours or not _is_recent(told.get("Timestamp", ""), call.at):
             raise Forged
         signed = "".join(f"{name}\n{told[name]}\n" for name in names).encode("utf-8", "replace")
-        key = self._key(told.get("SigningCertURL", ""))
+        key = self._signing_key(told.get("SigningCertURL", ""))
         try:
             key.verify(base64.b64decode(told.get("Signature", ""), validate=True), signed, PKCS1v15(), hashing())
         except (InvalidSignature, ValueError):
@@ -363,14 +363,14 @@ class Aws(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         told = call.json()
-        if dig(told, "Type") == "SubscriptionConfirmation":
-            self._confirm(text_at(told, "SubscribeURL"), text_at(told, "Token"))
+        if value_at(told, "Type") == "SubscriptionConfirmation":
+            self._confirm_subscription(text_at(told, "SubscribeURL"), text_at(told, "Token"))
             return []
-        event = _parsed(text_at(told, "Message"))
+        event = _parse_json(text_at(told, "Message"))
         ref, word = text_at(event, "messageId"), text_at(event, "eventType")
         if not ref or not word:
             return []
-        cost = _number(event, "totalMessagePrice") + _number(event, "totalCarrierFee")
+        cost = _read_number(event, "totalMessagePrice") + _read_number(event, "totalCarrierFee")
         report = self.report(
             word,
             ref=ref,
@@ -384,36 +384,38 @@ class Aws(Provider):
 
     def check(self) -> Account:
         if self.account["product"] == "sns":
-            _need(self._sns("GetSMSAttributes"), "RequestId")
+            _require_element(self._call_sns("GetSMSAttributes"), "RequestId")
         else:
-            self._eum("DescribeSpendLimits").need("SpendLimits.0.Name")
+            self._call_eum("DescribeSpendLimits").need("SpendLimits.0.Name")
         return Account(label=self.account["region"])
 
     def senders(self) -> list[str]:
         if self.account["product"] == "sns":
-            attributes = self._sns("GetSMSAttributes").text
+            attributes = self._call_sns("GetSMSAttributes").text
             return re.findall(r"<key>DefaultSenderID</key>\s*<value>([^<]+)</value>", attributes)
         numbers = [
             text_at(one, "PhoneNumber")
-            for one in self._list("DescribePhoneNumbers", "PhoneNumbers")
-            if text_at(one, "Status") == "ACTIVE" and "SMS" in str(dig(one, "NumberCapabilities"))
+            for one in self._list_rows("DescribePhoneNumbers", "PhoneNumbers")
+            if text_at(one, "Status") == "ACTIVE" and "SMS" in str(value_at(one, "NumberCapabilities"))
         ]
-        names = [text_at(one, "SenderId") for one in self._list("DescribeSenderIds", "SenderIds")]
+        names = [text_at(one, "SenderId") for one in self._list_rows("DescribeSenderIds", "SenderIds")]
         return [one for one in dict.fromkeys((*numbers, *names)) if one]  # a name is listed once for each country
 
-    def _list(self, operation: str, name: str) -> list[object]:
-        rows = dig(self._eum(operation, {"MaxResults": 100}).json(), name)
+    def _list_rows(self, operation: str, name: str) -> list[object]:
+        rows = value_at(self._call_eum(operation, {"MaxResults": 100}).json(), name)
         return rows if isinstance(rows, list) else []
 
-    def _eum(self, operation: str, wanted: Mapping[str, object] = MappingProxyType({})) -> Reply:
+    def _call_eum(self, operation: str, wanted: Mapping[str, object] = MappingProxyType({})) -> Reply:
         target = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"PinpointSMSVoiceV2.{operation}"}
-        return self._ask("sms-voice", json.dumps(dict(wanted)), target)
+        return self._call_service("sms-voice", json.dumps(dict(wanted)), target)
 
-    def _sns(self, action: str, wanted: Mapping[str, str] = MappingProxyType({})) -> Reply:
+    def _call_sns(self, action: str, wanted: Mapping[str, str] = MappingProxyType({})) -> Reply:
         form = {"Action": action, "Version": "2010-03-31", **wanted}
-        return self._ask("sns", urlencode(form), {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"})
+        return self._call_service(
+            "sns", urlencode(form), {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+        )
 
-    def _ask(self, service: str, body: str, headers: Mapping[str, str]) -> Reply:
+    def _call_service(self, service: str, body: str, headers: Mapping[str, str]) -> Reply:
         region = self.account["region"]
         url = f"{self.account['base_url'].rstrip('/') or f'https://{service}.{region}.amazonaws.com'}/"
         names = ("access_key_id", "secret_access_key", "session_token")
@@ -422,28 +424,28 @@ class Aws(Provider):
         reply = self.http.post(url, body=body.encode(), headers=dict(request.headers.items()))
         if reply.ok:
             return reply
-        kind = reply.find("__type").rpartition("#")[2] or _element(reply, "Code")
+        kind = reply.find("__type").rpartition("#")[2] or _xml_element(reply, "Code")
         code = reply.find("Reason") or kind
         if reply.find("Fields.0.Name") == "DestinationPhoneNumber":
             code = "DestinationPhoneNumber"
-        words = reply.find("Message") or reply.find("message") or _element(reply, "Message")
+        words = reply.find("Message") or reply.find("message") or _xml_element(reply, "Message")
         raise reply.refusal(code, words, self.hints)
 
-    def _key(self, url: str) -> RSAPublicKey:
+    def _signing_key(self, url: str) -> RSAPublicKey:
         if not _CERTIFICATE.fullmatch(url):
             raise Forged
         kept = self.memo.get(url)
         if kept is not None:
-            return _key_of(kept)
+            return _read_public_key(kept)
         reply = self.http.get(url)
         if 400 <= reply.status < 500:
             raise Forged
         pem = reply.expect().text
-        key = _key_of(pem)
+        key = _read_public_key(pem)
         self.memo.put(url, pem, _CERTIFICATE_KEPT)
         return key
 
-    def _confirm(self, url: str, token: str) -> None:
+    def _confirm_subscription(self, url: str, token: str) -> None:
         if not _SUBSCRIBE.fullmatch(url):
             raise Forged
         reply = self.http.hiding(token=token).get(url)
@@ -451,7 +453,7 @@ class Aws(Provider):
             reply.expect()  # so that the call is kept and read once more
 
 
-def _key_of(pem: str) -> RSAPublicKey:
+def _read_public_key(pem: str) -> RSAPublicKey:
     try:
         certificate = x509.load_pem_x509_certificate(pem.encode())
     except ValueError:
@@ -462,7 +464,7 @@ def _key_of(pem: str) -> RSAPublicKey:
     return key
 
 
-def _envelope(call: Call) -> dict[str, str]:
+def _read_envelope(call: Call) -> dict[str, str]:
     try:
         told = call.json()
     except Unreadable:
@@ -470,7 +472,7 @@ def _envelope(call: Call) -> dict[str, str]:
     return {name: value for name, value in told.items() if isinstance(value, str)} if isinstance(told, dict) else {}
 
 
-def _is_fresh(stamp: str, at: float) -> bool:
+def _is_recent(stamp: str, at: float) -> bool:
     try:
         moment = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     except ValueError:
@@ -478,30 +480,30 @@ def _is_fresh(stamp: str, at: float) -> bool:
     return abs(at - moment.timestamp()) <= _REPEATED_FOR
 
 
-def _parsed(text: str) -> object:
+def _parse_json(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _number(data: object, path: str) -> Decimal:
-    found = dig(data, path)
+def _read_number(data: object, path: str) -> Decimal:
+    found = value_at(data, path)
     number = Decimal(str(found)) if type(found) in {int, float} else Decimal()
     return number if number.is_finite() else Decimal()
 
 
-def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_empty(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
 
 
-def _element(reply: Reply, name: str) -> str:
+def _xml_element(reply: Reply, name: str) -> str:
     found = re.search(rf"<{name}>([^<]*)</{name}>", reply.text)
     return html.unescape(found[1]) if found else ""
 
 
-def _need(reply: Reply, name: str) -> str:
-    found = _element(reply, name)
+def _require_element(reply: Reply, name: str) -> str:
+    found = _xml_element(reply, name)
     if not found:
         raise reply.unclear(_("The answer lacks what it should hold."))
     return found

@@ -30,7 +30,7 @@ from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.login import Login
-from providers.kit.reply import dig, text_at
+from providers.kit.reply import text_at, value_at
 
 STATUSES = {
     "message-sending": Status.SENT,
@@ -195,7 +195,7 @@ class Bandwidth(Provider):
             "text": sms.text,
             "tag": sms.reference,
         }
-        reply = self._heard(self._ask("POST", json=message))
+        reply = self._check_reply(self._call_api("POST", json=message))
         parts = reply.find("segmentCount")
         return Accepted(ref=reply.need("id"), parts=int(parts) if parts.isdecimal() else None)
 
@@ -217,7 +217,7 @@ class Bandwidth(Provider):
                 recipient=text_at(one, "to"),
                 code=_code_of_failure(one),
             )
-            for one in _events(call)
+            for one in _read_events(call)
             if (ref := text_at(one, "message.id")) and (word := text_at(one, "type")) and word != "message-received"
         ]
 
@@ -229,26 +229,26 @@ class Bandwidth(Provider):
                 text=text_at(one, "message.text"),
                 ref=text_at(one, "message.id"),
             )
-            for one in _events(call)
-            if dig(one, "type") == "message-received" and (sender := text_at(one, "message.from"))
+            for one in _read_events(call)
+            if value_at(one, "type") == "message-received" and (sender := text_at(one, "message.from"))
         ]
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found: list[Report] = []
         for ref in refs:
-            rows = dig(self._heard(self._ask("GET", params={"messageId": ref})).json(), "messages")
+            rows = value_at(self._check_reply(self._call_api("GET", params={"messageId": ref})).json(), "messages")
             found += [
                 self.report(word.lower(), ref=ref, recipient=text_at(one, "destinationTn"), code=_code_of_failure(one))
                 for one in (rows if isinstance(rows, list) else [])
-                if dig(one, "messageId") == ref and (word := text_at(one, "messageStatus"))
+                if value_at(one, "messageId") == ref and (word := text_at(one, "messageStatus"))
             ]
         return found
 
     def check(self) -> Account:
-        self._heard(self._ask("GET", params={"limit": "1"})).need("totalCount")
+        self._check_reply(self._call_api("GET", params={"limit": "1"})).need("totalCount")
         return Account(label=self.account["account_id"])
 
-    def _ask(self, method: str, *, json: object = None, params: Mapping[str, str] | None = None) -> Reply:
+    def _call_api(self, method: str, *, json: object = None, params: Mapping[str, str] | None = None) -> Reply:
         account = quote(self.account["account_id"], safe="")
         url = f"https://messaging.bandwidth.com/api/v2/users/{account}/messages"
 
@@ -266,7 +266,7 @@ class Bandwidth(Provider):
             raise reply.refusal("unauthorized", reply.find("error_description"), self.hints)
         return reply.expect().need("access_token"), max(float(reply.number("expires_in") or 0) - 60, 60.0)
 
-    def _heard(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         if reply.ok:
             return reply
         field = reply.find("fieldErrors.0.fieldName").partition("[")[0]
@@ -275,7 +275,7 @@ class Bandwidth(Provider):
         raise reply.refusal(code if reply.status < 500 else "", words, self.hints)
 
 
-def _events(call: Call) -> list[object]:
+def _read_events(call: Call) -> list[object]:
     told = call.json()
     return told if isinstance(told, list) else []
 

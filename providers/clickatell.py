@@ -14,7 +14,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, text_at
+from providers.kit.reply import text_at, value_at
 
 STATUSES = {
     "queued": Status.QUEUED,
@@ -134,11 +134,13 @@ class Clickatell(Provider):
             "clientMessageId": sms.reference,
         }
         message = {name: value for name, value in wanted.items() if value}
-        reply = self._heard(self.http.post(f"{BASE}/message", headers=self._headers(), json={"messages": [message]}))
+        reply = self._check_reply(
+            self.http.post(f"{BASE}/message", headers=self._auth_headers(), json={"messages": [message]})
+        )
         return Accepted(ref=reply.need("messages.0.apiMessageId"))
 
     def read_reports(self, call: Call) -> list[Report]:
-        told = dig(call.json(), "event.messageStatusUpdate")
+        told = value_at(call.json(), "event.messageStatusUpdate")
         return [
             self._report_status(word, ref, text_at(one, "clientMessageId"))
             for one in (told if isinstance(told, list) else [])
@@ -148,17 +150,17 @@ class Clickatell(Provider):
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for ref in refs:
-            reply = self.http.get(f"{BASE}/message/{quote(ref, safe='')}", headers=self._headers())
+            reply = self.http.get(f"{BASE}/message/{quote(ref, safe='')}", headers=self._auth_headers())
             if reply.status == 404:
                 continue
-            self._heard(reply).json()
+            self._check_reply(reply).json()
             word = reply.find("sms.status")
             if word and word != "UNKNOWN":  # which here means that there is no such message
                 found.append(self._report_status(word, ref))
         return found
 
     def check(self) -> Account:
-        reply = self._heard(self.http.get(f"{BASE}/balance", headers=self._headers()))
+        reply = self._check_reply(self.http.get(f"{BASE}/balance", headers=self._auth_headers()))
         reply.need("balance")
         return Account(balance=reply.number("balance"), currency=reply.find("currency").upper())
 
@@ -166,10 +168,10 @@ class Clickatell(Provider):
         code = status if status in self.hints else ""
         return self.report(status.lower(), ref=ref, reference=reference, code=code)
 
-    def _headers(self) -> dict[str, str]:
+    def _auth_headers(self) -> dict[str, str]:
         return {"Authorization": self.account["api_key"], "Accept": "application/json"}
 
-    def _heard(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         where = "messages.0.error" if reply.find("messages.0.error.code") else "error"
         code = reply.find(f"{where}.code")
         words = reply.find(f"{where}.description") or reply.find(where)

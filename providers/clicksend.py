@@ -14,7 +14,7 @@ from providers.kit.errors import AccountBlocked, Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, text_at
+from providers.kit.reply import text_at, value_at
 
 STATUSES = {
     # Status codes of reports.
@@ -132,7 +132,9 @@ class ClickSend(Provider):
             "custom_string": sms.reference,
         }
         message = {name: value for name, value in wanted.items() if value}
-        reply = self._heard(self.http.post(f"{BASE}/sms/send", auth=self._auth(), json={"messages": [message]}))
+        reply = self._check_reply(
+            self.http.post(f"{BASE}/sms/send", auth=self._basic_auth(), json={"messages": [message]})
+        )
         status = reply.find("data.messages.0.status")
         if not status and reply.find("data.blocked_count") not in {"", "0"}:
             status = "BLOCKED"
@@ -157,9 +159,9 @@ class ClickSend(Provider):
         found: list[Report] = []
         for ref in refs:
             params = {"q": f"message_id:{ref}"}
-            reply = self._heard(self.http.get(f"{BASE}/sms/history", auth=self._auth(), params=params))
-            for row in _rows(reply, "data.data"):
-                if dig(row, "message_id") == ref:
+            reply = self._check_reply(self.http.get(f"{BASE}/sms/history", auth=self._basic_auth(), params=params))
+            for row in _read_rows(reply, "data.data"):
+                if value_at(row, "message_id") == ref:
                     found += self._read_status({name: text_at(row, name) for name in NAMES})
         return found
 
@@ -180,7 +182,7 @@ class ClickSend(Provider):
 
     def check(self) -> Account:
         # The answer repeats the key.
-        reply = self._heard(self.http.get(f"{BASE}/account", auth=self._auth(), record_bodies=False))
+        reply = self._check_reply(self.http.get(f"{BASE}/account", auth=self._basic_auth(), record_bodies=False))
         label = reply.find("data.account_name") or reply.need("data.username")
         if reply.find("data.banned") in {"1", "true"}:
             raise AccountBlocked(hint=advice.SUSPENDED)
@@ -191,28 +193,28 @@ class ClickSend(Provider):
         )
 
     def senders(self) -> list[str]:
-        numbers = self._list("numbers", "data.data")
-        own = self._list("own-numbers", "own_numbers")
-        names = [row for row in self._list("alpha-tags", "alpha_tags") if dig(row, "status") == "APPROVED"]
-        found = [dig(row, "dedicated_number") for row in numbers]
-        found += [dig(row, "phone_number") for row in own]
-        found += [dig(row, "alpha_tag") for row in names]
+        numbers = self._list_rows("numbers", "data.data")
+        own = self._list_rows("own-numbers", "own_numbers")
+        names = [row for row in self._list_rows("alpha-tags", "alpha_tags") if value_at(row, "status") == "APPROVED"]
+        found = [value_at(row, "dedicated_number") for row in numbers]
+        found += [value_at(row, "phone_number") for row in own]
+        found += [value_at(row, "alpha_tag") for row in names]
         return [one for one in found if isinstance(one, str) and one]
 
-    def _list(self, path: str, where: str) -> list[object]:
-        reply = self.http.get(f"{BASE}/{path}", auth=self._auth(), params={"limit": "100"})
-        return _rows(self._heard(reply), where)
+    def _list_rows(self, path: str, where: str) -> list[object]:
+        reply = self.http.get(f"{BASE}/{path}", auth=self._basic_auth(), params={"limit": "100"})
+        return _read_rows(self._check_reply(reply), where)
 
-    def _auth(self) -> tuple[str, str]:
+    def _basic_auth(self) -> tuple[str, str]:
         return self.account["username"], self.account["api_key"]
 
-    def _heard(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         code = reply.find("response_code")
         if reply.ok and code in {"", "SUCCESS"}:
             return reply
         raise reply.refusal(code if reply.status < 500 else "", reply.find("response_msg"), self.hints)
 
 
-def _rows(reply: Reply, where: str) -> list[object]:
-    rows = dig(reply.json(), where)
+def _read_rows(reply: Reply, where: str) -> list[object]:
+    rows = value_at(reply.json(), where)
     return rows if isinstance(rows, list) else []

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from providers.kit.contract import Accepted, Account, Provider, Report, Reports, Sms, Status
-from providers.kit.errors import Hint, Throttled, Uncertain, Unreachable, verdict
+from providers.kit.errors import Hint, Throttled, Uncertain, Unreachable, error_for_code
 from providers.kit.fields import Step
 from providers.kit.i18n import _
 from providers.kit.segments import measure
@@ -56,7 +56,7 @@ class Demo(Provider):
         fate = int(digits)
         if 90 <= fate <= 96:
             code = {95: "opt_out", 96: "balance"}.get(fate, "number")
-            raise verdict(code, "", self.hints)
+            raise error_for_code(code, "", self.hints)
         if fate == 97:
             self._throttle_once(sms.reference)
         if fate == 98:

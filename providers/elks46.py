@@ -16,7 +16,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, rows_at, text_at
+from providers.kit.reply import rows_at, text_at, value_at
 
 STATUSES = {
     "created": Status.QUEUED,
@@ -72,10 +72,10 @@ class Elks46(Provider):
     def send(self, sms: Sms) -> Accepted:
         wanted = {"from": sms.sender, "to": sms.to, "message": sms.text, "whendelivered": sms.report_url}
         form = {name: value for name, value in wanted.items() if value}
-        reply = self._heard(self.http.post(f"{BASE}/sms", auth=self._auth(), form=form))
+        reply = self._check_reply(self.http.post(f"{BASE}/sms", auth=self._basic_auth(), form=form))
         parts = reply.find("parts")
         return Accepted(
-            ref=reply.need("id"), parts=int(parts) if parts.isdecimal() else None, price=_money(reply, "cost")
+            ref=reply.need("id"), parts=int(parts) if parts.isdecimal() else None, price=_read_money(reply, "cost")
         )
 
     def read_reports(self, call: Call) -> list[Report]:
@@ -85,37 +85,37 @@ class Elks46(Provider):
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for ref in refs:
-            reply = self.http.get(f"{BASE}/sms/{quote(ref, safe='')}", auth=self._auth())
+            reply = self.http.get(f"{BASE}/sms/{quote(ref, safe='')}", auth=self._basic_auth())
             if reply.status == 404:
                 continue
-            word = self._heard(reply).need("status").lower()
-            price = _money(reply, "cost")
+            word = self._check_reply(reply).need("status").lower()
+            price = _read_money(reply, "cost")
             found.append(self.report(word, ref=ref, recipient=reply.find("to"), code="", price=price))
         return found
 
     def check(self) -> Account:
-        reply = self._heard(self.http.get(f"{BASE}/me", auth=self._auth()))
+        reply = self._check_reply(self.http.get(f"{BASE}/me", auth=self._basic_auth()))
         name = reply.find("displayname") or reply.need("id")
-        return Account(label=name, balance=_money(reply, "balance"), currency=reply.find("currency"))
+        return Account(label=name, balance=_read_money(reply, "balance"), currency=reply.find("currency"))
 
     def senders(self) -> list[str]:
-        reply = self._heard(self.http.get(f"{BASE}/numbers", auth=self._auth()))
+        reply = self._check_reply(self.http.get(f"{BASE}/numbers", auth=self._basic_auth()))
         return [
             number for row in rows_at(reply.json(), "data") if _can_send(row) and (number := text_at(row, "number"))
         ]
 
-    def _auth(self) -> tuple[str, str]:
+    def _basic_auth(self) -> tuple[str, str]:
         return self.account["username"], self.account["password"]
 
-    def _heard(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         if reply.ok:
             return reply
         # Struck first: a text that is repeated in the words must not decide what they mean.
         words = reply.strike(reply.find("error") or ("" if reply.text.startswith(("<", "{", "[")) else reply.text))
-        raise reply.refusal(_code(reply.status, words.lower()), words, self.hints)
+        raise reply.refusal(_error_code(reply.status, words.lower()), words, self.hints)
 
 
-def _code(status: int, words: str) -> str:
+def _error_code(status: int, words: str) -> str:
     if status == 401:
         return "login"
     if status == 403:
@@ -124,11 +124,11 @@ def _code(status: int, words: str) -> str:
     return field[1] if field else ""
 
 
-def _money(reply: Reply, name: str) -> Decimal | None:
+def _read_money(reply: Reply, name: str) -> Decimal | None:
     units = reply.number(name)
     return None if units is None else units / UNITS
 
 
 def _can_send(number: object) -> bool:
-    capabilities = dig(number, "capabilities")
-    return dig(number, "active") == "yes" and isinstance(capabilities, list) and "sms" in capabilities
+    capabilities = value_at(number, "capabilities")
+    return value_at(number, "active") == "yes" and isinstance(capabilities, list) and "sms" in capabilities

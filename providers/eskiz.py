@@ -117,7 +117,7 @@ class Eskiz(Provider):
             wanted["country_code"] = read_number(sms.to).region
             wanted["unicode"] = "1" if measure(sms.text).encoding == UCS_2 else "0"
         form = {name: value for name, value in wanted.items() if value}
-        reply = self._heard(self._ask("POST", path, form))
+        reply = self._check_reply(self._call_api("POST", path, form))
         reply.need("status")
         return Accepted(ref=reply.need("id"))
 
@@ -130,26 +130,26 @@ class Eskiz(Provider):
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for ref in refs:
-            reply = self._ask("GET", f"message/sms/status_by_id/{quote(ref, safe='')}")
+            reply = self._call_api("GET", f"message/sms/status_by_id/{quote(ref, safe='')}")
             if reply.status == 404:
                 continue
-            self._heard(reply)
+            self._check_reply(reply)
             word, number = reply.need("data.status").lower(), reply.find("data.to")
             price = reply.number("data.total_price") or None
             found.append(self.report(word, ref=ref, recipient=number, price=price, currency="UZS"))
         return found
 
     def check(self) -> Account:
-        user = self._heard(self._ask("GET", "auth/user"))
+        user = self._check_reply(self._call_api("GET", "auth/user"))
         label = user.find("data.name") or user.need("data.email")
-        balance = self._heard(self._ask("GET", "user/get-limit"))
+        balance = self._check_reply(self._call_api("GET", "user/get-limit"))
         return Account(label=label, balance=balance.number("data.balance"), currency="UZS")
 
     def senders(self) -> list[str]:
-        names = self._heard(self._ask("GET", "nick/me")).json()
+        names = self._check_reply(self._call_api("GET", "nick/me")).json()
         return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
-    def _ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Reply:
+    def _call_api(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Reply:
         def ask(token: str) -> Reply:
             headers = {"Authorization": f"Bearer {token}"}
             return self.http.request(method, f"{BASE}/{path}", headers=headers, form=form)
@@ -163,15 +163,15 @@ class Eskiz(Provider):
             raise reply.refusal("login", reply.find("message"), self.hints)
         return reply.expect().need("data.token"), TOKEN_LIVES
 
-    def _heard(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         if reply.ok and reply.find("status") != "error":
             return reply
         # Struck first: a text that is repeated in the words must not decide what they mean.
         words = reply.strike(reply.find("message") or reply.find("message.mobile_phone.0"))
-        raise reply.refusal(_code(reply, words.lower()) if reply.status < 500 else "", words, self.hints)
+        raise reply.refusal(_error_code(reply, words.lower()) if reply.status < 500 else "", words, self.hints)
 
 
-def _code(reply: Reply, words: str) -> str:
+def _error_code(reply: Reply, words: str) -> str:
     if reply.status == 401:
         return "login"
     if reply.find("message.mobile_phone.0") or "mobile_phone" in words:

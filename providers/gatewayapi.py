@@ -17,7 +17,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, text_at
+from providers.kit.reply import text_at, value_at
 from providers.kit.segments import UCS_2, measure
 
 STATUSES = {
@@ -75,7 +75,7 @@ _SMS_CODES: Mapping[str, tuple[Reason, str]] = {
 }
 
 
-def _hints() -> dict[str, Hint]:
+def _make_hints() -> dict[str, Hint]:
     endings = {
         f"{origin}{ending}": meaning
         for endings, meaning in _ENDINGS.items()
@@ -135,7 +135,7 @@ class GatewayApi(Provider):
     proof = Proof.KEYED
     identified_by = ("token", "host")
     statuses = STATUSES
-    hints = _hints()
+    hints = _make_hints()
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
@@ -149,9 +149,9 @@ class GatewayApi(Provider):
             "callback_url": sms.report_url,
         }
         body = {name: value for name, value in wanted.items() if value}
-        reply = self._heard(self.http.post(self._url("mtsms"), auth=self._auth(), json=body))
+        reply = self._check_reply(self.http.post(self._api_url("mtsms"), auth=self._basic_auth(), json=body))
         ref = reply.need("ids.0")
-        counts = dig(reply.json(), "usage.countries")
+        counts = value_at(reply.json(), "usage.countries")
         parts = sum(count for count in counts.values() if isinstance(count, int)) if isinstance(counts, dict) else 0
         price = reply.number("usage.total_cost")
         currency = "" if price is None else reply.find("usage.currency")
@@ -167,8 +167,8 @@ class GatewayApi(Provider):
         except jwt.PyJWTError:
             raise Forged from None
         # The token says all that the body says; a body beside another call's token is not the service's.
-        told = call.json()
-        if any(dig(told, name) != claims.get(name) for name in ("id", "msisdn", "status", "code", "userref", "time")):
+        body, names = call.json(), ("id", "msisdn", "status", "code", "userref", "time")
+        if any(value_at(body, name) != claims.get(name) for name in names):
             raise Forged
 
     def read_reports(self, call: Call) -> list[Report]:
@@ -176,38 +176,38 @@ class GatewayApi(Provider):
         ref, word, number = (text_at(told, name) for name in ("id", "status", "msisdn"))
         if not ref or not word:
             return []
-        return [self.report(word.lower(), ref=ref, recipient=number, code=_read_code(dig(told, "code")))]
+        return [self.report(word.lower(), ref=ref, recipient=number, code=_read_code(value_at(told, "code")))]
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for ref in refs:
-            reply = self.http.get(self._url(f"mtsms/{quote(ref, safe='')}"), auth=self._auth())
+            reply = self.http.get(self._api_url(f"mtsms/{quote(ref, safe='')}"), auth=self._basic_auth())
             if reply.status == 404:
                 continue
-            told = dig(self._heard(reply).json(), "0.recipients.0")
+            told = value_at(self._check_reply(reply).json(), "0.recipients.0")
             word = reply.find("0.recipients.0.dsnstatus")
             if word:
                 report = self.report(
                     word.lower(),
                     ref=ref,
                     recipient=reply.find("0.recipients.0.msisdn"),
-                    code=_read_code(dig(told, "dsnerrorcode")),
+                    code=_read_code(value_at(told, "dsnerrorcode")),
                     detail=reply.strike(reply.find("0.recipients.0.dsnerror")),
                 )
                 found.append(report)
         return found
 
     def check(self) -> Account:
-        reply = self._heard(self.http.get(self._url("me"), auth=self._auth()))
+        reply = self._check_reply(self.http.get(self._api_url("me"), auth=self._basic_auth()))
         return Account(label=reply.need("id"), balance=reply.number("credit"), currency=reply.find("currency"))
 
-    def _url(self, path: str) -> str:
+    def _api_url(self, path: str) -> str:
         return f"https://{self.account['host']}/rest/{path}"
 
-    def _auth(self) -> tuple[str, str]:
+    def _basic_auth(self) -> tuple[str, str]:
         return self.account["token"], ""
 
-    def _heard(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         return reply.expect(self.hints, code="code", words="message")
 
 

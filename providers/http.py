@@ -20,8 +20,8 @@ from providers.kit.errors import AccountBlocked, Forged, Rejected
 from providers.kit.fields import BadField, Choice, Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.outline import HIDDEN, PLACEHOLDER, find_key, is_usual, outline, outline_path, written_words
-from providers.kit.reply import dig
+from providers.kit.outline import HIDDEN, PLACEHOLDER, find_key, is_usual, outline_path, outline_template, written_words
+from providers.kit.reply import value_at
 
 NAMES = ("to", "to_digits", "text", "sender", "reference", "report_url", "username", "password")
 DOTS = "••••••"
@@ -380,11 +380,11 @@ def _templates(account: Mapping[str, str]) -> tuple[str, ...]:
 def _outline(account: Mapping[str, str]) -> str:
     """The request as the record may have it: the shape of the templates, and nothing that was written out."""
     parts = urlsplit(account["url"])
-    query = f"?{outline(parts.query)}" if parts.query else ""
+    query = f"?{outline_template(parts.query)}" if parts.query else ""
     lines = [f"{account['method']} {outline_path(parts.path)}{query}"]
     for line in filter(None, map(str.strip, account["headers"].split("\n"))):
         name, _colon, value = line.partition(":")
-        shown = value.strip() if value.strip().lower() in _HARMLESS_TYPES else outline(value.strip())
+        shown = value.strip() if value.strip().lower() in _HARMLESS_TYPES else outline_template(value.strip())
         lines.append(f"{name.strip() if is_usual(name.strip()) else HIDDEN}: {shown}")
     if account["login"] != "template":
         lines.append(f"Authorization: {account['login'].capitalize()} {HIDDEN}")
@@ -392,7 +392,7 @@ def _outline(account: Mapping[str, str]) -> str:
         return "\n".join(lines)
     if "content-type:" not in account["headers"].lower():
         lines.append(f"Content-Type: {_TYPES[account['content']]}")
-    return "\n".join([*lines, "", outline(account["body"])])
+    return "\n".join([*lines, "", outline_template(account["body"])])
 
 
 def _written_out(account: Mapping[str, str]) -> list[str]:
@@ -436,7 +436,7 @@ def _report_value(call: Call, name: str) -> str:
     if plain or not call.body or call.form:
         return plain
     try:
-        found = dig(call.json(), name)
+        found = value_at(call.json(), name)
     except Unreadable:
         return ""
     return str(found) if isinstance(found, str | int | float) else ""

@@ -16,7 +16,7 @@ from providers.kit.errors import AccountBlocked, Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, rows_at, text_at
+from providers.kit.reply import rows_at, text_at, value_at
 
 GROUPS = {
     "0": Status.SENT,
@@ -171,7 +171,7 @@ class Infobip(Provider):
             registered = {"principalEntityId": entity, "contentTemplateId": sms.options.get("content_id", "")}
             message["options"] = {"regional": {"indiaDlt": {name: told for name, told in registered.items() if told}}}
         asked = {"messages": [message], "options": {"includeSmsCountInResponse": True}}
-        reply = self._ask("POST", "/sms/3/messages", json=asked)
+        reply = self._call_api("POST", "/sms/3/messages", json=asked)
         group, code = reply.need("messages.0.status.groupId"), reply.need("messages.0.status.id")
         if group not in _TAKEN:
             self._refuse_what_failed(reply, code, sms.reference)
@@ -190,16 +190,16 @@ class Infobip(Provider):
         found = []
         for first in range(0, len(refs), LOGS_AT_ONCE):
             asked = {"messageId": ",".join(refs[first : first + LOGS_AT_ONCE]), "limit": "1000"}
-            found += _read_results(self._ask("GET", "/sms/3/logs", params=asked).json())
+            found += _read_results(self._call_api("GET", "/sms/3/logs", params=asked).json())
         return found
 
     def check(self) -> Account:
-        reply = self._ask("GET", "/account/1/balance")
+        reply = self._call_api("GET", "/account/1/balance")
         reply.need("balance")
         return Account(balance=reply.number("balance"), currency=reply.find("currency").upper())
 
     def senders(self) -> list[str]:
-        rows = rows_at(self._ask("GET", "/numbers/1/numbers", params={"limit": "1000"}).json(), "numbers")
+        rows = rows_at(self._call_api("GET", "/numbers/1/numbers", params={"limit": "1000"}).json(), "numbers")
         numbers = [text_at(row, "number") for row in rows if "SMS" in str(row.get("capabilities"))]
         return [number for number in numbers if number]
 
@@ -213,7 +213,9 @@ class Infobip(Provider):
             if earlier.status in {Status.FAILED, Status.UNDELIVERED}:
                 raise reply.refusal(earlier.code, earlier.word)
 
-    def _ask(self, method: str, path: str, *, json: object = None, params: Mapping[str, str] | None = None) -> Reply:
+    def _call_api(
+        self, method: str, path: str, *, json: object = None, params: Mapping[str, str] | None = None
+    ) -> Reply:
         key, login = self.account["api_key"], (self.account["username"], self.account["password"])
         reply = self.http.request(
             method,
@@ -235,10 +237,10 @@ class Infobip(Provider):
 
 
 def _read_results(told: object) -> list[Report]:
-    return [report for report in map(_read_row, rows_at(told, "results")) if report]
+    return [report for report in map(_read_result, rows_at(told, "results")) if report]
 
 
-def _read_row(row: object) -> Report | None:
+def _read_result(row: object) -> Report | None:
     ref, group, code = text_at(row, "messageId"), text_at(row, "status.groupId"), text_at(row, "status.id")
     # A refused repeat has the id of the message that was taken, and says nothing of its fate.
     if not ref or not group or code == DUPLICATE:
@@ -247,7 +249,7 @@ def _read_row(row: object) -> Report | None:
     if error in Infobip.hints or (code not in Infobip.hints and error not in {"error ", "error 0"}):
         code = error
     hint = Infobip.hints.get(code)
-    price, currency = _price(row)
+    price, currency = _read_price(row)
     return Report(
         ref=ref,
         reference=ref,
@@ -261,9 +263,9 @@ def _read_row(row: object) -> Report | None:
     )
 
 
-def _price(row: object) -> tuple[Decimal | None, str]:
+def _read_price(row: object) -> tuple[Decimal | None, str]:
     """The price is of each part."""
-    price, parts = dig(row, "price.pricePerMessage"), dig(row, "messageCount")
+    price, parts = value_at(row, "price.pricePerMessage"), value_at(row, "messageCount")
     price = None if price is True else price  # which is an int, too
     if not isinstance(price, int | float) or not 0 < price < 1_000_000 or not isinstance(parts, int):
         return None, ""

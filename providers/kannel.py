@@ -97,7 +97,7 @@ class Kannel(Provider):
         }
         written = dict(parse_qsl(parts.query, keep_blank_values=True))
         params = usual | written | {name: value for name, value in ours.items() if value or name == "text"}
-        return self._receipt(self.http.get(urlunsplit(parts._replace(query="", fragment="")), params=params))
+        return self._read_answer(self.http.get(urlunsplit(parts._replace(query="", fragment="")), params=params))
 
     def read_reports(self, call: Call) -> list[Report]:
         word = call.value("type")
@@ -109,7 +109,7 @@ class Kannel(Provider):
         # Not `report`: an operator may say a word that means something else in `hints`.
         return [Report(ref=call.value("id"), status=self.statuses.get(word), word=word, code=code)]
 
-    def _receipt(self, reply: Reply) -> Accepted:
+    def _read_answer(self, reply: Reply) -> Accepted:
         text = reply.text.strip()
         if reply.status == 202 or (reply.ok and _TAKEN.match(text)):
             return Accepted()

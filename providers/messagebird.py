@@ -17,7 +17,7 @@ from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import price_of, rows_at, text_at
-from providers.kit.signatures import read_jwt, same
+from providers.kit.signatures import is_same, read_jwt
 
 STATUSES = {
     "scheduled": Status.QUEUED,
@@ -120,7 +120,7 @@ class MessageBird(Provider):
             "reportUrl": sms.report_url,
         }
         asked = {name: value for name, value in wanted.items() if value} | {"recipients": [sms.to.removeprefix("+")]}
-        reply = self._heard(self.http.post(f"{BASE}/messages", headers=self._key(), json=asked))
+        reply = self._check_reply(self.http.post(f"{BASE}/messages", headers=self._auth_headers(), json=asked))
         parts = reply.find("recipients.items.0.messagePartCount")
         return Accepted(ref=reply.need("id"), parts=int(parts) if parts.isdecimal() and int(parts) else None)
 
@@ -134,7 +134,7 @@ class MessageBird(Provider):
         body = hashlib.sha256(call.body).hexdigest() if call.body else ""
         url = hashlib.sha256(call.url.encode("utf-8", "replace")).hexdigest()
         # Both are compared, so that time tells nothing.
-        matches = (same(url, str(claims["url_hash"])), same(body, str(claims.get("payload_hash") or "")))
+        matches = (is_same(url, str(claims["url_hash"])), is_same(body, str(claims.get("payload_hash") or "")))
         if claims["iss"] != "MessageBird" or not all(matches):
             raise Forged
 
@@ -148,17 +148,17 @@ class MessageBird(Provider):
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for ref in refs:
-            reply = self.http.get(f"{BASE}/messages/{quote(ref, safe='')}", headers=self._key())
+            reply = self.http.get(f"{BASE}/messages/{quote(ref, safe='')}", headers=self._auth_headers())
             if reply.status == 404:
                 continue
             item = "recipients.items.0"
             names = ("recipient", "status", "statusErrorCode", "price.amount", "price.currency")
-            known = (self._heard(reply).need("id"), reply.find("reference"))
+            known = (self._check_reply(reply).need("id"), reply.find("reference"))
             found += _read_status(*known, *(reply.find(f"{item}.{name}") for name in names))
         return found
 
     def check(self) -> Account:
-        reply = self._heard(self.http.get(f"{BASE}/balance", headers=self._key()))
+        reply = self._check_reply(self.http.get(f"{BASE}/balance", headers=self._auth_headers()))
         reply.need("amount")
         return Account(balance=reply.number("amount"), currency=CURRENCIES.get(reply.find("type"), ""))
 
@@ -166,17 +166,19 @@ class MessageBird(Provider):
         found: list[str] = []
         for offset in range(0, 10 * PAGE, PAGE):
             asked = {"limit": str(PAGE), "offset": str(offset)}
-            rows = rows_at(self._heard(self.http.get(NUMBERS, headers=self._key(), params=asked)).json(), "items")
+            rows = rows_at(
+                self._check_reply(self.http.get(NUMBERS, headers=self._auth_headers(), params=asked)).json(), "items"
+            )
             numbers = [text_at(row, "number") for row in rows if "sms" in str(row.get("features"))]
             found += [number for number in numbers if number]
             if len(rows) < PAGE:
                 break
         return found
 
-    def _key(self) -> dict[str, str]:
+    def _auth_headers(self) -> dict[str, str]:
         return {"Authorization": f"AccessKey {self.account['access_key']}"}
 
-    def _heard(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         if reply.ok:
             return reply
         code, parameter = reply.find("errors.0.code"), reply.find("errors.0.parameter")

@@ -28,7 +28,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, text_at
+from providers.kit.reply import text_at, value_at
 
 STATUSES = {
     "NEW": Status.QUEUED,
@@ -69,7 +69,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "99": ("rejected", advice.STOPPED),
     "999": ("uncertain", advice.LOOK_THERE),
 }
-_FATES: Mapping[str, tuple[Reason, str]] = {
+_STATUS_HINTS: Mapping[str, tuple[Reason, str]] = {
     "UNDELIV": ("", advice.NO_REASON),
     "EXPIRED": ("", advice.EXPIRED),
     "REJECTD": ("rejected", advice.OPERATOR),
@@ -119,13 +119,13 @@ class Mobizon(Provider):
     identified_by = ("api_key", "base_url")
     statuses = STATUSES
     hints = {code: Hint(*told, f"{_DOCS}#apiCode-{code.split()[0]}") for code, told in _CODES.items()} | {
-        code: Hint(*told, f"{_DOCS}#SmsStatus") for code, told in _FATES.items()
+        code: Hint(*told, f"{_DOCS}#SmsStatus") for code, told in _STATUS_HINTS.items()
     }
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
         sender = {"from": sms.sender} if sms.sender else {}
-        reply = self._ask("message/sendsmsmessage", {"recipient": sms.to.lstrip("+"), "text": sms.text} | sender)
+        reply = self._call_api("message/sendsmsmessage", {"recipient": sms.to.lstrip("+"), "text": sms.text} | sender)
         if reply.find("code") == _IN_BACKGROUND:
             return Accepted()  # taken, but the message has no id yet
         return Accepted(ref=reply.need("data.messageId"))
@@ -150,7 +150,7 @@ class Mobizon(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         event = call.json()
-        if dig(event, "eventType") != "sms-delivery-report":
+        if value_at(event, "eventType") != "sms-delivery-report":
             return []
         ref, word, number = (text_at(event, f"data.{name}") for name in ("messageId", "status", "to"))
         return [self.report(word, ref=ref, recipient=f"+{number}" if number else "")] if ref and word else []
@@ -158,22 +158,22 @@ class Mobizon(Provider):
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for start in range(0, len(refs), _AT_ONCE):
-            reply = self._ask("message/getsmsstatus", {"ids": ",".join(refs[start : start + _AT_ONCE])})
-            rows = dig(reply.json(), "data")
+            reply = self._call_api("message/getsmsstatus", {"ids": ",".join(refs[start : start + _AT_ONCE])})
+            rows = value_at(reply.json(), "data")
             told = [(text_at(row, "id"), text_at(row, "status")) for row in rows] if isinstance(rows, list) else []
             found += [self.report(word, ref=ref) for ref, word in told if ref and word]
         return found
 
     def check(self) -> Account:
-        reply = self._ask("user/getownbalance", {})
+        reply = self._call_api("user/getownbalance", {})
         reply.need("data.balance")
         return Account(balance=reply.number("data.balance"), currency=reply.find("data.currency").upper())
 
     def senders(self) -> list[str]:
-        rows = dig(self._ask("alphaname/list", {}).json(), "data.items")
+        rows = value_at(self._call_api("alphaname/list", {}).json(), "data.items")
         return [name for row in rows if (name := text_at(row, "alphaname.name"))] if isinstance(rows, list) else []
 
-    def _ask(self, method: str, wanted: Mapping[str, str]) -> Reply:
+    def _call_api(self, method: str, wanted: Mapping[str, str]) -> Reply:
         reply = self.http.post(
             f"{self.account['base_url']}/service/{method}",
             params={"output": "json", "api": "v1"},

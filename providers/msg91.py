@@ -157,7 +157,7 @@ class Msg91(Provider):
             "recipients": [{**values, "mobiles": sms.to.removeprefix("+"), **ours}],
         }
         url = "https://control.msg91.com/api/v5/flow/"
-        reply = self._judged(self.http.post(url, json=wanted, headers={"authkey": self.account["authkey"]}))
+        reply = self._check_reply(self.http.post(url, json=wanted, headers={"authkey": self.account["authkey"]}))
         if reply.need("type") != "success":
             raise reply.unclear(_("The answer lacks what it should hold."))
         return Accepted(ref=reply.find("request_id") or reply.need("message"))
@@ -174,13 +174,13 @@ class Msg91(Provider):
 
     def check(self) -> Account:
         url = "https://control.msg91.com/api/balance.php"
-        reply = self._judged(self.http.get(url, params={"authkey": self.account["authkey"], "type": "4"}))
+        reply = self._check_reply(self.http.get(url, params={"authkey": self.account["authkey"], "type": "4"}))
         told = reply.text.strip().strip('"')
         if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,10})?", told):
             raise reply.unclear(_("The answer lacks what it should hold."))
         return Account(balance=Decimal(told))  # in the account's currency, which is not told
 
-    def _judged(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         if reply.ok and "error" not in {reply.find("type"), reply.find("msg_type")}:
             return reply
         words = reply.find("message") or reply.find("msg")
@@ -191,21 +191,21 @@ class Msg91(Provider):
         raise error
 
 
-def _text(row: Mapping[str, object], *names: str) -> str:
+def _first_text(row: Mapping[str, object], *names: str) -> str:
     values = (row.get(name) for name in names)
     return next((str(value).strip() for value in values if isinstance(value, str | int) and value), "")
 
 
 def _read_row(row: Mapping[str, object]) -> Report | None:
-    told = _text(row, "status").lower()
-    ref, reference = _text(row, "requestId"), _text(row, "CRQID")
+    told = _first_text(row, "status").lower()
+    ref, reference = _first_text(row, "requestId"), _first_text(row, "CRQID")
     if not told or not (ref or reference):
         return None
-    failure = " ".join(_text(row, "failedReason", "failureReason").upper().split())
+    failure = " ".join(_first_text(row, "failedReason", "failureReason").upper().split())
     return Msg91.report(
         NUMBERS.get(told, told),
         ref=ref,
         reference="" if reference == "0" else reference,
-        recipient=_text(row, "number", "telNum"),
+        recipient=_first_text(row, "number", "telNum"),
         code=failure if failure in _REPORTED else told if told in _REPORTED else "",
     )

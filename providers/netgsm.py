@@ -15,7 +15,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, rows_at, text_at
+from providers.kit.reply import rows_at, text_at, value_at
 from providers.kit.segments import UCS_2, measure
 
 STATUSES = {
@@ -135,54 +135,56 @@ class Netgsm(Provider):
             "iysfilter": sms.options.get("iysfilter") or "0",
             "referansID": sms.reference,
         }
-        encoding = _encoding(sms.text)
+        encoding = _choose_encoding(sms.text)
         body = wanted | ({"encoding": encoding} if encoding else {})
-        reply = self.http.post(f"{BASE}/sms/rest/v2/send", auth=self._auth(), json=body)
-        return Accepted(ref=_heard(reply).need("jobid"))
+        reply = self.http.post(f"{BASE}/sms/rest/v2/send", auth=self._basic_auth(), json=body)
+        return Accepted(ref=_check_reply(reply).need("jobid"))
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for start in range(0, len(refs), _ASKED_AT_ONCE):
             asked = list(refs[start : start + _ASKED_AT_ONCE])
             wanted = {"jobids": asked, "pagenumber": 0, "pagesize": _ASKED_AT_ONCE}
-            reply = self.http.post(f"{BASE}/sms/rest/v2/report", auth=self._auth(), json=wanted)
+            reply = self.http.post(f"{BASE}/sms/rest/v2/report", auth=self._basic_auth(), json=wanted)
             if reply.find("code") == "60":  # knows none of them
                 continue
-            found += [report for row in rows_at(_heard(reply).json(), "jobs") if (report := _read_row(row))]
+            found += [report for row in rows_at(_check_reply(reply).json(), "jobs") if (report := _read_job(row))]
         return found
 
     def check(self) -> Account:
         self.senders()
-        packages = [row for row in rows_at(self._balance(1), "balance") if text_at(row, "balance_name") in _SMS_LEFT]
+        packages = [
+            row for row in rows_at(self._read_balance(1), "balance") if text_at(row, "balance_name") in _SMS_LEFT
+        ]
         if packages:
             return Account(
-                balance=sum(_decimal(text_at(row, "amount")) or Decimal(0) for row in packages) or Decimal(0)
+                balance=sum(_read_decimal(text_at(row, "amount")) or Decimal(0) for row in packages) or Decimal(0)
             )
-        lira = _decimal(text_at(self._balance(2), "balance"))
+        lira = _read_decimal(text_at(self._read_balance(2), "balance"))
         return Account(balance=lira, currency="" if lira is None else "TRY")
 
     def senders(self) -> list[str]:
-        reply = _heard(self.http.get(f"{BASE}/sms/rest/v2/msgheader", auth=self._auth()))
-        names = dig(reply.json(), "msgheaders")
+        reply = _check_reply(self.http.get(f"{BASE}/sms/rest/v2/msgheader", auth=self._basic_auth()))
+        names = value_at(reply.json(), "msgheaders")
         return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
-    def _auth(self) -> tuple[str, str]:
+    def _basic_auth(self) -> tuple[str, str]:
         return self.account["usercode"], self.account["password"]
 
-    def _balance(self, kind: int) -> object | None:
+    def _read_balance(self, kind: int) -> object | None:
         wanted = {"usercode": self.account["usercode"], "password": self.account["password"], "stip": kind}
         reply = self.http.post(f"{BASE}/balance", json=wanted)
         return reply.json() if reply.ok else None  # another right than to send: without it the balance stays unknown
 
 
-def _heard(reply: Reply) -> Reply:
+def _check_reply(reply: Reply) -> Reply:
     code = reply.find("code")
     if reply.ok and code in TAKEN:
         return reply
     raise reply.refusal(code, reply.find("description"), Netgsm.hints)
 
 
-def _encoding(text: str) -> str:
+def _choose_encoding(text: str) -> str:
     """Without one, Turkish letters lose their marks and others are lost."""
     rest = text.translate(_TURKISH)
     if measure(rest).encoding == UCS_2:
@@ -190,7 +192,7 @@ def _encoding(text: str) -> str:
     return "TR" if rest != text else ""
 
 
-def _read_row(row: object) -> Report | None:
+def _read_job(row: object) -> Report | None:
     ref, word, error, number = (text_at(row, name) for name in ("jobid", "status", "errorCode", "number"))
     if not ref or not word:
         return None
@@ -198,7 +200,7 @@ def _read_row(row: object) -> Report | None:
     return Netgsm.report(word, ref=ref, recipient=number, code=code)
 
 
-def _decimal(told: str) -> Decimal | None:
+def _read_decimal(told: str) -> Decimal | None:
     """Credit comes with a decimal comma."""
     try:
         found = Decimal(told.replace(",", "."))

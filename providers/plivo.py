@@ -18,7 +18,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, price_of
+from providers.kit.reply import price_of, value_at
 
 STATUSES = {
     "queued": Status.QUEUED,
@@ -123,19 +123,19 @@ class Plivo(Provider):
             "method": "POST" if sms.report_url else "",
         } | {field.name: sms.options.get(field.name, "") for field in self.sender_fields}
         message = {name: value for name, value in wanted.items() if value}
-        reply = self.http.post(self._url("Message/"), auth=self._auth(), json=message)
+        reply = self.http.post(self._api_url("Message/"), auth=self._basic_auth(), json=message)
         words = reply.find("error") or reply.find("message")
         if reply.ok and reply.find("invalid_number.0") and not reply.find("message_uuid.0"):
             raise reply.refusal("dst", words, self.hints)
         if not reply.ok:
-            raise reply.refusal(_code(reply.status, words, message), words, self.hints)
+            raise reply.refusal(_error_code(reply.status, words, message), words, self.hints)
         return Accepted(ref=reply.need("message_uuid.0"))
 
     def verify(self, call: Call) -> None:
         """By plivo-python's `signature_v3.py`; messaging calls may bear V2 alone, which signs the bare address."""
         version = "V3" if call.header("X-Plivo-Signature-V3") or call.header("X-Plivo-Signature-Ma-V3") else "V2"
         nonce = call.header(f"X-Plivo-Signature-{version}-Nonce")
-        signed = f"{_signed(call)}.{nonce}" if version == "V3" else f"{_bare(call.url)}{nonce}"
+        signed = f"{_signed_text(call)}.{nonce}" if version == "V3" else f"{_without_query(call.url)}{nonce}"
         digest = hmac.new(self.account["auth_token"].encode(), signed.encode("utf-8", "replace"), hashlib.sha256)
         right = base64.b64encode(digest.digest())
         # By the account that owns the sender, and by its main account; each signs once per token that is in use.
@@ -159,10 +159,10 @@ class Plivo(Provider):
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for ref in refs:
-            reply = self.http.get(self._url(f"Message/{quote(ref, safe='')}/"), auth=self._auth())
+            reply = self.http.get(self._api_url(f"Message/{quote(ref, safe='')}/"), auth=self._basic_auth())
             if reply.status == 404:
                 continue
-            self._expect(reply)
+            self._check_reply(reply)
             word, code, amount = reply.need("message_state"), reply.find("error_code"), reply.find("total_amount")
             found.append(self._report_message(word, ref, reply.find("to_number"), code=code, amount=amount))
         return found
@@ -174,7 +174,7 @@ class Plivo(Provider):
         )
 
     def check(self) -> Account:
-        reply = self._expect(self.http.get(self._url(""), auth=self._auth()))
+        reply = self._check_reply(self.http.get(self._api_url(""), auth=self._basic_auth()))
         sid = reply.need("auth_id")
         # Who pays afterwards has no balance that could run out.
         balance = None if reply.find("billing_mode") == "postpaid" else reply.number("cash_credits")
@@ -184,25 +184,25 @@ class Plivo(Provider):
         found: list[str] = []
         for offset in range(0, 1000, 20):
             params = {"services": "sms", "limit": "20", "offset": str(offset)}
-            reply = self._expect(self.http.get(self._url("Number/"), auth=self._auth(), params=params))
-            page = dig(reply.json(), "objects")
-            numbers = [dig(one, "number") for one in page] if isinstance(page, list) else []
+            reply = self._check_reply(self.http.get(self._api_url("Number/"), auth=self._basic_auth(), params=params))
+            page = value_at(reply.json(), "objects")
+            numbers = [value_at(one, "number") for one in page] if isinstance(page, list) else []
             found += [f"+{one}" for one in numbers if isinstance(one, str) and one]
             if len(numbers) < 20:
                 break
         return found
 
-    def _url(self, path: str) -> str:
+    def _api_url(self, path: str) -> str:
         return f"https://api.plivo.com/v1/Account/{quote(self.account['auth_id'], safe='')}/{path}"
 
-    def _auth(self) -> tuple[str, str]:
+    def _basic_auth(self) -> tuple[str, str]:
         return self.account["auth_id"], self.account["auth_token"]
 
-    def _expect(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         return reply.expect(self.hints, words="error")
 
 
-def _code(status: int, words: str, message: Mapping[str, str]) -> str:
+def _error_code(status: int, words: str, message: Mapping[str, str]) -> str:
     if not 400 <= status < 500 or status == 401:
         return ""
     if "insufficient credit" in words.lower():
@@ -210,14 +210,14 @@ def _code(status: int, words: str, message: Mapping[str, str]) -> str:
     return next((name for name in ("dst", "src") if message.get(name) and message[name] in words), "")
 
 
-def _bare(url: str) -> str:
+def _without_query(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
-def _signed(call: Call) -> str:
+def _signed_text(call: Call) -> str:
     query = parse_qs(urlsplit(call.url).query, keep_blank_values=True)
     asked = "&".join(f"{name}={value}" for name in sorted(query) for value in sorted(query[name]))
     fields = "".join(f"{name}{value}" for name in sorted(call.form) for value in sorted(call.form[name]))
     separator = "." if asked and fields else ""
-    return f"{_bare(call.url)}{'?' if asked or fields else ''}{asked}{separator}{fields}"
+    return f"{_without_query(call.url)}{'?' if asked or fields else ''}{asked}{separator}{fields}"

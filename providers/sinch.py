@@ -18,7 +18,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, rows_at, text_at
+from providers.kit.reply import rows_at, text_at, value_at
 from providers.kit.signatures import is_fresh
 
 STATUSES = {
@@ -132,8 +132,8 @@ class Sinch(Provider):
             asked["from"] = sms.sender.removeprefix("+")
         if sms.report_url:
             asked |= {"delivery_report": "per_recipient", "callback_url": sms.report_url}
-        reply = self.http.post(self._url("batches"), headers=self._key(), json=asked)
-        return Accepted(ref=self._heard(reply).need("id"))
+        reply = self.http.post(self._api_url("batches"), headers=self._auth_headers(), json=asked)
+        return Accepted(ref=self._check_reply(reply).need("id"))
 
     def verify(self, call: Call) -> None:
         """By the Java SDK: SMS callbacks are signed as those of developers.sinch.com/docs/conversation/callbacks."""
@@ -154,34 +154,36 @@ class Sinch(Provider):
         return _read_batch(call.json())
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
-        return [report for ref in refs for report in (self._by_ours(ref) if _OURS.fullmatch(ref) else self._by_id(ref))]
+        found: list[Report] = []
+        for ref in refs:
+            found += self._look_up_by_reference(ref) if _OURS.fullmatch(ref) else self._look_up_by_id(ref)
+        return found
 
-    def _by_id(self, ref: str) -> list[Report]:
+    def _look_up_by_id(self, ref: str) -> list[Report]:
         path = f"batches/{quote(ref, safe='')}/delivery_report"
-        reply = self.http.get(self._url(path), headers=self._key(), params={"type": "full"})
-        return [] if reply.status == 404 else _read_batch(self._heard(reply).json())
+        reply = self.http.get(self._api_url(path), headers=self._auth_headers(), params={"type": "full"})
+        return [] if reply.status == 404 else _read_batch(self._check_reply(reply).json())
 
-    def _by_ours(self, reference: str) -> list[Report]:
+    def _look_up_by_reference(self, reference: str) -> list[Report]:
         asked = {"client_reference": reference}
-        reply = self.http.get(self._url("delivery_reports"), headers=self._key(), params=asked)
-        found = [
-            report for row in rows_at(self._heard(reply).json(), "delivery_reports") for report in _read_batch(row)
-        ]
+        reply = self.http.get(self._api_url("delivery_reports"), headers=self._auth_headers(), params=asked)
+        rows = rows_at(self._check_reply(reply).json(), "delivery_reports")
+        found = [report for row in rows for report in _read_batch(row)]
         return [report for report in found if report.reference == reference]
 
     def check(self) -> Account:
-        reply = self.http.get(self._url("batches"), headers=self._key(), params={"page_size": "1"})
-        self._heard(reply).need("page_size")
+        reply = self.http.get(self._api_url("batches"), headers=self._auth_headers(), params={"page_size": "1"})
+        self._check_reply(reply).need("page_size")
         return Account(label=self.account["service_plan_id"])
 
-    def _url(self, path: str) -> str:
+    def _api_url(self, path: str) -> str:
         plan = quote(self.account["service_plan_id"], safe="")
         return f"https://{self.account['region']}.sms.api.sinch.com/xms/v1/{plan}/{path}"
 
-    def _key(self) -> dict[str, str]:
+    def _auth_headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.account['api_token']}"}
 
-    def _heard(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         if reply.ok:
             return reply
         code = "not_found" if reply.status == 404 else reply.find("code") or reply.find("error.status")
@@ -190,11 +192,11 @@ class Sinch(Provider):
 
 def _read_batch(told: object) -> list[Report]:
     """One for a report on a recipient, or one for each recipient of a report on a batch."""
-    if dig(told, "statuses") is None:
+    if value_at(told, "statuses") is None:
         return _report_recipient(told, told, text_at(told, "recipient"))
     found = []
     for row in rows_at(told, "statuses"):
-        recipients = dig(row, "recipients")
+        recipients = value_at(row, "recipients")
         for recipient in recipients if isinstance(recipients, list) and recipients else [""]:
             found += _report_recipient(told, row, recipient if isinstance(recipient, str) else "")
     return found

@@ -13,12 +13,21 @@ from urllib.parse import urlsplit
 
 from providers.kit import advice
 from providers.kit.contract import Account, Provider, Report, Reports, Sms
-from providers.kit.errors import Hint, Reason, SmsError, Unreachable, verdict
+from providers.kit.errors import Hint, Reason, SmsError, Unreachable, error_for_code
 from providers.kit.fields import Choice, Host, Number, Secret, Step, Text
 from providers.kit.http import Exchange
 from providers.kit.i18n import _
 from providers.kit.smpp.command_status import DESCRIPTIONS
-from providers.kit.smpp.encoding import ASCII, DEFAULT_LATIN, LATIN, UCS2, encoded, numbered, source_of, split
+from providers.kit.smpp.encoding import (
+    ASCII,
+    DEFAULT_LATIN,
+    LATIN,
+    UCS2,
+    encode_text,
+    numbering_fields,
+    source_address,
+    split_text,
+)
 from providers.kit.smpp.pdu import Pdu, read_c_string
 from providers.kit.smpp.receipts import read_receipt
 from providers.kit.smpp.wire import Lost, Wire, describe_failure
@@ -194,13 +203,13 @@ class Smpp(Provider):
         answer, failure, wire = None, None, None
         try:
             wire = Wire(self.http.dial(*self.address, CONNECT_IN, tls=self.account["tls"] == "yes"))
-            answer = wire.ask("bind_transceiver", BIND_IN, **self._credentials())
+            answer = wire.ask("bind_transceiver", BIND_IN, **self._bind_fields())
             failure = self.refusal(answer, patient=patient)
         except SmsError as error:
             failure = error
         except (OSError, Lost) as error:
             failure = Unreachable(f"{self.where}: {describe_failure(error)}")
-        self._note("bind_transceiver", answer, failure, at, started)
+        self._record_exchange("bind_transceiver", answer, failure, at, started)
         if failure is None and wire is not None:
             return wire
         if wire is not None:
@@ -209,22 +218,22 @@ class Smpp(Provider):
 
     def parts(self, sms: Sms) -> list[dict[str, Any]]:
         """The fields of one submit_sm for each part; raises `Rejected` for what the protocol cannot tell."""
-        source, numbering = source_of(sms.sender, self.account["source_numbering"])
+        source, numbering = source_address(sms.sender, self.account["source_numbering"])
         hours = int(self.account["validity"] or 0)
         common = {
             "source_addr": source,
-            **numbered("source", numbering),
+            **numbering_fields("source", numbering),
             "destination_addr": sms.to.removeprefix("+"),
-            **numbered("dest", self.account["dest_numbering"]),
+            **numbering_fields("dest", self.account["dest_numbering"]),
             "registered_delivery": int(self.account["registered_delivery"]),
             "validity_period": f"0000{hours // 24:02}{hours % 24:02}0000000R" if hours else "",
         }
-        coding, units, one, each = encoded(sms.text, self.account["data_coding"])
+        coding, units, one, each = encode_text(sms.text, self.account["data_coding"])
         if sum(map(len, units)) <= one:
             return [{**common, "data_coding": coding, "short_message": b"".join(units)}]
         return [
             {**common, "data_coding": coding, **part}
-            for part in split(units, each, self.account["long_text"], sms.reference)
+            for part in split_text(units, each, self.account["long_text"], sms.reference)
         ]
 
     def receipt(self, pdu: Pdu) -> Report | None:
@@ -237,15 +246,17 @@ class Smpp(Provider):
             return None
         code = status_code(pdu.status)
         words = read_c_string(pdu.tlvs.get(STATUS_TEXT, b"")) or DESCRIPTIONS.get(pdu.status, "")
-        error = verdict(code, self.http.strike(words)[:500], self.hints)
+        error = error_for_code(code, self.http.strike(words)[:500], self.hints)
         if patient and code in _MAY_PASS:
             return Unreachable(error.words, code=code, hint=error.hint)
         return error
 
-    def _credentials(self) -> dict[str, str]:
+    def _bind_fields(self) -> dict[str, str]:
         return {name: self.account[name] for name in ("system_id", "password", "system_type")}
 
-    def _note(self, asked: str, answer: Pdu | None, failure: SmsError | None, at: datetime, started: float) -> None:
+    def _record_exchange(
+        self, asked: str, answer: Pdu | None, failure: SmsError | None, at: datetime, started: float
+    ) -> None:
         self.http.note(
             Exchange(
                 at=at,

@@ -24,7 +24,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig
+from providers.kit.reply import value_at
 
 STATUSES = {
     "0": Status.QUEUED,
@@ -95,8 +95,8 @@ class Smsaero(Provider):
             # Without a name SMS Aero refuses; this one it lends to everybody.
             "sign": sms.sender or "SMS Aero",
         }
-        reply = self._ask("sms/send", wanted | ({"callbackUrl": sms.report_url} if sms.report_url else {}))
-        self._expect(reply)
+        reply = self._call_api("sms/send", wanted | ({"callbackUrl": sms.report_url} if sms.report_url else {}))
+        self._check_reply(reply)
         price = reply.number("data.cost")
         return Accepted(ref=reply.need("data.id"), price=price, currency="" if price is None else "RUB")
 
@@ -105,7 +105,7 @@ class Smsaero(Provider):
         told: object = {"id": call.value("id"), "status": call.value("status")}
         if call.body and not call.form:
             told = call.json()
-        ref, word = dig(told, "id"), dig(told, "status")
+        ref, word = value_at(told, "id"), value_at(told, "status")
         if not isinstance(ref, str | int) or not isinstance(word, str | int) or "" in {ref, word}:
             return []
         return [self.report(str(word), ref=str(ref))]
@@ -113,42 +113,42 @@ class Smsaero(Provider):
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for ref in refs:
-            reply = self._ask("sms/status", {"id": ref})
-            if _code(reply) in {"id", "404"}:
+            reply = self._call_api("sms/status", {"id": ref})
+            if _fault_code(reply) in {"id", "404"}:
                 continue
-            self._expect(reply)
+            self._check_reply(reply)
             found.append(self.report(ref=reply.need("data.id"), word=reply.need("data.status")))
         return found
 
     def check(self) -> Account:
-        reply = self._ask("balance", {})
-        self._expect(reply)
+        reply = self._call_api("balance", {})
+        self._check_reply(reply)
         return Account(label=self.account["email"], balance=reply.number("data.balance"), currency="RUB")
 
     def senders(self) -> list[str]:
-        reply = self._ask("sign/list", {})
-        self._expect(reply)
-        rows = dig(reply.json(), "data")
+        reply = self._call_api("sign/list", {})
+        self._check_reply(reply)
+        rows = value_at(reply.json(), "data")
         names = (f"data.{row}" for row in rows) if isinstance(rows, dict) else ()
         approved = (name for name in names if reply.find(f"{name}.status") == _APPROVED)
         return [name for row in approved if (name := reply.find(f"{row}.name"))]
 
-    def _ask(self, path: str, form: Mapping[str, str]) -> Reply:
+    def _call_api(self, path: str, form: Mapping[str, str]) -> Reply:
         auth = (self.account["email"], self.account["api_key"])
         return self.http.post(f"https://{self.account['host']}/v2/{path}", auth=auth, form=form)
 
-    def _expect(self, reply: Reply) -> None:
+    def _check_reply(self, reply: Reply) -> None:
         if reply.ok and reply.find("success") == "true":
             return
         if reply.ok and not reply.find("result"):
             reply.need("success")
-        code = _code(reply)
+        code = _fault_code(reply)
         words = reply.find("reason") or reply.find("message") or reply.find("result")
         fault = reply.find(f"data.{code}.0")
         raise reply.refusal(code, f"{words} {code}: {fault}" if fault else words, self.hints)
 
 
-def _code(reply: Reply) -> str:
+def _fault_code(reply: Reply) -> str:
     """The field at fault, `{"data": {"number": ["incorrect"]}}`, else the result, else the HTTP status of a refusal."""
     at_fault = (name for name in _FIELDS if reply.find(f"data.{name}.0"))
     return next(at_fault, "") or reply.find("result") or ("" if reply.ok else str(reply.status))

@@ -160,7 +160,7 @@ class SmsApi(Provider):
             "notify_url": sms.report_url,
         }
         form = {name: value for name, value in wanted.items() if value}
-        reply = self._heard(self.http.post(self._url("sms.do"), headers=self._auth(), form=form))
+        reply = self._check_reply(self.http.post(self._api_url("sms.do"), headers=self._auth_headers(), form=form))
         refused = reply.find("list.0.error")
         if refused:
             raise reply.refusal(refused, "", self.hints)  # the words would be the text of the message
@@ -180,41 +180,41 @@ class SmsApi(Provider):
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         params = {"status": "|".join(refs), "format": "json"}
-        reply = self.http.get(self._url("sms.do"), headers=self._auth(), params=params)
+        reply = self.http.get(self._api_url("sms.do"), headers=self._auth_headers(), params=params)
         if reply.find("error") in {"301", "400"}:
             return []
         told = [
             (text_at(row, "status"), text_at(row, "id"), text_at(row, "number"))
-            for row in rows_at(self._heard(reply).json(), "list")
+            for row in rows_at(self._check_reply(reply).json(), "list")
         ]
-        return [self._report_status(*one) for one in told if one[0] and one[1] and _word(one[0]) != "not_found"]
+        return [self._report_status(*one) for one in told if one[0] and one[1] and _status_word(one[0]) != "not_found"]
 
     def _report_status(self, status: str, ref: str, recipient: str) -> Report:
-        word = _word(status)
+        word = _status_word(status)
         code = _NAMES.get(word, "") if word in STATUSES else ""
         return self.report(word, ref=ref, recipient=recipient, code=code if code in self.hints else "")
 
     def check(self) -> Account:
-        reply = self._heard(self.http.get(self._url("profile"), headers=self._auth()))
+        reply = self._check_reply(self.http.get(self._api_url("profile"), headers=self._auth_headers()))
         return Account(label=reply.need("username"), balance=reply.number("points"))
 
     def senders(self) -> list[str]:
-        reply = self._heard(self.http.get(self._url("sms/sendernames"), headers=self._auth()))
+        reply = self._check_reply(self.http.get(self._api_url("sms/sendernames"), headers=self._auth_headers()))
         rows = rows_at(reply.json(), "collection")
         return [name for row in rows if row.get("status") == "ACTIVE" and (name := text_at(row, "sender"))]
 
-    def _url(self, path: str) -> str:
+    def _api_url(self, path: str) -> str:
         return f"https://{self.account['host']}/{path}"
 
-    def _auth(self) -> dict[str, str]:
+    def _auth_headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.account['token']}"}
 
-    def _heard(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         code = reply.find("error")
         if reply.ok and not code:
             return reply
         raise reply.refusal(code, reply.find("message"), self.hints)
 
 
-def _word(told: str) -> str:
+def _status_word(told: str) -> str:
     return _NUMBERS.get(told, told.lower())

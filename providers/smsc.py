@@ -28,7 +28,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig
+from providers.kit.reply import value_at
 
 STATUSES = {
     "-2": Status.QUEUED,  # a mailing that is halted for now
@@ -57,7 +57,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "9": ("throttled", _("The same message came twice within a minute, or too many at once. It goes on by itself.")),
 }
 # The parameters `err` and `status` of a report count from 1 too, so their names are part of the code.
-_FATES: Mapping[str, tuple[Reason, str]] = {
+_STATUS_HINTS: Mapping[str, tuple[Reason, str]] = {
     "err 1": ("invalid_number", advice.NOT_IN_USE),
     "err 6": ("", advice.OFF),
     "err 11": ("", advice.CANNOT),
@@ -137,14 +137,14 @@ class Smsc(Provider):
     statuses = STATUSES
     hints = {code: Hint(*told, "https://smsc.ru/api/http/send/sms/sms_answer/") for code, told in _CODES.items()} | {
         code: Hint(*told, f"https://smsc.ru/api/http/status_messages/{'errors' if code[0] == 'e' else 'statuses'}/")
-        for code, told in _FATES.items()
+        for code, told in _STATUS_HINTS.items()
     }
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
         sender = {"sender": sms.sender} if sms.sender else {}
         wanted = {"phones": sms.to, "mes": sms.text, "id": sms.reference, "cost": "3"}
-        reply = self._ask("send.php", wanted | sender)
+        reply = self._call_api("send.php", wanted | sender)
         parts = reply.find("cnt")
         return Accepted(
             ref=reply.need("id"),
@@ -173,7 +173,7 @@ class Smsc(Provider):
         ref, word, err = call.value("id"), call.value("status"), call.value("err")
         if not ref or not word:
             return []
-        failed, number = err not in {"", "0"}, _number(call.value("phone"))
+        failed, number = err not in {"", "0"}, _read_number(call.value("phone"))
         code = f"err {err}" if failed else f"status {word}"
         code = code if failed or code in self.hints else ""
         return [self.report(word, ref=ref, reference=ref, recipient=number, code=code)]
@@ -181,11 +181,11 @@ class Smsc(Provider):
     def read_inbound(self, call: Call) -> list[Inbound]:
         if call.value("status") or not call.value("phone") or not call.value("mes"):
             return []
-        sender, recipient = _number(call.value("phone")), _number(call.value("to"))
+        sender, recipient = _read_number(call.value("phone")), _read_number(call.value("to"))
         return [Inbound(sender=sender, recipient=recipient, text=call.value("mes"), ref=call.value("id"))]
 
     def check(self) -> Account:
-        reply = self._ask("balance.php", {"cur": "1"})
+        reply = self._call_api("balance.php", {"cur": "1"})
         reply.need("balance")
         currency = reply.find("currency").upper()
         return Account(
@@ -195,11 +195,11 @@ class Smsc(Provider):
         )
 
     def senders(self) -> list[str]:
-        rows = self._ask("senders.php", {"get": "1"}).json()
-        names = [dig(row, "sender") for row in rows] if isinstance(rows, list) else []
+        rows = self._call_api("senders.php", {"get": "1"}).json()
+        names = [value_at(row, "sender") for row in rows] if isinstance(rows, list) else []
         return [name for name in names if isinstance(name, str) and name]
 
-    def _ask(self, script: str, wanted: Mapping[str, str]) -> Reply:
+    def _call_api(self, script: str, wanted: Mapping[str, str]) -> Reply:
         fixed = {"login": self.account["login"], "psw": self.account["password"], "fmt": "3", "charset": "utf-8"}
         reply = self.http.post(f"https://{self.account['host']}/sys/{script}", form=fixed | dict(wanted))
         reply.expect(self.hints, code="error_code", words="error")
@@ -212,6 +212,6 @@ class Smsc(Provider):
         return reply
 
 
-def _number(told: str) -> str:
+def _read_number(told: str) -> str:
     """Numbers come in digits, short codes and names as they are."""
     return f"+{told}" if told.isdecimal() and len(told) > 8 else told

@@ -28,7 +28,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig
+from providers.kit.reply import value_at
 
 STATUSES = {
     "100": Status.QUEUED,
@@ -125,20 +125,20 @@ class Smsru(Provider):
 
     def send(self, sms: Sms) -> Accepted:
         sender = {"from": sms.sender} if sms.sender else {}
-        reply = self._ask("sms/send", {"to": sms.to.lstrip("+"), "msg": sms.text} | sender)
-        number = next(iter(_told(reply)), "")
+        reply = self._call_api("sms/send", {"to": sms.to.lstrip("+"), "msg": sms.text} | sender)
+        number = next(iter(_read_numbers(reply)), "")
         self._expect_ok(reply, f"sms.{number}.")
         return Accepted(ref=reply.need(f"sms.{number}.sms_id"))
 
     def verify(self, call: Call) -> None:
         """By sms.ru/api: SHA-256 of the api_id and all entries, in the order of their numbers."""
-        signed = self.account["api_id"] + "".join(_entries(call))
+        signed = self.account["api_id"] + "".join(_read_entries(call))
         digest = hashlib.sha256(signed.encode("utf-8", "replace")).hexdigest().encode()
         if not hmac.compare_digest(digest, call.value("hash").lower().encode("utf-8", "replace")):
             raise Forged
 
     def read_reports(self, call: Call) -> list[Report]:
-        told = [entry.splitlines() for entry in _entries(call)]
+        told = [entry.splitlines() for entry in _read_entries(call)]
         return [self.report(lines[2], ref=lines[1]) for lines in told if lines[:1] == ["sms_status"] and len(lines) > 2]
 
     def answer(self, call: Call) -> Answer:  # noqa: ARG002 (without it SMS.ru calls again for days)
@@ -147,22 +147,22 @@ class Smsru(Provider):
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for start in range(0, len(refs), _AT_ONCE):
-            reply = self._ask("sms/status", {"sms_id": ",".join(refs[start : start + _AT_ONCE])})
-            for ref in _told(reply):
+            reply = self._call_api("sms/status", {"sms_id": ",".join(refs[start : start + _AT_ONCE])})
+            for ref in _read_numbers(reply):
                 word, price = reply.find(f"sms.{ref}.status_code"), reply.number(f"sms.{ref}.cost")
                 if word not in {"", _NOT_FOUND}:
                     found.append(self.report(word, ref=ref, price=price, currency="RUB"))
         return found
 
     def check(self) -> Account:
-        reply = self._ask("my/balance", {})
+        reply = self._call_api("my/balance", {})
         return Account(balance=reply.number("balance"), currency="RUB")
 
     def senders(self) -> list[str]:
-        names = dig(self._ask("my/senders", {}).json(), "senders")
+        names = value_at(self._call_api("my/senders", {}).json(), "senders")
         return [name for name in names if isinstance(name, str) and name] if isinstance(names, list) else []
 
-    def _ask(self, path: str, wanted: Mapping[str, str]) -> Reply:
+    def _call_api(self, path: str, wanted: Mapping[str, str]) -> Reply:
         form = {"api_id": self.account["api_id"], "json": "1"} | dict(wanted)
         reply = self.http.post(f"https://sms.ru/{path}", form=form)
         reply.expect(self.hints, code="status_code", words="status_text")
@@ -175,12 +175,12 @@ class Smsru(Provider):
         raise reply.refusal(reply.need(f"{where}status_code"), reply.find(f"{where}status_text"), self.hints)
 
 
-def _told(reply: Reply) -> list[str]:
-    told = dig(reply.json(), "sms")
+def _read_numbers(reply: Reply) -> list[str]:
+    told = value_at(reply.json(), "sms")
     return list(told) if isinstance(told, dict) else []
 
 
-def _entries(call: Call) -> list[str]:
+def _read_entries(call: Call) -> list[str]:
     """The values of data[0] to data[99] in the order of their numbers, for text order would put 10 before 2."""
     numbered = [(re.fullmatch(r"data\[([0-9]{1,4})\]", name), values) for name, values in call.form.items()]
     return [values[0] for _index, values in sorted((int(found[1]), values) for found, values in numbered if found)]

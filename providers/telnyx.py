@@ -20,7 +20,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, price_of, text_at
+from providers.kit.reply import price_of, text_at, value_at
 from providers.kit.signatures import is_fresh
 
 STATUSES = {
@@ -177,7 +177,7 @@ class Telnyx(Provider):
         message: dict[str, object] = {name: value for name, value in wanted.items() if value}
         if sms.report_url:
             message["use_profile_webhooks"] = False
-        reply = self._expect(self.http.post(f"{BASE}/messages", headers=self._headers(), json=message))
+        reply = self._check_reply(self.http.post(f"{BASE}/messages", headers=self._auth_headers(), json=message))
         parts, price = reply.find("data.parts"), reply.number("data.cost.amount")
         return Accepted(
             ref=reply.need("data.id"),
@@ -201,51 +201,51 @@ class Telnyx(Provider):
             raise Forged from None
 
     def read_reports(self, call: Call) -> list[Report]:
-        event = dig(call.json(), "data")
-        return [] if dig(event, "event_type") == "message.received" else _read_message(dig(event, "payload"))
+        event = value_at(call.json(), "data")
+        return [] if value_at(event, "event_type") == "message.received" else _read_message(value_at(event, "payload"))
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found: list[Report] = []
         for ref in refs:
-            reply = self.http.get(f"{BASE}/messages/{quote(ref, safe='')}", headers=self._headers())
+            reply = self.http.get(f"{BASE}/messages/{quote(ref, safe='')}", headers=self._auth_headers())
             if reply.status == 404:
                 continue
-            self._expect(reply).need("data.id")
-            found += _read_message(dig(reply.json(), "data"))
+            self._check_reply(reply).need("data.id")
+            found += _read_message(value_at(reply.json(), "data"))
         return found
 
     def check(self) -> Account:
-        reply = self._expect(self.http.get(f"{BASE}/balance", headers=self._headers()))
+        reply = self._check_reply(self.http.get(f"{BASE}/balance", headers=self._auth_headers()))
         left = "data.available_credit" if reply.find("data.available_credit") else "data.balance"
         reply.need(left)
         return Account(balance=reply.number(left), currency=reply.find("data.currency").upper())
 
     def senders(self) -> list[str]:
-        numbers = [one for one in self._list("phone_numbers/messaging") if dig(one, "messaging_profile_id")]
-        found = [dig(one, "phone_number") for one in numbers]
-        found += [dig(one, "short_code") for one in self._list("short_codes")]
-        found += [dig(one, "alpha_sender") for one in self._list("messaging_profiles")]
+        numbers = [one for one in self._list_rows("phone_numbers/messaging") if value_at(one, "messaging_profile_id")]
+        found = [value_at(one, "phone_number") for one in numbers]
+        found += [value_at(one, "short_code") for one in self._list_rows("short_codes")]
+        found += [value_at(one, "alpha_sender") for one in self._list_rows("messaging_profiles")]
         return [one for one in found if isinstance(one, str) and one]
 
-    def _list(self, path: str) -> list[object]:
+    def _list_rows(self, path: str) -> list[object]:
         found: list[object] = []
         for page in range(1, 21):
             params = {"page[number]": str(page), "page[size]": "250"}
-            reply = self._expect(self.http.get(f"{BASE}/{path}", headers=self._headers(), params=params))
-            rows = dig(reply.json(), "data")
+            reply = self._check_reply(self.http.get(f"{BASE}/{path}", headers=self._auth_headers(), params=params))
+            rows = value_at(reply.json(), "data")
             found += rows if isinstance(rows, list) else []
             if page >= (reply.number("meta.total_pages") or 0):
                 break
         return found
 
-    def _headers(self) -> dict[str, str]:
+    def _auth_headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.account['api_key']}"}
 
-    def _expect(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         words = "errors.0.detail" if reply.find("errors.0.detail") else "errors.0.title"
-        return reply.expect(self._hints(reply), code="errors.0.code", words=words)
+        return reply.expect(self._hints_for(reply), code="errors.0.code", words=words)
 
-    def _hints(self, reply: Reply) -> Mapping[str, Hint]:
+    def _hints_for(self, reply: Reply) -> Mapping[str, Hint]:
         """What is the fault of one sender neither stops the account nor speaks against the number."""
         code, hints = reply.find("errors.0.code"), self.hints
         if code == _PROFILE_OFF and not self.account["messaging_profile_id"]:
@@ -256,11 +256,11 @@ class Telnyx(Provider):
 
 
 def _read_message(message: object) -> list[Report]:
-    ref, recipients = dig(message, "id"), dig(message, "to")
+    ref, recipients = value_at(message, "id"), value_at(message, "to")
     if not isinstance(ref, str) or not isinstance(recipients, list):
         return []
     code = text_at(message, "errors.0.code")
-    price = price_of(dig(message, "cost.amount"))
+    price = price_of(value_at(message, "cost.amount"))
     return [
         Telnyx.report(
             word,
@@ -271,5 +271,5 @@ def _read_message(message: object) -> list[Report]:
             currency=text_at(message, "cost.currency"),
         )
         for one in recipients
-        if isinstance(word := dig(one, "status"), str) and word
+        if isinstance(word := value_at(one, "status"), str) and word
     ]

@@ -28,7 +28,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, text_at
+from providers.kit.reply import text_at, value_at
 
 STATUSES = {
     "queued": Status.QUEUED,
@@ -133,11 +133,11 @@ class Turbosms(Provider):
     def send(self, sms: Sms) -> Accepted:
         told = {"sender": sms.sender, "text": sms.text} if sms.sender else {"text": sms.text}
         wanted = {"recipients": [sms.to.lstrip("+")], "sms": told, "sequence_id": sms.reference}
-        reply = self._ask("message/send", wanted)
+        reply = self._call_api("message/send", wanted)
         ref = reply.find("response_result.0.message_id")
         if not ref:
-            self._refuse(reply, "response_result.0.")
-            self._refuse(reply, "")
+            self._raise_refusal(reply, "response_result.0.")
+            self._raise_refusal(reply, "")
         return Accepted(ref=ref or reply.need("response_result.0.message_id"))
 
     def verify(self, call: Call) -> None:
@@ -149,9 +149,9 @@ class Turbosms(Provider):
             event = call.json()
         except Unreadable:
             raise Forged from None
-        given, event_id = _bytes(text_at(event, "signature").lower()), text_at(event, "id")
+        given, event_id = _to_bytes(text_at(event, "signature").lower()), text_at(event, "id")
         matches = [
-            hmac.compare_digest(_bytes(hashlib.sha1(_bytes(signed)).hexdigest()), given)  # noqa: S324 (their choice)
+            hmac.compare_digest(_to_bytes(hashlib.sha1(_to_bytes(signed)).hexdigest()), given)  # noqa: S324 (their choice)
             for signed in (secret + event_id, event_id + secret)
         ]
         if not event_id or not any(matches):
@@ -163,9 +163,9 @@ class Turbosms(Provider):
         return [self.report(word.lower(), ref=ref)] if ref and word else []
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
-        reply = self._ask("message/status", {"messages": list(refs)})
-        self._refuse(reply, "")
-        rows = dig(reply.json(), "response_result")
+        reply = self._call_api("message/status", {"messages": list(refs)})
+        self._raise_refusal(reply, "")
+        rows = value_at(reply.json(), "response_result")
         told = [
             (text_at(row, "message_id"), text_at(row, "status"), reply.strike(text_at(row, "rejected_status")))
             for row in (rows if isinstance(rows, list) else [])
@@ -173,23 +173,23 @@ class Turbosms(Provider):
         return [self.report(word.lower(), ref=ref, detail=detail) for ref, word, detail in told if ref and word]
 
     def check(self) -> Account:
-        reply = self._ask("user/balance", {})
-        self._refuse(reply, "")
+        reply = self._call_api("user/balance", {})
+        self._raise_refusal(reply, "")
         reply.need("response_result.balance")
         return Account(balance=reply.number("response_result.balance"), currency="UAH")
 
-    def _ask(self, method: str, wanted: Mapping[str, object]) -> Reply:
+    def _call_api(self, method: str, wanted: Mapping[str, object]) -> Reply:
         headers = {"Authorization": f"Bearer {self.account['token']}"}
         reply = self.http.post(f"https://api.turbosms.ua/{method}.json", headers=headers, json=wanted)
         reply.expect(self.hints, code="response_code", words="response_status")
         reply.need("response_code")
         return reply
 
-    def _refuse(self, reply: Reply, where: str) -> None:
+    def _raise_refusal(self, reply: Reply, where: str) -> None:
         code = reply.find(f"{where}response_code")
         if code and code not in _FINE:
             raise reply.refusal(code, reply.find(f"{where}response_status"), self.hints)
 
 
-def _bytes(told: str) -> bytes:
+def _to_bytes(told: str) -> bytes:
     return told.encode("utf-8", "replace")

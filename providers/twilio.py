@@ -30,7 +30,7 @@ from providers.kit.errors import AccountBlocked, Forged, Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig
+from providers.kit.reply import value_at
 
 STATUSES = {
     "accepted": Status.QUEUED,
@@ -186,8 +186,8 @@ class Twilio(Provider):
         }
         # Twilio reads an empty field as a wrong one, and tells better than we could when both senders are missing.
         form = {name: value for name, value in wanted.items() if value}
-        reply = self.http.post(self._url("Messages.json"), auth=self._auth(), form=form)
-        self._expect(reply)
+        reply = self.http.post(self._account_url("Messages.json"), auth=self._basic_auth(), form=form)
+        self._check_reply(reply)
         parts = reply.find("num_segments")
         price = reply.number("price")
         return Accepted(
@@ -210,7 +210,8 @@ class Twilio(Provider):
         given = call.header("X-Twilio-Signature").encode("utf-8", "replace")
         # All are computed and compared, so that time tells nothing.
         matches = [
-            hmac.compare_digest(self._signature(url + fields), given) for url in _with_and_without_port(call.url)
+            hmac.compare_digest(self._compute_signature(url + fields), given)
+            for url in _with_and_without_port(call.url)
         ]
         if not (whole and any(matches)):
             raise Forged
@@ -228,10 +229,10 @@ class Twilio(Provider):
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for ref in refs:
-            reply = self.http.get(self._url(f"Messages/{quote(ref, safe='')}.json"), auth=self._auth())
+            reply = self.http.get(self._account_url(f"Messages/{quote(ref, safe='')}.json"), auth=self._basic_auth())
             if reply.status == 404:
                 continue
-            self._expect(reply)
+            self._check_reply(reply)
             price = reply.number("price")
             report = self.report(
                 ref=reply.need("sid"),
@@ -255,13 +256,13 @@ class Twilio(Provider):
         sid = quote(self.account["account_sid"], safe="")
         # With the Auth Token: an API key may not read the account, and reports are signed with the token in any case.
         token = (self.account["account_sid"], self.account["auth_token"])
-        account = self._expect(self.http.get(f"{self._base()}/{sid}.json", auth=token))
+        account = self._check_reply(self.http.get(f"{self._accounts_url()}/{sid}.json", auth=token))
         found = account.need("sid")
         if account.find("status") in {"suspended", "closed"}:
             raise AccountBlocked(code="30002", hint=_SUSPENDED)
-        balance = self.http.get(self._url("Balance.json"), auth=self._auth())
+        balance = self.http.get(self._account_url("Balance.json"), auth=self._basic_auth())
         if balance.status != 404:  # a subaccount has none: its parent pays
-            self._expect(balance)
+            self._check_reply(balance)
         return Account(
             label=account.find("friendly_name") or found,
             balance=balance.number("balance"),
@@ -269,32 +270,38 @@ class Twilio(Provider):
         )
 
     def senders(self) -> list[str]:
-        numbers = self._list("IncomingPhoneNumbers.json", "incoming_phone_numbers")
-        codes = self._list("SMS/ShortCodes.json", "short_codes")
+        numbers = self._list_rows("IncomingPhoneNumbers.json", "incoming_phone_numbers")
+        codes = self._list_rows("SMS/ShortCodes.json", "short_codes")
         return [
-            *(str(one["phone_number"]) for one in numbers if dig(one, "capabilities.sms") and one.get("phone_number")),
+            *(
+                str(one["phone_number"])
+                for one in numbers
+                if value_at(one, "capabilities.sms") and one.get("phone_number")
+            ),
             *(str(one["short_code"]) for one in codes if one.get("short_code")),
         ]
 
-    def _list(self, path: str, name: str) -> list[dict[str, object]]:
-        reply = self._expect(self.http.get(self._url(path), auth=self._auth(), params={"PageSize": "1000"}))
-        rows = dig(reply.json(), name)
+    def _list_rows(self, path: str, name: str) -> list[dict[str, object]]:
+        reply = self._check_reply(
+            self.http.get(self._account_url(path), auth=self._basic_auth(), params={"PageSize": "1000"})
+        )
+        rows = value_at(reply.json(), name)
         return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
-    def _base(self) -> str:
+    def _accounts_url(self) -> str:
         return f"{self.account['base_url'].rstrip('/')}/2010-04-01/Accounts"
 
-    def _url(self, path: str) -> str:
-        return f"{self._base()}/{quote(self.account['account_sid'], safe='')}/{path}"
+    def _account_url(self, path: str) -> str:
+        return f"{self._accounts_url()}/{quote(self.account['account_sid'], safe='')}/{path}"
 
-    def _auth(self) -> tuple[str, str]:
+    def _basic_auth(self) -> tuple[str, str]:
         key = (self.account["api_key_sid"], self.account["api_key_secret"])
         return key if all(key) else (self.account["account_sid"], self.account["auth_token"])
 
-    def _expect(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         return reply.expect(self.hints, code="code", words="message")
 
-    def _signature(self, signed: str) -> bytes:
+    def _compute_signature(self, signed: str) -> bytes:
         key = self.account["auth_token"].encode()
         return base64.b64encode(hmac.new(key, signed.encode("utf-8", "replace"), hashlib.sha1).digest())
 

@@ -18,7 +18,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Number, Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, price_of
+from providers.kit.reply import price_of, value_at
 
 # https://docs.unifonic.com/docs/understanding-sms-delivery
 STATUSES = {
@@ -126,9 +126,9 @@ class Unifonic(Provider):
             "statusCallback": sms.report_url,
             "MessageType": sms.options.get("message_type", ""),
         }
-        reply = self._ask("messages", {name: value for name, value in wanted.items() if value})
+        reply = self._call_api("messages", {name: value for name, value in wanted.items() if value})
         parts, currency = reply.find("data.NumberOfUnits"), reply.find("data.CurrencyCode").upper()
-        price = _price(reply.find("data.Cost"), currency)
+        price = _read_price(reply.find("data.Cost"), currency)
         return Accepted(
             ref=reply.need("data.MessageID"),
             parts=int(parts) if parts.isdecimal() and int(parts) else None,  # 0 where it is not known yet
@@ -142,28 +142,28 @@ class Unifonic(Provider):
             rows = [{name: values[0] for name, values in {**call.query, **call.form}.items() if values}]
         else:
             rows = call.json()
-        found = (_read_row(row) for row in (rows if isinstance(rows, list) else [rows]) if isinstance(row, dict))
+        found = (_read_message(row) for row in (rows if isinstance(rows, list) else [rows]) if isinstance(row, dict))
         return [one for one in found if one.word]
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for ref in refs:
             name = "CorrelationID" if re.fullmatch("[0-9a-f]{32}", ref) else "MessageID"
-            reply = self._ask("Messages/GetMessagesDetails", {name: ref})
-            rows = dig(reply.json(), "data.messages")
+            reply = self._call_api("Messages/GetMessagesDetails", {name: ref})
+            rows = value_at(reply.json(), "data.messages")
             # Should the filter be overlooked, the answer is the account's last messages.
             found += [
-                _read_row(row, currency=reply.find("data.CurrencyCode").upper())
+                _read_message(row, currency=reply.find("data.CurrencyCode").upper())
                 for row in (rows if isinstance(rows, list) else [])
-                if isinstance(row, dict) and _text(row, name) == ref
+                if isinstance(row, dict) and _first_text(row, name) == ref
             ]
         return [one for one in found if one.word]
 
     def check(self) -> Account:
-        self._ask("Messages/GetMessagesDetails", {"Limit": "1"})
+        self._call_api("Messages/GetMessagesDetails", {"Limit": "1"})
         return Account()  # nothing tells the balance but the answer to a message
 
-    def _ask(self, path: str, form: Mapping[str, str]) -> Reply:
+    def _call_api(self, path: str, form: Mapping[str, str]) -> Reply:
         wanted = {"AppSid": self.account["app_sid"], "responseType": "JSON", **form}
         reply = self.http.post(f"https://el.cloud.unifonic.com/rest/SMS/{path}", form=wanted)
         told, status = reply.find("errorCode"), str(reply.status)
@@ -176,25 +176,25 @@ class Unifonic(Provider):
         return reply
 
 
-def _text(row: Mapping[str, object], *names: str) -> str:
+def _first_text(row: Mapping[str, object], *names: str) -> str:
     known = {name.lower(): value for name, value in row.items()}
     values = (known.get(name.lower()) for name in names)
     return next((str(value).strip() for value in values if isinstance(value, str | int | float) and value), "")
 
 
-def _price(told: str, currency: str) -> Decimal | None:
+def _read_price(told: str, currency: str) -> Decimal | None:
     """Here with a minus and there without; in no known currency it tells nothing."""
     return price_of(told.removeprefix("-")) if currency else None
 
 
-def _read_row(row: Mapping[str, object], currency: str = "") -> Report:
-    code = _text(row, "errorCode").upper()
+def _read_message(row: Mapping[str, object], currency: str = "") -> Report:
+    code = _first_text(row, "errorCode").upper()
     return Unifonic.report(
-        _text(row, "DLR", "Status").lower(),
-        ref=_text(row, "MessageID"),
-        reference=_text(row, "CorrelationID"),
-        recipient=_text(row, "Recipient"),
+        _first_text(row, "DLR", "Status").lower(),
+        ref=_first_text(row, "MessageID"),
+        reference=_first_text(row, "CorrelationID"),
+        recipient=_first_text(row, "Recipient"),
         code=code if code in _CODES else "",
-        price=_price(_text(row, "Cost"), currency),
+        price=_read_price(_first_text(row, "Cost"), currency),
         currency=currency,
     )

@@ -18,9 +18,9 @@ from providers.kit.errors import Forged, Hint, Reason, SmsError
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, rows_at, text_at
+from providers.kit.reply import rows_at, text_at, value_at
 from providers.kit.segments import UCS_2, measure
-from providers.kit.signatures import is_fresh, read_jwt, same
+from providers.kit.signatures import is_fresh, is_same, read_jwt
 
 STATUSES = {
     "accepted": Status.SENT,
@@ -208,9 +208,9 @@ class Vonage(Provider):
             "content-id": sms.options.get("content_id", ""),
         }
         form = {name: value for name, value in wanted.items() if value}
-        reply = self.http.post(f"{BASE}/sms/json", auth=self._auth(), form=form)
+        reply = self.http.post(f"{BASE}/sms/json", auth=self._basic_auth(), form=form)
         reply.expect(self.hints, code="messages.0.status", words="messages.0.error-text")
-        return self._receipt(reply)
+        return self._read_acceptance(reply)
 
     def verify(self, call: Call) -> None:
         secret = self.account["signature_secret"]
@@ -222,7 +222,7 @@ class Vonage(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         """Receipts of the SMS API, or of the Messages API where the account is of that type."""
-        told = _told(call)
+        told = _read_fields(call)
         ref, word = text_at(told, "messageId") or text_at(told, "message_uuid"), text_at(told, "status").lower()
         if not ref or not word:
             return []
@@ -233,23 +233,23 @@ class Vonage(Provider):
         return [self.report(word, ref=ref, reference=reference, recipient=recipient, code=code)]
 
     def check(self) -> Account:
-        reply = self._ask("get-balance", {})
+        reply = self._call_api("get-balance", {})
         reply.need("value")
         return Account(label=self.account["api_key"], balance=reply.number("value"), currency="EUR")
 
     def senders(self) -> list[str]:
-        rows = rows_at(self._ask("numbers", {"size": "100"}).json(), "numbers")
+        rows = rows_at(self._call_api("numbers", {"size": "100"}).json(), "numbers")
         numbers = [text_at(row, "msisdn") for row in rows if "SMS" in str(row.get("features"))]
         return [number for number in numbers if number]
 
-    def _receipt(self, reply: Reply) -> Accepted:
-        entries = dig(reply.json(), "messages")
+    def _read_acceptance(self, reply: Reply) -> Accepted:
+        entries = value_at(reply.json(), "messages")
         if not isinstance(entries, list) or not entries:
             raise reply.unclear(_("The answer lacks what it should hold."))
         parts = [f"messages.{place}" for place in range(len(entries))]
         refused = [part for part in parts if reply.need(f"{part}.status") != "0"]
         if refused:
-            raise self._refusal(reply, refused[0], whole=refused == parts)
+            raise self._make_refusal(reply, refused[0], whole=refused == parts)
         refs = tuple(reply.need(f"{part}.message-id") for part in parts)
         price = sum((reply.number(f"{part}.message-price") or Decimal(0) for part in parts), Decimal(0)) or None
         return Accepted(
@@ -260,7 +260,7 @@ class Vonage(Provider):
             currency="EUR" if price else "",
         )
 
-    def _refusal(self, reply: Reply, part: str, *, whole: bool) -> SmsError:
+    def _make_refusal(self, reply: Reply, part: str, *, whole: bool) -> SmsError:
         code, words = reply.find(f"{part}.status"), reply.find(f"{part}.error-text")
         refusal = reply.refusal(code, words, self.hints if whole else {})
         if not whole:
@@ -271,7 +271,7 @@ class Vonage(Provider):
 
     def _verify_parameters(self, call: Call, secret: bytes) -> None:
         """By developer.vonage.com/en/getting-started/concepts/signing-messages."""
-        told = _told(call)
+        told = _read_fields(call)
         names = sorted(name for name in told if name != "sig") if isinstance(told, Mapping) else []
         signed = "".join(f"&{name}={re.sub('[&=]', '_', text_at(told, name))}" for name in names)
         raw = signed.encode("utf-8", "replace")
@@ -280,28 +280,28 @@ class Vonage(Provider):
             digest = hashlib.md5(raw + secret, usedforsecurity=False).hexdigest()
         else:
             digest = hmac.new(secret, raw, method).hexdigest()
-        _prove(digest, text_at(told, "sig"), text_at(told, "timestamp"), call.at)
+        _check_digest(digest, text_at(told, "sig"), text_at(told, "timestamp"), call.at)
 
-    def _ask(self, path: str, params: Mapping[str, str]) -> Reply:
-        reply = self.http.get(f"{BASE}/account/{path}", auth=self._auth(), params=params)
+    def _call_api(self, path: str, params: Mapping[str, str]) -> Reply:
+        reply = self.http.get(f"{BASE}/account/{path}", auth=self._basic_auth(), params=params)
         return reply.expect(words="error-code-label")
 
-    def _auth(self) -> tuple[str, str]:
+    def _basic_auth(self) -> tuple[str, str]:
         return self.account["api_key"], self.account["api_secret"]
 
 
 def _verify_token(token: str, secret: str, body: bytes, at: float) -> None:
     """By developer.vonage.com/en/messages/concepts/signed-webhooks."""
     claims = read_jwt(token, secret, ["HS256"], ["iat", "payload_hash"], at=at, leeway=FRESH)
-    _prove(hashlib.sha256(body).hexdigest(), str(claims["payload_hash"]), str(claims["iat"]), at)
+    _check_digest(hashlib.sha256(body).hexdigest(), str(claims["payload_hash"]), str(claims["iat"]), at)
 
 
-def _prove(digest: str, given: str, timestamp: str, at: float) -> None:
-    if not same(digest, given.lower()) or not is_fresh(timestamp, at, FRESH):
+def _check_digest(digest: str, given: str, timestamp: str, at: float) -> None:
+    if not is_same(digest, given.lower()) or not is_fresh(timestamp, at, FRESH):
         raise Forged
 
 
-def _told(call: Call) -> object:
+def _read_fields(call: Call) -> object:
     """GET, POST and POST-JSON are settings of the account."""
     if call.body and not call.form:
         return call.json()

@@ -148,9 +148,9 @@ class WhatsApp(Provider):
             "recipient_type": "individual",
             "to": sms.to.removeprefix("+"),
             "biz_opaque_callback_data": sms.reference,
-            **(_template(sms) if sms.options.get("template") else _plain(sms)),
+            **(_template_body(sms) if sms.options.get("template") else _text_body(sms)),
         }
-        reply = self._judged(self.http.post(self._url("/messages"), json=wanted, headers=self._headers()))
+        reply = self._check_reply(self.http.post(self._api_url("/messages"), json=wanted, headers=self._auth_headers()))
         return Accepted(ref=reply.need("messages.0.id"))
 
     def verify(self, call: Call) -> None:
@@ -168,7 +168,7 @@ class WhatsApp(Provider):
         return Answer(body=call.value("hub.challenge") if call.method == "GET" else "")
 
     def read_reports(self, call: Call) -> list[Report]:
-        found = (_read_status(row) for value in self._values(call) for row in rows_at(value, "statuses"))
+        found = (_read_status(row) for value in self._own_values(call) for row in rows_at(value, "statuses"))
         return [one for one in found if one.ref and one.word]
 
     def read_inbound(self, call: Call) -> list[Inbound]:
@@ -176,28 +176,28 @@ class WhatsApp(Provider):
             Inbound(
                 sender=text_at(row, "from"),
                 recipient=text_at(value, "metadata.display_phone_number"),
-                text=_said(row),
+                text=_message_text(row),
                 ref=text_at(row, "id"),
             )
-            for value in self._values(call)
+            for value in self._own_values(call)
             for row in rows_at(value, "messages")
             if not row.get("group_id")
         )
         return [one for one in found if one.sender and one.text and one.ref]
 
     def check(self) -> Account:
-        number = self._number()
+        number = self._fetch_number()
         name = number.find("verified_name")
         return Account(label=f"{name} {number.need('display_phone_number')}".strip())
 
     def senders(self) -> list[str]:
-        return [self._number().need("display_phone_number")]
+        return [self._fetch_number().need("display_phone_number")]
 
-    def _number(self) -> Reply:
+    def _fetch_number(self) -> Reply:
         params = {"fields": "display_phone_number,verified_name"}
-        return self._judged(self.http.get(self._url(""), params=params, headers=self._headers()))
+        return self._check_reply(self.http.get(self._api_url(""), params=params, headers=self._auth_headers()))
 
-    def _values(self, call: Call) -> Iterator[Mapping[str, object]]:
+    def _own_values(self, call: Call) -> Iterator[Mapping[str, object]]:
         """One address serves all numbers of a Meta app: what speaks of another number is not ours to know."""
         for entry in rows_at(call.json(), "entry") if call.method != "GET" else ():
             for change in rows_at(entry, "changes"):
@@ -206,14 +206,14 @@ class WhatsApp(Provider):
                 if ours and isinstance(value, dict):
                     yield value
 
-    def _url(self, path: str) -> str:
+    def _api_url(self, path: str) -> str:
         number = quote(self.account["phone_number_id"], safe="")
         return f"https://graph.facebook.com/{self.account['version']}/{number}{path}"
 
-    def _headers(self) -> dict[str, str]:
+    def _auth_headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.account['access_token']}"}
 
-    def _judged(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         if reply.ok:
             return reply
         told = (reply.find("error.message"), reply.find("error.error_data.details"))
@@ -223,12 +223,12 @@ class WhatsApp(Provider):
         raise reply.refusal(code, ": ".join(part for part in told if part), hints)
 
 
-def _plain(sms: Sms) -> dict[str, object]:
+def _text_body(sms: Sms) -> dict[str, object]:
     linked = "http://" in sms.text or "https://" in sms.text
     return {"type": "text", "text": {"body": sms.text, "preview_url": linked}}
 
 
-def _template(sms: Sms) -> dict[str, object]:
+def _template_body(sms: Sms) -> dict[str, object]:
     way = sms.options.get("variables", "text")
     lines = {"text": [sms.text], "lines": sms.text.splitlines()}.get(way, [])
     # Meta takes no line breaks, tabs or rows of blanks in a variable, and no empty one.
@@ -252,7 +252,7 @@ def _read_status(row: Mapping[str, object]) -> Report:
     )
 
 
-def _said(row: Mapping[str, object]) -> str:
+def _message_text(row: Mapping[str, object]) -> str:
     """What a person wrote, tapped or wrote under a picture; the rest has no words."""
     kind = text_at(row, "type")
     paths = (

@@ -27,7 +27,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import dig, text_at
+from providers.kit.reply import text_at, value_at
 from providers.kit.segments import UCS_2, measure
 
 STATUSES = {
@@ -102,8 +102,8 @@ class Zenvia(Provider):
             "externalId": sms.reference,
             "contents": [{"type": "text", "text": sms.text, "encodingStrategy": encoding}],
         }
-        reply = self.http.post(self._url("channels/sms/messages"), json=wanted, headers=self._headers())
-        return Accepted(ref=self._judged(reply).need("id"))
+        reply = self.http.post(self._api_url("channels/sms/messages"), json=wanted, headers=self._auth_headers())
+        return Accepted(ref=self._check_reply(reply).need("id"))
 
     def verify(self, call: Call) -> None:
         secret = self.account["webhook_secret"].encode()
@@ -134,7 +134,7 @@ class Zenvia(Provider):
         told = call.json()
         sender, ref = text_at(told, "message.from"), text_at(told, "message.id")
         coming = text_at(told, "type").upper() == "MESSAGE" and text_at(told, "message.direction").upper() == "IN"
-        contents = dig(told, "message.contents")
+        contents = value_at(told, "message.contents")
         texts = [text_at(one, "text") for one in contents] if isinstance(contents, list) else []
         if not coming or not sender or not ref:
             return []
@@ -142,16 +142,16 @@ class Zenvia(Provider):
         return [Inbound(sender=sender, recipient=text_at(told, "message.to"), text=text, ref=ref)]
 
     def check(self) -> Account:
-        self._judged(self.http.get(self._url("subscriptions"), headers=self._headers())).json()
+        self._check_reply(self.http.get(self._api_url("subscriptions"), headers=self._auth_headers())).json()
         return Account()  # neither a name nor a balance is told
 
-    def _url(self, path: str) -> str:
+    def _api_url(self, path: str) -> str:
         return f"https://api.zenvia.com/v2/{path}"
 
-    def _headers(self) -> dict[str, str]:
+    def _auth_headers(self) -> dict[str, str]:
         return {"X-API-TOKEN": self.account["api_token"]}
 
-    def _judged(self, reply: Reply) -> Reply:
+    def _check_reply(self, reply: Reply) -> Reply:
         code = reply.find("code")
         if reply.ok and (not code or reply.find("id")):
             return reply

@@ -34,7 +34,7 @@ class Hint:
     link: str = ""
 
 
-def _writable(words: str) -> str:
+def _replace_unwritable(words: str) -> str:
     """Return words that a page and a column can hold: JSON may spell NUL and half a surrogate pair."""
     return words.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
@@ -58,7 +58,7 @@ class SmsError(Exception):
         link: str = "",
         after: float | None = None,
     ) -> None:
-        self.words, self.code = _writable(words), _writable(code)
+        self.words, self.code = _replace_unwritable(words), _replace_unwritable(code)
         super().__init__(self.words)
         self.reason = reason or self.default_reason
         self.hint = hint
@@ -121,7 +121,7 @@ _BY_REASON: Mapping[str, type[SmsError]] = {
 }
 
 
-def verdict(code: str, words: str, hints: Mapping[str, Hint], *, after: float | None = None) -> SmsError:
+def error_for_code(code: str, words: str, hints: Mapping[str, Hint], *, after: float | None = None) -> SmsError:
     """Return (not raise) the error that a service's own code stands for; an unknown code is a plain `Rejected`."""
     hint = hints.get(code)
     if hint is None:

@@ -172,11 +172,11 @@ class Http:
         """
         if self._proxies:
             raise Unreachable(_("This protocol does not pass the proxy of this installation."))
-        end = time.monotonic() + self._left(seconds)
+        end = time.monotonic() + self._time_left(seconds)
         try:
             connected = self._guard.connect_by(host, port, end)
         except AddressRefused as refusal:
-            raise _refused(f"{host}:{port}", refusal) from None
+            raise _make_blocked_error(f"{host}:{port}", refusal) from None
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not tls:
             return connected
@@ -188,7 +188,7 @@ class Http:
             connected.close()
             raise
 
-    def _left(self, seconds: float) -> float:
+    def _time_left(self, seconds: float) -> float:
         """Return how much of so many seconds may still be waited; never nothing, which would be no limit at all."""
         return seconds if self._until is None else max(0.1, min(seconds, self._until - time.monotonic()))
 
@@ -214,16 +214,17 @@ class Http:
         Raises `Unreachable` where no connection came about, `Uncertain` where the request left and no whole answer
         came, `AccountBlocked` where the address lies inside our walls, `Rejected` where no request can be made of this.
         """
-        prepared = self._prepare(method, url, options)
+        prepared = self._prepare_request(method, url, options)
         parts = urlsplit(prepared.url or "")
         described = options.get("record_as")
         host = self._redactor.strike(parts.netloc.rpartition("@")[2])
         path = self._redactor.strike(parts.path) if described is None else ""
         where = f"{method} {host}{path}"
-        timeout = self._left(options.get("timeout") or self._read_timeout)
+        timeout = self._time_left(options.get("timeout") or self._read_timeout)
         at, started = datetime.now(UTC), time.monotonic()
-        status, headers, text, failure = self._attempt(prepared, timeout, where)
+        status, headers, text, failure = self._try_transfer(prepared, timeout, where)
         keep = options.get("record_bodies", True)
+        response = self.strike(_format_part(f"HTTP {status}", headers, text if keep else NOT_KEPT)) if status else ""
         self._record(
             Exchange(
                 at=at,
@@ -233,7 +234,7 @@ class Http:
                 status=status,
                 ms=round((time.monotonic() - started) * 1000),
                 request=self._kept_request(prepared, keep=keep) if described is None else described[:MAX_KEPT],
-                response=self.strike(_written(f"HTTP {status}", headers, text if keep else NOT_KEPT)) if status else "",
+                response=response,
                 error=str(failure) if failure else "",
             )
         )
@@ -242,7 +243,7 @@ class Http:
             raise failure
         return Reply(status=status, headers=headers, text=text, where=where, strike=self.strike)
 
-    def _prepare(self, method: str, url: str, options: Options) -> requests.PreparedRequest:
+    def _prepare_request(self, method: str, url: str, options: Options) -> requests.PreparedRequest:
         headers = {"User-Agent": "Sendline", "Accept": "*/*", "Accept-Encoding": "identity"} | dict(
             options.get("headers") or {}
         )
@@ -258,21 +259,21 @@ class Http:
             ).prepare()
             "".join(prepared.headers.values()).encode("latin-1")  # or the wire would find out, too late to say so
             parts = urlsplit(prepared.url or "")
-            if parts.scheme in {"http", "https"} and parts.hostname and not _shortens(urlsplit(url).path):
+            if parts.scheme in {"http", "https"} and parts.hostname and not _has_dot_segment(urlsplit(url).path):
                 return prepared
         except (ValueError, requests.RequestException, HTTPError):
             pass  # all of these print the address
         raise Rejected(_("No request can be made of these settings and this message."), reason="invalid_request")
 
-    def _attempt(
+    def _try_transfer(
         self, prepared: requests.PreparedRequest, timeout: float, where: str
     ) -> tuple[int, Mapping[str, str], str, SmsError | None]:
         """Return status, headers, text and, where there is no answer to use, the error in their place."""
         failure: SmsError
         try:
-            status, headers, body = self._transfer(prepared, timeout)
+            status, headers, body = self._send_request(prepared, timeout)
         except AddressRefused as refusal:
-            failure = _refused(where, refusal)
+            failure = _make_blocked_error(where, refusal)
         except NotConnected as error:
             failure = Unreachable(f"{where}: {error}")
         except TimedOut:
@@ -286,7 +287,7 @@ class Http:
             return status, headers, text, None
         return 0, {}, "", failure
 
-    def _transfer(self, prepared: requests.PreparedRequest, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
+    def _send_request(self, prepared: requests.PreparedRequest, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
         """Put the request on the wire; raise one of the four exceptions of `guard`. `testing.FakeHttp` replaces it."""
         if self._proxies:
             self._check_before_proxy(prepared.url or "")
@@ -295,7 +296,7 @@ class Http:
                 answer = self._adapter.send(
                     prepared,
                     stream=True,
-                    timeout=(self._left(4 * self._connect_timeout) / 4, timeout),
+                    timeout=(self._time_left(4 * self._connect_timeout) / 4, timeout),
                     verify=self._verify,
                     proxies=self._proxies,
                 )
@@ -322,22 +323,22 @@ class Http:
         if isinstance(body, bytes):
             body = body.decode("utf-8", "replace")
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        written = _written(f"{prepared.method} {target}", prepared.headers, (body or "") if keep else NOT_KEPT)
+        written = _format_part(f"{prepared.method} {target}", prepared.headers, (body or "") if keep else NOT_KEPT)
         return self._redactor.strike(written)[:MAX_KEPT]
 
 
-def _written(first: str, headers: Mapping[str, str], body: str) -> str:
+def _format_part(first: str, headers: Mapping[str, str], body: str) -> str:
     named = [f"{name}: {value}" for name, value in headers.items() if name.lower() in _KEPT_HEADERS]
     return "\n".join([first, *named, "", body]).rstrip("\n")
 
 
-def _refused(where: str, refusal: AddressRefused) -> AccountBlocked:
+def _make_blocked_error(where: str, refusal: AddressRefused) -> AccountBlocked:
     hint = _("The host name leads to a private or reserved address. Use the public address of the service.")
     if isinstance(refusal, PortRefused):
         hint = _("SMS services don’t use this port. Compare the address with the service’s documentation.")
     return AccountBlocked(_("{where}: this address may not be reached from here.").format(where=where), hint=hint)
 
 
-def _shortens(path: str) -> bool:
+def _has_dot_segment(path: str) -> bool:
     """Whether a segment of a path takes itself or the one before it away; a quoted dot is the same dot everywhere."""
     return any(unquote(segment) in {".", ".."} for segment in path.split("/"))

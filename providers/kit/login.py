@@ -19,21 +19,21 @@ class Login:
 
     def use(self, ask: Callable[[str], Reply]) -> Reply:
         """Ask with the token; a 401 was surely not taken, so it is asked once more with a fresh one."""
-        token = self._token()
+        token = self._get_token()
         reply = ask(token)
-        return ask(self._token(refused=token)) if reply.status == 401 else reply
+        return ask(self._get_token(refused=token)) if reply.status == 401 else reply
 
-    def _token(self, refused: str = "") -> str:
+    def _get_token(self, refused: str = "") -> str:
         # A token belongs to these credentials: others, being checked, must prove themselves.
         key = hashlib.sha256("\n".join(self.credentials).encode()).hexdigest()
         with self.memo.lock("login"):
             token = self.memo.get(key)
             if not token or token == refused:
-                token, seconds = self._logged_in()
+                token, seconds = self._fetch_token()
                 self.memo.put(key, token, seconds)
         return token
 
-    def _logged_in(self) -> tuple[str, float]:
+    def _fetch_token(self) -> tuple[str, float]:
         try:
             return self.log_in()
         except Uncertain as trouble:

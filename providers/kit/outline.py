@@ -44,17 +44,17 @@ _NAMES = re.compile(r"[\"']?\s*[:=]")
 _ALONE = re.compile(r"[^\W_]+")
 
 
-def outline(template: str) -> str:
+def outline_template(template: str) -> str:
     """Return the shape of a template, what was written out as dots; names stay where they are usual ones."""
-    return _apart(template, _dotted)
+    return _map_written_parts(template, _hide_unusual_words)
 
 
 def outline_path(template: str) -> str:
     """Return the shape of a path, of which no segment is kept: its words are not names of anything."""
-    return _apart(template, lambda written: re.sub("[^/]+", HIDDEN, written))
+    return _map_written_parts(template, lambda written: re.sub("[^/]+", HIDDEN, written))
 
 
-def _apart(template: str, judged: Callable[[str], str]) -> str:
+def _map_written_parts(template: str, judged: Callable[[str], str]) -> str:
     pieces, upto = [], 0
     for found in PLACEHOLDER.finditer(template):
         pieces += [judged(template[upto : found.start()]), found[0]]
@@ -97,7 +97,7 @@ def is_usual(word: str) -> bool:
     return bare in USUAL or bare.removeprefix("x") in USUAL
 
 
-def _dotted(written: str) -> str:
+def _hide_unusual_words(written: str) -> str:
     def judged(found: re.Match[str]) -> str:
         names = _NAMES.match(written, found.end()) or written.endswith(("<", "</"), 0, found.start())
         return found[0] if names and is_usual(found[0]) else HIDDEN

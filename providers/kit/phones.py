@@ -53,7 +53,7 @@ def read_number(raw: str, region: str = "") -> Number:
 
     Possible is required and valid is not: new ranges reach the metadata late.
     """
-    parsed = _possible(raw, region)
+    parsed = _parse_possible(raw, region)
     likely = metadata.is_valid_number(parsed) and metadata.number_type(parsed) not in _UNLIKELY
     return Number(
         e164=metadata.format_number(parsed, PhoneNumberFormat.E164),
@@ -65,10 +65,10 @@ def read_number(raw: str, region: str = "") -> Number:
 
 def read_e164(raw: str, region: str = "") -> str:
     """The same, where only the number matters: half the work."""
-    return str(metadata.format_number(_possible(raw, region), PhoneNumberFormat.E164))
+    return str(metadata.format_number(_parse_possible(raw, region), PhoneNumberFormat.E164))
 
 
-def _possible(raw: str, region: str) -> PhoneNumber:
+def _parse_possible(raw: str, region: str) -> PhoneNumber:
     raw = raw.strip()
     if not raw:
         raise BadNumber(_("There is no number."))
@@ -119,7 +119,7 @@ def national_digits(e164: str) -> str:
         return ""
 
 
-def pretty(e164: str) -> str:
+def format_number(e164: str) -> str:
     """Return the number in international writing, e.g. "+1 202-555-0147"; what is not E.164 comes back as it is."""
     try:
         return metadata.format_number(metadata.parse(e164), PhoneNumberFormat.INTERNATIONAL)
@@ -127,7 +127,7 @@ def pretty(e164: str) -> str:
         return e164
 
 
-def mask(e164: str) -> str:
+def mask_number(e164: str) -> str:
     """Return the number with country code, area and the last two digits only, e.g. "+1 202 *** ** 47"."""
     digits = re.sub(r"[^0-9]", "", e164)
     national = national_digits(e164)

@@ -14,7 +14,7 @@ _TOKENS = 0xF0000  # private use: while striking, a name cannot be struck again 
 _MAX_TOKENS = 0xFFFD
 
 
-def _table(safe: str, blank: str, *, upper: bool) -> tuple[str, ...]:
+def _percent_table(safe: str, blank: str, *, upper: bool) -> tuple[str, ...]:
     kept = {ord(char) for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~" + safe}
     table = [chr(byte) if byte in kept else f"%{byte:02X}" if upper else f"%{byte:02x}" for byte in range(256)]
     table[0x20] = blank
@@ -23,7 +23,7 @@ def _table(safe: str, blank: str, *, upper: bool) -> tuple[str, ...]:
 
 # The ways of percent-encoding: all, paths, forms, JavaScript's encodeURIComponent, and an address left mostly alone.
 _PERCENT = tuple(
-    _table(safe, blank, upper=upper)
+    _percent_table(safe, blank, upper=upper)
     for safe, blank in (("", "%20"), ("/", "%20"), ("", "+"), ("!*'()", "%20"), ("!#$&'()*+,/:;=?@[]", "%20"))
     for upper in (True, False)
 )
@@ -39,16 +39,16 @@ _ESCAPABLE = re.compile(r"[^ -~]|[\"'\\<>&/]")
 _MANY_WAYS = re.compile(r"[^A-Za-z0-9_.~ -]")
 
 
-def _percent(value: str) -> set[str]:
+def _percent_forms(value: str) -> set[str]:
     if not _MANY_WAYS.search(value):
         return {value, value.replace(" ", "%20"), value.replace(" ", "+")}
     raw = value.encode()
     return {"".join(map(table.__getitem__, raw)) for table in _PERCENT}
 
 
-def _escaped(value: str) -> set[str]:
+def _escaped_forms(value: str) -> set[str]:
     if not _ESCAPABLE.search(value):
-        return {value, *_percent(value)}
+        return {value, *_percent_forms(value)}
     ascii_only = json.dumps(value)[1:-1]
     readable = json.dumps(value, ensure_ascii=False)[1:-1]
     lines = value.replace("\n", "\r\n")
@@ -59,10 +59,10 @@ def _escaped(value: str) -> set[str]:
     if not value.isascii():
         found.add(re.sub(r"\\u[0-9a-f]{4}", lambda match: "\\u" + match[0][2:].upper(), ascii_only))
         found.add("".join(char if char.isascii() else f"&#{ord(char)};" for char in escaped))
-    return found.union(*(_percent(form) for form in {value, lines, ascii_only, readable}))
+    return found.union(*(_percent_forms(form) for form in {value, lines, ascii_only, readable}))
 
 
-def _raws(value: str) -> set[bytes]:
+def _legacy_bytes(value: str) -> set[bytes]:
     """A value in the older charsets that have most of its letters; all of them are ASCII's for ASCII."""
     if value.isascii():
         return set()
@@ -70,25 +70,25 @@ def _raws(value: str) -> set[bytes]:
     return {raw for raw in raws if raw.count(b"?") * 2 < len(raw)}
 
 
-def _recoded(value: str) -> set[str]:
+def _recoded_forms(value: str) -> set[str]:
     """As an older charset writes it, read as UTF-8 and percent-encoded; and UTF-8 that was taken for Latin-1."""
     if value.isascii():
         return set()
     found = {value.encode().decode("latin-1")}
-    for raw in _raws(value):
+    for raw in _legacy_bytes(value):
         percent = {"".join(map(_PERCENT[index].__getitem__, raw)) for index in (0, 1, 4, 5)}
         found |= {raw.decode("utf-8", "replace"), *percent}
     return {form for form in found if form.strip("\ufffd ?")}
 
 
-def _writings(value: str) -> set[str]:
+def _usual_forms(value: str) -> set[str]:
     """The usual writings of a value, in which a service may have cut it."""
     ascii_only = json.dumps(value)[1:-1]
     percent = {"".join(map(_PERCENT[index].__getitem__, value.encode())) for index in (0, 4)}
-    return {value, ascii_only, *percent, *(raw.decode("utf-8", "replace") for raw in _raws(value))}
+    return {value, ascii_only, *percent, *(raw.decode("utf-8", "replace") for raw in _legacy_bytes(value))}
 
 
-def _base64(value: str) -> set[str]:
+def _base64_forms(value: str) -> set[str]:
     """All three alignments inside a longer whole, without the characters that its neighbours also colour."""
     raw = value.encode()
     forms = set()
@@ -100,19 +100,19 @@ def _base64(value: str) -> set[str]:
     return forms | {form.replace("+", "-").replace("/", "_") for form in forms}
 
 
-def _hex(value: str) -> set[str]:
+def _hex_forms(value: str) -> set[str]:
     forms = {value.encode().hex(), value.encode("utf-16-be", "replace").hex()}
     return forms | {form.upper() for form in forms}
 
 
-def forms(value: str) -> set[str]:
+def all_forms(value: str) -> set[str]:
     """Return every form in which a value may appear; a number in E.164 also without + and in national digits."""
     value = value.encode("utf-8", "replace").decode()
-    found = _escaped(value) | _recoded(value)
+    found = _escaped_forms(value) | _recoded_forms(value)
     if len(value) >= SHORTEST_ANYWHERE:
-        found |= _base64(value) | _hex(value)
+        found |= _base64_forms(value) | _hex_forms(value)
     if re.fullmatch(r"\+[0-9]{6,15}", value):
-        found |= {form for bare in (value[1:], national_digits(value)) if bare for form in forms(bare)}
+        found |= {form for bare in (value[1:], national_digits(value)) if bare for form in all_forms(bare)}
     return found
 
 
@@ -140,7 +140,7 @@ class Redactor:
                 if len(value) > SHORTEST_FRAGMENT:
                     self._cuttable.append((name, value[:LONGEST_CUT].encode("utf-8", "replace").decode()))
                 if value.strip():
-                    replacements |= {form: token for form in forms(value) if form not in replacements}
+                    replacements |= {form: token for form in all_forms(value) if form not in replacements}
         # Longest first: a value inside a longer one must not break the longer one up.
         self._replacements: dict[str, str] = dict(sorted(replacements.items(), key=lambda item: -len(item[0])))
 
@@ -161,19 +161,19 @@ class Redactor:
 
     def strike_echo(self, text: str, limit: int) -> str:
         """Return at most so many characters of what a service said, also without what it cut out of a value."""
-        text = _without_pieces(self.strike(text)[:limit], self._pieces())
-        return _WORD.sub(self._or_secret, text) if self._words else text
+        text = _without_pieces(self.strike(text)[:limit], self._cut_pieces())
+        return _WORD.sub(self._replace_private_word, text) if self._words else text
 
-    def _pieces(self) -> Mapping[str, str]:
+    def _cut_pieces(self) -> Mapping[str, str]:
         """Every stretch of twelve characters of the longer values, with the name of its value."""
         return {
             form[start : start + SHORTEST_FRAGMENT]: name
             for name, value in self._cuttable
-            for form in _writings(value)
+            for form in _usual_forms(value)
             for start in range(len(form) - SHORTEST_FRAGMENT + 1)
         }
 
-    def _or_secret(self, found: re.Match[str]) -> str:
+    def _replace_private_word(self, found: re.Match[str]) -> str:
         return "[secret]" if found[0].lower() in self._words else found[0]
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType, ModuleType
 import providers
 from providers.kit.contract import Provider
 
-_NEEDED = ("title", "reports", "tested")
+_REQUIRED = ("title", "reports", "tested")
 
 
 class Unavailable(LookupError):
@@ -24,12 +24,12 @@ class Unavailable(LookupError):
 
 def services() -> Mapping[str, type[Provider]]:
     """Return the services that work, by code, in the order of their titles. Cached."""
-    return _shelf()[0]
+    return _load_services()[0]
 
 
 def get(code: str) -> type[Provider]:
     """Return a service by code, of which alone the file is loaded; raise `Unavailable`."""
-    found = _load(providers.__name__, code) if code in _codes() else "There is no such service."
+    found = _load_service(providers.__name__, code) if code in _service_codes() else "There is no such service."
     if isinstance(found, str):
         raise Unavailable(code, found)
     return found
@@ -45,30 +45,30 @@ def find(code: str) -> type[Provider] | None:
 
 def unavailable() -> Mapping[str, str]:
     """Return why the files that do not work do not work, by code. Cached."""
-    return _shelf()[1]
+    return _load_services()[1]
 
 
 @cache
-def _shelf() -> tuple[Mapping[str, type[Provider]], Mapping[str, str]]:
-    return walk(_folder(), providers.__name__)
+def _load_services() -> tuple[Mapping[str, type[Provider]], Mapping[str, str]]:
+    return load_folder(_services_folder(), providers.__name__)
 
 
 @cache
-def _codes() -> frozenset[str]:
-    return frozenset(_files(_folder()))
+def _service_codes() -> frozenset[str]:
+    return frozenset(_list_codes(_services_folder()))
 
 
-def _folder() -> Path:
+def _services_folder() -> Path:
     return Path(next(iter(providers.__path__)))
 
 
-def _files(folder: Path) -> Sequence[str]:
+def _list_codes(folder: Path) -> Sequence[str]:
     return sorted(path.stem for path in folder.glob("[!_]*.py"))
 
 
-def walk(folder: Path, package: str) -> tuple[Mapping[str, type[Provider]], Mapping[str, str]]:
+def load_folder(folder: Path, package: str) -> tuple[Mapping[str, type[Provider]], Mapping[str, str]]:
     """Return the working services of an importable folder, and the reasons of the others."""
-    loaded = {code: _load(package, code) for code in _files(folder)}
+    loaded = {code: _load_service(package, code) for code in _list_codes(folder)}
     working = {code: found for code, found in loaded.items() if not isinstance(found, str)}
     broken = {code: why for code, why in loaded.items() if isinstance(why, str)}
     ordered = dict(sorted(working.items(), key=lambda item: item[1].title.casefold()))
@@ -76,10 +76,10 @@ def walk(folder: Path, package: str) -> tuple[Mapping[str, type[Provider]], Mapp
 
 
 @cache
-def _load(package: str, code: str) -> type[Provider] | str:
+def _load_service(package: str, code: str) -> type[Provider] | str:
     """The service in a file, or why there is none."""
     try:
-        return _find(importlib.import_module(f"{package}.{code}"), code)
+        return _find_class(importlib.import_module(f"{package}.{code}"), code)
     except ModuleNotFoundError as error:
         return f"The Python package {error.name} is not installed."
     except Unavailable as error:
@@ -88,7 +88,7 @@ def _load(package: str, code: str) -> type[Provider] | str:
         return f"Its file does not load: {type(error).__name__}."
 
 
-def _find(module: ModuleType, code: str) -> type[Provider]:
+def _find_class(module: ModuleType, code: str) -> type[Provider]:
     found = [
         kind
         for kind in vars(module).values()
@@ -99,7 +99,7 @@ def _find(module: ModuleType, code: str) -> type[Provider]:
     service = found[0]
     if getattr(service, "code", "") != code or not re.fullmatch(r"[a-z][a-z0-9_]*", code):
         raise Unavailable(code, "Its code must be the name of its file.")
-    missing = [name for name in _NEEDED if not getattr(service, name, "")]
+    missing = [name for name in _REQUIRED if not getattr(service, name, "")]
     if missing:
         raise Unavailable(code, f"It does not declare {', '.join(missing)}.")
     names = [field.name for field in (*service.fields, *service.sender_fields)]

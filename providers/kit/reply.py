@@ -9,14 +9,14 @@ from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 
-from providers.kit.errors import AccountBlocked, Hint, Rejected, SmsError, Throttled, Uncertain, verdict
+from providers.kit.errors import AccountBlocked, Hint, Rejected, SmsError, Throttled, Uncertain, error_for_code
 from providers.kit.i18n import _
 
 _NO_HINTS: Mapping[str, Hint] = MappingProxyType({})
 MAX_WORDS = 500
 
 
-def dig(data: object, path: str) -> object | None:
+def value_at(data: object, path: str) -> object | None:
     """Return what lies at a dotted path such as `messages.0.id` in parsed JSON, None where there is nothing."""
     for step in path.split("."):
         if isinstance(data, Mapping):
@@ -37,7 +37,7 @@ def _as_text(value: object | None) -> str:
 
 def text_at(data: object, path: str) -> str:
     """Return the text or number at a dotted path in parsed JSON as text, "" where there is none."""
-    found = dig(data, path)
+    found = value_at(data, path)
     return "" if isinstance(found, bool) else _as_text(found)
 
 
@@ -52,7 +52,7 @@ def price_of(told: object) -> Decimal | None:
 
 def rows_at(data: object, path: str) -> list[Mapping[str, object]]:
     """Return the objects of the list at a dotted path in parsed JSON; what is no object is left out."""
-    found = dig(data, path)
+    found = value_at(data, path)
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
@@ -94,13 +94,13 @@ class Reply:
     def find(self, path: str) -> str:
         """Return the text at a dotted JSON path, "" where there is none or the body is not JSON."""
         try:
-            return _as_text(dig(json.loads(self.text), path))
+            return _as_text(value_at(json.loads(self.text), path))
         except (ValueError, RecursionError):
             return ""
 
     def need(self, path: str) -> str:
         """Return the text at a dotted JSON path; raise `Uncertain` where there is none."""
-        found = _as_text(dig(self.json(), path))
+        found = _as_text(value_at(self.json(), path))
         if not found:
             raise self.unclear(_("The answer lacks what it should hold."))
         return found
@@ -132,16 +132,16 @@ class Reply:
         words = self.strike(words)[:MAX_WORDS] or ("" if self.ok else f"HTTP {self.status}")
         after = read_after(self.headers.get("Retry-After", ""))
         if self.status != 429 and (self.ok or code in hints):
-            return verdict(code, words, hints, after=after)
+            return error_for_code(code, words, hints, after=after)
         hint = hints.get(code, Hint("", ""))
-        kind, reason = self._meaning()
+        kind, reason = self._status_error()
         return kind(words, code=code, reason=reason, hint=hint.text, link=hint.link, after=after)
 
     def unclear(self, words: str) -> Uncertain:
         """Return the error for an answer that cannot be understood."""
         return Uncertain(words, code=str(self.status))
 
-    def _meaning(self) -> tuple[type[SmsError], str]:
+    def _status_error(self) -> tuple[type[SmsError], str]:
         if self.status == 429:
             return Throttled, ""
         if self.status in {401, 403}:

@@ -26,11 +26,11 @@ class Measure:
 def measure(text: str) -> Measure:
     """Measure a text as a network would carry it, with an 8-bit reference where there are several parts."""
     if all(char in BASIC or char in EXTENSION for char in text):
-        return _fill(GSM_7, [2 if char in EXTENSION else 1 for char in text])
-    return _fill(UCS_2, [2 if ord(char) > 0xFFFF else 1 for char in text])
+        return _fill_parts(GSM_7, [2 if char in EXTENSION else 1 for char in text])
+    return _fill_parts(UCS_2, [2 if ord(char) > 0xFFFF else 1 for char in text])
 
 
-def _fill(encoding: Literal["GSM-7", "UCS-2"], widths: Iterable[int]) -> Measure:
+def _fill_parts(encoding: Literal["GSM-7", "UCS-2"], widths: Iterable[int]) -> Measure:
     widths = list(widths)
     units = sum(widths)
     if units <= _ONE_PART[encoding]:

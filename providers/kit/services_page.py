@@ -25,27 +25,27 @@ HEADINGS = ("Service", "At home in", "Reports", "Check", "Senders", "Inbound", "
 _PROVEN = {Proof.SIGNED: "signed", Proof.KEYED: "signed with a key", Proof.ADDRESS: "by address"}
 
 
-def page(services: Iterable[type[Provider]]) -> str:
+def render_page(services: Iterable[type[Provider]]) -> str:
     """Return the whole page in Markdown."""
-    rows = [HEADINGS, tuple("---" for _heading in HEADINGS), *map(_row, services)]
+    rows = [HEADINGS, tuple("---" for _heading in HEADINGS), *map(_render_row, services)]
     return INTRODUCTION + "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
-def _row(service: type[Provider]) -> tuple[str, ...]:
+def _render_row(service: type[Provider]) -> tuple[str, ...]:
     title = f"[{service.title}]({service.docs})" if service.docs else service.title
     return (
         f"{title} `{service.code}`",
         " ".join(service.countries) or "worldwide",
-        _reports(service),
-        _check(service),
-        _yes(service.can("senders")),
-        _yes(service.can("read_inbound")),
-        _window(service),
+        _reports_cell(service),
+        _check_cell(service),
+        _yes_cell(service.can("senders")),
+        _yes_cell(service.can("read_inbound")),
+        _window_cell(service),
         service.tested,
     )
 
 
-def _reports(service: type[Provider]) -> str:
+def _reports_cell(service: type[Provider]) -> str:
     if service.reports is Reports.NONE:
         return "none"
     if service.speaks != "http":
@@ -54,24 +54,24 @@ def _reports(service: type[Provider]) -> str:
     return ", ".join([*told, *(["asked"] if service.can("look_up") else [])])
 
 
-def _check(service: type[Provider]) -> str:
+def _check_cell(service: type[Provider]) -> str:
     if not service.can("check"):
         return ""
     # What an account tells stands in the code alone: the class declares only that it can be asked.
     return "balance" if re.search(r"\bbalance=", inspect.getsource(service)) else "yes"
 
 
-def _window(service: type[Provider]) -> str:
+def _window_cell(service: type[Provider]) -> str:
     hours = service.repeat_window.total_seconds() / 3600
     if hours:
         return f"{hours:g} h"
     return "as set" if "recognises_for" in vars(service) else ""
 
 
-def _yes(can: bool) -> str:  # noqa: FBT001 - one value, and its word
+def _yes_cell(can: bool) -> str:  # noqa: FBT001 - one value, and its word
     return "yes" if can else ""
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(registry.services().values()), encoding="utf-8")
+    PAGE.write_text(render_page(registry.services().values()), encoding="utf-8")
     sys.stdout.write(f"{PAGE}: {len(registry.services())} services\n")

@@ -13,7 +13,7 @@ import jwt
 from providers.kit.errors import Forged
 
 
-def same(expected: str, given: str) -> bool:
+def is_same(expected: str, given: str) -> bool:
     """Compare in constant time; whatever came in a header or a form has bytes."""
     return hmac.compare_digest(expected.encode("utf-8", "replace"), given.encode("utf-8", "replace"))
 

@@ -51,7 +51,7 @@ class PortRefused(AddressRefused):
     """At this port no SMS service answers, but something else might."""
 
 
-def _inner(address: Address) -> Address:
+def _embedded_ipv4(address: Address) -> Address:
     """Return the IPv4 address an IPv6 one stands for, if it does."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
@@ -85,7 +85,7 @@ class Guard:
 
     def allows(self, raw: str) -> bool:
         """Whether an IP address may be reached."""
-        return self._is_opened(raw) or _is_public(_inner(ipaddress.ip_address(raw)))
+        return self._is_opened(raw) or _is_public(_embedded_ipv4(ipaddress.ip_address(raw)))
 
     def resolve(self, host: str, port: int) -> list[tuple[Any, ...]]:
         """Return `getaddrinfo` rows to connect to; raise `AddressRefused` if a single one is not allowed."""
@@ -100,19 +100,19 @@ class Guard:
 
     def _is_opened(self, raw: str) -> bool:
         """Whether an IP address lies in a network that the operator has opened."""
-        address = _inner(ipaddress.ip_address(raw))
+        address = _embedded_ipv4(ipaddress.ip_address(raw))
         return any(address in network for network in self.networks)
 
     def connect(self, host: str, port: int, timeout: float | None, options: Any) -> socket.socket:
         """Return a socket connected to an address that was checked; raise OSError, `AddressRefused`, `NotConnected`."""
-        return self._connect(self.resolve(host, port), lambda: timeout, options)
+        return self._connect_first(self.resolve(host, port), lambda: timeout, options)
 
     def connect_by(self, host: str, port: int, end: float) -> socket.socket:
         """The same, all of it before `end` by the monotonic clock, also where the name server is slow to answer."""
-        rows = _answer_by(end, lambda: self.resolve(host, port))
-        return self._connect(rows, lambda: max(0.01, end - time.monotonic()), None)
+        rows = _resolve_by(end, lambda: self.resolve(host, port))
+        return self._connect_first(rows, lambda: max(0.01, end - time.monotonic()), None)
 
-    def _connect(
+    def _connect_first(
         self, rows: Sequence[tuple[Any, ...]], timeout: Callable[[], float | None], options: Any
     ) -> socket.socket:
         failure: OSError | None = None
@@ -137,7 +137,7 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.passed = False
         self._socket: socket.socket | None = None
-        self._timer = threading.Timer(seconds, self._cut)
+        self._timer = threading.Timer(seconds, self._cut_connection)
         self._timer.daemon = True
 
     def __enter__(self) -> Self:
@@ -155,7 +155,7 @@ class Deadline:
         self._socket = wire
         self._timer.start()
 
-    def _cut(self) -> None:
+    def _cut_connection(self) -> None:
         self.passed = True
         if self._socket is not None:
             try:
@@ -165,7 +165,7 @@ class Deadline:
                 return  # closed already
 
 
-def _answer_by(end: float, ask: Callable[[], list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
+def _resolve_by(end: float, ask: Callable[[], list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
     """What `ask` returns, if it does before `end`; raise what it raises, else TimeoutError.
 
     The resolver has no timeout that could be set for one question, so a slow one is left to itself, in a thread.

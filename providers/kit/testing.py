@@ -98,7 +98,7 @@ class FakeHttp(Http):
         )
         return super().request(method, url, **options)
 
-    def _transfer(self, prepared: object, timeout: float) -> tuple[int, Mapping[str, str], bytes]:  # noqa: ARG002 (no wire)
+    def _send_request(self, prepared: object, timeout: float) -> tuple[int, Mapping[str, str], bytes]:  # noqa: ARG002 (no wire)
         if not self._replies:
             raise AssertionError("The network was asked once more than the test has answers.")
         answer = self._replies.pop(0)
@@ -157,11 +157,11 @@ class KnowingMemo(MemoryMemo):
 
 def make_account(service: type[Provider], **given: str) -> dict[str, str]:
     """Fill the declared fields of a service with values that are easy to find again, through its own cleaning."""
-    values = {field.name: given.get(field.name, field.default or _sample(field)) for field in service.fields}
+    values = {field.name: given.get(field.name, field.default or _sample_value(field)) for field in service.fields}
     return {field.name: field.clean(values[field.name]) for field in service.fields}
 
 
-def _sample(field: Field) -> str:
+def _sample_value(field: Field) -> str:
     match field:
         case Choice():
             return field.choices[0][0]

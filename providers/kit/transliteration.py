@@ -29,24 +29,24 @@ SMART = str.maketrans({char: plain for plain, chars in _PLAIN.items() for char i
 _JOINED_EMOJI = "\u200d"
 
 
-def rewrite(text: str, *, smart: bool = False, latin: bool = False) -> str:
+def rewrite_text(text: str, *, smart: bool = False, latin: bool = False) -> str:
     """Return the text with typographic characters in plain form (`smart`), with other alphabets in Latin (`latin`).
 
     Signs that have no plain form, emoji among them, stay as they are.
     """
     if smart:
-        text = _smart(text)
+        text = _replace_typographic(text)
     if latin:
-        text = "".join(map(_latin, unicodedata.normalize("NFC", text)))
+        text = "".join(map(_to_latin, unicodedata.normalize("NFC", text)))
     return text
 
 
-def _smart(text: str) -> str:
+def _replace_typographic(text: str) -> str:
     # A zero-width joiner holds an emoji together; elsewhere nobody sees it.
-    return _JOINED_EMOJI.join(part.translate(SMART) for part in _parted(text))
+    return _JOINED_EMOJI.join(part.translate(SMART) for part in _split_at_joiners(text))
 
 
-def _parted(text: str) -> list[str]:
+def _split_at_joiners(text: str) -> list[str]:
     """Cut at the joiners that stand between two signs that are no letters."""
     parts, start = [], 0
     for place in range(1, len(text) - 1):
@@ -60,7 +60,7 @@ def _is_sign(char: str) -> bool:
     return unicodedata.category(char) in {"So", "Sk", "Mn"}
 
 
-def _latin(char: str) -> str:
+def _to_latin(char: str) -> str:
     if char in BASIC or char in EXTENSION or unicodedata.category(char)[0] not in "LMN":
         return char
     return anyascii(char)

@@ -110,10 +110,10 @@ class Wire(FakeHttp):
         super().__init__(*replies)
         self.written: list[requests.PreparedRequest] = []
 
-    def _transfer(self, prepared: object, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
+    def _send_request(self, prepared: object, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
         assert isinstance(prepared, requests.PreparedRequest)
         self.written.append(prepared)
-        return super()._transfer(prepared, timeout)
+        return super()._send_request(prepared, timeout)
 
 
 Judge = Callable[[Row, requests.PreparedRequest, Any], list[str]]

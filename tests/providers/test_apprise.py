@@ -271,9 +271,9 @@ def test_sends_at_the_same_time_keep_to_their_own_door() -> None:
     together = threading.Barrier(8, timeout=20)
 
     class Slow(FakeHttp):
-        def _transfer(self, prepared: object, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
+        def _send_request(self, prepared: object, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
             together.wait()
-            return super()._transfer(prepared, timeout)
+            return super()._send_request(prepared, timeout)
 
     doors = [Slow(TAKEN) for _nth in range(8)]
     account = make_account(Apprise, url=BULK)

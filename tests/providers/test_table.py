@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from providers.kit import registry
 from providers.kit.contract import Account, Call, Proof, Provider, Report, Reports
-from providers.kit.services_page import PAGE, page
+from providers.kit.services_page import PAGE, render_page
 
 
 class Pigeon(Provider):
@@ -32,7 +32,7 @@ class Owl(Provider):
 
 
 def test_a_row_tells_what_the_class_declares_and_can_do() -> None:
-    pigeon, owl = page([Pigeon, Owl]).splitlines()[-2:]
+    pigeon, owl = render_page([Pigeon, Owl]).splitlines()[-2:]
 
     assert pigeon == (
         "| [Pigeon SMS](https://pigeon.example/docs) `pigeon` | GB IE | pushed, signed with a key, asked | balance "
@@ -42,6 +42,6 @@ def test_a_row_tells_what_the_class_declares_and_can_do() -> None:
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(registry.services().values()), (
+    assert PAGE.read_text(encoding="utf-8") == render_page(registry.services().values()), (
         "run python -m providers.kit.services_page"
     )

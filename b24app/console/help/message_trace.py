@@ -15,7 +15,7 @@ from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.portals.models import PortalToken
 from providers.kit import registry
-from providers.kit.redaction import Redactor, forms
+from providers.kit.redaction import Redactor, all_forms
 from providers.kit.segments import measure
 
 MAX_EXCHANGES, MAX_REPORTS = 200, 200
@@ -141,7 +141,7 @@ class MessageRedactor:
         self._shingles = {
             form[at : at + SHINGLE].lower()
             for text in texts
-            for form in forms(text)
+            for form in all_forms(text)
             for at in range(len(form) - SHINGLE + 1)
         }
 

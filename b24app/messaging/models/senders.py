@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from b24app.messaging.models.connections import Connection
 from b24app.portals.models import Portal
-from providers.kit.transliteration import rewrite
+from providers.kit.transliteration import rewrite_text
 
 MAX_AGE = timedelta(hours=24)
 
@@ -69,8 +69,8 @@ class Sender(models.Model):
         return next(iter(self.names.values()), self.code)
 
     def written(self, text: str) -> str:
-        """Return a text as this sender's messages spell it."""
-        return rewrite(text, smart=self.smart, latin=self.latin)
+        """A text as its messages carry it."""
+        return rewrite_text(text, smart=self.smart, latin=self.latin)
 
     def name_in(self, language: str) -> str:
         """Return the name in a language, or the default name."""

@@ -21,7 +21,7 @@ from b24app.portals.bbcode import strip_markup
 from b24app.portals.client import PortalClient
 from b24app.portals.errors import NotNow, PortalError
 from b24app.portals.models import Portal
-from providers.kit.phones import pretty
+from providers.kit.phones import format_number
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +77,7 @@ def _write_entry(portal: Portal, message: Message) -> None:
         "entityTypeId": int(owner["OWNER_TYPE_ID"]),
         "entityId": int(owner["OWNER_ID"]),
         "title": TITLE,
-        "text": strip_markup(f"{pretty(message.to)}: {message.sender.written(message.text)}"),
+        "text": strip_markup(f"{format_number(message.to)}: {message.sender.written(message.text)}"),
         "iconCode": ICON,
     }
     if scopes.has_scopes(portal, "crm"):

@@ -16,7 +16,7 @@ SHORT_CODE = 6  # digits at most
 _UDHI = {"esm_class": 0x40}
 
 
-def encoded(text: str, alphabet: str) -> tuple[int, list[bytes], int, int]:
+def encode_text(text: str, alphabet: str) -> tuple[int, list[bytes], int, int]:
     """data_coding, the bytes of each character, and how many fit into a message and into each of several."""
     text = text.encode("utf-16", "replace").decode("utf-16")  # half a surrogate pair has no bytes
     if alphabet in _CODINGS:
@@ -30,7 +30,7 @@ def encoded(text: str, alphabet: str) -> tuple[int, list[bytes], int, int]:
     return 8, [one.encode("utf-16-be") for one in text], 140, 134
 
 
-def _filled(units: Sequence[bytes], room: int) -> list[bytes]:
+def _fill_parts(units: Sequence[bytes], room: int) -> list[bytes]:
     """Bodies of parts, of which none cuts a character; UCS-2 leaves an odd byte empty."""
     bodies = [b""]
     for unit in units:
@@ -40,7 +40,7 @@ def _filled(units: Sequence[bytes], room: int) -> list[bytes]:
     return bodies
 
 
-def source_of(sender: str, numbering: str) -> tuple[str, str]:
+def source_address(sender: str, numbering: str) -> tuple[str, str]:
     """The address of the sender and its numbering."""
     digits = sender.removeprefix("+")
     is_number = digits.isascii() and digits.isdecimal()
@@ -60,18 +60,18 @@ def source_of(sender: str, numbering: str) -> tuple[str, str]:
     return address, "3/0" if len(digits) <= SHORT_CODE and digits == sender else "1/1"
 
 
-def numbered(which: str, numbering: str) -> dict[str, int]:
+def numbering_fields(which: str, numbering: str) -> dict[str, int]:
     ton, _slash, npi = numbering.partition("/")
     return {f"{which}_addr_ton": int(ton), f"{which}_addr_npi": int(npi)}
 
 
-def split(units: Sequence[bytes], each: int, mode: str, reference: str) -> Iterator[dict[str, Any]]:
+def split_text(units: Sequence[bytes], each: int, mode: str, reference: str) -> Iterator[dict[str, Any]]:
     """The fields of each part of a long text: `mode` is udh, udh16, sar or payload; raises `Rejected`."""
     if mode == "payload":
         yield {"message_payload": b"".join(units)}
         return
     wide = int(reference[:4], 16)
-    bodies = _filled(units, each - (1 if mode == "udh16" else 0))
+    bodies = _fill_parts(units, each - (1 if mode == "udh16" else 0))
     if len(bodies) > 255:
         raise Rejected(reason="invalid_request", hint=advice.TOO_LONG)
     for number, body in enumerate(bodies, 1):

@@ -36,19 +36,19 @@ def read_receipt(pdu: Pdu) -> Report | None:
     kind = int(pdu.fields.get("esm_class") or 0) & 0x3C
     if kind not in {RECEIPT, INTERMEDIATE, ACKNOWLEDGED} and RECEIPTED_ID not in pdu.tlvs:
         return None
-    said = _QUOTED.split(_receipt_text(pdu))[0]
-    ref = (read_c_string(pdu.tlvs.get(RECEIPTED_ID, b"")) or _first(_ID, said))[:LONGEST_ID]
-    word = (_state(pdu) or _first(_STAT, said).upper())[:LONGEST_WORD]
+    said = _QUOTED.split(_read_text(pdu))[0]
+    ref = (read_c_string(pdu.tlvs.get(RECEIPTED_ID, b"")) or _first_match(_ID, said))[:LONGEST_ID]
+    word = (_read_state(pdu) or _first_match(_STAT, said).upper())[:LONGEST_WORD]
     if not ref or not word:
         return Report(ref=ref, status=None, word=word)
     status = WORDS.get(word)
     if kind == INTERMEDIATE and status in {Status.UNDELIVERED, Status.FAILED}:
         status = Status.SENT  # one try failed; the final word is still to come
-    err = _network_error(pdu) or _first(_ERR, said)
+    err = _read_network_error(pdu) or _first_match(_ERR, said)
     failed = status in {Status.UNDELIVERED, Status.FAILED}
     return Report(
         ref=ref,
-        recipient=_recipient(pdu),
+        recipient=_read_recipient(pdu),
         status=status,
         word=word,
         code=word if failed else "",
@@ -56,13 +56,13 @@ def read_receipt(pdu: Pdu) -> Report | None:
     )
 
 
-def _receipt_text(pdu: Pdu) -> str:
+def _read_text(pdu: Pdu) -> str:
     raw = pdu.tlvs.get(PAYLOAD) or pdu.fields.get("short_message") or b""
     codec = "utf-16-be" if pdu.fields.get("data_coding") == 8 else "latin-1"
     return bytes(raw).decode(codec, "replace").replace("\0", "")
 
 
-def _state(pdu: Pdu) -> str:
+def _read_state(pdu: Pdu) -> str:
     raw = pdu.tlvs.get(STATE, b"")
     if not raw:
         return ""
@@ -70,17 +70,17 @@ def _state(pdu: Pdu) -> str:
     return STATES[state] if state < len(STATES) else f"STATE{state}"
 
 
-def _network_error(pdu: Pdu) -> str:
+def _read_network_error(pdu: Pdu) -> str:
     raw = pdu.tlvs.get(NETWORK_ERROR, b"")
     return str(int.from_bytes(raw[1:3], "big")) if len(raw) == 3 and any(raw[1:]) else ""
 
 
-def _recipient(pdu: Pdu) -> str:
+def _read_recipient(pdu: Pdu) -> str:
     """A receipt comes from whom the message went to."""
     digits = pdu.text("source_addr").removeprefix("+")[:LONGEST_NUMBER]
     return f"+{digits}" if pdu.fields.get("source_addr_ton") == 1 and digits else digits
 
 
-def _first(pattern: re.Pattern[str], text: str) -> str:
+def _first_match(pattern: re.Pattern[str], text: str) -> str:
     found = pattern.search(text)
     return found[1] if found else ""

@@ -44,8 +44,8 @@ class Wire:
         self._in, self._out = bytearray(), bytearray()
         self._sequences = itertools.count()
         self._ended = False
-        self._kept: list[Pdu] = []
-        self.heard_at = self._taken_at = time.monotonic()
+        self._set_aside: list[Pdu] = []
+        self.heard_at = self._sent_at = time.monotonic()
         self.effort = 0  # units read so far, long ones counted by the kilobyte
 
     @property
@@ -69,8 +69,8 @@ class Wire:
 
         Without `reads` what the peer says stays in the network, where it soon has to wait.
         """
-        kept, self._kept = self._kept, []
-        return kept or self._read(seconds, bell, reads=reads)
+        kept, self._set_aside = self._set_aside, []
+        return kept or self._read_units(seconds, bell, reads=reads)
 
     def ask(self, name: str, seconds: float, **fields: Any) -> Pdu:
         """Put a unit and wait for its answer; raises Lost, also when none comes in time.
@@ -80,7 +80,7 @@ class Wire:
         sequence, end, aside = self.put(name, **fields), time.monotonic() + seconds, 0
         while time.monotonic() < end:
             answer = None
-            for pdu in self._read(end - time.monotonic()):
+            for pdu in self._read_units(end - time.monotonic()):
                 if pdu.sequence == sequence and pdu.command in {f"{name}_resp", "generic_nack"}:
                     answer = pdu
                     continue
@@ -88,7 +88,7 @@ class Wire:
                 if pdu.command == "enquire_link":
                     self.put("enquire_link_resp", pdu.sequence)
                 else:
-                    self._kept.append(pdu)
+                    self._set_aside.append(pdu)
             if answer is not None:
                 return answer
             if aside > ASIDE_AT_MOST:
@@ -105,19 +105,19 @@ class Wire:
         """Hang up."""
         self._socket.close()
 
-    def _read(self, seconds: float, bell: int | None = None, *, reads: bool = True) -> list[Pdu]:
-        self._wait(seconds, bell, reads=reads)
-        self._flush()
+    def _read_units(self, seconds: float, bell: int | None = None, *, reads: bool = True) -> list[Pdu]:
+        self._wait_ready(seconds, bell, reads=reads)
+        self._flush_output()
         if not reads:
             return []
         if not self._has_unit():
-            self._fill()
-        found = list(self._whole())
+            self._fill_input()
+        found = list(self._take_units())
         if self._ended and not found and not self._has_unit():
             raise Lost("the service hung up")
         return found
 
-    def _wait(self, seconds: float, bell: int | None, *, reads: bool) -> None:
+    def _wait_ready(self, seconds: float, bell: int | None, *, reads: bool) -> None:
         """Until something can be done, which is at once where what was read is not worked off yet."""
         if reads and (self._has_unit() or self._has_decrypted()):
             seconds = 0.0
@@ -132,20 +132,20 @@ class Wire:
     def _has_decrypted(self) -> bool:
         return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
 
-    def _flush(self) -> None:
+    def _flush_output(self) -> None:
         try:
             while self._out:
                 del self._out[: self._socket.send(self._out)]
-                self._taken_at = time.monotonic()
+                self._sent_at = time.monotonic()
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            if time.monotonic() - self._taken_at > TAKEN_IN:
+            if time.monotonic() - self._sent_at > TAKEN_IN:
                 raise Lost("the service does not read what it is sent") from None
         except OSError:
             raise Lost("the connection broke") from None
         else:
-            self._taken_at = time.monotonic()
+            self._sent_at = time.monotonic()
 
-    def _fill(self) -> None:
+    def _fill_input(self) -> None:
         try:
             piece = self._socket.recv(READ_AT_ONCE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -158,21 +158,21 @@ class Wire:
             self.heard_at = time.monotonic()
 
     def _has_unit(self) -> bool:
-        return len(self._in) >= HEAD and len(self._in) >= self._length()
+        return len(self._in) >= HEAD and len(self._in) >= self._unit_length()
 
-    def _length(self) -> int:
+    def _unit_length(self) -> int:
         """Of the next unit; raises Lost."""
         (length,) = struct.unpack_from(">L", self._in)
         if not HEAD <= length <= LONGEST_PDU:
             raise Lost("the service does not speak SMPP")
         return int(length)
 
-    def _whole(self) -> Iterator[Pdu]:
+    def _take_units(self) -> Iterator[Pdu]:
         """The next units, but not too many."""
         for _ in range(UNITS_AT_ONCE):
             if not self._has_unit():
                 return
-            length = self._length()
+            length = self._unit_length()
             raw = bytes(self._in[:length])
             del self._in[:length]
             self.effort += 1 + length // 1024

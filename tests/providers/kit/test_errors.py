@@ -11,7 +11,7 @@ from providers.kit.errors import (
     Throttled,
     Uncertain,
     Unreachable,
-    verdict,
+    error_for_code,
 )
 
 
@@ -28,7 +28,7 @@ from providers.kit.errors import (
     ],
 )
 def test_a_known_code_becomes_its_class(reason: Reason, kind: type[SmsError], kept: str) -> None:
-    error = verdict("7", "no", {"7": Hint(reason, "Do this.", "https://docs.example/7")}, after=3.0)
+    error = error_for_code("7", "no", {"7": Hint(reason, "Do this.", "https://docs.example/7")}, after=3.0)
 
     assert type(error) is kind
     assert (error.reason, error.code, error.hint, error.link, error.after) == (
@@ -42,7 +42,7 @@ def test_a_known_code_becomes_its_class(reason: Reason, kind: type[SmsError], ke
 
 
 def test_an_unknown_code_keeps_the_services_own_words() -> None:
-    error = verdict("8", "odd thing", {})
+    error = error_for_code("8", "odd thing", {})
 
     assert type(error) is Rejected
     assert str(error) == "odd thing (code 8)"

@@ -37,7 +37,7 @@ def test_a_broken_file_takes_nobody_with_it(shelf: Path) -> None:
     (shelf / "empty.py").touch()
     (shelf / "nameless.py").write_text(GOOD.format(code="nameless").replace('title = "A service"', ""))
 
-    working, broken = registry.walk(shelf, "paper_shelf")
+    working, broken = registry.load_folder(shelf, "paper_shelf")
 
     assert list(working) == ["good"]
     assert broken == {

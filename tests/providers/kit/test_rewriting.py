@@ -3,7 +3,7 @@
 import pytest
 
 from providers.kit.segments import measure
-from providers.kit.transliteration import rewrite
+from providers.kit.transliteration import rewrite_text
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from providers.kit.transliteration import rewrite
     ],
 )
 def test_typographic_characters_become_plain(text: str, plain: str) -> None:
-    assert rewrite(text, smart=True) == plain
+    assert rewrite_text(text, smart=True) == plain
 
 
 @pytest.mark.parametrize(
@@ -37,16 +37,16 @@ def test_typographic_characters_become_plain(text: str, plain: str) -> None:
     ],
 )
 def test_other_alphabets_become_latin(text: str, latin: str) -> None:
-    assert rewrite(text, latin=True) == latin
+    assert rewrite_text(text, latin=True) == latin
 
 
 def test_nothing_is_rewritten_unasked() -> None:
-    assert rewrite("“Да” – №5") == "“Да” – №5"
+    assert rewrite_text("“Да” – №5") == "“Да” – №5"
 
 
 def test_both_together_bring_a_text_into_the_plain_alphabet() -> None:
     text = "Уважаемый клиент, ваш заказ № 1204 – готов. Ждём вас по адресу «Лесная, 5»."
-    rewritten = rewrite(text, smart=True, latin=True)
+    rewritten = rewrite_text(text, smart=True, latin=True)
 
     assert (measure(text).parts, measure(rewritten).parts) == (2, 1)
     assert measure(rewritten).encoding == "GSM-7"

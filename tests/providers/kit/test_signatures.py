@@ -4,16 +4,16 @@ import jwt
 import pytest
 
 from providers.kit.errors import Forged
-from providers.kit.signatures import is_fresh, read_jwt, same
+from providers.kit.signatures import is_fresh, is_same, read_jwt
 
 KEY = "a key of sixty-four bytes or more, or the library warns that it is too short"
 AT = 1_790_000_000.0
 
 
 def test_the_same_is_the_same_whatever_it_holds() -> None:
-    assert same("ключ", "ключ")
-    assert not same("key", "Key")
-    assert not same("key", "\udcff")
+    assert is_same("ключ", "ключ")
+    assert not is_same("key", "Key")
+    assert not is_same("key", "\udcff")
 
 
 @pytest.mark.parametrize(
