@@ -134,7 +134,7 @@ def _request_for_plugin(  # noqa: PLR0913 (as many as requests has)
 
 @cache
 def _plugin_class(module: str) -> type[NotifyBase]:
-    """The class of a plugin, out of a copy of its module that only we hold: the others of 150 are not even loaded."""
+    """Return the class of a plugin, from a copy of its module that only we hold; the other 150 are not even loaded."""
     spec = util.find_spec(f"apprise.plugins.{module}")
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(name=module)
@@ -151,7 +151,7 @@ def _read_scheme(url: str) -> str:
 
 
 def _parse_address(url: str) -> dict[str, Any]:
-    """What a plugin reads in an address, {} if nothing: it is the plugin's business how it fails to."""
+    """Return what a plugin reads in an address, {} where it fails to, in whatever way."""
     try:
         return _plugin_class(SERVICES[_read_scheme(url)][0]).parse_url(url) or {}
     except Exception:  # noqa: BLE001 (a guest's code)
@@ -159,7 +159,7 @@ def _parse_address(url: str) -> dict[str, Any]:
 
 
 def _private_values(url: str) -> list[str]:
-    """What its plugin calls private in an address, as it stands there and decoded."""
+    """Return what its plugin calls private in an address, as it stands there and decoded."""
     told = _parse_address(url)
     if not told:
         return []
@@ -171,7 +171,7 @@ def _private_values(url: str) -> list[str]:
 
 
 def _make_plugin(url: str, to: str, sender: str = "", text: str = "") -> NotifyBase | None:
-    """A plugin for one message, None where it does not like the address, the sender or the number."""
+    """Return a plugin for one message, None where it does not accept the address, the sender or the number."""
     told = _parse_address(url)
     if not told:
         return None

@@ -347,7 +347,7 @@ class Aws(Provider):
         return Accepted(ref=_require_element(self._call_sns("Publish", form), "MessageId"))
 
     def verify(self, call: Call) -> None:
-        """By docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html: RSA over the listed fields."""
+        """Check the RSA signature, by docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html."""
         told = _read_envelope(call)
         names = [name for name in _SIGNED.get(told.get("Type", ""), ()) if name in told]
         hashing = {"1": SHA1, "2": SHA256}.get(told.get("SignatureVersion", ""))

@@ -155,7 +155,7 @@ class ClickSend(Provider):
         return self._read_status({name: text_at(told, name) or call.value(name) for name in NAMES})
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
-        """In the history, which needs no rule; single receipts are kept only where a rule polls for them."""
+        """Look into the history, which needs no rule; single receipts are kept only where a rule polls for them."""
         found: list[Report] = []
         for ref in refs:
             params = {"q": f"message_id:{ref}"}

@@ -153,18 +153,18 @@ class OwnGateway(Provider):
 
     @classmethod
     def secrets(cls, account: Mapping[str, str]) -> tuple[str, ...]:
-        """The whole account is secret: besides the password the user name and what is written out in the templates."""
+        """Return the password, the user name and what is written out in the templates: the whole account is secret."""
         named = (account.get("username", ""), *written_values(account)[:MOST_VALUES])
         return (*super().secrets(account), *filter(None, named))
 
     @classmethod
     def private_words(cls, account: Mapping[str, str]) -> frozenset[str]:
-        """Every word that is written out, but for those of the trade."""
+        """Return every word that is written out in the templates, except the usual ones of such requests."""
         return frozenset(written_words(written_parts(account)))
 
     @classmethod
     def mistakes(cls, account: Mapping[str, str]) -> Mapping[str, BadField]:
-        """Where a key seems to be written out instead of {password}, which alone is kept encrypted."""
+        """Return where a key seems to be written out instead of {password}, which alone is kept encrypted."""
         templates = {name: account.get(name, "") for name in ("url", "headers", "body")}
         filled_in = account.get("login", "template") != "template" or "{password}" in "".join(templates.values())
         found = {name: find_key(template, alone=not filled_in) for name, template in templates.items()}
@@ -180,7 +180,7 @@ class OwnGateway(Provider):
 
     @classmethod
     def recognises_for(cls, account: Mapping[str, str]) -> timedelta:
-        """What the administrator read in the gateway's description."""
+        """Return what the administrator read in the gateway's description."""
         return timedelta(hours=int(account.get("recognises") or 0))
 
     def send(self, sms: Sms) -> Accepted:

@@ -204,7 +204,7 @@ class Infobip(Provider):
         return [number for number in numbers if number]
 
     def _refuse_what_failed(self, reply: Reply, code: str, reference: str) -> None:
-        """A repeat may find the id used up by a first try that was refused, for want of money say: it was not taken."""
+        """Raise the refusal of an earlier try that used the id up, for lack of money for example."""
         try:
             known = self.look_up([reference]) if code == DUPLICATE else []
         except AccountBlocked:
@@ -264,7 +264,7 @@ def _read_result(row: object) -> Report | None:
 
 
 def _read_price(row: object) -> tuple[Decimal | None, str]:
-    """The price is of each part."""
+    """Return price and currency of the whole message; Infobip gives the price of a part."""
     price, parts = value_at(row, "price.pricePerMessage"), value_at(row, "messageCount")
     price = None if price is True else price  # which is an int, too
     if not isinstance(price, int | float) or not 0 < price < 1_000_000 or not isinstance(parts, int):

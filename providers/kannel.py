@@ -76,7 +76,7 @@ class Kannel(Provider):
 
     @classmethod
     def secrets(cls, account: Mapping[str, str]) -> tuple[str, ...]:
-        """Besides the password, what people write behind the address."""
+        """Return the password and the values that people write into the address."""
         written = parse_qsl(urlsplit(account.get("send_url", "")).query)
         return (*super().secrets(account), *(value for _name, value in written if len(value) >= SHORTEST_SECRET))
 
@@ -121,5 +121,5 @@ class Kannel(Provider):
 
 
 def _with_escapes(address: str) -> str:
-    """The address of the report with what Kannel fills in: the type, the operator's answer and the operator's id."""
+    """Return the report address with what Kannel fills in: the type, the operator's answer and the operator's id."""
     return f"{address}{'&' if '?' in address else '?'}type=%d&reply=%A&id=%F" if address else ""

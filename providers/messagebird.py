@@ -125,7 +125,7 @@ class MessageBird(Provider):
         return Accepted(ref=reply.need("id"), parts=int(parts) if parts.isdecimal() and int(parts) else None)
 
     def verify(self, call: Call) -> None:
-        """By the SDK's `request_validator.py`."""
+        """Check the signature by the SDK's `request_validator.py`."""
         key = self.account["signing_key"]
         if not key:
             return

@@ -131,7 +131,7 @@ class Mobizon(Provider):
         return Accepted(ref=reply.need("data.messageId"))
 
     def verify(self, call: Call) -> None:
-        """By its webhook documentation: SHA-1 over the event, not over its data.
+        """Check the signature by its webhook documentation: SHA-1 over the event, not over its data.
 
         The time in it is the event's, the same in repeats an hour later, so an old one proves nothing.
         """

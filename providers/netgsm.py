@@ -185,7 +185,7 @@ def _check_reply(reply: Reply) -> Reply:
 
 
 def _choose_encoding(text: str) -> str:
-    """Without one, Turkish letters lose their marks and others are lost."""
+    """Return the encoding to ask for: without one, Turkish letters lose their marks and others are lost."""
     rest = text.translate(_TURKISH)
     if measure(rest).encoding == UCS_2:
         return "UNICODE"
@@ -201,7 +201,7 @@ def _read_job(row: object) -> Report | None:
 
 
 def _read_decimal(told: str) -> Decimal | None:
-    """Credit comes with a decimal comma."""
+    """Return a number that may be written with a decimal comma, None where it is none."""
     try:
         found = Decimal(told.replace(",", "."))
     except InvalidOperation:

@@ -136,7 +136,7 @@ class Sinch(Provider):
         return Accepted(ref=self._check_reply(reply).need("id"))
 
     def verify(self, call: Call) -> None:
-        """By the Java SDK: SMS callbacks are signed as those of developers.sinch.com/docs/conversation/callbacks."""
+        """Check the signature as the Java SDK does, by developers.sinch.com/docs/conversation/callbacks."""
         secret, name = self.account["webhook_secret"], "x-sinch-webhook-signature"
         if not secret:
             return
@@ -191,7 +191,7 @@ class Sinch(Provider):
 
 
 def _read_batch(told: object) -> list[Report]:
-    """One for a report on a recipient, or one for each recipient of a report on a batch."""
+    """Return one report for a report on a recipient, or one for each recipient of a report on a batch."""
     if value_at(told, "statuses") is None:
         return _report_recipient(told, told, text_at(told, "recipient"))
     found = []

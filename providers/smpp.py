@@ -180,13 +180,13 @@ class Smpp(Provider):
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port; a port that was written behind the host counts first."""
+        """Return host and port; a port that was written behind the host counts first."""
         parts = urlsplit(f"//{self.account['host']}")
         return parts.hostname or "", parts.port or int(self.account["port"])
 
     @property
     def where(self) -> str:
-        """For people."""
+        """Return host and port for people."""
         return f"{self.address[0]}:{self.address[1]}"
 
     def check(self) -> Account:
@@ -198,7 +198,7 @@ class Smpp(Provider):
         return Account(label=self.account["system_id"])
 
     def dial(self, *, patient: bool = False) -> Wire:
-        """Connect and bind; `patient` takes refusals that may pass for `Unreachable`. Raises SmsError."""
+        """Connect and bind; with `patient`, refusals that may pass are `Unreachable`. Raise SmsError."""
         at, started = datetime.now(UTC), time.monotonic()
         answer, failure, wire = None, None, None
         try:
@@ -217,7 +217,7 @@ class Smpp(Provider):
         raise failure or Unreachable()
 
     def parts(self, sms: Sms) -> list[dict[str, Any]]:
-        """The fields of one submit_sm for each part; raises `Rejected` for what the protocol cannot tell."""
+        """Return the fields of one submit_sm for each part; raise `Rejected` for what the protocol cannot express."""
         source, numbering = source_address(sms.sender, self.account["source_numbering"])
         hours = int(self.account["validity"] or 0)
         common = {
@@ -237,11 +237,11 @@ class Smpp(Provider):
         ]
 
     def receipt(self, pdu: Pdu) -> Report | None:
-        """What a deliver_sm or data_sm says of a message; None where it is no receipt."""
+        """Return what a deliver_sm or data_sm reports about a message; None where it is no receipt."""
         return read_receipt(pdu)
 
     def refusal(self, pdu: Pdu, *, patient: bool = False) -> SmsError | None:
-        """The error that an answer stands for, None for a good one."""
+        """Return the error that an answer stands for, None for a good one."""
         if not pdu.status:
             return None
         code = status_code(pdu.status)
@@ -273,10 +273,10 @@ class Smpp(Provider):
 
 
 def status_code(status: int) -> str:
-    """A command_status as people write it."""
+    """Return a command_status as people write it."""
     return f"0x{status:02X}"
 
 
 def exchange_status(answer: Pdu | None) -> int:
-    """The number an exchange keeps: 0 says there that no answer came, so a good one is HTTP's 200."""
+    """Return the status that an exchange records: 0 there means no answer, so a good answer is HTTP's 200."""
     return 0 if answer is None else min(answer.status, 32_767) or 200

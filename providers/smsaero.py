@@ -101,7 +101,7 @@ class Smsaero(Provider):
         return Accepted(ref=reply.need("data.id"), price=price, currency="" if price is None else "RUB")
 
     def read_reports(self, call: Call) -> list[Report]:
-        """As a form, or as JSON if the account is set so."""
+        """Read a form, or JSON if the account is set so."""
         told: object = {"id": call.value("id"), "status": call.value("status")}
         if call.body and not call.form:
             told = call.json()
@@ -149,6 +149,9 @@ class Smsaero(Provider):
 
 
 def _fault_code(reply: Reply) -> str:
-    """The field at fault, `{"data": {"number": ["incorrect"]}}`, else the result, else the HTTP status of a refusal."""
+    """Return the field at fault, else the result, else the HTTP status of a refusal.
+
+    A field at fault comes as `{"data": {"number": ["incorrect"]}}`.
+    """
     at_fault = (name for name in _FIELDS if reply.find(f"data.{name}.0"))
     return next(at_fault, "") or reply.find("result") or ("" if reply.ok else str(reply.status))

@@ -153,7 +153,7 @@ class Smsc(Provider):
         )
 
     def verify(self, call: Call) -> None:
-        """By smsc.ru/api/http/miscellaneous/callback/: a digest of the main values and the secret, joined by colons."""
+        """Check the digest over the main values and the secret, by smsc.ru/api/http/miscellaneous/callback/."""
         secret = self.account["callback_secret"]
         if not secret:
             return
@@ -213,5 +213,5 @@ class Smsc(Provider):
 
 
 def _read_number(told: str) -> str:
-    """Numbers come in digits, short codes and names as they are."""
+    """Return a number in E.164, which comes as digits; short codes and names as they are."""
     return f"+{told}" if told.isdecimal() and len(told) > 8 else told

@@ -131,7 +131,7 @@ class Smsru(Provider):
         return Accepted(ref=reply.need(f"sms.{number}.sms_id"))
 
     def verify(self, call: Call) -> None:
-        """By sms.ru/api: SHA-256 of the api_id and all entries, in the order of their numbers."""
+        """Check the SHA-256 of the api_id and all entries, in the order of their numbers, by sms.ru/api."""
         signed = self.account["api_id"] + "".join(_read_entries(call))
         digest = hashlib.sha256(signed.encode("utf-8", "replace")).hexdigest().encode()
         if not hmac.compare_digest(digest, call.value("hash").lower().encode("utf-8", "replace")):
@@ -181,6 +181,6 @@ def _read_numbers(reply: Reply) -> list[str]:
 
 
 def _read_entries(call: Call) -> list[str]:
-    """The values of data[0] to data[99] in the order of their numbers, for text order would put 10 before 2."""
+    """Return the values of data[0] to data[99] in the order of their numbers; text order would put 10 before 2."""
     numbered = [(re.fullmatch(r"data\[([0-9]{1,4})\]", name), values) for name, values in call.form.items()]
     return [values[0] for _index, values in sorted((int(found[1]), values) for found, values in numbered if found)]

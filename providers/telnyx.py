@@ -187,7 +187,7 @@ class Telnyx(Provider):
         )
 
     def verify(self, call: Call) -> None:
-        """By telnyx-python's `webhook_verification.py`: Ed25519 over time, bar and body."""
+        """Check the Ed25519 signature over time, bar and body, by telnyx-python's `webhook_verification.py`."""
         if not self.account["public_key"]:
             return
         sent_at = call.header("telnyx-timestamp")
@@ -246,7 +246,7 @@ class Telnyx(Provider):
         return reply.expect(self._hints_for(reply), code="errors.0.code", words=words)
 
     def _hints_for(self, reply: Reply) -> Mapping[str, Hint]:
-        """What is the fault of one sender neither stops the account nor speaks against the number."""
+        """Return the hints for a reply: the fault of one sender neither stops the account nor blames the number."""
         code, hints = reply.find("errors.0.code"), self.hints
         if code == _PROFILE_OFF and not self.account["messaging_profile_id"]:
             return {**hints, code: replace(hints[code], reason="invalid_request")}

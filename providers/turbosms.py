@@ -141,7 +141,7 @@ class Turbosms(Provider):
         return Accepted(ref=ref or reply.need("response_result.0.message_id"))
 
     def verify(self, call: Call) -> None:
-        """By turbosms.ua/en/callback.html: SHA-1 of the secret and the event's id, which does not tell the order."""
+        """Check the SHA-1 of secret and event id, by turbosms.ua/en/callback.html, which does not give their order."""
         secret = self.account["webhook_secret"]
         if not secret:
             return

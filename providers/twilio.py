@@ -199,7 +199,7 @@ class Twilio(Provider):
         )
 
     def verify(self, call: Call) -> None:
-        """By the SDK's `request_validator.py`: HMAC-SHA1 of the address and the sorted form, with the Auth Token."""
+        """Check the HMAC-SHA1 of address and sorted form with the Auth Token, by the SDK's `request_validator.py`."""
         body_digest = (call.query.get("bodySHA256") or [""])[0].lower().encode()
         if body_digest and not call.form:
             fields = ""  # the address is signed alone, and the body through its digest in the address
@@ -307,7 +307,7 @@ class Twilio(Provider):
 
 
 def _with_and_without_port(url: str) -> list[str]:
-    """Twilio signs with the port or without it, so both are tried; the address itself stays as it was called."""
+    """Return an address with and without its port, since Twilio signs either; the rest stays as it was called."""
     parts = urlsplit(url)
     bare = parts.netloc.removesuffix(f":{parts.port}")
     port = parts.port or (443 if parts.scheme == "https" else 80)

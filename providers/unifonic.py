@@ -183,7 +183,7 @@ def _first_text(row: Mapping[str, object], *names: str) -> str:
 
 
 def _read_price(told: str, currency: str) -> Decimal | None:
-    """Here with a minus and there without; in no known currency it tells nothing."""
+    """Return a price, which comes with or without a minus; None without a currency, as it means nothing then."""
     return price_of(told.removeprefix("-")) if currency else None
 
 

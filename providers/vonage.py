@@ -221,7 +221,7 @@ class Vonage(Provider):
             self._verify_parameters(call, secret.encode())
 
     def read_reports(self, call: Call) -> list[Report]:
-        """Receipts of the SMS API, or of the Messages API where the account is of that type."""
+        """Read receipts of the SMS API, or of the Messages API where the account is of that type."""
         told = _read_fields(call)
         ref, word = text_at(told, "messageId") or text_at(told, "message_uuid"), text_at(told, "status").lower()
         if not ref or not word:
@@ -270,7 +270,7 @@ class Vonage(Provider):
         return refusal
 
     def _verify_parameters(self, call: Call, secret: bytes) -> None:
-        """By developer.vonage.com/en/getting-started/concepts/signing-messages."""
+        """Check signed parameters by developer.vonage.com/en/getting-started/concepts/signing-messages."""
         told = _read_fields(call)
         names = sorted(name for name in told if name != "sig") if isinstance(told, Mapping) else []
         signed = "".join(f"&{name}={re.sub('[&=]', '_', text_at(told, name))}" for name in names)
@@ -291,7 +291,7 @@ class Vonage(Provider):
 
 
 def _verify_token(token: str, secret: str, body: bytes, at: float) -> None:
-    """By developer.vonage.com/en/messages/concepts/signed-webhooks."""
+    """Check a signed webhook by developer.vonage.com/en/messages/concepts/signed-webhooks."""
     claims = read_jwt(token, secret, ["HS256"], ["iat", "payload_hash"], at=at, leeway=FRESH)
     _check_digest(hashlib.sha256(body).hexdigest(), str(claims["payload_hash"]), str(claims["iat"]), at)
 
@@ -302,7 +302,7 @@ def _check_digest(digest: str, given: str, timestamp: str, at: float) -> None:
 
 
 def _read_fields(call: Call) -> object:
-    """GET, POST and POST-JSON are settings of the account."""
+    """Return the fields of a call, which is GET, POST or POST-JSON as set in the account."""
     if call.body and not call.form:
         return call.json()
     return {name: values[0] for name, values in (call.form or call.query).items()}

@@ -154,7 +154,7 @@ class WhatsApp(Provider):
         return Accepted(ref=reply.need("messages.0.id"))
 
     def verify(self, call: Call) -> None:
-        """A GET is Meta trying the address, which knows our word; all else is signed over the body as it came."""
+        """Check our verify token in a GET, by which Meta tries the address, and the signature of the body otherwise."""
         if call.method == "GET":
             given, expected = call.value("hub.verify_token"), self.account["verify_token"]
             good = call.value("hub.mode") == "subscribe"
@@ -198,7 +198,7 @@ class WhatsApp(Provider):
         return self._check_reply(self.http.get(self._api_url(""), params=params, headers=self._auth_headers()))
 
     def _own_values(self, call: Call) -> Iterator[Mapping[str, object]]:
-        """One address serves all numbers of a Meta app: what speaks of another number is not ours to know."""
+        """Yield what speaks of our own number: one address serves all numbers of a Meta app."""
         for entry in rows_at(call.json(), "entry") if call.method != "GET" else ():
             for change in rows_at(entry, "changes"):
                 value = change.get("value")
@@ -253,7 +253,7 @@ def _read_status(row: Mapping[str, object]) -> Report:
 
 
 def _message_text(row: Mapping[str, object]) -> str:
-    """What a person wrote, tapped or wrote under a picture; the rest has no words."""
+    """Return what a person wrote, tapped or wrote under a picture; "" for what has no words."""
     kind = text_at(row, "type")
     paths = (
         f"{kind}.body",

@@ -102,7 +102,7 @@ class Report:
 
     @property
     def fingerprint(self) -> str:
-        """64 hex characters, the same for the same word about the same message however often it comes."""
+        """Return 64 hex characters, the same for the same word about the same message however often it comes."""
         identity = (self.ref, self.reference, self.recipient, self.word, self.code)
         return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
@@ -250,7 +250,7 @@ class Provider:
 
     @classmethod
     def recognises_for(cls, account: Mapping[str, str]) -> timedelta:  # noqa: ARG003 (an overriding service may need it)
-        """How long this very account recognises our reference; `repeat_window` unless an account can differ."""
+        """Return how long this very account recognises our reference; `repeat_window` unless an account can differ."""
         return cls.repeat_window
 
     @classmethod
@@ -283,17 +283,17 @@ class Provider:
         return Answer()
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
-        """Optional: ask for the fate of messages by ref; those the service does not know are left out."""
+        """Ask for the status of messages by ref; those the service does not know are left out. Optional."""
         raise NotImplementedError
 
     def read_inbound(self, call: Call) -> list[Inbound]:
-        """Optional: return the messages from people in a verified call."""
+        """Return the messages from people in a verified call. Optional."""
         raise NotImplementedError
 
     def check(self) -> Account:
-        """Optional: find out whether the credentials are good; raise `AccountBlocked` if not."""
+        """Find out whether the credentials are good; raise `AccountBlocked` if not. Optional."""
         raise NotImplementedError
 
     def senders(self) -> list[str]:
-        """Optional: list the numbers and names this account may send from."""
+        """List the numbers and names this account may send from. Optional."""
         raise NotImplementedError

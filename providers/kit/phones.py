@@ -64,7 +64,7 @@ def read_number(raw: str, region: str = "") -> Number:
 
 
 def read_e164(raw: str, region: str = "") -> str:
-    """The same, where only the number matters: half the work."""
+    """Read a number as `read_number` does, and return only its E.164 form: half the work."""
     return str(metadata.format_number(_parse_possible(raw, region), PhoneNumberFormat.E164))
 
 

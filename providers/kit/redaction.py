@@ -63,7 +63,7 @@ def _escaped_forms(value: str) -> set[str]:
 
 
 def _legacy_bytes(value: str) -> set[bytes]:
-    """A value in the older charsets that have most of its letters; all of them are ASCII's for ASCII."""
+    """Return a value in the older charsets that have most of its letters; for ASCII there is nothing to add."""
     if value.isascii():
         return set()
     raws = {value.encode(charset, "replace") for charset in _CHARSETS}
@@ -71,7 +71,7 @@ def _legacy_bytes(value: str) -> set[bytes]:
 
 
 def _recoded_forms(value: str) -> set[str]:
-    """As an older charset writes it, read as UTF-8 and percent-encoded; and UTF-8 that was taken for Latin-1."""
+    """Return a value of an older charset read as UTF-8 and percent-encoded, and UTF-8 that was taken for Latin-1."""
     if value.isascii():
         return set()
     found = {value.encode().decode("latin-1")}
@@ -82,14 +82,14 @@ def _recoded_forms(value: str) -> set[str]:
 
 
 def _usual_forms(value: str) -> set[str]:
-    """The usual writings of a value, in which a service may have cut it."""
+    """Return the usual forms of a value, which a service may have cut."""
     ascii_only = json.dumps(value)[1:-1]
     percent = {"".join(map(_PERCENT[index].__getitem__, value.encode())) for index in (0, 4)}
     return {value, ascii_only, *percent, *(raw.decode("utf-8", "replace") for raw in _legacy_bytes(value))}
 
 
 def _base64_forms(value: str) -> set[str]:
-    """All three alignments inside a longer whole, without the characters that its neighbours also colour."""
+    """Return all three alignments inside a longer whole, without the characters that also depend on its neighbours."""
     raw = value.encode()
     forms = set()
     for offset in range(3):
@@ -165,7 +165,7 @@ class Redactor:
         return _WORD.sub(self._replace_private_word, text) if self._words else text
 
     def _cut_pieces(self) -> Mapping[str, str]:
-        """Every stretch of twelve characters of the longer values, with the name of its value."""
+        """Return every stretch of twelve characters of the longer values, with the name of its value."""
         return {
             form[start : start + SHORTEST_FRAGMENT]: name
             for name, value in self._cuttable

@@ -77,7 +77,7 @@ def load_folder(folder: Path, package: str) -> tuple[Mapping[str, type[Provider]
 
 @cache
 def _load_service(package: str, code: str) -> type[Provider] | str:
-    """The service in a file, or why there is none."""
+    """Return the service in a file, or why there is none."""
     try:
         return _find_class(importlib.import_module(f"{package}.{code}"), code)
     except ModuleNotFoundError as error:

@@ -29,7 +29,7 @@ def value_at(data: object, path: str) -> object | None:
 
 
 def _as_text(value: object | None) -> str:
-    """Ids are numbers here and strings there: we keep text. Lists and objects are no text."""
+    """Return a value as text, since ids are numbers here and strings there; lists and objects are no text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, str | int | float) else ""

@@ -62,7 +62,7 @@ def _embedded_ipv4(address: Address) -> Address:
 
 
 def _is_public(address: Address) -> bool:
-    """Python's own judgement counts too, for what a registry may list one day."""
+    """Return whether an address is public; Python's own opinion counts too, for what a registry may list one day."""
     if isinstance(address, ipaddress.IPv6Address) and address not in GIVEN_OUT:
         return False
     special = any(address in network for network in SPECIAL)
@@ -108,7 +108,7 @@ class Guard:
         return self._connect_first(self.resolve(host, port), lambda: timeout, options)
 
     def connect_by(self, host: str, port: int, end: float) -> socket.socket:
-        """The same, all of it before `end` by the monotonic clock, also where the name server is slow to answer."""
+        """Connect as `connect` does, but before `end` by the monotonic clock, also where the name server is slow."""
         rows = _resolve_by(end, lambda: self.resolve(host, port))
         return self._connect_first(rows, lambda: max(0.01, end - time.monotonic()), None)
 
@@ -166,7 +166,7 @@ class Deadline:
 
 
 def _resolve_by(end: float, ask: Callable[[], list[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
-    """What `ask` returns, if it does before `end`; raise what it raises, else TimeoutError.
+    """Return what `ask` returns before `end`; raise what it raises, else TimeoutError.
 
     The resolver has no timeout that could be set for one question, so a slow one is left to itself, in a thread.
     """
@@ -239,7 +239,7 @@ class _Guarded:
 
     @property
     def is_connected(self) -> bool:
-        """urllib3 asks before it takes a connection from the pool, and opens a new one on no."""
+        """Return whether urllib3 may take this connection from the pool; it opens a new one on no."""
         fresh = time.monotonic() - self._used_at < MAX_IDLE
         return fresh and bool(super().is_connected)  # type: ignore[misc]  # as above
 

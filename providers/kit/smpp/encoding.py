@@ -17,7 +17,7 @@ _UDHI = {"esm_class": 0x40}
 
 
 def encode_text(text: str, alphabet: str) -> tuple[int, list[bytes], int, int]:
-    """data_coding, the bytes of each character, and how many fit into a message and into each of several."""
+    """Return data_coding, the bytes of each character, and how many bytes fit into one message and each of several."""
     text = text.encode("utf-16", "replace").decode("utf-16")  # half a surrogate pair has no bytes
     if alphabet in _CODINGS:
         coding, codec = _CODINGS[alphabet]
@@ -31,7 +31,7 @@ def encode_text(text: str, alphabet: str) -> tuple[int, list[bytes], int, int]:
 
 
 def _fill_parts(units: Sequence[bytes], room: int) -> list[bytes]:
-    """Bodies of parts, of which none cuts a character; UCS-2 leaves an odd byte empty."""
+    """Return the bodies of the parts, none of which cuts a character; UCS-2 leaves an odd byte empty."""
     bodies = [b""]
     for unit in units:
         if len(bodies[-1]) + len(unit) > room:
@@ -41,7 +41,7 @@ def _fill_parts(units: Sequence[bytes], room: int) -> list[bytes]:
 
 
 def source_address(sender: str, numbering: str) -> tuple[str, str]:
-    """The address of the sender and its numbering."""
+    """Return the address of the sender and its numbering as TON/NPI; raise `Rejected`."""
     digits = sender.removeprefix("+")
     is_number = digits.isascii() and digits.isdecimal()
     address = digits if is_number else sender
@@ -66,7 +66,7 @@ def numbering_fields(which: str, numbering: str) -> dict[str, int]:
 
 
 def split_text(units: Sequence[bytes], each: int, mode: str, reference: str) -> Iterator[dict[str, Any]]:
-    """The fields of each part of a long text: `mode` is udh, udh16, sar or payload; raises `Rejected`."""
+    """Yield the fields of each part of a long text; `mode` is udh, udh16, sar or payload; raise `Rejected`."""
     if mode == "payload":
         yield {"message_payload": b"".join(units)}
         return

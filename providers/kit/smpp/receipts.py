@@ -32,7 +32,10 @@ _QUOTED = re.compile(r"\btext:", re.IGNORECASE)
 
 
 def read_receipt(pdu: Pdu) -> Report | None:
-    """Parameters win over the text. That a text looks like a receipt makes it none: anybody may write one."""
+    """Return the report of a receipt, None for any other message; parameters win over the text.
+
+    A text that looks like a receipt makes it none: anybody may write one.
+    """
     kind = int(pdu.fields.get("esm_class") or 0) & 0x3C
     if kind not in {RECEIPT, INTERMEDIATE, ACKNOWLEDGED} and RECEIPTED_ID not in pdu.tlvs:
         return None
@@ -76,7 +79,7 @@ def _read_network_error(pdu: Pdu) -> str:
 
 
 def _read_recipient(pdu: Pdu) -> str:
-    """A receipt comes from whom the message went to."""
+    """Return the source of a receipt, which is the number the message went to."""
     digits = pdu.text("source_addr").removeprefix("+")[:LONGEST_NUMBER]
     return f"+{digits}" if pdu.fields.get("source_addr_ton") == 1 and digits else digits
 

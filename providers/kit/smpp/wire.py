@@ -54,7 +54,7 @@ class Wire:
         return len(self._out) > UNSENT_IS_MUCH
 
     def put(self, name: str, sequence: int | None = None, status: int = 0, **fields: Any) -> int:
-        """Queue a unit, a new one or the answer to `sequence`; returns its sequence number.
+        """Queue a unit, a new one or the answer to `sequence`, and return its sequence number.
 
         Raises Lost, and queues nothing, where the peer has left too much unread.
         """
@@ -118,7 +118,7 @@ class Wire:
         return found
 
     def _wait_ready(self, seconds: float, bell: int | None, *, reads: bool) -> None:
-        """Until something can be done, which is at once where what was read is not worked off yet."""
+        """Wait until something can be done, which is at once where read units are still to be taken."""
         if reads and (self._has_unit() or self._has_decrypted()):
             seconds = 0.0
         poll = select.poll()
@@ -161,14 +161,14 @@ class Wire:
         return len(self._in) >= HEAD and len(self._in) >= self._unit_length()
 
     def _unit_length(self) -> int:
-        """Of the next unit; raises Lost."""
+        """Return the length of the next unit; raise Lost."""
         (length,) = struct.unpack_from(">L", self._in)
         if not HEAD <= length <= LONGEST_PDU:
             raise Lost("the service does not speak SMPP")
         return int(length)
 
     def _take_units(self) -> Iterator[Pdu]:
-        """The next units, but not too many."""
+        """Yield the next units, at most `UNITS_AT_ONCE`."""
         for _ in range(UNITS_AT_ONCE):
             if not self._has_unit():
                 return
