@@ -1,4 +1,4 @@
-"""The one door to the network: timeouts, the guard at the socket, and a redacted record of every exchange."""
+"""The only way to the network: timeouts, the guard at the socket, and a redacted record of every exchange."""
 
 import base64
 import copy
@@ -6,12 +6,11 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
-from socket import gaierror
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 from urllib.parse import unquote, urlsplit
 
 import certifi
@@ -21,6 +20,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from providers.kit.errors import AccountBlocked, Rejected, SmsError, Uncertain, Unreachable
+from providers.kit.exchange import Exchange, Options, format_part
 from providers.kit.i18n import _
 from providers.kit.redaction import Redactor
 from providers.kit.reply import Reply
@@ -42,45 +42,7 @@ MAX_ANSWER = 1_000_000
 MAX_KEPT = 4096
 """Characters of a request or an answer that an exchange keeps, cut after striking."""
 NOT_KEPT = "[not kept]"
-POOL = 64
-_KEPT_HEADERS = frozenset(
-    {"accept", "content-length", "content-type", "date", "retry-after", "server", "user-agent",
-     "x-request-id", "request-id", "twilio-request-id"}
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One conversation with a service, already redacted. `status` is 0 where no answer came, `ms` the time it took."""
-
-    at: datetime
-    method: str
-    host: str
-    path: str
-    status: int
-    ms: int
-    request: str
-    response: str
-    error: str
-
-
-class Options(TypedDict, total=False):
-    """What a request may carry besides method and address.
-
-    One of `form`, `json` and `body` at most; `auth` is user and password for HTTP Basic; `timeout` is in seconds and
-    counts to the last byte of the answer; `record_bodies=False` keeps a login's bodies out of the record. `record_as`
-    is recorded in place of the request, of which only method and host are kept then: it must hold no secret.
-    """
-
-    params: Mapping[str, str] | Sequence[tuple[str, str]] | None
-    form: Mapping[str, str] | Sequence[tuple[str, str]] | None
-    json: object
-    body: str | bytes | None
-    headers: Mapping[str, str] | None
-    auth: tuple[str, str] | None
-    timeout: float | None
-    record_bodies: bool
-    record_as: str | None
+POOL = 64  # connections that are kept to one host
 
 
 class _GuardedAdapter(HTTPAdapter):
@@ -105,9 +67,8 @@ class Http:
 
     `record` is called with every `Exchange`; `words` are single words in lower case that are struck from answers.
     One request takes at most 4 × `connect_timeout` to connect (three addresses and TLS), as long again to write, and
-    `read_timeout` to the last byte of the answer.
-    Behind an egress `proxy` the name is checked here, but the proxy resolves it again and must
-    refuse inner addresses too.
+    `read_timeout` to the last byte of the answer. Behind an egress `proxy` the name is checked here, but the proxy
+    resolves it again and must refuse inner addresses too.
     """
 
     def __init__(  # noqa: PLR0913 (one way to the network, made in one place)
@@ -143,7 +104,7 @@ class Http:
         return clone
 
     def recording(self, record: Callable[[Exchange], None]) -> Self:
-        """Return a clone that shares the connections and tells its exchanges to somebody else."""
+        """Return a clone that shares the connections and has its exchanges recorded elsewhere."""
         clone = copy.copy(self)
         clone._record = record
         return clone
@@ -155,11 +116,11 @@ class Http:
         return clone
 
     def strike(self, text: str) -> str:
-        """Return what a service said without secrets and whatever else this clone hides, cut to `MAX_KEPT`."""
+        """Return what a service answered without secrets and what else this clone hides, cut to `MAX_KEPT`."""
         return self._redactor.strike_echo(text, MAX_KEPT)
 
     def note(self, exchange: Exchange) -> None:
-        """Record what was said over a wire of another kind, struck as everything is."""
+        """Record an exchange over another protocol, redacted like all others."""
         request, response, error = (self.strike(text) for text in (exchange.request, exchange.response, exchange.error))
         self._record(replace(exchange, request=request, response=response, error=error))
 
@@ -167,8 +128,8 @@ class Http:
         """Return a socket for a protocol that is not HTTP, connected to an address that passed the guard.
 
         The name, the connection and TLS take `seconds` at most, all in all. Raises `AccountBlocked` where the address
-        lies inside our walls, `Unreachable` where a proxy is in between, else OSError, UnicodeError or
-        `guard.NotConnected`.
+        is a private one, `Unreachable` where a proxy is in between, else OSError, UnicodeError or
+        `NotConnected`.
         """
         if self._proxies:
             raise Unreachable(_("This protocol does not pass the proxy of this installation."))
@@ -189,7 +150,7 @@ class Http:
             raise
 
     def _time_left(self, seconds: float) -> float:
-        """Return how much of so many seconds may still be waited; never nothing, which would be no limit at all."""
+        """Return how much of so many seconds is left to wait; never 0, which would be no limit at all."""
         return seconds if self._until is None else max(0.1, min(seconds, self._until - time.monotonic()))
 
     def close(self) -> None:
@@ -224,7 +185,7 @@ class Http:
         at, started = datetime.now(UTC), time.monotonic()
         status, headers, text, failure = self._try_transfer(prepared, timeout, where)
         keep = options.get("record_bodies", True)
-        response = self.strike(_format_part(f"HTTP {status}", headers, text if keep else NOT_KEPT)) if status else ""
+        response = self.strike(format_part(f"HTTP {status}", headers, text if keep else NOT_KEPT)) if status else ""
         self._record(
             Exchange(
                 at=at,
@@ -315,7 +276,7 @@ class Http:
         parts = urlsplit(url)
         try:
             self._guard.resolve(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
-        except gaierror:
+        except socket.gaierror:
             return  # where only the proxy has a resolver, only the proxy can judge
 
     def _kept_request(self, prepared: requests.PreparedRequest, *, keep: bool) -> str:
@@ -323,13 +284,8 @@ class Http:
         if isinstance(body, bytes):
             body = body.decode("utf-8", "replace")
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        written = _format_part(f"{prepared.method} {target}", prepared.headers, (body or "") if keep else NOT_KEPT)
+        written = format_part(f"{prepared.method} {target}", prepared.headers, (body or "") if keep else NOT_KEPT)
         return self._redactor.strike(written)[:MAX_KEPT]
-
-
-def _format_part(first: str, headers: Mapping[str, str], body: str) -> str:
-    named = [f"{name}: {value}" for name, value in headers.items() if name.lower() in _KEPT_HEADERS]
-    return "\n".join([first, *named, "", body]).rstrip("\n")
 
 
 def _make_blocked_error(where: str, refusal: AddressRefused) -> AccountBlocked:
