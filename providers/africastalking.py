@@ -151,6 +151,6 @@ class AfricasTalking(Provider):
         raise reply.refusal("", "" if "<" in reply.text else reply.text.strip())
 
 
-def _read_money(told: str) -> tuple[Decimal | None, str]:
-    found = re.fullmatch(r"([A-Z]{3}) (-?[0-9]{1,12}(?:\.[0-9]{1,10})?)", told.strip())
+def _read_money(text: str) -> tuple[Decimal | None, str]:
+    found = re.fullmatch(r"([A-Z]{3}) (-?[0-9]{1,12}(?:\.[0-9]{1,10})?)", text.strip())
     return (Decimal(found[2]), found[1]) if found else (None, "")

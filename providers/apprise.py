@@ -66,7 +66,7 @@ _ASSET = AppriseAsset(app_id="Sendline")
 
 @dataclass
 class _Send:
-    """One send: its door to the network, where it may lead, and the last answer."""
+    """One send: its way to the network, the hosts it may reach, and the last answer."""
 
     http: Http
     hosts: frozenset[str]
@@ -85,9 +85,9 @@ class _Answer:
 
 
 class _Requests:
-    """What a plugin takes for the library `requests`: all it asks goes through the door of the send it is asked in.
+    """What a plugin takes for the library `requests`: all requests go through the `Http` of the current send.
 
-    Its own timeouts and its wishes to follow redirects or to trust any certificate go unheard.
+    Its own timeouts, and whether it follows redirects or trusts any certificate, are ignored.
     """
 
     def __init__(self, original: Any) -> None:
@@ -109,9 +109,9 @@ def _request_for_plugin(  # noqa: PLR0913 (as many as requests has)
     params: Any = None,
     headers: Any = None,
     auth: Any = None,
-    verify: object = None,  # noqa: ARG001 (goes unheard)
-    timeout: object = None,  # noqa: ARG001 (goes unheard)
-    allow_redirects: object = None,  # noqa: ARG001 (goes unheard)
+    verify: object = None,  # noqa: ARG001 (ignored)
+    timeout: object = None,  # noqa: ARG001 (ignored)
+    allow_redirects: object = None,  # noqa: ARG001 (ignored)
 ) -> _Answer:
     talk = _current_send.get()
     if talk is None:
@@ -154,37 +154,37 @@ def _parse_address(url: str) -> dict[str, Any]:
     """Return what a plugin reads in an address, {} where it fails to, in whatever way."""
     try:
         return _plugin_class(SERVICES[_read_scheme(url)][0]).parse_url(url) or {}
-    except Exception:  # noqa: BLE001 (a guest's code)
+    except Exception:  # noqa: BLE001 (a plugin may raise anything)
         return {}
 
 
 def _private_values(url: str) -> list[str]:
     """Return what its plugin calls private in an address, as it stands there and decoded."""
-    told = _parse_address(url)
-    if not told:
+    parsed = _parse_address(url)
+    if not parsed:
         return []
     kind = _plugin_class(SERVICES[_read_scheme(url)][0])
     tokens = (*kind.template_tokens.items(), *kind.template_args.items())
     names = {token.get("map_to", name) for name, token in tokens if token.get("private")}
-    found = [told[name] for name in sorted(names) if isinstance(told.get(name), str) and told[name]]
+    found = [parsed[name] for name in sorted(names) if isinstance(parsed.get(name), str) and parsed[name]]
     return list(dict.fromkeys((*found, *map(unquote, found))))
 
 
 def _make_plugin(url: str, to: str, sender: str = "", text: str = "") -> NotifyBase | None:
     """Return a plugin for one message, None where it does not accept the address, the sender or the number."""
-    told = _parse_address(url)
-    if not told:
+    parsed = _parse_address(url)
+    if not parsed:
         return None
     kind = _plugin_class(SERVICES[_read_scheme(url)][0])
     takes = inspect.signature(kind).parameters
-    told |= {"targets": [to], "asset": _ASSET}
-    told |= {name: sender for name in ("source", "sender") if sender and name in takes}
+    parsed |= {"targets": [to], "asset": _ASSET}
+    parsed |= {name: sender for name in ("source", "sender") if sender and name in takes}
     if "unicode" in takes:
-        told["unicode"] = measure(text).encoding == UCS_2
-    told.pop("mode", None)  # Notifyre would send a fax
+        parsed["unicode"] = measure(text).encoding == UCS_2
+    parsed.pop("mode", None)  # Notifyre would send a fax
     try:
-        return kind(**told)
-    except Exception:  # noqa: BLE001 (a guest's code)
+        return kind(**parsed)
+    except Exception:  # noqa: BLE001 (a plugin may raise anything)
         return None
 
 
@@ -194,7 +194,7 @@ def _send_through(plugin: NotifyBase, text: str, talk: _Send) -> bool:
         return bool(plugin.send(body=text))
     except SmsError:
         raise
-    except Exception:  # noqa: BLE001 (a guest's code)
+    except Exception:  # noqa: BLE001 (a plugin may raise anything)
         return False
     finally:
         _current_send.reset(token)

@@ -239,7 +239,7 @@ _MOST_PAGES = 10
 
 
 class Aws(Provider):
-    """botocore only signs: its client would pass our door to the network by, repeat in silence and log the text.
+    """botocore only signs: its client would bypass `Http`, repeat in silence and log the text.
 
     Reports come through an SNS topic that our address subscribes to; our reference comes back as the context.
     """
@@ -348,25 +348,25 @@ class Aws(Provider):
 
     def verify(self, call: Call) -> None:
         """Check the RSA signature, by docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html."""
-        told = _read_envelope(call)
-        names = [name for name in _SIGNED.get(told.get("Type", ""), ()) if name in told]
-        hashing = {"1": SHA1, "2": SHA256}.get(told.get("SignatureVersion", ""))
-        ours = self.account["topic_arn"] in {"", told.get("TopicArn")}
-        if not names or hashing is None or not ours or not _is_recent(told.get("Timestamp", ""), call.at):
+        envelope = _read_envelope(call)
+        names = [name for name in _SIGNED.get(envelope.get("Type", ""), ()) if name in envelope]
+        hashing = {"1": SHA1, "2": SHA256}.get(envelope.get("SignatureVersion", ""))
+        ours = self.account["topic_arn"] in {"", envelope.get("TopicArn")}
+        if not names or hashing is None or not ours or not _is_recent(envelope.get("Timestamp", ""), call.at):
             raise Forged
-        signed = "".join(f"{name}\n{told[name]}\n" for name in names).encode("utf-8", "replace")
-        key = self._signing_key(told.get("SigningCertURL", ""))
+        signed = "".join(f"{name}\n{envelope[name]}\n" for name in names).encode("utf-8", "replace")
+        key = self._signing_key(envelope.get("SigningCertURL", ""))
         try:
-            key.verify(base64.b64decode(told.get("Signature", ""), validate=True), signed, PKCS1v15(), hashing())
+            key.verify(base64.b64decode(envelope.get("Signature", ""), validate=True), signed, PKCS1v15(), hashing())
         except (InvalidSignature, ValueError):
             raise Forged from None
 
     def read_reports(self, call: Call) -> list[Report]:
-        told = call.json()
-        if value_at(told, "Type") == "SubscriptionConfirmation":
-            self._confirm_subscription(text_at(told, "SubscribeURL"), text_at(told, "Token"))
+        body = call.json()
+        if value_at(body, "Type") == "SubscriptionConfirmation":
+            self._confirm_subscription(text_at(body, "SubscribeURL"), text_at(body, "Token"))
             return []
-        event = _parse_json(text_at(told, "Message"))
+        event = _parse_json(text_at(body, "Message"))
         ref, word = text_at(event, "messageId"), text_at(event, "eventType")
         if not ref or not word:
             return []
@@ -466,10 +466,10 @@ def _read_public_key(pem: str) -> RSAPublicKey:
 
 def _read_envelope(call: Call) -> dict[str, str]:
     try:
-        told = call.json()
+        body = call.json()
     except Unreadable:
         return {}
-    return {name: value for name, value in told.items() if isinstance(value, str)} if isinstance(told, dict) else {}
+    return {name: value for name, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
 
 
 def _is_recent(stamp: str, at: float) -> bool:

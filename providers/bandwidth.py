@@ -276,8 +276,8 @@ class Bandwidth(Provider):
 
 
 def _read_events(call: Call) -> list[object]:
-    told = call.json()
-    return told if isinstance(told, list) else []
+    body = call.json()
+    return body if isinstance(body, list) else []
 
 
 def _code_of_failure(event: object) -> str:

@@ -140,10 +140,10 @@ class Clickatell(Provider):
         return Accepted(ref=reply.need("messages.0.apiMessageId"))
 
     def read_reports(self, call: Call) -> list[Report]:
-        told = value_at(call.json(), "event.messageStatusUpdate")
+        rows = value_at(call.json(), "event.messageStatusUpdate")
         return [
             self._report_status(word, ref, text_at(one, "clientMessageId"))
-            for one in (told if isinstance(told, list) else [])
+            for one in (rows if isinstance(rows, list) else [])
             if (ref := text_at(one, "messageId")) and (word := text_at(one, "status"))
         ]
 

@@ -151,8 +151,8 @@ class ClickSend(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         # By the rule a form, a query or JSON, all with the same names.
-        told = call.json() if call.body and not call.form else None
-        return self._read_status({name: text_at(told, name) or call.value(name) for name in NAMES})
+        body = call.json() if call.body and not call.form else None
+        return self._read_status({name: text_at(body, name) or call.value(name) for name in NAMES})
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         """Look into the history, which needs no rule; single receipts are kept only where a rule polls for them."""

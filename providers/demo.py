@@ -19,11 +19,11 @@ SENT_AFTER = 1
 FINAL_AFTER = 4
 """Seconds from the acceptance to the word."""
 FORGET_AFTER = 3600.0
-_REF = re.compile(r"demo-(?P<at>[0-9]{1,11})-(?P<fate>[0-9]{2})-[0-9A-Za-z_-]{0,64}")
+_REF = re.compile(r"demo-(?P<at>[0-9]{1,11})-(?P<outcome>[0-9]{2})-[0-9A-Za-z_-]{0,64}")
 
 
 class Demo(Provider):
-    """The fate is written into the ref, so nothing is remembered between acceptance and look-up."""
+    """The outcome is written into the ref, so nothing is remembered between acceptance and look-up."""
 
     code = "demo"
     title = "Demo"
@@ -53,15 +53,15 @@ class Demo(Provider):
 
     def send(self, sms: Sms) -> Accepted:
         digits = re.sub(r"[^0-9]", "", sms.to)[-2:].zfill(2)
-        fate = int(digits)
-        if 90 <= fate <= 96:
-            code = {95: "opt_out", 96: "balance"}.get(fate, "number")
+        outcome = int(digits)
+        if 90 <= outcome <= 96:
+            code = {95: "opt_out", 96: "balance"}.get(outcome, "number")
             raise error_for_code(code, "", self.hints)
-        if fate == 97:
+        if outcome == 97:
             self._throttle_once(sms.reference)
-        if fate == 98:
+        if outcome == 98:
             raise Uncertain(_("The demo gives no answer to numbers that end in 98."))
-        if fate == 99:
+        if outcome == 99:
             raise Unreachable(_("The demo cannot be reached for numbers that end in 99."))
         return Accepted(ref=f"demo-{int(time.time())}-{digits}-{sms.reference}", parts=measure(sms.text).parts)
 
@@ -87,6 +87,6 @@ def _report_by_age(ref: str, found: re.Match[str]) -> Report:
         return Report(ref=ref, status=Status.QUEUED, word="queued")
     if age < FINAL_AFTER:
         return Report(ref=ref, status=Status.SENT, word="sent")
-    if 80 <= int(found["fate"]) <= 89:
+    if 80 <= int(found["outcome"]) <= 89:
         return Report(ref=ref, status=Status.UNDELIVERED, word="undelivered", code="absent")
     return Report(ref=ref, status=Status.DELIVERED, word="delivered")

@@ -70,7 +70,7 @@ TOKEN_LIVES = 29 * 86_400.0
 
 
 class Eskiz(Provider):
-    """Logs in for a token; numbers abroad take another door; refuses with words, often inside a 200."""
+    """Logs in for a token; numbers abroad have an endpoint of their own; refuses with words, often inside a 200."""
 
     code = "eskiz"
     title = "Eskiz"
@@ -122,9 +122,9 @@ class Eskiz(Provider):
         return Accepted(ref=reply.need("id"))
 
     def read_reports(self, call: Call) -> list[Report]:
-        told = {name: call.value(name) for name in call.form} if call.form else call.json()
+        body = {name: call.value(name) for name in call.form} if call.form else call.json()
         # `message_id` is the operator's; ours from `send` comes back as `request_id`.
-        ref, number, word = (text_at(told, name) for name in ("request_id", "phone_number", "status"))
+        ref, number, word = (text_at(body, name) for name in ("request_id", "phone_number", "status"))
         return [self.report(word.lower(), ref=ref, recipient=number)] if word else []
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:

@@ -160,7 +160,7 @@ class GatewayApi(Provider):
     def verify(self, call: Call) -> None:
         secret = self.account["webhook_secret"]
         if not secret:
-            return  # the address carries a MAC of ours, which the door has checked
+            return  # the address carries a MAC of ours, which was checked before
         token = call.header("X-Gwapi-Signature").encode("utf-8", "replace")
         try:
             claims = jwt.decode(token, secret, algorithms=["HS256"], options={"require": ["id", "msisdn", "status"]})
@@ -172,11 +172,11 @@ class GatewayApi(Provider):
             raise Forged
 
     def read_reports(self, call: Call) -> list[Report]:
-        told = call.json()
-        ref, word, number = (text_at(told, name) for name in ("id", "status", "msisdn"))
+        body = call.json()
+        ref, word, number = (text_at(body, name) for name in ("id", "status", "msisdn"))
         if not ref or not word:
             return []
-        return [self.report(word.lower(), ref=ref, recipient=number, code=_read_code(value_at(told, "code")))]
+        return [self.report(word.lower(), ref=ref, recipient=number, code=_read_code(value_at(body, "code")))]
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
@@ -184,14 +184,14 @@ class GatewayApi(Provider):
             reply = self.http.get(self._api_url(f"mtsms/{quote(ref, safe='')}"), auth=self._basic_auth())
             if reply.status == 404:
                 continue
-            told = value_at(self._check_reply(reply).json(), "0.recipients.0")
+            recipient = value_at(self._check_reply(reply).json(), "0.recipients.0")
             word = reply.find("0.recipients.0.dsnstatus")
             if word:
                 report = self.report(
                     word.lower(),
                     ref=ref,
                     recipient=reply.find("0.recipients.0.msisdn"),
-                    code=_read_code(value_at(told, "dsnerrorcode")),
+                    code=_read_code(value_at(recipient, "dsnerrorcode")),
                     detail=reply.strike(reply.find("0.recipients.0.dsnerror")),
                 )
                 found.append(report)

@@ -201,8 +201,8 @@ class OwnGateway(Provider):
         raise AccountBlocked(trouble, hint=_("Mend the templates of this gateway; the preview shows the request."))
 
     def verify(self, call: Call) -> None:  # noqa: ARG002 (see below)
-        # The path of a report address carries a MAC of ours, which the door has checked: there is nothing else to ask
-        # of a gateway we know nothing about. Where no report was agreed on, any call is a stranger's.
+        # The path of a report address carries a MAC of ours, which was checked before: nothing else can be asked of a
+        # gateway we know nothing about. Where no reports were agreed on, any call is forged.
         if not self.account["report_status"]:
             raise Forged
 

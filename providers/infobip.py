@@ -153,7 +153,7 @@ class Infobip(Provider):
     # The page above: "rejected due to a duplicate message ID", without an end; logs and reports are kept for 48 hours.
     repeat_window = timedelta(hours=48)
     known_by_reference = True
-    hints = {code: Hint(*told, _PAGE) for code, told in (_HTTP | _STATUSES).items()} | {
+    hints = {code: Hint(*meaning, _PAGE) for code, meaning in (_HTTP | _STATUSES).items()} | {
         f"error {one}": Hint(reason, text, _PAGE) for reason, text, ids in _ERRORS for one in ids.split()
     }
     tested = "contract"
@@ -169,7 +169,9 @@ class Infobip(Provider):
             message["webhooks"] = {"delivery": {"url": sms.report_url}, "contentType": "application/json"}
         if entity := sms.options.get("entity_id", ""):
             registered = {"principalEntityId": entity, "contentTemplateId": sms.options.get("content_id", "")}
-            message["options"] = {"regional": {"indiaDlt": {name: told for name, told in registered.items() if told}}}
+            message["options"] = {
+                "regional": {"indiaDlt": {name: value for name, value in registered.items() if value}}
+            }
         asked = {"messages": [message], "options": {"includeSmsCountInResponse": True}}
         reply = self._call_api("POST", "/sms/3/messages", json=asked)
         group, code = reply.need("messages.0.status.groupId"), reply.need("messages.0.status.id")
@@ -236,13 +238,13 @@ class Infobip(Provider):
         )
 
 
-def _read_results(told: object) -> list[Report]:
-    return [report for report in map(_read_result, rows_at(told, "results")) if report]
+def _read_results(body: object) -> list[Report]:
+    return [report for report in map(_read_result, rows_at(body, "results")) if report]
 
 
 def _read_result(row: object) -> Report | None:
     ref, group, code = text_at(row, "messageId"), text_at(row, "status.groupId"), text_at(row, "status.id")
-    # A refused repeat has the id of the message that was taken, and says nothing of its fate.
+    # A refused repeat has the id of the message that was taken, and says nothing of its status.
     if not ref or not group or code == DUPLICATE:
         return None
     error = f"error {text_at(row, 'error.id')}"

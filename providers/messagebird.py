@@ -106,9 +106,9 @@ class MessageBird(Provider):
     max_text = 1377
     statuses = STATUSES
     failure_statuses = dict.fromkeys(_NOT_REACHED, Status.UNDELIVERED)
-    hints = {code: Hint(*told, "https://developers.messagebird.com/api/#errors") for code, told in _CODES.items()} | {
-        f"status {one}": Hint(reason, text, _EXTENDED) for reason, text, codes in _REPORTED for one in codes.split()
-    }
+    hints = {
+        code: Hint(*meaning, "https://developers.messagebird.com/api/#errors") for code, meaning in _CODES.items()
+    } | {f"status {one}": Hint(reason, text, _EXTENDED) for reason, text, codes in _REPORTED for one in codes.split()}
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:

@@ -118,8 +118,8 @@ class Mobizon(Provider):
     proof = Proof.KEYED
     identified_by = ("api_key", "base_url")
     statuses = STATUSES
-    hints = {code: Hint(*told, f"{_DOCS}#apiCode-{code.split()[0]}") for code, told in _CODES.items()} | {
-        code: Hint(*told, f"{_DOCS}#SmsStatus") for code, told in _STATUS_HINTS.items()
+    hints = {code: Hint(*meaning, f"{_DOCS}#apiCode-{code.split()[0]}") for code, meaning in _CODES.items()} | {
+        code: Hint(*meaning, f"{_DOCS}#SmsStatus") for code, meaning in _STATUS_HINTS.items()
     }
     tested = "contract"
 
@@ -142,8 +142,8 @@ class Mobizon(Provider):
             event = call.json()
         except Unreadable:
             raise Forged from None
-        told = [text_at(event, name) for name in ("eventId", "attempt", "eventCreateTs")]
-        signed = "|".join([*told, secret]).encode("utf-8", "replace")
+        values = [text_at(event, name) for name in ("eventId", "attempt", "eventCreateTs")]
+        signed = "|".join([*values, secret]).encode("utf-8", "replace")
         digest = hashlib.sha1(signed).hexdigest().encode()  # noqa: S324 (their choice)
         if not hmac.compare_digest(digest, text_at(event, "sign").lower().encode("utf-8", "replace")):
             raise Forged
@@ -160,8 +160,8 @@ class Mobizon(Provider):
         for start in range(0, len(refs), _AT_ONCE):
             reply = self._call_api("message/getsmsstatus", {"ids": ",".join(refs[start : start + _AT_ONCE])})
             rows = value_at(reply.json(), "data")
-            told = [(text_at(row, "id"), text_at(row, "status")) for row in rows] if isinstance(rows, list) else []
-            found += [self.report(word, ref=ref) for ref, word in told if ref and word]
+            pairs = [(text_at(row, "id"), text_at(row, "status")) for row in rows] if isinstance(rows, list) else []
+            found += [self.report(word, ref=ref) for ref, word in pairs if ref and word]
         return found
 
     def check(self) -> Account:

@@ -164,9 +164,9 @@ class Msg91(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         data = call.value("data")  # version v2 puts the JSON into a form
-        told = (replace(call, body=data.encode("utf-8", "replace")) if data else call).json()
+        body = (replace(call, body=data.encode("utf-8", "replace")) if data else call).json()
         found = []
-        for row in told if isinstance(told, list) else [told]:
+        for row in body if isinstance(body, list) else [body]:
             if isinstance(row, dict):
                 parts = row.get("report")
                 found += [_read_row({**row, **part}) for part in rows_at(row, "report")] if parts else [_read_row(row)]
@@ -175,10 +175,10 @@ class Msg91(Provider):
     def check(self) -> Account:
         url = "https://control.msg91.com/api/balance.php"
         reply = self._check_reply(self.http.get(url, params={"authkey": self.account["authkey"], "type": "4"}))
-        told = reply.text.strip().strip('"')
-        if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,10})?", told):
+        text = reply.text.strip().strip('"')
+        if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,10})?", text):
             raise reply.unclear(_("The answer lacks what it should hold."))
-        return Account(balance=Decimal(told))  # in the account's currency, which is not told
+        return Account(balance=Decimal(text))  # in the account's currency, which is not given
 
     def _check_reply(self, reply: Reply) -> Reply:
         if reply.ok and "error" not in {reply.find("type"), reply.find("msg_type")}:
@@ -197,15 +197,15 @@ def _first_text(row: Mapping[str, object], *names: str) -> str:
 
 
 def _read_row(row: Mapping[str, object]) -> Report | None:
-    told = _first_text(row, "status").lower()
+    status = _first_text(row, "status").lower()
     ref, reference = _first_text(row, "requestId"), _first_text(row, "CRQID")
-    if not told or not (ref or reference):
+    if not status or not (ref or reference):
         return None
     failure = " ".join(_first_text(row, "failedReason", "failureReason").upper().split())
     return Msg91.report(
-        NUMBERS.get(told, told),
+        NUMBERS.get(status, status),
         ref=ref,
         reference="" if reference == "0" else reference,
         recipient=_first_text(row, "number", "telNum"),
-        code=failure if failure in _REPORTED else told if told in _REPORTED else "",
+        code=failure if failure in _REPORTED else status if status in _REPORTED else "",
     )

@@ -124,7 +124,7 @@ class Netgsm(Provider):
     rate = 5.0
     max_text = 883  # six parts with Turkish letters
     statuses = STATUSES
-    hints = {code: Hint(*told, "https://www.netgsm.com.tr/dokuman/") for code, told in _CODES.items()}
+    hints = {code: Hint(*meaning, "https://www.netgsm.com.tr/dokuman/") for code, meaning in _CODES.items()}
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
@@ -200,10 +200,10 @@ def _read_job(row: object) -> Report | None:
     return Netgsm.report(word, ref=ref, recipient=number, code=code)
 
 
-def _read_decimal(told: str) -> Decimal | None:
+def _read_decimal(text: str) -> Decimal | None:
     """Return a number that may be written with a decimal comma, None where it is none."""
     try:
-        found = Decimal(told.replace(",", "."))
+        found = Decimal(text.replace(",", "."))
     except InvalidOperation:
         return None
     return found if found.is_finite() else None

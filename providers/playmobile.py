@@ -117,7 +117,7 @@ class PlayMobile(Provider):
         return Accepted()
 
     def read_reports(self, call: Call) -> list[Report]:
-        told = [
+        pairs = [
             (text_at(row, "message-id"), text_at(row, "status").lower()) for row in rows_at(call.json(), "messages")
         ]
-        return [self.report(word, reference=reference, code="") for reference, word in told if reference and word]
+        return [self.report(word, reference=reference, code="") for reference, word in pairs if reference and word]

@@ -132,7 +132,7 @@ class Plivo(Provider):
         return Accepted(ref=reply.need("message_uuid.0"))
 
     def verify(self, call: Call) -> None:
-        """Check the signature by plivo-python's `signature_v3.py`; calls may have V2 alone, which signs the bare address."""
+        """Check the signature by plivo-python's `signature_v3.py`; V2, which may come alone, signs the bare address."""
         version = "V3" if call.header("X-Plivo-Signature-V3") or call.header("X-Plivo-Signature-Ma-V3") else "V2"
         nonce = call.header(f"X-Plivo-Signature-{version}-Nonce")
         signed = f"{_signed_text(call)}.{nonce}" if version == "V3" else f"{_without_query(call.url)}{nonce}"

@@ -24,7 +24,7 @@ from providers.kit.signatures import is_fresh
 STATUSES = {
     "queued": Status.QUEUED,
     "dispatched": Status.SENT,
-    "unknown": Status.SENT,  # at the operator, who told no more
+    "unknown": Status.SENT,  # at the operator, who reports no more
     "delivered": Status.DELIVERED,
     "expired": Status.UNDELIVERED,
     "failed": Status.FAILED,
@@ -78,7 +78,7 @@ _WHERE = _("In the Sinch dashboard under SMS, APIs.")
 
 
 class Sinch(Provider):
-    """A batch of one for each message; what became of it is told by the batch's id or by our reference."""
+    """A batch of one for each message; its status is found by the batch's id or by our reference."""
 
     code = "sinch"
     title = "Sinch"
@@ -116,7 +116,7 @@ class Sinch(Provider):
     max_text = 2000
     statuses = STATUSES
     failure_statuses = dict.fromkeys(_NOT_REACHED, Status.UNDELIVERED)
-    hints = {code: Hint(*told, _STATUS_CODES) for code, told in _CODES.items()} | {
+    hints = {code: Hint(*meaning, _STATUS_CODES) for code, meaning in _CODES.items()} | {
         f"status {one}": Hint(reason, text, _REPORT_CODES) for reason, text, codes in _REPORTED for one in codes.split()
     }
     tested = "contract"
@@ -190,15 +190,15 @@ class Sinch(Provider):
         raise reply.refusal(code, reply.find("text") or reply.find("error.message"), self.hints)
 
 
-def _read_batch(told: object) -> list[Report]:
+def _read_batch(batch: object) -> list[Report]:
     """Return one report for a report on a recipient, or one for each recipient of a report on a batch."""
-    if value_at(told, "statuses") is None:
-        return _report_recipient(told, told, text_at(told, "recipient"))
+    if value_at(batch, "statuses") is None:
+        return _report_recipient(batch, batch, text_at(batch, "recipient"))
     found = []
-    for row in rows_at(told, "statuses"):
+    for row in rows_at(batch, "statuses"):
         recipients = value_at(row, "recipients")
         for recipient in recipients if isinstance(recipients, list) and recipients else [""]:
-            found += _report_recipient(told, row, recipient if isinstance(recipient, str) else "")
+            found += _report_recipient(batch, row, recipient if isinstance(recipient, str) else "")
     return found
 
 

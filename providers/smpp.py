@@ -98,7 +98,7 @@ STATUS_TEXT = 0x001D
 
 
 class Smpp(Provider):
-    """No HTTP: `dial` gives the process a bound wire; `parts`, `receipt` and `refusal` are what passes over it."""
+    """No HTTP: `dial` returns a bound wire; `parts`, `receipt` and `refusal` translate what passes over it."""
 
     code = "smpp"
     title = "SMPP"

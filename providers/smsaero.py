@@ -85,7 +85,9 @@ class Smsaero(Provider):
     identified_by = ("email",)
     max_text = 640
     statuses = STATUSES
-    hints = {code: Hint(*told, "https://smsaero.ru/integration/documentation/api/") for code, told in _CODES.items()}
+    hints = {
+        code: Hint(*meaning, "https://smsaero.ru/integration/documentation/api/") for code, meaning in _CODES.items()
+    }
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
@@ -102,10 +104,10 @@ class Smsaero(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         """Read a form, or JSON if the account is set so."""
-        told: object = {"id": call.value("id"), "status": call.value("status")}
+        body: object = {"id": call.value("id"), "status": call.value("status")}
         if call.body and not call.form:
-            told = call.json()
-        ref, word = value_at(told, "id"), value_at(told, "status")
+            body = call.json()
+        ref, word = value_at(body, "id"), value_at(body, "status")
         if not isinstance(ref, str | int) or not isinstance(word, str | int) or "" in {ref, word}:
             return []
         return [self.report(str(word), ref=str(ref))]

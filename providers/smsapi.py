@@ -183,11 +183,11 @@ class SmsApi(Provider):
         reply = self.http.get(self._api_url("sms.do"), headers=self._auth_headers(), params=params)
         if reply.find("error") in {"301", "400"}:
             return []
-        told = [
+        rows = [
             (text_at(row, "status"), text_at(row, "id"), text_at(row, "number"))
             for row in rows_at(self._check_reply(reply).json(), "list")
         ]
-        return [self._report_status(*one) for one in told if one[0] and one[1] and _status_word(one[0]) != "not_found"]
+        return [self._report_status(*one) for one in rows if one[0] and one[1] and _status_word(one[0]) != "not_found"]
 
     def _report_status(self, status: str, ref: str, recipient: str) -> Report:
         word = _status_word(status)
@@ -216,5 +216,5 @@ class SmsApi(Provider):
         raise reply.refusal(code, reply.find("message"), self.hints)
 
 
-def _status_word(told: str) -> str:
-    return _NUMBERS.get(told, told.lower())
+def _status_word(status: str) -> str:
+    return _NUMBERS.get(status, status.lower())

@@ -135,9 +135,11 @@ class Smsc(Provider):
     identified_by = ("login", "host")
     max_text = 1000
     statuses = STATUSES
-    hints = {code: Hint(*told, "https://smsc.ru/api/http/send/sms/sms_answer/") for code, told in _CODES.items()} | {
-        code: Hint(*told, f"https://smsc.ru/api/http/status_messages/{'errors' if code[0] == 'e' else 'statuses'}/")
-        for code, told in _STATUS_HINTS.items()
+    hints = {
+        code: Hint(*meaning, "https://smsc.ru/api/http/send/sms/sms_answer/") for code, meaning in _CODES.items()
+    } | {
+        code: Hint(*meaning, f"https://smsc.ru/api/http/status_messages/{'errors' if code[0] == 'e' else 'statuses'}/")
+        for code, meaning in _STATUS_HINTS.items()
     }
     tested = "contract"
 
@@ -212,6 +214,6 @@ class Smsc(Provider):
         return reply
 
 
-def _read_number(told: str) -> str:
+def _read_number(number: str) -> str:
     """Return a number in E.164, which comes as digits; short codes and names as they are."""
-    return f"+{told}" if told.isdecimal() and len(told) > 8 else told
+    return f"+{number}" if number.isdecimal() and len(number) > 8 else number

@@ -118,8 +118,8 @@ class Smsru(Provider):
     max_text = 1224  # eight parts
     statuses = STATUSES
     hints = {
-        code: Hint(*told, "https://sms.ru/api/status" if code in STATUSES else "https://sms.ru/api/send")
-        for code, told in _CODES.items()
+        code: Hint(*meaning, "https://sms.ru/api/status" if code in STATUSES else "https://sms.ru/api/send")
+        for code, meaning in _CODES.items()
     }
     tested = "contract"
 
@@ -138,8 +138,10 @@ class Smsru(Provider):
             raise Forged
 
     def read_reports(self, call: Call) -> list[Report]:
-        told = [entry.splitlines() for entry in _read_entries(call)]
-        return [self.report(lines[2], ref=lines[1]) for lines in told if lines[:1] == ["sms_status"] and len(lines) > 2]
+        entries = [entry.splitlines() for entry in _read_entries(call)]
+        return [
+            self.report(lines[2], ref=lines[1]) for lines in entries if lines[:1] == ["sms_status"] and len(lines) > 2
+        ]
 
     def answer(self, call: Call) -> Answer:  # noqa: ARG002 (without it SMS.ru calls again for days)
         return Answer(body="100")
@@ -176,8 +178,8 @@ class Smsru(Provider):
 
 
 def _read_numbers(reply: Reply) -> list[str]:
-    told = value_at(reply.json(), "sms")
-    return list(told) if isinstance(told, dict) else []
+    numbers = value_at(reply.json(), "sms")
+    return list(numbers) if isinstance(numbers, dict) else []
 
 
 def _read_entries(call: Call) -> list[str]:

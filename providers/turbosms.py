@@ -127,12 +127,12 @@ class Turbosms(Provider):
     identified_by = ("token",)
     max_text = 1521
     statuses = STATUSES
-    hints = {code: Hint(*told, "https://turbosms.ua/en/api.html") for code, told in _CODES.items()}
+    hints = {code: Hint(*meaning, "https://turbosms.ua/en/api.html") for code, meaning in _CODES.items()}
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        told = {"sender": sms.sender, "text": sms.text} if sms.sender else {"text": sms.text}
-        wanted = {"recipients": [sms.to.lstrip("+")], "sms": told, "sequence_id": sms.reference}
+        content = {"sender": sms.sender, "text": sms.text} if sms.sender else {"text": sms.text}
+        wanted = {"recipients": [sms.to.lstrip("+")], "sms": content, "sequence_id": sms.reference}
         reply = self._call_api("message/send", wanted)
         ref = reply.find("response_result.0.message_id")
         if not ref:
@@ -166,11 +166,11 @@ class Turbosms(Provider):
         reply = self._call_api("message/status", {"messages": list(refs)})
         self._raise_refusal(reply, "")
         rows = value_at(reply.json(), "response_result")
-        told = [
+        rejected = [
             (text_at(row, "message_id"), text_at(row, "status"), reply.strike(text_at(row, "rejected_status")))
             for row in (rows if isinstance(rows, list) else [])
         ]
-        return [self.report(word.lower(), ref=ref, detail=detail) for ref, word, detail in told if ref and word]
+        return [self.report(word.lower(), ref=ref, detail=detail) for ref, word, detail in rejected if ref and word]
 
     def check(self) -> Account:
         reply = self._call_api("user/balance", {})
@@ -191,5 +191,5 @@ class Turbosms(Provider):
             raise reply.refusal(code, reply.find(f"{where}response_status"), self.hints)
 
 
-def _to_bytes(told: str) -> bytes:
-    return told.encode("utf-8", "replace")
+def _to_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

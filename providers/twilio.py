@@ -109,7 +109,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "21609": ("invalid_request", _("Twilio does not accept our report address. Tell whoever runs this application.")),
     "21620": ("invalid_request", _SETTING),
     "30010": ("rejected", _("The message costs more than the limit that is set.")),
-    # Only in reports: they explain an end, and ask nothing of the house.
+    # Only in reports: they explain a status, and the application does nothing.
     "30001": ("", _("The message waited too long in Twilio's queue. Lower the rate, or add senders.")),
     "30003": ("", _("The phone is switched off or out of reach.")),
     "30005": ("invalid_number", _("The number is not in use any more.")),

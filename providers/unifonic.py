@@ -78,7 +78,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
 
 
 class Unifonic(Provider):
-    """Reports come to the address of each message; since their form is hardly published, the fate can be asked too."""
+    """Reports come to the address of each message; as their form is hardly published, statuses can be asked for."""
 
     code = "unifonic"
     title = "Unifonic"
@@ -166,13 +166,13 @@ class Unifonic(Provider):
     def _call_api(self, path: str, form: Mapping[str, str]) -> Reply:
         wanted = {"AppSid": self.account["app_sid"], "responseType": "JSON", **form}
         reply = self.http.post(f"https://el.cloud.unifonic.com/rest/SMS/{path}", form=wanted)
-        told, status = reply.find("errorCode"), str(reply.status)
+        code, status = reply.find("errorCode"), str(reply.status)
         if status in _HTTP_HINTS:
             raise reply.refusal(status, reply.find("message"), self.hints)
         if not reply.ok:
-            raise reply.refusal(told, reply.find("message"))
+            raise reply.refusal(code, reply.find("message"))
         if reply.need("success").lower() != "true":
-            raise reply.refusal(told, reply.find("message"), self.hints)
+            raise reply.refusal(code, reply.find("message"), self.hints)
         return reply
 
 
@@ -182,9 +182,9 @@ def _first_text(row: Mapping[str, object], *names: str) -> str:
     return next((str(value).strip() for value in values if isinstance(value, str | int | float) and value), "")
 
 
-def _read_price(told: str, currency: str) -> Decimal | None:
+def _read_price(text: str, currency: str) -> Decimal | None:
     """Return a price, which comes with or without a minus; None without a currency, as it means nothing then."""
-    return price_of(told.removeprefix("-")) if currency else None
+    return price_of(text.removeprefix("-")) if currency else None
 
 
 def _read_message(row: Mapping[str, object], currency: str = "") -> Report:

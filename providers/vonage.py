@@ -193,7 +193,7 @@ class Vonage(Provider):
     rate = 30.0
     statuses = STATUSES
     failure_statuses = dict.fromkeys(_NOT_REACHED, Status.UNDELIVERED)
-    hints = {code: Hint(*told, page) for codes, page in _PAGES for code, told in codes.items()}
+    hints = {code: Hint(*meaning, page) for codes, page in _PAGES for code, meaning in codes.items()}
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
@@ -222,14 +222,14 @@ class Vonage(Provider):
 
     def read_reports(self, call: Call) -> list[Report]:
         """Read receipts of the SMS API, or of the Messages API where the account is of that type."""
-        told = _read_fields(call)
-        ref, word = text_at(told, "messageId") or text_at(told, "message_uuid"), text_at(told, "status").lower()
+        fields = _read_fields(call)
+        ref, word = text_at(fields, "messageId") or text_at(fields, "message_uuid"), text_at(fields, "status").lower()
         if not ref or not word:
             return []
-        err = text_at(told, "err-code")
-        code = f"err {err}" if err not in {"", "0"} else text_at(told, "error.title")
-        reference = text_at(told, "client-ref") or text_at(told, "client_ref")
-        recipient = text_at(told, "msisdn") or text_at(told, "to")
+        err = text_at(fields, "err-code")
+        code = f"err {err}" if err not in {"", "0"} else text_at(fields, "error.title")
+        reference = text_at(fields, "client-ref") or text_at(fields, "client_ref")
+        recipient = text_at(fields, "msisdn") or text_at(fields, "to")
         return [self.report(word, ref=ref, reference=reference, recipient=recipient, code=code)]
 
     def check(self) -> Account:
@@ -271,16 +271,16 @@ class Vonage(Provider):
 
     def _verify_parameters(self, call: Call, secret: bytes) -> None:
         """Check signed parameters by developer.vonage.com/en/getting-started/concepts/signing-messages."""
-        told = _read_fields(call)
-        names = sorted(name for name in told if name != "sig") if isinstance(told, Mapping) else []
-        signed = "".join(f"&{name}={re.sub('[&=]', '_', text_at(told, name))}" for name in names)
+        fields = _read_fields(call)
+        names = sorted(name for name in fields if name != "sig") if isinstance(fields, Mapping) else []
+        signed = "".join(f"&{name}={re.sub('[&=]', '_', text_at(fields, name))}" for name in names)
         raw = signed.encode("utf-8", "replace")
         method = self.account["signature_method"]
         if method == "md5hash":
             digest = hashlib.md5(raw + secret, usedforsecurity=False).hexdigest()
         else:
             digest = hmac.new(secret, raw, method).hexdigest()
-        _check_digest(digest, text_at(told, "sig"), text_at(told, "timestamp"), call.at)
+        _check_digest(digest, text_at(fields, "sig"), text_at(fields, "timestamp"), call.at)
 
     def _call_api(self, path: str, params: Mapping[str, str]) -> Reply:
         reply = self.http.get(f"{BASE}/account/{path}", auth=self._basic_auth(), params=params)

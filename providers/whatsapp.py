@@ -216,11 +216,11 @@ class WhatsApp(Provider):
     def _check_reply(self, reply: Reply) -> Reply:
         if reply.ok:
             return reply
-        told = (reply.find("error.message"), reply.find("error.error_data.details"))
+        words = (reply.find("error.message"), reply.find("error.error_data.details"))
         code, hints = reply.find("error.code"), self.hints
         if code == "100" and reply.find("error.error_subcode") == _NO_SUCH_OBJECT:
             hints = {**hints, code: hints["190"]}
-        raise reply.refusal(code, ": ".join(part for part in told if part), hints)
+        raise reply.refusal(code, ": ".join(part for part in words if part), hints)
 
 
 def _text_body(sms: Sms) -> dict[str, object]:

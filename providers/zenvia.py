@@ -112,18 +112,18 @@ class Zenvia(Provider):
             raise Forged
 
     def read_reports(self, call: Call) -> list[Report]:
-        told = call.json()
-        ref = text_at(told, "message.id") or text_at(told, "messageId")
-        word = text_at(told, "messageStatus.code").lower()
-        if text_at(told, "type").upper() != "MESSAGE_STATUS" or not ref or not word:
+        body = call.json()
+        ref = text_at(body, "message.id") or text_at(body, "messageId")
+        word = text_at(body, "messageStatus.code").lower()
+        if text_at(body, "type").upper() != "MESSAGE_STATUS" or not ref or not word:
             return []
-        code = text_at(told, "messageStatus.causes.0.channelErrorCode")
+        code = text_at(body, "messageStatus.causes.0.channelErrorCode")
         # Not `report`: the operator's codes are not those of `hints`.
         return [
             Report(
                 ref=ref,
-                reference=text_at(told, "message.externalId"),
-                recipient=text_at(told, "message.to"),
+                reference=text_at(body, "message.externalId"),
+                recipient=text_at(body, "message.to"),
                 status=self.statuses.get(word),
                 word=word,
                 code=code if re.fullmatch(r"[A-Za-z0-9_.:-]{1,40}", code) else "",
@@ -131,19 +131,19 @@ class Zenvia(Provider):
         ]
 
     def read_inbound(self, call: Call) -> list[Inbound]:
-        told = call.json()
-        sender, ref = text_at(told, "message.from"), text_at(told, "message.id")
-        coming = text_at(told, "type").upper() == "MESSAGE" and text_at(told, "message.direction").upper() == "IN"
-        contents = value_at(told, "message.contents")
+        body = call.json()
+        sender, ref = text_at(body, "message.from"), text_at(body, "message.id")
+        coming = text_at(body, "type").upper() == "MESSAGE" and text_at(body, "message.direction").upper() == "IN"
+        contents = value_at(body, "message.contents")
         texts = [text_at(one, "text") for one in contents] if isinstance(contents, list) else []
         if not coming or not sender or not ref:
             return []
         text = "\n".join(one for one in texts if one)
-        return [Inbound(sender=sender, recipient=text_at(told, "message.to"), text=text, ref=ref)]
+        return [Inbound(sender=sender, recipient=text_at(body, "message.to"), text=text, ref=ref)]
 
     def check(self) -> Account:
         self._check_reply(self.http.get(self._api_url("subscriptions"), headers=self._auth_headers())).json()
-        return Account()  # neither a name nor a balance is told
+        return Account()  # neither a name nor a balance is given
 
     def _api_url(self, path: str) -> str:
         return f"https://api.zenvia.com/v2/{path}"

@@ -1,4 +1,4 @@
-"""What to do, in sentences that fit any service: a hint says these where nothing of its own would help more.
+"""What to do, in sentences that fit any service; hints use them where nothing of their own would help more.
 
 They are here once, so that they are translated once. A service that knows the very page of its console says that.
 """

@@ -1,4 +1,4 @@
-"""The contract of a service: what the house asks of it, and the small typed things that pass between them."""
+"""The contract of a service: what the application asks of it, and the small types that pass between them."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from providers.kit.memo import Memo
 
 
 class Status(StrEnum):
-    """Bitrix24's five words for the fate of a message."""
+    """The five statuses of a message that Bitrix24 knows."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -28,7 +28,7 @@ class Status(StrEnum):
 
 
 class Reports(StrEnum):
-    """How a service tells the fate: it calls us, we ask, or never."""
+    """How the status of a message becomes known: the service calls us, we ask, or never."""
 
     PUSHED = "pushed"
     POLLED = "polled"
@@ -46,7 +46,7 @@ class Proof(StrEnum):
     """How a call proves to come from the service.
 
     SIGNED: always by the service's own signature or secret. KEYED: by it where the account holds the key, else as
-    ADDRESS. ADDRESS: only by our address, whose path carries a MAC that the door has checked; nothing is signed.
+    ADDRESS. ADDRESS: only by our address, whose path carries a MAC that was checked before; nothing is signed.
     """
 
     SIGNED = "signed"
@@ -55,7 +55,7 @@ class Proof(StrEnum):
 
 
 class Unreadable(ValueError):
-    """A report call whose body is not what its content type says; the door answers 400 and keeps nothing of it."""
+    """A report call whose body is not what its content type says; answered with 400, and nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a service said of a message, found by `ref` (its id) or `reference` (ours).
+    """What a service reports about a message, found by `ref` (its id) or `reference` (ours).
 
     `word` is the service's own status word; `status` is None for a word we do not know.
     `reason` is one of the kit's, where `code` is known.
@@ -130,7 +130,7 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What a credentials check found out; `balance` is None where the service does not tell."""
+    """The result of a credentials check; `balance` is None where the service does not give one."""
 
     label: str = ""
     balance: Decimal | None = None
@@ -150,7 +150,7 @@ class Answer:
 class Call:
     """A call from a service. `url` is the exact public address, query included, as the service called it.
 
-    `at` is the Unix time of its coming: it may have waited on disk since, so a replay window is measured from there.
+    `at` is the Unix time of its arrival: it may have waited on disk since, so a replay window is measured from there.
     """
 
     method: str
@@ -180,7 +180,7 @@ class Call:
 class Provider:
     """One service. Subclass it in `providers/<code>.py`; see providers/README.md.
 
-    The house makes one for every send as `service(account, http.hiding(number=…, text=…, address=…), memo)`,
+    The application makes one for every send as `service(account, http.hiding(number=…, text=…, address=…), memo)`,
     so a service need not think of redaction. Methods run in threads and share nothing but `http` and `memo`.
     """
 
@@ -188,7 +188,7 @@ class Provider:
     title: ClassVar[str]
     docs: ClassVar[str]
     countries: ClassVar[tuple[str, ...]] = ()
-    """ISO codes of the countries where it is at home; empty means worldwide."""
+    """ISO codes of its home countries; empty means worldwide."""
     fields: ClassVar[tuple[Field, ...]] = ()
     sender_fields: ClassVar[tuple[Field, ...]] = ()
     """Fields of a sender; their values arrive as `Sms.options`."""
@@ -201,7 +201,7 @@ class Provider:
     verifies_online: ClassVar[bool] = False
     """Whether `verify` or `read_reports` may ask the service something: few of those run at once."""
     identified_by: ClassVar[tuple[str, ...]] = ()
-    """Names of the fields that tell which account this is, so that nobody connects one twice."""
+    """Names of the fields that identify the account, so that nobody connects one twice."""
     repeat_window: ClassVar[timedelta] = timedelta(0)
     """How long the service recognises our reference, so that a repeat is not sent twice."""
     rate: ClassVar[float] = 10.0
@@ -210,11 +210,11 @@ class Provider:
     known_by_reference: ClassVar[bool] = False
     """Whether `look_up` also answers for our own reference."""
     max_text: ClassVar[int] = 1600
-    """Most characters of a text."""
+    """The most characters a text may have."""
     hints: ClassVar[Mapping[str, Hint]] = MappingProxyType({})
-    """The service's own codes, each with a sentence that tells the administrator what to do."""
+    """The service's own codes, each with a sentence on what the administrator can do."""
     statuses: ClassVar[Mapping[str, Status]] = MappingProxyType({})
-    """The service's status words, each with what it says of the message; see `report`."""
+    """The service's status words, each with the status it stands for; see `report`."""
     failure_statuses: ClassVar[Mapping[str, Status]] = MappingProxyType({})
     """Codes that say more precisely than a word for `Status.FAILED` what became of the message."""
     tested: ClassVar[str]

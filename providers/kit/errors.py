@@ -1,4 +1,4 @@
-"""What can go wrong with a message; the class of the error is the instruction to the house."""
+"""What can go wrong with a message; the class of the error tells the application what to do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

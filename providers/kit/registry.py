@@ -1,4 +1,4 @@
-"""The shelf: which services there are, found by walking the folder `providers/`."""
+"""Which services there are, found by walking the folder `providers/`."""
 
 import importlib
 import re
@@ -84,7 +84,7 @@ def _load_service(package: str, code: str) -> type[Provider] | str:
         return f"The Python package {error.name} is not installed."
     except Unavailable as error:
         return error.why
-    except Exception as error:  # noqa: BLE001 (whatever a guest's file does at import must not take the shelf down)
+    except Exception as error:  # noqa: BLE001 (a broken file must not take the other services down)
         return f"Its file does not load: {type(error).__name__}."
 
 

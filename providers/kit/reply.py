@@ -41,10 +41,10 @@ def text_at(data: object, path: str) -> str:
     return "" if isinstance(found, bool) else _as_text(found)
 
 
-def price_of(told: object) -> Decimal | None:
+def price_of(value: object) -> Decimal | None:
     """Return a positive price, None for anything else: services say 0 before they have charged anything."""
     try:
-        price = Decimal(str(told))
+        price = Decimal(str(value))
     except InvalidOperation:
         return None
     return price if price.is_finite() and price > 0 else None

@@ -50,8 +50,8 @@ def _reports_cell(service: type[Provider]) -> str:
         return "none"
     if service.speaks != "http":
         return "over its own connection"
-    told = [f"pushed, {_PROVEN[service.proof]}"] if service.reports is Reports.PUSHED else []
-    return ", ".join([*told, *(["asked"] if service.can("look_up") else [])])
+    ways = [f"pushed, {_PROVEN[service.proof]}"] if service.reports is Reports.PUSHED else []
+    return ", ".join([*ways, *(["asked"] if service.can("look_up") else [])])
 
 
 def _check_cell(service: type[Provider]) -> str:

@@ -26,7 +26,7 @@ MAX_IDLE = 20.0
 MAX_ADDRESSES = 3
 """Addresses of one name that are tried, so that the time to connect stays bounded."""
 MAX_LOOKUPS = 64
-"""Names that are looked up in threads of their own at once; a name server of a stranger may leave each waiting."""
+"""Names that are looked up in threads of their own at once; a name server that is not ours may leave each waiting."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")

@@ -1,4 +1,4 @@
-"""A network made of paper: a test says what the network answers, then reads what it was asked."""
+"""A fake network: a test says what it answers, then reads what it was asked."""
 
 import json as json_module
 import threading
@@ -15,7 +15,7 @@ from providers.kit.ssrf_guard import AddressRefused, Broken, NotConnected, Timed
 
 @dataclass(frozen=True, slots=True)
 class PaperReply:
-    """An answer that lies ready."""
+    """An answer that is prepared."""
 
     status: int
     text: str
@@ -67,9 +67,9 @@ class Asked:
 
 
 class FakeHttp(Http):
-    """`Http` whose wire is paper: redaction, records and errors are the real ones.
+    """`Http` without a network: redaction, records and errors are the real ones.
 
-    Answers are used in order, by all clones together. `asked` and `exchanges` tell what happened.
+    Answers are used in order, by all clones together. `asked` and `exchanges` show what happened.
     """
 
     def __init__(self, *replies: Script, secrets: tuple[str, ...] = (), words: frozenset[str] = frozenset()) -> None:
@@ -79,11 +79,11 @@ class FakeHttp(Http):
         super().__init__(self.exchanges.append, secrets=secrets, words=words)
 
     def answer_with(self, *replies: Script) -> None:
-        """Forget the answers that are left; these are the next."""
+        """Replace the answers that are left by these."""
         self._replies[:] = replies
 
     def request(self, method: str, url: str, **options: Unpack[Options]) -> Reply:
-        """Note what is asked, then answer from the paper."""
+        """Note what is asked, then answer from the prepared replies."""
         self.asked.append(
             Asked(
                 method=method,

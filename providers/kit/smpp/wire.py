@@ -64,13 +64,13 @@ class Wire:
         self._out += encode_pdu(name, number, status, **fields)
         return number
 
-    def turn(self, seconds: float, bell: int | None = None, *, reads: bool = True) -> list[Pdu]:
-        """Write and read until something came, `bell` (a file number) can be read, or the time is up; raises Lost.
+    def turn(self, seconds: float, wake_up: int | None = None, *, reads: bool = True) -> list[Pdu]:
+        """Write and read until something came, `wake_up` (a file number) can be read, or the time is up; raises Lost.
 
         Without `reads` what the peer says stays in the network, where it soon has to wait.
         """
         kept, self._set_aside = self._set_aside, []
-        return kept or self._read_units(seconds, bell, reads=reads)
+        return kept or self._read_units(seconds, wake_up, reads=reads)
 
     def ask(self, name: str, seconds: float, **fields: Any) -> Pdu:
         """Put a unit and wait for its answer; raises Lost, also when none comes in time.
@@ -105,8 +105,8 @@ class Wire:
         """Hang up."""
         self._socket.close()
 
-    def _read_units(self, seconds: float, bell: int | None = None, *, reads: bool = True) -> list[Pdu]:
-        self._wait_ready(seconds, bell, reads=reads)
+    def _read_units(self, seconds: float, wake_up: int | None = None, *, reads: bool = True) -> list[Pdu]:
+        self._wait_ready(seconds, wake_up, reads=reads)
         self._flush_output()
         if not reads:
             return []
@@ -117,7 +117,7 @@ class Wire:
             raise Lost("the service hung up")
         return found
 
-    def _wait_ready(self, seconds: float, bell: int | None, *, reads: bool) -> None:
+    def _wait_ready(self, seconds: float, wake_up: int | None, *, reads: bool) -> None:
         """Wait until something can be done, which is at once where read units are still to be taken."""
         if reads and (self._has_unit() or self._has_decrypted()):
             seconds = 0.0
@@ -125,8 +125,8 @@ class Wire:
         events = (select.POLLIN if reads else 0) | (select.POLLOUT if self._out else 0)
         if events:  # else not even the end of the connection is to be heard
             poll.register(self._socket, events)
-        if bell is not None:
-            poll.register(bell, select.POLLIN)
+        if wake_up is not None:
+            poll.register(wake_up, select.POLLIN)
         poll.poll(max(0.0, seconds) * 1000)
 
     def _has_decrypted(self) -> bool:
