@@ -10,14 +10,14 @@ from providers.kit import registry
 from providers.kit.contract import Proof, Provider, Reports
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "services.md"
-INTRODUCTION = """# The shelf
+INTRODUCTION = """# Services
 
 Made by `python -m providers.kit.services_page` from the files in `providers/`; a test compares the two.
 
 - **Reports**: *signed* ones prove that they come from the service; *with a key* they do where the administrator enters
   it; *by address* means that nothing is signed, and only the secret address they come to proves them; *asked*: we ask.
 - **Check** tells whether the credentials are good, *balance* also what is left. **Senders** are listed by the service.
-- **Repeat-safe**: for so long the service recognises a repeated send, so that a broken connection costs nothing twice.
+- **Repeat-safe**: for so long the service recognises a repeated send, so that nothing is paid twice after a broken connection.
 - **Tested**: *contract* against the published specification, *unverified* where essential facts could not be looked up.
 
 """
