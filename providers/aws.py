@@ -7,13 +7,11 @@ Checked: 2026-11-25 against the service models of botocore 1.44.8 and docs.aws.a
          docs/services/aws.md
 """
 
-import base64
 import html
 import json
 import logging
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -22,11 +20,7 @@ from urllib.parse import urlencode
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
 from providers.kit import advice
 from providers.kit.contract import (
@@ -39,13 +33,13 @@ from providers.kit.contract import (
     Scope,
     Sms,
     Status,
-    Unreadable,
 )
 from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.reply import text_at, value_at
+from providers.kit.sns import CERTIFICATE_URL, SUBSCRIBE_URL, read_envelope, read_public_key, verify_envelope
 
 # botocore writes every request it signs to its debug log, the session token included.
 logging.getLogger("botocore").setLevel(logging.CRITICAL)
@@ -222,18 +216,6 @@ _SENDING = f"{_DOCS}pinpoint/latest/apireference_smsvoicev2/API_SendTextMessage.
 _EVENT_TYPES = f"{_DOCS}sms-voice/latest/userguide/configuration-sets-event-types.html"
 _INDIA = _("For India only: as registered at the DLT platform.")
 
-_SNS_HOST = r"https://sns\.[a-z]{2}(?:-[a-z]+){1,3}-[0-9]{1,2}\.amazonaws\.com"
-_CERTIFICATE = re.compile(rf"{_SNS_HOST}/SimpleNotificationService-[A-Za-z0-9]{{1,64}}\.pem")
-_SUBSCRIBE = re.compile(rf"{_SNS_HOST}/\?Action=ConfirmSubscription&[A-Za-z0-9&=:_.%-]{{1,2000}}")
-_CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
-_SIGNED = {
-    "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
-    "SubscriptionConfirmation": _CONFIRMATION,
-    "UnsubscribeConfirmation": _CONFIRMATION,
-}
-# SNS stamps a message once and repeats it for at most 3600 s: docs.aws.amazon.com/sns/latest/dg/
-# sns-message-delivery-retries.html; five minutes more for the clocks.
-_REPEATED_FOR = 3600 + 300
 _CERTIFICATE_KEPT = 24 * 3600.0
 _MOST_PAGES = 10
 
@@ -348,18 +330,10 @@ class Aws(Provider):
 
     def verify(self, call: Call) -> None:
         """Check the RSA signature, by docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html."""
-        envelope = _read_envelope(call)
-        names = [name for name in _SIGNED.get(envelope.get("Type", ""), ()) if name in envelope]
-        hashing = {"1": SHA1, "2": SHA256}.get(envelope.get("SignatureVersion", ""))
-        ours = self.account["topic_arn"] in {"", envelope.get("TopicArn")}
-        if not names or hashing is None or not ours or not _is_recent(envelope.get("Timestamp", ""), call.at):
+        envelope = read_envelope(call)
+        if self.account["topic_arn"] not in {"", envelope.get("TopicArn")}:
             raise Forged
-        signed = "".join(f"{name}\n{envelope[name]}\n" for name in names).encode("utf-8", "replace")
-        key = self._signing_key(envelope.get("SigningCertURL", ""))
-        try:
-            key.verify(base64.b64decode(envelope.get("Signature", ""), validate=True), signed, PKCS1v15(), hashing())
-        except (InvalidSignature, ValueError):
-            raise Forged from None
+        verify_envelope(envelope, call.at, self._signing_key)
 
     def read_reports(self, call: Call) -> list[Report]:
         body = call.json()
@@ -432,52 +406,25 @@ class Aws(Provider):
         raise reply.refusal(code, words, self.hints)
 
     def _signing_key(self, url: str) -> RSAPublicKey:
-        if not _CERTIFICATE.fullmatch(url):
+        if not CERTIFICATE_URL.fullmatch(url):
             raise Forged
         kept = self.memo.get(url)
         if kept is not None:
-            return _read_public_key(kept)
+            return read_public_key(kept)
         reply = self.http.get(url)
         if 400 <= reply.status < 500:
             raise Forged
         pem = reply.expect().text
-        key = _read_public_key(pem)
+        key = read_public_key(pem)
         self.memo.put(url, pem, _CERTIFICATE_KEPT)
         return key
 
     def _confirm_subscription(self, url: str, token: str) -> None:
-        if not _SUBSCRIBE.fullmatch(url):
+        if not SUBSCRIBE_URL.fullmatch(url):
             raise Forged
         reply = self.http.hiding(token=token).get(url)
         if reply.status >= 500:
             reply.expect()  # so that the call is kept and read once more
-
-
-def _read_public_key(pem: str) -> RSAPublicKey:
-    try:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
-        raise Forged from None
-    key = certificate.public_key()
-    if not isinstance(key, RSAPublicKey) or certificate.not_valid_after_utc < datetime.now(UTC):
-        raise Forged
-    return key
-
-
-def _read_envelope(call: Call) -> dict[str, str]:
-    try:
-        body = call.json()
-    except Unreadable:
-        return {}
-    return {name: value for name, value in body.items() if isinstance(value, str)} if isinstance(body, dict) else {}
-
-
-def _is_recent(stamp: str, at: float) -> bool:
-    try:
-        moment = datetime.strptime(stamp, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    except ValueError:
-        return False
-    return abs(at - moment.timestamp()) <= _REPEATED_FOR
 
 
 def _parse_json(text: str) -> object:
