@@ -8,6 +8,7 @@ Checked: 2026-11-23 against the shapes of that page
 from collections.abc import Mapping
 from datetime import timedelta
 
+from providers.kit import advice
 from providers.kit.answer_template import StatusTable, read_field, read_status_table, text_at_star
 from providers.kit.contract import Accepted, Call, Proof, Provider, Report, Reports, Scope, Sms
 from providers.kit.errors import AccountBlocked, Forged
@@ -142,7 +143,7 @@ class OwnGateway(Provider):
             _("Fill in address, headers and body as the gateway's description says. The preview shows the result."),
         ),
         Step(
-            _("Delivery reports"),
+            advice.REPORTS,
             _("Put {report_url} into the request where the gateway wants the address for reports."),
         ),
     )

@@ -147,7 +147,7 @@ class Smpp(Provider):
         ),
         Choice(
             "registered_delivery",
-            _("Delivery reports"),
+            advice.REPORTS,
             choices=(
                 ("1", _("Of every message")),
                 ("17", _("Of every message, also on the way")),

@@ -30,7 +30,7 @@ from providers.kit.errors import AccountBlocked, Forged, Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.i18n import _
-from providers.kit.reply import value_at
+from providers.kit.reply import rows_at, value_at
 
 STATUSES = {
     "accepted": Status.QUEUED,
@@ -54,10 +54,7 @@ _SETTING = _("Twilio does not accept a value of the request. Check the sender an
 _NUMBER = _("The number cannot receive SMS. Check it in the CRM card; a mobile number with country code is needed.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
-    "20429": ("throttled", _TOO_FAST),
-    "14107": ("throttled", _TOO_FAST),
-    "63018": ("throttled", _TOO_FAST),
-    "30022": ("throttled", _TOO_FAST),
+    **dict.fromkeys(("20429", "14107", "63018", "30022"), ("throttled", _TOO_FAST)),
     "63038": ("throttled", advice.DAY_LIMIT),
     "21611": ("throttled", _("The queue of this sender is full at Twilio. It goes on by itself.")),
     "30410": ("uncertain", _("Twilio waited for another system in vain. Look at the message in the Twilio console.")),
@@ -68,21 +65,15 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "10001": ("auth", _SUSPENDED),
     "30002": ("auth", _SUSPENDED),
     "20404": ("auth", _("Twilio does not know this account. Check the Account SID and the address of the service.")),
-    "21211": ("invalid_number", _NUMBER),
-    "21214": ("invalid_number", _NUMBER),
-    "21217": ("invalid_number", _NUMBER),
-    "21265": ("invalid_number", _NUMBER),
-    "21266": ("invalid_number", _NUMBER),
-    "21604": ("invalid_number", _NUMBER),
+    **dict.fromkeys(("21211", "21214", "21217", "21265", "21266", "21604", "63024"), ("invalid_number", _NUMBER)),
     "21612": ("invalid_number", _("Twilio cannot reach this number from this sender. Try another sender.")),
-    "21614": ("invalid_number", _("This is not a mobile number.")),
+    "21614": ("invalid_number", advice.NOT_MOBILE),
     "21635": ("invalid_number", advice.NOT_MOBILE),
-    "63024": ("invalid_number", _NUMBER),
     "21610": ("opt_out", _("The person replied STOP to this sender. Only they can allow messages again, with START.")),
     "21408": ("blocked", _("Allow this country in the Twilio console: Messaging, Settings, Geo permissions.")),
     "21608": ("blocked", _("A trial account sends to verified numbers only. Verify the number, or upgrade.")),
     "30004": ("blocked", _("The phone or its operator blocks messages from this sender.")),
-    "30007": ("blocked", _("The operator took the message for spam. Change the text, or register the sender.")),
+    "30007": ("blocked", advice.SPAM),
     "30023": ("blocked", _("The daily limit of this brand is used up. It opens again tomorrow.")),
     "30027": ("blocked", _("The daily limit at the operator is used up. It opens again tomorrow.")),
     **dict.fromkeys(("30018", "30024", "30033", "30034"), ("blocked", advice.REGISTER_SENDER)),
@@ -100,7 +91,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "21704": ("invalid_request", _("The Messaging Service has no sender for this country. Add one.")),
     "21705": ("invalid_request", _("There is no such Messaging Service. Check its SID.")),
     **dict.fromkeys(("21701", "21702"), ("invalid_request", _SETTING)),
-    "21602": ("invalid_request", _("The text is empty.")),
+    "21602": ("invalid_request", advice.EMPTY),
     "21618": ("invalid_request", advice.TEXT),
     "21619": ("invalid_request", advice.EMPTY),
     "30019": ("invalid_request", advice.TOO_LONG),
@@ -155,7 +146,7 @@ class Twilio(Provider):
     )
     setup = (
         Step(
-            _("Copy the credentials"),
+            advice.COPY,
             _("Open the Twilio console and copy Account SID and Auth Token into the form."),
             "https://console.twilio.com/",
         ),
@@ -164,7 +155,7 @@ class Twilio(Provider):
             _("Allow the countries you write to under Messaging, Settings, Geo permissions."),
             "https://console.twilio.com/us1/develop/sms/settings/geo-permissions",
         ),
-        Step(_("Delivery reports"), _("Nothing to do: our address goes along with every message.")),
+        Step(advice.REPORTS, advice.REPORTS_COME),
     )
     reports = Reports.PUSHED
     report_scope = Scope.MESSAGE
@@ -272,21 +263,15 @@ class Twilio(Provider):
     def senders(self) -> list[str]:
         numbers = self._list_rows("IncomingPhoneNumbers.json", "incoming_phone_numbers")
         codes = self._list_rows("SMS/ShortCodes.json", "short_codes")
-        return [
-            *(
-                str(one["phone_number"])
-                for one in numbers
-                if value_at(one, "capabilities.sms") and one.get("phone_number")
-            ),
-            *(str(one["short_code"]) for one in codes if one.get("short_code")),
-        ]
+        found = [one.get("phone_number") for one in numbers if value_at(one, "capabilities.sms")]
+        found += [one.get("short_code") for one in codes]
+        return [str(one) for one in found if one]
 
-    def _list_rows(self, path: str, name: str) -> list[dict[str, object]]:
+    def _list_rows(self, path: str, name: str) -> list[Mapping[str, object]]:
         reply = self._check_reply(
             self.http.get(self._account_url(path), auth=self._basic_auth(), params={"PageSize": "1000"})
         )
-        rows = value_at(reply.json(), name)
-        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return rows_at(reply.json(), name)
 
     def _accounts_url(self) -> str:
         return f"{self.account['base_url'].rstrip('/')}/2010-04-01/Accounts"

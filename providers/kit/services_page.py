@@ -17,7 +17,7 @@ Made by `python -m providers.kit.services_page` from the files in `providers/`; 
 - **Reports**: *signed* ones prove that they come from the service; *with a key* they do where the administrator enters
   it; *by address* means that nothing is signed, and only the secret address they come to proves them; *asked*: we ask.
 - **Check** tells whether the credentials are good, *balance* also what is left. **Senders** are listed by the service.
-- **Repeat-safe**: for so long the service recognises a repeated send, so that nothing is paid twice after a broken connection.
+- **Repeat-safe**: for so long the service recognises a repeated send, so that no failure costs twice.
 - **Tested**: *contract* against the published specification, *unverified* where essential facts could not be looked up.
 
 """
