@@ -111,9 +111,9 @@ class AfricasTalking(Provider):
         if sms.sender:
             form["from"] = sms.sender
         reply = self._check_reply(self.http.post(self._api_url("messaging"), form=form, headers=self._auth_headers()))
-        said = reply.need("SMSMessageData.Message")
+        summary = reply.need("SMSMessageData.Message")
         if value_at(reply.json(), "SMSMessageData.Recipients.0") is None:
-            raise reply.refusal(_SPELT.get(said.lower(), ""), said, self.hints)
+            raise reply.refusal(_SPELT.get(summary.lower(), ""), summary, self.hints)
         status = reply.need("SMSMessageData.Recipients.0.statusCode")
         if status not in TAKEN:
             raise reply.refusal(status, reply.find("SMSMessageData.Recipients.0.status"), self.hints)
@@ -121,7 +121,7 @@ class AfricasTalking(Provider):
         if ref == "None":
             raise reply.unclear(_("The answer lacks what it should hold."))
         price, currency = _read_money(reply.find("SMSMessageData.Recipients.0.cost"))
-        parts = re.search(r"Message parts: ([0-9]{1,3})", said)
+        parts = re.search(r"Message parts: ([0-9]{1,3})", summary)
         return Accepted(ref=ref, parts=int(parts[1]) if parts else None, price=price, currency=currency)
 
     def read_reports(self, call: Call) -> list[Report]:

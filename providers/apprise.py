@@ -256,11 +256,11 @@ class Apprise(Provider):
         if plugin is None:
             raise Rejected(_NO_REQUEST, reason="invalid_request", hint=_UNREADABLE)
         talk = _Send(self.http, SERVICES[scheme][1])
-        taken = _send_through(plugin, sms.text, talk)
+        accepted = _send_through(plugin, sms.text, talk)
         reply = talk.reply
         if reply is None:
             raise Rejected(_NO_REQUEST, reason="invalid_request", hint=advice.SETTING)
-        if reply.ok and taken and _RECEIPTS.get(scheme, _JSON).match(reply.text):
+        if reply.ok and accepted and _RECEIPTS.get(scheme, _JSON).match(reply.text):
             return Accepted()
         # Apprise says no more than no: what the service said is the only reason there is.
         words = "" if reply.text.lstrip().startswith("<") else reply.text

@@ -303,7 +303,7 @@ class Aws(Provider):
             "IN_ENTITY_ID": sms.options.get("dlt_entity_id"),
             "IN_TEMPLATE_ID": sms.options.get("dlt_template_id"),
         }
-        wanted = {
+        payload = {
             "DestinationPhoneNumber": sms.to,
             "OriginationIdentity": sms.sender,
             "MessageBody": sms.text,
@@ -312,7 +312,7 @@ class Aws(Provider):
             "Context": {"reference": sms.reference},
             "DestinationCountryParameters": _drop_empty(india),
         }
-        return Accepted(ref=self._call_eum("SendTextMessage", _drop_empty(wanted)).need("MessageId"))
+        return Accepted(ref=self._call_eum("SendTextMessage", _drop_empty(payload)).need("MessageId"))
 
     def _send_by_sns(self, sms: Sms) -> Accepted:
         is_number = re.fullmatch(r"\+?[0-9]+", sms.sender)
@@ -379,12 +379,12 @@ class Aws(Provider):
         rows = value_at(self._call_eum(operation, {"MaxResults": 100}).json(), name)
         return rows if isinstance(rows, list) else []
 
-    def _call_eum(self, operation: str, wanted: Mapping[str, object] = MappingProxyType({})) -> Reply:
+    def _call_eum(self, operation: str, payload: Mapping[str, object] = MappingProxyType({})) -> Reply:
         target = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"PinpointSMSVoiceV2.{operation}"}
-        return self._call_service("sms-voice", json.dumps(dict(wanted)), target)
+        return self._call_service("sms-voice", json.dumps(dict(payload)), target)
 
-    def _call_sns(self, action: str, wanted: Mapping[str, str] = MappingProxyType({})) -> Reply:
-        form = {"Action": action, "Version": "2010-03-31", **wanted}
+    def _call_sns(self, action: str, payload: Mapping[str, str] = MappingProxyType({})) -> Reply:
+        form = {"Action": action, "Version": "2010-03-31", **payload}
         return self._call_service(
             "sns", urlencode(form), {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
         )
@@ -408,9 +408,9 @@ class Aws(Provider):
     def _signing_key(self, url: str) -> RSAPublicKey:
         if not CERTIFICATE_URL.fullmatch(url):
             raise Forged
-        kept = self.memo.get(url)
-        if kept is not None:
-            return read_public_key(kept)
+        stored = self.memo.get(url)
+        if stored is not None:
+            return read_public_key(stored)
         reply = self.http.get(url)
         if 400 <= reply.status < 500:
             raise Forged

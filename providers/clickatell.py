@@ -126,14 +126,14 @@ class Clickatell(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "channel": "sms",
             "to": sms.to.removeprefix("+"),
             "from": sms.sender.removeprefix("+"),
             "content": sms.text,
             "clientMessageId": sms.reference,
         }
-        message = {name: value for name, value in wanted.items() if value}
+        message = {name: value for name, value in payload.items() if value}
         reply = self._check_reply(
             self.http.post(f"{BASE}/message", headers=self._auth_headers(), json={"messages": [message]})
         )

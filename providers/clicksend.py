@@ -124,14 +124,14 @@ class ClickSend(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "to": sms.to,
             "body": sms.text,
             "from": sms.sender,
             "source": "Sendline",
             "custom_string": sms.reference,
         }
-        message = {name: value for name, value in wanted.items() if value}
+        message = {name: value for name, value in payload.items() if value}
         reply = self._check_reply(
             self.http.post(f"{BASE}/sms/send", auth=self._basic_auth(), json={"messages": [message]})
         )

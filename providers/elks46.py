@@ -70,8 +70,8 @@ class Elks46(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {"from": sms.sender, "to": sms.to, "message": sms.text, "whendelivered": sms.report_url}
-        form = {name: value for name, value in wanted.items() if value}
+        payload = {"from": sms.sender, "to": sms.to, "message": sms.text, "whendelivered": sms.report_url}
+        form = {name: value for name, value in payload.items() if value}
         reply = self._check_reply(self.http.post(f"{BASE}/sms", auth=self._basic_auth(), form=form))
         parts = reply.find("parts")
         return Accepted(

@@ -103,7 +103,7 @@ class Eskiz(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "mobile_phone": sms.to.removeprefix("+"),
             "message": sms.text,
             "user_sms_id": sms.reference,
@@ -111,12 +111,12 @@ class Eskiz(Provider):
         }
         if sms.to.startswith("+998"):
             path = "message/sms/send"
-            wanted["from"] = sms.sender
+            payload["from"] = sms.sender
         else:
             path = "message/sms/send-global"
-            wanted["country_code"] = read_number(sms.to).region
-            wanted["unicode"] = "1" if measure(sms.text).encoding == UCS_2 else "0"
-        form = {name: value for name, value in wanted.items() if value}
+            payload["country_code"] = read_number(sms.to).region
+            payload["unicode"] = "1" if measure(sms.text).encoding == UCS_2 else "0"
+        form = {name: value for name, value in payload.items() if value}
         reply = self._check_reply(self._call_api("POST", path, form))
         reply.need("status")
         return Accepted(ref=reply.need("id"))

@@ -139,7 +139,7 @@ class GatewayApi(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "recipients": [{"msisdn": sms.to.removeprefix("+")}],
             "message": sms.text,
             "sender": sms.sender.removeprefix("+"),
@@ -148,7 +148,7 @@ class GatewayApi(Provider):
             "userref": sms.reference,
             "callback_url": sms.report_url,
         }
-        body = {name: value for name, value in wanted.items() if value}
+        body = {name: value for name, value in payload.items() if value}
         reply = self._check_reply(self.http.post(self._api_url("mtsms"), auth=self._basic_auth(), json=body))
         ref = reply.need("ids.0")
         counts = value_at(reply.json(), "usage.countries")

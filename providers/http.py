@@ -216,8 +216,8 @@ class OwnGateway(Provider):
         return [Report(ref=ref, status=known.get(word.lower()), word=word)]
 
     def _read_answer(self, reply: Reply) -> Accepted:
-        wanted = self.account["success_text"]
-        if not reply.ok or wanted not in reply.text:
+        expected = self.account["success_text"]
+        if not reply.ok or expected not in reply.text:
             raise reply.refusal("", reply.text)
         path = self.account["id_path"]
         match self.account["id_from"]:

@@ -172,8 +172,8 @@ class Infobip(Provider):
             message["options"] = {
                 "regional": {"indiaDlt": {name: value for name, value in registered.items() if value}}
             }
-        asked = {"messages": [message], "options": {"includeSmsCountInResponse": True}}
-        reply = self._call_api("POST", "/sms/3/messages", json=asked)
+        payload = {"messages": [message], "options": {"includeSmsCountInResponse": True}}
+        reply = self._call_api("POST", "/sms/3/messages", json=payload)
         group, code = reply.need("messages.0.status.groupId"), reply.need("messages.0.status.id")
         if group not in _TAKEN:
             self._refuse_what_failed(reply, code, sms.reference)
@@ -191,8 +191,8 @@ class Infobip(Provider):
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for first in range(0, len(refs), LOGS_AT_ONCE):
-            asked = {"messageId": ",".join(refs[first : first + LOGS_AT_ONCE]), "limit": "1000"}
-            found += _read_results(self._call_api("GET", "/sms/3/logs", params=asked).json())
+            params = {"messageId": ",".join(refs[first : first + LOGS_AT_ONCE]), "limit": "1000"}
+            found += _read_results(self._call_api("GET", "/sms/3/logs", params=params).json())
         return found
 
     def check(self) -> Account:

@@ -112,15 +112,15 @@ class MessageBird(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "originator": sms.sender.removeprefix("+"),
             "body": sms.text,
             "datacoding": "auto",
             "reference": sms.reference,
             "reportUrl": sms.report_url,
         }
-        asked = {name: value for name, value in wanted.items() if value} | {"recipients": [sms.to.removeprefix("+")]}
-        reply = self._check_reply(self.http.post(f"{BASE}/messages", headers=self._auth_headers(), json=asked))
+        message = {name: value for name, value in payload.items() if value} | {"recipients": [sms.to.removeprefix("+")]}
+        reply = self._check_reply(self.http.post(f"{BASE}/messages", headers=self._auth_headers(), json=message))
         parts = reply.find("recipients.items.0.messagePartCount")
         return Accepted(ref=reply.need("id"), parts=int(parts) if parts.isdecimal() and int(parts) else None)
 
@@ -165,10 +165,9 @@ class MessageBird(Provider):
     def senders(self) -> list[str]:
         found: list[str] = []
         for offset in range(0, 10 * PAGE, PAGE):
-            asked = {"limit": str(PAGE), "offset": str(offset)}
-            rows = rows_at(
-                self._check_reply(self.http.get(NUMBERS, headers=self._auth_headers(), params=asked)).json(), "items"
-            )
+            params = {"limit": str(PAGE), "offset": str(offset)}
+            reply = self._check_reply(self.http.get(NUMBERS, headers=self._auth_headers(), params=params))
+            rows = rows_at(reply.json(), "items")
             numbers = [text_at(row, "number") for row in rows if "sms" in str(row.get("features"))]
             found += [number for number in numbers if number]
             if len(rows) < PAGE:

@@ -173,11 +173,11 @@ class Mobizon(Provider):
         rows = value_at(self._call_api("alphaname/list", {}).json(), "data.items")
         return [name for row in rows if (name := text_at(row, "alphaname.name"))] if isinstance(rows, list) else []
 
-    def _call_api(self, method: str, wanted: Mapping[str, str]) -> Reply:
+    def _call_api(self, method: str, payload: Mapping[str, str]) -> Reply:
         reply = self.http.post(
             f"{self.account['base_url']}/service/{method}",
             params={"output": "json", "api": "v1"},
-            form={"apiKey": self.account["api_key"]} | dict(wanted),
+            form={"apiKey": self.account["api_key"]} | dict(payload),
         )
         reply.expect(self.hints, code="code", words="message")
         code = reply.need("code")

@@ -150,14 +150,14 @@ class Msg91(Provider):
         # Whose the reference is, the recipient's or the request's, hangs on how MSG91 reads a list of one:
         # https://msg91.com/help/text-sms/custom-metadata-parameters-for-tracking-sms-requests
         ours = {"CRQID": sms.reference}
-        wanted = {
+        payload = {
             "template_id": sms.options.get("template_id", ""),
             **({"sender": sms.sender} if sms.sender else {}),
             **ours,
             "recipients": [{**values, "mobiles": sms.to.removeprefix("+"), **ours}],
         }
         url = "https://control.msg91.com/api/v5/flow/"
-        reply = self._check_reply(self.http.post(url, json=wanted, headers={"authkey": self.account["authkey"]}))
+        reply = self._check_reply(self.http.post(url, json=payload, headers={"authkey": self.account["authkey"]}))
         if reply.need("type") != "success":
             raise reply.unclear(_("The answer lacks what it should hold."))
         return Accepted(ref=reply.find("request_id") or reply.need("message"))
@@ -185,8 +185,8 @@ class Msg91(Provider):
             return reply
         words = reply.find("message") or reply.find("msg")
         code = reply.find("code") or ("418" if reply.status == 418 else "")
-        said = next((saying for saying in _SAYINGS if saying in words.lower()), code)
-        error = reply.refusal(code if code in _CODES else said, words, self.hints)
+        known_saying = next((saying for saying in _SAYINGS if saying in words.lower()), code)
+        error = reply.refusal(code if code in _CODES else known_saying, words, self.hints)
         error.code = code
         raise error
 

@@ -129,23 +129,23 @@ class Netgsm(Provider):
 
     def send(self, sms: Sms) -> Accepted:
         home = sms.to.startswith("+90") and len(sms.to) == 13
-        wanted = {
+        payload = {
             "msgheader": sms.sender,
             "messages": [{"msg": sms.text, "no": sms.to[3:] if home else f"00{sms.to[1:]}"}],
             "iysfilter": sms.options.get("iysfilter") or "0",
             "referansID": sms.reference,
         }
         encoding = _choose_encoding(sms.text)
-        body = wanted | ({"encoding": encoding} if encoding else {})
+        body = payload | ({"encoding": encoding} if encoding else {})
         reply = self.http.post(f"{BASE}/sms/rest/v2/send", auth=self._basic_auth(), json=body)
         return Accepted(ref=_check_reply(reply).need("jobid"))
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         found = []
         for start in range(0, len(refs), _ASKED_AT_ONCE):
-            asked = list(refs[start : start + _ASKED_AT_ONCE])
-            wanted = {"jobids": asked, "pagenumber": 0, "pagesize": _ASKED_AT_ONCE}
-            reply = self.http.post(f"{BASE}/sms/rest/v2/report", auth=self._basic_auth(), json=wanted)
+            batch = list(refs[start : start + _ASKED_AT_ONCE])
+            payload = {"jobids": batch, "pagenumber": 0, "pagesize": _ASKED_AT_ONCE}
+            reply = self.http.post(f"{BASE}/sms/rest/v2/report", auth=self._basic_auth(), json=payload)
             if reply.find("code") == "60":  # knows none of them
                 continue
             found += [report for row in rows_at(_check_reply(reply).json(), "jobs") if (report := _read_job(row))]
@@ -172,8 +172,8 @@ class Netgsm(Provider):
         return self.account["usercode"], self.account["password"]
 
     def _read_balance(self, kind: int) -> object | None:
-        wanted = {"usercode": self.account["usercode"], "password": self.account["password"], "stip": kind}
-        reply = self.http.post(f"{BASE}/balance", json=wanted)
+        payload = {"usercode": self.account["usercode"], "password": self.account["password"], "stip": kind}
+        reply = self.http.post(f"{BASE}/balance", json=payload)
         return reply.json() if reply.ok else None  # another right than to send: without it the balance stays unknown
 
 

@@ -113,7 +113,7 @@ class Plivo(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "src": sms.sender.removeprefix("+"),
             # Plivo refuses a Powerpack beside a sender.
             "powerpack_uuid": "" if sms.sender else self.account["powerpack_uuid"],
@@ -122,7 +122,7 @@ class Plivo(Provider):
             "url": sms.report_url,
             "method": "POST" if sms.report_url else "",
         } | {field.name: sms.options.get(field.name, "") for field in self.sender_fields}
-        message = {name: value for name, value in wanted.items() if value}
+        message = {name: value for name, value in payload.items() if value}
         reply = self.http.post(self._api_url("Message/"), auth=self._basic_auth(), json=message)
         words = reply.find("error") or reply.find("message")
         if reply.ok and reply.find("invalid_number.0") and not reply.find("message_uuid.0"):
@@ -217,7 +217,7 @@ def _without_query(url: str) -> str:
 
 def _signed_text(call: Call) -> str:
     query = parse_qs(urlsplit(call.url).query, keep_blank_values=True)
-    asked = "&".join(f"{name}={value}" for name in sorted(query) for value in sorted(query[name]))
+    query_text = "&".join(f"{name}={value}" for name in sorted(query) for value in sorted(query[name]))
     fields = "".join(f"{name}{value}" for name in sorted(call.form) for value in sorted(call.form[name]))
-    separator = "." if asked and fields else ""
-    return f"{_without_query(call.url)}{'?' if asked or fields else ''}{asked}{separator}{fields}"
+    separator = "." if query_text and fields else ""
+    return f"{_without_query(call.url)}{'?' if query_text or fields else ''}{query_text}{separator}{fields}"

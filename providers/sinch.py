@@ -122,17 +122,17 @@ class Sinch(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        asked: dict[str, object] = {
+        payload: dict[str, object] = {
             "to": [sms.to.removeprefix("+")],
             "body": sms.text,
             "type": "mt_text",
             "client_reference": sms.reference,
         }
         if sms.sender:
-            asked["from"] = sms.sender.removeprefix("+")
+            payload["from"] = sms.sender.removeprefix("+")
         if sms.report_url:
-            asked |= {"delivery_report": "per_recipient", "callback_url": sms.report_url}
-        reply = self.http.post(self._api_url("batches"), headers=self._auth_headers(), json=asked)
+            payload |= {"delivery_report": "per_recipient", "callback_url": sms.report_url}
+        reply = self.http.post(self._api_url("batches"), headers=self._auth_headers(), json=payload)
         return Accepted(ref=self._check_reply(reply).need("id"))
 
     def verify(self, call: Call) -> None:
@@ -165,8 +165,8 @@ class Sinch(Provider):
         return [] if reply.status == 404 else _read_batch(self._check_reply(reply).json())
 
     def _look_up_by_reference(self, reference: str) -> list[Report]:
-        asked = {"client_reference": reference}
-        reply = self.http.get(self._api_url("delivery_reports"), headers=self._auth_headers(), params=asked)
+        params = {"client_reference": reference}
+        reply = self.http.get(self._api_url("delivery_reports"), headers=self._auth_headers(), params=params)
         rows = rows_at(self._check_reply(reply).json(), "delivery_reports")
         found = [report for row in rows for report in _read_batch(row)]
         return [report for report in found if report.reference == reference]

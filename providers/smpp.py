@@ -209,7 +209,7 @@ class Smpp(Provider):
             failure = error
         except (OSError, Lost) as error:
             failure = Unreachable(f"{self.where}: {describe_failure(error)}")
-        self._record_exchange("bind_transceiver", answer, failure, at, started)
+        self._record_bind(answer, failure, at, started)
         if failure is None and wire is not None:
             return wire
         if wire is not None:
@@ -254,18 +254,16 @@ class Smpp(Provider):
     def _bind_fields(self) -> dict[str, str]:
         return {name: self.account[name] for name in ("system_id", "password", "system_type")}
 
-    def _record_exchange(
-        self, asked: str, answer: Pdu | None, failure: SmsError | None, at: datetime, started: float
-    ) -> None:
+    def _record_bind(self, answer: Pdu | None, failure: SmsError | None, at: datetime, started: float) -> None:
         self.http.note(
             Exchange(
                 at=at,
                 method="SMPP",
                 host=self.where,
-                path=f"/{asked}",
+                path="/bind_transceiver",
                 status=exchange_status(answer),
                 ms=round((time.monotonic() - started) * 1000),
-                request=f"{asked} system_id={self.account['system_id']}",
+                request=f"bind_transceiver system_id={self.account['system_id']}",
                 response=f"{answer.command} {status_code(answer.status)}" if answer else "",
                 error=str(failure) if failure else "",
             )

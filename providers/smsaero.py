@@ -91,13 +91,13 @@ class Smsaero(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "number": sms.to.lstrip("+"),
             "text": sms.text,
             # Without a name SMS Aero refuses; this one it lends to everybody.
             "sign": sms.sender or "SMS Aero",
         }
-        reply = self._call_api("sms/send", wanted | ({"callbackUrl": sms.report_url} if sms.report_url else {}))
+        reply = self._call_api("sms/send", payload | ({"callbackUrl": sms.report_url} if sms.report_url else {}))
         self._check_reply(reply)
         price = reply.number("data.cost")
         return Accepted(ref=reply.need("data.id"), price=price, currency="" if price is None else "RUB")

@@ -148,7 +148,7 @@ class SmsApi(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "to": sms.to.removeprefix("+"),
             "from": sms.sender,
             "message": sms.text,
@@ -159,7 +159,7 @@ class SmsApi(Provider):
             "check_idx": "1",
             "notify_url": sms.report_url,
         }
-        form = {name: value for name, value in wanted.items() if value}
+        form = {name: value for name, value in payload.items() if value}
         reply = self._check_reply(self.http.post(self._api_url("sms.do"), headers=self._auth_headers(), form=form))
         refused = reply.find("list.0.error")
         if refused:

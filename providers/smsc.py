@@ -145,8 +145,8 @@ class Smsc(Provider):
 
     def send(self, sms: Sms) -> Accepted:
         sender = {"sender": sms.sender} if sms.sender else {}
-        wanted = {"phones": sms.to, "mes": sms.text, "id": sms.reference, "cost": "3"}
-        reply = self._call_api("send.php", wanted | sender)
+        payload = {"phones": sms.to, "mes": sms.text, "id": sms.reference, "cost": "3"}
+        reply = self._call_api("send.php", payload | sender)
         parts = reply.find("cnt")
         return Accepted(
             ref=reply.need("id"),
@@ -201,9 +201,9 @@ class Smsc(Provider):
         names = [value_at(row, "sender") for row in rows] if isinstance(rows, list) else []
         return [name for name in names if isinstance(name, str) and name]
 
-    def _call_api(self, script: str, wanted: Mapping[str, str]) -> Reply:
+    def _call_api(self, script: str, payload: Mapping[str, str]) -> Reply:
         fixed = {"login": self.account["login"], "psw": self.account["password"], "fmt": "3", "charset": "utf-8"}
-        reply = self.http.post(f"https://{self.account['host']}/sys/{script}", form=fixed | dict(wanted))
+        reply = self.http.post(f"https://{self.account['host']}/sys/{script}", form=fixed | dict(payload))
         reply.expect(self.hints, code="error_code", words="error")
         code, words = reply.find("error_code"), reply.find("error")
         if code or words:

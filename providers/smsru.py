@@ -164,8 +164,8 @@ class Smsru(Provider):
         names = value_at(self._call_api("my/senders", {}).json(), "senders")
         return [name for name in names if isinstance(name, str) and name] if isinstance(names, list) else []
 
-    def _call_api(self, path: str, wanted: Mapping[str, str]) -> Reply:
-        form = {"api_id": self.account["api_id"], "json": "1"} | dict(wanted)
+    def _call_api(self, path: str, payload: Mapping[str, str]) -> Reply:
+        form = {"api_id": self.account["api_id"], "json": "1"} | dict(payload)
         reply = self.http.post(f"https://sms.ru/{path}", form=form)
         reply.expect(self.hints, code="status_code", words="status_text")
         self._expect_ok(reply, "")

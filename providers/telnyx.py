@@ -167,14 +167,14 @@ class Telnyx(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "from": sms.sender,
             "messaging_profile_id": self.account["messaging_profile_id"],
             "to": sms.to,
             "text": sms.text,
             "webhook_url": sms.report_url,
         }
-        message: dict[str, object] = {name: value for name, value in wanted.items() if value}
+        message: dict[str, object] = {name: value for name, value in payload.items() if value}
         if sms.report_url:
             message["use_profile_webhooks"] = False
         reply = self._check_reply(self.http.post(f"{BASE}/messages", headers=self._auth_headers(), json=message))

@@ -132,8 +132,8 @@ class Turbosms(Provider):
 
     def send(self, sms: Sms) -> Accepted:
         content = {"sender": sms.sender, "text": sms.text} if sms.sender else {"text": sms.text}
-        wanted = {"recipients": [sms.to.lstrip("+")], "sms": content, "sequence_id": sms.reference}
-        reply = self._call_api("message/send", wanted)
+        payload = {"recipients": [sms.to.lstrip("+")], "sms": content, "sequence_id": sms.reference}
+        reply = self._call_api("message/send", payload)
         ref = reply.find("response_result.0.message_id")
         if not ref:
             self._raise_refusal(reply, "response_result.0.")
@@ -178,9 +178,9 @@ class Turbosms(Provider):
         reply.need("response_result.balance")
         return Account(balance=reply.number("response_result.balance"), currency="UAH")
 
-    def _call_api(self, method: str, wanted: Mapping[str, object]) -> Reply:
+    def _call_api(self, method: str, payload: Mapping[str, object]) -> Reply:
         headers = {"Authorization": f"Bearer {self.account['token']}"}
-        reply = self.http.post(f"https://api.turbosms.ua/{method}.json", headers=headers, json=wanted)
+        reply = self.http.post(f"https://api.turbosms.ua/{method}.json", headers=headers, json=payload)
         reply.expect(self.hints, code="response_code", words="response_status")
         reply.need("response_code")
         return reply

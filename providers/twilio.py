@@ -168,7 +168,7 @@ class Twilio(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "To": sms.to,
             "From": sms.sender,
             "MessagingServiceSid": self.account["messaging_service_sid"],
@@ -176,7 +176,7 @@ class Twilio(Provider):
             "StatusCallback": sms.report_url,
         }
         # Twilio reads an empty field as a wrong one, and tells better than we could when both senders are missing.
-        form = {name: value for name, value in wanted.items() if value}
+        form = {name: value for name, value in payload.items() if value}
         reply = self.http.post(self._account_url("Messages.json"), auth=self._basic_auth(), form=form)
         self._check_reply(reply)
         parts = reply.find("num_segments")

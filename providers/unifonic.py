@@ -118,7 +118,7 @@ class Unifonic(Provider):
     tested = "unverified"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "SenderID": sms.sender,
             "Recipient": sms.to.removeprefix("+"),
             "Body": sms.text,
@@ -126,7 +126,7 @@ class Unifonic(Provider):
             "statusCallback": sms.report_url,
             "MessageType": sms.options.get("message_type", ""),
         }
-        reply = self._call_api("messages", {name: value for name, value in wanted.items() if value})
+        reply = self._call_api("messages", {name: value for name, value in payload.items() if value})
         parts, currency = reply.find("data.NumberOfUnits"), reply.find("data.CurrencyCode").upper()
         price = _read_price(reply.find("data.Cost"), currency)
         return Accepted(
@@ -164,8 +164,8 @@ class Unifonic(Provider):
         return Account()  # nothing tells the balance but the answer to a message
 
     def _call_api(self, path: str, form: Mapping[str, str]) -> Reply:
-        wanted = {"AppSid": self.account["app_sid"], "responseType": "JSON", **form}
-        reply = self.http.post(f"https://el.cloud.unifonic.com/rest/SMS/{path}", form=wanted)
+        payload = {"AppSid": self.account["app_sid"], "responseType": "JSON", **form}
+        reply = self.http.post(f"https://el.cloud.unifonic.com/rest/SMS/{path}", form=payload)
         code, status = reply.find("errorCode"), str(reply.status)
         if status in _HTTP_HINTS:
             raise reply.refusal(status, reply.find("message"), self.hints)

@@ -189,7 +189,7 @@ class Vonage(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "from": sms.sender.removeprefix("+"),
             "to": sms.to.removeprefix("+"),
             "text": sms.text,
@@ -199,7 +199,7 @@ class Vonage(Provider):
             "entity-id": sms.options.get("entity_id", ""),
             "content-id": sms.options.get("content_id", ""),
         }
-        form = {name: value for name, value in wanted.items() if value}
+        form = {name: value for name, value in payload.items() if value}
         reply = self.http.post(f"{BASE}/sms/json", auth=self._basic_auth(), form=form)
         reply.expect(self.hints, code="messages.0.status", words="messages.0.error-text")
         return self._read_acceptance(reply)

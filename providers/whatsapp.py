@@ -143,15 +143,15 @@ class WhatsApp(Provider):
     tested = "contract"
 
     def send(self, sms: Sms) -> Accepted:
-        wanted = {
+        payload = {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
             "to": sms.to.removeprefix("+"),
             "biz_opaque_callback_data": sms.reference,
             **(_template_body(sms) if sms.options.get("template") else _text_body(sms)),
         }
-        reply = self._check_reply(self.http.post(self._api_url("/messages"), json=wanted, headers=self._auth_headers()))
-        return Accepted(ref=reply.need("messages.0.id"))
+        reply = self.http.post(self._api_url("/messages"), json=payload, headers=self._auth_headers())
+        return Accepted(ref=self._check_reply(reply).need("messages.0.id"))
 
     def verify(self, call: Call) -> None:
         """Check our verify token in a GET, by which Meta tries the address, and the signature of the body otherwise."""

@@ -96,13 +96,13 @@ class Zenvia(Provider):
     def send(self, sms: Sms) -> Accepted:
         # Left to itself Zenvia may write accented letters without their accents.
         encoding = "MORE_CHARACTER_SUPPORT" if measure(sms.text).encoding == UCS_2 else "AUTO"
-        wanted = {
+        payload = {
             "from": sms.sender.removeprefix("+"),
             "to": sms.to.removeprefix("+"),
             "externalId": sms.reference,
             "contents": [{"type": "text", "text": sms.text, "encodingStrategy": encoding}],
         }
-        reply = self.http.post(self._api_url("channels/sms/messages"), json=wanted, headers=self._auth_headers())
+        reply = self.http.post(self._api_url("channels/sms/messages"), json=payload, headers=self._auth_headers())
         return Accepted(ref=self._check_reply(reply).need("id"))
 
     def verify(self, call: Call) -> None:

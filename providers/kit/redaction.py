@@ -179,12 +179,12 @@ class Redactor:
 
 def _without_pieces(text: str, pieces: Mapping[str, str]) -> str:
     """Return a text without the stretches whose every window is a piece of a value."""
-    kept, upto, end = [], 0, 0
+    parts, upto, end = [], 0, 0
     for start in range(len(text) - SHORTEST_FRAGMENT + 1):
         name = pieces.get(text[start : start + SHORTEST_FRAGMENT])
         if name is None:
             continue
         if start >= end:
-            kept += [text[upto:start], f"[{name}]"]
+            parts += [text[upto:start], f"[{name}]"]
         upto = end = start + SHORTEST_FRAGMENT
-    return "".join(kept) + text[upto:]
+    return "".join(parts) + text[upto:]

@@ -39,15 +39,15 @@ def read_receipt(pdu: Pdu) -> Report | None:
     kind = int(pdu.fields.get("esm_class") or 0) & 0x3C
     if kind not in {RECEIPT, INTERMEDIATE, ACKNOWLEDGED} and RECEIPTED_ID not in pdu.tlvs:
         return None
-    said = _QUOTED.split(_read_text(pdu))[0]
-    ref = (read_c_string(pdu.tlvs.get(RECEIPTED_ID, b"")) or _first_match(_ID, said))[:LONGEST_ID]
-    word = (_read_state(pdu) or _first_match(_STAT, said).upper())[:LONGEST_WORD]
+    text = _QUOTED.split(_read_text(pdu))[0]
+    ref = (read_c_string(pdu.tlvs.get(RECEIPTED_ID, b"")) or _first_match(_ID, text))[:LONGEST_ID]
+    word = (_read_state(pdu) or _first_match(_STAT, text).upper())[:LONGEST_WORD]
     if not ref or not word:
         return Report(ref=ref, status=None, word=word)
     status = WORDS.get(word)
     if kind == INTERMEDIATE and status in {Status.UNDELIVERED, Status.FAILED}:
         status = Status.SENT  # one try failed; the final word is still to come
-    err = _read_network_error(pdu) or _first_match(_ERR, said)
+    err = _read_network_error(pdu) or _first_match(_ERR, text)
     failed = status in {Status.UNDELIVERED, Status.FAILED}
     return Report(
         ref=ref,

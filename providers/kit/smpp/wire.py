@@ -69,8 +69,8 @@ class Wire:
 
         Without `reads` what the peer says stays in the network, where it soon has to wait.
         """
-        kept, self._set_aside = self._set_aside, []
-        return kept or self._read_units(seconds, wake_up, reads=reads)
+        pending, self._set_aside = self._set_aside, []
+        return pending or self._read_units(seconds, wake_up, reads=reads)
 
     def ask(self, name: str, seconds: float, **fields: Any) -> Pdu:
         """Put a unit and wait for its answer; raises Lost, also when none comes in time.
