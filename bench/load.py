@@ -38,7 +38,7 @@ class Caller:
     def of(cls, address: str, code: str, member_id: str, token: str) -> "Caller":
         """The fields of b24app/sandbox/delivery.py, to a signed address."""
         to = urlsplit(address)
-        body = phpform.encode(
+        body = phpform.encode_form(
             {
                 "module_id": "crm",
                 "bindings": [{"OWNER_TYPE_ID": 3, "OWNER_ID": 1}, {"OWNER_TYPE_ID": 2, "OWNER_ID": 1}],

@@ -9,9 +9,9 @@ from pathlib import Path
 from b24app.sandbox.box import Sandbox
 
 
-def main() -> None:
+def run_sandbox() -> None:
     """Run until SIGTERM or SIGINT; prints one line `ready …` with the addresses once all ports listen."""
-    asked = _arguments()
+    asked = _parse_arguments()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -28,7 +28,7 @@ def main() -> None:
     box.stop()
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m b24app.sandbox", description=__doc__)
     parser.add_argument("--http", type=int, default=8001, help="port of the portal pages, 0 for any free one")
     parser.add_argument("--tls", type=int, default=8444, help="port of REST and OAuth")
@@ -41,4 +41,4 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    run_sandbox()

@@ -11,7 +11,7 @@ from b24app.sandbox import certificates, sites
 from b24app.sandbox.portal import Portal
 from b24app.sandbox.sms import site
 from b24app.sandbox.sms.state import Ledger
-from b24app.sandbox.store import Keeper
+from b24app.sandbox.store import SnapshotWriter
 from b24app.sandbox.web import Server
 from b24app.sandbox.world import World
 
@@ -41,9 +41,13 @@ class Sandbox:
         """Open the three ports (portal pages, TLS, SMS) and answer; raises OSError when a port is taken."""
         folder = self._state or Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-")))
         folder.mkdir(parents=True, exist_ok=True)
-        ca_file, context = certificates.prepare(folder)
+        ca_file, context = certificates.load_or_create(folder)
         self.world.ca_file = self.sms.ca_file = str(ca_file)
-        apps = (partial(sites.plain, self.world), partial(sites.secure, self.world), partial(site.serve, self.sms))
+        apps = (
+            partial(sites.serve_http, self.world),
+            partial(sites.serve_https, self.world),
+            partial(site.serve, self.sms),
+        )
         for port, app, tls in zip(self._ports, apps, (None, context, None), strict=True):
             server = Server(port, app, tls)
             self._exit.callback(server.stop)
@@ -113,8 +117,8 @@ class Sandbox:
         return self.world.sms_url
 
     def _keep(self, folder: Path) -> None:
-        world_keeper = Keeper(folder / "portals.json", self.world.snapshot)
-        sms_keeper = Keeper(folder / "sms.json", self.sms.snapshot)
+        world_keeper = SnapshotWriter(folder / "portals.json", self.world.snapshot)
+        sms_keeper = SnapshotWriter(folder / "sms.json", self.sms.snapshot)
         kept = world_keeper.read()
         if kept:
             self.world.restore(kept)

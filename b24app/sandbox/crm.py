@@ -25,7 +25,7 @@ class Entity:
 
 
 @dataclass
-class _Numbers:
+class _PhoneIds:
     last: int = 150
 
     def phones(self, *phones: tuple[str, str]) -> list[dict[str, str]]:
@@ -37,19 +37,19 @@ class _Numbers:
         return rows
 
 
-_rows = _Numbers().phones
+_phone_rows = _PhoneIds().phones
 
 
-def _contact(number: int, name: str, last_name: str, *phones: tuple[str, str], is_open: bool = True) -> Entity:
-    fields: dict[str, object] = {"NAME": name, "LAST_NAME": last_name, "COMPANY_ID": "1", "PHONE": _rows(*phones)}
+def _make_contact(number: int, name: str, last_name: str, *phones: tuple[str, str], is_open: bool = True) -> Entity:
+    fields: dict[str, object] = {"NAME": name, "LAST_NAME": last_name, "COMPANY_ID": "1", "PHONE": _phone_rows(*phones)}
     return Entity(CONTACT, number, f"{name} {last_name}", fields, is_open=is_open)
 
 
 _ALL = (
-    _contact(1, "Emma", "Evans", ("MOBILE", "+12025550142"), ("WORK", "+1 202 555-0160"), ("FAX", "+12025550161")),
-    _contact(2, "Felix", "Ford", ("MOBILE", "+12025550143"), is_open=False),
-    _contact(3, "Grace", "Green"),
-    Entity(COMPANY, 1, "Harbour Joinery", {"TITLE": "Harbour Joinery", "PHONE": _rows(("WORK", "+12025550144"))}),
+    _make_contact(1, "Emma", "Evans", ("MOBILE", "+12025550142"), ("WORK", "+1 202 555-0160"), ("FAX", "+12025550161")),
+    _make_contact(2, "Felix", "Ford", ("MOBILE", "+12025550143"), is_open=False),
+    _make_contact(3, "Grace", "Green"),
+    Entity(COMPANY, 1, "Harbour Joinery", {"TITLE": "Harbour Joinery", "PHONE": _phone_rows(("WORK", "+12025550144"))}),
     Entity(DEAL, 1, "Website order", {"TITLE": "Website order", "CONTACT_ID": "1", "COMPANY_ID": "1"}, contacts=(1, 2)),
     Entity(DEAL, 2, "Quiet order", {"TITLE": "Quiet order", "CONTACT_ID": "2", "COMPANY_ID": "0"}, (2,), is_open=False),
     Entity(
@@ -62,7 +62,7 @@ _ALL = (
             "LAST_NAME": "Hart",
             "CONTACT_ID": None,
             "COMPANY_ID": None,
-            "PHONE": _rows(("MOBILE", "+12025550145")),
+            "PHONE": _phone_rows(("MOBILE", "+12025550145")),
         },
     ),
 )

@@ -11,11 +11,11 @@ from b24app.sandbox.outward import post_form
 from b24app.sandbox.state import Message, PortalState, Sender
 from b24app.sandbox.world import World
 
-_KEPT_MESSAGES = 20_000
+_MAX_MESSAGES = 20_000
 
 
 @dataclass
-class Wish:
+class SendRequest:
     """What an employee, a robot or a campaign wants sent.
 
     `author` 0 is nobody, `module` is the origin (crm, bizproc, sender, None). `overrides` replaces top-level fields of
@@ -30,31 +30,31 @@ class Wish:
     overrides: dict[str, object] = field(default_factory=dict)
 
 
-def send(world: World, portal: PortalState, wish: Wish) -> Message:
+def send_message(world: World, portal: PortalState, wish: SendRequest) -> Message:
     """Take in a text and hand it over in the background."""
-    message, sender = _taken_in(world, portal, wish)
+    message, sender = _store_message(world, portal, wish)
     if sender and not message.note:
-        world.background.soon(partial(_first_hand_over, world, portal, message, sender))
+        world.background.soon(partial(_deliver_message, world, portal, message, sender))
     return message
 
 
-def write(world: World, portal: PortalState, wish: Wish) -> tuple[Message, str, str]:
+def write_message(world: World, portal: PortalState, wish: SendRequest) -> tuple[Message, str, str]:
     """Take in a text that the caller hands over: the message, the handler's address, the form to post there.
 
     Raises LookupError where the portal would not call a handler.
     """
-    message, sender = _taken_in(world, portal, wish)
+    message, sender = _store_message(world, portal, wish)
     if sender is None or message.note:
         raise LookupError(message.note)
     world.background.later(portal.switches.sent_after, partial(_mark_sent, world, message))
-    return message, sender.handler, phpform.encode(payload(world, portal, message))
+    return message, sender.handler, phpform.encode_form(build_payload(world, portal, message))
 
 
-def _taken_in(world: World, portal: PortalState, wish: Wish) -> tuple[Message, Sender | None]:
+def _store_message(world: World, portal: PortalState, wish: SendRequest) -> tuple[Message, Sender | None]:
     with world.lock:
-        message = _row(portal, wish)
+        message = _new_message(portal, wish)
         portal.messages.append(message)
-        del portal.messages[:-_KEPT_MESSAGES]
+        del portal.messages[:-_MAX_MESSAGES]
         sender = portal.senders.get(wish.code)
         if not portal.app.present or sender is None:
             message.note = "Message sending application is not registered or was uninstalled"
@@ -66,15 +66,15 @@ def _taken_in(world: World, portal: PortalState, wish: Wish) -> tuple[Message, S
     return message, sender
 
 
-def hand_over(world: World, portal: PortalState, message: Message) -> None:
+def call_handler(world: World, portal: PortalState, message: Message) -> None:
     """Call the handler once more with the same message_id (docs/bitrix24.md D.8 point 5); KeyError without a sender."""
-    world.background.soon(partial(_hand_over, world, portal, message, portal.senders[message.code]))
+    world.background.soon(partial(_post_to_handler, world, portal, message, portal.senders[message.code]))
 
 
-def payload(world: World, portal: PortalState, message: Message) -> dict[str, object]:
+def build_payload(world: World, portal: PortalState, message: Message) -> dict[str, object]:
     """The fields of the handler call before bracketing (docs/bitrix24.md E.2 to E.4)."""
     fields: dict[str, object] = {
-        **_origin(message),
+        **_origin_fields(message),
         "properties": {"phone_number": message.to, "message_text": message.text},
         "type": "SMS",
         "code": message.code,
@@ -82,12 +82,12 @@ def payload(world: World, portal: PortalState, message: Message) -> dict[str, ob
         "message_to": message.to,
         "message_body": message.text,
         "ts": int(time.time()),
-        "auth": _auth(world, portal, message.author),
+        "auth": _auth_fields(world, portal, message.author),
     }
-    return _merge(fields, message.overrides)
+    return _merge_overrides(fields, message.overrides)
 
 
-def _row(portal: PortalState, wish: Wish) -> Message:
+def _new_message(portal: PortalState, wish: SendRequest) -> Message:
     now, number = time.time(), portal.next_id()
     fresh = hashlib.md5(f"{number}|{secrets.token_hex(8)}".encode(), usedforsecurity=False).hexdigest()
     return Message(
@@ -104,15 +104,15 @@ def _row(portal: PortalState, wish: Wish) -> Message:
     )
 
 
-def _first_hand_over(world: World, portal: PortalState, message: Message, sender: Sender) -> None:
-    _hand_over(world, portal, message, sender)
+def _deliver_message(world: World, portal: PortalState, message: Message, sender: Sender) -> None:
+    _post_to_handler(world, portal, message, sender)
     # A campaign's row is inserted as SENT; a queue's row is overwritten with SENT whatever was pushed meanwhile.
     wait = portal.switches.row_after if message.module == "sender" else portal.switches.sent_after
     world.background.later(wait, partial(_mark_sent, world, message))
 
 
-def _hand_over(world: World, portal: PortalState, message: Message, sender: Sender) -> None:
-    body = phpform.encode(payload(world, portal, message))
+def _post_to_handler(world: World, portal: PortalState, message: Message, sender: Sender) -> None:
+    body = phpform.encode_form(build_payload(world, portal, message))
     outcome = post_form(sender.handler, body, world.ca_file)
     with world.lock:
         message.calls.append(outcome)
@@ -125,7 +125,7 @@ def _mark_sent(world: World, message: Message) -> None:
     world.touch()
 
 
-def _origin(message: Message) -> dict[str, object]:
+def _origin_fields(message: Message) -> dict[str, object]:
     if message.module == "crm":
         bindings = [{"OWNER_TYPE_ID": 3, "OWNER_ID": 1}, {"OWNER_TYPE_ID": 2, "OWNER_ID": 1}]
         return {"module_id": "crm", "bindings": bindings}
@@ -139,7 +139,7 @@ def _origin(message: Message) -> dict[str, object]:
     return {"module_id": message.module}
 
 
-def _auth(world: World, portal: PortalState, author: int) -> dict[str, object]:
+def _auth_fields(world: World, portal: PortalState, author: int) -> dict[str, object]:
     """Absent without an author; base keys only when the author's token cannot be issued."""
     if author == 0:
         return {}
@@ -164,9 +164,9 @@ def _auth(world: World, portal: PortalState, author: int) -> dict[str, object]:
     }
 
 
-def _merge(fields: dict[str, object], overrides: dict[str, object]) -> dict[str, object]:
+def _merge_overrides(fields: dict[str, object], overrides: dict[str, object]) -> dict[str, object]:
     merged = dict(fields)
     for key, value in overrides.items():
         old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
+        merged[key] = _merge_overrides(old, value) if isinstance(value, dict) and isinstance(old, dict) else value
     return merged

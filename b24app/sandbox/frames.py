@@ -12,12 +12,12 @@ from b24app.sandbox.state import PortalState, Token
 from b24app.sandbox.world import World
 
 
-class Refused(Exception):
+class FrameRefused(Exception):
     """The portal shows its own page instead of the frame; the text is what the person reads."""
 
 
 @dataclass
-class Opening:
+class FrameRequest:
     """Who opens what: `install` True or False forces the installer or the main page, None lets the portal choose."""
 
     user_id: int
@@ -26,31 +26,31 @@ class Opening:
     install: bool | None = None
 
 
-def open_frame(world: World, portal: PortalState, opening: Opening) -> dict[str, Any]:
+def open_frame(world: World, portal: PortalState, opening: FrameRequest) -> dict[str, Any]:
     """`{action, fields, name, sid, init, portal_origin}` of a frame; an administrator's first opening installs.
 
     `action` carries the query, `init` is what getInitData answers. Raises Refused.
     """
     user = portal.users.get(opening.user_id)
     if user is None or not user.active:
-        raise Refused("There is no such employee.")
+        raise FrameRefused("There is no such employee.")
     if not portal.app.present:
         if not user.admin:
-            raise Refused("The application is not installed.")
-        lifecycle.install(world, portal)
+            raise FrameRefused("The application is not installed.")
+        lifecycle.install_app(world, portal)
     installing = opening.install if opening.install is not None else not portal.app.installed
     if installing and not user.admin:
-        raise Refused("The application is not fully installed yet. Please ask an administrator.")
-    token = tokens.issue(world, portal, user.id)
+        raise FrameRefused("The application is not fully installed yet. Please ask an administrator.")
+    token = tokens.issue_token(world, portal, user.id)
     if portal.switches.expire_next:
         token.expires = time.time() - 1
         portal.switches.expire_next = False
     sid = secrets.token_hex(16)
     query = {"DOMAIN": world.domain(portal), "PROTOCOL": 0, "LANG": user.language, "APP_SID": sid}
-    url = _address(world, portal, opening.placement, installing=installing)
+    url = _frame_url(world, portal, opening.placement, installing=installing)
     return {
         "action": f"{url}{'&' if '?' in url else '?'}{urlencode(query)}",
-        "fields": _fields(world, portal, token, opening),
+        "fields": _launch_fields(world, portal, token, opening),
         "name": f"{world.domain(portal)}|0|{sid}",
         "sid": sid,
         "portal_origin": f"http://{world.domain(portal)}",
@@ -58,23 +58,23 @@ def open_frame(world: World, portal: PortalState, opening: Opening) -> dict[str,
     }
 
 
-def renew(world: World, portal: PortalState, user_id: int) -> dict[str, Any]:
+def renew_auth(world: World, portal: PortalState, user_id: int) -> dict[str, Any]:
     """What refreshAuth answers."""
-    return _auth(tokens.issue(world, portal, user_id))
+    return _auth_data(tokens.issue_token(world, portal, user_id))
 
 
-def _address(world: World, portal: PortalState, placement: str, *, installing: bool) -> str:
+def _frame_url(world: World, portal: PortalState, placement: str, *, installing: bool) -> str:
     if installing:
         return f"{world.app_url}/install/"
     if placement == "DEFAULT":
         return f"{world.app_url}/app/"
     bound = next((item for item in portal.placements if item.placement == placement), None)
     if bound is None:
-        raise Refused("The application has no widget here.")
+        raise FrameRefused("The application has no widget here.")
     return bound.handler
 
 
-def _fields(world: World, portal: PortalState, token: Token, opening: Opening) -> dict[str, str]:
+def _launch_fields(world: World, portal: PortalState, token: Token, opening: FrameRequest) -> dict[str, str]:
     fields = {
         "AUTH_ID": token.access,
         "AUTH_EXPIRES": str(max(0, round(token.expires - time.time()))),
@@ -93,15 +93,15 @@ def _fields(world: World, portal: PortalState, token: Token, opening: Opening) -
     return fields
 
 
-def _auth(token: Token) -> dict[str, Any]:
+def _auth_data(token: Token) -> dict[str, Any]:
     return {"AUTH_ID": token.access, "AUTH_EXPIRES": 3600, "REFRESH_ID": token.refresh}
 
 
 def _init_data(
-    world: World, portal: PortalState, token: Token, opening: Opening, *, installing: bool
+    world: World, portal: PortalState, token: Token, opening: FrameRequest, *, installing: bool
 ) -> dict[str, Any]:
     user = portal.users[opening.user_id]
-    return _auth(token) | {
+    return _auth_data(token) | {
         "LANG": user.language,
         "DOMAIN": world.domain(portal),
         "PROTOCOL": "0",
@@ -110,13 +110,13 @@ def _init_data(
         "FIRST_RUN": f"{user.id}:{portal.app.version}" not in portal.first_runs,
         "IS_ADMIN": user.admin,
         "INSTALL": installing,
-        "USER_OPTIONS": _options(portal, user.id),
+        "USER_OPTIONS": _user_options(portal, user.id),
         "APP_OPTIONS": dict(portal.app_options),
         "PLACEMENT": opening.placement,
         "PLACEMENT_OPTIONS": opening.options or {},
     }
 
 
-def _options(portal: PortalState, user_id: int) -> dict[str, str]:
+def _user_options(portal: PortalState, user_id: int) -> dict[str, str]:
     own = f"{user_id}:"
     return {name.removeprefix(own): value for name, value in portal.user_options.items() if name.startswith(own)}

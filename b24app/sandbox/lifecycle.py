@@ -13,7 +13,7 @@ _BASE_KEYS_ONLY = {"ONAPPUNINSTALL"}
 _WITH_REFRESH = {"ONAPPINSTALL", "ONAPPUPDATE", "ONSUBSCRIPTIONRENEW", "ONOFFLINEEVENT"}
 
 
-def install(world: World, portal: PortalState) -> None:
+def install_app(world: World, portal: PortalState) -> None:
     """An administrator pressed Install: the row exists, not yet installed; old tokens are dead, the token is new."""
     with world.lock:
         portal.tokens.clear()
@@ -23,7 +23,7 @@ def install(world: World, portal: PortalState) -> None:
     world.touch()
 
 
-def finish(world: World, portal: PortalState, installer: int) -> None:
+def finish_install(world: World, portal: PortalState, installer: int) -> None:
     """installFinish: events and placements come alive; ONAPPUSERREADY follows where the portal has system users."""
     with world.lock:
         portal.app.installed = True
@@ -34,12 +34,12 @@ def finish(world: World, portal: PortalState, installer: int) -> None:
         "INSTALLED": "Y",
         "LANGUAGE_ID": portal.language,
     }
-    fire(world, portal, "ONAPPINSTALL", data, installer)
+    fire_event(world, portal, "ONAPPINSTALL", data, installer)
     if portal.switches.system_user:
         _announce_system_user(world, portal, installer)
 
 
-def update(world: World, portal: PortalState) -> None:
+def update_app(world: World, portal: PortalState) -> None:
     """A new version: not installed again, handlers and placements gone, senders too where `update_wipes` is on."""
     with world.lock:
         bound, before = list(portal.handlers), portal.app.version
@@ -56,16 +56,16 @@ def update(world: World, portal: PortalState) -> None:
             "LANGUAGE_ID": portal.language,
         }
         if not portal.switches.update_silent:
-            _post_to(world, portal, bound, "ONAPPUPDATE", data, _first_admin(portal))
+            _queue_event(world, portal, bound, "ONAPPUPDATE", data, _first_admin(portal))
     world.touch()
 
 
-def uninstall(world: World, portal: PortalState, *, clean: bool) -> None:
+def uninstall_app(world: World, portal: PortalState, *, clean: bool) -> None:
     """Remove the application: senders, then ONAPPUNINSTALL, then handlers and placements; all tokens are dead."""
     with world.lock:
         portal.senders.clear()
         data: dict[str, object] = {"LANGUAGE_ID": portal.language, "CLEAN": int(clean)}
-        _post_to(world, portal, list(portal.handlers), "ONAPPUNINSTALL", data, 0)
+        _queue_event(world, portal, list(portal.handlers), "ONAPPUNINSTALL", data, 0)
         portal.handlers.clear()
         portal.placements.clear()
         if clean:
@@ -75,16 +75,16 @@ def uninstall(world: World, portal: PortalState, *, clean: bool) -> None:
     world.touch()
 
 
-def fire(world: World, portal: PortalState, event: str, data: dict[str, object], user_id: int = 0) -> int:
+def fire_event(world: World, portal: PortalState, event: str, data: dict[str, object], user_id: int = 0) -> int:
     """Send an event to its handlers and say to how many; none before installFinish or after the payment ran out."""
     if not (portal.app.present and portal.app.installed) or portal.switches.payment_required:
         return 0
     bound = [handler for handler in portal.handlers if handler.event == event]
-    _post_to(world, portal, bound, event, data, user_id)
+    _queue_event(world, portal, bound, event, data, user_id)
     return len(bound)
 
 
-def _post_to(
+def _queue_event(
     world: World, portal: PortalState, bound: list[EventHandler], event: str, data: dict[str, object], user_id: int
 ) -> None:
     for handler in (item for item in bound if item.event == event):
@@ -93,19 +93,19 @@ def _post_to(
             "event_handler_id": handler.id,
             "data": data,
             "ts": int(time.time()),
-            "auth": _auth(world, portal, event, handler.auth_type or user_id),
+            "auth": _event_auth(world, portal, event, handler.auth_type or user_id),
         }
-        world.background.soon(partial(_post, world, handler, phpform.encode(fields)))
+        world.background.soon(partial(_post_event, world, handler, phpform.encode_form(fields)))
 
 
-def _post(world: World, handler: EventHandler, body: str) -> None:
+def _post_event(world: World, handler: EventHandler, body: str) -> None:
     outcome = post_form(handler.handler, body, world.ca_file)
     with world.lock:
         handler.calls.append(outcome)
     world.touch()
 
 
-def _auth(world: World, portal: PortalState, event: str, user_id: int) -> dict[str, object]:
+def _event_auth(world: World, portal: PortalState, event: str, user_id: int) -> dict[str, object]:
     base: dict[str, object] = {
         "domain": world.domain(portal),
         "server_endpoint": world.server_endpoint,
@@ -119,7 +119,7 @@ def _auth(world: World, portal: PortalState, event: str, user_id: int) -> dict[s
 
 
 def _token_fields(world: World, portal: PortalState, user_id: int, *, with_refresh: bool) -> dict[str, object]:
-    token = tokens.issue(world, portal, user_id, with_refresh=with_refresh)
+    token = tokens.issue_token(world, portal, user_id, with_refresh=with_refresh)
     return {
         "access_token": token.access,
         "refresh_token": token.refresh or None,
@@ -152,9 +152,9 @@ def _announce_system_user(world: World, portal: PortalState, installer: int) -> 
         "event_handler_id": handler.id,
         "data": data,
         "ts": int(time.time()),
-        "auth": _auth(world, portal, "ONAPPINSTALL", installer),
+        "auth": _event_auth(world, portal, "ONAPPINSTALL", installer),
     }
-    world.background.soon(partial(_post, world, handler, phpform.encode(fields)))
+    world.background.soon(partial(_post_event, world, handler, phpform.encode_form(fields)))
 
 
 def _first_admin(portal: PortalState) -> int:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request, Response
 
 from b24app.sandbox import tokens
 from b24app.sandbox.state import PortalState, Token
-from b24app.sandbox.web import answer, json_body
+from b24app.sandbox.web import json_body, json_response
 from b24app.sandbox.world import World
 
 
@@ -24,7 +24,7 @@ class OAuthError(Exception):
         self.status = status
 
 
-def authorize(world: World, portal: PortalState, request: Request) -> Response:
+def redirect_with_code(world: World, portal: PortalState, request: Request) -> Response:
     """Send the browser back to the application with a code; `user` chooses who agrees, an administrator by default."""
     wanted = request.args.get("user", type=int)
     user_id = wanted or next(user.id for user in portal.users.values() if user.admin and user.active)
@@ -42,28 +42,30 @@ def authorize(world: World, portal: PortalState, request: Request) -> Response:
     return redirect(f"{target}{'&' if '?' in target else '?'}{urlencode(query)}")
 
 
-def token(world: World, request: Request) -> Response:
+def serve_token(world: World, request: Request) -> Response:
     """`/oauth/token/`, by GET or POST."""
     try:
-        return answer(_grant(world, request.values.to_dict()))
+        return json_response(_grant_token(world, request.values.to_dict()))
     except OAuthError as error:
-        return answer({"error": error.code, "error_description": error.text}, error.status)
+        return json_response({"error": error.code, "error_description": error.text}, error.status)
 
 
-def app_info(world: World, request: Request) -> Response:
+def serve_app_info(world: World, request: Request) -> Response:
     """The OAuth server's `app.info`: who a token belongs to (docs/bitrix24.md A.5)."""
     access = request.values.get("auth") or request.values.get("access_token") or json_body(request).get("auth", "")
     found = tokens.find_access(world, str(access))
     if not access:
-        return answer({"error": "NO_AUTH_FOUND", "error_description": "Wrong authorization data"}, 401)
+        return json_response({"error": "NO_AUTH_FOUND", "error_description": "Wrong authorization data"}, 401)
     if found is None or not found[0].app.present:
-        return answer({"error": "invalid_client", "error_description": "Invalid client"}, 400)
+        return json_response({"error": "invalid_client", "error_description": "Invalid client"}, 400)
     if found[1].expires <= time.time():
-        return answer({"error": "expired_token", "error_description": "The access token provided has expired"}, 401)
-    return answer({"result": _owner(world, *found)})
+        return json_response(
+            {"error": "expired_token", "error_description": "The access token provided has expired"}, 401
+        )
+    return json_response({"result": _describe_token(world, *found)})
 
 
-def _owner(world: World, portal: PortalState, held: Token) -> dict[str, Any]:
+def _describe_token(world: World, portal: PortalState, held: Token) -> dict[str, Any]:
     return {
         "client_id": held.client_id,
         "scope": ",".join(portal.app.scope),
@@ -83,7 +85,7 @@ def _owner(world: World, portal: PortalState, held: Token) -> dict[str, Any]:
     }
 
 
-def _grant(world: World, asked: dict[str, str]) -> dict[str, Any]:
+def _grant_token(world: World, asked: dict[str, str]) -> dict[str, Any]:
     if not (asked.get("client_id") and asked.get("client_secret")):
         raise OAuthError("invalid_request", "Required parameters are missing")
     if asked["client_id"] != world.client_id:
@@ -91,13 +93,13 @@ def _grant(world: World, asked: dict[str, str]) -> dict[str, Any]:
     if asked["client_secret"] != world.client_secret:
         raise OAuthError("invalid_client", "Invalid client")
     if asked.get("grant_type") == "refresh_token":
-        return _refreshed(world, asked.get("refresh_token", ""), asked.get("scope", ""))
+        return _redeem_refresh_token(world, asked.get("refresh_token", ""), asked.get("scope", ""))
     if asked.get("grant_type") == "authorization_code":
-        return _redeemed(world, asked.get("code", ""), asked.get("scope", ""))
+        return _redeem_code(world, asked.get("code", ""), asked.get("scope", ""))
     raise OAuthError("invalid_request", "Invalid grant_type parameter or parameter missing")
 
 
-def _refreshed(world: World, refresh: str, scope: str) -> dict[str, Any]:
+def _redeem_refresh_token(world: World, refresh: str, scope: str) -> dict[str, Any]:
     if not refresh:
         raise OAuthError("invalid_request", "Missing parameter: refresh_token")
     with world.lock:
@@ -107,11 +109,11 @@ def _refreshed(world: World, refresh: str, scope: str) -> dict[str, Any]:
         portal, held = found
         _check_portal(portal, scope)
         held.refresh = ""
-        fresh = tokens.issue(world, portal, held.user_id, client_id=held.client_id)
-    return _pair(world, portal, fresh)
+        fresh = tokens.issue_token(world, portal, held.user_id, client_id=held.client_id)
+    return _token_fields(world, portal, fresh)
 
 
-def _redeemed(world: World, code: str, scope: str) -> dict[str, Any]:
+def _redeem_code(world: World, code: str, scope: str) -> dict[str, Any]:
     if not code:
         raise OAuthError("invalid_request", "Missing parameter: code")
     with world.lock:
@@ -120,8 +122,8 @@ def _redeemed(world: World, code: str, scope: str) -> dict[str, Any]:
             raise OAuthError("invalid_grant", "Authorization code is invalid or has expired")
         _check_portal(portal, scope)
         user_id = portal.codes.pop(code).user_id
-        fresh = tokens.issue(world, portal, user_id)
-    return _pair(world, portal, fresh)
+        fresh = tokens.issue_token(world, portal, user_id)
+    return _token_fields(world, portal, fresh)
 
 
 def _check_portal(portal: PortalState, scope: str) -> None:
@@ -136,7 +138,7 @@ def _check_portal(portal: PortalState, scope: str) -> None:
         raise OAuthError("invalid_scope", "Requested scope exceeds the scope of the application", 403)
 
 
-def _pair(world: World, portal: PortalState, fresh: Token) -> dict[str, Any]:
+def _token_fields(world: World, portal: PortalState, fresh: Token) -> dict[str, Any]:
     # `domain` is the OAuth server's own here, not the portal's (docs/bitrix24.md J14).
     return {
         "access_token": fresh.access,

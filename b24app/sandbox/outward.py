@@ -19,11 +19,13 @@ class Outcome:
     seconds: float
 
 
-def post(url: str, body: bytes, headers: dict[str, str], ca_file: str, timeout: float = TIMEOUT_SECONDS) -> Outcome:
+def post_once(
+    url: str, body: bytes, headers: dict[str, str], ca_file: str, timeout: float = TIMEOUT_SECONDS
+) -> Outcome:
     """POST once; never raises for what the network does. `ca_file` is the authority trusted for https."""
     started = time.time()
     try:
-        status = _post(url, body, headers, ca_file, timeout)
+        status = _send_request(url, body, headers, ca_file, timeout)
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Outcome(started, None, type(error).__name__, time.time() - started)
     return Outcome(started, status, "", time.time() - started)
@@ -32,10 +34,10 @@ def post(url: str, body: bytes, headers: dict[str, str], ca_file: str, timeout: 
 def post_form(url: str, body: str, ca_file: str) -> Outcome:
     """POST a form body the way Bitrix24's queue servers do (docs/bitrix24.md E.1)."""
     headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8", "User-Agent": "Bitrix24 Sandbox"}
-    return post(url, body.encode(), headers, ca_file)
+    return post_once(url, body.encode(), headers, ca_file)
 
 
-def _post(url: str, body: bytes, headers: dict[str, str], ca_file: str, timeout: float) -> int:
+def _send_request(url: str, body: bytes, headers: dict[str, str], ca_file: str, timeout: float) -> int:
     parts = urlsplit(url)
     host = parts.hostname or ""
     connection: http.client.HTTPConnection

@@ -7,46 +7,46 @@ from urllib.parse import parse_qsl, urlencode
 _SEGMENT = re.compile(r"\[([^\]]*)\]")
 
 
-def encode(fields: Mapping[str, object]) -> str:
+def encode_form(fields: Mapping[str, object]) -> str:
     """`{"a": {"b": 1}}` as `a%5Bb%5D=1`; empty arrays and nulls are not sent at all, booleans are 1 and 0."""
     # Half characters go out as the bytes PHP would send, not as an error.
-    return urlencode(list(_flatten(fields.items(), "")), errors="surrogatepass")
+    return urlencode(list(_flatten_items(fields.items(), "")), errors="surrogatepass")
 
 
-def decode(text: str) -> dict[str, object]:
+def decode_form(text: str) -> dict[str, object]:
     """The nested value of a query string or form body; arrays with the keys 0…n-1 become lists."""
-    return nest(parse_qsl(text, keep_blank_values=True))
+    return nest_pairs(parse_qsl(text, keep_blank_values=True))
 
 
-def nest(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
+def nest_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
     """The nested value of decoded pairs with bracketed keys; a later pair of the same key wins, as in PHP."""
     root: dict[str, object] = {}
     for key, value in pairs:
         head, _, _ = key.partition("[")
         path = [head, *_SEGMENT.findall(key[len(head) :])]
-        _put(root, path, value)
-    return {key: _listed(value) for key, value in root.items()}
+        _put_value(root, path, value)
+    return {key: _convert_arrays(value) for key, value in root.items()}
 
 
-def listed(array: Mapping[str, object]) -> object:
+def list_or_mapping(array: Mapping[str, object]) -> object:
     """How PHP writes an array as JSON: a list when the keys are 0…n-1 in order (so also when it is empty)."""
     if list(array) == [str(number) for number in range(len(array))]:
         return list(array.values())
     return dict(array)
 
 
-def _flatten(items: Iterable[tuple[str, object]], prefix: str) -> Iterable[tuple[str, str]]:
+def _flatten_items(items: Iterable[tuple[str, object]], prefix: str) -> Iterable[tuple[str, str]]:
     for key, value in items:
         name = f"{prefix}[{key}]" if prefix else key
         if isinstance(value, Mapping):
-            yield from _flatten(value.items(), name)
+            yield from _flatten_items(value.items(), name)
         elif isinstance(value, list | tuple):
-            yield from _flatten(((str(index), item) for index, item in enumerate(value)), name)
+            yield from _flatten_items(((str(index), item) for index, item in enumerate(value)), name)
         elif value is not None:
             yield name, str(int(value)) if isinstance(value, bool) else str(value)
 
 
-def _put(node: dict[str, object], path: list[str], value: str) -> None:
+def _put_value(node: dict[str, object], path: list[str], value: str) -> None:
     for segment in path[:-1]:
         child = node.setdefault(segment or str(len(node)), {})
         if not isinstance(child, dict):
@@ -55,7 +55,7 @@ def _put(node: dict[str, object], path: list[str], value: str) -> None:
     node[path[-1] or str(len(node))] = value
 
 
-def _listed(value: object) -> object:
+def _convert_arrays(value: object) -> object:
     if not isinstance(value, dict):
         return value
-    return listed({key: _listed(item) for key, item in value.items()})
+    return list_or_mapping({key: _convert_arrays(item) for key, item in value.items()})

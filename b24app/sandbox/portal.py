@@ -4,8 +4,8 @@ import time
 from typing import Any
 
 from b24app.sandbox import delivery, frames, lifecycle, tokens
-from b24app.sandbox.delivery import Wish
-from b24app.sandbox.frames import Opening
+from b24app.sandbox.delivery import SendRequest
+from b24app.sandbox.frames import FrameRequest
 from b24app.sandbox.state import (
     EventHandler,
     Message,
@@ -108,15 +108,15 @@ class Portal:
         self, to: str, text: str, code: str, author: int = 1, module: str | None = "crm", **overrides: object
     ) -> Message:
         """Send a text through a sender; see `delivery.Wish` for the meaning of all."""
-        return delivery.send(self.world, self.state, Wish(to, text, code, author, module, overrides))
+        return delivery.send_message(self.world, self.state, SendRequest(to, text, code, author, module, overrides))
 
     def write_sms(self, to: str, text: str, code: str, author: int = 1) -> tuple[Message, str, str]:
         """Write a text without calling the handler; see `delivery.write`."""
-        return delivery.write(self.world, self.state, Wish(to, text, code, author))
+        return delivery.write_message(self.world, self.state, SendRequest(to, text, code, author))
 
     def deliver(self, message: Message) -> None:
         """Call the handler once more with the same message_id, in the background."""
-        delivery.hand_over(self.world, self.state, message)
+        delivery.call_handler(self.world, self.state, message)
 
     def message(self, message_id: str) -> Message | None:
         """The latest message with that id."""
@@ -126,19 +126,19 @@ class Portal:
 
     def install(self) -> None:
         """Press Install."""
-        lifecycle.install(self.world, self.state)
+        lifecycle.install_app(self.world, self.state)
 
     def install_finish(self, user_id: int = 1) -> None:
         """What the frame's setInstallFinish does."""
-        lifecycle.finish(self.world, self.state, user_id)
+        lifecycle.finish_install(self.world, self.state, user_id)
 
     def update(self) -> None:
         """Press Update."""
-        lifecycle.update(self.world, self.state)
+        lifecycle.update_app(self.world, self.state)
 
     def uninstall(self, *, clean: bool = False) -> None:
         """Press Uninstall; `clean` is the tick "delete application settings and data"."""
-        lifecycle.uninstall(self.world, self.state, clean=clean)
+        lifecycle.uninstall_app(self.world, self.state, clean=clean)
 
     def reinstall(self) -> None:
         """Remove and install again at once: new tokens, the same client_id."""
@@ -147,7 +147,7 @@ class Portal:
 
     def fire(self, event: str, data: dict[str, object] | None = None, user_id: int = 0) -> int:
         """Send an event to its handlers; how many there were."""
-        return lifecycle.fire(self.world, self.state, event, data or {}, user_id)
+        return lifecycle.fire_event(self.world, self.state, event, data or {}, user_id)
 
     def frame(
         self,
@@ -158,7 +158,7 @@ class Portal:
         install: bool | None = None,
     ) -> dict[str, Any]:
         """What the portal page would post into the frame; see `frames.open_frame`."""
-        return frames.open_frame(self.world, self.state, Opening(user, placement, options, install))
+        return frames.open_frame(self.world, self.state, FrameRequest(user, placement, options, install))
 
     # -- tokens and people -----------------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class Portal:
 
     def issue_token(self, user_id: int = 1, client_id: str = "") -> Token:
         """A token; `client_id` of another application, or "webhook" for one without application context."""
-        return tokens.issue(self.world, self.state, user_id, client_id=client_id)
+        return tokens.issue_token(self.world, self.state, user_id, client_id=client_id)
 
     def expire_tokens(self) -> None:
         """All access tokens run out now; refresh tokens live on."""

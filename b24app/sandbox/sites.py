@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request, Response
 from b24app.sandbox import control, oauth
 from b24app.sandbox.crm import KINDS
 from b24app.sandbox.rest import service
-from b24app.sandbox.web import answer
+from b24app.sandbox.web import json_response
 from b24app.sandbox.world import World
 
 STATIC = Path(__file__).resolve().parents[2] / "static" / "sandbox"
@@ -24,19 +24,19 @@ _PAGES = {
 _CARDS = tuple(f"/crm/{kind}/details/" for kind in KINDS)
 
 
-def plain(world: World, request: Request) -> Response:
+def serve_http(world: World, request: Request) -> Response:
     """The portal's pages and `/_/…`, over http."""
     path = request.path
     if path.startswith("/_/"):
-        return control.serve(world, request, path.removeprefix("/_/").strip("/"))
+        return control.serve_control(world, request, path.removeprefix("/_/").strip("/"))
     if path.startswith("/static/sandbox/"):
-        return static_file(request, path.removeprefix("/static/sandbox/"))
+        return serve_static(request, path.removeprefix("/static/sandbox/"))
     if path.startswith("/rest/"):
-        return answer({"error": "INVALID_REQUEST", "error_description": "Https required"}, 400)
-    return _page(world, request)
+        return json_response({"error": "INVALID_REQUEST", "error_description": "Https required"}, 400)
+    return _serve_page(world, request)
 
 
-def _page(world: World, request: Request) -> Response:
+def _serve_page(world: World, request: Request) -> Response:
     path = request.path
     host, _, port = request.host.rpartition(":")
     portal = world.by_host(host)
@@ -45,27 +45,27 @@ def _page(world: World, request: Request) -> Response:
     if host != portal.host:
         return redirect(f"http://{portal.host}:{port}{request.full_path.rstrip('?')}")
     if path == "/oauth/authorize/":
-        return oauth.authorize(world, portal, request)
+        return oauth.redirect_with_code(world, portal, request)
     if path.strip("/") == f"marketplace/app/{world.client_id}":
         return redirect("/app/")
     page = "card.html" if path.startswith(_CARDS) else _PAGES.get(path)
-    return static_file(request, page) if page else Response("There is no such page.", 404)
+    return serve_static(request, page) if page else Response("There is no such page.", 404)
 
 
-def secure(world: World, request: Request) -> Response:
+def serve_https(world: World, request: Request) -> Response:
     """The OAuth server on 127.0.0.1 and the REST of every portal on its own host, over https."""
     path = request.path
     if request.host == world.oauth_host:
-        return _authority(world, request)
+        return _serve_oauth(world, request)
     portal = world.by_host(request.host.rpartition(":")[0])
     if portal and path.startswith("/rest/"):
         return service.serve(world, portal, request, path.removeprefix("/rest/"))
     if portal and path == "/oauth/authorize/":
-        return oauth.authorize(world, portal, request)
-    return answer({"error": "NOT_FOUND", "error_description": "Not found"}, 404)
+        return oauth.redirect_with_code(world, portal, request)
+    return json_response({"error": "NOT_FOUND", "error_description": "Not found"}, 404)
 
 
-def static_file(request: Request, name: str) -> Response:
+def serve_static(request: Request, name: str) -> Response:
     """A file of static/sandbox/."""
     found = safe_join(str(STATIC), name)
     if found is None or not Path(found).is_file():
@@ -73,14 +73,14 @@ def static_file(request: Request, name: str) -> Response:
     return send_file(found, request.environ, max_age=0)
 
 
-def _authority(world: World, request: Request) -> Response:
+def _serve_oauth(world: World, request: Request) -> Response:
     path = request.path.rstrip("/")
     time.sleep(world.oauth_delay)
     if path == "/oauth/token":
-        return oauth.token(world, request)
+        return oauth.serve_token(world, request)
     if path in {"/rest/app.info", "/rest/app.info.json"}:
-        return oauth.app_info(world, request)
+        return oauth.serve_app_info(world, request)
     if path == "/oauth/authorize":
         named = world.by_host(request.args.get("domain", "").rpartition(":")[0])
-        return oauth.authorize(world, named or next(iter(world.portals.values())), request)
-    return answer({"error": "NOT_FOUND", "error_description": "Not found"}, 404)
+        return oauth.redirect_with_code(world, named or next(iter(world.portals.values())), request)
+    return json_response({"error": "NOT_FOUND", "error_description": "Not found"}, 404)

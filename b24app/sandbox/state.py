@@ -74,7 +74,7 @@ class Sender:
 
 
 @dataclass
-class StatusWord:
+class StatusChange:
     """One change of a message's status; `by` is `portal` or `rest`."""
 
     at: float
@@ -97,7 +97,7 @@ class Message:
     row_at: float
     status: str = "pending"
     note: str = ""
-    words: list[StatusWord] = field(default_factory=list)
+    words: list[StatusChange] = field(default_factory=list)
     calls: list[Outcome] = field(default_factory=list)
     overrides: dict[str, object] = field(default_factory=dict)
 
@@ -110,7 +110,7 @@ class Message:
         """Set the status as Bitrix24 does: no transition is refused (docs/bitrix24.md D.7)."""
         if self.status != status:
             self.status = status
-            self.words.append(StatusWord(at, status, by))
+            self.words.append(StatusChange(at, status, by))
 
 
 @dataclass

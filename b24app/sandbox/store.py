@@ -12,7 +12,7 @@ from typing import Any
 _PAUSE_SECONDS = 1.0
 
 
-class Keeper:
+class SnapshotWriter:
     """Writes what `snapshot` returns to `path`, at most once a second; `touch` says that something changed."""
 
     def __init__(self, path: Path, snapshot: Callable[[], object]) -> None:
@@ -57,16 +57,16 @@ class Keeper:
         scratch.replace(self._path)
 
 
-def revive(kind: Any, data: Any) -> Any:
+def restore_dataclass(kind: Any, data: Any) -> Any:
     """A value of type `kind` (dataclasses, lists, dicts, optionals, plain values) from JSON; unknown keys go."""
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        return kind(**{name: revive(hints[name], value) for name, value in data.items() if name in hints})  # type: ignore[operator] # a class, not an instance
+        return kind(**{name: restore_dataclass(hints[name], value) for name, value in data.items() if name in hints})  # type: ignore[operator] # a class, not an instance
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is list:
-        return [revive(arguments[0], item) for item in data]
+        return [restore_dataclass(arguments[0], item) for item in data]
     if origin is dict:
-        return {arguments[0](key): revive(arguments[1], item) for key, item in data.items()}
+        return {arguments[0](key): restore_dataclass(arguments[1], item) for key, item in data.items()}
     if origin is types.UnionType:
-        return None if data is None else revive(arguments[0], data)
+        return None if data is None else restore_dataclass(arguments[0], data)
     return data

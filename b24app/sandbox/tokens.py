@@ -6,12 +6,14 @@ import time
 from b24app.sandbox.state import ACCESS_SECONDS, REFRESH_SECONDS, Code, PortalState, Token
 from b24app.sandbox.world import World
 
-_KEPT_TOKENS = 2000
+_MAX_TOKENS = 2000
 _CODE_SECONDS = 30
 _STILL_FRESH_SECONDS = 3000
 
 
-def issue(world: World, portal: PortalState, user_id: int, *, client_id: str = "", with_refresh: bool = True) -> Token:
+def issue_token(
+    world: World, portal: PortalState, user_id: int, *, client_id: str = "", with_refresh: bool = True
+) -> Token:
     """A new token of this user for our application, or for another `client_id`."""
     now = time.time()
     refresh = secrets.token_hex(35) if with_refresh else ""
@@ -25,7 +27,7 @@ def issue(world: World, portal: PortalState, user_id: int, *, client_id: str = "
     )
     with world.lock:
         portal.tokens[token.access] = token
-        while len(portal.tokens) > _KEPT_TOKENS:
+        while len(portal.tokens) > _MAX_TOKENS:
             del portal.tokens[next(iter(portal.tokens))]
     world.touch()
     return token
@@ -38,7 +40,7 @@ def author_token(world: World, portal: PortalState, user_id: int) -> Token:
         for token in reversed(portal.tokens.values()):
             if token.user_id == user_id and not token.refresh and token.expires > edge:
                 return token
-    return issue(world, portal, user_id, with_refresh=False)
+    return issue_token(world, portal, user_id, with_refresh=False)
 
 
 def issue_code(world: World, portal: PortalState, user_id: int) -> str:

@@ -11,7 +11,7 @@ from b24app.sandbox.world import World
 _SHOWN_MESSAGES = 200
 
 # How a CRM card words a status (docs/bitrix24.md D.7).
-WORDS = {
+STATUS_LABELS = {
     "pending": "Waiting",
     "error": "Sending error",
     "queued": "Sending",
@@ -22,12 +22,12 @@ WORDS = {
 }
 
 
-def message(item: Message) -> dict[str, Any]:
+def describe_message(item: Message) -> dict[str, Any]:
     """A message with its status, the word for it, and the outcome of the latest handler call."""
-    return dataclasses.asdict(item) | {"word": WORDS[item.status], "handler_status": item.handler_status}
+    return dataclasses.asdict(item) | {"word": STATUS_LABELS[item.status], "handler_status": item.handler_status}
 
 
-def portal(world: World, state: PortalState) -> dict[str, Any]:
+def describe_portal(world: World, state: PortalState) -> dict[str, Any]:
     """Who a portal is and how far the application is installed."""
     return {
         "key": state.key,
@@ -40,24 +40,24 @@ def portal(world: World, state: PortalState) -> dict[str, Any]:
     }
 
 
-def portals(world: World) -> dict[str, Any]:
+def describe_portals(world: World) -> dict[str, Any]:
     """All portals."""
     with world.lock:
-        return {"portals": [portal(world, state) for state in world.portals.values()]}
+        return {"portals": [describe_portal(world, state) for state in world.portals.values()]}
 
 
-def full(handle: Portal) -> dict[str, Any]:
+def describe_all(handle: Portal) -> dict[str, Any]:
     """All a page or a test may want to know; messages are the latest 200, newest last."""
     state, world = handle.state, handle.world
     with world.lock:
-        return portal(world, state) | {
+        return describe_portal(world, state) | {
             "app_url": world.app_url,
             "sms_url": world.sms_url,
             "host": state.host,
             "language": state.language,
             "users": [dataclasses.asdict(user) for user in state.users.values()],
             "senders": [dataclasses.asdict(sender) for sender in state.senders.values()],
-            "messages": [message(item) for item in state.messages[-_SHOWN_MESSAGES:]],
+            "messages": [describe_message(item) for item in state.messages[-_SHOWN_MESSAGES:]],
             "handlers": [dataclasses.asdict(item) for item in state.handlers],
             "placements": [dataclasses.asdict(item) for item in state.placements],
             "notifications": [dataclasses.asdict(item) for item in state.notifications],

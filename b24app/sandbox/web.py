@@ -18,7 +18,7 @@ _HANDSHAKE_SECONDS = 10
 App = Callable[[Request], Response]
 
 
-class Dropped(ConnectionAbortedError):
+class ConnectionDropped(ConnectionAbortedError):
     """Raised by an application to close the connection without an answer."""
 
 
@@ -102,7 +102,7 @@ class _LoopbackServer(ThreadedWSGIServer):
         super().process_request_thread(request, client_address)
 
 
-def answer(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON answer; text outside ASCII stays readable, half characters become escapes."""
     try:
         body = json.dumps(data, ensure_ascii=False).encode()

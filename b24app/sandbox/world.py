@@ -9,14 +9,14 @@ from typing import Any
 
 from b24app.sandbox.background import Background
 from b24app.sandbox.state import Bucket, PortalState, RestCall, starting_portals
-from b24app.sandbox.store import revive
+from b24app.sandbox.store import restore_dataclass
 
 LOG_LENGTH = 5000
-KEPT_MESSAGES = 500
+SAVED_MESSAGES = 500
 
 
 @dataclass
-class Running:
+class PortalRuntime:
     """What a portal forgets at a stop: its REST log, bucket and operating time by method and minute."""
 
     rest_log: deque[RestCall] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
@@ -40,7 +40,7 @@ class World:
         self.sms_url = ""
         self.oauth_delay = 0.0  # seconds until the OAuth server answers
         self.portals: dict[str, PortalState] = {portal.key: portal for portal in starting_portals()}
-        self.running: dict[str, Running] = {key: Running() for key in self.portals}
+        self.running: dict[str, PortalRuntime] = {key: PortalRuntime() for key in self.portals}
         self.on_change: Callable[[], None] | None = None
 
     def touch(self) -> None:
@@ -54,7 +54,7 @@ class World:
         """Take in one more portal."""
         with self.lock:
             self.portals[portal.key] = portal
-            self.running[portal.key] = Running()
+            self.running[portal.key] = PortalRuntime()
         self.touch()
 
     def by_host(self, host: str) -> PortalState | None:
@@ -82,10 +82,10 @@ class World:
     def snapshot(self) -> dict[str, Any]:
         """What is kept between two starts."""
         with self.lock:
-            kept = [dataclasses.replace(p, messages=p.messages[-KEPT_MESSAGES:]) for p in self.portals.values()]
+            kept = [dataclasses.replace(p, messages=p.messages[-SAVED_MESSAGES:]) for p in self.portals.values()]
             return {"portals": [dataclasses.asdict(portal) for portal in kept]}
 
     def restore(self, data: Any) -> None:
         """Go on from a snapshot."""
         for item in data["portals"]:
-            self.add(revive(PortalState, item))
+            self.add(restore_dataclass(PortalState, item))

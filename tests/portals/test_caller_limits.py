@@ -24,7 +24,7 @@ from b24app.portals.errors import Busy
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import certificates, phpform
-from b24app.sandbox.web import Server, answer
+from b24app.sandbox.web import Server, json_response
 from b24app.webhooks.spool_replay import HANDLERS
 from tests import factories
 from tests.portals.conftest import ALICE, posted
@@ -41,7 +41,7 @@ class Authority:
         self.asked = self.now = self.most = 0
         self.silent, self.delay = False, 0.0
         self._lock = threading.Lock()
-        ca_file, context = certificates.prepare(folder)
+        ca_file, context = certificates.load_or_create(folder)
         self.ca_file = str(ca_file)
         self._server = Server(0, self._answer, context)
         self.host = f"127.0.0.1:{self._server.port}"
@@ -57,7 +57,7 @@ class Authority:
             self.now -= 1
         if self.silent:
             return Response("Bad gateway", 502)
-        return answer({"error": "invalid_client", "error_description": "Invalid client"}, 400)
+        return json_response({"error": "invalid_client", "error_description": "Invalid client"}, 400)
 
     def stop(self) -> None:
         self._server.stop()
@@ -89,7 +89,7 @@ def open_page(portal: Portal, token: str = "", path: str = "/app/", **fields: st
 def tell(portal: Portal) -> int:
     """Post an event to the installer's address that claims to be of this portal."""
     auth = {"member_id": portal.member_id, "access_token": uuid.uuid4().hex, "application_token": "guess"}
-    body = phpform.encode({"event": "ONAPPINSTALL", "data": {}, "auth": auth})
+    body = phpform.encode_form({"event": "ONAPPINSTALL", "data": {}, "auth": auth})
     return Client().post("/install/", body, content_type=FORM).status_code
 
 
@@ -244,7 +244,7 @@ def test_above_the_budget_an_event_at_the_address_we_bound_waits_on_disk(
     token = alpha.issue_token(ALICE)
     auth = {"member_id": alpha.member_id, "access_token": token.access, "refresh_token": token.refresh}
     auth |= {"application_token": "new", "server_endpoint": alpha.world.server_endpoint, "expires_in": "3600"}
-    body = phpform.encode({"event": "ONAPPUPDATE", "data": {"VERSION": "2"}, "auth": auth})
+    body = phpform.encode_form({"event": "ONAPPUPDATE", "data": {"VERSION": "2"}, "auth": auth})
     bound = urlsplit(signed_urls.events_url(portal.uuid.hex, portal.generation)).path
     with caller_limits.hold_slot(portal, ""), caller_limits.hold_slot(portal, ""):
         assert Client().post(bound, body, content_type=FORM).status_code == 200

@@ -91,7 +91,7 @@ def tell(portal: Portal, there: There, event: str, caller: str, *, bound: bool) 
     """Post an event that claims everything it could change."""
     auth = shown(there, caller)
     data = {"VERSION": "97", "STATUS": "HACKED", "PAYMENT_EXPIRED": "N", "CLEAN": "1", **auth}
-    body = phpform.encode({"event": event, "data": data, "auth": auth, "ts": int(timezone.now().timestamp())})
+    body = phpform.encode_form({"event": event, "data": data, "auth": auth, "ts": int(timezone.now().timestamp())})
     signed = urlsplit(signed_urls.events_url(portal.uuid.hex, portal.generation)).path
     return Client().post(signed if bound else "/install/", body, content_type=FORM).status_code
 

@@ -5,15 +5,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from b24app.sandbox import Portal, Refused, Sandbox
-from b24app.sandbox.phpform import nest
+from b24app.sandbox import FrameRefused, Portal, Sandbox
+from b24app.sandbox.phpform import nest_pairs
 from tests.sandbox.conftest import Listener, Rest
 
 
 def events(box: Sandbox, app: Listener, count: int) -> list[dict[str, object]]:
     """The fields of the events, once so many have come."""
     assert box.wait_until(lambda: len(app.arrivals) >= count)
-    return [nest(parse_qsl(arrival.body.decode(), keep_blank_values=True)) for arrival in app.arrivals]
+    return [nest_pairs(parse_qsl(arrival.body.decode(), keep_blank_values=True)) for arrival in app.arrivals]
 
 
 def bind(rest: Rest, app: Listener, *names: str) -> None:
@@ -47,10 +47,10 @@ def test_an_older_portal_posts_fewer_fields(alpha: Portal) -> None:
 
 
 def test_an_employee_sees_nothing_before_the_end_of_the_installation(box: Sandbox, alpha: Portal) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(FrameRefused):
         box.portal("beta").frame(user=7)
     alpha.update()
-    with pytest.raises(Refused):
+    with pytest.raises(FrameRefused):
         alpha.frame(user=7)
     alpha.install_finish()
 
@@ -64,7 +64,7 @@ def test_a_placement_is_framed_at_its_handler(alpha: Portal, rest: Rest, app: Li
 
     assert frame["action"].startswith(f"{handler}&DOMAIN=")
     assert json.loads(frame["fields"]["PLACEMENT_OPTIONS"]) == {"ID": "1"}
-    with pytest.raises(Refused):
+    with pytest.raises(FrameRefused):
         alpha.frame(7, "CRM_DEAL_DETAIL_TAB")
 
 

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from b24app.sandbox import Portal, Sandbox
-from b24app.sandbox.phpform import nest
+from b24app.sandbox.phpform import nest_pairs
 from tests.sandbox.conftest import Listener, Rest
 
 NUMBER = "+12025550100"
@@ -14,7 +14,7 @@ NUMBER = "+12025550100"
 def handed(box: Sandbox, app: Listener, count: int = 1) -> list[dict[str, object]]:
     """The fields of the handler calls, once so many have come."""
     assert box.wait_until(lambda: len(app.arrivals) >= count)
-    return [nest(parse_qsl(arrival.body.decode(), keep_blank_values=True)) for arrival in app.arrivals]
+    return [nest_pairs(parse_qsl(arrival.body.decode(), keep_blank_values=True)) for arrival in app.arrivals]
 
 
 def test_a_text_from_crm_arrives_with_the_authors_token(
@@ -87,7 +87,7 @@ def test_a_text_that_is_only_written_is_handed_over_by_whoever_asked(
 ) -> None:
     alpha.switches.sent_after = 0.1
     message, handler, form = alpha.write_sms(NUMBER, "Hello", "acme")
-    fields = nest(parse_qsl(form, keep_blank_values=True))
+    fields = nest_pairs(parse_qsl(form, keep_blank_values=True))
 
     assert (fields["message_id"], fields["message_body"]) == (message.message_id, "Hello")
     assert handler == alpha.senders["acme"].handler

@@ -18,7 +18,7 @@ from b24app.portals import installation
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
-from b24app.sandbox.phpform import encode
+from b24app.sandbox.phpform import encode_form
 from b24app.webhooks import portal_events
 from tests.portals.conftest import ALICE, DANA, alpha, beta, box, launch, portal, running_box
 
@@ -40,7 +40,7 @@ def payload(there: There, event: str, user: int = 0, **fields: object) -> dict[s
 
 
 def post(client: Client, path: str, fields: dict[str, object]) -> int:
-    return client.post(path, encode(fields), content_type=FORM).status_code
+    return client.post(path, encode_form(fields), content_type=FORM).status_code
 
 
 def is_installed(portal: Portal) -> bool:

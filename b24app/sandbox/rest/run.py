@@ -62,7 +62,7 @@ class Runner:
             "result_next": {key: answer["next"] for key, answer in answers.items() if "next" in answer},
             "result_time": {key: answer["time"] for key, answer in answers.items()},
         }
-        result = {key: phpform.listed(value) for key, value in parts.items()}
+        result = {key: phpform.list_or_mapping(value) for key, value in parts.items()}
         return {"result": result, "time": time_block(started, None)}
 
     def _commands(
@@ -89,7 +89,7 @@ class Runner:
         name = name.lower().removesuffix(".json")
         if name in _NOT_IN_BATCH:
             raise RestError("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405)
-        params = {key: _insert(value, results) for key, value in phpform.decode(query).items()}
+        params = {key: _insert(value, results) for key, value in phpform.decode_form(query).items()}
         return self.single(name, params, inner=True)
 
     def _call(self, name: str, params: dict[str, object], now: float) -> object:

@@ -11,7 +11,7 @@ from b24app.sandbox.rest import limits
 from b24app.sandbox.rest.errors import RestError, access_denied
 from b24app.sandbox.rest.run import Runner
 from b24app.sandbox.state import PortalState, RestCall, Token, User
-from b24app.sandbox.web import Dropped, answer
+from b24app.sandbox.web import ConnectionDropped, json_response
 from b24app.sandbox.world import World
 
 _CORS = {
@@ -30,14 +30,14 @@ def serve(world: World, portal: PortalState, request: Request, path: str) -> Res
     switches = portal.switches
     time.sleep(switches.slow)
     if switches.down:
-        raise Dropped
+        raise ConnectionDropped
     if switches.non_json:
         return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, content_type="text/html")
     method = path.strip("/").lower().removesuffix(".json")
     try:
-        return answer(_run(world, portal, request, method), 200, _CORS)
+        return json_response(_run(world, portal, request, method), 200, _CORS)
     except RestError as error:
-        return answer(error.body(), error.status, _CORS)
+        return json_response(error.body(), error.status, _CORS)
 
 
 def _run(world: World, portal: PortalState, request: Request, method: str) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _run(world: World, portal: PortalState, request: Request, method: str) -> di
 def _params(request: Request) -> dict[str, object]:
     """Query and form; a JSON body only under its own content type and when no form fields came."""
     pairs = [*request.args.items(multi=True), *request.form.items(multi=True)]
-    params = phpform.nest(pairs)
+    params = phpform.nest_pairs(pairs)
     if request.mimetype == "application/json" and not request.form:
         body = request.get_json(silent=True)
         params |= body if isinstance(body, dict) else {}

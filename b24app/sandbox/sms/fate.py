@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import partial
 from urllib.parse import urlencode
 
-from b24app.sandbox.outward import post
+from b24app.sandbox.outward import post_once
 from b24app.sandbox.sms.state import Ledger, Sms, Told
 
 # Number ending: code of a refusal at once.
@@ -88,7 +88,7 @@ def _report(ledger: Ledger, sms: Sms, status: str, code: int | None, build: Buil
     genuine = not (switches.wrong_signature and sms.secret)
     body, headers = build(sms, status, code)
     for _ in range(2 if switches.repeat_reports else 1):
-        outcome = post(sms.callback, body, headers, ledger.ca_file)
+        outcome = post_once(sms.callback, body, headers, ledger.ca_file)
         with ledger.lock:
             sms.reports.append(Told(**asdict(outcome), word=status, genuine=genuine))
         ledger.touch()

@@ -5,7 +5,7 @@ import time
 from werkzeug.wrappers import Response
 
 from b24app.sandbox.sms.state import Ledger, Sms
-from b24app.sandbox.web import Dropped
+from b24app.sandbox.web import ConnectionDropped
 
 _REFUSALS = {"throttle": 429, "server_error": 503}
 _SPOILT = ("close", "server_error_after", "nonsense")
@@ -21,7 +21,7 @@ def before(ledger: Ledger, to: str, body: str) -> int | None:
             ledger.note(fault, to, body, accepted=False, seconds=waits)
     if fault == "hang":
         time.sleep(waits)
-        raise Dropped
+        raise ConnectionDropped
     return _REFUSALS.get(fault)
 
 
@@ -47,7 +47,7 @@ def after(ledger: Ledger, good: Response, sms: Sms) -> Response:
 
 def _spoilt(fault: str) -> Response:
     if fault == "close":
-        raise Dropped
+        raise ConnectionDropped
     if fault == "server_error_after":
         return Response("Bad Gateway", 502)
     return Response("<html>It works!</html>", 200, content_type="text/html")

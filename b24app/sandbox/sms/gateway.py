@@ -8,7 +8,7 @@ from werkzeug.wrappers import Request, Response
 from b24app.sandbox.sms import fate, faults
 from b24app.sandbox.sms.state import Ledger, Sms
 from b24app.sandbox.sms.twilio import segments
-from b24app.sandbox.web import answer, json_body
+from b24app.sandbox.web import json_body, json_response
 
 PREFIX = "/gateway/"
 
@@ -28,8 +28,8 @@ def serve(ledger: Ledger, request: Request) -> Response:
         return _send(ledger, asked)
     if action == "status":
         sms = ledger.find(str(asked.get("id", "")))
-        return answer(_shown(sms)) if sms and sms.path == "gateway" else _problem(404, "unknown_id")
-    return answer({"balance": ledger.switches.balance, "currency": "EUR"})
+        return json_response(_shown(sms)) if sms and sms.path == "gateway" else _problem(404, "unknown_id")
+    return json_response({"balance": ledger.switches.balance, "currency": "EUR"})
 
 
 def _json(request: Request) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _send(ledger: Ledger, asked: dict[str, Any]) -> Response:
     known = ledger.find_reference("gateway", reference) if ledger.switches.idempotent and reference else None
     if known:
         known.asked += 1
-        return answer(_shown(known))
+        return json_response(_shown(known))
     sms = Sms(
         sid="gw-" + secrets.token_hex(8),
         path="gateway",
@@ -65,7 +65,7 @@ def _send(ledger: Ledger, asked: dict[str, Any]) -> Response:
     )
     ledger.accept(sms)
     fate.schedule(ledger, sms, fate.gateway_report)
-    return faults.after(ledger, answer(_shown(sms)), sms)
+    return faults.after(ledger, json_response(_shown(sms)), sms)
 
 
 def _shown(sms: Sms) -> dict[str, Any]:
@@ -74,4 +74,4 @@ def _shown(sms: Sms) -> dict[str, Any]:
 
 
 def _problem(status: int, code: str) -> Response:
-    return answer({"error": {"code": code}}, status)
+    return json_response({"error": {"code": code}}, status)

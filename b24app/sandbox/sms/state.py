@@ -10,7 +10,7 @@ from typing import Any
 
 from b24app.sandbox.background import Background
 from b24app.sandbox.outward import Outcome
-from b24app.sandbox.store import revive
+from b24app.sandbox.store import restore_dataclass
 
 _KEPT = 50_000
 _SAVED = 2_000
@@ -182,6 +182,6 @@ class Ledger:
     def restore(self, data: Any) -> None:
         """Go on from a snapshot; reports that were due at the stop are not sent any more."""
         self.accounts = dict(data["accounts"])
-        self.switches = revive(SmsSwitches, data["switches"])
+        self.switches = restore_dataclass(SmsSwitches, data["switches"])
         for item in data["texts"]:
-            self.accept(revive(Sms, item))
+            self.accept(restore_dataclass(Sms, item))

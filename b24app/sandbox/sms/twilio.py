@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request, Response
 
 from b24app.sandbox.sms import fate, faults
 from b24app.sandbox.sms.state import Ledger, Sms
-from b24app.sandbox.web import answer
+from b24app.sandbox.web import json_response
 
 PREFIX = "/2010-04-01/Accounts/"
 _NUMBER = re.compile(r"\+\d{8,15}")
@@ -41,14 +41,14 @@ def serve(ledger: Ledger, request: Request) -> Response:
         return _send(ledger, request.form.to_dict(), account, secret)
     if resource.startswith("Messages/"):
         sms = ledger.find(resource.removeprefix("Messages/").removesuffix(".json"))
-        return answer(_shown(sms)) if sms and sms.account == account else problem(20404)
+        return json_response(_shown(sms)) if sms and sms.account == account else problem(20404)
     resources: dict[str, dict[str, Any]] = {
         "": {"sid": account, "friendly_name": "Sandbox account", "status": "active", "type": "Full"},
         "Balance.json": {"account_sid": account, "balance": ledger.switches.balance, "currency": "EUR"},
         "IncomingPhoneNumbers.json": {"incoming_phone_numbers": [_number("+12025550100"), _number("+442079460000")]},
         "SMS/ShortCodes.json": {"short_codes": [{"sid": "SC" + "0" * 32, "short_code": "55501"}]},
     }
-    return answer(resources[resource]) if resource in resources else problem(20404)
+    return json_response(resources[resource]) if resource in resources else problem(20404)
 
 
 def problem(code: int) -> Response:
@@ -60,7 +60,7 @@ def problem(code: int) -> Response:
         "more_info": f"https://www.twilio.com/docs/errors/{code}",
         "status": status,
     }
-    return answer(body, status)
+    return json_response(body, status)
 
 
 def segments(body: str) -> int:
@@ -103,7 +103,7 @@ def _send(ledger: Ledger, form: dict[str, str], account: str, secret: str) -> Re
     )
     ledger.accept(sms)
     fate.schedule(ledger, sms, fate.twilio_report(ledger))
-    return faults.after(ledger, answer(_shown(sms), 201), sms)
+    return faults.after(ledger, json_response(_shown(sms), 201), sms)
 
 
 def _invalid(form: dict[str, str]) -> int | None:
