@@ -59,7 +59,7 @@ def serve_https(world: World, request: Request) -> Response:
         return _serve_oauth(world, request)
     portal = world.by_host(request.host.rpartition(":")[0])
     if portal and path.startswith("/rest/"):
-        return service.serve(world, portal, request, path.removeprefix("/rest/"))
+        return service.serve_rest(world, portal, request, path.removeprefix("/rest/"))
     if portal and path == "/oauth/authorize/":
         return oauth.redirect_with_code(world, portal, request)
     return json_response({"error": "NOT_FOUND", "error_description": "Not found"}, 404)

@@ -8,7 +8,7 @@ from b24app.sandbox.rest.errors import RestError
 from b24app.sandbox.state import Notification, User
 
 
-def app_info(call: Call) -> object:
+def get_app_info(call: Call) -> object:
     """The portal's own app.info, which differs from the OAuth server's."""
     app = call.portal.app
     return {
@@ -26,22 +26,22 @@ def app_info(call: Call) -> object:
     }
 
 
-def profile(call: Call) -> object:
+def get_profile(call: Call) -> object:
     """profile."""
-    return _person(call.user) | {"ADMIN": call.user.admin, "TIME_ZONE": call.user.time_zone, "PERSONAL_GENDER": ""}
+    return _name_fields(call.user) | {"ADMIN": call.user.admin, "TIME_ZONE": call.user.time_zone, "PERSONAL_GENDER": ""}
 
 
-def user_admin(call: Call) -> object:
+def get_user_admin(call: Call) -> object:
     """user.admin."""
     return call.user.admin
 
 
-def user_current(call: Call) -> object:
+def get_current_user(call: Call) -> object:
     """user.current."""
-    return _listed(call.user)
+    return _employee_fields(call.user)
 
 
-def user_get(call: Call) -> object:
+def get_users(call: Call) -> object:
     """user.get by ID alone: dismissed employees too, never the system user; FILTER replaces all other parameters."""
     fields = call.params.get("FILTER")
     upper = {key.upper(): value for key, value in fields.items()} if isinstance(fields, dict) else call.params
@@ -49,20 +49,20 @@ def user_get(call: Call) -> object:
     if "ID" in upper:
         wanted = upper["ID"] if isinstance(upper["ID"], list) else [upper["ID"]]
         people = [user for user in people if str(user.id) in map(str, wanted)]
-    return call.page([_listed(user) for user in people])
+    return call.page([_employee_fields(user) for user in people])
 
 
-def scope(call: Call) -> object:
+def get_scope(call: Call) -> object:
     """scope: what the application was granted."""
     return list(call.portal.app.scope)
 
 
-def server_time(_call: Call) -> object:
+def get_server_time(_call: Call) -> object:
     """server.time."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def notify_system(call: Call) -> object:
+def add_notification(call: Call) -> object:
     """im.notify.system.add; a later notification with the same TAG replaces the earlier one."""
     if call.number("USER_ID") not in call.portal.users:
         raise RestError("USER_ID_EMPTY", "User ID can't be empty")
@@ -83,23 +83,23 @@ def notify_system(call: Call) -> object:
     return item.id
 
 
-def _listed(user: User) -> dict[str, object]:
-    return _person(user) | {"ACTIVE": user.active, "USER_TYPE": "employee"}
+def _employee_fields(user: User) -> dict[str, object]:
+    return _name_fields(user) | {"ACTIVE": user.active, "USER_TYPE": "employee"}
 
 
-def _person(user: User) -> dict[str, object]:
+def _name_fields(user: User) -> dict[str, object]:
     return {"ID": str(user.id), "NAME": user.name, "LAST_NAME": user.last_name}
 
 
-_OF_USERS = "user_brief user_basic user"
+_USER_SCOPES = "user_brief user_basic user"
 
 METHODS = {
-    "app.info": Method("", app_info),
-    "profile": Method("", profile),
-    "user.admin": Method("", user_admin),
-    "user.current": Method(_OF_USERS, user_current),
-    "user.get": Method(_OF_USERS, user_get),
-    "scope": Method("", scope),
-    "server.time": Method("", server_time),
-    "im.notify.system.add": Method("im", notify_system),
+    "app.info": Method("", get_app_info),
+    "profile": Method("", get_profile),
+    "user.admin": Method("", get_user_admin),
+    "user.current": Method(_USER_SCOPES, get_current_user),
+    "user.get": Method(_USER_SCOPES, get_users),
+    "scope": Method("", get_scope),
+    "server.time": Method("", get_server_time),
+    "im.notify.system.add": Method("im", add_notification),
 }

@@ -10,7 +10,7 @@ from b24app.sandbox.state import PortalState, Token, User
 from b24app.sandbox.world import World
 
 CODE_PATTERN = re.compile(r"[a-z0-9.\-_]+", re.IGNORECASE | re.ASCII)
-PAGE = 50
+PAGE_SIZE = 50
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Call:
 
     def page(self, rows: Sequence[object]) -> "Page":
         """The page of a list that was asked for."""
-        end = self.start + PAGE
+        end = self.start + PAGE_SIZE
         return Page(list(rows[self.start : end]), len(rows), end if end < len(rows) else None)
 
     def need_application(self) -> None:
@@ -72,7 +72,7 @@ class Method:
     function: Function
 
 
-def empty(value: object) -> bool:
+def is_empty(value: object) -> bool:
     """PHP's empty(): also "0" and empty arrays."""
     return value in (None, "", "0", 0, False, [], {})
 

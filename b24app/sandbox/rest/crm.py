@@ -8,7 +8,7 @@ from b24app.sandbox.rest.errors import RestError
 from b24app.sandbox.state import TimelineNote
 
 
-def _found(call: Call, type_id: int) -> Entity:
+def _read_entity(call: Call, type_id: int) -> Entity:
     number = call.number("ID")
     if number < 1:
         raise RestError("", "ID is not defined or invalid.")
@@ -20,10 +20,10 @@ def _found(call: Call, type_id: int) -> Entity:
     return entity
 
 
-def _getter(type_id: int) -> Function:
+def _make_getter(type_id: int) -> Function:
     def get(call: Call) -> object:
         """A multifield that is empty is not there at all."""
-        entity = _found(call, type_id)
+        entity = _read_entity(call, type_id)
         fields = {name: value for name, value in entity.fields.items() if value != []}
         opened = "Y" if entity.is_open else "N"
         return {"ID": str(entity.id), **fields, "OPENED": opened, "ASSIGNED_BY_ID": "1"}
@@ -31,9 +31,9 @@ def _getter(type_id: int) -> Function:
     return get
 
 
-def deal_contacts(call: Call) -> object:
+def get_deal_contacts(call: Call) -> object:
     """crm.deal.contact.items.get."""
-    contacts = _found(call, DEAL).contacts
+    contacts = _read_entity(call, DEAL).contacts
     return [
         {"CONTACT_ID": one, "SORT": 10 * place, "ROLE_ID": 0, "IS_PRIMARY": "Y" if place == 1 else "N"}
         for place, one in enumerate(contacts, 1)
@@ -42,39 +42,39 @@ def deal_contacts(call: Call) -> object:
 
 def add_log_message(call: Call) -> object:
     """crm.timeline.logmessage.add with its `fields`."""
-    fields = _fields(call)
-    _need(fields, "entityTypeId", "entityId", "title", "text", "iconCode")
-    note = _noted(call, _owner(fields["entityTypeId"], fields["entityId"]), fields["title"], fields["text"])
+    fields = _read_fields(call)
+    _check_required(fields, "entityTypeId", "entityId", "title", "text", "iconCode")
+    note = _add_note(call, _find_owner(fields["entityTypeId"], fields["entityId"]), fields["title"], fields["text"])
     return {"logMessage": {"id": note.id, "title": note.title, "text": note.text, "iconCode": fields["iconCode"]}}
 
 
 def add_comment(call: Call) -> object:
     """crm.timeline.comment.add with its `fields`."""
-    fields = _fields(call)
-    _need(fields, "ENTITY_ID", "ENTITY_TYPE", "COMMENT")
+    fields = _read_fields(call)
+    _check_required(fields, "ENTITY_ID", "ENTITY_TYPE", "COMMENT")
     type_id = KINDS.get(fields["ENTITY_TYPE"].lower(), 0)
-    return _noted(call, _owner(str(type_id), fields["ENTITY_ID"]), "", fields["COMMENT"]).id
+    return _add_note(call, _find_owner(str(type_id), fields["ENTITY_ID"]), "", fields["COMMENT"]).id
 
 
-def _fields(call: Call) -> dict[str, str]:
+def _read_fields(call: Call) -> dict[str, str]:
     given = call.params.get("FIELDS")
     return {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
 
 
-def _need(fields: dict[str, str], *names: str) -> None:
+def _check_required(fields: dict[str, str], *names: str) -> None:
     missing = [name for name in names if not fields.get(name)]
     if missing:
         raise RestError("100", f"Could not find value for parameter {{{missing[0]}}}")
 
 
-def _owner(type_id: str, number: str) -> Entity:
+def _find_owner(type_id: str, number: str) -> Entity:
     owner = ENTITIES.get((int(type_id), int(number))) if type_id.isdecimal() and number.isdecimal() else None
     if owner is None:
         raise RestError("OWNER_NOT_FOUND", "Owner was not found")
     return owner
 
 
-def _noted(call: Call, owner: Entity, title: str, text: str) -> TimelineNote:
+def _add_note(call: Call, owner: Entity, title: str, text: str) -> TimelineNote:
     if not owner.may_read(call.user):
         raise RestError("ACCESS_DENIED", "Access denied")
     note = TimelineNote(call.portal.next_id(), owner.type_id, owner.id, title, text, time.time())
@@ -83,8 +83,8 @@ def _noted(call: Call, owner: Entity, title: str, text: str) -> TimelineNote:
 
 
 METHODS = {
-    **{f"crm.{kind}.get": Method("crm", _getter(type_id)) for kind, type_id in KINDS.items()},
-    "crm.deal.contact.items.get": Method("crm", deal_contacts),
+    **{f"crm.{kind}.get": Method("crm", _make_getter(type_id)) for kind, type_id in KINDS.items()},
+    "crm.deal.contact.items.get": Method("crm", get_deal_contacts),
     "crm.timeline.logmessage.add": Method("crm", add_log_message),
     "crm.timeline.comment.add": Method("crm", add_comment),
 }

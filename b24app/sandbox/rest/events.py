@@ -20,7 +20,7 @@ EVENTS = (
 )
 
 
-def bind(call: Call) -> object:
+def bind_event(call: Call) -> object:
     """event.bind, online events only; any user may, a foreign `auth_type` needs an administrator."""
     call.need_application()
     event, handler = call.text("EVENT").upper(), call.text("HANDLER")
@@ -36,7 +36,7 @@ def bind(call: Call) -> object:
     return True
 
 
-def unbind(call: Call) -> object:
+def unbind_event(call: Call) -> object:
     """event.unbind: how many handlers are gone."""
     call.need_application()
     event, handler = call.text("EVENT").upper(), call.text("HANDLER")
@@ -46,7 +46,7 @@ def unbind(call: Call) -> object:
     return {"count": count}
 
 
-def get(call: Call) -> object:
+def list_handlers(call: Call) -> object:
     """event.get."""
     call.need_application()
     return [
@@ -55,14 +55,14 @@ def get(call: Call) -> object:
     ]
 
 
-def names(_call: Call) -> object:
+def list_events(_call: Call) -> object:
     """events."""
     return list(EVENTS)
 
 
 METHODS = {
-    "event.bind": Method("", bind),
-    "event.unbind": Method("", unbind),
-    "event.get": Method("", get),
-    "events": Method("", names),
+    "event.bind": Method("", bind_event),
+    "event.unbind": Method("", unbind_event),
+    "event.get": Method("", list_handlers),
+    "events": Method("", list_events),
 }

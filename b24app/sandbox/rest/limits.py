@@ -17,7 +17,7 @@ class Operating:
     reset_at: int
 
 
-def pour(portal: PortalState, running: PortalRuntime, now: float) -> None:
+def count_request(portal: PortalState, running: PortalRuntime, now: float) -> None:
     """Count one HTTP request; raises QUERY_LIMIT_EXCEEDED when the bucket is full."""
     if portal.switches.unavailable:
         raise _too_many()
@@ -34,19 +34,19 @@ def pour(portal: PortalState, running: PortalRuntime, now: float) -> None:
 
 def check_operating(portal: PortalState, running: PortalRuntime, method: str, now: float) -> None:
     """Raises OPERATION_TIME_LIMIT when this method has used up its time; others go on."""
-    used = measure(running, method, now).seconds
+    used = measure_operating_time(running, method, now).seconds
     if portal.switches.operation_limit or used >= portal.switches.operating_limit:
         raise RestError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
 
 
-def spend(portal: PortalState, running: PortalRuntime, method: str, now: float, seconds: float) -> None:
+def add_operating_time(portal: PortalState, running: PortalRuntime, method: str, now: float, seconds: float) -> None:
     """Add the seconds a method took, and the portal's `operating_cost`."""
     minutes = running.operating.setdefault(method, {})
     minute = int(now // 60)
     minutes[minute] = minutes.get(minute, 0.0) + seconds + portal.switches.operating_cost
 
 
-def measure(running: PortalRuntime, method: str, now: float) -> Operating:
+def measure_operating_time(running: PortalRuntime, method: str, now: float) -> Operating:
     """What a method has used in the last ten minutes."""
     oldest = int(now // 60) - _WINDOW_MINUTES
     minutes = {minute: used for minute, used in running.operating.get(method, {}).items() if minute > oldest}

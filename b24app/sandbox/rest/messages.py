@@ -2,9 +2,9 @@
 
 import time
 
-from b24app.sandbox.rest.call import Call, Method, empty
+from b24app.sandbox.rest.call import Call, Method, is_empty
 from b24app.sandbox.rest.errors import RestError
-from b24app.sandbox.rest.senders import checked_code
+from b24app.sandbox.rest.senders import read_code
 
 STATUSES = ("queued", "sent", "delivered", "undelivered", "failed")
 
@@ -12,9 +12,9 @@ STATUSES = ("queued", "sent", "delivered", "undelivered", "failed")
 def update_status(call: Call) -> object:
     """`true` even when nothing changed; the author's own token is enough for the author's messages."""
     call.need_application()
-    checked_code(call)
+    read_code(call)
     message_id, status = call.text("MESSAGE_ID"), call.params.get("STATUS")
-    if empty(message_id):
+    if is_empty(message_id):
         raise RestError("ERROR_MESSAGE_NOT_FOUND", "Message not found!")
     if status not in STATUSES:
         raise RestError("ERROR_MESSAGE_STATUS_INCORRECT", "Message status incorrect!")

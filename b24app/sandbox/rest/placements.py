@@ -17,7 +17,7 @@ PLACEMENTS = (
 _ONCE = ("REST_APP_URI", "PAGE_BACKGROUND_WORKER")
 
 
-def bind(call: Call) -> object:
+def bind_placement(call: Call) -> object:
     """placement.bind; several of its errors come with HTTP 200."""
     call.need_application()
     call.need_admin()
@@ -38,14 +38,14 @@ def bind(call: Call) -> object:
             handler,
             call.text("TITLE"),
             call.text("DESCRIPTION"),
-            _mapping(call.params.get("OPTIONS")),
-            _mapping(call.params.get("LANG_ALL")),
+            _as_mapping(call.params.get("OPTIONS")),
+            _as_mapping(call.params.get("LANG_ALL")),
         )
     )
     return True
 
 
-def unbind(call: Call) -> object:
+def unbind_placement(call: Call) -> object:
     """placement.unbind: how many are gone; without HANDLER all of that place."""
     call.need_application()
     call.need_admin()
@@ -56,7 +56,7 @@ def unbind(call: Call) -> object:
     return {"count": count}
 
 
-def get(call: Call) -> object:
+def list_bound_placements(call: Call) -> object:
     """placement.get."""
     call.need_application()
     return [
@@ -73,18 +73,18 @@ def get(call: Call) -> object:
     ]
 
 
-def names(_call: Call) -> object:
+def list_placements(_call: Call) -> object:
     """placement.list."""
     return list(PLACEMENTS)
 
 
-def _mapping(value: object) -> dict[str, object]:
+def _as_mapping(value: object) -> dict[str, object]:
     return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
 
 METHODS = {
-    "placement.bind": Method("placement", bind),
-    "placement.unbind": Method("placement", unbind),
-    "placement.get": Method("placement", get),
-    "placement.list": Method("placement", names),
+    "placement.bind": Method("placement", bind_placement),
+    "placement.unbind": Method("placement", unbind_placement),
+    "placement.get": Method("placement", list_bound_placements),
+    "placement.list": Method("placement", list_placements),
 }

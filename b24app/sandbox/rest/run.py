@@ -40,8 +40,8 @@ class Runner:
             raise
         self._note(name, params, started, None, inner=inner)
         with self._world.lock:
-            operating = limits.measure(self._running, name, started)
-        return {**_paged(result), "time": time_block(started, operating)}
+            operating = limits.measure_operating_time(self._running, name, started)
+        return {**_result_fields(result), "time": time_block(started, operating)}
 
     def batch(self, params: dict[str, object]) -> dict[str, Any]:
         """The answer of `batch`: always 200, errors per command; empty arrays are PHP's `[]`."""
@@ -51,7 +51,7 @@ class Runner:
         if forced:
             raise RestError(forced.error, forced.description, forced.status)
         cmd = params.get("cmd", {})
-        commands = cmd.items() if isinstance(cmd, dict) else ((str(i), item) for i, item in enumerate(_items(cmd)))
+        commands = cmd.items() if isinstance(cmd, dict) else ((str(i), item) for i, item in enumerate(_as_list(cmd)))
         halt = str(params.get("halt", 0)) not in {"0", "", "False", "false"}
         answers, errors = self._commands(list(commands), halt=halt)
         self._note("batch", {"cmd": len(answers) + len(errors), "halt": halt}, started, None, inner=False)
@@ -89,23 +89,23 @@ class Runner:
         name = name.lower().removesuffix(".json")
         if name in _NOT_IN_BATCH:
             raise RestError("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405)
-        params = {key: _insert(value, results) for key, value in phpform.decode_form(query).items()}
+        params = {key: _insert_results(value, results) for key, value in phpform.decode_form(query).items()}
         return self.single(name, params, inner=True)
 
     def _call(self, name: str, params: dict[str, object], now: float) -> object:
         forced = self._portal.switches.forced_error(name)
         if forced:
             raise RestError(forced.error, forced.description, forced.status)
-        method = table.find(self._portal, name)
-        if not table.granted(self._portal, method):
+        method = table.find_method(self._portal, name)
+        if not table.is_granted(self._portal, method):
             text = "The request requires higher privileges than provided by the access token"
             raise RestError("insufficient_scope", text, 403)
         limits.check_operating(self._portal, self._running, name, now)
         upper = {key.upper(): value for key, value in params.items() if key.lower() not in _RESERVED}
         try:
-            return method.function(Call(self._world, self._portal, self._token, self._user, upper, _start(params)))
+            return method.function(Call(self._world, self._portal, self._token, self._user, upper, _page_start(params)))
         finally:
-            limits.spend(self._portal, self._running, name, now, time.time() - now)
+            limits.add_operating_time(self._portal, self._running, name, now, time.time() - now)
 
     def _note(
         self, name: str, params: dict[str, object], started: float, error: RestError | None, *, inner: bool
@@ -118,14 +118,14 @@ class Runner:
         self._world.touch()
 
 
-def _paged(result: object) -> dict[str, Any]:
+def _result_fields(result: object) -> dict[str, Any]:
     """How an answer says what a method gave: a list says how long it is, and where its next page begins."""
     if not isinstance(result, Page):
         return {"result": result}
     return {"result": result.rows, "total": result.total} | ({"next": result.next} if result.next else {})
 
 
-def _start(params: dict[str, object]) -> int:
+def _page_start(params: dict[str, object]) -> int:
     value = str(params.get("start", ""))
     return int(value) if value.isdecimal() else 0
 
@@ -146,20 +146,20 @@ def time_block(started: float, operating: limits.Operating | None) -> dict[str, 
     return block
 
 
-def _items(value: object) -> Iterable[object]:
+def _as_list(value: object) -> Iterable[object]:
     return value if isinstance(value, list) else []
 
 
-def _insert(value: object, results: dict[str, object]) -> object:
+def _insert_results(value: object, results: dict[str, object]) -> object:
     """Replace `$result[key][field]` by what an earlier command gave: why user text has no place in a batch."""
     if isinstance(value, dict):
-        return {key: _insert(item, results) for key, item in value.items()}
+        return {key: _insert_results(item, results) for key, item in value.items()}
     if isinstance(value, list):
-        return [_insert(item, results) for item in value]
-    return _MACRO.sub(lambda match: _dig(results, re.findall(r"\[([^\]]*)\]", match[1])), str(value))
+        return [_insert_results(item, results) for item in value]
+    return _MACRO.sub(lambda match: _find_value(results, re.findall(r"\[([^\]]*)\]", match[1])), str(value))
 
 
-def _dig(node: object, path: list[str]) -> str:
+def _find_value(node: object, path: list[str]) -> str:
     for step in path:
         if isinstance(node, dict):
             node = node.get(step)

@@ -1,59 +1,59 @@
 """messageservice.sender.*, in the order in which the portal's source checks (docs/bitrix24.md D.1 to D.4)."""
 
-from b24app.sandbox.rest.call import CODE_PATTERN, Call, Method, check_handler, empty
+from b24app.sandbox.rest.call import CODE_PATTERN, Call, Method, check_handler, is_empty
 from b24app.sandbox.rest.errors import RestError
 from b24app.sandbox.state import Sender
 
 _MAX_CODE, _MAX_HANDLER, _MAX_NAME, _MAX_DESCRIPTION = 128, 1000, 500, 1000
 
 
-def invalid(text: str) -> RestError:
+def validation_error(text: str) -> RestError:
     """The code all validation rules share."""
     return RestError("ERROR_SENDER_VALIDATION_FAILURE", text)
 
 
-def checked_code(call: Call) -> str:
+def read_code(call: Call) -> str:
     """CODE by its syntax; whether it exists is another question."""
     code = call.text("CODE")
-    if empty(code):
-        raise invalid("Empty sender code!")
+    if is_empty(code):
+        raise validation_error("Empty sender code!")
     if not CODE_PATTERN.fullmatch(code):
-        raise invalid("Wrong sender code!")
+        raise validation_error("Wrong sender code!")
     return code
 
 
-def add(call: Call) -> object:
+def add_sender(call: Call) -> object:
     """messageservice.sender.add."""
     call.need_application()
     call.need_admin()
     if not call.params:
-        raise invalid("Empty data!")
-    code = checked_code(call)
+        raise validation_error("Empty data!")
+    code = read_code(call)
     handler, kind = call.text("HANDLER"), call.params.get("TYPE")
     check_handler(handler)
-    if empty(call.params.get("NAME")):
-        raise invalid("Empty sender NAME!")
-    if empty(kind):
-        raise invalid("Empty sender message TYPE!")
+    if is_empty(call.params.get("NAME")):
+        raise validation_error("Empty sender NAME!")
+    if is_empty(kind):
+        raise validation_error("Empty sender message TYPE!")
     if kind != "SMS":
-        raise invalid("Unknown sender message TYPE!")
+        raise validation_error("Unknown sender message TYPE!")
     if code in call.portal.senders:
         raise RestError("ERROR_SENDER_ALREADY_INSTALLED", "Sender already installed!")
     if len(code) > _MAX_CODE or len(handler) > _MAX_HANDLER:
         raise RestError("ERROR_SENDER_ADD_FAILURE", "Sender save error!")
     names = _by_language(call.params["NAME"], _MAX_NAME)
-    call.portal.senders[code] = Sender(code, "SMS", handler, names, _descriptions(call))
+    call.portal.senders[code] = Sender(code, "SMS", handler, names, _read_descriptions(call))
     return True
 
 
-def update(call: Call) -> object:
+def update_sender(call: Call) -> object:
     """messageservice.sender.update; TYPE cannot change."""
     call.need_application()
     call.need_admin()
     code = call.text("CODE")
-    if empty(code):
+    if is_empty(code):
         raise RestError("ERROR_SENDER_CODE_REQUIRED", "CODE is required!")
-    if all(empty(call.params.get(name)) for name in ("HANDLER", "NAME", "DESCRIPTION")):
+    if all(is_empty(call.params.get(name)) for name in ("HANDLER", "NAME", "DESCRIPTION")):
         raise RestError("ERROR_SENDER_OTHER_PARAMS_REQUIRED", "At least one other parameter is required!")
     sender = call.portal.senders.get(code)
     if sender is None:
@@ -64,9 +64,9 @@ def update(call: Call) -> object:
     if len(handler) > _MAX_HANDLER:
         raise RestError("ERROR_SENDER_UPDATE_FAILURE", "Sender update error!")
     sender.handler = handler or sender.handler
-    if not empty(call.params.get("NAME")):
+    if not is_empty(call.params.get("NAME")):
         sender.names = _by_language(call.params["NAME"], _MAX_NAME)
-    if not empty(call.params.get("DESCRIPTION")):
+    if not is_empty(call.params.get("DESCRIPTION")):
         sender.descriptions = _by_language(call.params["DESCRIPTION"], _MAX_DESCRIPTION)
     return True
 
@@ -78,21 +78,21 @@ def list_codes(call: Call) -> object:
     return list(call.portal.senders)
 
 
-def delete(call: Call) -> object:
+def delete_sender(call: Call) -> object:
     """messageservice.sender.delete."""
     call.need_application()
     call.need_admin()
-    code = checked_code(call)
+    code = read_code(call)
     if code not in call.portal.senders:
         raise RestError("ERROR_SENDER_NOT_FOUND", "Sender not found!")
     del call.portal.senders[code]
     return True
 
 
-def _descriptions(call: Call) -> dict[str, str]:
+def _read_descriptions(call: Call) -> dict[str, str]:
     # A plain DESCRIPTION beside a NAME by language is lost (docs/bitrix24.md D.1, localisation).
     value = call.params.get("DESCRIPTION")
-    if empty(value) or (isinstance(call.params["NAME"], dict) and not isinstance(value, dict)):
+    if is_empty(value) or (isinstance(call.params["NAME"], dict) and not isinstance(value, dict)):
         return {}
     return _by_language(value, _MAX_DESCRIPTION)
 
@@ -108,8 +108,8 @@ def _by_language(value: object, limit: int) -> dict[str, str]:
 
 
 METHODS = {
-    "messageservice.sender.add": Method("messageservice", add),
-    "messageservice.sender.update": Method("messageservice", update),
+    "messageservice.sender.add": Method("messageservice", add_sender),
+    "messageservice.sender.update": Method("messageservice", update_sender),
     "messageservice.sender.list": Method("messageservice", list_codes),
-    "messageservice.sender.delete": Method("messageservice", delete),
+    "messageservice.sender.delete": Method("messageservice", delete_sender),
 }

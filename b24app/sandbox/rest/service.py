@@ -21,7 +21,7 @@ _CORS = {
 _AUTH_NAMES = ("auth", "access_token")
 
 
-def serve(world: World, portal: PortalState, request: Request, path: str) -> Response:
+def serve_rest(world: World, portal: PortalState, request: Request, path: str) -> Response:
     """Answer `/rest/<path>` of a portal."""
     if request.method == "OPTIONS":
         return Response(status=200, headers=_CORS)
@@ -35,17 +35,17 @@ def serve(world: World, portal: PortalState, request: Request, path: str) -> Res
         return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, content_type="text/html")
     method = path.strip("/").lower().removesuffix(".json")
     try:
-        return json_response(_run(world, portal, request, method), 200, _CORS)
+        return json_response(_run_request(world, portal, request, method), 200, _CORS)
     except RestError as error:
         return json_response(error.body(), error.status, _CORS)
 
 
-def _run(world: World, portal: PortalState, request: Request, method: str) -> dict[str, Any]:
-    params = _params(request)
+def _run_request(world: World, portal: PortalState, request: Request, method: str) -> dict[str, Any]:
+    params = _read_params(request)
     with world.lock:
         try:
             _check_portal(world, portal)
-            token, user = _authorise(portal, request, params)
+            token, user = _authorise_request(portal, request, params)
         except RestError as error:
             call = RestCall(time.time(), method, {}, error.code, error.status, 0, 0.0)
             world.running[portal.key].rest_log.append(call)
@@ -57,7 +57,7 @@ def _run(world: World, portal: PortalState, request: Request, method: str) -> di
     return runner.batch(params) if method == "batch" else runner.single(method, params)
 
 
-def _params(request: Request) -> dict[str, object]:
+def _read_params(request: Request) -> dict[str, object]:
     """Query and form; a JSON body only under its own content type and when no form fields came."""
     pairs = [*request.args.items(multi=True), *request.form.items(multi=True)]
     params = phpform.nest_pairs(pairs)
@@ -72,10 +72,10 @@ def _check_portal(world: World, portal: PortalState) -> None:
         raise RestError("PORTAL_DELETED", "Portal was deleted", 403)
     if portal.switches.overload:
         raise RestError("OVERLOAD_LIMIT", "REST API is blocked due to overload.", 503)
-    limits.pour(portal, world.running[portal.key], time.time())
+    limits.count_request(portal, world.running[portal.key], time.time())
 
 
-def _authorise(portal: PortalState, request: Request, params: dict[str, object]) -> tuple[Token, User]:
+def _authorise_request(portal: PortalState, request: Request, params: dict[str, object]) -> tuple[Token, User]:
     access = next((str(params[name]) for name in _AUTH_NAMES if params.get(name)), "")
     header = request.headers.get("Authorization", "")
     access = access or (header.removeprefix("Bearer ") if header.startswith("Bearer ") else "")

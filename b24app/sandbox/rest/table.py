@@ -6,7 +6,7 @@ from b24app.sandbox.rest.errors import method_not_found
 from b24app.sandbox.state import PortalState
 
 
-def find(portal: PortalState, name: str) -> Method:
+def find_method(portal: PortalState, name: str) -> Method:
     """The method of that name; raises ERROR_METHOD_NOT_FOUND."""
     method = METHODS.get(name)
     if method is None or (portal.switches.update_missing and name == "messageservice.sender.update"):
@@ -14,25 +14,25 @@ def find(portal: PortalState, name: str) -> Method:
     return method
 
 
-def granted(portal: PortalState, method: Method) -> bool:
+def is_granted(portal: PortalState, method: Method) -> bool:
     """Whether the application's scope covers the method."""
     if not method.scope:
         return True
     return not portal.switches.insufficient_scope and not set(portal.app.scope).isdisjoint(method.scope.split())
 
 
-def _method_get(call: Call) -> object:
+def _describe_method(call: Call) -> object:
     name = call.text("NAME").lower()
     method = METHODS.get(name)
     missing = method is None or (call.portal.switches.update_missing and name == "messageservice.sender.update")
     return {
         "isExisting": not missing,
-        "isAvailable": not missing and method is not None and granted(call.portal, method),
+        "isAvailable": not missing and method is not None and is_granted(call.portal, method),
     }
 
 
-def _methods(call: Call) -> object:
-    return [name for name, method in METHODS.items() if granted(call.portal, method)]
+def _list_methods(call: Call) -> object:
+    return [name for name, method in METHODS.items() if is_granted(call.portal, method)]
 
 
 METHODS: dict[str, Method] = {
@@ -42,6 +42,6 @@ METHODS: dict[str, Method] = {
     **messages.METHODS,
     **placements.METHODS,
     **senders.METHODS,
-    "method.get": Method("", _method_get),
-    "methods": Method("", _methods),
+    "method.get": Method("", _describe_method),
+    "methods": Method("", _list_methods),
 }
