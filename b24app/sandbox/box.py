@@ -46,7 +46,7 @@ class Sandbox:
         apps = (
             partial(sites.serve_http, self.world),
             partial(sites.serve_https, self.world),
-            partial(site.serve, self.sms),
+            partial(site.serve_sms, self.sms),
         )
         for port, app, tls in zip(self._ports, apps, (None, context, None), strict=True):
             server = Server(port, app, tls)

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from b24app.sandbox import Sandbox
-from b24app.sandbox.sms.fate import sign
+from b24app.sandbox.sms.fate import sign_callback
 from tests.sandbox.conftest import Listener
 
 ACCOUNT = "AC" + "1" * 32
@@ -54,7 +54,7 @@ def test_the_signature_is_that_of_the_documented_example() -> None:
     }
     url = "https://sms.example.org/hook/twilio/7?acc=42"
 
-    assert sign("docs_auth_token", url, fields) == "YuAcPa2baPWuAKsuids6eJbvpMM="
+    assert sign_callback("docs_auth_token", url, fields) == "YuAcPa2baPWuAKsuids6eJbvpMM="
 
 
 def test_a_text_is_delivered_with_signed_reports(box: Sandbox, app: Listener, twilio: Client) -> None:
@@ -64,7 +64,7 @@ def test_a_text_is_delivered_with_signed_reports(box: Sandbox, app: Listener, tw
     assert (status, body["status"], body["num_segments"], body["price"]) == (201, "queued", "1", None)
     assert [word["MessageStatus"] for word in words] == ["sent", "delivered"]
     assert {word["MessageSid"] for word in words} == {body["sid"]}
-    signed = [sign(AUTH[1], twilio.callback, word) for word in words]
+    signed = [sign_callback(AUTH[1], twilio.callback, word) for word in words]
     assert [arrival.headers["x-twilio-signature"] for arrival in app.arrivals] == signed
     shown = twilio.get(f"/Messages/{body['sid']}.json")
     assert (shown["status"], shown["price"], shown["error_code"]) == ("delivered", "-0.00750", None)
@@ -107,7 +107,7 @@ def test_a_key_signs_with_the_accounts_own_token(box: Sandbox, app: Listener, tw
     assert twilio.send(auth=("SK" + "1" * 32, "key-secret"))[0] == 201
     word = reports(box, app, 1)[0]
 
-    assert app.arrivals[0].headers["x-twilio-signature"] == sign(AUTH[1], twilio.callback, word)
+    assert app.arrivals[0].headers["x-twilio-signature"] == sign_callback(AUTH[1], twilio.callback, word)
 
 
 def test_account_balance_and_numbers(twilio: Client) -> None:
@@ -232,7 +232,7 @@ def test_reports_repeat_reorder_and_lie(box: Sandbox, app: Listener, twilio: Cli
     words = reports(box, app, 4)
 
     assert [word["MessageStatus"] for word in words] == ["delivered", "delivered", "sent", "sent"]
-    assert app.arrivals[0].headers["x-twilio-signature"] != sign(AUTH[1], twilio.callback, words[0])
+    assert app.arrivals[0].headers["x-twilio-signature"] != sign_callback(AUTH[1], twilio.callback, words[0])
     assert twilio.get(f"/Messages/{sid}.json")["status"] == "delivered"
 
 

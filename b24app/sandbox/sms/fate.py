@@ -10,41 +10,45 @@ from functools import partial
 from urllib.parse import urlencode
 
 from b24app.sandbox.outward import post_once
-from b24app.sandbox.sms.state import Ledger, Sms, Told
+from b24app.sandbox.sms.state import Ledger, ReportCall, Sms
 
 # Number ending: code of a refusal at once.
-REFUSED = {"99": 21211, "96": 21610}
+REFUSAL_CODES = {"99": 21211, "96": 21610}
 # Number ending: final status and code; "" is no report at all.
-FATES: dict[str, tuple[str, int | None]] = {"98": ("undelivered", 30003), "97": ("failed", 30005), "95": ("", None)}
+FINAL_STATUSES: dict[str, tuple[str, int | None]] = {
+    "98": ("undelivered", 30003),
+    "97": ("failed", 30005),
+    "95": ("", None),
+}
 
 _FIRST_SHARE = 0.3
 
-Build = Callable[[Sms, str, int | None], tuple[bytes, dict[str, str]]]
+ReportBuilder = Callable[[Sms, str, int | None], tuple[bytes, dict[str, str]]]
 
 
-def refusal(ledger: Ledger, to: str) -> int | None:
+def refusal_code(ledger: Ledger, to: str) -> int | None:
     """The code this number is refused with, by switch or by ending."""
     rules = ledger.switches.reject
-    return rules.get(to) or rules.get("*") or REFUSED.get(to[-2:])
+    return rules.get(to) or rules.get("*") or REFUSAL_CODES.get(to[-2:])
 
 
-def schedule(ledger: Ledger, sms: Sms, build: Build) -> None:
+def schedule_reports(ledger: Ledger, sms: Sms, build: ReportBuilder) -> None:
     """Plan `sent` and the final word within `delay` seconds; `build` makes body and headers of a report."""
-    final, code = FATES.get(sms.to[-2:], ("delivered", None))
+    final, code = FINAL_STATUSES.get(sms.to[-2:], ("delivered", None))
     steps: list[tuple[str, int | None]] = [("sent", None), (final, code)] if final else []
     if ledger.switches.reorder_reports:
         steps.reverse()
     for share, (status, error) in zip((_FIRST_SHARE, 1.0), steps, strict=False):
-        ledger.background.later(ledger.switches.delay * share, partial(_report, ledger, sms, status, error, build))
+        ledger.background.later(ledger.switches.delay * share, partial(_post_report, ledger, sms, status, error, build))
 
 
-def sign(secret: str, url: str, fields: dict[str, str]) -> str:
+def sign_callback(secret: str, url: str, fields: dict[str, str]) -> str:
     """X-Twilio-Signature: base64 of HMAC-SHA1 over the URL and all fields sorted by name (services/twilio.md)."""
     text = url + "".join(name + fields[name] for name in sorted(fields))
     return base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha1).digest()).decode()
 
 
-def twilio_report(ledger: Ledger) -> Build:
+def twilio_report_builder(ledger: Ledger) -> ReportBuilder:
     """Builds Twilio's status callback."""
 
     def build(sms: Sms, status: str, code: int | None) -> tuple[bytes, dict[str, str]]:
@@ -63,20 +67,20 @@ def twilio_report(ledger: Ledger) -> Build:
         secret = "somebody else's" if ledger.switches.wrong_signature else sms.secret
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
-            "X-Twilio-Signature": sign(secret, sms.callback, fields),
+            "X-Twilio-Signature": sign_callback(secret, sms.callback, fields),
         }
         return urlencode(fields).encode(), headers
 
     return build
 
 
-def gateway_report(sms: Sms, status: str, code: int | None) -> tuple[bytes, dict[str, str]]:
+def build_gateway_report(sms: Sms, status: str, code: int | None) -> tuple[bytes, dict[str, str]]:
     """Builds the plain gateway's report: JSON, unsigned."""
     report = {"id": sms.sid, "reference": sms.reference, "to": sms.to, "status": status, "error": code or 0}
     return json.dumps(report).encode(), {"Content-Type": "application/json"}
 
 
-def _report(ledger: Ledger, sms: Sms, status: str, code: int | None, build: Build) -> None:
+def _post_report(ledger: Ledger, sms: Sms, status: str, code: int | None, build: ReportBuilder) -> None:
     with ledger.lock:
         # A late "sent" of a reordered pair is told, but does not undo the final word.
         if sms.status in {"queued", "sent"}:
@@ -90,5 +94,5 @@ def _report(ledger: Ledger, sms: Sms, status: str, code: int | None, build: Buil
     for _ in range(2 if switches.repeat_reports else 1):
         outcome = post_once(sms.callback, body, headers, ledger.ca_file)
         with ledger.lock:
-            sms.reports.append(Told(**asdict(outcome), word=status, genuine=genuine))
+            sms.reports.append(ReportCall(**asdict(outcome), word=status, genuine=genuine))
         ledger.touch()

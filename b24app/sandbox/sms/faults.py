@@ -8,10 +8,10 @@ from b24app.sandbox.sms.state import Ledger, Sms
 from b24app.sandbox.web import ConnectionDropped
 
 _REFUSALS = {"throttle": 429, "server_error": 503}
-_SPOILT = ("close", "server_error_after", "nonsense")
+_RESPONSE_FAULTS = ("close", "server_error_after", "nonsense")
 
 
-def before(ledger: Ledger, to: str, body: str) -> int | None:
+def fail_before_acceptance(ledger: Ledger, to: str, body: str) -> int | None:
     """The HTTP status of a refusal that takes nothing in: 429, 503 or None; or no answer at all, after a while."""
     with ledger.lock:
         switches = ledger.switches
@@ -25,7 +25,7 @@ def before(ledger: Ledger, to: str, body: str) -> int | None:
     return _REFUSALS.get(fault)
 
 
-def retry_after(ledger: Ledger, refusal: Response) -> Response:
+def add_retry_after(ledger: Ledger, refusal: Response) -> Response:
     """The refusal, with Retry-After where it says "too many" and the switch says how long."""
     seconds = ledger.switches.retry_after
     if refusal.status_code == 429 and seconds:
@@ -33,19 +33,19 @@ def retry_after(ledger: Ledger, refusal: Response) -> Response:
     return refusal
 
 
-def after(ledger: Ledger, good: Response, sms: Sms) -> Response:
+def spoil_response(ledger: Ledger, good: Response, sms: Sms) -> Response:
     """The answer to an accepted text: the good one, or a late, broken or missing one."""
     with ledger.lock:
         switches = ledger.switches
         hold = switches.hold_seconds if switches.use("hold") else 0.0
-        spoilt = [name for name in _SPOILT if switches.use(name)]
+        spoilt = [name for name in _RESPONSE_FAULTS if switches.use(name)]
         for fault in [*(["hold"] if hold else []), *spoilt[:1]]:
             ledger.note(fault, sms.to, sms.body, accepted=True, seconds=hold)
     time.sleep(hold)
-    return _spoilt(spoilt[0]) if spoilt else good
+    return _spoilt_response(spoilt[0]) if spoilt else good
 
 
-def _spoilt(fault: str) -> Response:
+def _spoilt_response(fault: str) -> Response:
     if fault == "close":
         raise ConnectionDropped
     if fault == "server_error_after":

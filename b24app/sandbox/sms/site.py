@@ -10,21 +10,21 @@ from b24app.sandbox.sms.state import Ledger
 from b24app.sandbox.web import json_body, json_response
 
 
-def serve(ledger: Ledger, request: Request) -> Response:
+def serve_sms(ledger: Ledger, request: Request) -> Response:
     """Answer one request on the SMS port."""
     path = request.path
     if path.startswith(twilio.PREFIX):
-        return twilio.serve(ledger, request)
+        return twilio.serve_twilio(ledger, request)
     if path.startswith(gateway.PREFIX):
-        return gateway.serve(ledger, request)
+        return gateway.serve_gateway(ledger, request)
     if path.startswith("/static/sandbox/"):
         return serve_static(request, path.removeprefix("/static/sandbox/"))
     if path.startswith("/_/"):
-        return _control(ledger, request, path.removeprefix("/_/").strip("/"))
+        return _serve_control(ledger, request, path.removeprefix("/_/").strip("/"))
     return serve_static(request, "sms.html") if path == "/" else Response("There is no such page.", 404)
 
 
-def _control(ledger: Ledger, request: Request, name: str) -> Response:
+def _serve_control(ledger: Ledger, request: Request, name: str) -> Response:
     if name == "ledger":
         return json_response({"ledger": ledger.entries(request.args.get("last", 0, int))})
     if name == "inbox":
@@ -32,13 +32,13 @@ def _control(ledger: Ledger, request: Request, name: str) -> Response:
     if name == "troubles":
         return json_response({"troubles": [dataclasses.asdict(one) for one in list(ledger.troubles)]})
     if name in {"clear", "refuse"} and request.method == "POST":
-        return _deed(ledger, request, name)
+        return _run_action(ledger, request, name)
     if name != "switches":
         return json_response({"error": "no such address"}, 404)
-    return _switches(ledger, request)
+    return _serve_switches(ledger, request)
 
 
-def _deed(ledger: Ledger, request: Request, name: str) -> Response:
+def _run_action(ledger: Ledger, request: Request, name: str) -> Response:
     if name == "clear":
         ledger.clear()
     elif ledger.refuse:
@@ -46,7 +46,7 @@ def _deed(ledger: Ledger, request: Request, name: str) -> Response:
     return json_response({})
 
 
-def _switches(ledger: Ledger, request: Request) -> Response:
+def _serve_switches(ledger: Ledger, request: Request) -> Response:
     try:
         for key, value in json_body(request).items():
             ledger.switches.set(key, value)

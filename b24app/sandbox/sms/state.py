@@ -12,8 +12,8 @@ from b24app.sandbox.background import Background
 from b24app.sandbox.outward import Outcome
 from b24app.sandbox.store import restore_dataclass
 
-_KEPT = 50_000
-_SAVED = 2_000
+_MAX_TEXTS = 50_000
+_SAVED_TEXTS = 2_000
 
 
 @dataclass
@@ -55,7 +55,7 @@ class SmsSwitches:
 
 
 @dataclass
-class Told(Outcome):
+class ReportCall(Outcome):
     """What became of one report: the word it brought, and whether its signature was the account's own."""
 
     word: str = ""
@@ -63,7 +63,7 @@ class Told(Outcome):
 
 
 @dataclass
-class Trouble:
+class InjectedFault:
     """A fault that hit one send: its switch, whom and what it was about, and whether the text was taken in.
 
     `seconds` is how long the answer was kept back.
@@ -98,7 +98,7 @@ class Sms:
     status: str = "queued"
     error_code: int | None = None
     asked: int = 1
-    reports: list[Told] = field(default_factory=list)
+    reports: list[ReportCall] = field(default_factory=list)
 
 
 class Ledger:
@@ -112,7 +112,7 @@ class Ledger:
         self.accounts: dict[str, str] = {}
         self.ca_file = ""
         self.refuse: Callable[[float], None] | None = None
-        self.troubles: deque[Trouble] = deque(maxlen=_KEPT)
+        self.troubles: deque[InjectedFault] = deque(maxlen=_MAX_TEXTS)
         self.on_change: Callable[[], None] | None = None
         self._texts: OrderedDict[str, Sms] = OrderedDict()
         self._references: Counter[tuple[str, str]] = Counter()
@@ -122,7 +122,7 @@ class Ledger:
         with self.lock:
             self._texts[sms.sid] = sms
             self._references[sms.account, sms.reference or sms.sid] += 1
-            while len(self._texts) > _KEPT:
+            while len(self._texts) > _MAX_TEXTS:
                 _, old = self._texts.popitem(last=False)
                 self._references.pop((old.account, old.reference or old.sid), None)
         self.touch()
@@ -152,7 +152,7 @@ class Ledger:
     def note(self, fault: str, to: str, body: str, *, accepted: bool, seconds: float = 0.0) -> None:
         """Remember that a fault hit a send."""
         with self.lock:
-            self.troubles.append(Trouble(time.time(), fault, to, body, accepted, seconds))
+            self.troubles.append(InjectedFault(time.time(), fault, to, body, accepted, seconds))
 
     def clear(self) -> None:
         """Forget all texts and troubles."""
@@ -172,7 +172,7 @@ class Ledger:
     def snapshot(self) -> dict[str, Any]:
         """What is kept between two starts."""
         with self.lock:
-            texts = list(self._texts.values())[-_SAVED:]
+            texts = list(self._texts.values())[-_SAVED_TEXTS:]
             return {
                 "texts": [dataclasses.asdict(sms) for sms in texts],
                 "accounts": dict(self.accounts),

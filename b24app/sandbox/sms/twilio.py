@@ -30,28 +30,30 @@ _TEXTS = {
 _STATUSES = {20003: 401, 20404: 404, 20429: 429, 20500: 503}
 
 
-def serve(ledger: Ledger, request: Request) -> Response:
+def serve_twilio(ledger: Ledger, request: Request) -> Response:
     """Answer anything under PREFIX."""
     account, _, resource = request.path.removeprefix(PREFIX).partition("/")
     account = account.removesuffix(".json")
-    secret = _secret(ledger, request, account)
+    secret = _report_secret(ledger, request, account)
     if secret is None:
-        return problem(20003)
+        return error_response(20003)
     if resource == "Messages.json" and request.method == "POST":
-        return _send(ledger, request.form.to_dict(), account, secret)
+        return _accept_text(ledger, request.form.to_dict(), account, secret)
     if resource.startswith("Messages/"):
         sms = ledger.find(resource.removeprefix("Messages/").removesuffix(".json"))
-        return json_response(_shown(sms)) if sms and sms.account == account else problem(20404)
+        return json_response(_describe_sms(sms)) if sms and sms.account == account else error_response(20404)
     resources: dict[str, dict[str, Any]] = {
         "": {"sid": account, "friendly_name": "Sandbox account", "status": "active", "type": "Full"},
         "Balance.json": {"account_sid": account, "balance": ledger.switches.balance, "currency": "EUR"},
-        "IncomingPhoneNumbers.json": {"incoming_phone_numbers": [_number("+12025550100"), _number("+442079460000")]},
+        "IncomingPhoneNumbers.json": {
+            "incoming_phone_numbers": [_number_fields("+12025550100"), _number_fields("+442079460000")]
+        },
         "SMS/ShortCodes.json": {"short_codes": [{"sid": "SC" + "0" * 32, "short_code": "55501"}]},
     }
-    return json_response(resources[resource]) if resource in resources else problem(20404)
+    return json_response(resources[resource]) if resource in resources else error_response(20404)
 
 
-def problem(code: int) -> Response:
+def error_response(code: int) -> Response:
     """Twilio's error answer."""
     status = _STATUSES.get(code, 400)
     body = {
@@ -63,13 +65,13 @@ def problem(code: int) -> Response:
     return json_response(body, status)
 
 
-def segments(body: str) -> int:
+def count_segments(body: str) -> int:
     """A rough count of segments: ASCII as GSM-7, all else as UCS-2."""
     single, part = (160, 153) if body.isascii() else (70, 67)
     return 1 if len(body) <= single else -(-len(body) // part)
 
 
-def _secret(ledger: Ledger, request: Request, account: str) -> str | None:
+def _report_secret(ledger: Ledger, request: Request, account: str) -> str | None:
     """What signs this account's reports: its AuthToken where one was ever seen, else the API key's secret."""
     given = request.authorization
     user, secret = (given.username or "", given.password or "") if given else ("", "")
@@ -81,13 +83,13 @@ def _secret(ledger: Ledger, request: Request, account: str) -> str | None:
     return ledger.accounts.get(account, secret) if user.startswith("SK") else None
 
 
-def _send(ledger: Ledger, form: dict[str, str], account: str, secret: str) -> Response:
-    refused = faults.before(ledger, form.get("To", ""), form.get("Body", ""))
+def _accept_text(ledger: Ledger, form: dict[str, str], account: str, secret: str) -> Response:
+    refused = faults.fail_before_acceptance(ledger, form.get("To", ""), form.get("Body", ""))
     if refused:
-        return faults.retry_after(ledger, problem(20429 if refused == 429 else 20500))
-    code = _invalid(form) or fate.refusal(ledger, form["To"])
+        return faults.add_retry_after(ledger, error_response(20429 if refused == 429 else 20500))
+    code = _validation_code(form) or fate.refusal_code(ledger, form["To"])
     if code:
-        return problem(code)
+        return error_response(code)
     callback = form.get("StatusCallback", "")
     sms = Sms(
         sid="SM" + secrets.token_hex(16),
@@ -99,14 +101,14 @@ def _send(ledger: Ledger, form: dict[str, str], account: str, secret: str) -> Re
         reference=callback,
         callback=callback,
         secret=secret,
-        segments=segments(form["Body"]),
+        segments=count_segments(form["Body"]),
     )
     ledger.accept(sms)
-    fate.schedule(ledger, sms, fate.twilio_report(ledger))
-    return faults.after(ledger, json_response(_shown(sms), 201), sms)
+    fate.schedule_reports(ledger, sms, fate.twilio_report_builder(ledger))
+    return faults.spoil_response(ledger, json_response(_describe_sms(sms), 201), sms)
 
 
-def _invalid(form: dict[str, str]) -> int | None:
+def _validation_code(form: dict[str, str]) -> int | None:
     to, body = form.get("To", ""), form.get("Body", "")
     if not to:
         return 21604
@@ -119,7 +121,7 @@ def _invalid(form: dict[str, str]) -> int | None:
     return 21617 if len(body) > _MAX_BODY else None
 
 
-def _shown(sms: Sms) -> dict[str, Any]:
+def _describe_sms(sms: Sms) -> dict[str, Any]:
     done = sms.status in {"delivered", "undelivered"}
     return {
         "sid": sms.sid,
@@ -141,5 +143,5 @@ def _shown(sms: Sms) -> dict[str, Any]:
     }
 
 
-def _number(number: str) -> dict[str, Any]:
+def _number_fields(number: str) -> dict[str, Any]:
     return {"phone_number": number, "friendly_name": number, "capabilities": {"sms": True, "mms": False, "voice": True}}
