@@ -5,7 +5,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from b24app.sandbox.sms import fate, faults
+from b24app.sandbox.sms import faults, reports
 from b24app.sandbox.sms.state import Ledger, Sms
 from b24app.sandbox.sms.twilio import count_segments
 from b24app.sandbox.web import json_body, json_response
@@ -48,7 +48,7 @@ def _accept_text(ledger: Ledger, asked: dict[str, Any]) -> Response:
         )
     if not to or not text:
         return _error_response(400, "missing_field")
-    code = fate.refusal_code(ledger, to)
+    code = reports.refusal_code(ledger, to)
     if code:
         return _error_response(400, {21211: "invalid_number", 21610: "opted_out"}.get(code, str(code)))
     known = ledger.find_reference("gateway", reference) if ledger.switches.idempotent and reference else None
@@ -68,7 +68,7 @@ def _accept_text(ledger: Ledger, asked: dict[str, Any]) -> Response:
         segments=count_segments(text),
     )
     ledger.accept(sms)
-    fate.schedule_reports(ledger, sms, fate.build_gateway_report)
+    reports.schedule_reports(ledger, sms, reports.build_gateway_report)
     return faults.spoil_response(ledger, json_response(_describe_sms(sms)), sms)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from b24app.sandbox.background import Background
-from b24app.sandbox.outward import Outcome
+from b24app.sandbox.http_post import Outcome
 from b24app.sandbox.store import restore_dataclass
 
 _MAX_TEXTS = 50_000

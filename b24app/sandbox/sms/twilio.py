@@ -8,7 +8,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from b24app.sandbox.sms import fate, faults
+from b24app.sandbox.sms import faults, reports
 from b24app.sandbox.sms.state import Ledger, Sms
 from b24app.sandbox.web import json_response
 
@@ -87,7 +87,7 @@ def _accept_text(ledger: Ledger, form: dict[str, str], account: str, secret: str
     refused = faults.fail_before_acceptance(ledger, form.get("To", ""), form.get("Body", ""))
     if refused:
         return faults.add_retry_after(ledger, error_response(20429 if refused == 429 else 20500))
-    code = _validation_code(form) or fate.refusal_code(ledger, form["To"])
+    code = _validation_code(form) or reports.refusal_code(ledger, form["To"])
     if code:
         return error_response(code)
     callback = form.get("StatusCallback", "")
@@ -104,7 +104,7 @@ def _accept_text(ledger: Ledger, form: dict[str, str], account: str, secret: str
         segments=count_segments(form["Body"]),
     )
     ledger.accept(sms)
-    fate.schedule_reports(ledger, sms, fate.twilio_report_builder(ledger))
+    reports.schedule_reports(ledger, sms, reports.twilio_report_builder(ledger))
     return faults.spoil_response(ledger, json_response(_describe_sms(sms), 201), sms)
 
 
