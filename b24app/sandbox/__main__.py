@@ -10,12 +10,13 @@ from b24app.sandbox.box import Sandbox
 
 
 def run_sandbox() -> None:
-    """Run until SIGTERM or SIGINT; prints one line `ready …` with the addresses once all ports listen."""
-    asked = _parse_arguments()
+    """Run until SIGTERM or SIGINT; print one line `ready …` with the addresses once all ports listen."""
+    options = _parse_arguments()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    box = Sandbox(asked.state, asked.app, asked.client_id, asked.client_secret, (asked.http, asked.tls, asked.sms))
+    ports = (options.http, options.tls, options.sms)
+    box = Sandbox(options.state, options.app, options.client_id, options.client_secret, ports)
     try:
         box.start()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Work that happens beside the answering of requests: a few worker threads and one thread that keeps times."""
+"""Work done beside the requests: a few worker threads and one thread that runs timers."""
 
 import heapq
 import itertools
@@ -15,7 +15,7 @@ Job = Callable[[], None]
 
 
 class Background:
-    """Runs jobs soon or later; `stop` forgets what has not begun. All threads are daemons, so nothing holds an exit."""
+    """A pool of workers with timers; `stop` drops pending jobs. All threads are daemons and never block an exit."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -27,11 +27,11 @@ class Background:
     def start(self) -> None:
         """Start the worker threads and the clock."""
         for number in range(_WORKERS):
-            threading.Thread(target=self._work, name=f"sandbox-worker-{number}", daemon=True).start()
-        threading.Thread(target=self._watch, name="sandbox-clock", daemon=True).start()
+            threading.Thread(target=self._run_jobs, name=f"sandbox-worker-{number}", daemon=True).start()
+        threading.Thread(target=self._run_timers, name="sandbox-clock", daemon=True).start()
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Start no more jobs."""
         with self._wake:
             self._stopped = True
             self._timers.clear()
@@ -39,29 +39,29 @@ class Background:
         for _ in range(_WORKERS):
             self._jobs.put(None)
 
-    def soon(self, job: Job) -> None:
+    def run_soon(self, job: Job) -> None:
         """Run `job` as soon as a worker is free."""
         self._jobs.put(job)
 
-    def later(self, seconds: float, job: Job) -> None:
-        """Run `job` on a worker after so many seconds."""
+    def run_later(self, seconds: float, job: Job) -> None:
+        """Run `job` on a worker after `seconds`."""
         if seconds <= 0:
-            self.soon(job)
+            self.run_soon(job)
             return
         with self._wake:
             heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), job))
             self._wake.notify()
 
-    def _watch(self) -> None:
+    def _run_timers(self) -> None:
         with self._wake:
             while not self._stopped:
                 while self._timers and self._timers[0][0] <= time.monotonic():
                     self._jobs.put(heapq.heappop(self._timers)[2])
                 self._wake.wait(self._timers[0][0] - time.monotonic() if self._timers else None)
 
-    def _work(self) -> None:
+    def _run_jobs(self) -> None:
         while (job := self._jobs.get()) is not None and not self._stopped:
             try:
                 job()
-            except Exception:  # noqa: BLE001 - one broken job must not end the worker
+            except Exception:  # noqa: BLE001 - one failing job must not end the worker
                 _log.exception("a background job of the sandbox failed")

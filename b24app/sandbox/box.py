@@ -1,4 +1,4 @@
-"""The sandbox as one object: start it, hold its portals and its SMS service, stop it."""
+"""The sandbox as one object: its portals and its SMS service, started and stopped together."""
 
 import tempfile
 import time
@@ -19,7 +19,7 @@ from b24app.sandbox.world import World
 class Sandbox:
     """Bitrix24 portals and an SMS service on this machine.
 
-    `state` is a folder that is kept between two starts, None for one that is forgotten; a port 0 is any free port.
+    `state` is a folder that is kept between two starts, None for a temporary one; port 0 takes any free port.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Sandbox:
         state: Path | None = None,
         app_url: str = "http://127.0.0.1:8000",
         client_id: str = "sandbox.app",
-        client_secret: str = "sandbox-secret",  # noqa: S107 - no secret, everybody knows it
+        client_secret: str = "sandbox-secret",  # noqa: S107 - not a secret
         ports: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
         self.world = World(app_url, client_id, client_secret)
@@ -38,7 +38,7 @@ class Sandbox:
         self._servers: list[Server] = []
 
     def start(self) -> None:
-        """Open the three ports (portal pages, TLS, SMS) and answer; raises OSError when a port is taken."""
+        """Open the three ports (portal pages, TLS, SMS) and serve; raise OSError when a port is taken."""
         folder = self._state or Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-")))
         folder.mkdir(parents=True, exist_ok=True)
         ca_file, context = certificates.load_or_create(folder)
@@ -52,11 +52,11 @@ class Sandbox:
             server = Server(port, app, tls)
             self._exit.callback(server.stop)
             self._servers.append(server)
-        self.sms.refuse = self._servers[2].refuse
+        self.sms.refuse_connections = self._servers[2].refuse_connections
         self.world.http_port, self.world.tls_port = self._servers[0].port, self._servers[1].port
         self.world.sms_url = f"http://127.0.0.1:{self._servers[2].port}"
         if self._state:
-            self._keep(folder)
+            self._persist_state(folder)
         for background in (self.world.background, self.sms.background):
             background.start()
             self._exit.callback(background.stop)
@@ -64,16 +64,16 @@ class Sandbox:
             server.start()
 
     def stop(self) -> None:
-        """Close the ports, write the state."""
+        """Close the ports and write the state."""
         self._exit.close()
         self._servers.clear()
 
     def portal(self, key: str) -> Portal:
-        """One of the portals; raises KeyError."""
+        """Return the portal `key`; raise KeyError if there is none."""
         return Portal(self.world, self.world.portals[key])
 
     def wait_until(self, happened: Callable[[], object], timeout: float = 10.0) -> bool:
-        """Wait until `happened()` is true of a portal or of the SMS service; False after `timeout` seconds."""
+        """Wait until `happened()` is true, checking after each change; return False after `timeout` seconds."""
         end = time.monotonic() + timeout
         while not happened():
             if time.monotonic() >= end:
@@ -116,16 +116,16 @@ class Sandbox:
         """The SMS service."""
         return self.world.sms_url
 
-    def _keep(self, folder: Path) -> None:
-        world_keeper = SnapshotWriter(folder / "portals.json", self.world.snapshot)
-        sms_keeper = SnapshotWriter(folder / "sms.json", self.sms.snapshot)
-        kept = world_keeper.read()
-        if kept:
-            self.world.restore(kept)
-        kept = sms_keeper.read()
-        if kept:
-            self.sms.restore(kept)
-        self.world.on_change, self.sms.on_change = world_keeper.touch, sms_keeper.touch
-        for keeper in (world_keeper, sms_keeper):
-            keeper.start()
-            self._exit.callback(keeper.stop)
+    def _persist_state(self, folder: Path) -> None:
+        world_writer = SnapshotWriter(folder / "portals.json", self.world.snapshot)
+        sms_writer = SnapshotWriter(folder / "sms.json", self.sms.snapshot)
+        saved = world_writer.read()
+        if saved:
+            self.world.restore(saved)
+        saved = sms_writer.read()
+        if saved:
+            self.sms.restore(saved)
+        self.world.on_change, self.sms.on_change = world_writer.touch, sms_writer.touch
+        for writer in (world_writer, sms_writer):
+            writer.start()
+            self._exit.callback(writer.stop)

@@ -1,4 +1,4 @@
-"""The sandbox's certificate authority: made once with trustme, kept beside the state, so that a restart keeps trust."""
+"""The sandbox's certificate authority: made once with trustme, kept with the state so that trust outlives restarts."""
 
 import ssl
 from pathlib import Path
@@ -9,7 +9,7 @@ HOSTS = ("localhost", *(f"127.0.0.{number}" for number in range(1, 21)))
 
 
 def load_or_create(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """The PEM file of the authority in `folder`, and a server context whose certificate covers every sandbox host."""
+    """Return the authority's PEM file in `folder` and a server context whose certificate covers every sandbox host."""
     authority, leaf = folder / "ca.pem", folder / "server.pem"
     if not (authority.exists() and leaf.exists()):
         _create_certificates(authority, leaf)
@@ -19,7 +19,7 @@ def load_or_create(folder: Path) -> tuple[Path, ssl.SSLContext]:
 
 
 def _create_certificates(authority: Path, leaf: Path) -> None:
-    made = trustme.CA(organization_name="Sendline sandbox")
-    made.cert_pem.write_to_path(authority)
+    authority_key = trustme.CA(organization_name="Sendline sandbox")
+    authority_key.cert_pem.write_to_path(authority)
     leaf.touch(mode=0o600)
-    made.issue_cert(*HOSTS).private_key_and_cert_chain_pem.write_to_path(leaf)
+    authority_key.issue_cert(*HOSTS).private_key_and_cert_chain_pem.write_to_path(leaf)

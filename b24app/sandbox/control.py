@@ -1,4 +1,4 @@
-"""`/_/…` of the portal port: everything a test can do in-process, over HTTP with JSON; the pages live on it too."""
+"""`/_/…` of the portal port: everything a test can do in-process, over HTTP with JSON; the pages use it too."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Body = dict[str, Any]
 
 
 def serve_control(world: World, request: Request, name: str) -> Response:
-    """Answer `/_/<name>`: 400 with `{"error"}` for what cannot be done, 404 for an unknown name."""
+    """Serve `/_/<name>`: 400 with `{"error"}` for what cannot be done, 404 for an unknown name."""
     body = {**request.args.to_dict(), **json_body(request)}
     if name == "oauth":
         world.oauth_delay = float(body["delay"])
@@ -24,7 +24,7 @@ def serve_control(world: World, request: Request, name: str) -> Response:
     if name == "portals":
         return json_response(_add_portal(world, body) if request.method == "POST" else view.describe_portals(world))
     action = _ACTIONS.get(name)
-    state = world.portals.get(str(body.pop("portal", ""))) or world.by_host(request.host.rpartition(":")[0])
+    state = world.portals.get(str(body.pop("portal", ""))) or world.find_by_host(request.host.rpartition(":")[0])
     if action is None or state is None:
         return json_response({"error": f"no such address or portal: {name}"}, 404)
     try:
@@ -34,11 +34,13 @@ def serve_control(world: World, request: Request, name: str) -> Response:
 
 
 def _add_portal(world: World, body: Body) -> Body:
-    taken = {portal.host for portal in world.portals.values()}
-    free = next(host for host in (f"127.0.0.{number}" for number in range(3, 21)) if host not in taken)
+    used = {portal.host for portal in world.portals.values()}
+    free = next(host for host in (f"127.0.0.{number}" for number in range(3, 21)) if host not in used)
     key = str(body["key"])
     owner = User(1, str(body.get("admin", "Erin")), "Evans", admin=True)
-    world.add(PortalState(key, str(body.get("title", key.title())), str(body.get("host", free)), "en", {1: owner}))
+    world.add_portal(
+        PortalState(key, str(body.get("title", key.title())), str(body.get("host", free)), "en", {1: owner})
+    )
     return view.describe_portal(world, world.portals[key])
 
 
@@ -75,7 +77,7 @@ def _send_campaign(portal: Portal, body: Body) -> Body:
 
 
 def _open_frame(portal: Portal, body: Body) -> Body:
-    """The frame, or `{"refused": …}`: what the portal tells the person instead is no error of the address."""
+    """Return the frame, or `{"refused": …}`: a portal that shows its own page instead is not an error of this call."""
     user, placement = int(body.get("user", 1)), str(body.get("placement", "DEFAULT"))
     try:
         return portal.frame(user, placement, body.get("options"), install=body.get("install"))
@@ -121,7 +123,7 @@ def _refresh_access(portal: Portal, body: Body) -> Body:
 
 
 def _set_option(portal: Portal, body: Body) -> Body:
-    """setAppOption (administrators only) and setUserOption of the frame."""
+    """Handle the frame's setAppOption (administrators only) and setUserOption."""
     user_id, name, value = int(body["user"]), str(body["name"]), str(body["value"])
     if body.get("scope") == "app":
         if not portal.users[user_id].admin:
@@ -140,11 +142,11 @@ def _record_first_run(portal: Portal, body: Body) -> Body:
 
 
 def _set_switches(portal: Portal, body: Body) -> Body:
-    """Lasting switches by their names, and the deeds of `_DEEDS`; all names are in README.md."""
+    """Set lasting switches by name, and run those of `_ONE_OFF_SWITCHES`; README.md lists all names."""
     for name, value in body.items():
-        deed = _ONE_OFF_SWITCHES.get(name)
-        if deed:
-            deed(portal, value)
+        action = _ONE_OFF_SWITCHES.get(name)
+        if action:
+            action(portal, value)
         else:
             portal.switches.set(name, value)
     portal.world.touch()
@@ -152,7 +154,7 @@ def _set_switches(portal: Portal, body: Body) -> Body:
 
 
 def _read_rest_log(portal: Portal, body: Body) -> Body:
-    """All of it, or the latest `last`."""
+    """Return the whole log, or the latest `last` calls."""
     return {"rest_log": [dataclasses.asdict(item) for item in portal.rest_log[-int(body.get("last", 0)) :]]}
 
 

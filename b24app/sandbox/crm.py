@@ -1,4 +1,4 @@
-"""The CRM of every portal: a few invented people and firms, and who may read them."""
+"""The CRM of every portal: a few invented people and companies, and who may read them."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ KINDS = {"lead": LEAD, "deal": DEAL, "contact": CONTACT, "company": COMPANY}
 
 @dataclass(frozen=True)
 class Entity:
-    """`fields` as crm.*.get answers them; `contacts` are a deal's. One that is not open is for administrators alone."""
+    """A CRM card; `contacts` are a deal's. Only administrators read one that is not open."""
 
     type_id: int
     id: int
@@ -20,7 +20,7 @@ class Entity:
     is_open: bool = True
 
     def may_read(self, user: User) -> bool:
-        """Administrators read everything, others what is open."""
+        """Return whether `user` may read it: administrators read everything, others what is open."""
         return self.is_open or user.admin
 
 
@@ -28,8 +28,8 @@ class Entity:
 class _PhoneIds:
     last: int = 150
 
-    def phones(self, *phones: tuple[str, str]) -> list[dict[str, str]]:
-        """A multifield; its rows have ids of their own."""
+    def make_rows(self, *phones: tuple[str, str]) -> list[dict[str, str]]:
+        """Return a multifield; each of its rows has an id of its own."""
         rows = []
         for kind, value in phones:
             self.last += 1
@@ -37,7 +37,7 @@ class _PhoneIds:
         return rows
 
 
-_phone_rows = _PhoneIds().phones
+_phone_rows = _PhoneIds().make_rows
 
 
 def _make_contact(number: int, name: str, last_name: str, *phones: tuple[str, str], is_open: bool = True) -> Entity:

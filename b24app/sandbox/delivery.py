@@ -1,4 +1,4 @@
-"""A portal sends a text: the handler call and the statuses the portal sets by itself (docs/bitrix24.md D.8, E)."""
+"""Sending from a portal: the handler call and the statuses the portal sets by itself (docs/bitrix24.md D.8, E)."""
 
 import hashlib
 import secrets
@@ -16,9 +16,9 @@ _MAX_MESSAGES = 20_000
 
 @dataclass
 class SendRequest:
-    """What an employee, a robot or a campaign wants sent.
+    """A text that an employee, a robot or a campaign sends.
 
-    `author` 0 is nobody, `module` is the origin (crm, bizproc, sender, None). `overrides` replaces top-level fields of
+    `author` 0 is none, `module` is the origin (crm, bizproc, sender, None). `overrides` replaces top-level fields of
     the handler call: None removes a field, a mapping is merged into one.
     """
 
@@ -30,49 +30,49 @@ class SendRequest:
     overrides: dict[str, object] = field(default_factory=dict)
 
 
-def send_message(world: World, portal: PortalState, wish: SendRequest) -> Message:
-    """Take in a text and hand it over in the background."""
-    message, sender = _store_message(world, portal, wish)
+def send_message(world: World, portal: PortalState, request: SendRequest) -> Message:
+    """Store a message and call the handler in the background."""
+    message, sender = _store_message(world, portal, request)
     if sender and not message.note:
-        world.background.soon(partial(_deliver_message, world, portal, message, sender))
+        world.background.run_soon(partial(_deliver_message, world, portal, message, sender))
     return message
 
 
-def write_message(world: World, portal: PortalState, wish: SendRequest) -> tuple[Message, str, str]:
-    """Take in a text that the caller hands over: the message, the handler's address, the form to post there.
+def write_message(world: World, portal: PortalState, request: SendRequest) -> tuple[Message, str, str]:
+    """Store a message the caller will deliver; return it with the handler's address and the form to post there.
 
-    Raises LookupError where the portal would not call a handler.
+    Raise LookupError where the portal would not call a handler.
     """
-    message, sender = _store_message(world, portal, wish)
+    message, sender = _store_message(world, portal, request)
     if sender is None or message.note:
         raise LookupError(message.note)
-    world.background.later(portal.switches.sent_after, partial(_mark_sent, world, message))
+    world.background.run_later(portal.switches.sent_after, partial(_mark_sent, world, message))
     return message, sender.handler, phpform.encode_form(build_payload(world, portal, message))
 
 
-def _store_message(world: World, portal: PortalState, wish: SendRequest) -> tuple[Message, Sender | None]:
+def _store_message(world: World, portal: PortalState, request: SendRequest) -> tuple[Message, Sender | None]:
     with world.lock:
-        message = _new_message(portal, wish)
+        message = _new_message(portal, request)
         portal.messages.append(message)
         del portal.messages[:-_MAX_MESSAGES]
-        sender = portal.senders.get(wish.code)
+        sender = portal.senders.get(request.code)
         if not portal.app.present or sender is None:
             message.note = "Message sending application is not registered or was uninstalled"
         elif portal.switches.payment_required:
             message.note = "App was not paid"
         if message.note:
-            message.become("error", "portal", message.created)
+            message.set_status("error", "portal", message.created)
     world.touch()
     return message, sender
 
 
 def call_handler(world: World, portal: PortalState, message: Message) -> None:
-    """Call the handler once more with the same message_id (docs/bitrix24.md D.8 point 5); KeyError without a sender."""
-    world.background.soon(partial(_post_to_handler, world, portal, message, portal.senders[message.code]))
+    """Call the handler again with the same message_id (docs/bitrix24.md D.8.5); raise KeyError without a sender."""
+    world.background.run_soon(partial(_post_to_handler, world, portal, message, portal.senders[message.code]))
 
 
 def build_payload(world: World, portal: PortalState, message: Message) -> dict[str, object]:
-    """The fields of the handler call before bracketing (docs/bitrix24.md E.2 to E.4)."""
+    """Return the fields of the handler call before bracketing (docs/bitrix24.md E.2 to E.4)."""
     fields: dict[str, object] = {
         **_origin_fields(message),
         "properties": {"phone_number": message.to, "message_text": message.text},
@@ -87,28 +87,28 @@ def build_payload(world: World, portal: PortalState, message: Message) -> dict[s
     return _merge_overrides(fields, message.overrides)
 
 
-def _new_message(portal: PortalState, wish: SendRequest) -> Message:
+def _new_message(portal: PortalState, request: SendRequest) -> Message:
     now, number = time.time(), portal.next_id()
-    fresh = hashlib.md5(f"{number}|{secrets.token_hex(8)}".encode(), usedforsecurity=False).hexdigest()
+    random_id = hashlib.md5(f"{number}|{secrets.token_hex(8)}".encode(), usedforsecurity=False).hexdigest()
     return Message(
         id=number,
-        message_id=str(wish.overrides.get("message_id") or fresh),
-        code=wish.code,
-        to=wish.to,
-        text=wish.text,
-        author=0 if portal.switches.no_author else wish.author,
-        module=wish.module,
+        message_id=str(request.overrides.get("message_id") or random_id),
+        code=request.code,
+        to=request.to,
+        text=request.text,
+        author=0 if portal.switches.no_author else request.author,
+        module=request.module,
         created=now,
-        row_at=now + (portal.switches.row_after if wish.module == "sender" else 0),
-        overrides=wish.overrides,
+        row_at=now + (portal.switches.row_after if request.module == "sender" else 0),
+        overrides=request.overrides,
     )
 
 
 def _deliver_message(world: World, portal: PortalState, message: Message, sender: Sender) -> None:
     _post_to_handler(world, portal, message, sender)
-    # A campaign's row is inserted as SENT; a queue's row is overwritten with SENT whatever was pushed meanwhile.
+    # A campaign's row is inserted as SENT; a queued row is overwritten with SENT, whatever was pushed before.
     wait = portal.switches.row_after if message.module == "sender" else portal.switches.sent_after
-    world.background.later(wait, partial(_mark_sent, world, message))
+    world.background.run_later(wait, partial(_mark_sent, world, message))
 
 
 def _post_to_handler(world: World, portal: PortalState, message: Message, sender: Sender) -> None:
@@ -121,7 +121,7 @@ def _post_to_handler(world: World, portal: PortalState, message: Message, sender
 
 def _mark_sent(world: World, message: Message) -> None:
     with world.lock:
-        message.become("sent", "portal", time.time())
+        message.set_status("sent", "portal", time.time())
     world.touch()
 
 
@@ -140,7 +140,7 @@ def _origin_fields(message: Message) -> dict[str, object]:
 
 
 def _auth_fields(world: World, portal: PortalState, author: int) -> dict[str, object]:
-    """Absent without an author; base keys only when the author's token cannot be issued."""
+    """Return `auth`: empty without an author, the base keys only when no token can be issued to the author."""
     if author == 0:
         return {}
     base: dict[str, object] = {

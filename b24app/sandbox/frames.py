@@ -13,12 +13,12 @@ from b24app.sandbox.world import World
 
 
 class FrameRefused(Exception):
-    """The portal shows its own page instead of the frame; the text is what the person reads."""
+    """The portal shows its own page instead of the frame; the message is the text on it."""
 
 
 @dataclass
 class FrameRequest:
-    """Who opens what: `install` True or False forces the installer or the main page, None lets the portal choose."""
+    """Who opens which page; `install` forces the installer (True) or the main page (False), None leaves it open."""
 
     user_id: int
     placement: str = "DEFAULT"
@@ -26,19 +26,19 @@ class FrameRequest:
     install: bool | None = None
 
 
-def open_frame(world: World, portal: PortalState, opening: FrameRequest) -> dict[str, Any]:
-    """`{action, fields, name, sid, init, portal_origin}` of a frame; an administrator's first opening installs.
+def open_frame(world: World, portal: PortalState, request: FrameRequest) -> dict[str, Any]:
+    """Return a frame's `{action, fields, name, sid, init, portal_origin}`; an administrator's first opening installs.
 
-    `action` carries the query, `init` is what getInitData answers. Raises Refused.
+    `action` carries the query, `init` is what getInitData returns. Raise FrameRefused.
     """
-    user = portal.users.get(opening.user_id)
+    user = portal.users.get(request.user_id)
     if user is None or not user.active:
         raise FrameRefused("There is no such employee.")
     if not portal.app.present:
         if not user.admin:
             raise FrameRefused("The application is not installed.")
         lifecycle.install_app(world, portal)
-    installing = opening.install if opening.install is not None else not portal.app.installed
+    installing = request.install if request.install is not None else not portal.app.installed
     if installing and not user.admin:
         raise FrameRefused("The application is not fully installed yet. Please ask an administrator.")
     token = tokens.issue_token(world, portal, user.id)
@@ -47,19 +47,19 @@ def open_frame(world: World, portal: PortalState, opening: FrameRequest) -> dict
         portal.switches.expire_next = False
     sid = secrets.token_hex(16)
     query = {"DOMAIN": world.domain(portal), "PROTOCOL": 0, "LANG": user.language, "APP_SID": sid}
-    url = _frame_url(world, portal, opening.placement, installing=installing)
+    url = _frame_url(world, portal, request.placement, installing=installing)
     return {
         "action": f"{url}{'&' if '?' in url else '?'}{urlencode(query)}",
-        "fields": _launch_fields(world, portal, token, opening),
+        "fields": _launch_fields(world, portal, token, request),
         "name": f"{world.domain(portal)}|0|{sid}",
         "sid": sid,
         "portal_origin": f"http://{world.domain(portal)}",
-        "init": _init_data(world, portal, token, opening, installing=installing),
+        "init": _init_data(world, portal, token, request, installing=installing),
     }
 
 
 def renew_auth(world: World, portal: PortalState, user_id: int) -> dict[str, Any]:
-    """What refreshAuth answers."""
+    """Return the answer to refreshAuth."""
     return _auth_data(tokens.issue_token(world, portal, user_id))
 
 
@@ -74,15 +74,15 @@ def _frame_url(world: World, portal: PortalState, placement: str, *, installing:
     return bound.handler
 
 
-def _launch_fields(world: World, portal: PortalState, token: Token, opening: FrameRequest) -> dict[str, str]:
+def _launch_fields(world: World, portal: PortalState, token: Token, request: FrameRequest) -> dict[str, str]:
     fields = {
         "AUTH_ID": token.access,
         "AUTH_EXPIRES": str(max(0, round(token.expires - time.time()))),
         "REFRESH_ID": token.refresh,
         "member_id": portal.member_id,
         "status": portal.app.status,
-        "PLACEMENT": opening.placement,
-        "PLACEMENT_OPTIONS": json.dumps(opening.options or []),
+        "PLACEMENT": request.placement,
+        "PLACEMENT_OPTIONS": json.dumps(request.options or []),
     }
     if portal.switches.modern:
         fields |= {
@@ -98,9 +98,9 @@ def _auth_data(token: Token) -> dict[str, Any]:
 
 
 def _init_data(
-    world: World, portal: PortalState, token: Token, opening: FrameRequest, *, installing: bool
+    world: World, portal: PortalState, token: Token, request: FrameRequest, *, installing: bool
 ) -> dict[str, Any]:
-    user = portal.users[opening.user_id]
+    user = portal.users[request.user_id]
     return _auth_data(token) | {
         "LANG": user.language,
         "DOMAIN": world.domain(portal),
@@ -112,8 +112,8 @@ def _init_data(
         "INSTALL": installing,
         "USER_OPTIONS": _user_options(portal, user.id),
         "APP_OPTIONS": dict(portal.app_options),
-        "PLACEMENT": opening.placement,
-        "PLACEMENT_OPTIONS": opening.options or {},
+        "PLACEMENT": request.placement,
+        "PLACEMENT_OPTIONS": request.options or {},
     }
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's own calls: form posts to the application's addresses, without redirects, repeats or a proxy."""
+"""The sandbox's own calls: form posts to the application's addresses, without redirects, retries or a proxy."""
 
 import http.client
 import ssl
@@ -11,7 +11,7 @@ TIMEOUT_SECONDS = 5.0
 
 @dataclass
 class Outcome:
-    """What became of one call: when (unix seconds), the HTTP status or None with the error's name, how long it took."""
+    """The outcome of one call: when (unix seconds), the HTTP status or None with the error's name, its duration."""
 
     at: float
     status: int | None
@@ -22,7 +22,7 @@ class Outcome:
 def post_once(
     url: str, body: bytes, headers: dict[str, str], ca_file: str, timeout: float = TIMEOUT_SECONDS
 ) -> Outcome:
-    """POST once; never raises for what the network does. `ca_file` is the authority trusted for https."""
+    """Send one POST; never raise for network errors. `ca_file` is the authority trusted for https."""
     started = time.time()
     try:
         status = _send_request(url, body, headers, ca_file, timeout)
@@ -32,7 +32,7 @@ def post_once(
 
 
 def post_form(url: str, body: str, ca_file: str) -> Outcome:
-    """POST a form body the way Bitrix24's queue servers do (docs/bitrix24.md E.1)."""
+    """Post a form body the way Bitrix24's queue servers do (docs/bitrix24.md E.1)."""
     headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8", "User-Agent": "Bitrix24 Sandbox"}
     return post_once(url, body.encode(), headers, ca_file)
 

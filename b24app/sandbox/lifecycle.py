@@ -1,4 +1,4 @@
-"""The application's life in a portal: installed, finished, updated, removed; its events (docs/bitrix24.md A, F)."""
+"""An application's lifecycle in a portal: install, finish, update, uninstall, and events (docs/bitrix24.md A, F)."""
 
 import secrets
 import time
@@ -14,7 +14,7 @@ _WITH_REFRESH = {"ONAPPINSTALL", "ONAPPUPDATE", "ONSUBSCRIPTIONRENEW", "ONOFFLIN
 
 
 def install_app(world: World, portal: PortalState) -> None:
-    """An administrator pressed Install: the row exists, not yet installed; old tokens are dead, the token is new."""
+    """Press Install: the application is present but not yet installed, old tokens are revoked, its token is new."""
     with world.lock:
         portal.tokens.clear()
         portal.app.present = True
@@ -24,7 +24,7 @@ def install_app(world: World, portal: PortalState) -> None:
 
 
 def finish_install(world: World, portal: PortalState, installer: int) -> None:
-    """installFinish: events and placements come alive; ONAPPUSERREADY follows where the portal has system users."""
+    """Run installFinish: activate events and placements, send ONAPPUSERREADY where the portal has system users."""
     with world.lock:
         portal.app.installed = True
     world.touch()
@@ -40,7 +40,7 @@ def finish_install(world: World, portal: PortalState, installer: int) -> None:
 
 
 def update_app(world: World, portal: PortalState) -> None:
-    """A new version: not installed again, handlers and placements gone, senders too where `update_wipes` is on."""
+    """Install a new version: not finished, handlers and placements gone, senders too where `update_wipes` is on."""
     with world.lock:
         bound, before = list(portal.handlers), portal.app.version
         portal.handlers.clear()
@@ -61,7 +61,7 @@ def update_app(world: World, portal: PortalState) -> None:
 
 
 def uninstall_app(world: World, portal: PortalState, *, clean: bool) -> None:
-    """Remove the application: senders, then ONAPPUNINSTALL, then handlers and placements; all tokens are dead."""
+    """Remove the application: senders, then ONAPPUNINSTALL, then handlers and placements; tokens stop working."""
     with world.lock:
         portal.senders.clear()
         data: dict[str, object] = {"LANGUAGE_ID": portal.language, "CLEAN": int(clean)}
@@ -76,7 +76,7 @@ def uninstall_app(world: World, portal: PortalState, *, clean: bool) -> None:
 
 
 def fire_event(world: World, portal: PortalState, event: str, data: dict[str, object], user_id: int = 0) -> int:
-    """Send an event to its handlers and say to how many; none before installFinish or after the payment ran out."""
+    """Send an event to its handlers; return how many: none before installFinish or after the payment lapsed."""
     if not (portal.app.present and portal.app.installed) or portal.switches.payment_required:
         return 0
     bound = [handler for handler in portal.handlers if handler.event == event]
@@ -95,7 +95,7 @@ def _queue_event(
             "ts": int(time.time()),
             "auth": _event_auth(world, portal, event, handler.auth_type or user_id),
         }
-        world.background.soon(partial(_post_event, world, handler, phpform.encode_form(fields)))
+        world.background.run_soon(partial(_post_event, world, handler, phpform.encode_form(fields)))
 
 
 def _post_event(world: World, handler: EventHandler, body: str) -> None:
@@ -132,7 +132,7 @@ def _token_fields(world: World, portal: PortalState, user_id: int, *, with_refre
 
 
 def _announce_system_user(world: World, portal: PortalState, installer: int) -> None:
-    """ONAPPUSERREADY, sent to the installer's address without having been bound (docs/bitrix24.md A.4, F.7)."""
+    """Send ONAPPUSERREADY to the installer's address, which needs no binding (docs/bitrix24.md A.4, F.7)."""
     with world.lock:
         user = next((item for item in portal.users.values() if item.system), None)
         if user is None:
@@ -154,7 +154,7 @@ def _announce_system_user(world: World, portal: PortalState, installer: int) -> 
         "ts": int(time.time()),
         "auth": _event_auth(world, portal, "ONAPPINSTALL", installer),
     }
-    world.background.soon(partial(_post_event, world, handler, phpform.encode_form(fields)))
+    world.background.run_soon(partial(_post_event, world, handler, phpform.encode_form(fields)))
 
 
 def _first_admin(portal: PortalState) -> int:

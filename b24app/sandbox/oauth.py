@@ -15,7 +15,7 @@ from b24app.sandbox.world import World
 
 
 class OAuthError(Exception):
-    """One row of the table in docs/bitrix24.md B.2."""
+    """An error from the table in docs/bitrix24.md B.2."""
 
     def __init__(self, code: str, text: str, status: int = 400) -> None:
         super().__init__(code)
@@ -25,9 +25,9 @@ class OAuthError(Exception):
 
 
 def redirect_with_code(world: World, portal: PortalState, request: Request) -> Response:
-    """Send the browser back to the application with a code; `user` chooses who agrees, an administrator by default."""
-    wanted = request.args.get("user", type=int)
-    user_id = wanted or next(user.id for user in portal.users.values() if user.admin and user.active)
+    """Redirect the browser to the application with a code; `user` is who consents, an administrator by default."""
+    chosen = request.args.get("user", type=int)
+    user_id = chosen or next(user.id for user in portal.users.values() if user.admin and user.active)
     target = request.args.get("redirect_uri", "")
     if not target.startswith(world.app_url + "/"):
         target = f"{world.app_url}/app/"
@@ -43,7 +43,7 @@ def redirect_with_code(world: World, portal: PortalState, request: Request) -> R
 
 
 def serve_token(world: World, request: Request) -> Response:
-    """`/oauth/token/`, by GET or POST."""
+    """Serve `/oauth/token/`, by GET or POST."""
     try:
         return json_response(_grant_token(world, request.values.to_dict()))
     except OAuthError as error:
@@ -51,7 +51,7 @@ def serve_token(world: World, request: Request) -> Response:
 
 
 def serve_app_info(world: World, request: Request) -> Response:
-    """The OAuth server's `app.info`: who a token belongs to (docs/bitrix24.md A.5)."""
+    """Serve the OAuth server's `app.info`: whose token it is (docs/bitrix24.md A.5)."""
     access = request.values.get("auth") or request.values.get("access_token") or json_body(request).get("auth", "")
     found = tokens.find_access(world, str(access))
     if not access:
@@ -85,17 +85,17 @@ def _describe_token(world: World, portal: PortalState, held: Token) -> dict[str,
     }
 
 
-def _grant_token(world: World, asked: dict[str, str]) -> dict[str, Any]:
-    if not (asked.get("client_id") and asked.get("client_secret")):
+def _grant_token(world: World, params: dict[str, str]) -> dict[str, Any]:
+    if not (params.get("client_id") and params.get("client_secret")):
         raise OAuthError("invalid_request", "Required parameters are missing")
-    if asked["client_id"] != world.client_id:
+    if params["client_id"] != world.client_id:
         raise OAuthError("wrong_client", "Wrong client", 200)
-    if asked["client_secret"] != world.client_secret:
+    if params["client_secret"] != world.client_secret:
         raise OAuthError("invalid_client", "Invalid client")
-    if asked.get("grant_type") == "refresh_token":
-        return _redeem_refresh_token(world, asked.get("refresh_token", ""), asked.get("scope", ""))
-    if asked.get("grant_type") == "authorization_code":
-        return _redeem_code(world, asked.get("code", ""), asked.get("scope", ""))
+    if params.get("grant_type") == "refresh_token":
+        return _redeem_refresh_token(world, params.get("refresh_token", ""), params.get("scope", ""))
+    if params.get("grant_type") == "authorization_code":
+        return _redeem_code(world, params.get("code", ""), params.get("scope", ""))
     raise OAuthError("invalid_request", "Invalid grant_type parameter or parameter missing")
 
 
@@ -109,8 +109,8 @@ def _redeem_refresh_token(world: World, refresh: str, scope: str) -> dict[str, A
         portal, held = found
         _check_portal(portal, scope)
         held.refresh = ""
-        fresh = tokens.issue_token(world, portal, held.user_id, client_id=held.client_id)
-    return _token_fields(world, portal, fresh)
+        new_token = tokens.issue_token(world, portal, held.user_id, client_id=held.client_id)
+    return _token_fields(world, portal, new_token)
 
 
 def _redeem_code(world: World, code: str, scope: str) -> dict[str, Any]:
@@ -122,8 +122,8 @@ def _redeem_code(world: World, code: str, scope: str) -> dict[str, Any]:
             raise OAuthError("invalid_grant", "Authorization code is invalid or has expired")
         _check_portal(portal, scope)
         user_id = portal.codes.pop(code).user_id
-        fresh = tokens.issue_token(world, portal, user_id)
-    return _token_fields(world, portal, fresh)
+        new_token = tokens.issue_token(world, portal, user_id)
+    return _token_fields(world, portal, new_token)
 
 
 def _check_portal(portal: PortalState, scope: str) -> None:
@@ -138,18 +138,18 @@ def _check_portal(portal: PortalState, scope: str) -> None:
         raise OAuthError("invalid_scope", "Requested scope exceeds the scope of the application", 403)
 
 
-def _token_fields(world: World, portal: PortalState, fresh: Token) -> dict[str, Any]:
+def _token_fields(world: World, portal: PortalState, new_token: Token) -> dict[str, Any]:
     # `domain` is the OAuth server's own here, not the portal's (docs/bitrix24.md J14).
     return {
-        "access_token": fresh.access,
-        "refresh_token": fresh.refresh,
-        "expires": int(fresh.expires),
-        "expires_in": round(fresh.expires - time.time()),
+        "access_token": new_token.access,
+        "refresh_token": new_token.refresh,
+        "expires": int(new_token.expires),
+        "expires_in": round(new_token.expires - time.time()),
         "client_endpoint": world.client_endpoint(portal),
         "server_endpoint": world.server_endpoint,
         "domain": world.oauth_host,
         "member_id": portal.member_id,
         "scope": ",".join(portal.app.scope),
         "status": portal.app.status,
-        "user_id": fresh.user_id,
+        "user_id": new_token.user_id,
     }

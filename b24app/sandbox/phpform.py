@@ -8,18 +8,18 @@ _SEGMENT = re.compile(r"\[([^\]]*)\]")
 
 
 def encode_form(fields: Mapping[str, object]) -> str:
-    """`{"a": {"b": 1}}` as `a%5Bb%5D=1`; empty arrays and nulls are not sent at all, booleans are 1 and 0."""
-    # Half characters go out as the bytes PHP would send, not as an error.
+    """Return `{"a": {"b": 1}}` as `a%5Bb%5D=1`; empty arrays and nulls are omitted, booleans are 1 and 0."""
+    # Lone surrogates go out as the bytes PHP would send, not as an error.
     return urlencode(list(_flatten_items(fields.items(), "")), errors="surrogatepass")
 
 
 def decode_form(text: str) -> dict[str, object]:
-    """The nested value of a query string or form body; arrays with the keys 0…n-1 become lists."""
+    """Return the nested value of a query string or form body; arrays with the keys 0…n-1 become lists."""
     return nest_pairs(parse_qsl(text, keep_blank_values=True))
 
 
 def nest_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
-    """The nested value of decoded pairs with bracketed keys; a later pair of the same key wins, as in PHP."""
+    """Return the nested value of decoded pairs with bracketed keys; a later pair of the same key wins, as in PHP."""
     root: dict[str, object] = {}
     for key, value in pairs:
         head, _, _ = key.partition("[")
@@ -29,7 +29,7 @@ def nest_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
 
 
 def list_or_mapping(array: Mapping[str, object]) -> object:
-    """How PHP writes an array as JSON: a list when the keys are 0…n-1 in order (so also when it is empty)."""
+    """Return what PHP writes as JSON for an array: a list if the keys are 0…n-1 in order, so also if it is empty."""
     if list(array) == [str(number) for number in range(len(array))]:
         return list(array.values())
     return dict(array)

@@ -1,4 +1,4 @@
-"""A portal as tests and the control addresses hold it: its state, and what one can do to it."""
+"""A portal as tests and the control addresses use it: its state, and what can be done to it."""
 
 import time
 from typing import Any
@@ -23,13 +23,13 @@ from b24app.sandbox.world import World
 
 
 class Portal:
-    """A handle on one portal; everything it shows is the living state; read it under `world.lock` when it matters."""
+    """A handle on one portal. It shows the live state: read it under `world.lock` where consistency matters."""
 
     def __init__(self, world: World, state: PortalState) -> None:
         self.world = world
         self.state = state
 
-    # -- what it is ------------------------------------------------------------------------------------------------
+    # -- state ----------------------------------------------------------------------------------------------------
 
     @property
     def member_id(self) -> str:
@@ -107,29 +107,29 @@ class Portal:
     def send_sms(
         self, to: str, text: str, code: str, author: int = 1, module: str | None = "crm", **overrides: object
     ) -> Message:
-        """Send a text through a sender; see `delivery.Wish` for the meaning of all."""
+        """Send a text through a sender; see `delivery.SendRequest` for the arguments."""
         return delivery.send_message(self.world, self.state, SendRequest(to, text, code, author, module, overrides))
 
     def write_sms(self, to: str, text: str, code: str, author: int = 1) -> tuple[Message, str, str]:
-        """Write a text without calling the handler; see `delivery.write`."""
+        """Store a text without calling the handler; see `delivery.write_message`."""
         return delivery.write_message(self.world, self.state, SendRequest(to, text, code, author))
 
     def deliver(self, message: Message) -> None:
-        """Call the handler once more with the same message_id, in the background."""
+        """Call the handler again with the same message_id, in the background."""
         delivery.call_handler(self.world, self.state, message)
 
     def message(self, message_id: str) -> Message | None:
-        """The latest message with that id."""
+        """Return the latest message with that id."""
         return self.state.find_message(message_id, float("inf"))
 
-    # -- the application's life ------------------------------------------------------------------------------------
+    # -- the application's lifecycle -------------------------------------------------------------------------------
 
     def install(self) -> None:
         """Press Install."""
         lifecycle.install_app(self.world, self.state)
 
     def install_finish(self, user_id: int = 1) -> None:
-        """What the frame's setInstallFinish does."""
+        """Do what the frame's setInstallFinish does."""
         lifecycle.finish_install(self.world, self.state, user_id)
 
     def update(self) -> None:
@@ -137,16 +137,16 @@ class Portal:
         lifecycle.update_app(self.world, self.state)
 
     def uninstall(self, *, clean: bool = False) -> None:
-        """Press Uninstall; `clean` is the tick "delete application settings and data"."""
+        """Press Uninstall; `clean` is the check box "delete application settings and data"."""
         lifecycle.uninstall_app(self.world, self.state, clean=clean)
 
     def reinstall(self) -> None:
-        """Remove and install again at once: new tokens, the same client_id."""
+        """Remove and install again at once, with new tokens and the same client_id."""
         self.uninstall()
         self.install()
 
     def fire(self, event: str, data: dict[str, object] | None = None, user_id: int = 0) -> int:
-        """Send an event to its handlers; how many there were."""
+        """Send an event to its handlers; return how many there were."""
         return lifecycle.fire_event(self.world, self.state, event, data or {}, user_id)
 
     def frame(
@@ -157,48 +157,48 @@ class Portal:
         *,
         install: bool | None = None,
     ) -> dict[str, Any]:
-        """What the portal page would post into the frame; see `frames.open_frame`."""
+        """Return what the portal page would post into the frame; see `frames.open_frame`."""
         return frames.open_frame(self.world, self.state, FrameRequest(user, placement, options, install))
 
-    # -- tokens and people -----------------------------------------------------------------------------------------
+    # -- tokens and users ------------------------------------------------------------------------------------------
 
     def issue_code(self, user_id: int = 1) -> str:
-        """An authorization code."""
+        """Return a new authorization code."""
         return tokens.issue_code(self.world, self.state, user_id)
 
     def issue_token(self, user_id: int = 1, client_id: str = "") -> Token:
-        """A token; `client_id` of another application, or "webhook" for one without application context."""
+        """Return a new token; `client_id` of another application, or "webhook" for one without application context."""
         return tokens.issue_token(self.world, self.state, user_id, client_id=client_id)
 
     def expire_tokens(self) -> None:
-        """All access tokens run out now; refresh tokens live on."""
+        """Expire all access tokens; refresh tokens stay valid."""
         with self.world.lock:
             for token in self.state.tokens.values():
                 token.expires = time.time() - 1
         self.world.touch()
 
     def revoke_refresh(self) -> None:
-        """All refresh tokens are dead (invalid_grant)."""
+        """Revoke all refresh tokens (invalid_grant)."""
         with self.world.lock:
             for token in self.state.tokens.values():
                 token.refresh = ""
         self.world.touch()
 
     def set_user(self, user_id: int, **changes: Any) -> None:
-        """Fire (`active=False`), demote (`admin=False`) or give another `language`."""
+        """Fire (`active=False`), demote (`admin=False`) or change the `language` of a user."""
         with self.world.lock:
             for name, value in changes.items():
                 setattr(self.state.users[user_id], name, value)
         self.world.touch()
 
     def rename(self, host: str) -> None:
-        """Move to another of the hosts 127.0.0.2 to 127.0.0.20; the old one answers 302."""
+        """Move to another of the hosts 127.0.0.2 to 127.0.0.20; the old one redirects with 302."""
         with self.world.lock:
             self.state.former_hosts = [old for old in [*self.state.former_hosts, self.state.host] if old != host]
             self.state.host = host
         self.world.touch()
 
     def empty_bucket(self) -> None:
-        """As if nobody had called for a while."""
+        """Empty the leaky bucket, as if nobody had called for a while."""
         with self.world.lock:
             self.world.running[self.state.key].bucket.level = 0.0

@@ -1,4 +1,4 @@
-"""Which answers which address: pages and control on the plain port, REST and OAuth on the TLS port."""
+"""Routing: pages and control on the plain port, REST and OAuth on the TLS port."""
 
 import time
 from pathlib import Path
@@ -25,7 +25,7 @@ _CARDS = tuple(f"/crm/{kind}/details/" for kind in KINDS)
 
 
 def serve_http(world: World, request: Request) -> Response:
-    """The portal's pages and `/_/…`, over http."""
+    """Serve the portal's pages and `/_/…` over http."""
     path = request.path
     if path.startswith("/_/"):
         return control.serve_control(world, request, path.removeprefix("/_/").strip("/"))
@@ -39,7 +39,7 @@ def serve_http(world: World, request: Request) -> Response:
 def _serve_page(world: World, request: Request) -> Response:
     path = request.path
     host, _, port = request.host.rpartition(":")
-    portal = world.by_host(host)
+    portal = world.find_by_host(host)
     if portal is None:
         return redirect(f"http://localhost:{port}/")
     if host != portal.host:
@@ -53,11 +53,11 @@ def _serve_page(world: World, request: Request) -> Response:
 
 
 def serve_https(world: World, request: Request) -> Response:
-    """The OAuth server on 127.0.0.1 and the REST of every portal on its own host, over https."""
+    """Serve the OAuth server on 127.0.0.1 and each portal's REST on its own host, over https."""
     path = request.path
     if request.host == world.oauth_host:
         return _serve_oauth(world, request)
-    portal = world.by_host(request.host.rpartition(":")[0])
+    portal = world.find_by_host(request.host.rpartition(":")[0])
     if portal and path.startswith("/rest/"):
         return service.serve_rest(world, portal, request, path.removeprefix("/rest/"))
     if portal and path == "/oauth/authorize/":
@@ -66,7 +66,7 @@ def serve_https(world: World, request: Request) -> Response:
 
 
 def serve_static(request: Request, name: str) -> Response:
-    """A file of static/sandbox/."""
+    """Serve a file of static/sandbox/."""
     found = safe_join(str(STATIC), name)
     if found is None or not Path(found).is_file():
         return Response("There is no such file.", 404)
@@ -81,6 +81,6 @@ def _serve_oauth(world: World, request: Request) -> Response:
     if path in {"/rest/app.info", "/rest/app.info.json"}:
         return oauth.serve_app_info(world, request)
     if path == "/oauth/authorize":
-        named = world.by_host(request.args.get("domain", "").rpartition(":")[0])
+        named = world.find_by_host(request.args.get("domain", "").rpartition(":")[0])
         return oauth.redirect_with_code(world, named or next(iter(world.portals.values())), request)
     return json_response({"error": "NOT_FOUND", "error_description": "Not found"}, 404)

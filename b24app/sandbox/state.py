@@ -1,4 +1,4 @@
-"""What a sandbox portal remembers, as plain dataclasses; times are unix seconds, statuses Bitrix24's words."""
+"""A sandbox portal's state as plain dataclasses; times are unix seconds, statuses those of Bitrix24."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class User:
 
 @dataclass
 class Token:
-    """One access token and the refresh token that came with it (empty where none was handed out, or it was used)."""
+    """One access token and the refresh token that came with it (empty if none was issued, or it was used)."""
 
     access: str
     refresh: str
@@ -39,7 +39,7 @@ class Token:
 
 @dataclass
 class Code:
-    """An authorization code: one time, 30 seconds (docs/bitrix24.md B.1)."""
+    """An authorization code, valid once, for 30 seconds (docs/bitrix24.md B.1)."""
 
     user_id: int
     expires: float
@@ -69,7 +69,7 @@ class Sender:
     descriptions: dict[str, str]
 
     def name(self, language: str, default: str) -> str:
-        """What a user reads: own language, the portal's, then the universal one."""
+        """Return the name a user reads: in `language`, else the portal's `default`, else the universal one."""
         return self.names.get(language) or self.names.get(default) or self.names.get("**", "")
 
 
@@ -84,7 +84,7 @@ class StatusChange:
 
 @dataclass
 class Message:
-    """A text a portal sends; `message_id` is what the application is told, `row_at` when the portal can find it."""
+    """A text a portal sends; the application knows it by `message_id`, the portal finds it from `row_at` on."""
 
     id: int
     message_id: str
@@ -103,10 +103,10 @@ class Message:
 
     @property
     def handler_status(self) -> int | None:
-        """The HTTP status of the latest handler call; None before it and where no answer came."""
+        """The HTTP status of the latest handler call; None before it and without a response."""
         return self.calls[-1].status if self.calls else None
 
-    def become(self, status: str, by: str, at: float) -> None:
+    def set_status(self, status: str, by: str, at: float) -> None:
         """Set the status as Bitrix24 does: no transition is refused (docs/bitrix24.md D.7)."""
         if self.status != status:
             self.status = status
@@ -115,7 +115,7 @@ class Message:
 
 @dataclass
 class EventHandler:
-    """A bound event; `auth_type` is the user whose token it carries, 0 for whoever caused it."""
+    """A bound event; `auth_type` is the user whose token it carries, 0 for the user who caused it."""
 
     id: int
     event: str
@@ -126,7 +126,7 @@ class EventHandler:
 
 @dataclass
 class Placement:
-    """A bound widget place."""
+    """A bound widget placement."""
 
     placement: str
     handler: str
@@ -150,7 +150,7 @@ class Notification:
 
 @dataclass
 class TimelineNote:
-    """What crm.timeline.logmessage.add or crm.timeline.comment.add wrote; a comment has no title."""
+    """A note by crm.timeline.logmessage.add or crm.timeline.comment.add; a comment has no title."""
 
     id: int
     entity_type_id: int
@@ -184,7 +184,7 @@ class Bucket:
 
 @dataclass
 class PortalState:
-    """Everything one portal remembers between two starts."""
+    """Everything of one portal that is kept between two starts."""
 
     key: str
     title: str
@@ -209,17 +209,17 @@ class PortalState:
     last_id: int = 0
 
     def next_id(self) -> int:
-        """A number nothing else in this portal has."""
+        """Return an id nothing else in this portal has."""
         self.last_id += 1
         return self.last_id
 
     def find_message(self, message_id: str, at: float) -> Message | None:
-        """The latest message of that id whose row exists at that time; the sender's code plays no part (D.5)."""
+        """Return the latest message of that id whose row exists at that time; the sender's code is ignored (D.5)."""
         return next((m for m in reversed(self.messages) if m.message_id == message_id and m.row_at <= at), None)
 
 
 def starting_portals() -> list[PortalState]:
-    """The two portals every sandbox begins with."""
+    """Return the two portals every sandbox starts with."""
     alpha = {
         1: User(1, "Alice", "Adams", admin=True, time_zone="America/New_York"),
         2: User(2, "Dana", "Dolan", admin=True, language="ru"),

@@ -1,4 +1,4 @@
-"""Keeping dataclasses in a JSON file: written a moment after a change and at the stop, read at the start."""
+"""Dataclasses in a JSON file: written shortly after a change and on stop, read on start."""
 
 import dataclasses
 import json
@@ -13,31 +13,31 @@ _PAUSE_SECONDS = 1.0
 
 
 class SnapshotWriter:
-    """Writes what `snapshot` returns to `path`, at most once a second; `touch` says that something changed."""
+    """Writes what `snapshot` returns to `path`, at most once a second after `touch`."""
 
     def __init__(self, path: Path, snapshot: Callable[[], object]) -> None:
         self._path = path
         self._snapshot = snapshot
         self._dirty = threading.Event()
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sandbox-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="sandbox-snapshots", daemon=True)
 
     def start(self) -> None:
-        """Begin to write behind."""
+        """Start the writing thread."""
         self._thread.start()
 
     def touch(self) -> None:
-        """Something changed."""
+        """Schedule a write."""
         self._dirty.set()
 
     def stop(self) -> None:
-        """Write what is unwritten and end."""
+        """Write pending changes and stop."""
         self._stopped.set()
         self._dirty.set()
         self._thread.join()
 
     def read(self) -> Any:
-        """The JSON kept last, or None."""
+        """Return the JSON written last, or None."""
         return json.loads(self._path.read_text()) if self._path.exists() else None
 
     def _run(self) -> None:
@@ -58,7 +58,7 @@ class SnapshotWriter:
 
 
 def restore_dataclass(kind: Any, data: Any) -> Any:
-    """A value of type `kind` (dataclasses, lists, dicts, optionals, plain values) from JSON; unknown keys go."""
+    """Return a `kind` (dataclass, list, dict, optional or plain value) built from JSON; unknown keys are dropped."""
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         return kind(**{name: restore_dataclass(hints[name], value) for name, value in data.items() if name in hints})  # type: ignore[operator] # a class, not an instance

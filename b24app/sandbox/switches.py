@@ -1,4 +1,4 @@
-"""What can be made to go wrong on a portal; the table in README.md explains each for people."""
+"""What can be made to fail on a portal; the table in README.md explains each switch."""
 
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 @dataclass
 class MethodError:
-    """An answer forced on REST methods matching `method` (shell pattern), `times` times; -1 is always."""
+    """An error forced on REST methods matching `method` (shell pattern), `times` times; -1 is always."""
 
     method: str
     error: str
@@ -47,7 +47,7 @@ class Switches:
     expire_next: bool = False
 
     def forced_error(self, method: str) -> MethodError | None:
-        """The error this call must get, if any; uses up one of its times."""
+        """Return the error forced on this call, if any; decrement its `times`."""
         for item in self.method_errors:
             if item.times != 0 and fnmatchcase(method, item.method.lower()):
                 item.times -= item.times > 0
@@ -55,7 +55,7 @@ class Switches:
         return None
 
     def set(self, name: str, value: object) -> None:
-        """Set one switch from its JSON value; KeyError for a wrong name, TypeError for a wrong value."""
+        """Set one switch from its JSON value; raise KeyError for a wrong name, TypeError for a wrong value."""
         if name == "method_errors":
             if not isinstance(value, list):
                 raise TypeError(name)

@@ -1,4 +1,4 @@
-"""Tokens of portal users: issued to pages, events, handler calls and the OAuth server's clients."""
+"""Access tokens of portal users, issued to pages, events, handler calls and OAuth clients."""
 
 import secrets
 import time
@@ -8,13 +8,13 @@ from b24app.sandbox.world import World
 
 _MAX_TOKENS = 2000
 _CODE_SECONDS = 30
-_STILL_FRESH_SECONDS = 3000
+_REUSE_SECONDS = 3000
 
 
 def issue_token(
     world: World, portal: PortalState, user_id: int, *, client_id: str = "", with_refresh: bool = True
 ) -> Token:
-    """A new token of this user for our application, or for another `client_id`."""
+    """Return a new token of this user for our application, or for another `client_id`."""
     now = time.time()
     refresh = secrets.token_hex(35) if with_refresh else ""
     token = Token(
@@ -34,8 +34,8 @@ def issue_token(
 
 
 def author_token(world: World, portal: PortalState, user_id: int) -> Token:
-    """The token a handler call carries: the author's, without a refresh token; a fresh one is used again."""
-    edge = time.time() + _STILL_FRESH_SECONDS
+    """Return the token a handler call carries: the author's, without a refresh token; a fresh one is reused."""
+    edge = time.time() + _REUSE_SECONDS
     with world.lock:
         for token in reversed(portal.tokens.values()):
             if token.user_id == user_id and not token.refresh and token.expires > edge:
@@ -44,7 +44,7 @@ def author_token(world: World, portal: PortalState, user_id: int) -> Token:
 
 
 def issue_code(world: World, portal: PortalState, user_id: int) -> str:
-    """An authorization code for this user."""
+    """Return a new authorization code for this user."""
     code = secrets.token_hex(35)
     with world.lock:
         portal.codes[code] = Code(user_id, time.time() + _CODE_SECONDS)
@@ -53,13 +53,13 @@ def issue_code(world: World, portal: PortalState, user_id: int) -> str:
 
 
 def find_access(world: World, access: str) -> tuple[PortalState, Token] | None:
-    """Whose access token this is, in any portal."""
+    """Return the portal and token of an access token, in any portal."""
     with world.lock:
         return next(((p, p.tokens[access]) for p in world.portals.values() if access in p.tokens), None)
 
 
 def find_refresh(world: World, refresh: str) -> tuple[PortalState, Token] | None:
-    """Whose living refresh token this is, in any portal."""
+    """Return the portal and token of an unused refresh token, in any portal."""
     with world.lock:
         pairs = ((p, token) for p in world.portals.values() for token in p.tokens.values())
         return next((pair for pair in pairs if refresh and pair[1].refresh == refresh), None)

@@ -1,4 +1,4 @@
-"""What the control addresses and the pages show of a portal, as plain JSON values."""
+"""A portal as the control addresses and the pages show it, in plain JSON values."""
 
 import dataclasses
 from typing import Any
@@ -10,7 +10,7 @@ from b24app.sandbox.world import World
 
 _SHOWN_MESSAGES = 200
 
-# How a CRM card words a status (docs/bitrix24.md D.7).
+# The label of a status on a CRM card (docs/bitrix24.md D.7).
 STATUS_LABELS = {
     "pending": "Waiting",
     "error": "Sending error",
@@ -23,12 +23,12 @@ STATUS_LABELS = {
 
 
 def describe_message(item: Message) -> dict[str, Any]:
-    """A message with its status, the word for it, and the outcome of the latest handler call."""
+    """Return a message with the label of its status and the outcome of the latest handler call."""
     return dataclasses.asdict(item) | {"word": STATUS_LABELS[item.status], "handler_status": item.handler_status}
 
 
 def describe_portal(world: World, state: PortalState) -> dict[str, Any]:
-    """Who a portal is and how far the application is installed."""
+    """Return a portal's identity and how far the application is installed."""
     return {
         "key": state.key,
         "title": state.title,
@@ -41,13 +41,13 @@ def describe_portal(world: World, state: PortalState) -> dict[str, Any]:
 
 
 def describe_portals(world: World) -> dict[str, Any]:
-    """All portals."""
+    """Return all portals."""
     with world.lock:
         return {"portals": [describe_portal(world, state) for state in world.portals.values()]}
 
 
 def describe_all(handle: Portal) -> dict[str, Any]:
-    """All a page or a test may want to know; messages are the latest 200, newest last."""
+    """Return the whole state for pages and tests; of messages the latest 200, newest last."""
     state, world = handle.state, handle.world
     with world.lock:
         return describe_portal(world, state) | {

@@ -1,4 +1,4 @@
-"""The sandbox's web servers: werkzeug's threaded one, for this machine only, shaking TLS hands inside the thread."""
+"""The sandbox's web servers: werkzeug's threaded one, local only, with TLS handshakes in the request's thread."""
 
 import json
 import logging
@@ -19,52 +19,52 @@ App = Callable[[Request], Response]
 
 
 class ConnectionDropped(ConnectionAbortedError):
-    """Raised by an application to close the connection without an answer."""
+    """Raised by an application to close the connection without a response."""
 
 
 class Server:
-    """One listening port; `port` is known as soon as the object exists, requests are answered after `start`."""
+    """One listening port; `port` is known from construction, requests are served after `start`."""
 
     def __init__(self, port: int, app: App, tls: ssl.SSLContext | None = None) -> None:
         self._server = _LoopbackServer(port, app, tls)
         self.port: int = self._server.server_address[1]
-        self._thread = self._answering()
-        self._turn = threading.Lock()
+        self._thread = self._new_thread()
+        self._state_lock = threading.Lock()
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Answer requests from a thread of its own."""
+        """Serve requests from a thread of its own."""
         self._thread.start()
 
-    def refuse(self, seconds: float) -> None:
-        """Refuse new connections for so long, as a service does that is being restarted; returns at once."""
-        threading.Thread(target=self._refuse, args=(seconds,), name="sandbox-refuses", daemon=True).start()
+    def refuse_connections(self, seconds: float) -> None:
+        """Refuse new connections for `seconds`, like a service that restarts; return at once."""
+        threading.Thread(target=self._pause_listening, args=(seconds,), name="sandbox-refuses", daemon=True).start()
 
-    def _refuse(self, seconds: float) -> None:
-        with self._turn:
-            self._halt()
-            # Shut down, not closed: the port stays ours, and whoever calls is refused.
+    def _pause_listening(self, seconds: float) -> None:
+        with self._state_lock:
+            self._stop_serving()
+            # Shut down, not closed: the port stays ours while callers are refused.
             self._server.socket.shutdown(socket.SHUT_RDWR)
             self._stopped.wait(seconds)
             if self._stopped.is_set():
                 return
             self._server.socket.listen(self._server.request_queue_size)
-            self._thread = self._answering()
+            self._thread = self._new_thread()
             self._thread.start()
 
     def stop(self) -> None:
         """Stop listening and free the port."""
         self._stopped.set()
-        with self._turn:
-            self._halt()
+        with self._state_lock:
+            self._stop_serving()
             self._server.server_close()
 
-    def _halt(self) -> None:
+    def _stop_serving(self) -> None:
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
 
-    def _answering(self) -> threading.Thread:
+    def _new_thread(self) -> threading.Thread:
         # Not werkzeug's own loop, which closes the socket when it ends.
         return threading.Thread(target=BaseServer.serve_forever, args=(self._server, 0.05), daemon=True)
 
@@ -75,7 +75,7 @@ class _QuietHandler(WSGIRequestHandler):
             _log.error(message, *args)
 
     def connection_dropped(self, _error: BaseException, _environ: Any = None) -> None:
-        """`Dropped` means the connection, which keep-alive would hold open."""
+        """Close the connection, which keep-alive would hold open after `ConnectionDropped`."""
         self.close_connection = True
 
 
@@ -86,11 +86,11 @@ class _LoopbackServer(ThreadedWSGIServer):
         self.ssl_context = tls
 
     def verify_request(self, _request: Any, client_address: Any) -> bool:
-        """Only this machine may ask."""
+        """Accept only this machine."""
         return str(client_address[0]).startswith("127.")
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Shake hands here rather than in the accepting thread, where one silent client would stop everybody."""
+        """Do the TLS handshake here, not in the accepting thread, where one silent client would block everybody."""
         if isinstance(self.ssl_context, ssl.SSLContext):
             try:
                 request.settimeout(_HANDSHAKE_SECONDS)
@@ -103,7 +103,7 @@ class _LoopbackServer(ThreadedWSGIServer):
 
 
 def json_response(data: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer; text outside ASCII stays readable, half characters become escapes."""
+    """Return a JSON response; text outside ASCII stays readable, lone surrogates become escapes."""
     try:
         body = json.dumps(data, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -112,6 +112,6 @@ def json_response(data: object, status: int = 200, headers: dict[str, str] | Non
 
 
 def json_body(request: Request) -> dict[str, Any]:
-    """The JSON object in a request's body, or {} where there is none."""
+    """Return the JSON object in a request's body, or {} where there is none."""
     data = request.get_json(silent=True, force=True) if request.content_length else None
     return data if isinstance(data, dict) else {}

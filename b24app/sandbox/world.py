@@ -1,4 +1,4 @@
-"""What all parts of the sandbox share: the portals, the one lock, the addresses, the clock and the background."""
+"""State that all parts of the sandbox share: portals, the lock, addresses and background work."""
 
 import dataclasses
 import threading
@@ -17,7 +17,7 @@ SAVED_MESSAGES = 500
 
 @dataclass
 class PortalRuntime:
-    """What a portal forgets at a stop: its REST log, bucket and operating time by method and minute."""
+    """A portal's state that is lost on stop: REST log, bucket, and operating time by method and minute."""
 
     rest_log: deque[RestCall] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
     bucket: Bucket = field(default_factory=Bucket)
@@ -38,27 +38,27 @@ class World:
         self.tls_port = 0
         self.ca_file = ""
         self.sms_url = ""
-        self.oauth_delay = 0.0  # seconds until the OAuth server answers
+        self.oauth_delay = 0.0  # seconds before the OAuth server responds
         self.portals: dict[str, PortalState] = {portal.key: portal for portal in starting_portals()}
         self.running: dict[str, PortalRuntime] = {key: PortalRuntime() for key in self.portals}
         self.on_change: Callable[[], None] | None = None
 
     def touch(self) -> None:
-        """Wake whoever waits for a change, and have it written."""
+        """Wake waiters and schedule a write."""
         with self.lock:
             self.changed.notify_all()
         if self.on_change:
             self.on_change()
 
-    def add(self, portal: PortalState) -> None:
-        """Take in one more portal."""
+    def add_portal(self, portal: PortalState) -> None:
+        """Add a portal."""
         with self.lock:
             self.portals[portal.key] = portal
             self.running[portal.key] = PortalRuntime()
         self.touch()
 
-    def by_host(self, host: str) -> PortalState | None:
-        """The portal that answers at this host (without port), under its name of today or a former one."""
+    def find_by_host(self, host: str) -> PortalState | None:
+        """Return the portal at this host (without port), its current or a former one."""
         return next((p for p in self.portals.values() if host == p.host or host in p.former_hosts), None)
 
     @property
@@ -68,24 +68,24 @@ class World:
 
     @property
     def server_endpoint(self) -> str:
-        """What the portal calls `server_endpoint`."""
+        """Return what the portal calls `server_endpoint`."""
         return f"https://{self.oauth_host}/rest/"
 
     def domain(self, portal: PortalState) -> str:
-        """What the portal posts as DOMAIN."""
+        """Return what the portal posts as DOMAIN."""
         return f"{portal.host}:{self.http_port}"
 
     def client_endpoint(self, portal: PortalState) -> str:
-        """The REST address of the portal, ending in `/rest/`."""
+        """Return the REST address of the portal, ending in `/rest/`."""
         return f"https://{portal.host}:{self.tls_port}/rest/"
 
     def snapshot(self) -> dict[str, Any]:
-        """What is kept between two starts."""
+        """Return what is kept between two starts."""
         with self.lock:
-            kept = [dataclasses.replace(p, messages=p.messages[-SAVED_MESSAGES:]) for p in self.portals.values()]
-            return {"portals": [dataclasses.asdict(portal) for portal in kept]}
+            saved = [dataclasses.replace(p, messages=p.messages[-SAVED_MESSAGES:]) for p in self.portals.values()]
+            return {"portals": [dataclasses.asdict(portal) for portal in saved]}
 
     def restore(self, data: Any) -> None:
-        """Go on from a snapshot."""
+        """Load a snapshot."""
         for item in data["portals"]:
-            self.add(restore_dataclass(PortalState, item))
+            self.add_portal(restore_dataclass(PortalState, item))

@@ -29,7 +29,7 @@ def running_box() -> Iterator[Sandbox]:
 def box(running_box: Sandbox, settings: Settings) -> Sandbox:
     """The sandbox as on its first day, and our settings pointing at it."""
     for portal in starting_portals():
-        running_box.world.add(portal)
+        running_box.world.add_portal(portal)
     settings.B24_CLIENT_ID = running_box.world.client_id
     settings.B24_CLIENT_SECRET = running_box.world.client_secret
     settings.B24_OAUTH_HOSTS = [running_box.world.oauth_host]

@@ -1,1 +1,1 @@
-"""A portal's REST (docs/bitrix24.md C and D): one module per family of methods, `service` puts them behind the door."""
+"""A portal's REST (docs/bitrix24.md C and D): one module per family of methods; `service` checks each request."""

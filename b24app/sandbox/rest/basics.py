@@ -1,4 +1,4 @@
-"""Who and what the portal is, and its notifications (docs/bitrix24.md I)."""
+"""The portal itself, its users and notifications (docs/bitrix24.md I)."""
 
 import time
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from b24app.sandbox.state import Notification, User
 
 
 def get_app_info(call: Call) -> object:
-    """The portal's own app.info, which differs from the OAuth server's."""
+    """Handle app.info of the portal, which differs from the OAuth server's."""
     app = call.portal.app
     return {
         "ID": 1,
@@ -27,43 +27,43 @@ def get_app_info(call: Call) -> object:
 
 
 def get_profile(call: Call) -> object:
-    """profile."""
+    """Handle profile."""
     return _name_fields(call.user) | {"ADMIN": call.user.admin, "TIME_ZONE": call.user.time_zone, "PERSONAL_GENDER": ""}
 
 
 def get_user_admin(call: Call) -> object:
-    """user.admin."""
+    """Handle user.admin."""
     return call.user.admin
 
 
 def get_current_user(call: Call) -> object:
-    """user.current."""
+    """Handle user.current."""
     return _employee_fields(call.user)
 
 
 def get_users(call: Call) -> object:
-    """user.get by ID alone: dismissed employees too, never the system user; FILTER replaces all other parameters."""
+    """Handle user.get by ID alone: dismissed employees too, never the system user; FILTER replaces other parameters."""
     fields = call.params.get("FILTER")
     upper = {key.upper(): value for key, value in fields.items()} if isinstance(fields, dict) else call.params
     people = [user for _id, user in sorted(call.portal.users.items()) if not user.system]
     if "ID" in upper:
-        wanted = upper["ID"] if isinstance(upper["ID"], list) else [upper["ID"]]
-        people = [user for user in people if str(user.id) in map(str, wanted)]
+        ids = upper["ID"] if isinstance(upper["ID"], list) else [upper["ID"]]
+        people = [user for user in people if str(user.id) in map(str, ids)]
     return call.page([_employee_fields(user) for user in people])
 
 
 def get_scope(call: Call) -> object:
-    """scope: what the application was granted."""
+    """Handle scope: what the application was granted."""
     return list(call.portal.app.scope)
 
 
 def get_server_time(_call: Call) -> object:
-    """server.time."""
+    """Handle server.time."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def add_notification(call: Call) -> object:
-    """im.notify.system.add; a later notification with the same TAG replaces the earlier one."""
+    """Handle im.notify.system.add; a later notification with the same TAG replaces the earlier one."""
     if call.number("USER_ID") not in call.portal.users:
         raise RestError("USER_ID_EMPTY", "User ID can't be empty")
     if not call.text("MESSAGE"):
@@ -76,10 +76,10 @@ def add_notification(call: Call) -> object:
         call.text("SUB_TAG"),
         time.time(),
     )
-    kept = [
+    others = [
         old for old in call.portal.notifications if not item.tag or (old.tag, old.user_id) != (item.tag, item.user_id)
     ]
-    call.portal.notifications = [*kept, item]
+    call.portal.notifications = [*others, item]
     return item.id
 
 

@@ -15,9 +15,9 @@ PAGE_SIZE = 50
 
 @dataclass
 class Call:
-    """What a method gets to see; the names in `params` are upper-cased, `auth`, `start` and `state` are gone.
+    """The arguments of a method; the names in `params` are upper-cased, `auth`, `start` and `state` are removed.
 
-    `start` is the first row of the page that is asked for.
+    `start` is the first row of the requested page.
     """
 
     world: World
@@ -28,16 +28,16 @@ class Call:
     start: int = 0
 
     def text(self, name: str) -> str:
-        """A parameter as text; "" where it is missing or an array."""
+        """Return a parameter as text; "" where it is missing or an array."""
         value = self.params.get(name)
         return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
     def number(self, name: str) -> int:
-        """A parameter as a whole number, 0 where it is none."""
+        """Return a parameter as an integer; 0 where it is not one."""
         return int(self.text(name)) if self.text(name).isdecimal() else 0
 
     def page(self, rows: Sequence[object]) -> "Page":
-        """The page of a list that was asked for."""
+        """Return the requested page of a list."""
         end = self.start + PAGE_SIZE
         return Page(list(rows[self.start : end]), len(rows), end if end < len(rows) else None)
 
@@ -47,14 +47,14 @@ class Call:
             raise access_denied("Application context required")
 
     def need_admin(self) -> None:
-        """Refuse whoever is not a portal administrator."""
+        """Refuse a user who is not a portal administrator."""
         if not self.user.admin:
             raise access_denied()
 
 
 @dataclass(frozen=True)
 class Page:
-    """Part of a list: its answer says how many there are, and where the next page begins, if there is one."""
+    """Part of a list, with the total and where the next page begins, None on the last one."""
 
     rows: list[object]
     total: int
@@ -66,19 +66,19 @@ Function = Callable[[Call], object]
 
 @dataclass(frozen=True)
 class Method:
-    """A REST method and the scope it needs: "" for none, several apart by spaces where any of them will do."""
+    """A REST method and the scope it needs: "" for none, several separated by spaces where any of them suffices."""
 
     scope: str
     function: Function
 
 
 def is_empty(value: object) -> bool:
-    """PHP's empty(): also "0" and empty arrays."""
+    """Return PHP's empty(): true also for "0" and empty arrays."""
     return value in (None, "", "0", 0, False, [], {})
 
 
 def check_handler(url: str) -> None:
-    """HandlerHelper::checkCallback: a host with a dot not in front, http or https (docs/bitrix24.md D.1 step 6)."""
+    """Check like HandlerHelper::checkCallback: a dot inside the host, http or https (docs/bitrix24.md D.1 step 6)."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

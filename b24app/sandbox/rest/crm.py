@@ -1,4 +1,4 @@
-"""crm.*.get and crm.timeline.*; most of the CRM's refusals have no code, only words."""
+"""crm.*.get and crm.timeline.*; most of the CRM's errors have a text but no code."""
 
 import time
 
@@ -22,7 +22,7 @@ def _read_entity(call: Call, type_id: int) -> Entity:
 
 def _make_getter(type_id: int) -> Function:
     def get(call: Call) -> object:
-        """A multifield that is empty is not there at all."""
+        """Handle crm.*.get; empty multifields are left out."""
         entity = _read_entity(call, type_id)
         fields = {name: value for name, value in entity.fields.items() if value != []}
         opened = "Y" if entity.is_open else "N"
@@ -32,7 +32,7 @@ def _make_getter(type_id: int) -> Function:
 
 
 def get_deal_contacts(call: Call) -> object:
-    """crm.deal.contact.items.get."""
+    """Handle crm.deal.contact.items.get."""
     contacts = _read_entity(call, DEAL).contacts
     return [
         {"CONTACT_ID": one, "SORT": 10 * place, "ROLE_ID": 0, "IS_PRIMARY": "Y" if place == 1 else "N"}
@@ -41,7 +41,7 @@ def get_deal_contacts(call: Call) -> object:
 
 
 def add_log_message(call: Call) -> object:
-    """crm.timeline.logmessage.add with its `fields`."""
+    """Handle crm.timeline.logmessage.add with its `fields`."""
     fields = _read_fields(call)
     _check_required(fields, "entityTypeId", "entityId", "title", "text", "iconCode")
     note = _add_note(call, _find_owner(fields["entityTypeId"], fields["entityId"]), fields["title"], fields["text"])
@@ -49,7 +49,7 @@ def add_log_message(call: Call) -> object:
 
 
 def add_comment(call: Call) -> object:
-    """crm.timeline.comment.add with its `fields`."""
+    """Handle crm.timeline.comment.add with its `fields`."""
     fields = _read_fields(call)
     _check_required(fields, "ENTITY_ID", "ENTITY_TYPE", "COMMENT")
     type_id = KINDS.get(fields["ENTITY_TYPE"].lower(), 0)

@@ -1,4 +1,4 @@
-"""How a REST method says no."""
+"""The errors of REST methods."""
 
 
 class RestError(Exception):
@@ -10,16 +10,16 @@ class RestError(Exception):
         self.text = text
         self.status = status
 
-    def body(self) -> dict[str, str]:
-        """As it stands in an answer."""
+    def to_json(self) -> dict[str, str]:
+        """Return the body of the response."""
         return {"error": self.code, "error_description": self.text}
 
 
 def access_denied(detail: str = "") -> RestError:
-    """AccessException: its text is "Access denied!" plus the detail."""
+    """Return an AccessException: its text is "Access denied!" plus the detail."""
     return RestError("ACCESS_DENIED", f"Access denied! {detail}".strip(), 403)
 
 
 def method_not_found() -> RestError:
-    """No such method on this portal."""
+    """Return the error for a method this portal does not have."""
     return RestError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)

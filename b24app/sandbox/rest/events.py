@@ -21,7 +21,7 @@ EVENTS = (
 
 
 def bind_event(call: Call) -> object:
-    """event.bind, online events only; any user may, a foreign `auth_type` needs an administrator."""
+    """Handle event.bind, online events only; any user may, but another user's `auth_type` needs an administrator."""
     call.need_application()
     event, handler = call.text("EVENT").upper(), call.text("HANDLER")
     if event not in EVENTS:
@@ -37,7 +37,7 @@ def bind_event(call: Call) -> object:
 
 
 def unbind_event(call: Call) -> object:
-    """event.unbind: how many handlers are gone."""
+    """Handle event.unbind: return how many handlers were removed."""
     call.need_application()
     event, handler = call.text("EVENT").upper(), call.text("HANDLER")
     kept = [item for item in call.portal.handlers if (item.event, item.handler) != (event, handler)]
@@ -47,7 +47,7 @@ def unbind_event(call: Call) -> object:
 
 
 def list_handlers(call: Call) -> object:
-    """event.get."""
+    """Handle event.get."""
     call.need_application()
     return [
         {"event": item.event, "handler": item.handler, "auth_type": item.auth_type, "offline": 0}
@@ -56,7 +56,7 @@ def list_handlers(call: Call) -> object:
 
 
 def list_events(_call: Call) -> object:
-    """events."""
+    """Handle events."""
     return list(EVENTS)
 
 

@@ -11,14 +11,14 @@ _WINDOW_MINUTES = 10
 
 @dataclass(frozen=True)
 class Operating:
-    """What the `time` block says: seconds used by the method in the window, and when the oldest leave it."""
+    """The operating time in a `time` block: seconds the method used in the window, and when the oldest leave it."""
 
     seconds: float
     reset_at: int
 
 
 def count_request(portal: PortalState, running: PortalRuntime, now: float) -> None:
-    """Count one HTTP request; raises QUERY_LIMIT_EXCEEDED when the bucket is full."""
+    """Add one HTTP request to the bucket; raise QUERY_LIMIT_EXCEEDED when it is full."""
     if portal.switches.unavailable:
         raise _too_many()
     if not portal.switches.bucket:
@@ -33,7 +33,7 @@ def count_request(portal: PortalState, running: PortalRuntime, now: float) -> No
 
 
 def check_operating(portal: PortalState, running: PortalRuntime, method: str, now: float) -> None:
-    """Raises OPERATION_TIME_LIMIT when this method has used up its time; others go on."""
+    """Raise OPERATION_TIME_LIMIT when this method has used up its time; other methods still work."""
     used = measure_operating_time(running, method, now).seconds
     if portal.switches.operation_limit or used >= portal.switches.operating_limit:
         raise RestError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
@@ -47,7 +47,7 @@ def add_operating_time(portal: PortalState, running: PortalRuntime, method: str,
 
 
 def measure_operating_time(running: PortalRuntime, method: str, now: float) -> Operating:
-    """What a method has used in the last ten minutes."""
+    """Return what a method has used in the last ten minutes."""
     oldest = int(now // 60) - _WINDOW_MINUTES
     minutes = {minute: used for minute, used in running.operating.get(method, {}).items() if minute > oldest}
     running.operating[method] = minutes

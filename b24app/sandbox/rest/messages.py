@@ -10,7 +10,7 @@ STATUSES = ("queued", "sent", "delivered", "undelivered", "failed")
 
 
 def update_status(call: Call) -> object:
-    """`true` even when nothing changed; the author's own token is enough for the author's messages."""
+    """Return true even when nothing changed; for their own messages the author's token suffices."""
     call.need_application()
     read_code(call)
     message_id, status = call.text("MESSAGE_ID"), call.params.get("STATUS")
@@ -23,7 +23,7 @@ def update_status(call: Call) -> object:
         raise RestError("ERROR_MESSAGE_NOT_FOUND", "Message not found!")
     if message.author != call.user.id:
         call.need_admin()
-    message.become(str(status), "rest", time.time())
+    message.set_status(str(status), "rest", time.time())
     return True
 
 

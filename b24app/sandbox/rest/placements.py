@@ -18,7 +18,7 @@ _ONCE = ("REST_APP_URI", "PAGE_BACKGROUND_WORKER")
 
 
 def bind_placement(call: Call) -> object:
-    """placement.bind; several of its errors come with HTTP 200."""
+    """Handle placement.bind; several of its errors come with HTTP 200."""
     call.need_application()
     call.need_admin()
     place, handler = call.text("PLACEMENT").upper(), call.text("HANDLER")
@@ -46,7 +46,7 @@ def bind_placement(call: Call) -> object:
 
 
 def unbind_placement(call: Call) -> object:
-    """placement.unbind: how many are gone; without HANDLER all of that place."""
+    """Handle placement.unbind: return how many were removed; without HANDLER all of that placement."""
     call.need_application()
     call.need_admin()
     place, handler = call.text("PLACEMENT").upper(), call.text("HANDLER")
@@ -57,7 +57,7 @@ def unbind_placement(call: Call) -> object:
 
 
 def list_bound_placements(call: Call) -> object:
-    """placement.get."""
+    """Handle placement.get."""
     call.need_application()
     return [
         {
@@ -74,7 +74,7 @@ def list_bound_placements(call: Call) -> object:
 
 
 def list_placements(_call: Call) -> object:
-    """placement.list."""
+    """Handle placement.list."""
     return list(PLACEMENTS)
 
 

@@ -20,7 +20,7 @@ _MACRO = re.compile(r"\$result((?:\[[^\]]*\])+)")
 
 
 class Runner:
-    """Runs the methods one request asks for, as one user of one portal, and writes the REST log."""
+    """Runs the methods of one request as one user of one portal, and writes the REST log."""
 
     def __init__(self, world: World, portal: PortalState, token: Token, user: User) -> None:
         self._world = world
@@ -29,22 +29,22 @@ class Runner:
         self._token = token
         self._user = user
 
-    def single(self, name: str, params: dict[str, object], *, inner: bool = False) -> dict[str, Any]:
-        """`{"result": …, "time": …}` of one method; raises RestError."""
+    def run_method(self, name: str, params: dict[str, object], *, inner: bool = False) -> dict[str, Any]:
+        """Run one method and return `{"result": …, "time": …}`; raise RestError."""
         started = time.time()
         try:
             with self._world.lock:
-                result = self._call(name, params, started)
+                result = self._call_method(name, params, started)
         except RestError as error:
-            self._note(name, params, started, error, inner=inner)
+            self._log_call(name, params, started, error, inner=inner)
             raise
-        self._note(name, params, started, None, inner=inner)
+        self._log_call(name, params, started, None, inner=inner)
         with self._world.lock:
             operating = limits.measure_operating_time(self._running, name, started)
         return {**_result_fields(result), "time": time_block(started, operating)}
 
-    def batch(self, params: dict[str, object]) -> dict[str, Any]:
-        """The answer of `batch`: always 200, errors per command; empty arrays are PHP's `[]`."""
+    def run_batch(self, params: dict[str, object]) -> dict[str, Any]:
+        """Run `batch`: always 200, with errors per command; empty arrays are PHP's `[]`."""
         started = time.time()
         with self._world.lock:
             forced = self._portal.switches.forced_error("batch")
@@ -53,8 +53,8 @@ class Runner:
         cmd = params.get("cmd", {})
         commands = cmd.items() if isinstance(cmd, dict) else ((str(i), item) for i, item in enumerate(_as_list(cmd)))
         halt = str(params.get("halt", 0)) not in {"0", "", "False", "false"}
-        answers, errors = self._commands(list(commands), halt=halt)
-        self._note("batch", {"cmd": len(answers) + len(errors), "halt": halt}, started, None, inner=False)
+        answers, errors = self._run_commands(list(commands), halt=halt)
+        self._log_call("batch", {"cmd": len(answers) + len(errors), "halt": halt}, started, None, inner=False)
         parts = {
             "result": {key: answer["result"] for key, answer in answers.items()},
             "result_error": errors,
@@ -65,7 +65,7 @@ class Runner:
         result = {key: phpform.list_or_mapping(value) for key, value in parts.items()}
         return {"result": result, "time": time_block(started, None)}
 
-    def _commands(
+    def _run_commands(
         self, commands: list[tuple[str, object]], *, halt: bool
     ) -> tuple[dict[str, dict[str, Any]], dict[str, object]]:
         answers: dict[str, dict[str, Any]] = {}
@@ -75,24 +75,24 @@ class Runner:
             try:
                 if position >= _BATCH_LENGTH:
                     raise RestError("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded")
-                answers[key] = self._command(str(command), results)
+                answers[key] = self._run_command(str(command), results)
             except RestError as error:
-                errors[key] = error.body()
+                errors[key] = error.to_json()
                 if halt:
                     break
             else:
                 results[key] = answers[key]["result"]
         return answers, errors
 
-    def _command(self, command: str, results: dict[str, object]) -> dict[str, Any]:
+    def _run_command(self, command: str, results: dict[str, object]) -> dict[str, Any]:
         name, _, query = command.partition("?")
         name = name.lower().removesuffix(".json")
         if name in _NOT_IN_BATCH:
             raise RestError("ERROR_BATCH_METHOD_NOT_ALLOWED", "Method is not allowed for batch usage", 405)
         params = {key: _insert_results(value, results) for key, value in phpform.decode_form(query).items()}
-        return self.single(name, params, inner=True)
+        return self.run_method(name, params, inner=True)
 
-    def _call(self, name: str, params: dict[str, object], now: float) -> object:
+    def _call_method(self, name: str, params: dict[str, object], now: float) -> object:
         forced = self._portal.switches.forced_error(name)
         if forced:
             raise RestError(forced.error, forced.description, forced.status)
@@ -107,7 +107,7 @@ class Runner:
         finally:
             limits.add_operating_time(self._portal, self._running, name, now, time.time() - now)
 
-    def _note(
+    def _log_call(
         self, name: str, params: dict[str, object], started: float, error: RestError | None, *, inner: bool
     ) -> None:
         shown = {key: value for key, value in params.items() if key.lower() not in {"auth", "access_token"}}
@@ -119,7 +119,7 @@ class Runner:
 
 
 def _result_fields(result: object) -> dict[str, Any]:
-    """How an answer says what a method gave: a list says how long it is, and where its next page begins."""
+    """Return a method's result as response fields; a list adds its total and where the next page begins."""
     if not isinstance(result, Page):
         return {"result": result}
     return {"result": result.rows, "total": result.total} | ({"next": result.next} if result.next else {})
@@ -131,7 +131,7 @@ def _page_start(params: dict[str, object]) -> int:
 
 
 def time_block(started: float, operating: limits.Operating | None) -> dict[str, object]:
-    """The `time` of an answer; the outer batch has no operating time."""
+    """Return the `time` of a response; the outer batch has no operating time."""
     finished = time.time()
     block: dict[str, object] = {
         "start": started,
@@ -151,7 +151,7 @@ def _as_list(value: object) -> Iterable[object]:
 
 
 def _insert_results(value: object, results: dict[str, object]) -> object:
-    """Replace `$result[key][field]` by what an earlier command gave: why user text has no place in a batch."""
+    """Replace `$result[key][field]` with an earlier command's result: why user text must not go into a batch."""
     if isinstance(value, dict):
         return {key: _insert_results(item, results) for key, item in value.items()}
     if isinstance(value, list):

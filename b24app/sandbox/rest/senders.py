@@ -8,12 +8,12 @@ _MAX_CODE, _MAX_HANDLER, _MAX_NAME, _MAX_DESCRIPTION = 128, 1000, 500, 1000
 
 
 def validation_error(text: str) -> RestError:
-    """The code all validation rules share."""
+    """Return the error that all validation rules share."""
     return RestError("ERROR_SENDER_VALIDATION_FAILURE", text)
 
 
 def read_code(call: Call) -> str:
-    """CODE by its syntax; whether it exists is another question."""
+    """Return CODE after checking its syntax; it need not exist."""
     code = call.text("CODE")
     if is_empty(code):
         raise validation_error("Empty sender code!")
@@ -23,7 +23,7 @@ def read_code(call: Call) -> str:
 
 
 def add_sender(call: Call) -> object:
-    """messageservice.sender.add."""
+    """Handle messageservice.sender.add."""
     call.need_application()
     call.need_admin()
     if not call.params:
@@ -47,7 +47,7 @@ def add_sender(call: Call) -> object:
 
 
 def update_sender(call: Call) -> object:
-    """messageservice.sender.update; TYPE cannot change."""
+    """Handle messageservice.sender.update; TYPE cannot change."""
     call.need_application()
     call.need_admin()
     code = call.text("CODE")
@@ -72,14 +72,14 @@ def update_sender(call: Call) -> object:
 
 
 def list_codes(call: Call) -> object:
-    """messageservice.sender.list: codes and nothing else."""
+    """Handle messageservice.sender.list, which returns codes only."""
     call.need_application()
     call.need_admin()
     return list(call.portal.senders)
 
 
 def delete_sender(call: Call) -> object:
-    """messageservice.sender.delete."""
+    """Handle messageservice.sender.delete."""
     call.need_application()
     call.need_admin()
     code = read_code(call)
@@ -98,7 +98,7 @@ def _read_descriptions(call: Call) -> dict[str, str]:
 
 
 def _by_language(value: object, limit: int) -> dict[str, str]:
-    """One row per language; `**` is the first entry. Rows that do not fit the table vanish without a word."""
+    """Return one row per language; `**` is the first entry. Rows that do not fit the table are dropped silently."""
     if isinstance(value, list):
         value = {str(index): item for index, item in enumerate(value)}
     if not isinstance(value, dict):

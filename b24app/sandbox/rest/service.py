@@ -1,4 +1,4 @@
-"""The REST door of a portal: host, limits, token, then the method (docs/bitrix24.md B.3, B.4, C)."""
+"""The REST entry point of a portal: host, limits, token, then the method (docs/bitrix24.md B.3, B.4, C)."""
 
 import time
 from typing import Any
@@ -22,7 +22,7 @@ _AUTH_NAMES = ("auth", "access_token")
 
 
 def serve_rest(world: World, portal: PortalState, request: Request, path: str) -> Response:
-    """Answer `/rest/<path>` of a portal."""
+    """Serve `/rest/<path>` of a portal."""
     if request.method == "OPTIONS":
         return Response(status=200, headers=_CORS)
     if request.host.rpartition(":")[0] in portal.former_hosts:
@@ -37,7 +37,7 @@ def serve_rest(world: World, portal: PortalState, request: Request, path: str) -
     try:
         return json_response(_run_request(world, portal, request, method), 200, _CORS)
     except RestError as error:
-        return json_response(error.body(), error.status, _CORS)
+        return json_response(error.to_json(), error.status, _CORS)
 
 
 def _run_request(world: World, portal: PortalState, request: Request, method: str) -> dict[str, Any]:
@@ -54,11 +54,11 @@ def _run_request(world: World, portal: PortalState, request: Request, method: st
         if "token" in params:
             raise access_denied("Link check failed")
     runner = Runner(world, portal, token, user)
-    return runner.batch(params) if method == "batch" else runner.single(method, params)
+    return runner.run_batch(params) if method == "batch" else runner.run_method(method, params)
 
 
 def _read_params(request: Request) -> dict[str, object]:
-    """Query and form; a JSON body only under its own content type and when no form fields came."""
+    """Return query and form; a JSON body counts only with its own content type and without form fields."""
     pairs = [*request.args.items(multi=True), *request.form.items(multi=True)]
     params = phpform.nest_pairs(pairs)
     if request.mimetype == "application/json" and not request.form:

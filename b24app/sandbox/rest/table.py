@@ -1,4 +1,4 @@
-"""The table of all methods a portal has, and the methods that speak about it."""
+"""The table of all REST methods of a portal, and the methods that describe it."""
 
 from b24app.sandbox.rest import basics, crm, events, messages, placements, senders
 from b24app.sandbox.rest.call import Call, Method
@@ -7,7 +7,7 @@ from b24app.sandbox.state import PortalState
 
 
 def find_method(portal: PortalState, name: str) -> Method:
-    """The method of that name; raises ERROR_METHOD_NOT_FOUND."""
+    """Return the method of that name; raise ERROR_METHOD_NOT_FOUND."""
     method = METHODS.get(name)
     if method is None or (portal.switches.update_missing and name == "messageservice.sender.update"):
         raise method_not_found()
@@ -15,7 +15,7 @@ def find_method(portal: PortalState, name: str) -> Method:
 
 
 def is_granted(portal: PortalState, method: Method) -> bool:
-    """Whether the application's scope covers the method."""
+    """Return whether the application's scope covers the method."""
     if not method.scope:
         return True
     return not portal.switches.insufficient_scope and not set(portal.app.scope).isdisjoint(method.scope.split())

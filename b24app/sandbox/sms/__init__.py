@@ -1,1 +1,1 @@
-"""The SMS service beside the portals: Twilio's dialect, a plain gateway, and a ledger of what was accepted."""
+"""The SMS service beside the portals: Twilio's API, a plain gateway, and a ledger of accepted texts."""

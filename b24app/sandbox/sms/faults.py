@@ -1,4 +1,4 @@
-"""The faults both dialects share: what goes wrong before a text is accepted, and after."""
+"""Faults that both APIs share, before a text is accepted and after."""
 
 import time
 
@@ -12,21 +12,21 @@ _RESPONSE_FAULTS = ("close", "server_error_after", "nonsense")
 
 
 def fail_before_acceptance(ledger: Ledger, to: str, body: str) -> int | None:
-    """The HTTP status of a refusal that takes nothing in: 429, 503 or None; or no answer at all, after a while."""
+    """Return the HTTP status of a refusal (429, 503) or None; or hang, then drop the connection. Accepts nothing."""
     with ledger.lock:
         switches = ledger.switches
-        fault = next((name for name in ("throttle", "server_error", "hang") if switches.use(name)), "")
+        fault = next((name for name in ("throttle", "server_error", "hang") if switches.use_up(name)), "")
         if fault:
-            waits = switches.hang_seconds if fault == "hang" else 0.0
-            ledger.note(fault, to, body, accepted=False, seconds=waits)
+            hang_seconds = switches.hang_seconds if fault == "hang" else 0.0
+            ledger.record_fault(fault, to, body, accepted=False, seconds=hang_seconds)
     if fault == "hang":
-        time.sleep(waits)
+        time.sleep(hang_seconds)
         raise ConnectionDropped
     return _REFUSALS.get(fault)
 
 
 def add_retry_after(ledger: Ledger, refusal: Response) -> Response:
-    """The refusal, with Retry-After where it says "too many" and the switch says how long."""
+    """Add Retry-After to a 429 where the switch sets it; return the refusal."""
     seconds = ledger.switches.retry_after
     if refusal.status_code == 429 and seconds:
         refusal.headers["Retry-After"] = f"{seconds:g}"
@@ -34,13 +34,13 @@ def add_retry_after(ledger: Ledger, refusal: Response) -> Response:
 
 
 def spoil_response(ledger: Ledger, good: Response, sms: Sms) -> Response:
-    """The answer to an accepted text: the good one, or a late, broken or missing one."""
+    """Return the response to an accepted text: `good`, or a late, broken or missing one."""
     with ledger.lock:
         switches = ledger.switches
-        hold = switches.hold_seconds if switches.use("hold") else 0.0
-        spoilt = [name for name in _RESPONSE_FAULTS if switches.use(name)]
+        hold = switches.hold_seconds if switches.use_up("hold") else 0.0
+        spoilt = [name for name in _RESPONSE_FAULTS if switches.use_up(name)]
         for fault in [*(["hold"] if hold else []), *spoilt[:1]]:
-            ledger.note(fault, sms.to, sms.body, accepted=True, seconds=hold)
+            ledger.record_fault(fault, sms.to, sms.body, accepted=True, seconds=hold)
     time.sleep(hold)
     return _spoilt_response(spoilt[0]) if spoilt else good
 

@@ -14,20 +14,20 @@ PREFIX = "/gateway/"
 
 
 def serve_gateway(ledger: Ledger, request: Request) -> Response:
-    """Answer `/gateway/send` (GET or POST; query, form or JSON), `/gateway/status?id=` and `/gateway/balance`.
+    """Serve `/gateway/send` (GET or POST; query, form or JSON), `/gateway/status?id=` and `/gateway/balance`.
 
     Fields of a send: to, text, sender, reference, report_url, key (or an Authorization header); a key with "wrong" in
-    it is refused. The same reference gives the same id where `idempotent` is on.
+    it is refused. The same reference returns the same id where `idempotent` is on.
     """
-    asked = {**request.values.to_dict(), **_read_json(request)}
-    key = str(asked.get("key") or request.headers.get("Authorization", ""))
+    params = {**request.values.to_dict(), **_read_json(request)}
+    key = str(params.get("key") or request.headers.get("Authorization", ""))
     if "wrong" in key:
         return _error_response(401, "unauthorized")
     action = request.path.removeprefix(PREFIX).strip("/")
     if action == "send":
-        return _accept_text(ledger, asked)
+        return _accept_text(ledger, params)
     if action == "status":
-        sms = ledger.find(str(asked.get("id", "")))
+        sms = ledger.find(str(params.get("id", "")))
         return (
             json_response(_describe_sms(sms)) if sms and sms.path == "gateway" else _error_response(404, "unknown_id")
         )
@@ -35,12 +35,12 @@ def serve_gateway(ledger: Ledger, request: Request) -> Response:
 
 
 def _read_json(request: Request) -> dict[str, Any]:
-    """The JSON body where the content type says so."""
+    """Return the JSON body where the content type says so."""
     return json_body(request) if request.is_json else {}
 
 
-def _accept_text(ledger: Ledger, asked: dict[str, Any]) -> Response:
-    to, text, reference = (str(asked.get(name, "")) for name in ("to", "text", "reference"))
+def _accept_text(ledger: Ledger, params: dict[str, Any]) -> Response:
+    to, text, reference = (str(params.get(name, "")) for name in ("to", "text", "reference"))
     refused = faults.fail_before_acceptance(ledger, to, text)
     if refused:
         return faults.add_retry_after(
@@ -48,22 +48,22 @@ def _accept_text(ledger: Ledger, asked: dict[str, Any]) -> Response:
         )
     if not to or not text:
         return _error_response(400, "missing_field")
-    code = reports.refusal_code(ledger, to)
-    if code:
-        return _error_response(400, {21211: "invalid_number", 21610: "opted_out"}.get(code, str(code)))
-    known = ledger.find_reference("gateway", reference) if ledger.switches.idempotent and reference else None
-    if known:
-        known.asked += 1
-        return json_response(_describe_sms(known))
+    refusal = reports.refusal_code(ledger, to)
+    if refusal:
+        return _error_response(400, {21211: "invalid_number", 21610: "opted_out"}.get(refusal, str(refusal)))
+    earlier = ledger.find_reference("gateway", reference) if ledger.switches.idempotent and reference else None
+    if earlier:
+        earlier.asked += 1
+        return json_response(_describe_sms(earlier))
     sms = Sms(
         sid="gw-" + secrets.token_hex(8),
         path="gateway",
         account="gateway",
         to=to,
-        sender=str(asked.get("sender", "")),
+        sender=str(params.get("sender", "")),
         body=text,
         reference=reference,
-        callback=str(asked.get("report_url", "")),
+        callback=str(params.get("report_url", "")),
         secret="",
         segments=count_segments(text),
     )

@@ -1,4 +1,4 @@
-"""Which address of the SMS port is answered by whom; `/` shows what arrived, `/_/…` is the control."""
+"""Routing of the SMS port; `/` shows what arrived, `/_/…` is the control."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from b24app.sandbox.web import json_body, json_response
 
 
 def serve_sms(ledger: Ledger, request: Request) -> Response:
-    """Answer one request on the SMS port."""
+    """Serve one request on the SMS port."""
     path = request.path
     if path.startswith(twilio.PREFIX):
         return twilio.serve_twilio(ledger, request)
@@ -41,8 +41,8 @@ def _serve_control(ledger: Ledger, request: Request, name: str) -> Response:
 def _run_action(ledger: Ledger, request: Request, name: str) -> Response:
     if name == "clear":
         ledger.clear()
-    elif ledger.refuse:
-        ledger.refuse(float(json_body(request).get("seconds", 1.0)))
+    elif ledger.refuse_connections:
+        ledger.refuse_connections(float(json_body(request).get("seconds", 1.0)))
     return json_response({})
 
 

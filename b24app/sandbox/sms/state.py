@@ -1,4 +1,4 @@
-"""What the SMS service remembers: texts it accepted (the ledger), accounts it met, and its switches."""
+"""The SMS service's state: texts it accepted (the ledger), accounts it has seen, and its switches."""
 
 import dataclasses
 import threading
@@ -39,15 +39,15 @@ class SmsSwitches:
     idempotent: bool = True
     balance: str = "42.10"
 
-    def use(self, name: str) -> bool:
-        """Whether the counter `name` applies to this send; uses up one of its times."""
+    def use_up(self, name: str) -> bool:
+        """Return whether the counter `name` applies to this send; decrement it."""
         left = getattr(self, name)
         if left > 0:
             setattr(self, name, left - 1)
         return bool(left)
 
     def set(self, name: str, value: object) -> None:
-        """Set one switch from its JSON value; raises TypeError for a wrong name or value."""
+        """Set one switch from its JSON value; raise TypeError for a wrong name or value."""
         old = getattr(self, name, None)
         if old is None or not isinstance(value, (int, float) if isinstance(old, float) else type(old)):
             raise TypeError(name)
@@ -56,7 +56,7 @@ class SmsSwitches:
 
 @dataclass
 class ReportCall(Outcome):
-    """What became of one report: the word it brought, and whether its signature was the account's own."""
+    """The outcome of posting one report: its status, and whether its signature was the account's own."""
 
     word: str = ""
     genuine: bool = True
@@ -64,9 +64,9 @@ class ReportCall(Outcome):
 
 @dataclass
 class InjectedFault:
-    """A fault that hit one send: its switch, whom and what it was about, and whether the text was taken in.
+    """A fault that hit one send: its switch, recipient and text, and whether the text was accepted.
 
-    `seconds` is how long the answer was kept back.
+    `seconds` is how long the response was delayed.
     """
 
     at: float
@@ -79,9 +79,9 @@ class InjectedFault:
 
 @dataclass
 class Sms:
-    """One acceptance; `reference` is the caller's own id (Twilio: the StatusCallback), `secret` signs the reports.
+    """One accepted text; `reference` is the caller's own id (Twilio: the StatusCallback), `secret` signs the reports.
 
-    `asked` counts how often the same text was asked for under this sid (more than once only where idempotent).
+    `asked` counts the requests under this sid (more than one only where idempotent).
     """
 
     sid: str
@@ -102,7 +102,7 @@ class Sms:
 
 
 class Ledger:
-    """All acceptances, newest last; every method locks by itself."""
+    """All accepted texts, newest last; every method takes the lock itself."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -111,14 +111,14 @@ class Ledger:
         self.switches = SmsSwitches()
         self.accounts: dict[str, str] = {}
         self.ca_file = ""
-        self.refuse: Callable[[float], None] | None = None
+        self.refuse_connections: Callable[[float], None] | None = None
         self.troubles: deque[InjectedFault] = deque(maxlen=_MAX_TEXTS)
         self.on_change: Callable[[], None] | None = None
         self._texts: OrderedDict[str, Sms] = OrderedDict()
         self._references: Counter[tuple[str, str]] = Counter()
 
     def accept(self, sms: Sms) -> None:
-        """Take a text in."""
+        """Store an accepted text."""
         with self.lock:
             self._texts[sms.sid] = sms
             self._references[sms.account, sms.reference or sms.sid] += 1
@@ -128,12 +128,12 @@ class Ledger:
         self.touch()
 
     def find(self, sid: str) -> Sms | None:
-        """The text of that sid."""
+        """Return the text of that sid."""
         with self.lock:
             return self._texts.get(sid)
 
     def find_reference(self, account: str, reference: str) -> Sms | None:
-        """The latest text under that reference."""
+        """Return the latest text under that reference."""
         with self.lock:
             if not self._references[account, reference]:
                 return None
@@ -141,7 +141,7 @@ class Ledger:
             return next(t for t in texts if (t.account, t.reference) == (account, reference))
 
     def entries(self, last: int = 0) -> list[dict[str, Any]]:
-        """The ledger (or its `last` entries) as JSON; `accepted` = acceptances of the same account and reference."""
+        """Return the ledger (or its `last` entries); `accepted` counts texts of the same account and reference."""
         with self.lock:
             return [
                 {key: value for key, value in dataclasses.asdict(sms).items() if key != "secret"}
@@ -149,13 +149,13 @@ class Ledger:
                 for sms in list(self._texts.values())[-last:]
             ]
 
-    def note(self, fault: str, to: str, body: str, *, accepted: bool, seconds: float = 0.0) -> None:
-        """Remember that a fault hit a send."""
+    def record_fault(self, fault: str, to: str, body: str, *, accepted: bool, seconds: float = 0.0) -> None:
+        """Record that a fault hit a send."""
         with self.lock:
             self.troubles.append(InjectedFault(time.time(), fault, to, body, accepted, seconds))
 
     def clear(self) -> None:
-        """Forget all texts and troubles."""
+        """Remove all texts and faults."""
         with self.lock:
             self.troubles.clear()
             self._texts.clear()
@@ -163,14 +163,14 @@ class Ledger:
         self.touch()
 
     def touch(self) -> None:
-        """Wake whoever waits for a change, and have it written."""
+        """Wake waiters and schedule a write."""
         with self.lock:
             self.changed.notify_all()
         if self.on_change:
             self.on_change()
 
     def snapshot(self) -> dict[str, Any]:
-        """What is kept between two starts."""
+        """Return what is kept between two starts."""
         with self.lock:
             texts = list(self._texts.values())[-_SAVED_TEXTS:]
             return {
@@ -180,7 +180,7 @@ class Ledger:
             }
 
     def restore(self, data: Any) -> None:
-        """Go on from a snapshot; reports that were due at the stop are not sent any more."""
+        """Load a snapshot; reports that were due at the stop are never sent."""
         self.accounts = dict(data["accounts"])
         self.switches = restore_dataclass(SmsSwitches, data["switches"])
         for item in data["texts"]:

@@ -14,6 +14,7 @@ from b24app.sandbox.web import json_response
 
 PREFIX = "/2010-04-01/Accounts/"
 _NUMBER = re.compile(r"\+\d{8,15}")
+_NUMBERS = ("+12025550100", "+442079460000")
 _MAX_BODY = 1600
 _TEXTS = {
     20003: "Authenticate",
@@ -31,7 +32,7 @@ _STATUSES = {20003: 401, 20404: 404, 20429: 429, 20500: 503}
 
 
 def serve_twilio(ledger: Ledger, request: Request) -> Response:
-    """Answer anything under PREFIX."""
+    """Serve anything under PREFIX."""
     account, _, resource = request.path.removeprefix(PREFIX).partition("/")
     account = account.removesuffix(".json")
     secret = _report_secret(ledger, request, account)
@@ -54,7 +55,7 @@ def serve_twilio(ledger: Ledger, request: Request) -> Response:
 
 
 def error_response(code: int) -> Response:
-    """Twilio's error answer."""
+    """Return Twilio's error response."""
     status = _STATUSES.get(code, 400)
     body = {
         "code": code,
@@ -66,13 +67,13 @@ def error_response(code: int) -> Response:
 
 
 def count_segments(body: str) -> int:
-    """A rough count of segments: ASCII as GSM-7, all else as UCS-2."""
+    """Return a rough count of segments: ASCII as GSM-7, all else as UCS-2."""
     single, part = (160, 153) if body.isascii() else (70, 67)
     return 1 if len(body) <= single else -(-len(body) // part)
 
 
 def _report_secret(ledger: Ledger, request: Request, account: str) -> str | None:
-    """What signs this account's reports: its AuthToken where one was ever seen, else the API key's secret."""
+    """Return the secret that signs reports: the account's AuthToken if it was ever seen, else the API key's secret."""
     given = request.authorization
     user, secret = (given.username or "", given.password or "") if given else ("", "")
     if not account.startswith("AC") or not secret or "wrong" in secret:
