@@ -14,7 +14,7 @@ import psycopg
 from redis import Redis
 
 from b24app.operations.local import environment, processes
-from b24app.operations.local.embedded import Postgres, RedisServer, running, temporary_folder
+from b24app.operations.local.embedded import Postgres, RedisServer, run_server, temporary_folder
 from b24app.operations.local.supervisor import free_port
 from bench import usage
 from bench.service import Stub
@@ -54,11 +54,11 @@ class Lab:
 
     def run(self, name: str, arguments: Sequence[str], env: Mapping[str, str]) -> None:
         """Run `python <arguments>` to its end; raises processes.NotReady."""
-        child = processes.spawn([sys.executable, *arguments], log=self.log(name), env=env, cwd=ROOT)
+        child = processes.spawn_process([sys.executable, *arguments], log=self.log(name), env=env, cwd=ROOT)
         try:
             processes.wait_until(lambda: child.poll() == 0, child, name=name, log=self.log(name), seconds=START_SECONDS)
         finally:
-            processes.stop(child, seconds=0)
+            processes.stop_process(child, seconds=0)
 
     @contextmanager
     def serving(self, commands: Mapping[str, str], env: Mapping[str, str]) -> Iterator[None]:
@@ -69,7 +69,9 @@ class Lab:
         try:
             for name, command in commands.items():
                 self.log(name).unlink(missing_ok=True)
-                self.running[name] = processes.spawn(["sh", "-c", command], log=self.log(name), env=env, cwd=ROOT)
+                self.running[name] = processes.spawn_process(
+                    ["sh", "-c", command], log=self.log(name), env=env, cwd=ROOT
+                )
             for name, port in {"web": self.web_port, "webhooks": self.webhooks_port}.items():
                 if name in commands:
                     self._wait_for(name, port)
@@ -78,10 +80,10 @@ class Lab:
             children = list(self.running.values())
             self.running.clear()
             for child in children:
-                processes.ask(child)
+                processes.send_signal(child)
             deadline = time.monotonic() + STOP_SECONDS
             for child in children:
-                processes.finish(child, seconds=deadline - time.monotonic())
+                processes.wait_or_kill(child, seconds=deadline - time.monotonic())
 
     def cpu(self) -> dict[str, float]:
         """CPU seconds so far of each process with its children, of the stores, the stub and the bench itself."""
@@ -110,7 +112,7 @@ class Lab:
                 raise Unfinished(f"not within {seconds:.0f} s: {told()}")
             ended = [name for name, child in self.running.items() if child.poll() is not None]
             if ended:
-                raise Unfinished(f"{ended[0]} ended:\n{processes.tail(self.log(ended[0]))}")
+                raise Unfinished(f"{ended[0]} ended:\n{processes.read_tail(self.log(ended[0]))}")
             time.sleep(0.2)
 
     def _wait_for(self, name: str, port: int) -> None:
@@ -145,12 +147,12 @@ def open_lab() -> Iterator[Lab]:
     """Start durable stores and the stub in a temporary folder, on free ports; bring both databases up to date."""
     with temporary_folder() as folder, ExitStack() as stack:
         database, redis = Postgres(folder, durable=True), RedisServer(folder)
-        stack.enter_context(running(database))
-        stack.enter_context(running(redis))
-        stub_process = processes.spawn(
+        stack.enter_context(run_server(database))
+        stack.enter_context(run_server(redis))
+        stub_process = processes.spawn_process(
             [sys.executable, "-m", "bench.stub", "--folder", str(folder)], log=folder / "logs" / "stub.log", cwd=ROOT
         )
-        stack.callback(processes.stop, stub_process)
+        stack.callback(processes.stop_process, stub_process)
         stub = _when_ready(stub_process, folder / "logs" / "stub.log")
         port, webhooks_port = free_port(0), free_port(0)
         env = _environment(folder, port, stub, {"DATABASE_URL": database.url, "REDIS_URL": redis.url})
@@ -167,14 +169,16 @@ def open_lab() -> Iterator[Lab]:
 
 
 def _when_ready(process: Popen[bytes], log: Path) -> Stub:
-    processes.wait_until(lambda: "ready" in processes.tail(log), process, name="stub", log=log, seconds=START_SECONDS)
-    ports = dict(word.split("=") for word in processes.tail(log).split() if "=" in word)
+    processes.wait_until(
+        lambda: "ready" in processes.read_tail(log), process, name="stub", log=log, seconds=START_SECONDS
+    )
+    ports = dict(word.split("=") for word in processes.read_tail(log).split() if "=" in word)
     return Stub(int(ports["sms"]), int(ports["tls"]))
 
 
 def _environment(folder: Path, port: int, stub: Stub, urls: Mapping[str, str]) -> dict[str, str]:
     """Production's, but for the addresses."""
-    development = environment.development(folder, urls=urls, app_port=port, oauth_port=stub.tls)
+    development = environment.build_environment(folder, urls=urls, app_port=port, oauth_port=stub.tls)
     return {
         **development,
         "DEBUG": "false",

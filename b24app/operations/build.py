@@ -24,7 +24,7 @@ UNUSED = {
 }
 
 
-def build() -> None:
+def build_application() -> None:
     """Compile translations and collect static files, whether or not the code was built before."""
     translations.compile_catalogues()
     os.environ.update(UNUSED | {"DJANGO_SETTINGS_MODULE": "b24app.settings", "DEBUG": "false"})
@@ -33,4 +33,4 @@ def build() -> None:
 
 
 if __name__ == "__main__":
-    build()
+    build_application()

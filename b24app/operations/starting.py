@@ -18,13 +18,13 @@ def check_can_start() -> None:
             f"Sendline does not start: nothing can be kept in SPOOL_DIR, {settings.SPOOL_DIR} ({why}). "
             "It has to be a folder on a disk that this process may write to."
         ) from None
-    if any(_uncompiled()):
+    if any(_uncompiled_languages()):
         raise SystemExit(
             "Sendline does not start: its translations are not compiled. "
             "Run `python -m b24app.operations.build` where the code is."
         )
 
 
-def _uncompiled() -> list[str]:
+def _uncompiled_languages() -> list[str]:
     sources = (path for folder in settings.LOCALE_PATHS for path in folder.glob("*/LC_MESSAGES/*.po"))
     return [source.parts[-3] for source in sources if not source.with_suffix(".mo").exists()]

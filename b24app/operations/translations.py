@@ -16,7 +16,7 @@ LOCALE = Path(__file__).resolve().parents[1] / "locale"
 
 def compile_catalogues() -> None:
     """Compile each catalogue that has changed since it was compiled; two processes may do so at once."""
-    for source, compiled in _catalogues():
+    for source, compiled in _find_catalogues():
         changed_at = source.stat().st_mtime_ns
         # The same moment, not a later one: an older release that is unpacked over a newer one has older files.
         if compiled.exists() and compiled.stat().st_mtime_ns == changed_at:
@@ -30,6 +30,6 @@ def compile_catalogues() -> None:
         half.replace(compiled)
 
 
-def _catalogues() -> Iterator[tuple[Path, Path]]:
+def _find_catalogues() -> Iterator[tuple[Path, Path]]:
     for source in sorted(LOCALE.glob("*/LC_MESSAGES/django.po")):
         yield source, source.with_suffix(".mo")

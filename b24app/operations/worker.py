@@ -22,12 +22,12 @@ from b24app.webhooks import spool_replay
 
 log = structlog.get_logger(__name__)
 
-GONE_AFTER = 18.0  # seconds
-LOOK_EVERY = 15.0  # seconds
-NOBODY_SWEEPS = 60.0
+EXIT_WITHIN = 18.0  # seconds
+SWEEP_CHECK_INTERVAL = 15.0  # seconds
+SWEEP_OVERDUE_AFTER = 60.0
 
 
-class Threads(bootsteps.StartStopStep):
+class WorkerThreads(bootsteps.StartStopStep):
     """The worker's own threads: started before it hears its queue, and waited for before the interpreter ends.
 
     A signal would do neither: Celery goes on where a receiver breaks. And once the main thread is at its end, Python
@@ -45,12 +45,12 @@ class Threads(bootsteps.StartStopStep):
         check_can_start()
         reduce_collections()
         spool_replay.keep_replaying()
-        self.board = shutdown.start_essential(Dispatcher(tasks.enqueue_next_visit).run, name="board")
-        threading.Thread(target=_sweep_when_nobody_does, name="sweep-when-nobody-does", daemon=True).start()
+        self.board = shutdown.start_essential(Dispatcher(tasks.left).run, name="board")
+        threading.Thread(target=_sweep_when_overdue, name="sweep-when-nobody-does", daemon=True).start()
 
     def stop(self, parent: Any) -> None:
         """Return when the board has brought home what it could."""
-        end()
+        request_stop()
         if self.board is not None:
             self.board.join()
         parent.exitcode = parent.exitcode or shutdown.exit_code()
@@ -60,23 +60,23 @@ class Threads(bootsteps.StartStopStep):
         self.stop(parent)
 
 
-app.steps["worker"].add(Threads)
+app.steps["worker"].add(WorkerThreads)
 
 
 @worker_shutting_down.connect
 @worker_shutdown.connect
-def end(**_: Any) -> None:
+def request_stop(**_: Any) -> None:
     """Asked to stop, or ended by itself: a worker that cannot hear its queue must not live on without ears."""
     if not shutdown.is_requested():
         shutdown.request_shutdown()
-        shutdown.exit_after(GONE_AFTER)
+        shutdown.exit_after(EXIT_WITHIN)
 
 
-def _sweep_when_nobody_does() -> None:
-    while not shutdown.wait_for_request(LOOK_EVERY):
+def _sweep_when_overdue() -> None:
+    while not shutdown.wait_for_request(SWEEP_CHECK_INTERVAL):
         try:
-            if enqueue.seconds_since_sweep() > NOBODY_SWEEPS:
-                tasks.run_sweep()
+            if enqueue.seconds_since_sweep() > SWEEP_OVERDUE_AFTER:
+                tasks.look_round()
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever happens
             log.warning("sweep_failed", error=type(error).__name__)
         finally:

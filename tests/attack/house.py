@@ -16,11 +16,11 @@ from subprocess import Popen
 from urllib.parse import urljoin
 
 from b24app.operations.local import environment, processes, visitor
-from b24app.operations.local.embedded import Postgres, RedisServer, running, temporary_folder
+from b24app.operations.local.embedded import Postgres, RedisServer, run_server, temporary_folder
 from b24app.operations.local.journey import Journey
 from b24app.operations.local.stack import ROOT, Stack
 from b24app.operations.local.supervisor import Supervisor, free_port
-from b24app.operations.local.visitor import Astray, Page, Visitor
+from b24app.operations.local.visitor import Page, UnexpectedPage, Visitor
 from bench import usage
 from bench.lab import procfile
 from tests.faults.conftest import House
@@ -50,7 +50,7 @@ class Family:
         """Start all, and wait until each door that listens answers; raises processes.NotReady."""
         for name, command in self.commands.items():
             limited = ["sh", "-c", f"ulimit -n {OPEN_FILES}; exec {command.removeprefix('exec ')}"]
-            self.children[name] = processes.spawn(limited, log=self.log(name), env=self.env, cwd=ROOT)
+            self.children[name] = processes.spawn_process(limited, log=self.log(name), env=self.env, cwd=ROOT)
         for name, port in self.ports().items():
             processes.wait_until(
                 lambda port=port: answers(port),  # type: ignore[misc]  # bound at once
@@ -70,10 +70,10 @@ class Family:
         children = list(self.children.values())
         self.children.clear()
         for child in children:
-            processes.ask(child)
+            processes.send_signal(child)
         deadline = time.monotonic() + STOP_SECONDS
         for child in children:
-            processes.finish(child, seconds=deadline - time.monotonic())
+            processes.wait_or_kill(child, seconds=deadline - time.monotonic())
 
     def restart(self) -> None:
         """Stop and start all: what an attack left in their memory is gone."""
@@ -137,7 +137,7 @@ def opened() -> Iterator[Town]:
     with temporary_folder() as folder:
         # Without fsync a stopped PostgreSQL would lose what it had promised.
         database, redis = Postgres(folder / "stores", durable=True), RedisServer(folder / "stores")
-        with running(database), running(redis):
+        with run_server(database), run_server(redis):
             urls = {"DATABASE_URL": database.url, "REDIS_URL": redis.url}
             with _sandbox(folder, urls) as (stack, env), _family(folder, env) as family:
                 house = House(stack, database, redis, folder)
@@ -148,7 +148,10 @@ def opened() -> Iterator[Town]:
 def _sandbox(folder: Path, urls: Mapping[str, str]) -> Iterator[tuple[Stack, Mapping[str, str]]]:
     """Prepare the database and the files, and start the sandbox; hand out where all is, and the environment."""
     port, webhooks, portal, tls, sms = (free_port(0) for _ in range(5))
-    env = {**environment.development(folder, urls=urls, app_port=port, oauth_port=tls), **_production(port, webhooks)}
+    env = {
+        **environment.build_environment(folder, urls=urls, app_port=port, oauth_port=tls),
+        **_production(port, webhooks),
+    }
     supervisor = Supervisor(logs=folder / "logs", cwd=ROOT, env=env)
     (folder / "sandbox").mkdir()
     app = f"http://127.0.0.1:{port}"
@@ -194,7 +197,7 @@ def _family(folder: Path, env: Mapping[str, str]) -> Iterator[Family]:
 
 
 def _installed(house: House) -> dict[str, House]:
-    found = visitor.fetch("GET", urljoin(house.run.portal, "/_/portals")).expect(200).json()["portals"]
+    found = visitor.fetch_page("GET", urljoin(house.run.portal, "/_/portals")).expect(200).json()["portals"]
     urls = {one["key"]: one["url"] for one in found}
     houses = {name: replace(house, run=replace(house.run, portal=urls[name])) for name in PORTALS}
     for one in houses.values():
@@ -207,8 +210,8 @@ def connect(house: House, service: str, account: Mapping[str, str], signature: s
     alice, home = open_as(house, ALICE)
     page = alice.get(urljoin(home.url, f"senders/connect/{service}/"))
     typed = {f"account-{name}": value for name, value in account.items()}
-    saved = alice.submit(page, visitor.form_to(page, f"/senders/connect/{service}/"), **typed)
-    form = visitor.form_with(saved, "sender-name_en")
+    saved = alice.submit(page, visitor.find_form_to(page, f"/senders/connect/{service}/"), **typed)
+    form = visitor.find_form_with(saved, "sender-name_en")
     # By its name it is found again, though others may be connecting at the same moment.
     name = f"{service} {secrets.token_hex(4)}"
     names = {"sender-name_en": name, "sender-name_ru": name}
@@ -235,7 +238,7 @@ def open_as(house: House, user: int) -> tuple[Visitor, Page]:
         browser, frame = Visitor(), house.ask("frame", user=user)
         try:
             return browser, browser.launch(frame["action"], frame["fields"])
-        except Astray:
+        except UnexpectedPage:
             if time.monotonic() > end:
                 raise
             time.sleep(0.3)

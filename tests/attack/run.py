@@ -226,13 +226,13 @@ class Strike:
 
     def wait_end(self, deadline: float) -> None:
         """Wait for its end, and end it after the deadline."""
-        processes.finish(self.child, seconds=deadline - time.monotonic())
+        processes.wait_or_kill(self.child, seconds=deadline - time.monotonic())
 
     def outcome(self) -> Outcome:
         """Return what it says it did."""
         path = self.signal.with_suffix(".json")
         if not path.exists():
-            return Outcome({"ended": processes.tail(self.log, 3) or "by us, after its time"})
+            return Outcome({"ended": processes.read_tail(self.log, 3) or "by us, after its time"})
         said: dict[str, Any] = json.loads(path.read_text())
         return Outcome(said["facts"], said["said"])
 
@@ -255,12 +255,12 @@ def _striking(town: Town, names: Sequence[str], form: Form, seed: int) -> Iterat
                 *(["--brief"] if form.brief else []),
             ]
             command = [sys.executable, "-m", "tests.attack.strike", name, *asked]
-            child = processes.spawn(command, log=log, env=town.family.env, cwd=ROOT)
+            child = processes.spawn_process(command, log=log, env=town.family.env, cwd=ROOT)
             strikes.append(Strike(name, signal, child, log))
         yield strikes
     finally:
         for strike in strikes:
-            processes.finish(strike.child, seconds=0)
+            processes.wait_or_kill(strike.child, seconds=0)
 
 
 def in_company(names: Sequence[str], size: int, seed: int) -> list[tuple[str, ...]]:

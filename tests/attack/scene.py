@@ -206,5 +206,5 @@ def other_portal(house: House, url: str) -> House:
 
 def fields_of(house: House, user: int) -> tuple[str, dict[str, str]]:
     """Return where a portal's page posts its launch, and the form."""
-    frame = visitor.ask(f"{house.run.portal}/_/frame", user=user)
+    frame = visitor.call_control(f"{house.run.portal}/_/frame", user=user)
     return str(frame["action"]), {str(name): str(value) for name, value in frame["fields"].items()}

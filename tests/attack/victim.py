@@ -123,7 +123,7 @@ class Victim:
         try:
             self._browser.get(self._home)
             good = True
-        except (visitor.Astray, OSError, http.client.HTTPException):
+        except (visitor.UnexpectedPage, OSError, http.client.HTTPException):
             good = False
         self.looks.append(Looked(at, time.time() - at, good))
         self._under_way.remove(at)

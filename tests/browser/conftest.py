@@ -48,7 +48,7 @@ def app() -> Iterator[Stack]:
         patch = held.enter_context(pytest.MonkeyPatch.context())
         for name in ("DATABASE_URL", "REDIS_URL"):
             patch.delenv(name, raising=False)  # those of all tests: two of these would meet there
-        yield held.enter_context(stack.running(folder, Ports(0, 0, 0, 0), durable=False, say=_quietly))
+        yield held.enter_context(stack.run_stack(folder, Ports(0, 0, 0, 0), durable=False, say=_quietly))
 
 
 def _quietly(_words: str) -> None:
@@ -211,4 +211,4 @@ def furnished(app: Stack, portal: Portal) -> Portal:
 
 def control(app: Stack, name: str, **body: object) -> object:
     """A control address of the sandbox portal."""
-    return visitor.ask(f"{app.portal}/_/{name}", **body)
+    return visitor.call_control(f"{app.portal}/_/{name}", **body)

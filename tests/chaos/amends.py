@@ -29,7 +29,7 @@ def make_amends(town: Town, say: Callable[[str], None]) -> Amends:
         act = ("resend", "mark-sent")[number % 2]
         alice, home = houses[member].open()
         asked = alice.get(urljoin(home.url, f"journal/{reference}/{act}/"))
-        alice.submit(asked, visitor.form_to(asked, f"/{act}/"))
+        alice.submit(asked, visitor.find_form_to(asked, f"/{act}/"))
         done[act].add(text)
         say(f"an administrator chose {act} for {text!r}")
     return Amends(frozenset(done["resend"]), frozenset(done["mark-sent"]))

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 
-from b24app.operations.local.visitor import ask
+from b24app.operations.local.visitor import call_control
 from tests.chaos.diary import Event
 from tests.chaos.parts import Parts
 from tests.chaos.schedule import PORTALS, TIMES_OUT, WORKERS
@@ -143,7 +143,7 @@ class Injuries:
     def _service(self, event: Event) -> Heal | None:
         sends = int(event.params.get("sends", 0))
         if event.kind == "service refuses connections":
-            ask(f"{self._house.run.sms}/_/refuse", seconds=event.params["refuse"])
+            call_control(f"{self._house.run.sms}/_/refuse", seconds=event.params["refuse"])
             event.facts["until"] = time.time() + float(event.params["refuse"])
             return None
         if event.kind in ACCEPTED_BUT:

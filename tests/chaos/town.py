@@ -46,8 +46,8 @@ ACCOUNTS = (
 
 def settle(house: House) -> Town:
     """Install the application in every portal and connect all accounts."""
-    visitor.ask(urljoin(house.run.portal, "/_/portals"), key="gamma")
-    found = visitor.fetch("GET", urljoin(house.run.portal, "/_/portals")).expect(200).json()["portals"]
+    visitor.call_control(urljoin(house.run.portal, "/_/portals"), key="gamma")
+    found = visitor.fetch_page("GET", urljoin(house.run.portal, "/_/portals")).expect(200).json()["portals"]
     urls = {one["key"]: one["url"] for one in found}
     houses = {name: replace(house, run=replace(house.run, portal=urls[name])) for name in PORTALS}
     for one in houses.values():
@@ -63,8 +63,8 @@ def _connect(house: House, kind: str, number: int) -> str:
     service = kind if kind in {"twilio", "demo"} else "http"
     page = alice.get(urljoin(home.url, f"senders/connect/{service}/"))
     account: Mapping[str, Any] = _account(house, kind, number)
-    saved = alice.submit(page, visitor.form_to(page, f"/senders/connect/{service}/"), **account)
-    form = visitor.form_with(saved, "sender-name_en")
+    saved = alice.submit(page, visitor.find_form_to(page, f"/senders/connect/{service}/"), **account)
+    form = visitor.find_form_with(saved, "sender-name_en")
     names = {"sender-name_en": f"{kind} {number}", "sender-name_ru": f"{kind} {number}"}
     if "sender-signature" in form.fields and kind != "demo":
         names["sender-signature"] = "Acme"

@@ -95,7 +95,7 @@ class Day:
         self.kept.page("home before anything", home.text)
         page = alice.get(urljoin(home.url, "senders/connect/twilio/"))
         account = TWILIO | {"account-base_url": self.house.run.sms}
-        form = visitor.form_with(page, *account)
+        form = visitor.find_form_with(page, *account)
         self.kept.page("mistyped", alice.submit(page, form, **account | {"account-auth_token": WRONG_TOKEN}).text)
         self.twilio = self._register(lambda: alice.submit(page, form, **account), alice)
         self.gateway = self._own(urljoin(self.house.run.sms, "/gateway/send"))
@@ -105,15 +105,15 @@ class Day:
         alice, home = self.house.open()
         page = alice.get(urljoin(home.url, "senders/connect/http/"))
         account = OWN | {"account-url": f"{address}?key={{password}}"}
-        preview = next(form for form in visitor.forms(page) if form.action.endswith("/preview/"))
+        preview = next(form for form in visitor.find_forms(page) if form.action.endswith("/preview/"))
         self.kept.page("preview", alice.submit(page, preview, **account).text)
-        return self._register(lambda: alice.submit(page, visitor.form_with(page, "account-url"), **account), alice)
+        return self._register(lambda: alice.submit(page, visitor.find_form_with(page, "account-url"), **account), alice)
 
     def _register(self, connect: Callable[[], Page], alice: Visitor) -> str:
         before = set(self.house.codes())
         sender = connect()
         names = {"sender-signature": "Acme", "sender-name_en": "Acme", "sender-name_ru": "Acme"}
-        alice.submit(sender, visitor.form_with(sender, "sender-signature"), **names)
+        alice.submit(sender, visitor.find_form_with(sender, "sender-signature"), **names)
         self.note()
         return (set(self.house.codes()) - before).pop()
 

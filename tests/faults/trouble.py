@@ -73,7 +73,7 @@ def services(day: Day) -> None:
     [(blocked,)] = day.house.sql("SELECT uuid FROM messaging_connection WHERE state = 'blocked'")
     page = alice.get(urljoin(home.url, f"senders/accounts/{blocked}/"))
     day.kept.page("blocked", page.text)
-    alice.submit(page, visitor.form_with(page, "account-auth_token"), **{"account-auth_token": TWILIO_TOKEN})
+    alice.submit(page, visitor.find_form_with(page, "account-auth_token"), **{"account-auth_token": TWILIO_TOKEN})
     day.note()
 
 
@@ -111,11 +111,11 @@ def launches(day: Day) -> None:
         day.kept.page("unverifiable launch", _post(frame["action"], urlencode(fields).encode(), FORM))
     _alice, home = day.house.open()
     for headers in ({"Authorization": f"Bearer {FOREIGN}", "HX-Request": "true"}, {"Authorization": FOREIGN}):
-        day.kept.page("no ticket", visitor.fetch("GET", home.url, headers=headers).text)
+        day.kept.page("no ticket", visitor.fetch_page("GET", home.url, headers=headers).text)
     code = day.house.ask("code", user=1)["code"]
     day.tokens.add(code)
     for query in (f"code={code}&state={FOREIGN}", f"code={code}&state={FOREIGN}&domain=localhost", f"error={FOREIGN}"):
-        day.kept.page("way back", visitor.fetch("GET", urljoin(home.url, f"/oauth/?{query}")).text)
+        day.kept.page("way back", visitor.fetch_page("GET", urljoin(home.url, f"/oauth/?{query}")).text)
     day.kept.page("session", _post(urljoin(home.url, "/session/"), urlencode(foreign).encode(), FORM))
 
 
@@ -214,7 +214,7 @@ def _compare(day: Day, alice: Visitor, home: Page, name: str) -> None:
     """Have the console ask the portal, whatever stood against it."""
     _stand_up(day)
     page = alice.get(urljoin(home.url, "senders/"))
-    answer = alice.submit(page, visitor.form_to(page, "/compare/"))
+    answer = alice.submit(page, visitor.find_form_to(page, "/compare/"))
     day.kept.page(f"senders, {name}", f"{page.text}{answer.headers}{answer.text}")
 
 
@@ -238,7 +238,7 @@ def _called(day: Day, message: str) -> bool:
 
 
 def _post(url: str, body: bytes, headers: dict[str, str]) -> str:
-    return visitor.fetch("POST", url, body=body, headers=headers).text
+    return visitor.fetch_page("POST", url, body=body, headers=headers).text
 
 
 def _raw(address: str, request: str) -> None:

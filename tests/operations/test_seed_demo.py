@@ -19,7 +19,7 @@ from b24app.messaging import sweep
 from b24app.messaging.models import Connection, ConnectionState, DayTally, DeliveryReport, Message, Sender, SenderState
 from b24app.messaging.models.statistics import TOOK, DayBreakdown, Dimension
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
-from b24app.operations.management.demo_plan import plan
+from b24app.operations.management.demo_plan import plan_messages
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as SandboxPortal
 from tests import factories
@@ -149,7 +149,7 @@ def test_the_same_story_is_told_everywhere(told: Sequence[Message], live: Portal
 
 def test_the_hour_moves_moments_and_changes_no_word() -> None:
     zone, noon = ZoneInfo("UTC"), datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
-    stories = [plan(Random(1), now, zone) for now in (noon, noon + timedelta(hours=7, minutes=50))]  # noqa: S311 - as there
+    stories = [plan_messages(Random(1), now, zone) for now in (noon, noon + timedelta(hours=7, minutes=50))]  # noqa: S311 - as there
     first, second = ({(one.message_id, one.to, one.text) for one in story} for story in stories)
     assert first == second
     assert [one.message_id for one in stories[0]] != [one.message_id for one in stories[1]]

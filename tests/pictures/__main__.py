@@ -31,7 +31,7 @@ def main() -> int:
     if CHROMIUM is None:
         sys.stderr.write("No Chromium on this machine (Debian: apt-get install chromium)\n")
         return 1
-    with temporary_folder() as folder, stack.running(folder, Ports(0, 0, 0, 0), durable=False, say=_say) as app:
+    with temporary_folder() as folder, stack.run_stack(folder, Ports(0, 0, 0, 0), durable=False, say=_say) as app:
         Journey(app, lambda _words, _at: None).install()
         app.supervisor.run("seed", ["manage.py", "seed_demo", "--shop", app.sms])
         _take_all(app)

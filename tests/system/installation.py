@@ -49,7 +49,7 @@ class Installation:
                 lambda: child.poll() == 0, child, name=line, log=self._log(line), seconds=START_SECONDS * 2
             )
         finally:
-            processes.stop(child, seconds=0)
+            processes.stop_process(child, seconds=0)
 
     def start(self, name: str, line: str, **env: str) -> None:
         """Start a line under this name and wait until it is ready for work."""
@@ -64,19 +64,19 @@ class Installation:
         """
         before = self.running[name]
         asked = time.monotonic()
-        processes.ask(before.child)
+        processes.send_signal(before.child)
         code = before.child.wait(END_SECONDS)
         took = time.monotonic() - asked
-        assert code == 0, f"{name} ended with {code}:\n{processes.tail(self._log(name))}"
+        assert code == 0, f"{name} ended with {code}:\n{processes.read_tail(self._log(name))}"
         self.start(name, before.line, **before.env)
         return took
 
     def stop(self) -> None:
         """End everything."""
         for one in self.running.values():
-            processes.ask(one.child)
+            processes.send_signal(one.child)
         for one in self.running.values():
-            processes.finish(one.child, seconds=END_SECONDS)
+            processes.wait_or_kill(one.child, seconds=END_SECONDS)
 
     def ports(self, line: str) -> list[int]:
         """Where the processes of a line listen."""
@@ -87,7 +87,9 @@ class Installation:
         return "".join(path.read_text(errors="replace") for path in sorted(self.logs.glob("*.log")))
 
     def _spawn(self, name: str, line: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-        return processes.spawn(["sh", "-c", LINES[line]], log=self._log(name), env={**self.env, **env}, cwd=self.code)
+        return processes.spawn_process(
+            ["sh", "-c", LINES[line]], log=self._log(name), env={**self.env, **env}, cwd=self.code
+        )
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"

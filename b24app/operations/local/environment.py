@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 KEYS = ("SECRET_KEY", "SECRETS_KEYS", "ADDRESS_KEYS")
 
 
-def keys(file: Path) -> dict[str, str]:
+def load_or_create_keys(file: Path) -> dict[str, str]:
     """The secret keys in `file` (mode 0600), made the first time: what is missing is added, nothing replaced."""
     found = dict(line.split("=", 1) for line in file.read_text().splitlines()) if file.exists() else {}
     missing = {name: Fernet.generate_key().decode() for name in KEYS if name not in found}
@@ -19,7 +19,7 @@ def keys(file: Path) -> dict[str, str]:
     return found | missing
 
 
-def development(local: Path, *, urls: Mapping[str, str], app_port: int, oauth_port: int) -> dict[str, str]:
+def build_environment(local: Path, *, urls: Mapping[str, str], app_port: int, oauth_port: int) -> dict[str, str]:
     """What the settings read, for an application on `app_port` beside a sandbox whose OAuth is on `oauth_port`.
 
     The environment of the caller stays beneath it, so that PATH, HOME and LOG_LEVEL reach the children.
@@ -39,6 +39,6 @@ def development(local: Path, *, urls: Mapping[str, str], app_port: int, oauth_po
         "ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8",
         "SPOOL_DIR": str(local / "spool"),
         "PYTHONUNBUFFERED": "1",
-        **keys(local / "env"),
+        **load_or_create_keys(local / "env"),
         **urls,
     }

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 from b24app.operations.local import visitor
 from b24app.operations.local.stack import Stack
-from b24app.operations.local.visitor import Astray, Visitor
+from b24app.operations.local.visitor import UnexpectedPage, Visitor
 
 ADMIN = 1
 NUMBER = "+12025550143"
@@ -28,10 +28,10 @@ class Journey:
     def install(self) -> None:
         """Open the application for the first time as an administrator, up to installFinish."""
         screen = self._open()
-        done = self._visitor.submit(screen, visitor.form_to(screen, "/install/run/"))
+        done = self._visitor.submit(screen, visitor.find_form_to(screen, "/install/run/"))
         if "data-install-finish" not in done.text:
-            raise Astray(f"the installer did not finish: {done.text[:2000]}")
-        visitor.ask(self._control("install_finish"), user=ADMIN)
+            raise UnexpectedPage(f"the installer did not finish: {done.text[:2000]}")
+        visitor.call_control(self._control("install_finish"), user=ADMIN)
         visitor.wait_for(lambda: bool(self._state()["app"]["installed"]), "installed", seconds=10)
         self._say("installed in the portal", time.time())
 
@@ -40,18 +40,18 @@ class Journey:
         home = self._open()
         credentials = self._visitor.get(urljoin(home.url, "senders/connect/twilio/"))
         account = {**ACCOUNT, "account-base_url": self._stack.sms}
-        sender = self._visitor.submit(credentials, visitor.form_with(credentials, *account), **account)
-        form = visitor.form_with(sender, *SENDER)
+        sender = self._visitor.submit(credentials, visitor.find_form_with(credentials, *account), **account)
+        form = visitor.find_form_with(sender, *SENDER)
         self._say("connected to the service", time.time())
         saved = self._visitor.submit(sender, form, **SENDER)
         if not self._state()["senders"]:
-            raise Astray(f"the portal has no sender: {saved.text[:2000]}")
+            raise UnexpectedPage(f"the portal has no sender: {saved.text[:2000]}")
         self._say("sender registered in the portal", time.time())
 
     def send(self) -> str:
         """Write an SMS on a CRM card through the first sender; returns its message_id."""
         code = self._state()["senders"][0]["code"]
-        message = visitor.ask(self._control("send"), to=NUMBER, text=TEXT, code=code, author=ADMIN)
+        message = visitor.call_control(self._control("send"), to=NUMBER, text=TEXT, code=code, author=ADMIN)
         self._say("written on a CRM card", message["created"])
         return str(message["message_id"])
 
@@ -61,7 +61,7 @@ class Journey:
         def delivered() -> bool:
             status = self._message(message_id)["status"]
             if status in {"error", "failed", "undelivered"}:
-                raise Astray(f"the portal says {status}: {self._message(message_id)}")
+                raise UnexpectedPage(f"the portal says {status}: {self._message(message_id)}")
             return bool(status == "delivered")
 
         visitor.wait_for(delivered, "the portal says delivered", seconds=seconds)
@@ -81,20 +81,20 @@ class Journey:
         ]
 
     def _open(self) -> visitor.Page:
-        frame = visitor.ask(self._control("frame"), user=ADMIN)
+        frame = visitor.call_control(self._control("frame"), user=ADMIN)
         return self._visitor.launch(frame["action"], frame["fields"])
 
     def _state(self) -> dict[str, Any]:
-        found: dict[str, Any] = visitor.fetch("GET", self._control("state")).expect(200).json()
+        found: dict[str, Any] = visitor.fetch_page("GET", self._control("state")).expect(200).json()
         return found
 
     def _message(self, message_id: str) -> dict[str, Any]:
-        found = visitor.fetch("GET", self._control("messages")).expect(200).json()["messages"]
+        found = visitor.fetch_page("GET", self._control("messages")).expect(200).json()["messages"]
         return next(item for item in found if item["message_id"] == message_id)
 
     def _ledger(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (
-            visitor.fetch("GET", urljoin(self._stack.sms, "/_/ledger")).expect(200).json()["ledger"]
+            visitor.fetch_page("GET", urljoin(self._stack.sms, "/_/ledger")).expect(200).json()["ledger"]
         )
         return found
 

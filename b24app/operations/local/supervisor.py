@@ -52,13 +52,13 @@ class Supervisor:
 
     def ask(self, name: str) -> None:
         """Ask the child `name` to stop in good order; `ended` tells when it has."""
-        processes.ask(self._children[name])
+        processes.send_signal(self._children[name])
 
     def ended(self, name: str) -> bool:
         """Whether the child `name` is over; it is forgotten then, and what is left of its group is killed."""
         if self._children[name].poll() is None:
             return False
-        processes.finish(self._children.pop(name), seconds=0)
+        processes.wait_or_kill(self._children.pop(name), seconds=0)
         return True
 
     def watch(self) -> str:
@@ -72,14 +72,14 @@ class Supervisor:
     def stop(self) -> None:
         """Ask all children at once, wait up to STOP_SECONDS together, then kill; nothing is left running."""
         for child in self._children.values():
-            processes.ask(child)
+            processes.send_signal(child)
         deadline = time.monotonic() + STOP_SECONDS
         for child in self._children.values():
-            processes.finish(child, seconds=deadline - time.monotonic())
+            processes.wait_or_kill(child, seconds=deadline - time.monotonic())
         self._children.clear()
 
     def _spawn(self, name: str, arguments: Sequence[str | Path]) -> subprocess.Popen[bytes]:
-        return processes.spawn([sys.executable, *arguments], log=self.log(name), env=self._env, cwd=self._cwd)
+        return processes.spawn_process([sys.executable, *arguments], log=self.log(name), env=self._env, cwd=self._cwd)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 TIMEOUT_SECONDS = 20
 
 
-class Astray(Exception):
+class UnexpectedPage(Exception):
     """A page was not as the journey expected it; the text says where and what came instead."""
 
 
@@ -32,7 +32,7 @@ class Page:
     def expect(self, *statuses: int) -> "Page":
         """This page; raises Astray unless its status is one of `statuses`."""
         if self.status not in statuses:
-            raise Astray(f"{urlsplit(self.url).path} answered {self.status}: {self.text[:600]}")
+            raise UnexpectedPage(f"{urlsplit(self.url).path} answered {self.status}: {self.text[:600]}")
         return self
 
 
@@ -44,7 +44,7 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-def fetch(method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Page:
+def fetch_page(method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Page:
     """One request over plain http, no redirect followed."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
@@ -57,10 +57,10 @@ def fetch(method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str
         connection.close()
 
 
-def ask(url: str, **body: object) -> Any:
+def call_control(url: str, **body: object) -> Any:
     """A control address of the sandbox, asked with JSON; raises Astray when it refuses."""
     sent = json.dumps(body).encode()
-    return fetch("POST", url, body=sent, headers={"Content-Type": "application/json"}).expect(200).json()
+    return fetch_page("POST", url, body=sent, headers={"Content-Type": "application/json"}).expect(200).json()
 
 
 class Visitor:
@@ -72,24 +72,24 @@ class Visitor:
     def launch(self, action: str, fields: Mapping[str, str]) -> Page:
         """Post a launch form as the portal's page does, keep the ticket, and return the first screen."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        page = fetch("POST", action, body=urlencode(fields).encode(), headers=headers).expect(200)
-        read = _read(page)
+        page = fetch_page("POST", action, body=urlencode(fields).encode(), headers=headers).expect(200)
+        read = _parse_page(page)
         self._ticket = read.metas.get("sendline-ticket", "")
         if not (self._ticket and read.start):
-            raise Astray(f"{urlsplit(action).path} gave no ticket or first screen: {page.text[:600]}")
+            raise UnexpectedPage(f"{urlsplit(action).path} gave no ticket or first screen: {page.text[:600]}")
         return self.get(urljoin(action, read.start))
 
     def get(self, url: str) -> Page:
         """A screen; raises Astray unless it answers 200."""
-        return fetch("GET", url, headers=self.headers()).expect(200)
+        return fetch_page("GET", url, headers=self.headers()).expect(200)
 
     def submit(self, page: Page, form: Form, **values: str) -> Page:
         """Post `form` of `page` with `values` typed in, and go where the answer sends the browser."""
         headers = {**self.headers(), "Content-Type": "application/x-www-form-urlencoded"}
         url = urljoin(page.url, form.action)
-        answer = fetch("POST", url, body=urlencode(form.fields | values).encode(), headers=headers)
+        answer = fetch_page("POST", url, body=urlencode(form.fields | values).encode(), headers=headers)
         answer.expect(200, 204, 302, 303)
-        following = _following(answer)
+        following = _next_path(answer)
         return self.get(urljoin(url, following)) if following else answer
 
     def headers(self) -> dict[str, str]:
@@ -97,32 +97,32 @@ class Visitor:
         return {"Authorization": f"Bearer {self._ticket}", "HX-Request": "true"}
 
 
-def _following(answer: Page) -> str:
+def _next_path(answer: Page) -> str:
     location = answer.headers.get("HX-Location", "")
     if location.startswith("{"):
         return str(json.loads(location)["path"])
     return location or answer.headers.get("HX-Redirect", "") or answer.headers.get("Location", "")
 
 
-def forms(page: Page) -> list[Form]:
+def find_forms(page: Page) -> list[Form]:
     """All forms of a page, and what posts without one (hx-post on any element), in order."""
-    return _read(page).forms
+    return _parse_page(page).forms
 
 
-def form_with(page: Page, *names: str) -> Form:
+def find_form_with(page: Page, *names: str) -> Form:
     """The first form of `page` that has all the fields `names`; raises Astray."""
-    for form in forms(page):
+    for form in find_forms(page):
         if set(names) <= form.fields.keys():
             return form
-    raise Astray(f"{urlsplit(page.url).path} has no form with {', '.join(names)}: {page.text[:600]}")
+    raise UnexpectedPage(f"{urlsplit(page.url).path} has no form with {', '.join(names)}: {page.text[:600]}")
 
 
-def form_to(page: Page, ending: str) -> Form:
+def find_form_to(page: Page, ending: str) -> Form:
     """The first form of `page` whose address ends so; raises Astray."""
-    for form in forms(page):
+    for form in find_forms(page):
         if form.action.endswith(ending):
             return form
-    raise Astray(f"{urlsplit(page.url).path} has no form to {ending}: {page.text[:600]}")
+    raise UnexpectedPage(f"{urlsplit(page.url).path} has no form to {ending}: {page.text[:600]}")
 
 
 def wait_for(happened: Callable[[], bool], what: str, *, seconds: float) -> None:
@@ -130,17 +130,17 @@ def wait_for(happened: Callable[[], bool], what: str, *, seconds: float) -> None
     deadline = time.monotonic() + seconds
     while not happened():
         if time.monotonic() > deadline:
-            raise Astray(f"{what}: not after {seconds:.0f} s")
+            raise UnexpectedPage(f"{what}: not after {seconds:.0f} s")
         time.sleep(0.1)
 
 
-def _read(page: Page) -> "_Reader":
-    reader = _Reader()
+def _parse_page(page: Page) -> "_PageParser":
+    reader = _PageParser()
     reader.feed(page.text)
     return reader
 
 
-class _Reader(HTMLParser):
+class _PageParser(HTMLParser):
     """Collects forms with their fields, metas, and the address of the first screen."""
 
     def __init__(self) -> None:

@@ -24,17 +24,17 @@ from b24app.messaging.models.statuses import Phase
 from b24app.messaging.reports import acceptance as reports
 from b24app.messaging.reports import applier
 from b24app.messaging.statistics import breakdowns
-from b24app.operations.management.demo_plan import MODULES, Planned, plan
+from b24app.operations.management.demo_plan import MODULES, PlannedMessage, plan_messages
 from providers.demo import Demo
 from providers.kit import contract, errors
 from providers.kit.http import Exchange
 
 SEED = 20_120_412  # any number, but always this one
 PRICE, CURRENCY = Decimal("0.0079"), "USD"  # of one part, invented
-Pair = tuple[Planned, Message]
+Pair = tuple[PlannedMessage, Message]
 
 
-def tell(
+def seed_messages(
     sender: Sender,
     *,
     seed: int = SEED,
@@ -48,24 +48,24 @@ def tell(
     in a transaction: half-way the messages are due, and a worker would send them.
     """
     random = Random(seed)  # noqa: S311 - a story, not a secret
-    planned = plan(random, timezone.now(), sender.portal.zone, modules=modules, times=times)
+    planned = plan_messages(random, timezone.now(), sender.portal.zone, modules=modules, times=times)
     authors = authors or list(sender.portal.tokens.values_list("user_id", flat=True)[:1]) or [0]
     for place, one in enumerate(planned):
-        _take_in(sender, one, authors[place % len(authors)])
-    due = [pair for pair in _pairs(planned, sender) if pair[1].phase == Phase.WAITING]
-    _hand_over(random, sender.connection, due)
-    _let_time_pass(random, sender)
-    _report(sender.connection, _pairs(planned, sender))
+        _accept_message(sender, one, authors[place % len(authors)])
+    due = [pair for pair in _pair_messages(planned, sender) if pair[1].phase == Phase.WAITING]
+    _send_due(random, sender.connection, due)
+    _spread_send_times(random, sender)
+    _insert_reports(sender.connection, _pair_messages(planned, sender))
     breakdowns.count_climbs()
-    _move_into_the_past(random, sender)
+    _backdate_messages(random, sender)
     return len(planned)
 
 
-def _pairs(planned: Sequence[Planned], sender: Sender) -> list[Pair]:
+def _pair_messages(planned: Sequence[PlannedMessage], sender: Sender) -> list[Pair]:
     return list(zip(planned, Message.objects.filter(sender=sender).order_by("pk"), strict=True))
 
 
-def _take_in(sender: Sender, one: Planned, author: int) -> None:
+def _accept_message(sender: Sender, one: PlannedMessage, author: int) -> None:
     """As the portal calls: people write from cards, robots and campaigns have no author."""
     payload = {
         "message_id": one.message_id,
@@ -80,7 +80,7 @@ def _take_in(sender: Sender, one: Planned, author: int) -> None:
         messages.cancel_message(Message.objects.get(sender=sender, message_id=one.message_id))
 
 
-def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> None:
+def _send_due(random: Random, connection: Connection, due: Sequence[Pair]) -> None:
     """What the drain does, but for its threads, its rate and its repeats."""
     for one, message in due:
         message.phase, message.attempts = Phase.ON_WIRE, one.fate.tries
@@ -89,12 +89,12 @@ def _hand_over(random: Random, connection: Connection, due: Sequence[Pair]) -> N
     http = lifecycle.http_for(Demo, {}, lambda _exchange: None)
     service = Demo({}, http, SharedMemo(connection.uuid.hex))
     completer.record_results(
-        [completer.Batch(connection, Demo, [_verdict(random, service, message) for _one, message in due])]
+        [completer.Batch(connection, Demo, [_make_result(random, service, message) for _one, message in due])]
     )
     http.close()
 
 
-def _verdict(random: Random, service: contract.Provider, message: Message) -> send_results.SendResult:
+def _make_result(random: Random, service: contract.Provider, message: Message) -> send_results.SendResult:
     said: contract.Accepted | errors.SmsError
     try:
         receipt = service.send(contract.Sms(to=message.to, text=message.text, reference=message.reference.hex))
@@ -102,17 +102,17 @@ def _verdict(random: Random, service: contract.Provider, message: Message) -> se
         said = replace(receipt, ref=f"{random.getrandbits(128):032x}", price=price, currency=currency)
     except errors.SmsError as error:
         said = error
-    return send_results.SendResult.of(message, said, _exchanges(random, message, said))
+    return send_results.SendResult.of(message, said, _make_exchanges(random, message, said))
 
 
-def _exchanges(random: Random, message: Message, said: contract.Accepted | errors.SmsError) -> list[Exchange]:
+def _make_exchanges(random: Random, message: Message, said: contract.Accepted | errors.SmsError) -> list[Exchange]:
     """The conversations that the demo service does not have, one for each try."""
     began = message.first_attempt_at or message.received_at
     pause = (timezone.now() - began) / message.attempts
-    return [_exchange(random, began + pause * place, said) for place in range(message.attempts)]
+    return [_make_exchange(random, began + pause * place, said) for place in range(message.attempts)]
 
 
-def _exchange(random: Random, at: datetime, said: contract.Accepted | errors.SmsError) -> Exchange:
+def _make_exchange(random: Random, at: datetime, said: contract.Accepted | errors.SmsError) -> Exchange:
     silent = isinstance(said, errors.Unreachable | errors.Uncertain)
     answer = {"id": said.ref, "status": "accepted"} if isinstance(said, contract.Accepted) else {"error": said.code}
     return Exchange(
@@ -128,7 +128,7 @@ def _exchange(random: Random, at: datetime, said: contract.Accepted | errors.Sms
     )
 
 
-def _let_time_pass(random: Random, sender: Sender) -> None:
+def _spread_send_times(random: Random, sender: Sender) -> None:
     """Between the service's receipt and its report: most within seconds, some later."""
     messages = list(Message.objects.filter(sender=sender).order_by("pk"))
     for message in messages:
@@ -137,7 +137,7 @@ def _let_time_pass(random: Random, sender: Sender) -> None:
     Message.objects.bulk_update(messages, ["sent_at"])
 
 
-def _report(connection: Connection, pairs: Iterable[Pair]) -> None:
+def _insert_reports(connection: Connection, pairs: Iterable[Pair]) -> None:
     """What the service says later of those it took."""
     told = [
         contract.Report(ref=message.ref, status=status, word=status.value, code=one.fate.code)
@@ -148,7 +148,7 @@ def _report(connection: Connection, pairs: Iterable[Pair]) -> None:
     applier.apply_due()
 
 
-def _move_into_the_past(random: Random, sender: Sender) -> None:
+def _backdate_messages(random: Random, sender: Sender) -> None:
     """Every message ended soon after it came, and the portal knows; nothing is asked or told any more."""
     messages = list(Message.objects.filter(sender=sender).order_by("pk"))
     for message in messages:
@@ -164,12 +164,12 @@ def _move_into_the_past(random: Random, sender: Sender) -> None:
             message.pushed = message.status
         message.poll_at = message.push_at = None
     Message.objects.bulk_update(messages, ["sent_at", "final_at", "pushed", "poll_at", "push_at"])
-    _date_tallies(sender, messages)
+    _backdate_tallies(sender, messages)
     ends = Message.objects.filter(pk=OuterRef("message")).values("final_at")
     DeliveryReport.objects.filter(connection=sender.connection).update(received_at=Subquery(ends))
 
 
-def _date_tallies(sender: Sender, messages: Sequence[Message]) -> None:
+def _backdate_tallies(sender: Sender, messages: Sequence[Message]) -> None:
     """The tallies say when a message last came to them."""
     tallies = list(DayTally.objects.filter(sender=sender))
     for tally in tallies:

@@ -14,7 +14,7 @@ JUST_NOW = timedelta(minutes=10)  # nothing is younger, so that all that followe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
+class Outcome:
     """`count` messages with one end. `endings` are last digits of the number: by them the demo service decides."""
 
     count: int
@@ -32,19 +32,19 @@ class Fate:
         return self.reported == Status.DELIVERED and self.within == timedelta(days=DAYS)
 
 
-FATES = (
-    Fate(count=66, reported=Status.DELIVERED),
-    Fate(count=20, reported=Status.DELIVERED, within=timedelta(hours=30)),
-    Fate(count=6, reported=Status.DELIVERED, within=timedelta(hours=3)),
-    Fate(count=8, reported=Status.UNDELIVERED, code="absent", endings=range(80, 90)),
-    Fate(count=4, endings=range(90, 95)),
-    Fate(count=3, endings=range(95, 96)),
-    Fate(count=3, within=timedelta(hours=2)),
-    Fate(count=2, endings=range(98, 99), within=timedelta(hours=20)),
-    Fate(count=2, endings=range(99, 100), tries=6, within=timedelta(hours=5)),
-    Fate(count=3, is_readable=False),
-    Fate(count=2, is_cancelled=True),
-    Fate(count=1, late=timedelta(hours=26)),
+OUTCOMES = (
+    Outcome(count=66, reported=Status.DELIVERED),
+    Outcome(count=20, reported=Status.DELIVERED, within=timedelta(hours=30)),
+    Outcome(count=6, reported=Status.DELIVERED, within=timedelta(hours=3)),
+    Outcome(count=8, reported=Status.UNDELIVERED, code="absent", endings=range(80, 90)),
+    Outcome(count=4, endings=range(90, 95)),
+    Outcome(count=3, endings=range(95, 96)),
+    Outcome(count=3, within=timedelta(hours=2)),
+    Outcome(count=2, endings=range(98, 99), within=timedelta(hours=20)),
+    Outcome(count=2, endings=range(99, 100), tries=6, within=timedelta(hours=5)),
+    Outcome(count=3, is_readable=False),
+    Outcome(count=2, is_cancelled=True),
+    Outcome(count=1, late=timedelta(hours=26)),
 )
 
 MODULES: Mapping[str, int] = {"crm": 5, "bizproc": 4, "sender": 2}  # weights
@@ -84,10 +84,10 @@ RUSSIAN_TEXTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedMessage:
     """One message as the portal would hand it over."""
 
-    fate: Fate
+    fate: Outcome
     message_id: str
     received_at: datetime
     module: str
@@ -95,28 +95,28 @@ class Planned:
     text: str
 
 
-def plan(
+def plan_messages(
     random: Random, now: datetime, zone: ZoneInfo, *, modules: Mapping[str, int] = MODULES, times: int = 1
-) -> list[Planned]:
+) -> list[PlannedMessage]:
     """Everything, oldest first; the same for the same `random` but for the moments, which lie before `now`.
 
     `modules` weighs where the messages come from; of what went the usual way there is so many times more.
     """
-    fates = [fate for fate in FATES for _ in range(fate.count * (times if fate.is_usual else 1))]
-    planned = [_planned(random, fate, _moment(random, fate, now, zone), modules) for fate in fates]
+    fates = [fate for fate in OUTCOMES for _ in range(fate.count * (times if fate.is_usual else 1))]
+    planned = [_plan_message(random, fate, _pick_moment(random, fate, now, zone), modules) for fate in fates]
     return sorted(planned, key=lambda one: one.received_at)
 
 
-def _planned(random: Random, fate: Fate, moment: datetime, modules: Mapping[str, int]) -> Planned:
+def _plan_message(random: Random, fate: Outcome, moment: datetime, modules: Mapping[str, int]) -> PlannedMessage:
     module = random.choices(list(modules), list(modules.values()))[0]
     is_russian = random.random() < 0.2
     names, texts = (RUSSIAN_NAMES, RUSSIAN_TEXTS) if is_russian else (ENGLISH_NAMES, ENGLISH_TEXTS)
     text = random.choice(texts[module]).format(name=random.choice(names), number=random.randint(4100, 4990))
-    to = _number(random, fate, is_russian=is_russian) if fate.is_readable else random.choice(UNREADABLE)
-    return Planned(fate, f"{random.getrandbits(128):032x}", moment, module, to, text)
+    to = _pick_number(random, fate, is_russian=is_russian) if fate.is_readable else random.choice(UNREADABLE)
+    return PlannedMessage(fate, f"{random.getrandbits(128):032x}", moment, module, to, text)
 
 
-def _number(random: Random, fate: Fate, *, is_russian: bool) -> str:
+def _pick_number(random: Random, fate: Outcome, *, is_russian: bool) -> str:
     """Nobody's: kept for fiction or, where a country has no such range, obviously invented."""
     ending = random.choice(fate.endings)
     if is_russian:
@@ -124,7 +124,7 @@ def _number(random: Random, fate: Fate, *, is_russian: bool) -> str:
     return random.choice((f"+120255501{ending:02}", f"+447700900{random.randint(0, 9)}{ending:02}"))
 
 
-def _moment(random: Random, fate: Fate, now: datetime, zone: ZoneInfo) -> datetime:
+def _pick_moment(random: Random, fate: Outcome, now: datetime, zone: ZoneInfo) -> datetime:
     """Within opening hours, where the time allows it."""
     clock = Random(random.random())  # noqa: S311 - apart, for how often it is asked depends on the hour
     newest = now - JUST_NOW

@@ -22,7 +22,7 @@ AFTERNOON = 14  # o'clock; every difference to it has a zone of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stall:
+class ShopAccount:
     """One account and its senders; `modules` weighs where their messages come from, `times` how many there are."""
 
     service: str
@@ -32,10 +32,10 @@ class Stall:
     senders: Sequence[tuple[str, str, Mapping[str, int], int]]  # name, signature, modules, times
 
 
-def stalls(sms: str) -> tuple[Stall, ...]:
+def list_accounts(sms: str) -> tuple[ShopAccount, ...]:
     """The accounts of the shop; `sms` is the sandbox's SMS service."""
     return (
-        Stall(
+        ShopAccount(
             service="twilio",
             title="Marlow & Finch",
             account={"account_sid": "AC" + "0" * 32, "auth_token": "token-of-the-sandbox", "base_url": sms},
@@ -45,14 +45,14 @@ def stalls(sms: str) -> tuple[Stall, ...]:
                 ("Orders and delivery", "MARLOW", {"bizproc": 1}, 5),
             ),
         ),
-        Stall(
+        ShopAccount(
             service="whatsapp",
             title="Marlow & Finch on WhatsApp",
             account={"access_token": "invented", "phone_number_id": "100000000000001", "app_secret": "invented"},
             found=Account(label="Marlow & Finch"),
             senders=(("WhatsApp", "", {"crm": 1}, 2),),
         ),
-        Stall(
+        ShopAccount(
             service="vonage",
             title="Newsletters",
             account={"api_key": "invented", "api_secret": "invented"},
@@ -62,36 +62,36 @@ def stalls(sms: str) -> tuple[Stall, ...]:
     )
 
 
-def furnish(portal: Portal, sms: str) -> int:
+def seed_shop(portal: Portal, sms: str) -> int:
     """Connect the accounts, register the senders and tell their past; answers how many messages that makes.
 
     `sms` is the address of the sandbox's SMS service.
     """
-    portal.time_zone = _where_it_is_afternoon()
+    portal.time_zone = _afternoon_time_zone()
     portal.save(update_fields=["time_zone"])
     seeds = count(demo_past.SEED)  # every sender has a story of its own
-    return sum(_furnish(portal, stall, seeds) for stall in stalls(sms))
+    return sum(_seed_account(portal, stall, seeds) for stall in list_accounts(sms))
 
 
-def _where_it_is_afternoon() -> str:
+def _afternoon_time_zone() -> str:
     """At whatever hour the pictures are taken, the shop has been open for a while."""
     ahead = AFTERNOON - timezone.now().astimezone(UTC).hour
     return f"Etc/GMT{-ahead:+}"  # signs are the other way round there
 
 
-def _furnish(portal: Portal, stall: Stall, seeds: Iterator[int]) -> int:
-    connection, told = _connected(portal, stall), 0
+def _seed_account(portal: Portal, stall: ShopAccount, seeds: Iterator[int]) -> int:
+    connection, told = _connect_account(portal, stall), 0
     for name, signature, modules, times in stall.senders:
         sender = Sender(portal=portal, connection=connection, names={"en": name}, signature=signature)
         sender.created_at = sender.tested_at = connection.created_at
         registration.save_and_register(sender)
         with transaction.atomic():
-            told += demo_past.tell(sender, seed=next(seeds), modules=modules, times=times, authors=EMPLOYEES)
-    _bring_up_to_now(connection)
+            told += demo_past.seed_messages(sender, seed=next(seeds), modules=modules, times=times, authors=EMPLOYEES)
+    _set_current_health(connection)
     return told
 
 
-def _connected(portal: Portal, stall: Stall) -> Connection:
+def _connect_account(portal: Portal, stall: ShopAccount) -> Connection:
     connection = lifecycle.connect_account(portal, stall.service, stall.title, stall.account, stall.found)
     connection.created_at = timezone.now() - timedelta(days=DAYS)
     connection.balance_asked_at = timezone.now()
@@ -99,7 +99,7 @@ def _connected(portal: Portal, stall: Stall) -> Connection:
     return connection
 
 
-def _bring_up_to_now(connection: Connection) -> None:
+def _set_current_health(connection: Connection) -> None:
     """The newsletters have used up their money; with the others all went well a moment ago."""
     if connection.service == "vonage":
         lifecycle.block_connection(connection, "balance", "9", "Partner quota violation: not enough credit")

@@ -45,7 +45,7 @@ def kept_secret_to_new_host(scene: Scene) -> Iterator[str]:
     with own_service(lambda _path, _body: (200, {}), heard=heard) as url:
         browser, home = open_as(scene.alpha, ALICE)
         page = browser.get(urljoin(home.url, f"senders/accounts/{uuid.UUID(account_of(scene.alpha, code))}/"))
-        form = visitor.form_with(page, "account-base_url")
+        form = visitor.find_form_with(page, "account-base_url")
         typed = {**form.fields, "account-auth_token": "", "account-base_url": url}
         post(urljoin(page.url, form.action or page.url), urlencode(typed).encode(), 15, browser.headers())
         time.sleep(0.5)
@@ -60,8 +60,8 @@ def formulas(scene: Scene) -> Iterator[str]:
     notes = ("a;=6+6", "b,@SUM(1)", "\uff1d1+1", "c\n-2+3", "d\t=1")
     for number, note in enumerate(notes):
         console.post("stop-list/", {"number": f"+1202555018{number}", "note": note}, 15)
-    page = visitor.fetch("GET", urljoin(console.home, "stop-list/export/"), headers=console.headers).expect(200)
-    text = visitor.fetch("GET", urljoin(scene.app, page.headers["HX-Redirect"])).expect(200).text
+    page = visitor.fetch_page("GET", urljoin(console.home, "stop-list/export/"), headers=console.headers).expect(200)
+    text = visitor.fetch_page("GET", urljoin(scene.app, page.headers["HX-Redirect"])).expect(200).text
     cells = [cell for line in text.splitlines() for cell in re.split("[;,\t]", line)]
     bad = {cell.strip('"') for cell in cells if FORMULA.match(cell.strip('"')) and not re.fullmatch(r"\+\d+", cell)}
     if bad:
@@ -75,7 +75,7 @@ def key_in_path(scene: Scene) -> Iterator[str]:
         account["body"] = '{"to": "{to}", "text": "{text}", "auth": "' + path + ':{to}"}'
         try:
             code = connect(scene.alpha, "http", account)
-        except visitor.Astray:
+        except visitor.UnexpectedPage:
             continue  # what looks like a key is refused at the form
         yield from _kept_keys(scene, code)
 
@@ -89,7 +89,7 @@ def _kept_keys(scene: Scene, code: str) -> Iterator[str]:
             yield f"{table} keeps the key in {found} rows"
     [(reference,)] = scene.alpha.sql("SELECT reference FROM messaging_message WHERE message_id = %s", message)
     browser, home = open_as(scene.alpha, BOB)
-    page = visitor.fetch("GET", urljoin(home.url, f"journal/{reference}/"), headers=browser.headers())
+    page = visitor.fetch_page("GET", urljoin(home.url, f"journal/{reference}/"), headers=browser.headers())
     if KEY in page.text:
         yield "the employee reads the key"
 
@@ -129,7 +129,7 @@ def days_without_end(scene: Scene) -> Iterator[str]:
     for user in (ALICE, BOB):
         console = scene.console(scene.alpha, user)
         for query in ("until=9999-12-31", "since=0001-01-01", "since=9999-12-31&until=0001-01-01"):
-            page = visitor.fetch("GET", urljoin(console.home, f"journal/?{query}"), headers=console.headers)
+            page = visitor.fetch_page("GET", urljoin(console.home, f"journal/?{query}"), headers=console.headers)
             if page.status >= 500:
                 yield f"{query} is answered {page.status}"
 
@@ -138,9 +138,9 @@ def head_before_get(scene: Scene) -> Iterator[str]:
     """L4: a HEAD takes nobody's place."""
     console = scene.console(scene.alpha)
     asked = urljoin(console.home, "journal/export/0123456789abcdef0123456789abcdef/file/")
-    path = visitor.fetch("GET", asked, headers=console.headers).expect(200).headers["HX-Redirect"]
-    visitor.fetch("HEAD", urljoin(scene.app, path))
-    status = visitor.fetch("GET", urljoin(scene.app, path)).status
+    path = visitor.fetch_page("GET", asked, headers=console.headers).expect(200).headers["HX-Redirect"]
+    visitor.fetch_page("HEAD", urljoin(scene.app, path))
+    status = visitor.fetch_page("GET", urljoin(scene.app, path)).status
     if status != 200:
         yield f"after a HEAD the file is {status}"
 

@@ -71,7 +71,9 @@ def console(scene: Scene) -> Outcome:
     consoles = _consoles(scene)
     for shot in walker.plain():
         if not shot.target.startswith("/d/"):
-            walker.learn(shot.name, visitor.fetch("GET", scene.app + shot.target, headers=consoles[0].headers).text)
+            walker.learn(
+                shot.name, visitor.fetch_page("GET", scene.app + shot.target, headers=consoles[0].headers).text
+            )
     shots = list(walker.shots((scene.count or 10 * BRIEF_CONSOLE) // 10))
     turns, faults = count(), Counter[str]()
 
@@ -81,7 +83,7 @@ def console(scene: Scene) -> Outcome:
         if turn % TICKETS_FOR == TICKETS_FOR - 1:
             consoles[:] = _consoles(scene)
         headers = {**rng.choice(consoles).headers, "Content-Type": shot.content_type}
-        status = visitor.fetch(shot.method, scene.app + shot.target, body=shot.body, headers=headers).status
+        status = visitor.fetch_page(shot.method, scene.app + shot.target, body=shot.body, headers=headers).status
         if _is_fault(status):
             faults[f"{status} to {shot.method} {shot.name}"] += 1
         return str(status)

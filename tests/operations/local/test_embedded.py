@@ -38,7 +38,7 @@ def folder() -> Iterator[Path]:
 def postgres() -> Iterator[embedded.Postgres]:
     with embedded.temporary_folder() as made:
         server = embedded.Postgres(made, durable=False)
-        with embedded.running(server):
+        with embedded.run_server(server):
             yield server
 
 
@@ -82,7 +82,7 @@ def test_a_second_launcher_is_refused_and_the_first_goes_on(postgres: embedded.P
 def test_postgres_keeps_its_data_and_address_over_a_restart_and_a_crash(folder: Path) -> None:
     server = embedded.Postgres(folder)
     before = server.url
-    with embedded.running(server):
+    with embedded.run_server(server):
         with psycopg.connect(server.url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
         server.restart()
@@ -96,7 +96,7 @@ def test_postgres_keeps_its_data_and_address_over_a_restart_and_a_crash(folder: 
 
 def test_redis_answers_forgets_over_a_restart_and_is_gone_after_stop(folder: Path) -> None:
     server = embedded.RedisServer(folder)
-    with embedded.running(server), Redis.from_url(server.url) as client:
+    with embedded.run_server(server), Redis.from_url(server.url) as client:
         client.set("bell", "rung")
         server.restart()
         assert client.get("bell") is None
@@ -109,7 +109,7 @@ def test_a_socket_and_pid_left_by_a_crash_do_not_bar_the_next_start(folder: Path
     server.crash()
     (server.home / "redis.pid").write_text(f"{os.getpid()}\n")
     assert (server.home / "redis.sock").exists()
-    with embedded.running(server), Redis.from_url(server.url) as client:
+    with embedded.run_server(server), Redis.from_url(server.url) as client:
         assert client.ping() is True
 
 
@@ -139,16 +139,16 @@ def test_a_folder_too_deep_for_a_socket_gets_a_short_stand_in_that_stays_the_sam
     deep.mkdir(parents=True)
     server = embedded.RedisServer(deep)
     try:
-        assert server.home.parent == places.COMMON_GROUND
+        assert server.home.parent == places.SHARED_FOLDER
         assert embedded.RedisServer(deep).home == server.home
-        with embedded.running(server), Redis.from_url(server.url) as client:
+        with embedded.run_server(server), Redis.from_url(server.url) as client:
             assert client.ping() is True
     finally:
         shutil.rmtree(server.home)
 
 
 def test_the_folder_of_a_killed_run_is_removed_by_the_next_and_a_living_one_stays(folder: Path) -> None:
-    abandoned = folder.parent / f"{embedded.TEMPORARY}abandoned"
+    abandoned = folder.parent / f"{embedded.TEMPORARY_PREFIX}abandoned"
     (abandoned / "postgres").mkdir(parents=True)
     (abandoned / "lock").touch()
     with embedded.temporary_folder():
@@ -162,8 +162,8 @@ def test_root_starts_postgres_in_a_folder_only_root_may_enter(folder: Path) -> N
     private.mkdir(mode=0o700)
     server = embedded.Postgres(private, durable=False)
     try:
-        assert server.home.parent == places.COMMON_GROUND
-        with embedded.running(server), psycopg.connect(server.url) as connection:
+        assert server.home.parent == places.SHARED_FOLDER
+        with embedded.run_server(server), psycopg.connect(server.url) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
     finally:
         shutil.rmtree(server.home)
@@ -173,7 +173,7 @@ def test_root_starts_postgres_in_a_folder_only_root_may_enter(folder: Path) -> N
 def test_an_ordinary_user_starts_both(folder: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     needed = (ROOT, Path(sys.executable), Path(sys.executable).resolve())
-    if not all(places.can_walk_to(place.parent, nobody) for place in needed):
+    if not all(places.can_enter(place.parent, nobody) for place in needed):
         pytest.skip("this Python or this clone lives where only root may enter")
     home = folder / "home"
     home.mkdir()

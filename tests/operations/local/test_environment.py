@@ -10,17 +10,17 @@ from b24app.operations.local import environment
 
 def test_keys_are_made_once_readable_by_nobody_else(tmp_path: Path) -> None:
     file = tmp_path / "env"
-    first = environment.keys(file)
+    first = environment.load_or_create_keys(file)
     assert sorted(first) == ["ADDRESS_KEYS", "SECRETS_KEYS", "SECRET_KEY"]
     assert file.stat().st_mode & 0o777 == 0o600
-    assert environment.keys(file) == first
+    assert environment.load_or_create_keys(file) == first
     Fernet(first["SECRETS_KEYS"])
 
 
 def test_a_key_that_is_missing_is_added_and_the_others_stay(tmp_path: Path) -> None:
     file = tmp_path / "env"
     file.write_text("SECRET_KEY=mine\n")
-    found = environment.keys(file)
+    found = environment.load_or_create_keys(file)
     assert found["SECRET_KEY"] == "mine"
     assert file.read_text().splitlines() == [f"{name}={found[name]}" for name in environment.KEYS]
 
@@ -29,7 +29,7 @@ def test_the_environment_names_the_application_and_its_sandbox(tmp_path: Path, m
     monkeypatch.setenv("PUBLIC_URL", "https://elsewhere.example")
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     urls = {"DATABASE_URL": "postgresql:///x", "REDIS_URL": "unix:///x"}
-    made = environment.development(tmp_path, urls=urls, app_port=8123, oauth_port=8456)
+    made = environment.build_environment(tmp_path, urls=urls, app_port=8123, oauth_port=8456)
     assert made["PUBLIC_URL"] == "http://127.0.0.1:8123"
     assert made["B24_OAUTH_HOSTS"] == "127.0.0.1:8456"
     assert made["DATABASE_URL"] == "postgresql:///x"

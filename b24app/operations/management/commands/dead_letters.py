@@ -23,7 +23,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("kinds", nargs="*", type=_kind, help=f"only these, of {', '.join(Kind.values)}")
+        parser.add_argument("kinds", nargs="*", type=_parse_kind, help=f"only these, of {', '.join(Kind.values)}")
         parser.add_argument("--again", action="store_true", help="give them another chance")
 
     def handle(self, *_args: Any, kinds: Sequence[Kind], again: bool, **_options: Any) -> None:
@@ -34,19 +34,19 @@ class Command(BaseCommand):
         for row in letters.values("kind").annotate(count=Count("pk")).order_by("kind"):
             self.stdout.write(f"{row['count']} {row['kind']}: {Kind(row['kind']).label}")
         for letter in letters.order_by("-last_at")[:SHOWN]:
-            self.stdout.write(_told(letter))
+            self.stdout.write(_describe_letter(letter))
         if letters.exists():
             raise SystemExit(1)
         self.stdout.write("nothing is set aside")
 
 
-def _kind(word: str) -> Kind:
+def _parse_kind(word: str) -> Kind:
     if word not in Kind.values:
         raise ArgumentTypeError(f"{word} is none of {', '.join(Kind.values)}")
     return Kind(word)
 
 
-def _told(letter: DeadLetter) -> str:
+def _describe_letter(letter: DeadLetter) -> str:
     """`report 17 of portal 3: StopIteration at messaging/reports/applier.py:180, 2 times, last 2026-11-30 10:40`."""
     of = "" if letter.portal_id is None else f" of portal {letter.portal_id}"
     last = f"{letter.last_at:%Y-%m-%d %H:%M}"

@@ -35,21 +35,21 @@ class Command(BaseCommand):
             if portal.connections.exists():
                 self.stdout.write(f"{portal} has an account already and stays as it is.")
             elif shop:
-                self.stdout.write(f"{portal} has three accounts and {demo_shop.furnish(portal, shop)} messages.")
+                self.stdout.write(f"{portal} has three accounts and {demo_shop.seed_shop(portal, shop)} messages.")
             else:
                 self._furnish(portal)
 
     def _furnish(self, portal: Portal) -> None:
-        sender = _sender(_account(portal))
+        sender = _new_sender(_connect_account(portal))
         trouble = registration.save_and_register(sender)
         if trouble is not None:
             self.stderr.write(f"{portal}: {trouble.what} {trouble.todo}")
         with transaction.atomic():
-            count = demo_past.tell(sender)
+            count = demo_past.seed_messages(sender)
         self.stdout.write(f"{portal} has a demo account, a sender and {count} messages of the last {DAYS} days.")
 
 
-def _account(portal: Portal) -> Connection:
+def _connect_account(portal: Portal) -> Connection:
     found = lifecycle.check_account(SERVICE, {}, portal)
     connection = lifecycle.connect_account(portal, SERVICE, "", {}, found)
     connection.created_at = timezone.now() - timedelta(days=DAYS)
@@ -57,7 +57,7 @@ def _account(portal: Portal) -> Connection:
     return connection
 
 
-def _sender(connection: Connection) -> Sender:
+def _new_sender(connection: Connection) -> Sender:
     signature = lifecycle.senders_at(connection.service, connection.account, connection.portal)[0]
     return Sender(
         portal=connection.portal,

@@ -14,9 +14,9 @@ from b24app.messaging.smpp.smpp_dispatcher import SmppDispatcher
 from b24app.operations.starting import check_can_start
 from b24app.webhooks import spool_replay
 
-GONE_AFTER = 18.0  # seconds
-LOOK_EVERY = 1.0
-ENDS = {signal.SIGTERM, signal.SIGINT}
+EXIT_WITHIN = 18.0  # seconds
+SIGNAL_WAIT = 1.0
+STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 log = structlog.get_logger(__name__)
 
@@ -29,15 +29,15 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         check_can_start()
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # for all threads; this one waits for them below
-        reduce_collections()
-        bind_limit.raise_file_limit()
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # for all threads; this one waits for them below
+        collect_rarely()
+        bind_limit.raise_limit()
         spool_replay.keep_replaying()
         board = shutdown.start_essential(SmppDispatcher().run, name="board")
         log.info("smpp_ready", pid=os.getpid())  # from here on a signal ends it well
-        while signal.sigtimedwait(ENDS, LOOK_EVERY) is None:
+        while signal.sigtimedwait(STOP_SIGNALS, SIGNAL_WAIT) is None:
             pass
         shutdown.request_shutdown()
-        shutdown.exit_after(GONE_AFTER)
+        shutdown.exit_after(EXIT_WITHIN)
         board.join()
         raise SystemExit(shutdown.exit_code())

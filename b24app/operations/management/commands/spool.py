@@ -24,15 +24,15 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, again: bool, **_options: Any) -> None:
         if again:
             self.stdout.write(f"{spool.retry_poisoned()} records wait again; web and workers take them within seconds.")
-        self.stdout.write(f"waiting: {_told(spool.waiting_records())}")
+        self.stdout.write(f"waiting: {_summarize_records(spool.waiting_records())}")
         aside = spool.poisoned_records()
-        self.stdout.write(f"set aside: {_told(aside)}")
-        self.stdout.write(f"room: {spool.size_in_bytes() / MB:.1f} of {spool.capacity_in_bytes() / MB:.0f} MB used")
+        self.stdout.write(f"set aside: {_summarize_records(aside)}")
+        self.stdout.write(f"room: {spool.size_in_bytes() / MB:.1f} of {spool.room_in_bytes() / MB:.0f} MB used")
         if aside:
             raise SystemExit(1)
 
 
-def _told(paths: list[Path]) -> str:
+def _summarize_records(paths: list[Path]) -> str:
     """`3 (2 wish, 1 report), the oldest for 75 s`; a record's name begins with its time in nanoseconds."""
     if not paths:
         return "nothing"
