@@ -1,7 +1,7 @@
-"""`python -m b24app.operations.build`: make what processes need of the code, before any of them is started.
+"""`python -m b24app.operations.build`: generate what processes need, before any of them is started.
 
-It compiles the translations and collects the static files. It is run once wherever the code is put in place, with
-requirements.txt and no settings at all; nothing that runs afterwards writes into the code's folder.
+Compiles the translations and collects the static files. Run once wherever the code is deployed, with requirements.txt
+and no settings at all; nothing that runs afterwards writes into the code's folder.
 """
 
 import os
@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from b24app.operations import translations
 
-# The settings do not load without these, and nothing that is made depends on them.
+# The settings do not load without these; nothing generated depends on them.
 UNUSED = {
     "SECRET_KEY": "unused",
     "SECRETS_KEYS": "unused",
@@ -25,7 +25,7 @@ UNUSED = {
 
 
 def build_application() -> None:
-    """Compile translations and collect static files, whether or not the code was built before."""
+    """Compile translations and collect static files; safe to repeat."""
     translations.compile_catalogues()
     os.environ.update(UNUSED | {"DJANGO_SETTINGS_MODULE": "b24app.settings", "DEBUG": "false"})
     django.setup()

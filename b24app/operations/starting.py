@@ -1,6 +1,6 @@
-"""What must be so before a process serves: it ends with a sentence otherwise, for it would only seem to be well.
+"""Checks before a process serves: one that would seem healthy yet fail exits with a clear message instead.
 
-Checked before a worker hears its queue and before a web server opens its port.
+Run before a worker consumes its queue and before a web server opens its port.
 """
 
 from django.conf import settings
@@ -9,7 +9,7 @@ from b24app.core import spool
 
 
 def check_can_start() -> None:
-    """Raise SystemExit, with a sentence for the operator, where this process could not do its work."""
+    """Raise SystemExit, with a message for the operator, where this process could not do its work."""
     try:
         spool.check_writable()
     except OSError as error:

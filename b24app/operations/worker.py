@@ -1,7 +1,7 @@
-"""What every worker process does besides its tasks: drains, replays the spool, sweeps when nobody else does.
+"""What every worker process does besides its tasks: dispatch, replay the spool, sweep when nobody else does.
 
-Asked to stop, it is gone within 20 seconds: the board brings home what is in the air or writes down that it could not,
-and whatever else still waits for somebody by then is safe in the database.
+After a request to stop it exits within 20 seconds: the dispatcher finishes the requests in flight or records that it
+could not, and all other work is safe in the database.
 """
 
 import threading
@@ -28,35 +28,35 @@ SWEEP_OVERDUE_AFTER = 60.0
 
 
 class WorkerThreads(bootsteps.StartStopStep):
-    """The worker's own threads: started before it hears its queue, and waited for before the interpreter ends.
+    """The worker's own threads: started before it consumes its queue, joined before the interpreter ends.
 
-    A signal would do neither: Celery goes on where a receiver breaks. And once the main thread is at its end, Python
-    lets nobody start a flight any more, while the board is about to.
+    A signal would do neither: Celery continues when a receiver raises. And once the main thread has ended, Python
+    starts no more threads, which the dispatcher may still need.
     """
 
     requires = ("celery.worker.components:Pool",)
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
-        self.board: threading.Thread | None = None
+        self.dispatcher: threading.Thread | None = None
 
     def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
-        """Raise SystemExit where this process could not do its work: Celery ends then."""
+        """Start the threads; raise SystemExit, which ends Celery, where this process could not do its work."""
         check_can_start()
         reduce_collections()
         spool_replay.keep_replaying()
-        self.board = shutdown.start_essential(Dispatcher(tasks.left).run, name="board")
-        threading.Thread(target=_sweep_when_overdue, name="sweep-when-nobody-does", daemon=True).start()
+        self.dispatcher = shutdown.start_essential(Dispatcher(tasks.left).run, name="dispatcher")
+        threading.Thread(target=_sweep_when_overdue, name="sweep-when-overdue", daemon=True).start()
 
     def stop(self, parent: Any) -> None:
-        """Return when the board has brought home what it could."""
+        """Return when the dispatcher has finished what it could."""
         request_stop()
-        if self.board is not None:
-            self.board.join()
+        if self.dispatcher is not None:
+            self.dispatcher.join()
         parent.exitcode = parent.exitcode or shutdown.exit_code()
 
     def terminate(self, parent: Any) -> None:
-        """As asked to in a hurry: no other way is safe."""
+        """Stop as usual: no faster way is safe."""
         self.stop(parent)
 
 
@@ -66,7 +66,7 @@ app.steps["worker"].add(WorkerThreads)
 @worker_shutting_down.connect
 @worker_shutdown.connect
 def request_stop(**_: Any) -> None:
-    """Asked to stop, or ended by itself: a worker that cannot hear its queue must not live on without ears."""
+    """Request shutdown, also when Celery ends by itself: a worker that cannot consume its queue must not live on."""
     if not shutdown.is_requested():
         shutdown.request_shutdown()
         shutdown.exit_after(EXIT_WITHIN)
@@ -77,7 +77,7 @@ def _sweep_when_overdue() -> None:
         try:
             if enqueue.seconds_since_sweep() > SWEEP_OVERDUE_AFTER:
                 tasks.look_round()
-        except Exception as error:  # noqa: BLE001 - this thread must outlive whatever happens
+        except Exception as error:  # noqa: BLE001 - this thread must survive any error
             log.warning("sweep_failed", error=type(error).__name__)
         finally:
             connections.close_all()

@@ -159,7 +159,7 @@ def _sandbox(folder: Path, urls: Mapping[str, str]) -> Iterator[tuple[Stack, Map
         supervisor.run("migrate", ["manage.py", "migrate", "--noinput"])
         supervisor.run("build", ["-m", "b24app.operations.build"])
         ports = ["--http", str(portal), "--tls", str(tls), "--sms", str(sms)]
-        log = supervisor.log("sandbox")
+        log = supervisor.log_file("sandbox")
         supervisor.start(
             "sandbox",
             ["-m", "b24app.sandbox", *ports, "--state", folder / "sandbox", "--app", app],
@@ -197,11 +197,11 @@ def _family(folder: Path, env: Mapping[str, str]) -> Iterator[Family]:
 
 
 def _installed(house: House) -> dict[str, House]:
-    found = visitor.fetch_page("GET", urljoin(house.run.portal, "/_/portals")).expect(200).json()["portals"]
+    found = visitor.fetch_page("GET", urljoin(house.run.portal, "/_/portals")).expect_status(200).json()["portals"]
     urls = {one["key"]: one["url"] for one in found}
     houses = {name: replace(house, run=replace(house.run, portal=urls[name])) for name in PORTALS}
     for one in houses.values():
-        Journey(one.run, lambda *_: None).install()
+        Journey(one.run, lambda *_: None).install_app()
     return houses
 
 

@@ -90,5 +90,5 @@ def _acceptance(entry: Mapping[str, object]) -> Acceptance:
 
 
 def _hits(house: House) -> list[Hit]:
-    found = visitor.fetch_page("GET", urljoin(house.run.sms, "/_/troubles")).expect(200).json()["troubles"]
+    found = visitor.fetch_page("GET", urljoin(house.run.sms, "/_/troubles")).expect_status(200).json()["troubles"]
     return [Hit(one["body"], one["fault"], one["at"], one["accepted"], one["seconds"]) for one in found]

@@ -60,7 +60,7 @@ class Parts:
 
     def stop(self, name: str, event: Event) -> None:
         """SIGTERM; `event.facts` will say how long it took."""
-        self._family.ask(self._lives[name])
+        self._family.request_stop(self._lives[name])
         self._ending[name] = (time.time(), event)
 
     def start_when_ended(self, name: str) -> None:
@@ -71,7 +71,7 @@ class Parts:
         """Note who has ended since SIGTERM, kill who does not, and start what is wanted again."""
         for name, (asked, event) in list(self._ending.items()):
             took = time.time() - asked
-            if self._family.ended(self._lives[name]):
+            if self._family.has_ended(self._lives[name]):
                 event.facts["seconds to end"] = round(took, 1)
             elif took > GIVES_UP:
                 event.facts["killed after"] = round(took, 1)
@@ -80,7 +80,7 @@ class Parts:
                 continue
             del self._lives[name], self._ending[name]
         for name, life in list(self._lives.items()):
-            if name not in self._ending and self._family.ended(life):
+            if name not in self._ending and self._family.has_ended(life):
                 self.died.append((time.time(), life))
                 del self._lives[name]
                 self._wanted.add(name)
@@ -120,7 +120,7 @@ class Parts:
 
     def logs(self) -> list[Path]:
         """What every life has printed."""
-        paths = [self._family.log(name) for name in self.names]
+        paths = [self._family.log_file(name) for name in self.names]
         return [path for path in paths if path.exists()]
 
     @property

@@ -47,11 +47,11 @@ ACCOUNTS = (
 def settle(house: House) -> Town:
     """Install the application in every portal and connect all accounts."""
     visitor.call_control(urljoin(house.run.portal, "/_/portals"), key="gamma")
-    found = visitor.fetch_page("GET", urljoin(house.run.portal, "/_/portals")).expect(200).json()["portals"]
+    found = visitor.fetch_page("GET", urljoin(house.run.portal, "/_/portals")).expect_status(200).json()["portals"]
     urls = {one["key"]: one["url"] for one in found}
     houses = {name: replace(house, run=replace(house.run, portal=urls[name])) for name in PORTALS}
     for one in houses.values():
-        Journey(one.run, lambda *_: None).install()
+        Journey(one.run, lambda *_: None).install_app()
     lines = [Line(name, _connect(houses[name], kind, number), kind) for number, (name, kind) in enumerate(ACCOUNTS)]
     return Town(houses, tuple(lines))
 

@@ -57,12 +57,12 @@ class House:
 
     def state(self) -> dict[str, Any]:
         """All that the portal remembers."""
-        found: dict[str, Any] = visitor.fetch_page("GET", self._portal("state")).expect(200).json()
+        found: dict[str, Any] = visitor.fetch_page("GET", self._portal("state")).expect_status(200).json()
         return found
 
     def messages(self) -> dict[str, Any]:
         """The portal's messages by their id."""
-        found = visitor.fetch_page("GET", self._portal("messages")).expect(200).json()["messages"]
+        found = visitor.fetch_page("GET", self._portal("messages")).expect_status(200).json()["messages"]
         return {message["message_id"]: message for message in found}
 
     def codes(self) -> list[str]:
@@ -81,7 +81,7 @@ class House:
     def ledger(self) -> list[dict[str, Any]]:
         """What the SMS service accepted."""
         found: list[dict[str, Any]] = (
-            visitor.fetch_page("GET", urljoin(self.run.sms, "/_/ledger")).expect(200).json()["ledger"]
+            visitor.fetch_page("GET", urljoin(self.run.sms, "/_/ledger")).expect_status(200).json()["ledger"]
         )
         return found
 
@@ -173,7 +173,7 @@ def running() -> Iterator[House]:
 def house() -> Iterator[House]:
     with running() as house:
         journey = Journey(house.run, lambda *_: None)
-        journey.install()
-        journey.connect()
+        journey.install_app()
+        journey.connect_account()
         house.service(delay=0.2)
         yield house

@@ -44,7 +44,7 @@ class Kept:
     def logs(self) -> None:
         """The children's own output, and that of the stores. A restarted child's file is a new one."""
         supervisor = self._house.run.supervisor
-        for path in (*map(supervisor.log, CHILDREN), *(self._house.folder / "stores").glob("*.log")):
+        for path in (*map(supervisor.log_file, CHILDREN), *(self._house.folder / "stores").glob("*.log")):
             self.keep(f"log of {path.stem}", path.read_bytes())
 
     def spool(self) -> int:

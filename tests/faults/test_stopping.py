@@ -30,9 +30,9 @@ def test_a_claim_that_is_answered_after_the_main_thread_has_ended_strands_nothin
     with psycopg.connect(house.database.url) as locking:
         # The worker's next claim waits for this, which is what a slow database looks like.
         locking.execute("LOCK TABLE messaging_message IN ACCESS EXCLUSIVE MODE")
-        house.run.supervisor.ask("worker")
+        house.run.supervisor.request_stop("worker")
         time.sleep(2.0)
-    wait(lambda: house.run.supervisor.ended("worker"), 20)
+    wait(lambda: house.run.supervisor.has_ended("worker"), 20)
     assert set(phases(house)) <= {"waiting", "done"}
     house.worker()
     house.all_delivered(messages, 30)

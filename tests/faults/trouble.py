@@ -257,4 +257,4 @@ def standing(day: Day) -> str:
         "SELECT suspension, rest_after, push_lease_until, no_token_since FROM portals_portal",
     )
     rows = [str(row) for query in queries for row in day.house.sql(query)]
-    return "\n".join([*rows, *day.house.run.supervisor.log("worker").read_text().splitlines()[-25:]])
+    return "\n".join([*rows, *day.house.run.supervisor.log_file("worker").read_text().splitlines()[-25:]])

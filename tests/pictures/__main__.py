@@ -32,7 +32,7 @@ def main() -> int:
         sys.stderr.write("No Chromium on this machine (Debian: apt-get install chromium)\n")
         return 1
     with temporary_folder() as folder, stack.run_stack(folder, Ports(0, 0, 0, 0), durable=False, say=_say) as app:
-        Journey(app, lambda _words, _at: None).install()
+        Journey(app, lambda _words, _at: None).install_app()
         app.supervisor.run("seed", ["manage.py", "seed_demo", "--shop", app.sms])
         _take_all(app)
     return 0

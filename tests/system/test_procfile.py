@@ -78,7 +78,7 @@ def stub(folder: Path) -> Iterator[Stub]:
 @pytest.fixture(scope="module")
 def house(folder: Path, code: Path, stub: Stub) -> Iterator[tuple[House, Installation]]:
     """Stores, the sandbox, and every line of the Procfile from a clean environment, some of them twice."""
-    ports = Ports(0, 0, 0, 0).free()
+    ports = Ports(0, 0, 0, 0).replace_taken()
     with ExitStack() as all_of_it:
         database, redis = Postgres(folder / "stores", durable=True), RedisServer(folder / "stores")
         urls = {
@@ -128,9 +128,9 @@ def forwarding(port: int, backends: Sequence[int]) -> Iterator[None]:
 
 def test_a_message_goes_all_the_way(house: tuple[House, Installation]) -> None:
     journey = Journey(house[0].run, lambda *_: None)
-    journey.install()
-    journey.connect()
-    journey.follow(journey.send())
+    journey.install_app()
+    journey.connect_account()
+    journey.follow_message(journey.send_message())
 
 
 def test_restarts_under_load_lose_double_and_leave_nothing(

@@ -11,7 +11,7 @@ from b24app.operations.local.supervisor import stopped_by_signals
 
 
 def remove_local_data() -> int:
-    """Remove the data, keys and logs of `run`; refused while it is running."""
+    """Remove the data, keys and logs of `run`; refuse while it is running."""
     try:
         embedded.remove_data(LOCAL)
     except embedded.Busy as error:
@@ -25,7 +25,7 @@ COMMANDS = {"run": run_local, "demo": run_demo, "clean": remove_local_data}
 
 
 def run_command() -> int:
-    """Read the one word of the command line and do it."""
+    """Run the command named on the command line; return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m b24app.operations.local", description=__doc__)
     parser.add_argument("command", choices=COMMANDS)
     with stopped_by_signals():

@@ -1,4 +1,4 @@
-"""`make demo`: the whole road in a temporary folder, headless; exit 0 only when the portal says `delivered`."""
+"""`make demo`: one message end to end in a temporary folder, headless; exit 0 only when the portal says `delivered`."""
 
 import signal
 import sys
@@ -15,16 +15,16 @@ SECONDS = 90
 
 
 def run_demo() -> int:
-    """Start everything on free ports, send one message, stop everything; 0 when it was delivered."""
+    """Start everything on free ports, send one message, stop everything; return 0 if it was delivered."""
     signal.signal(signal.SIGALRM, _raise_timeout)
     signal.alarm(SECONDS)
     with temporary_folder() as folder:
         try:
             with stack.run_stack(
-                folder, Ports(0, 0, 0, 0), durable=False, say=lambda words: print(f"… {words}", flush=True)
+                folder, Ports(0, 0, 0, 0), durable=False, say=lambda text: print(f"… {text}", flush=True)
             ) as run:
                 _send_one_message(run)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the logs must be shown before they are removed
+        except Exception as error:  # noqa: BLE001 - whatever the error, show the logs before they are removed
             _show_failure(error, folder / "logs")
             return 1
         finally:
@@ -35,10 +35,10 @@ def run_demo() -> int:
 
 def _send_one_message(run: Stack) -> None:
     started = time.time()
-    journey = Journey(run, lambda words, at: print(f"{at - started:7.2f} s  {words}", flush=True))
-    journey.install()
-    journey.connect()
-    journey.follow(journey.send())
+    journey = Journey(run, lambda text, at: print(f"{at - started:7.2f} s  {text}", flush=True))
+    journey.install_app()
+    journey.connect_account()
+    journey.follow_message(journey.send_message())
 
 
 def _show_failure(error: Exception, logs: Path) -> None:

@@ -32,7 +32,7 @@ COMMON_SETTINGS = (*LOCAL_ONLY, *NO_ROWS_IN_LOG, "max_connections=200", "jit=off
 
 
 class Busy(Exception):
-    """Another living process already runs a server in this folder."""
+    """Another live process already runs a server in this folder."""
 
 
 class Server(ABC):
@@ -53,30 +53,30 @@ class Server(ABC):
         """The address for DATABASE_URL or REDIS_URL; the same at every start."""
 
     def start(self) -> None:
-        """Return when the server answers; leftovers of a crash are ended first. Raises Busy, processes.NotReady."""
+        """Start, after ending what a crash left behind, and return once it answers. Raise Busy, processes.NotReady."""
         self._lock = _lock_file(self.home / "lock")
         try:
             processes.end_leftover(self._pid_file(), marker=str(self.home))
-            self._process = self._launch()
-            processes.wait_until(self._ready, self._process, name=self.log.stem, log=self.log, seconds=START_SECONDS)
+            self._process = self._start_process()
+            processes.wait_until(self._is_ready, self._process, name=self.log.stem, log=self.log, seconds=START_SECONDS)
         except BaseException:
             self.stop()
             raise
 
     def stop(self) -> None:
-        """Stop in good order; nothing to do is fine."""
-        self._end(self.stop_signal)
+        """Stop gracefully; do nothing if it is not running."""
+        self._stop_with(self.stop_signal)
 
     def crash(self) -> None:
-        """End it the way a power cut would, without a last write."""
-        self._end(self.crash_signal)
+        """End it as a power cut would, without a last write."""
+        self._stop_with(self.crash_signal)
 
     def restart(self) -> None:
         """Stop and start on the same data and address."""
         self.stop()
         self.start()
 
-    def _end(self, first: signal.Signals) -> None:
+    def _stop_with(self, first: signal.Signals) -> None:
         if self._process is not None:
             processes.stop_process(self._process, first=first)
             self._process = None
@@ -88,17 +88,17 @@ class Server(ABC):
     def _pid_file(self) -> Path: ...
 
     @abstractmethod
-    def _launch(self) -> subprocess.Popen[bytes]: ...
+    def _start_process(self) -> subprocess.Popen[bytes]: ...
 
     @abstractmethod
-    def _ready(self) -> bool: ...
+    def _is_ready(self) -> bool: ...
 
 
 class Postgres(Server):
-    """PostgreSQL 16 with the database `sendline`, open to us alone. Not `durable` is for tests: a crash loses all."""
+    """PostgreSQL 16 with the database `sendline`, open to us alone. Unless `durable`, a crash loses all."""
 
     stop_signal = signal.SIGINT  # "fast": sessions are ended, data is written
-    crash_signal = signal.SIGQUIT  # "immediate": as if the power went, but no session lives on to bar the next start
+    crash_signal = signal.SIGQUIT  # "immediate": like a power cut, but no session survives to block the next start
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self._account = places.server_account()
@@ -111,17 +111,17 @@ class Postgres(Server):
         return f"postgresql://postgres@/{DATABASE}?host={self.home}"
 
     def kill(self) -> None:
-        """`kill -9` of the postmaster alone; returns when its sessions have found out too."""
-        self._end(signal.SIGKILL)
+        """Send SIGKILL to the postmaster alone; return when its sessions have ended too."""
+        self._stop_with(signal.SIGKILL)
         processes.wait_until_unused(self._data, seconds=START_SECONDS)
 
     def _pid_file(self) -> Path:
         return self._data / "postmaster.pid"
 
-    def _launch(self) -> subprocess.Popen[bytes]:
+    def _start_process(self) -> subprocess.Popen[bytes]:
         programs = places.postgres_programs(self._account)
         if not self._data.exists():
-            self._initialise(programs / "initdb")
+            self._create_cluster(programs / "initdb")
         settings = [
             *COMMON_SETTINGS,
             *NO_ROWS_IN_LOG,
@@ -129,14 +129,14 @@ class Postgres(Server):
             f"unix_socket_directories={self.home}",
         ]
         options = [part for setting in settings for part in ("-c", setting)]
-        return self._spawn(programs / "postgres", "-D", self._data, *options, last_wish=signal.SIGINT)
+        return self._spawn_program(programs / "postgres", "-D", self._data, *options, death_signal=signal.SIGINT)
 
-    def _initialise(self, initdb: Path) -> None:
-        # Made aside and renamed, so that an interrupted start never leaves half a data folder.
+    def _create_cluster(self, initdb: Path) -> None:
+        # Created aside and renamed, so that an interrupted start never leaves half a data folder.
         fresh = self.home / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         options = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions")
-        process = self._spawn(initdb, "-D", fresh, *options, *(() if self._durable else ("--no-sync",)))
+        process = self._spawn_program(initdb, "-D", fresh, *options, *(() if self._durable else ("--no-sync",)))
         try:
             process.wait(START_SECONDS)
         finally:
@@ -145,17 +145,19 @@ class Postgres(Server):
             raise processes.NotReady(f"initdb ended with code {process.returncode}:\n{processes.read_tail(self.log)}")
         fresh.rename(self._data)
 
-    def _spawn(self, *command: str | Path, last_wish: signal.Signals = signal.SIGTERM) -> subprocess.Popen[bytes]:
+    def _spawn_program(
+        self, *command: str | Path, death_signal: signal.Signals = signal.SIGTERM
+    ) -> subprocess.Popen[bytes]:
         return processes.spawn_process(
             command,
             log=self.log,
             env={"LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": os.defpath},
             cwd=self.home,
             account=self._account,
-            last_wish=last_wish,
+            death_signal=death_signal,
         )
 
-    def _ready(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             connection = psycopg.connect(host=str(self.home), user="postgres", dbname="postgres", autocommit=True)
         except psycopg.OperationalError:
@@ -167,7 +169,7 @@ class Postgres(Server):
 
 
 class RedisServer(Server):
-    """Redis 6.2 that keeps nothing on disk: the queue is only a bell. `?db=` may be 0 to `databases` - 1."""
+    """Redis 6.2 that keeps nothing on disk: rows are the truth, not the queue. `?db=` may be 0 to `databases` - 1."""
 
     databases = 64
 
@@ -182,7 +184,7 @@ class RedisServer(Server):
     def _pid_file(self) -> Path:
         return self.home / "redis.pid"
 
-    def _launch(self) -> subprocess.Popen[bytes]:
+    def _start_process(self) -> subprocess.Popen[bytes]:
         options = {
             "port": "0",
             "unixsocket": str(self._socket),
@@ -201,7 +203,7 @@ class RedisServer(Server):
             cwd=self.home,
         )
 
-    def _ready(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             with Redis(unix_socket_path=str(self._socket)) as client:
                 return bool(client.ping())
@@ -221,7 +223,7 @@ def _lock_file(path: Path) -> IO[bytes]:
 
 @contextmanager
 def run_server(server: Server) -> Iterator[str]:
-    """Start a server, hand out its address, stop it whatever happens."""
+    """Start a server, yield its address, always stop it."""
     server.start()
     try:
         yield server.url
@@ -231,16 +233,16 @@ def run_server(server: Server) -> Iterator[str]:
 
 @contextmanager
 def stores(folder: Path, *, durable: bool = True, given: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
-    """DATABASE_URL and REDIS_URL: as `given` (the environment) has them, otherwise of private servers in `folder`."""
-    found = os.environ if given is None else given
+    """Yield DATABASE_URL and REDIS_URL: from `given` (the environment), otherwise of private servers in `folder`."""
+    environment = os.environ if given is None else given
     with ExitStack() as stack:
-        database = found.get("DATABASE_URL") or stack.enter_context(run_server(Postgres(folder, durable=durable)))
-        redis = found.get("REDIS_URL") or stack.enter_context(run_server(RedisServer(folder)))
+        database = environment.get("DATABASE_URL") or stack.enter_context(run_server(Postgres(folder, durable=durable)))
+        redis = environment.get("REDIS_URL") or stack.enter_context(run_server(RedisServer(folder)))
         yield {"DATABASE_URL": database, "REDIS_URL": redis}
 
 
 def remove_data(folder: Path) -> None:
-    """Delete the data of the private servers that live in `folder`, wherever it is. Raises Busy while it is in use."""
+    """Delete the data of the private servers that live in `folder`, wherever it is. Raise Busy while it is in use."""
     servers: tuple[Server, ...] = (Postgres(folder), RedisServer(folder))
     for server in servers:
         with _lock_file(server.home / "lock"):
@@ -249,9 +251,9 @@ def remove_data(folder: Path) -> None:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A short-lived folder for servers, in a place every account can walk to, removed at the end.
+    """Yield a temporary folder for servers that every account can enter; remove it at the end.
 
-    Folders of runs that were killed are removed at the start of the next.
+    Folders of killed runs are removed by the next one.
     """
     _remove_abandoned_folders()
     folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=places.SHARED_FOLDER))
@@ -266,7 +268,7 @@ def temporary_folder() -> Iterator[Path]:
 def _remove_abandoned_folders() -> None:
     for old in places.SHARED_FOLDER.glob(f"{TEMPORARY_PREFIX}*"):
         with suppress(Busy, OSError):
-            # Without a lock it is being made at this moment.
+            # Without a lock file it is just being created.
             if old.stat().st_uid == os.geteuid() and (old / "lock").exists():
                 with _lock_file(old / "lock"):
                     shutil.rmtree(old)

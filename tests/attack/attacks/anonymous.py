@@ -80,7 +80,7 @@ def unread_answers(scene: Scene) -> Outcome:
     """Ask for a file a thousand times and read nothing."""
     action, fields = fields_of(scene.alpha, 1)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    page = visitor.fetch_page("POST", action, body=urlencode(fields).encode(), headers=headers).expect(200)
+    page = visitor.fetch_page("POST", action, body=urlencode(fields).encode(), headers=headers).expect_status(200)
     files = re.findall(r'(?:src|href)="(/static/[^"]+\.(?:js|css))"', page.text)
     asked = f"GET {files[0]} HTTP/1.1\r\nHost: {urlsplit(scene.app).netloc}\r\n\r\n".encode() * 1500
     scene.ready()

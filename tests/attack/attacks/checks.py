@@ -60,8 +60,10 @@ def formulas(scene: Scene) -> Iterator[str]:
     notes = ("a;=6+6", "b,@SUM(1)", "\uff1d1+1", "c\n-2+3", "d\t=1")
     for number, note in enumerate(notes):
         console.post("stop-list/", {"number": f"+1202555018{number}", "note": note}, 15)
-    page = visitor.fetch_page("GET", urljoin(console.home, "stop-list/export/"), headers=console.headers).expect(200)
-    text = visitor.fetch_page("GET", urljoin(scene.app, page.headers["HX-Redirect"])).expect(200).text
+    page = visitor.fetch_page("GET", urljoin(console.home, "stop-list/export/"), headers=console.headers).expect_status(
+        200
+    )
+    text = visitor.fetch_page("GET", urljoin(scene.app, page.headers["HX-Redirect"])).expect_status(200).text
     cells = [cell for line in text.splitlines() for cell in re.split("[;,\t]", line)]
     bad = {cell.strip('"') for cell in cells if FORMULA.match(cell.strip('"')) and not re.fullmatch(r"\+\d+", cell)}
     if bad:
@@ -109,7 +111,7 @@ def employee_as_portal(scene: Scene) -> Iterator[str]:
     if after != before:
         yield f"changed {before} to {after}"
         scene.console(scene.alpha)
-        Journey(scene.alpha.run, lambda *_: None).install()
+        Journey(scene.alpha.run, lambda *_: None).install_app()
 
 
 def walked_round_the_proxy(scene: Scene) -> Iterator[str]:
@@ -138,7 +140,7 @@ def head_before_get(scene: Scene) -> Iterator[str]:
     """L4: a HEAD takes nobody's place."""
     console = scene.console(scene.alpha)
     asked = urljoin(console.home, "journal/export/0123456789abcdef0123456789abcdef/file/")
-    path = visitor.fetch_page("GET", asked, headers=console.headers).expect(200).headers["HX-Redirect"]
+    path = visitor.fetch_page("GET", asked, headers=console.headers).expect_status(200).headers["HX-Redirect"]
     visitor.fetch_page("HEAD", urljoin(scene.app, path))
     status = visitor.fetch_page("GET", urljoin(scene.app, path)).status
     if status != 200:
@@ -167,7 +169,7 @@ def removed_addresses(scene: Scene) -> Iterator[str]:
     status = _wish(address, "while-away")
     if status == 200:
         yield "a call after the removal was answered 200"
-    Journey(scene.alpha.run, lambda *_: None).install()
+    Journey(scene.alpha.run, lambda *_: None).install_app()
     status = _wish(address, "old-address")
     time.sleep(3)
     taken = {one for (one,) in scene.alpha.sql("SELECT message_id FROM messaging_message WHERE ref <> ''")}

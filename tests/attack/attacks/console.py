@@ -90,6 +90,8 @@ def _read(scene: Scene, request: bytes) -> None:
 def _download(scene: Scene) -> bytes:
     """Return the request for the stop list's file, whose address is good for a minute."""
     console = scene.console(scene.alpha)
-    page = visitor.fetch_page("GET", urljoin(console.home, "stop-list/export/"), headers=console.headers).expect(200)
+    page = visitor.fetch_page("GET", urljoin(console.home, "stop-list/export/"), headers=console.headers).expect_status(
+        200
+    )
     path = urlsplit(page.headers["HX-Redirect"]).path
     return f"GET {path} HTTP/1.1\r\nHost: {urlsplit(scene.app).netloc}\r\nConnection: close\r\n\r\n".encode()

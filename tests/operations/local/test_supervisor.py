@@ -39,7 +39,7 @@ def alive(pid: int) -> bool:
 
 
 def said(family: Supervisor, name: str) -> str:
-    return family.log(name).read_text() if family.log(name).exists() else ""
+    return family.log_file(name).read_text() if family.log_file(name).exists() else ""
 
 
 def test_a_child_is_started_once_ready_with_the_environment_and_its_own_log(family: Supervisor) -> None:
@@ -63,7 +63,7 @@ def test_a_command_run_to_its_end_that_fails_is_reported(family: Supervisor) -> 
 def test_a_child_that_ends_by_itself_is_noticed_by_name(family: Supervisor) -> None:
     family.start("steady", ["-c", SLEEPER])
     family.start("brief", ["-c", "pass"])
-    assert family.watch() == "brief"
+    assert family.wait_for_end() == "brief"
 
 
 def test_stopping_kills_what_does_not_listen_and_its_own_children(
@@ -91,7 +91,7 @@ def test_sigterm_stops_a_supervised_run_in_good_order(tmp_path: Path) -> None:
         "family = Supervisor(logs=Path(sys.argv[1]), cwd=Path.cwd(), env={})\n"
         "with stopped_by_signals():\n"
         "    try:\n"
-        f"        family.start('sleeper', ['-c', {SLEEPER!r}]); print('up', flush=True); family.watch()\n"
+        f"        family.start('sleeper', ['-c', {SLEEPER!r}]); print('up', flush=True); family.wait_for_end()\n"
         "    except KeyboardInterrupt:\n"
         "        family.stop(); print('stopped', flush=True)\n"
     )
@@ -127,8 +127,8 @@ def test_a_free_port_is_used_without_a_word(capsys: pytest.CaptureFixture[str]) 
 def test_a_child_that_was_asked_to_stop_is_forgotten_when_it_has(family: Supervisor) -> None:
     script = "import time; print('here', flush=True); time.sleep(60)"
     family.start("polite", ["-c", script], ready=lambda: "here" in said(family, "polite"))
-    assert family.ended("polite") is False
-    family.ask("polite")
-    wait_for(lambda: family.ended("polite"), seconds=30)
+    assert family.has_ended("polite") is False
+    family.request_stop("polite")
+    wait_for(lambda: family.has_ended("polite"), seconds=30)
     with pytest.raises(KeyError):
-        family.ended("polite")
+        family.has_ended("polite")

@@ -40,4 +40,4 @@ def test_a_page_without_the_form_is_shown_in_the_complaint() -> None:
 
 def test_an_unexpected_status_is_a_complaint_with_the_page_in_it() -> None:
     with pytest.raises(UnexpectedPage, match="/p/1/ answered 503: sorry"):
-        page("sorry", 503).expect(200, 204)
+        page("sorry", 503).expect_status(200, 204)

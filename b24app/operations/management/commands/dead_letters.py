@@ -1,4 +1,4 @@
-"""`manage.py dead_letters`: what raised and was set aside, so that it stopped nobody else, and how to try it again."""
+"""`manage.py dead_letters`: list work that raised and was set aside so that it blocks nothing else, and retry it."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ SHOWN = 100
 
 
 class Command(BaseCommand):
-    """Names rows by their ids and exceptions by their class, never what they say.
+    """Shows ids of rows and classes of exceptions, never their content.
 
-    Ends with 1 while something is set aside, so that a monitor can ask.
+    Exits with 1 while something is set aside, so that a monitor can ask.
     """
 
     help = __doc__
@@ -40,14 +40,14 @@ class Command(BaseCommand):
         self.stdout.write("nothing is set aside")
 
 
-def _parse_kind(word: str) -> Kind:
-    if word not in Kind.values:
-        raise ArgumentTypeError(f"{word} is none of {', '.join(Kind.values)}")
-    return Kind(word)
+def _parse_kind(name: str) -> Kind:
+    if name not in Kind.values:
+        raise ArgumentTypeError(f"{name} is none of {', '.join(Kind.values)}")
+    return Kind(name)
 
 
 def _describe_letter(letter: DeadLetter) -> str:
-    """`report 17 of portal 3: StopIteration at messaging/reports/applier.py:180, 2 times, last 2026-11-30 10:40`."""
+    """Return `report 17 of portal 3: StopIteration at messaging/reports/applier.py:180, 2 times, last …`."""
     of = "" if letter.portal_id is None else f" of portal {letter.portal_id}"
     last = f"{letter.last_at:%Y-%m-%d %H:%M}"
     times = "once" if letter.tries == 1 else f"{letter.tries} times"

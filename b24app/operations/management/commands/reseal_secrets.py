@@ -1,4 +1,4 @@
-"""`manage.py reseal_secrets`: seals with the first of SECRETS_KEYS what lies sealed with another."""
+"""`manage.py reseal_secrets`: re-encrypts with the first of SECRETS_KEYS what is sealed with another."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from b24app.core import resealing
 
 
 class Command(BaseCommand):
-    """Beside running processes, once all of them have the new key in front; stopping and repeating it do no harm.
+    """Run beside live processes, once all of them have the new key in front; safe to stop and to run again.
 
-    Ends with 0 only when nothing needs another key any more: then the others can be taken out. What waits on another
+    Exits with 0 only when nothing needs another key any more: then the others can be removed. What waits on another
     node's disk is counted there.
     """
 

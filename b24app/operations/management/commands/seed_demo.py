@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: a little demonstration data, so that the screens of a fresh portal have something to show."""
+"""`manage.py seed_demo`: demonstration data, so that the screens of a new portal have something to show."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,12 +20,12 @@ NAMES = {"en": "Marlow & Finch", "ru": "Марлоу и Финч"}  # a shop for
 
 
 class Command(BaseCommand):
-    """Only for development: it gives every installed portal without an account a demo one, a sender and a past."""
+    """Development only: gives every installed portal without an account a demo account, a sender and past messages."""
 
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Offer the richer shop of the pictures."""
+        """Offer the richer shop of the screenshots."""
         parser.add_argument("--shop", metavar="URL", help="instead, accounts at three services; the sandbox's address")
 
     def handle(self, *_args: Any, shop: str | None = None, **_options: Any) -> None:
@@ -37,21 +37,21 @@ class Command(BaseCommand):
             elif shop:
                 self.stdout.write(f"{portal} has three accounts and {demo_shop.seed_shop(portal, shop)} messages.")
             else:
-                self._furnish(portal)
+                self._seed_portal(portal)
 
-    def _furnish(self, portal: Portal) -> None:
+    def _seed_portal(self, portal: Portal) -> None:
         sender = _new_sender(_connect_account(portal))
-        trouble = registration.save_and_register(sender)
-        if trouble is not None:
-            self.stderr.write(f"{portal}: {trouble.what} {trouble.todo}")
+        error = registration.save_and_register(sender)
+        if error is not None:
+            self.stderr.write(f"{portal}: {error.what} {error.todo}")
         with transaction.atomic():
             count = demo_past.seed_messages(sender)
         self.stdout.write(f"{portal} has a demo account, a sender and {count} messages of the last {DAYS} days.")
 
 
 def _connect_account(portal: Portal) -> Connection:
-    found = lifecycle.check_account(SERVICE, {}, portal)
-    connection = lifecycle.connect_account(portal, SERVICE, "", {}, found)
+    account = lifecycle.check_account(SERVICE, {}, portal)
+    connection = lifecycle.connect_account(portal, SERVICE, "", {}, account)
     connection.created_at = timezone.now() - timedelta(days=DAYS)
     connection.save(update_fields=["created_at"])
     return connection

@@ -1,4 +1,4 @@
-"""`manage.py smpp`: keeps the accounts bound that speak SMPP, sends over them and takes their receipts."""
+"""`manage.py smpp`: keeps SMPP accounts bound, sends over them and receives their delivery receipts."""
 
 import os
 import signal
@@ -22,22 +22,22 @@ log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    """Any number may run; each account is bound by one of them. Asked to stop, it is gone within 20 seconds."""
+    """Any number may run; each account is bound by one of them. Exits within 20 seconds of a request to stop."""
 
     help = __doc__
     requires_system_checks = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         check_can_start()
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # for all threads; this one waits for them below
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # in all threads; this one waits for them below
         collect_rarely()
         bind_limit.raise_limit()
         spool_replay.keep_replaying()
-        board = shutdown.start_essential(SmppDispatcher().run, name="board")
-        log.info("smpp_ready", pid=os.getpid())  # from here on a signal ends it well
+        dispatcher = shutdown.start_essential(SmppDispatcher().run, name="dispatcher")
+        log.info("smpp_ready", pid=os.getpid())  # from here on a signal ends it gracefully
         while signal.sigtimedwait(STOP_SIGNALS, SIGNAL_WAIT) is None:
             pass
         shutdown.request_shutdown()
         shutdown.exit_after(EXIT_WITHIN)
-        board.join()
+        dispatcher.join()
         raise SystemExit(shutdown.exit_code())

@@ -1,4 +1,4 @@
-"""`manage.py spool`: what waits on this node's disk, what was set aside, and how much room there is."""
+"""`manage.py spool`: what waits on this node's disk, what was set aside, and how much room is used."""
 
 import time
 from collections import Counter
@@ -13,7 +13,7 @@ MB = 1024 * 1024
 
 
 class Command(BaseCommand):
-    """Counts by kind, never what a record says. Ends with 1 while something is set aside, so that a monitor can ask."""
+    """Counts records by kind, never shows their content. Exits with 1 while something is set aside, for a monitor."""
 
     help = __doc__
     requires_system_checks = ()
@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
 
 def _summarize_records(paths: list[Path]) -> str:
-    """`3 (2 wish, 1 report), the oldest for 75 s`; a record's name begins with its time in nanoseconds."""
+    """Return `3 (2 wish, 1 report), the oldest for 75 s`; a record's name begins with its time in nanoseconds."""
     if not paths:
         return "nothing"
     kinds = Counter(path.suffix[1:] for path in paths).most_common()
