@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from b24app.sandbox import certificates, sites
+from b24app.sandbox import sites
 from b24app.sandbox.portal import Portal
+from b24app.sandbox.runtime import certificates
+from b24app.sandbox.runtime.snapshots import SnapshotWriter
+from b24app.sandbox.runtime.web import Server
 from b24app.sandbox.sms import site
 from b24app.sandbox.sms.state import Ledger
-from b24app.sandbox.store import SnapshotWriter
-from b24app.sandbox.web import Server
 from b24app.sandbox.world import World
 
 

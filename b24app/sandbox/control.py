@@ -8,8 +8,8 @@ from werkzeug.wrappers import Request, Response
 
 from b24app.sandbox import frames, view
 from b24app.sandbox.portal import Portal
+from b24app.sandbox.runtime.web import json_body, json_response
 from b24app.sandbox.state import PortalState, User
-from b24app.sandbox.web import json_body, json_response
 from b24app.sandbox.world import World
 
 Body = dict[str, Any]

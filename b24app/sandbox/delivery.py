@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from b24app.sandbox import phpform, tokens
-from b24app.sandbox.http_post import post_form
+from b24app.sandbox.runtime.http_post import post_form
 from b24app.sandbox.state import Message, PortalState, Sender
 from b24app.sandbox.world import World
 

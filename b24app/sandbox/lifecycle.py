@@ -5,7 +5,7 @@ import time
 from functools import partial
 
 from b24app.sandbox import phpform, tokens
-from b24app.sandbox.http_post import post_form
+from b24app.sandbox.runtime.http_post import post_form
 from b24app.sandbox.state import EventHandler, PortalState, User
 from b24app.sandbox.world import World
 

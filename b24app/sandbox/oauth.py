@@ -9,8 +9,8 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from b24app.sandbox import tokens
+from b24app.sandbox.runtime.web import json_body, json_response
 from b24app.sandbox.state import PortalState, Token
-from b24app.sandbox.web import json_body, json_response
 from b24app.sandbox.world import World
 
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request, Response
 from b24app.sandbox import control, oauth
 from b24app.sandbox.crm import KINDS
 from b24app.sandbox.rest import service
-from b24app.sandbox.web import json_response
+from b24app.sandbox.runtime.web import json_response
 from b24app.sandbox.world import World
 
 STATIC = Path(__file__).resolve().parents[2] / "static" / "sandbox"

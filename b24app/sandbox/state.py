@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 
-from b24app.sandbox.http_post import Outcome
+from b24app.sandbox.runtime.http_post import Outcome
 from b24app.sandbox.switches import Switches
 
 SCOPES = ["messageservice", "placement", "crm", "im", "user_brief", "bizproc", "contact_center", "imopenlines"]

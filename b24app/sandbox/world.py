@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from b24app.sandbox.background import Background
+from b24app.sandbox.runtime.background import Background
+from b24app.sandbox.runtime.snapshots import restore_dataclass
 from b24app.sandbox.state import Bucket, PortalState, RestCall, starting_portals
-from b24app.sandbox.store import restore_dataclass
 
 LOG_LENGTH = 5000
 SAVED_MESSAGES = 500

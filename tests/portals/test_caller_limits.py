@@ -23,8 +23,9 @@ from b24app.portals import caller_limits
 from b24app.portals.errors import Busy
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
-from b24app.sandbox import certificates, phpform
-from b24app.sandbox.web import Server, json_response
+from b24app.sandbox import phpform
+from b24app.sandbox.runtime import certificates
+from b24app.sandbox.runtime.web import Server, json_response
 from b24app.webhooks.spool_replay import HANDLERS
 from tests import factories
 from tests.portals.conftest import ALICE, posted

@@ -10,8 +10,8 @@ from b24app.sandbox import phpform
 from b24app.sandbox.rest import limits
 from b24app.sandbox.rest.errors import RestError, access_denied
 from b24app.sandbox.rest.run import Runner
+from b24app.sandbox.runtime.web import ConnectionDropped, json_response
 from b24app.sandbox.state import PortalState, RestCall, Token, User
-from b24app.sandbox.web import ConnectionDropped, json_response
 from b24app.sandbox.world import World
 
 _CORS = {

@@ -4,8 +4,8 @@ import time
 
 from werkzeug.wrappers import Response
 
+from b24app.sandbox.runtime.web import ConnectionDropped
 from b24app.sandbox.sms.state import Ledger, Sms
-from b24app.sandbox.web import ConnectionDropped
 
 _REFUSALS = {"throttle": 429, "server_error": 503}
 _RESPONSE_FAULTS = ("close", "server_error_after", "nonsense")

@@ -5,10 +5,10 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from b24app.sandbox.runtime.web import json_body, json_response
 from b24app.sandbox.sms import faults, reports
 from b24app.sandbox.sms.state import Ledger, Sms
 from b24app.sandbox.sms.twilio import count_segments
-from b24app.sandbox.web import json_body, json_response
 
 PREFIX = "/gateway/"
 

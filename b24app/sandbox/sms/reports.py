@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import partial
 from urllib.parse import urlencode
 
-from b24app.sandbox.http_post import post_once
+from b24app.sandbox.runtime.http_post import post_once
 from b24app.sandbox.sms.state import Ledger, ReportCall, Sms
 
 # Number ending: code of an immediate refusal.

@@ -4,10 +4,10 @@ import dataclasses
 
 from werkzeug.wrappers import Request, Response
 
+from b24app.sandbox.runtime.web import json_body, json_response
 from b24app.sandbox.sites import serve_static
 from b24app.sandbox.sms import gateway, twilio
 from b24app.sandbox.sms.state import Ledger
-from b24app.sandbox.web import json_body, json_response
 
 
 def serve_sms(ledger: Ledger, request: Request) -> Response:

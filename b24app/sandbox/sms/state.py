@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from b24app.sandbox.background import Background
-from b24app.sandbox.http_post import Outcome
-from b24app.sandbox.store import restore_dataclass
+from b24app.sandbox.runtime.background import Background
+from b24app.sandbox.runtime.http_post import Outcome
+from b24app.sandbox.runtime.snapshots import restore_dataclass
 
 _MAX_TEXTS = 50_000
 _SAVED_TEXTS = 2_000

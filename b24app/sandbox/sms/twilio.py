@@ -8,9 +8,9 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from b24app.sandbox.runtime.web import json_response
 from b24app.sandbox.sms import faults, reports
 from b24app.sandbox.sms.state import Ledger, Sms
-from b24app.sandbox.web import json_response
 
 PREFIX = "/2010-04-01/Accounts/"
 _NUMBER = re.compile(r"\+\d{8,15}")
