@@ -13,7 +13,8 @@ import django
 
 from b24app.operations.local.supervisor import stopped_by_signals
 from bench import report
-from bench.lab import Lab, Unfinished, open_lab, procfile
+from bench.lab import Lab, Unfinished, open_lab
+from bench.procfile import read_procfile
 
 FIGURES: Mapping[str, str] = {
     "intake": "intake",
@@ -36,7 +37,7 @@ def main() -> int:
     asked = _arguments()
     sizes = report.QUICK if asked.quick else report.Sizes()
     sizes = replace(sizes, **{name: getattr(asked, name) for name in ("old", "runs") if getattr(asked, name)})
-    found: dict[str, Any] = {"machine": report.machine(), "sizes": asdict(sizes), "procfile": procfile()}
+    found: dict[str, Any] = {"machine": report.machine(), "sizes": asdict(sizes), "procfile": read_procfile()}
     keys: dict[str, float] = {}
     figures: dict[str, Any] = {}
     with open_lab() as lab:

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 from cryptography.fernet import Fernet
 
-from bench.lab import BASELINE, Lab, procfile
+from bench.lab import BASELINE, Lab
 from bench.load import Caller, send_all, warming
+from bench.procfile import read_procfile
 
 WARM_UP_SECONDS = 90
 WORKER = "exec celery -A bench.baseline.celery worker -P threads -c 32 --loglevel WARNING"
@@ -46,7 +47,7 @@ def _caller(lab: Lab, path: str) -> Caller:
 @contextmanager
 def serving(lab: Lab, *, worker: bool = True) -> Iterator[None]:
     """The application's own web command with this application in it, and a worker of 32 threads."""
-    commands = {"web": procfile()["web"].replace("b24app.wsgi", "bench.baseline.wsgi")}
+    commands = {"web": read_procfile()["web"].replace("b24app.wsgi", "bench.baseline.wsgi")}
     if worker:
         commands["worker"] = WORKER
     with lab.serving(commands, lab.baseline_env):

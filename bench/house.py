@@ -13,8 +13,9 @@ from django.utils import timezone
 from b24app.core import signed_urls
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.portals.models import Portal, PortalToken
-from bench.lab import Lab, procfile
+from bench.lab import Lab
 from bench.load import Caller, send_all, warming
+from bench.procfile import read_procfile
 
 RATE, CONCURRENCY = 100.0, 8  # the rate is above what eight at a time and 100 ms can reach
 WARM_UP_SECONDS = 90
@@ -94,7 +95,7 @@ def tenants(lab: Lab, count: int) -> list[Tenant]:
 @contextmanager
 def serving(lab: Lab, *names: str) -> Iterator[None]:
     """The named processes of the Procfile, or all but smpp; our own database connections are closed."""
-    commands = procfile()
+    commands = read_procfile()
     chosen = {name: commands[name] for name in names or ("web", "webhooks", "worker", "pusher", "beat")}
     connections.close_all()
     with lab.serving(chosen, lab.env):

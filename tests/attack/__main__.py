@@ -75,7 +75,7 @@ def _attack(
                         say(f"          {words}")
                     healing.tidy(town)
                     if wrong:
-                        town.family.restart()
+                        town.processes.restart()
                         time.sleep(WARM_SECONDS)
                     victim.renew()
                     if not wrong:

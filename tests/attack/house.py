@@ -3,86 +3,48 @@
 *beta* is the victim with an account at each kind of service, *alpha* the attacker's own portal, which he administers.
 """
 
-import os
 import secrets
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from http.client import HTTPConnection, HTTPException
+from dataclasses import dataclass, replace
 from pathlib import Path
-from subprocess import Popen
 from urllib.parse import urljoin
 
-from b24app.operations.local import environment, processes, visitor
+from b24app.operations.local import environment, visitor
 from b24app.operations.local.embedded import Postgres, RedisServer, run_server, temporary_folder
 from b24app.operations.local.journey import Journey
 from b24app.operations.local.stack import ROOT, Stack
 from b24app.operations.local.supervisor import Supervisor, free_port
 from b24app.operations.local.visitor import Page, UnexpectedPage, Visitor
 from bench import usage
-from bench.lab import procfile
+from bench.procfile import ProcessGroup, production_settings, read_procfile
 from tests.faults.conftest import House
 
 PORTALS = ("alpha", "beta")
-START_SECONDS, STOP_SECONDS = 60.0, 25.0
 PREPARING = {"build", "release"}  # lines of the Procfile that come to an end
 ALICE = 1
 MOMENT = 10.0  # seconds
 OPEN_FILES = 1024  # the usual limit of a service
 
 
-@dataclass
-class Family:
-    """The Procfile's processes by name, each with its log; `env` is the application's."""
+@dataclass(kw_only=True)
+class ProcfileGroup(ProcessGroup):
+    """The Procfile's processes; `env` is the application's."""
 
-    folder: Path
     env: Mapping[str, str]
     commands: Mapping[str, str]
-    children: dict[str, Popen[bytes]] = field(default_factory=dict)
-
-    def log(self, name: str) -> Path:
-        """Return the log of a process; all its lives write into one file."""
-        return self.folder / "logs" / f"{name}.log"
-
-    def start(self) -> None:
-        """Start all, and wait until each door that listens answers; raises processes.NotReady."""
-        for name, command in self.commands.items():
-            limited = ["sh", "-c", f"ulimit -n {OPEN_FILES}; exec {command.removeprefix('exec ')}"]
-            self.children[name] = processes.spawn_process(limited, log=self.log(name), env=self.env, cwd=ROOT)
-        for name, port in self.ports().items():
-            processes.wait_until(
-                lambda port=port: answers(port),  # type: ignore[misc]  # bound at once
-                self.children[name],
-                name=name,
-                log=self.log(name),
-                seconds=START_SECONDS,
-            )
-
-    def ports(self) -> dict[str, int]:
-        """Return the port of each process that listens for HTTP."""
-        ports = {"web": int(self.env["PORT"]), "webhooks": int(self.env["WEBHOOKS_PORT"])}
-        return {name: port for name, port in ports.items() if name in self.commands}
-
-    def stop(self) -> None:
-        """Ask all at once, wait, then kill what is left."""
-        children = list(self.children.values())
-        self.children.clear()
-        for child in children:
-            processes.send_signal(child)
-        deadline = time.monotonic() + STOP_SECONDS
-        for child in children:
-            processes.wait_or_kill(child, seconds=deadline - time.monotonic())
 
     def restart(self) -> None:
-        """Stop and start all: what an attack left in their memory is gone."""
+        """Stop and start all: whatever an attack left in their memory is gone."""
         self.stop()
-        self.start()
+        self.start_all()
 
-    def ended(self) -> list[str]:
-        """Return who is no longer there, without having been asked to go."""
-        return [name for name, child in self.children.items() if child.poll() is not None]
+    def start_all(self) -> None:
+        """Start all with the usual limit of open files; raise processes.NotReady."""
+        limit = f"ulimit -n {OPEN_FILES}; exec"
+        limited = {name: f"{limit} {command.removeprefix('exec ')}" for name, command in self.commands.items()}
+        self.start(limited, self.env)
 
     def memory(self) -> dict[str, float]:
         """Return the PSS in MB of every single process, named `web`, `web/1`, `web/2`…"""
@@ -99,24 +61,12 @@ def _pss(pid: int) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
-def answers(port: int) -> bool:
-    """Tell whether somebody answers HTTP there."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().status > 0
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
 @dataclass
 class Town:
     """The portals as houses on the same processes and stores, and the processes."""
 
     houses: Mapping[str, House]
-    family: Family
+    processes: ProcfileGroup
 
     @property
     def alpha(self) -> House:
@@ -128,7 +78,7 @@ class Town:
 
     @property
     def spool(self) -> Path:
-        return Path(self.family.env["SPOOL_DIR"])
+        return Path(self.processes.env["SPOOL_DIR"])
 
 
 @contextmanager
@@ -139,9 +89,9 @@ def opened() -> Iterator[Town]:
         database, redis = Postgres(folder / "stores", durable=True), RedisServer(folder / "stores")
         with run_server(database), run_server(redis):
             urls = {"DATABASE_URL": database.url, "REDIS_URL": redis.url}
-            with _sandbox(folder, urls) as (stack, env), _family(folder, env) as family:
+            with _sandbox(folder, urls) as (stack, env), _run_processes(folder, env) as group:
                 house = House(stack, database, redis, folder)
-                yield Town(_installed(house), family)
+                yield Town(_installed(house), group)
 
 
 @contextmanager
@@ -150,7 +100,8 @@ def _sandbox(folder: Path, urls: Mapping[str, str]) -> Iterator[tuple[Stack, Map
     port, webhooks, portal, tls, sms = (free_port(0) for _ in range(5))
     env = {
         **environment.build_environment(folder, urls=urls, app_port=port, oauth_port=tls),
-        **_production(port, webhooks),
+        **production_settings(port, webhooks),
+        "SPOOL_MAX_MB": "32",  # a sixteenth of the default, so that it is full sooner
     }
     supervisor = Supervisor(logs=folder / "logs", cwd=ROOT, env=env)
     (folder / "sandbox").mkdir()
@@ -170,30 +121,15 @@ def _sandbox(folder: Path, urls: Mapping[str, str]) -> Iterator[tuple[Stack, Map
         supervisor.stop()
 
 
-def _production(port: int, webhooks: int) -> dict[str, str]:
-    """Return what differs from a development installation: production's, but for the addresses."""
-    # No proxy stands before the two: what machines call is given out at the port of the process that is for them.
-    machines = webhooks if "webhooks" in procfile() else port
-    return {
-        "PUBLIC_URL": f"http://127.0.0.1:{machines}",
-        "WEBHOOKS_PORT": str(webhooks),
-        "DEBUG": "false",
-        "DEMO": "false",
-        "PORT": str(port),
-        "SPOOL_MAX_MB": "32",  # a sixteenth of what it is by default, so that it is full the sooner
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-
-
 @contextmanager
-def _family(folder: Path, env: Mapping[str, str]) -> Iterator[Family]:
-    commands = {name: command for name, command in procfile().items() if name not in PREPARING}
-    family = Family(folder, env, commands)
+def _run_processes(folder: Path, env: Mapping[str, str]) -> Iterator[ProcfileGroup]:
+    commands = {name: command for name, command in read_procfile().items() if name not in PREPARING}
+    group = ProcfileGroup(logs=folder / "logs", env=env, commands=commands)
     try:
-        family.start()
-        yield family
+        group.start_all()
+        yield group
     finally:
-        family.stop()
+        group.stop()
 
 
 def _installed(house: House) -> dict[str, House]:

@@ -16,7 +16,7 @@ from b24app.operations.local import processes
 from b24app.operations.local.stack import ROOT
 from b24app.operations.local.visitor import TIMEOUT_SECONDS
 from tests.attack import healing
-from tests.attack.house import Family, Town
+from tests.attack.house import ProcfileGroup, Town
 from tests.attack.ledger import books
 from tests.attack.measures import Left, Round, Times, Window, percentile
 from tests.attack.registry import ATTACKS
@@ -88,7 +88,7 @@ class Runner:
             left=left,
             lost=lost,
             doubled=doubled,
-            ended=self.town.family.ended(),
+            ended=self.town.processes.find_ended(),
             said=[words for outcome in outcomes for words in outcome.said],
             stages=_stages(self.town, [one for one in calls if during[0] <= one.at < during[1]]),
             facts={name: outcome.facts for name, outcome in zip(names, outcomes, strict=True)},
@@ -104,7 +104,7 @@ class Runner:
         # What preparing cost is over before the idle time, the measure of all, is taken.
         healing.wait_calm(self.town, self.form.patience)
         time.sleep(self.form.idle + DELIVERED_IN)
-        with Scale(self.town.family) as scale:
+        with Scale(self.town.processes) as scale:
             began = time.time()
             for strike in strikes:
                 strike.go()
@@ -174,10 +174,10 @@ def _stages(town: Town, calls: Sequence[Called]) -> dict[str, list[float]]:
 class Scale(threading.Thread):
     """Weighs every process while an attack goes on."""
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, group: ProcfileGroup) -> None:
         super().__init__(daemon=True)
-        self._family = family
-        self._before = family.memory()
+        self._group = group
+        self._before = group.memory()
         self._most: dict[str, float] = {}
         self._halt = threading.Event()
 
@@ -196,7 +196,7 @@ class Scale(threading.Thread):
 
     def last_look(self) -> None:
         """Note what weighs more than ever."""
-        for name, megabytes in self._family.memory().items():
+        for name, megabytes in self._group.memory().items():
             self._most[name] = max(megabytes, self._most.get(name, 0.0))
 
     def growth(self) -> dict[str, float]:
@@ -239,7 +239,7 @@ class Strike:
 
 @contextmanager
 def _striking(town: Town, names: Sequence[str], form: Form, seed: int) -> Iterator[list[Strike]]:
-    folder = town.family.folder / "attacks" / str(time.monotonic_ns())
+    folder = town.alpha.folder / "attacks" / str(time.monotonic_ns())
     folder.mkdir(parents=True)
     Place.of(town).write(folder / "place")
     strikes: list[Strike] = []
@@ -255,7 +255,7 @@ def _striking(town: Town, names: Sequence[str], form: Form, seed: int) -> Iterat
                 *(["--brief"] if form.brief else []),
             ]
             command = [sys.executable, "-m", "tests.attack.strike", name, *asked]
-            child = processes.spawn_process(command, log=log, env=town.family.env, cwd=ROOT)
+            child = processes.spawn_process(command, log=log, env=town.processes.env, cwd=ROOT)
             strikes.append(Strike(name, signal, child, log))
         yield strikes
     finally:

@@ -8,12 +8,12 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from redis import Redis
 
 from b24app.operations.local import processes
+from b24app.operations.local.stack import is_answering
 from tests.system import checkout
 from tests.system.procfile import LINES
 
@@ -97,7 +97,7 @@ class Installation:
     def _is_ready(self, name: str) -> bool:
         process = self.running[name]
         if "PORT" in process.env:
-            return _answers(int(process.env["PORT"]))
+            return is_answering(int(process.env["PORT"]))
         if process.line in {"worker", "pusher"}:
             return self._hears(f"{process.line}-{process.child.pid}@{socket.gethostname()}")
         if process.line == "smpp":
@@ -116,17 +116,6 @@ class Process:
     line: str
     env: Mapping[str, str]
     child: "subprocess.Popen[bytes]"
-
-
-def _answers(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/app/")
-        return connection.getresponse().status < 500
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _is_ready_event(log: Path, event: str, pid: int) -> bool:

@@ -99,7 +99,7 @@ def start_web(supervisor: Supervisor, port: int, name: str = "web", *, wait: boo
     Without a proxy in front it serves webhooks too; they have threads of their own.
     """
     web = ["-m", "b24app.server", "b24app.wsgi", "--port", str(port), "--threads", "16"]
-    supervisor.start(name, web, ready=(lambda: _is_answering(port)) if wait else None)
+    supervisor.start(name, web, ready=(lambda: is_answering(port)) if wait else None)
 
 
 def start_worker(supervisor: Supervisor, name: str = "worker", queues: str = QUEUES, threads: int = 16) -> None:
@@ -122,7 +122,8 @@ def _is_sandbox_ready(log: Path) -> bool:
     return log.exists() and any(line.startswith("ready") for line in log.read_text(errors="replace").splitlines())
 
 
-def _is_answering(port: int) -> bool:
+def is_answering(port: int) -> bool:
+    """Return whether the application answers on this port, and not with an error of its own."""
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/app/")
