@@ -9,11 +9,11 @@ from typing import Any
 from django.db import connections
 
 from b24app.messaging.models import Message
-from bench import baseline_side, house
-from bench.house import Tenant, tenants
+from bench import baseline_side, sendline_side
 from bench.lab import Lab
 from bench.load import LANES, Caller, requests, send_all
 from bench.report import Result, Sizes, median
+from bench.sendline_side import Tenant, tenants
 
 PORTALS = 20
 WORKERS = ("worker", "pusher")  # of either side: the baseline has but the first
@@ -63,7 +63,7 @@ def measure(lab: Lab, sizes: Sizes) -> Result:
 
 def run_ours(lab: Lab, messages: int, *, look_after: bool = False) -> tuple[Run, Result | None]:
     """Sendline once, on an empty database; with a look at memory and at the confirmations afterwards if wanted."""
-    house.empty()
+    sendline_side.empty()
     with run_on(lab, tenants(lab, PORTALS), messages) as run:
         return run, _after(lab, messages) if look_after else None
 
@@ -72,8 +72,8 @@ def run_ours(lab: Lab, messages: int, *, look_after: bool = False) -> tuple[Run,
 def run_on(lab: Lab, made: list[Tenant], messages: int, *, first: int = 0) -> Iterator[Run]:
     """Sendline once, on these portals; within the block it is still running. Keys count from `first`."""
     callers = [one.caller for one in made]
-    with house.serving(lab):
-        house.warm_up(lab, callers)
+    with sendline_side.serving(lab):
+        sendline_side.warm_up(lab, callers)
         yield _run(lab, callers, messages, first)
 
 

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 
-from bench import house
-from bench.house import Tenant, sender, tenant
+from bench import sendline_side
 from bench.lab import Lab
 from bench.load import Caller, key, send_paced, text
 from bench.report import Result, Sizes, median, percentile
 from bench.rows import TO_TELL, WAITING, multiply
+from bench.sendline_side import Tenant, sender, tenant
 
 PAUSE = 0.4
 PATIENCE = 60.0  # what has not arrived by then counts as having taken this long
@@ -43,13 +43,13 @@ def measure(lab: Lab, sizes: Sizes) -> Result:
 
 
 def _beside_nothing(lab: Lab, sizes: Sizes) -> list[float]:
-    house.empty()
+    sendline_side.empty()
     small = tenant(lab, "small")
     return _sampled(lab, small, lambda: None, lambda: True, sizes.samples)
 
 
 def _beside_backlog(lab: Lab, sizes: Sizes) -> list[float]:
-    house.empty()
+    sendline_side.empty()
     small, large = tenant(lab, "small"), tenant(lab, "large")
     return _sampled(
         lab,
@@ -61,7 +61,7 @@ def _beside_backlog(lab: Lab, sizes: Sizes) -> list[float]:
 
 
 def _beside_trouble(lab: Lab, sizes: Sizes) -> list[float]:
-    house.empty()
+    sendline_side.empty()
     small = tenant(lab, "small")
     hanging = [tenant(lab, f"h{number}", service="AChang") for number in range(HANGING)]
     slow = [tenant(lab, f"s{number}", token="slow") for number in range(HANGING)]
@@ -78,7 +78,7 @@ def _beside_trouble(lab: Lab, sizes: Sizes) -> list[float]:
 
 
 def _behind_bulk(lab: Lab, sizes: Sizes) -> list[float]:
-    house.empty()
+    sendline_side.empty()
     small = tenant(lab, "small", rate=10)
     bulk = sender(small.portal, small.connection, "bulk", bulk=True)
     return _sampled(
@@ -102,8 +102,8 @@ def _sampled(
 ) -> list[float]:
     """Seconds from each of the small portal's handler calls to the service, once the trouble has begun."""
     callers: list[Caller] = [small.caller]
-    with house.serving(lab):
-        house.warm_up(lab, callers)
+    with sendline_side.serving(lab):
+        sendline_side.warm_up(lab, callers)
         furnish()
         lab.wait(begun, BEGUN_SECONDS, lambda: f"the sweep found nothing: {lab.stub.counts()}")
         began = send_paced(lab.calls_port, callers, samples, pause)

@@ -15,12 +15,12 @@ from django.utils import timezone
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.portals import page_tickets
 from b24app.portals.models import Portal
-from bench import house
+from bench import sendline_side
 from bench.figures.end_to_end import PORTALS, run_on
-from bench.house import Tenant, tenant, tenants
 from bench.lab import Lab, Unfinished
 from bench.report import Result, Sizes, median, percentile
 from bench.rows import grow_old
+from bench.sendline_side import Tenant, tenant, tenants
 
 DEPTHS = (0, 100, 200)  # messages from the newest
 TURNS = 3
@@ -42,7 +42,7 @@ def measure(lab: Lab, sizes: Sizes) -> Result:
 
 def _with_past(lab: Lab, sizes: Sizes, old: int) -> dict[str, Any]:
     """The past is made once; each run leaves its messages in it, as days do."""
-    house.empty()
+    sendline_side.empty()
     made, quiet = tenants(lab, PORTALS), tenant(lab, "quiet")
     started = time.monotonic()
     grow_old([one.sender for one in made], quiet.sender, old)

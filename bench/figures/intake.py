@@ -5,10 +5,10 @@ Only the webhooks' process runs: what is measured is the door, not what a worker
 
 from typing import Any
 
-from bench import baseline_side, house, load
-from bench.house import tenants
+from bench import baseline_side, load, sendline_side
 from bench.lab import Lab
 from bench.report import Result, Sizes, median
+from bench.sendline_side import tenants
 
 
 def measure(lab: Lab, sizes: Sizes) -> Result:
@@ -21,9 +21,9 @@ def measure(lab: Lab, sizes: Sizes) -> Result:
 
 
 def _handler(lab: Lab, seconds: float) -> dict[str, Any]:
-    house.empty()
+    sendline_side.empty()
     callers = [one.caller for one in tenants(lab, 20)]
-    with house.serving(lab, "webhooks"):
+    with sendline_side.serving(lab, "webhooks"):
         return timed(lab, callers, seconds)
 
 

@@ -16,12 +16,12 @@ from b24app.console.journal.filters import SOURCES, STATUSES
 from b24app.core import tokens
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.portals.models import Portal
-from bench import house
+from bench import sendline_side
 from bench.figures.growth import _look
-from bench.house import sender, tenant
 from bench.lab import Lab
 from bench.report import Result, Sizes, median
 from bench.rows import grow_varied
+from bench.sendline_side import sender, tenant
 
 LIMIT_MS = 300
 SENDERS, TURNS, SLOWEST = 4, 3, 12
@@ -31,7 +31,7 @@ Query = Mapping[str, str]
 
 def measure(lab: Lab, sizes: Sizes) -> Result:
     """One portal with all of the past; `old` says how many, a tenth of them in the usual window."""
-    house.empty()
+    sendline_side.empty()
     one = tenant(lab, "journal")
     senders = [one.sender, *(sender(one.portal, one.connection, f"journal-{place}") for place in range(1, SENDERS))]
     started = time.monotonic()
@@ -39,7 +39,7 @@ def measure(lab: Lab, sizes: Sizes) -> Result:
     furnished = time.monotonic() - started
     pages = _pages(one.portal, senders[1].uuid.hex)
     connections.close_all()
-    with house.serving(lab, "web"):
+    with sendline_side.serving(lab, "web"):
         for _ in range(8):
             _look(lab, one.portal, {})
         took = {name: [_look(lab, one.portal, query) for _ in range(TURNS)] for name, query in pages.items()}

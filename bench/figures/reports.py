@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from b24app.core import signed_urls
-from bench import house
+from bench import sendline_side
 from bench.figures.intake import inserting, timed
-from bench.house import Tenant, tenants
 from bench.lab import Lab
 from bench.report import Result, Sizes, median
+from bench.sendline_side import Tenant, tenants
 
 
 class Reporter:
@@ -55,7 +55,7 @@ def measure(lab: Lab, sizes: Sizes) -> Result:
 
 
 def _reports(lab: Lab, seconds: float) -> dict[str, Any]:
-    house.empty()
+    sendline_side.empty()
     reporters = [Reporter(one) for one in tenants(lab, 20)]
-    with house.serving(lab, "webhooks"):
+    with sendline_side.serving(lab, "webhooks"):
         return timed(lab, reporters, seconds)

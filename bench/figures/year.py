@@ -14,10 +14,10 @@ from b24app.messaging.models.statistics import TOOK
 from b24app.messaging.statistics import monthly
 from b24app.portals import page_tickets
 from b24app.portals.models import Portal
-from bench import house
-from bench.house import sender, tenant
+from bench import sendline_side
 from bench.lab import Lab
 from bench.report import Result, Sizes, median
+from bench.sendline_side import sender, tenant
 
 SENDERS, TURNS = 4, 9
 # The values of each day and sender.
@@ -37,7 +37,7 @@ FROM generate_series(0, 364) d, unnest(%s::bigint[]) s, unnest(%s::text[]) v ORD
 
 def measure(lab: Lab, _sizes: Sizes) -> Result:
     """The same pages before and after, of one size."""
-    house.empty()
+    sendline_side.empty()
     one = tenant(lab, "year")
     senders = [one.sender, *(sender(one.portal, one.connection, f"year-{place}") for place in range(1, SENDERS))]
     with database.cursor() as cursor:
@@ -53,7 +53,7 @@ def measure(lab: Lab, _sizes: Sizes) -> Result:
         )
         cursor.execute("VACUUM (ANALYZE) messaging_daybreakdown, messaging_daytally")
     connections.close_all()
-    with house.serving(lab, "web"):
+    with sendline_side.serving(lab, "web"):
         by_days = _looks(lab, one.portal)
         summed = monthly.roll_up_months(60.0)
         with database.cursor() as cursor:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from b24app.operations.local.supervisor import stopped_by_signals
 from tests.attack import healing
-from tests.attack.house import opened
+from tests.attack.deployment import run_deployment
 from tests.attack.measures import Round, violations
 from tests.attack.registry import ATTACKS
 from tests.attack.run import BRIEF, LONG, Form, Runner, as_json, in_company
@@ -57,11 +57,11 @@ def _attack(
     found: dict[str, list[str]],
 ) -> None:
     began = time.monotonic()
-    with opened() as town:
+    with run_deployment() as deployment:
         centre = Centre()
         centre.start()
-        victim = Victim(town, settle(town, centre))
-        runner = Runner(town, victim, centre, form, asked.seed, say)
+        victim = Victim(deployment, settle(deployment, centre))
+        runner = Runner(deployment, victim, centre, form, asked.seed, say)
         victim.start()
         try:
             time.sleep(WARM_SECONDS)
@@ -73,9 +73,9 @@ def _attack(
                     say(f"{time.monotonic() - began:5.0f} s {line(one)}{' !' if wrong else ''}")
                     for words in wrong:
                         say(f"          {words}")
-                    healing.tidy(town)
+                    healing.tidy(deployment)
                     if wrong:
-                        town.processes.restart()
+                        deployment.processes.restart()
                         time.sleep(WARM_SECONDS)
                     victim.renew()
                     if not wrong:

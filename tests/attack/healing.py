@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from tests.attack.attacks.outage import bring_back
-from tests.attack.house import Town
+from tests.attack.deployment import Deployment
 from tests.attack.measures import Left
 from tests.attack.rows import portal_id
 from tests.chaos.quiet import spooled
@@ -22,32 +22,32 @@ OWNED = "SELECT table_name, column_name FROM information_schema.columns WHERE ta
 KEPT = {"portals_portal", "portals_portaltoken"}
 
 
-def left(town: Town, until: float, overdue: float = 1.0, after: float = 0.0) -> Left:
+def left(deployment: Deployment, until: float, overdue: float = 1.0, after: float = 0.0) -> Left:
     """Return what is open of all that came until then (unix seconds); a report once it is so many seconds overdue."""
-    aside = len(spooled(town.spool / "poison"))
-    waits = len(spooled(town.spool))
+    aside = len(spooled(deployment.spool / "poison"))
+    waits = len(spooled(deployment.spool))
     moment = datetime.fromtimestamp(until, UTC)
     try:
-        [(waiting, reports)] = town.beta.sql(OPEN, portal_id(town.beta), moment, overdue)
+        [(waiting, reports)] = deployment.beta.sql(OPEN, portal_id(deployment.beta), moment, overdue)
     except psycopg.OperationalError:
         return Left(1, 0, waits, aside, after)  # without a database nothing is at rest
     return Left(waiting, reports, waits, aside, round(after, 1))
 
 
-def wait_calm(town: Town, seconds: float) -> None:
+def wait_calm(deployment: Deployment, seconds: float) -> None:
     """Wait until nothing is open that came before now, but no longer than that."""
     until, end = time.time(), time.monotonic() + seconds
-    while left(town, until).open and time.monotonic() < end:
+    while left(deployment, until).open and time.monotonic() < end:
         time.sleep(0.2)
 
 
-def tidy(town: Town) -> None:
+def tidy(deployment: Deployment) -> None:
     """Take away all that alpha has, but for its installation; switch everything back."""
-    bring_back(town.alpha.database.home)
-    town.alpha.ask("oauth", delay=0)
-    town.alpha.ask("switches", slow=0)
-    _forget(town.alpha)
-    for path in spooled(town.spool / "poison"):
+    bring_back(deployment.alpha.database.home)
+    deployment.alpha.ask("oauth", delay=0)
+    deployment.alpha.ask("switches", slow=0)
+    _forget(deployment.alpha)
+    for path in spooled(deployment.spool / "poison"):
         path.unlink(missing_ok=True)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tests.attack.house import Town
+from tests.attack.deployment import Deployment
 from tests.attack.rows import member
 from tests.attack.victim import Called, Centre
 from tests.chaos import books as chaos
@@ -16,9 +16,9 @@ FROM messaging_message m JOIN portals_portal p ON p.id = m.portal_id WHERE p.mem
 """
 
 
-def books(town: Town, calls: Sequence[Called], centre: Centre) -> tuple[list[str], list[str]]:
+def books(deployment: Deployment, calls: Sequence[Called], centre: Centre) -> tuple[list[str], list[str]]:
     """Return who of the victim's messages is lost, and who is doubled."""
-    evidence = _evidence(town, list(calls), centre)
+    evidence = _evidence(deployment, list(calls), centre)
     ledgers = Ledgers.of(evidence)
     return [_words(found) for found in chaos.lost(ledgers)], [_words(found) for found in chaos.doubled(ledgers)]
 
@@ -27,8 +27,8 @@ def _words(found: chaos.Finding) -> str:
     return f"{found.who}: {found.words}"
 
 
-def _evidence(town: Town, calls: Sequence[Called], centre: Centre) -> Evidence:
-    rows = [Row(row[0], "beta", *row[1:]) for row in town.beta.sql(ROWS, member(town.beta))]
+def _evidence(deployment: Deployment, calls: Sequence[Called], centre: Centre) -> Evidence:
+    rows = [Row(row[0], "beta", *row[1:]) for row in deployment.beta.sql(ROWS, member(deployment.beta))]
     written = [
         Written(
             number=number,
@@ -47,16 +47,16 @@ def _evidence(town: Town, calls: Sequence[Called], centre: Centre) -> Evidence:
         written=written,
         # A call may be under way at this moment.
         rows=[row for row in rows if row.message_id in known],
-        ledger=[*_at_services(town), *_at_centre(centre)],
+        ledger=[*_at_services(deployment), *_at_centre(centre)],
         hits=[],
         events=[],
     )
 
 
-def _at_services(town: Town) -> list[Acceptance]:
+def _at_services(deployment: Deployment) -> list[Acceptance]:
     return [
         Acceptance(str(one["body"]), float(one["at"]), str(one["status"]), int(one["accepted"]), [])
-        for one in town.beta.ledger()
+        for one in deployment.beta.ledger()
     ]
 
 

@@ -16,7 +16,7 @@ from b24app.operations.local import processes
 from b24app.operations.local.stack import ROOT
 from b24app.operations.local.visitor import TIMEOUT_SECONDS
 from tests.attack import healing
-from tests.attack.house import ProcfileGroup, Town
+from tests.attack.deployment import Deployment, ProcfileGroup
 from tests.attack.ledger import books
 from tests.attack.measures import Left, Round, Times, Window, percentile
 from tests.attack.registry import ATTACKS
@@ -55,9 +55,9 @@ LONG = Form(brief=False, idle=10.0, patience=60.0)
 
 @dataclass
 class Runner:
-    """Plays rounds against one town and its victim."""
+    """Plays rounds against one deployment and its victim."""
 
-    town: Town
+    deployment: Deployment
     victim: Victim
     centre: Centre
     form: Form
@@ -69,7 +69,7 @@ class Runner:
     def play(self, names: Sequence[str]) -> Round:
         """Play one round of one attack, or of several together."""
         seconds = max(self.form.seconds(name) for name in names)
-        with _striking(self.town, names, self.form, self.seed) as strikes:
+        with _striking(self.deployment, names, self.form, self.seed) as strikes:
             began, during, growth = self._attack(strikes, seconds)
             # What was still on its way when the attack began does not tell of an idle time.
             idle = self._window(began - self.form.idle - DELIVERED_IN, began - DELIVERED_IN)
@@ -77,7 +77,7 @@ class Runner:
         self._finish(during[1])
         left = self._quiet(during)
         calls, self.booked = self.victim.calls[self.booked :], len(self.victim.calls)
-        lost, doubled = books(self.town, calls, self.centre)
+        lost, doubled = books(self.deployment, calls, self.centre)
         judged = frozenset.intersection(*(ATTACKS[name].judged for name in names))
         one = Round(
             attacks=names,
@@ -88,9 +88,9 @@ class Runner:
             left=left,
             lost=lost,
             doubled=doubled,
-            ended=self.town.processes.find_ended(),
+            ended=self.deployment.processes.find_ended(),
             said=[words for outcome in outcomes for words in outcome.said],
-            stages=_stages(self.town, [one for one in calls if during[0] <= one.at < during[1]]),
+            stages=_stages(self.deployment, [one for one in calls if during[0] <= one.at < during[1]]),
             facts={name: outcome.facts for name, outcome in zip(names, outcomes, strict=True)},
         )
         self.rounds.append(one)
@@ -102,9 +102,9 @@ class Runner:
         for strike in strikes:
             strike.wait_ready()
         # What preparing cost is over before the idle time, the measure of all, is taken.
-        healing.wait_calm(self.town, self.form.patience)
+        healing.wait_calm(self.deployment, self.form.patience)
         time.sleep(self.form.idle + DELIVERED_IN)
-        with Scale(self.town.processes) as scale:
+        with Scale(self.deployment.processes) as scale:
             began = time.time()
             for strike in strikes:
                 strike.go()
@@ -125,15 +125,15 @@ class Runner:
         """Wait until nothing is open and everything of the window is delivered, as long as the patience lasts."""
         began, until = time.monotonic(), time.time()
         while time.monotonic() < began + self.form.patience:
-            if not healing.left(self.town, until).open and not self._window(*during).deliveries.bad:
+            if not healing.left(self.deployment, until).open and not self._window(*during).deliveries.bad:
                 break
             time.sleep(0.25)
-        return healing.left(self.town, until, OVERDUE, time.monotonic() - began)
+        return healing.left(self.deployment, until, OVERDUE, time.monotonic() - began)
 
     def _window(self, begin: float, end: float) -> Window:
         calls = [one for one in list(self.victim.calls) if begin <= one.at < end]
         looks = [one for one in list(self.victim.looks) if begin <= one.at < end]
-        delivered, missing = _deliveries(self.town, calls)
+        delivered, missing = _deliveries(self.deployment, calls)
         return Window(
             calls=Times.of([one.seconds for one in calls], sum(one.status != 200 for one in calls)),
             deliveries=Times.of(delivered, missing),
@@ -141,14 +141,14 @@ class Runner:
         )
 
 
-def _deliveries(town: Town, calls: Sequence[Called]) -> tuple[list[float], int]:
+def _deliveries(deployment: Deployment, calls: Sequence[Called]) -> tuple[list[float], int]:
     """Return the seconds from each call to *delivered*, and how many that were taken are not delivered."""
     query = (
         "SELECT message_id, extract(epoch FROM final_at)::float8 FROM messaging_message"
         " WHERE message_id = ANY(%s) AND status = 'delivered'"
     )
     began = {one.message_id: one.at for one in calls if one.status == 200}
-    found = dict(town.beta.sql(query, list(began)))
+    found = dict(deployment.beta.sql(query, list(began)))
     return [max(0.0, at - began[one]) for one, at in found.items()], len(began) - len(found)
 
 
@@ -160,10 +160,10 @@ WHERE m.message_id = ANY(%s) AND m.status = 'delivered' AND m.sent_at IS NOT NUL
 """
 
 
-def _stages(town: Town, calls: Sequence[Called]) -> dict[str, list[float]]:
+def _stages(deployment: Deployment, calls: Sequence[Called]) -> dict[str, list[float]]:
     """Return by service the p95 of waiting, of sending and of the report, in seconds: where the time went."""
     taken: dict[str, list[tuple[float, ...]]] = {}
-    for service, *seconds in town.beta.sql(STAGES, [one.message_id for one in calls]):
+    for service, *seconds in deployment.beta.sql(STAGES, [one.message_id for one in calls]):
         taken.setdefault(str(service), []).append(tuple(seconds))
     return {
         service: [round(percentile(sorted(stage), 0.95), 2) for stage in zip(*rows, strict=True)]
@@ -238,10 +238,10 @@ class Strike:
 
 
 @contextmanager
-def _striking(town: Town, names: Sequence[str], form: Form, seed: int) -> Iterator[list[Strike]]:
-    folder = town.alpha.folder / "attacks" / str(time.monotonic_ns())
+def _striking(deployment: Deployment, names: Sequence[str], form: Form, seed: int) -> Iterator[list[Strike]]:
+    folder = deployment.alpha.folder / "attacks" / str(time.monotonic_ns())
     folder.mkdir(parents=True)
-    Place.of(town).write(folder / "place")
+    Place.of(deployment).write(folder / "place")
     strikes: list[Strike] = []
     try:
         for name in names:
@@ -255,7 +255,7 @@ def _striking(town: Town, names: Sequence[str], form: Form, seed: int) -> Iterat
                 *(["--brief"] if form.brief else []),
             ]
             command = [sys.executable, "-m", "tests.attack.strike", name, *asked]
-            child = processes.spawn_process(command, log=log, env=town.processes.env, cwd=ROOT)
+            child = processes.spawn_process(command, log=log, env=deployment.processes.env, cwd=ROOT)
             strikes.append(Strike(name, signal, child, log))
         yield strikes
     finally:

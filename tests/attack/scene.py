@@ -16,7 +16,7 @@ from b24app.operations.local import visitor
 from b24app.operations.local.embedded import Postgres, RedisServer
 from b24app.operations.local.stack import ROOT, Stack
 from b24app.operations.local.supervisor import Supervisor
-from tests.attack.house import ALICE, Town, connect, handler, open_as
+from tests.attack.deployment import ALICE, Deployment, connect_account, find_handler, open_as
 from tests.attack.victim import post
 from tests.faults.conftest import GATEWAY, House
 
@@ -34,7 +34,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the town is, as one process tells another."""
+    """Where the deployment is, as one process tells another."""
 
     folder: str
     app: str
@@ -43,9 +43,9 @@ class Place:
     spool: str
 
     @classmethod
-    def of(cls, town: Town) -> "Place":
-        run, portals = town.alpha.run, {name: house.run.portal for name, house in town.houses.items()}
-        return cls(str(town.alpha.folder), run.app, run.sms, portals, str(town.spool))
+    def of(cls, deployment: Deployment) -> "Place":
+        run, portals = deployment.alpha.run, {name: house.run.portal for name, house in deployment.houses.items()}
+        return cls(str(deployment.alpha.folder), run.app, run.sms, portals, str(deployment.spool))
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)))
@@ -125,11 +125,11 @@ class Scene:
     def own_gateway(self) -> str:
         """Connect a gateway of alpha's at the sandbox; return the code of its sender."""
         account = {name.removeprefix("account-"): value for name, value in GATEWAY.items()}
-        return connect(self.alpha, "http", {**account, "url": f"{self.place.sms}/gateway/send"})
+        return connect_account(self.alpha, "http", {**account, "url": f"{self.place.sms}/gateway/send"})
 
     def handler(self, code: str) -> str:
         """Return the address of one of alpha's senders."""
-        return handler(self.alpha, code)
+        return find_handler(self.alpha, code)
 
     def hammer(self, lanes: int, act: Callable[[random.Random], object], most: int = 1_000_000) -> dict[str, int]:
         """Repeat `act` in so many threads until the time is over or `most` were begun; count what came of each."""

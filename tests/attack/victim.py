@@ -10,7 +10,7 @@ from itertools import count
 from urllib.parse import urljoin, urlsplit
 
 from b24app.operations.local import visitor
-from tests.attack.house import ALICE, Town, connect, open_as
+from tests.attack.deployment import ALICE, Deployment, connect_account, open_as
 from tests.faults.conftest import GATEWAY, House
 from tests.smsc import Smsc, Submit
 
@@ -57,10 +57,10 @@ class Line:
 class Victim:
     """Goes on calling and looking from `start` to `stop`; `calls` and `looks` are complete `LIMIT` after it."""
 
-    def __init__(self, town: Town, lines: Sequence[Line]) -> None:
+    def __init__(self, deployment: Deployment, lines: Sequence[Line]) -> None:
         self.calls: list[Called] = []
         self.looks: list[Looked] = []
-        self._house = town.beta
+        self._house = deployment.beta
         self._lines = lines
         self._under_way: list[float] = []
         self._halt = threading.Event()
@@ -166,18 +166,18 @@ class Centre(Smsc):
             self.deliver(RECEIPT.format(ref), source=submit.dest[2])
 
 
-def settle(town: Town, centre: Centre) -> list[Line]:
+def settle(deployment: Deployment, centre: Centre) -> list[Line]:
     """Connect beta's accounts: one at an API with keys, one behind its own gateway, one at a message centre."""
-    house = town.beta
+    house = deployment.beta
     house.service(delay=REPORTED_AFTER)
     twilio = {"account_sid": "AC" + "b" * 32, "auth_token": "token-of-beta", "base_url": house.run.sms}
     bind = {"host": "127.0.0.1", "port": str(centre.port), "system_id": "beta", "password": "word-of-beta"}
     lines = [
-        Line("twilio", connect(house, "twilio", twilio)),
-        Line("http", connect(house, "http", _gateway(house, "busy"))),
-        Line("smpp", connect(house, "smpp", bind)),
+        Line("twilio", connect_account(house, "twilio", twilio)),
+        Line("http", connect_account(house, "http", _gateway(house, "busy"))),
+        Line("smpp", connect_account(house, "smpp", bind)),
     ]
-    quiet = [connect(house, "http", _gateway(house, f"quiet-{number}")) for number in range(QUIET_ACCOUNTS)]
+    quiet = [connect_account(house, "http", _gateway(house, f"quiet-{number}")) for number in range(QUIET_ACCOUNTS)]
     return [*lines, *(Line("http", code, quiet=True) for code in quiet)]
 
 

@@ -47,7 +47,7 @@ class Ledgers:
         return cls(evidence, rows, entries)
 
     def row(self, written: Written) -> Row | None:
-        """The one row of a wish; a resend tells under the same id and comes later."""
+        """Return the row of a message; a resend has the same id and comes later."""
         mine = self.rows.get((written.portal, written.message_id), [])
         return next((row for row in mine if row.origin == "portal"), None)
 
@@ -65,7 +65,7 @@ def findings(evidence: Evidence) -> list[Finding]:
 
 def _who(written: Written, row: Row | None = None) -> str:
     inside = f" row {row.id}" if row else ""
-    return f"wish {written.number} ({written.portal}, {written.service}, {written.to}) {written.message_id}{inside}"
+    return f"message {written.number} ({written.portal}, {written.service}, {written.to}) {written.message_id}{inside}"
 
 
 def _at(written: Written) -> float:
@@ -80,7 +80,7 @@ def lost(ledgers: Ledgers) -> Iterator[Finding]:
 
 
 def doubled(ledgers: Ledgers) -> Iterator[Finding]:
-    """One row a wish, one acceptance a text and a reference, but for what an administrator sent again."""
+    """Check for one row per message and one acceptance per text and reference, except what was resent."""
     known = {(written.portal, written.message_id) for written in ledgers.evidence.written}
     for written in ledgers.evidence.written:
         rows = [row for row in ledgers.rows.get((written.portal, written.message_id), []) if row.origin == "portal"]

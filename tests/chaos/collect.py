@@ -6,13 +6,13 @@ from urllib.parse import urljoin
 
 from b24app.operations.local import visitor
 from tests.chaos import logs
-from tests.chaos.amends import Amends
-from tests.chaos.diary import Event
+from tests.chaos.components import Components
+from tests.chaos.event_log import Event
 from tests.chaos.evidence import Acceptance, Call, Evidence, Hit, Row, Told, Written
 from tests.chaos.load import Posted
-from tests.chaos.parts import Parts
 from tests.chaos.quiet import Quiet
-from tests.chaos.town import Town
+from tests.chaos.resolutions import Resolutions
+from tests.chaos.tenants import Tenants
 from tests.faults.conftest import House
 
 ROWS = """
@@ -26,54 +26,54 @@ FROM messaging_message m JOIN portals_portal p ON p.id = m.portal_id ORDER BY m.
 class Day:
     """Where the evidence of a run lies."""
 
-    town: Town
-    parts: Parts
+    tenants: Tenants
+    components: Components
     posted: Sequence[Posted]
     events: Sequence[Event]
     quiet: Quiet
 
-    def evidence(self, amends: Amends) -> Evidence:
+    def evidence(self, resolutions: Resolutions) -> Evidence:
         """Everything the books need, as it is now."""
-        house = self.town.house
-        lines = logs.read(self.parts.logs())
+        house = self.tenants.house
+        lines = logs.read(self.components.logs())
         left = self.quiet.open()
         return Evidence(
-            written=list(_written(self.town, self.posted)),
-            rows=_rows(self.town),
+            written=list(_written(self.tenants, self.posted)),
+            rows=_rows(self.tenants),
             ledger=[_acceptance(entry) for entry in house.ledger()],
             hits=_hits(house),
             events=self.events,
             broken=logs.broken(lines, self.events),
-            deadlocks=logs.deadlocks(self.parts.database_log),
+            deadlocks=logs.deadlocks(self.components.database_log),
             deadlocks_repeated=logs.repeated(lines),
             reports_due=left["reports"],
             spooled=left["spooled"],
             poisoned=self.quiet.poisoned(),
-            died=self.parts.died,
-            resent=amends.resent,
-            marked=amends.marked,
+            died=self.components.died,
+            resent=resolutions.resent,
+            marked=resolutions.marked,
         )
 
 
-def _written(town: Town, posted: Sequence[Posted]) -> Iterable[Written]:
-    found = {name: house.messages() for name, house in town.houses.items()}
+def _written(tenants: Tenants, posted: Sequence[Posted]) -> Iterable[Written]:
+    found = {name: house.messages() for name, house in tenants.houses.items()}
     for one in posted:
         message = found[one.line.portal][one.message_id]
         yield Written(
-            number=one.wish.number,
+            number=one.planned.number,
             portal=one.line.portal,
             message_id=one.message_id,
             service=one.line.service,
-            to=one.wish.to,
-            text=one.wish.text,
+            to=one.planned.to,
+            text=one.planned.text,
             calls=[Call(call["at"], call["status"]) for call in message["calls"]],
             shown=message["status"],
         )
 
 
-def _rows(town: Town) -> list[Row]:
-    members = {str(house.state()["member_id"]): name for name, house in town.houses.items()}
-    return [Row(row[0], members[row[1]], *row[2:]) for row in town.house.sql(ROWS)]
+def _rows(tenants: Tenants) -> list[Row]:
+    members = {str(house.state()["member_id"]): name for name, house in tenants.houses.items()}
+    return [Row(row[0], members[row[1]], *row[2:]) for row in tenants.house.sql(ROWS)]
 
 
 def _acceptance(entry: Mapping[str, object]) -> Acceptance:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.chaos.diary import Event
+from tests.chaos.event_log import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A wish as the portal has it: its handler calls and the status it shows now."""
+    """A message as the portal has it: its handler calls and the status it shows now."""
 
     number: int
     portal: str

@@ -5,26 +5,26 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.chaos.schedule import Wish
-from tests.chaos.town import Line, Town
+from tests.chaos.schedule import PlannedSms
+from tests.chaos.tenants import Line, Tenants
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A wish that was written in its portal, under the portal's own id."""
+    """A planned message that was written in its portal, under the portal's own id."""
 
-    wish: Wish
+    planned: PlannedSms
     line: Line
     message_id: str
 
 
 class Load(threading.Thread):
-    """Writes the wishes in time; `posted` is complete once the thread has ended."""
+    """Writes the planned messages in time; `posted` is complete once the thread has ended."""
 
-    def __init__(self, town: Town, wishes: Sequence[Wish]) -> None:
+    def __init__(self, tenants: Tenants, planned: Sequence[PlannedSms]) -> None:
         super().__init__(name="chaos-load")
-        self._town = town
-        self._wishes = wishes
+        self._tenants = tenants
+        self._planned = planned
         self.posted: list[Posted] = []
         self.trouble: BaseException | None = None
         self.halt = threading.Event()
@@ -33,10 +33,10 @@ class Load(threading.Thread):
         """Write until all is written; a sandbox that does not answer is our own trouble, kept for `check`."""
         start = time.monotonic()
         try:
-            for wish in self._wishes:
-                if self.halt.wait(max(0.0, start + wish.at - time.monotonic())):
+            for one in self._planned:
+                if self.halt.wait(max(0.0, start + one.at - time.monotonic())):
                     return
-                self._write(wish)
+                self._write(one)
         except Exception as error:  # noqa: BLE001 - raised again by `check`, in the main thread
             self.trouble = error
 
@@ -45,10 +45,10 @@ class Load(threading.Thread):
         if self.trouble is not None:
             raise self.trouble
 
-    def _write(self, wish: Wish) -> None:
-        line = self._town.lines[wish.line]
-        house = self._town.houses[line.portal]
-        sent = house.ask("send", to=wish.to, text=wish.text, code=line.code, author=wish.author, module=wish.module)
-        self.posted.append(Posted(wish, line, str(sent["message_id"])))
-        if wish.repeated:
+    def _write(self, one: PlannedSms) -> None:
+        line = self._tenants.lines[one.line]
+        house = self._tenants.houses[line.portal]
+        sent = house.ask("send", to=one.to, text=one.text, code=line.code, author=one.author, module=one.module)
+        self.posted.append(Posted(one, line, str(sent["message_id"])))
+        if one.repeated:
             house.ask("repeat", message_id=sent["message_id"])

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.diary import Event
+from tests.chaos.event_log import Event
 from tests.chaos.evidence import LogLine
 
 # What a process says while a store is away, or comes back: the words of Django, psycopg, redis and kombu.

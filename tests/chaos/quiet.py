@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.town import Town
+from tests.chaos.tenants import Tenants
 
 OPEN = """
 SELECT count(*) FILTER (WHERE phase IN ('waiting', 'on_wire')), count(*) FILTER (WHERE push_at IS NOT NULL),
@@ -54,9 +54,9 @@ class Patience:
 class Quiet:
     """Looks until nothing is open any more."""
 
-    def __init__(self, town: Town, patience: Patience, say: Callable[[str], None]) -> None:
-        self._town = town
-        self._house = town.house
+    def __init__(self, tenants: Tenants, patience: Patience, say: Callable[[str], None]) -> None:
+        self._tenants = tenants
+        self._house = tenants.house
         self._patience = patience
         self._say = say
         self._spool = self._house.folder / "app" / "spool"
@@ -122,7 +122,7 @@ class Quiet:
         for statement in HASTEN:
             self._house.sql(statement)
         # A refresh token that was lost with a killed process is mended by an administrator who opens the application.
-        for house in self._town.houses.values():
+        for house in self._tenants.houses.values():
             member = house.state()["member_id"]
             if house.sql("SELECT 1 FROM portals_portal WHERE no_token_since IS NOT NULL AND member_id = %s", member):
                 house.open()

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.books import Finding, Ledgers
-from tests.chaos.diary import Diary, Event
+from tests.chaos.components import MUST_END_WITHIN
+from tests.chaos.event_log import Event, EventLog
 from tests.chaos.evidence import Evidence
-from tests.chaos.parts import MUST_END_WITHIN
 from tests.chaos.unknown import FLIGHT, brings_no_verdict, explanations, is_kill
 
 SHOWN = 40  # findings
@@ -94,16 +94,16 @@ def table(numbers: Mapping[str, Any], found: Sequence[Finding]) -> str:
     return "\n".join(lines)
 
 
-def explain(found: Sequence[Finding], diary: Diary, start: float) -> str:
+def explain(found: Sequence[Finding], event_log: EventLog, start: float) -> str:
     """Each finding, and below them what went wrong around them."""
     lines, near = [], []
     for finding in found[:SHOWN]:
         when = f"{finding.at - start:.1f} s" if finding.at else "no one moment"
         lines.append(f"{finding.book.upper()} at {when}: {finding.who}: {finding.words}")
-        near += diary.near(finding.at, AROUND) if finding.at else []
+        near += event_log.near(finding.at, AROUND) if finding.at else []
     if len(found) > SHOWN:
         lines.append(f"… and {len(found) - SHOWN} more, all in the file")
-    around = [event.line(start) for event in diary.events if event in near]
+    around = [event.line(start) for event in event_log.events if event in near]
     return "\n".join([*lines, *(["the faults around them:"] if around else []), *around])
 
 

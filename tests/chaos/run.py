@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos import books, report, schedule
-from tests.chaos.amends import Amends, make_amends
 from tests.chaos.books import Finding
 from tests.chaos.collect import Day
-from tests.chaos.diary import Diary, Event
-from tests.chaos.injuries import Heal, Injuries
+from tests.chaos.components import Components
+from tests.chaos.event_log import Event, EventLog
+from tests.chaos.fault_injector import FaultInjector, Heal
 from tests.chaos.load import Load
-from tests.chaos.parts import Parts
 from tests.chaos.quiet import Patience, Quiet
+from tests.chaos.resolutions import Resolutions, resolve_unknown
 from tests.chaos.schedule import Fault
-from tests.chaos.town import settle
+from tests.chaos.tenants import install_portals
 from tests.faults.conftest import running
 
 LOCAL = Path(__file__).resolve().parents[2] / ".local" / "chaos"
@@ -52,12 +52,12 @@ class Result:
     start: float
     figures: dict[str, Any]
     findings: Sequence[Finding]
-    diary: Diary
+    event_log: EventLog
 
     @property
     def text(self) -> str:
         """The table, and below it what does not balance."""
-        parts = [report.table(self.figures, self.findings), report.explain(self.findings, self.diary, self.start)]
+        parts = [report.table(self.figures, self.findings), report.explain(self.findings, self.event_log, self.start)]
         return "\n".join(part for part in parts if part)
 
 
@@ -65,55 +65,62 @@ def run(seed: int, form: Form, say: Callable[[str], None]) -> Result:
     """Do it all, write `.local/chaos/<seed>.json` and keep the logs beside it where a book does not balance."""
     say(f"seed {seed}: starting everything")
     with running() as house:
-        town = settle(house)
-        parts = Parts(house)
-        parts.begin()
-        injuries, diary = Injuries(town, parts), Diary()
-        injuries.peace()
-        load = Load(town, schedule.wishes(seed, form.seconds, [line.service for line in town.lines], form.rate))
+        tenants = install_portals(house)
+        components = Components(house)
+        components.begin()
+        injector, event_log = FaultInjector(tenants, components), EventLog()
+        injector.peace()
+        load = Load(
+            tenants, schedule.plan_messages(seed, form.seconds, [line.service for line in tenants.lines], form.rate)
+        )
         say(f"{form.seconds:.0f} s of load and faults")
         start = time.time()
         load.start()
         try:
             _injure(
                 schedule.faults(seed, form.seconds, brief=form.brief, only=form.only),
-                injuries,
-                parts,
-                diary,
+                injector,
+                components,
+                event_log,
                 start,
                 say,
             )
             while load.is_alive():
-                parts.look()
+                components.look()
                 time.sleep(TICK)
         finally:
             load.halt.set()
             load.join()
         load.check()
         say("healing everything")
-        _heal_all(injuries, parts, diary)
-        quiet = Quiet(town, form.patience, say)
-        day = Day(town, parts, load.posted, diary.events, quiet)
+        _heal_all(injector, components, event_log)
+        quiet = Quiet(tenants, form.patience, say)
+        day = Day(tenants, components, load.posted, event_log.events, quiet)
         quiet.wait()
-        evidence = day.evidence(Amends())
+        evidence = day.evidence(Resolutions())
         figures, found = report.figures(evidence), books.findings(evidence)
         # Administrators decide about some of the unknown; the books must balance after that too.
-        amends = make_amends(town, say)
+        resolutions = resolve_unknown(tenants, say)
         quiet.wait()
-        found += [one for one in books.findings(day.evidence(amends)) if one not in found]
+        found += [one for one in books.findings(day.evidence(resolutions)) if one not in found]
         figures |= {
-            "sent again": len(amends.resent),
-            "marked as sent": len(amends.marked),
+            "sent again": len(resolutions.resent),
+            "marked as sent": len(resolutions.marked),
             "portals reopened by an administrator": quiet.reopened,
         }
-        report.write(LOCAL / f"{seed}.json", seed=seed, numbers=figures, found=found, events=diary.events)
+        report.write(LOCAL / f"{seed}.json", seed=seed, numbers=figures, found=found, events=event_log.events)
         if found:
-            _keep_logs(LOCAL / f"{seed}.logs", [*parts.logs(), parts.database_log])
-        return Result(seed, start, figures, found, diary)
+            _keep_logs(LOCAL / f"{seed}.logs", [*components.logs(), components.database_log])
+        return Result(seed, start, figures, found, event_log)
 
 
 def _injure(
-    faults: Sequence[Fault], injuries: Injuries, parts: Parts, diary: Diary, start: float, say: Callable[[str], None]
+    faults: Sequence[Fault],
+    injector: FaultInjector,
+    components: Components,
+    event_log: EventLog,
+    start: float,
+    say: Callable[[str], None],
 ) -> None:
     """Begin and heal in time. It is all done by this thread: processes die with the thread that started them."""
     due = [(start + fault.at, fault.number, fault) for fault in faults]
@@ -122,8 +129,8 @@ def _injure(
         now = time.time()
         while due and due[0][0] <= now:
             fault = heapq.heappop(due)[2]
-            event = diary.begin(fault)
-            heal = injuries.begin(event)
+            event = event_log.begin(fault)
+            heal = injector.begin(event)
             if heal is None:
                 event.healed = float(event.facts.get("until", time.time()))
             else:
@@ -133,14 +140,14 @@ def _injure(
             _, _, event, heal = heapq.heappop(heals)
             heal()
             event.healed = time.time()
-        parts.look()
+        components.look()
         time.sleep(TICK)
 
 
-def _heal_all(injuries: Injuries, parts: Parts, diary: Diary) -> None:
-    parts.all_up()
-    injuries.peace()
-    for event in diary.events:
+def _heal_all(injector: FaultInjector, components: Components, event_log: EventLog) -> None:
+    components.all_up()
+    injector.peace()
+    for event in event_log.events:
         event.healed = min(event.healed, time.time())
 
 

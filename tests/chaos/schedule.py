@@ -30,7 +30,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PlannedSms:
     """One text somebody in a portal writes; `line` counts the senders."""
 
     number: int
@@ -109,7 +109,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def faults(seed: int, seconds: float, *, brief: bool, only: str = "") -> list[Fault]:
-    """The injuries of a run, in order: all kinds in turn, each time shuffled, a few seconds apart.
+    """The injector of a run, in order: all kinds in turn, each time shuffled, a few seconds apart.
 
     `only` leaves out all whose name does not begin so.
     """
@@ -133,13 +133,13 @@ def faults(seed: int, seconds: float, *, brief: bool, only: str = "") -> list[Fa
     return drawn
 
 
-def wishes(seed: int, seconds: float, lines: Sequence[str], rate: float) -> list[Wish]:
+def plan_messages(seed: int, seconds: float, lines: Sequence[str], rate: float) -> list[PlannedSms]:
     """The texts of a run, in order: a trickle with a burst now and then, `rate` per second on the whole.
 
     `lines` are the services of the senders there are.
     """
     random = Random(f"wishes {seed}")  # noqa: S311 - as above  # noqa: S311 - as above
-    drawn: list[Wish] = []
+    drawn: list[PlannedSms] = []
     at = 0.0
     while at < seconds:
         burst = random.random() < 0.02
@@ -150,7 +150,9 @@ def wishes(seed: int, seconds: float, lines: Sequence[str], rate: float) -> list
             to = _number(random, meaningful)
             author = random.choice((1, 1, 0))
             number = len(drawn) + 1
-            drawn.append(Wish(number, round(at, 3), line, to, text(number), module, author, random.random() < 0.03))
+            drawn.append(
+                PlannedSms(number, round(at, 3), line, to, text(number), module, author, random.random() < 0.03)
+            )
         at += random.expovariate(rate / 1.26)
     return drawn
 
@@ -161,5 +163,5 @@ def _number(random: Random, meaningful: Sequence[str]) -> str:
 
 
 def text(number: int) -> str:
-    """Every wish has a text of its own: by it the service's ledger is compared."""
+    """Return a text that no other message has: by it the service's ledger is compared."""
     return f"Order {number:06d} is ready."

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos.books import CONCURRENCY, Finding, findings
-from tests.chaos.diary import Event
+from tests.chaos.event_log import Event
 from tests.chaos.evidence import Acceptance, Call, Evidence, Hit, LogLine, Row, Told, Written
 from tests.chaos.unknown import explanations
 
@@ -25,7 +25,7 @@ KILL = Event(4, "worker killed", {"worker": "worker-a"}, begun=AT + 2, healed=AT
 def day(
     written: Written = WRITTEN, row: Row | None = ROW, entry: Acceptance | None = ENTRY, **more: object
 ) -> Evidence:
-    """A day with one wish on it."""
+    """A day with one message."""
     rows, ledger = [row] if row else [], [entry] if entry else []
     return replace(Evidence([written], rows, ledger, hits=[], events=[]), **more)  # type: ignore[arg-type]
 
@@ -41,21 +41,21 @@ def test_a_good_day_balances() -> None:
 def test_a_message_that_was_answered_200_and_is_nowhere_is_lost() -> None:
     [found] = findings(day(row=None))
     assert (found.book, found.at) == ("lost", AT)
-    assert "wish 7 (alpha, twilio, +12025550100) m7" in found.who
+    assert "message 7 (alpha, twilio, +12025550100) m7" in found.who
 
 
-def test_a_wish_whose_call_failed_may_be_nowhere() -> None:
+def test_a_message_whose_call_failed_may_be_nowhere() -> None:
     unheard = replace(WRITTEN, calls=[Call(AT, None)], shown="sent")
     assert findings(day(unheard, row=None, entry=None)) == []
 
 
-def test_a_wish_whose_call_failed_is_known_and_sent_at_most_once() -> None:
+def test_a_message_whose_call_failed_is_known_and_sent_at_most_once() -> None:
     unheard = replace(WRITTEN, calls=[Call(AT, None)])
     assert findings(day(unheard)) == []
     assert books(day(unheard, ledger=[ENTRY, ENTRY])) == ["doubled"]
 
 
-def test_two_rows_for_one_wish_are_double() -> None:
+def test_two_rows_for_one_message_are_double() -> None:
     assert books(day(rows=[ROW, replace(ROW, id=2)])) == ["doubled"]
 
 
@@ -201,7 +201,7 @@ def test_one_kill_explains_no_more_than_a_connections_concurrency() -> None:
 def test_a_door_that_answers_500_is_found() -> None:
     broken = replace(WRITTEN, calls=[Call(AT, 500)], shown="sent")
     assert findings(day(broken, row=None, entry=None)) == [
-        Finding("doors", "wish 7 (alpha, twilio, +12025550100) m7", "the handler answered 500", AT)
+        Finding("doors", "message 7 (alpha, twilio, +12025550100) m7", "the handler answered 500", AT)
     ]
     assert books(day(entry=replace(ENTRY, reports=[*REPORTS, replace(REPORTS[0], status=500)]))) == ["doors"]
     assert books(day(entry=replace(ENTRY, reports=[*REPORTS, replace(REPORTS[0], genuine=False)]))) == ["doors"]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tests.chaos import logs
-from tests.chaos.diary import Event
+from tests.chaos.event_log import Event
 
 AT = "2026-11-24T10:00:00Z"
 AWAY = Event(1, "postgresql restarted", {}, begun=1795514395.0, healed=1795514401.0)  # around AT

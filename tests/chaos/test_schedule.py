@@ -7,7 +7,7 @@ SERVICES = ("twilio", "gateway", "demo")
 
 def test_the_same_seed_makes_the_same_day() -> None:
     assert schedule.faults(7, 1800, brief=False) == schedule.faults(7, 1800, brief=False)
-    assert schedule.wishes(7, 60, SERVICES, 3.0) == schedule.wishes(7, 60, SERVICES, 3.0)
+    assert schedule.plan_messages(7, 60, SERVICES, 3.0) == schedule.plan_messages(7, 60, SERVICES, 3.0)
     assert schedule.faults(7, 1800, brief=False) != schedule.faults(8, 1800, brief=False)
 
 
@@ -28,7 +28,7 @@ def test_the_short_form_has_at_least_twelve_faults_of_eight_kinds() -> None:
 
 
 def test_texts_are_unique_and_the_rate_is_about_what_was_asked() -> None:
-    wishes = schedule.wishes(1, 600, SERVICES, 3.0)
-    assert len({wish.text for wish in wishes}) == len(wishes)
-    assert 1500 < len(wishes) < 2200
-    assert all(wish.to[-2:] not in {"96", "98", "99"} for wish in wishes if SERVICES[wish.line] == "demo")
+    messages = schedule.plan_messages(1, 600, SERVICES, 3.0)
+    assert len({one.text for one in messages}) == len(messages)
+    assert 1500 < len(messages) < 2200
+    assert all(one.to[-2:] not in {"96", "98", "99"} for one in messages if SERVICES[one.line] == "demo")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.chaos.diary import Event
+from tests.chaos.event_log import Event
 from tests.chaos.evidence import Acceptance, Evidence, Hit, Row
 
 NO_VERDICT = ("close", "server_error_after", "nonsense", "server_error", "hang")

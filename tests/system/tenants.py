@@ -17,10 +17,10 @@ def main(sms: int, tls: int, count: int) -> None:
     """Install portals, connect accounts of the stub's service, register a sender each."""
     django.setup()
     from b24app.core import signed_urls  # noqa: PLC0415 - models need the set-up
-    from bench import house  # noqa: PLC0415
+    from bench import sendline_side  # noqa: PLC0415
 
     lab: Any = SimpleNamespace(stub=Stub(sms, tls))
-    made = [house.tenant(lab, f"t{number}").sender for number in range(count)]
+    made = [sendline_side.tenant(lab, f"t{number}").sender for number in range(count)]
     calls = [(signed_urls.handler_url(one.uuid.hex, one.generation), one.code, one.portal.member_id) for one in made]
     print(json.dumps(calls))  # noqa: T201
 

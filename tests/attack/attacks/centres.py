@@ -3,7 +3,7 @@
 import time
 
 from tests.attack.centre import HostileCentre, hostile_centre, receipt, unit
-from tests.attack.house import connect
+from tests.attack.deployment import connect_account
 from tests.attack.scene import Outcome, Scene
 from tests.smsc import DELIVER, ENQUIRE, Submit, listening
 
@@ -20,7 +20,7 @@ def id_twice(scene: Scene) -> Outcome:
         return next(ids, "")
 
     with listening(answers=take) as centre:
-        code = connect(scene.alpha, "smpp", _account(centre.port))
+        code = connect_account(scene.alpha, "smpp", _account(centre.port))
         scene.ready()
         scene.alpha.send("+12025550131", code, SHORT)
         _until(lambda: len(centre.submits) >= 1, scene)
@@ -73,7 +73,7 @@ def _account(port: int) -> dict[str, str]:
 
 def _bound(scene: Scene, centre: HostileCentre) -> None:
     """Connect an account, and wait until the application keeps it bound."""
-    connect(scene.alpha, "smpp", _account(centre.port))
+    connect_account(scene.alpha, "smpp", _account(centre.port))
     end = time.monotonic() + 30
     while len(centre.wires) < 2 and time.monotonic() < end:  # the first was the check's
         time.sleep(0.1)

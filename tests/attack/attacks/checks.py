@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from b24app.operations.local import visitor
 from b24app.operations.local.journey import Journey
 from tests.attack.attacks.fuzzing import ask
-from tests.attack.house import ALICE, account_of, connect, open_as
+from tests.attack.deployment import ALICE, account_of, connect_account, open_as
 from tests.attack.rows import member, portal_id
 from tests.attack.scene import Outcome, Scene, fields_of
 from tests.attack.victim import post
@@ -41,7 +41,7 @@ def kept_secret_to_new_host(scene: Scene) -> Iterator[str]:
     """M1: change an account's host alone; the kept token must not reach the new one."""
     heard: list[str] = []
     account = {"account_sid": "AC" + "c" * 32, "auth_token": TOKEN, "base_url": scene.place.sms}
-    code = connect(scene.alpha, "twilio", account)
+    code = connect_account(scene.alpha, "twilio", account)
     with own_service(lambda _path, _body: (200, {}), heard=heard) as url:
         browser, home = open_as(scene.alpha, ALICE)
         page = browser.get(urljoin(home.url, f"senders/accounts/{uuid.UUID(account_of(scene.alpha, code))}/"))
@@ -76,7 +76,7 @@ def key_in_path(scene: Scene) -> Iterator[str]:
         account = {"url": f"{scene.place.sms}/bot/{path}/send", "password": KEY, "content": "json"}
         account["body"] = '{"to": "{to}", "text": "{text}", "auth": "' + path + ':{to}"}'
         try:
-            code = connect(scene.alpha, "http", account)
+            code = connect_account(scene.alpha, "http", account)
         except visitor.UnexpectedPage:
             continue  # what looks like a key is refused at the form
         yield from _kept_keys(scene, code)

@@ -20,8 +20,8 @@ from b24app.operations.local import visitor
 from providers.kit import registry
 from providers.kit.contract import Provider
 from tests.attack.console_fuzz import Walker
+from tests.attack.deployment import ALICE
 from tests.attack.fuzz.requests import Target, make
-from tests.attack.house import ALICE
 from tests.attack.rows import columns, portal_id
 from tests.attack.scene import Console, Outcome, Scene
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from b24app.core import signed_urls
 from tests.attack.centre import hostile_centre
-from tests.attack.house import connect
+from tests.attack.deployment import connect_account
 from tests.attack.rows import multiply, portal_id
 from tests.attack.scene import Outcome, Scene
 from tests.attack.victim import post
@@ -23,7 +23,7 @@ def slow(scene: Scene) -> Outcome:
     """Send through eighty gateways that answer after half a minute, two messages each."""
     asked: list[str] = []
     with own_service(lambda _path, _body: (200, {"id": "1"}), seconds=LATE, heard=asked) as url:
-        code = connect(scene.alpha, "http", _gateway(url))
+        code = connect_account(scene.alpha, "http", _gateway(url))
         calls = _multiplied(scene, code)
         scene.ready()
         numbers = count()

@@ -8,7 +8,7 @@ from itertools import count
 from psycopg import sql
 
 from b24app.core import signed_urls
-from tests.attack.house import account_of, connect
+from tests.attack.deployment import account_of, connect_account
 from tests.attack.rows import member, portal_id
 from tests.attack.scene import Outcome, Scene
 from tests.attack.victim import post
@@ -26,7 +26,7 @@ PRICES = (0.05, 900.0, 999_999.0)
 
 def playmobile(scene: Scene) -> Outcome:
     """Report twelve thousand invented ids a call, at the address that the console shows."""
-    code = connect(scene.alpha, "playmobile", {"username": "alpha", "password": "word"})
+    code = connect_account(scene.alpha, "playmobile", {"username": "alpha", "password": "word"})
     address = signed_urls.report_url(account_of(scene.alpha, code))
 
     def body(number: int) -> bytes:
@@ -40,7 +40,7 @@ def playmobile(scene: Scene) -> Outcome:
 def infobip(scene: Scene) -> Outcome:
     """Report six thousand results of nobody's messages a call."""
     with own_service(_infobip_answer) as url:
-        code = connect(scene.alpha, "infobip", {"base_url": url, "api_key": "key-of-alpha"})
+        code = connect_account(scene.alpha, "infobip", {"base_url": url, "api_key": "key-of-alpha"})
         address = signed_urls.report_url(account_of(scene.alpha, code))
 
         def body(number: int) -> bytes:
@@ -72,7 +72,7 @@ def prices(scene: Scene) -> Outcome:
         return _infobip_answer(path, body)
 
     with own_service(answer) as url:
-        code = connect(scene.alpha, "infobip", {"base_url": url, "api_key": "key-of-alpha"})
+        code = connect_account(scene.alpha, "infobip", {"base_url": url, "api_key": "key-of-alpha"})
         address = signed_urls.report_url(account_of(scene.alpha, code))
         ids = [scene.alpha.send(f"+12025550{100 + number}", code, f"Price {number}") for number in range(6)]
         scene.wait(lambda: len(sent) == len(ids), 30)

@@ -32,7 +32,7 @@ class Event:
         return f"{self.begun - start:8.1f} to {until:>7} s  {self.kind:28} {words}".rstrip()
 
 
-class Diary:
+class EventLog:
     """All events, in the order in which they began."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ WORDS = "sent=sent\ndelivered=delivered\nundelivered=undelivered\nfailed=failed"
 
 @dataclass(frozen=True)
 class Line:
-    """A sender of a portal: where wishes go, and how its service tells what became of them."""
+    """A sender of a portal: where messages go, and how its service reports on them."""
 
     portal: str
     code: str
@@ -23,7 +23,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Town:
+class Tenants:
     """All portals by name, each as a house of its own on the same processes and stores; and their senders."""
 
     houses: Mapping[str, House]
@@ -44,7 +44,7 @@ ACCOUNTS = (
 )
 
 
-def settle(house: House) -> Town:
+def install_portals(house: House) -> Tenants:
     """Install the application in every portal and connect all accounts."""
     visitor.call_control(urljoin(house.run.portal, "/_/portals"), key="gamma")
     found = visitor.fetch_page("GET", urljoin(house.run.portal, "/_/portals")).expect_status(200).json()["portals"]
@@ -53,7 +53,7 @@ def settle(house: House) -> Town:
     for one in houses.values():
         Journey(one.run, lambda *_: None).install_app()
     lines = [Line(name, _connect(houses[name], kind, number), kind) for number, (name, kind) in enumerate(ACCOUNTS)]
-    return Town(houses, tuple(lines))
+    return Tenants(houses, tuple(lines))
 
 
 def _connect(house: House, kind: str, number: int) -> str:

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from b24app.operations.local.visitor import call_control
-from tests.chaos.diary import Event
-from tests.chaos.parts import Parts
+from tests.chaos.components import Components
+from tests.chaos.event_log import Event
 from tests.chaos.schedule import PORTALS, TIMES_OUT, WORKERS
-from tests.chaos.town import Town
+from tests.chaos.tenants import Tenants
 
 DELAY = 1.5  # seconds until the service's last word, in peace
 ACCEPTED_BUT = {
@@ -32,13 +32,13 @@ REFUSES_AT_MOST = 60.0  # seconds
 Heal = Callable[[], object]
 
 
-class Injuries:
+class FaultInjector:
     """`begin` does a fault and answers how it is healed, None where it needs no healing or was impossible."""
 
-    def __init__(self, town: Town, parts: Parts) -> None:
-        self._town = town
-        self._house = town.house
-        self._parts = parts
+    def __init__(self, tenants: Tenants, components: Components) -> None:
+        self._tenants = tenants
+        self._house = tenants.house
+        self._components = components
         self._hosts = dict.fromkeys(PORTALS, 0)
 
     def begin(self, event: Event) -> Heal | None:
@@ -89,7 +89,7 @@ class Injuries:
         wires = dict.fromkeys(("throttle", "server_error", "hang", "hold", *ACCEPTED_BUT.values()), 0)
         lies = {name: value for _, off in REPORTS.values() for name, value in off.items()}
         self._tell_service(**wires, **lies, delay=DELAY)
-        for house in self._town.houses.values():
+        for house in self._tenants.houses.values():
             house.ask("switches", **dict.fromkeys(PORTAL.values(), False), slow=0.0)
 
     # -- processes --
@@ -105,38 +105,38 @@ class Injuries:
         return self._end(event, event.kind.partition(" ")[0], kill=event.kind.endswith("killed"))
 
     def _end(self, event: Event, name: str, *, kill: bool) -> Heal | None:
-        if not self._parts.up(name):
+        if not self._components.up(name):
             event.facts["impossible"] = f"{name} was down"
             return None
         if kill:
-            self._parts.kill(name)
-            return lambda: self._parts.start(name)
-        self._parts.stop(name, event)
-        return lambda: self._parts.start_when_ended(name)
+            self._components.kill(name)
+            return lambda: self._components.start(name)
+        self._components.stop(name, event)
+        return lambda: self._components.start_when_ended(name)
 
     # -- stores --
 
     def _redis(self, event: Event) -> Heal | None:
-        if not self._parts.redis_up:
+        if not self._components.redis_up:
             event.facts["impossible"] = "redis was down"
             return None
         if event.kind == "redis flushed":
             self._house.flush()
             return None
-        self._parts.redis_up = False
+        self._components.redis_up = False
         self._house.redis.crash()
-        return self._parts.start_redis
+        return self._components.start_redis
 
     def _postgresql(self, event: Event) -> Heal | None:
-        if not self._parts.database_up:
+        if not self._components.database_up:
             event.facts["impossible"] = "postgresql was down"
             return None
-        self._parts.database_up = False
+        self._components.database_up = False
         if event.kind == "postgresql killed":
             self._house.database.kill()
         else:
             self._house.database.stop()
-        return self._parts.start_database
+        return self._components.start_database
 
     # -- the services --
 
@@ -170,7 +170,7 @@ class Injuries:
 
     def _portal(self, event: Event) -> Heal | None:
         name = str(event.params["portal"])
-        house = self._town.houses[name]
+        house = self._tenants.houses[name]
         if event.kind == "portal renamed":
             self._hosts[name] += 1
             # Each has names of its own: 4 to 8, 9 to 13, 14 to 18.

@@ -62,7 +62,7 @@ def _pss(pid: int) -> float:
 
 
 @dataclass
-class Town:
+class Deployment:
     """The portals as houses on the same processes and stores, and the processes."""
 
     houses: Mapping[str, House]
@@ -82,7 +82,7 @@ class Town:
 
 
 @contextmanager
-def opened() -> Iterator[Town]:
+def run_deployment() -> Iterator[Deployment]:
     """Open the house on free ports, with the application installed in both portals; all is stopped at the end."""
     with temporary_folder() as folder:
         # Without fsync a stopped PostgreSQL would lose what it had promised.
@@ -91,7 +91,7 @@ def opened() -> Iterator[Town]:
             urls = {"DATABASE_URL": database.url, "REDIS_URL": redis.url}
             with _sandbox(folder, urls) as (stack, env), _run_processes(folder, env) as group:
                 house = House(stack, database, redis, folder)
-                yield Town(_installed(house), group)
+                yield Deployment(_install_portals(house), group)
 
 
 @contextmanager
@@ -132,7 +132,7 @@ def _run_processes(folder: Path, env: Mapping[str, str]) -> Iterator[ProcfileGro
         group.stop()
 
 
-def _installed(house: House) -> dict[str, House]:
+def _install_portals(house: House) -> dict[str, House]:
     found = visitor.fetch_page("GET", urljoin(house.run.portal, "/_/portals")).expect_status(200).json()["portals"]
     urls = {one["key"]: one["url"] for one in found}
     houses = {name: replace(house, run=replace(house.run, portal=urls[name])) for name in PORTALS}
@@ -141,7 +141,7 @@ def _installed(house: House) -> dict[str, House]:
     return houses
 
 
-def connect(house: House, service: str, account: Mapping[str, str], signature: str = "Acme") -> str:
+def connect_account(house: House, service: str, account: Mapping[str, str], signature: str = "Acme") -> str:
     """Connect an account as the portal's administrator and save a sender; return the sender's code."""
     alice, home = open_as(house, ALICE)
     page = alice.get(urljoin(home.url, f"senders/connect/{service}/"))
@@ -189,6 +189,6 @@ def account_of(house: House, code: str) -> str:
     return str(uuid.hex)
 
 
-def handler(house: House, code: str) -> str:
+def find_handler(house: House, code: str) -> str:
     """Return the address that a portal was given for a sender."""
     return next(str(one["handler"]) for one in house.state()["senders"] if one["code"] == code)

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from b24app.operations.local import processes, stack
-from tests.chaos.diary import Event
+from tests.chaos.event_log import Event
 from tests.chaos.schedule import WORKERS
 from tests.faults.conftest import House
 
@@ -14,7 +14,7 @@ MUST_END_WITHIN = 20.0  # seconds after SIGTERM; reported, and held against the 
 GIVES_UP = 60.0  # then it is SIGKILL
 
 
-class Parts:
+class Components:
     """Which life of each part is the running one, and which were asked to stop and have not ended yet."""
 
     def __init__(self, house: House) -> None:
