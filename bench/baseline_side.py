@@ -31,12 +31,12 @@ def build(lab: Lab, count: int) -> list[uuid.UUID]:
 
 
 def callers(lab: Lab, senders: list[uuid.UUID]) -> list[Caller]:
-    """The portals' calls to the handler."""
+    """Return the portals' calls to the handler."""
     return [_caller(lab, f"/h/{one}/") for one in senders]
 
 
 def inserting(lab: Lab) -> list[Caller]:
-    """The same calls to the bare view."""
+    """Return the same calls to the bare view."""
     return [_caller(lab, "/insert/1/")]
 
 
@@ -46,7 +46,7 @@ def _caller(lab: Lab, path: str) -> Caller:
 
 @contextmanager
 def serving(lab: Lab, *, worker: bool = True) -> Iterator[None]:
-    """The application's own web command with this application in it, and a worker of 32 threads."""
+    """Run the application's own web command with this application in it, and a worker of 32 threads."""
     commands = {"web": read_procfile()["web"].replace("b24app.wsgi", "bench.baseline.wsgi")}
     if worker:
         commands["worker"] = WORKER
@@ -55,7 +55,7 @@ def serving(lab: Lab, *, worker: bool = True) -> Iterator[None]:
 
 
 def warm_up(lab: Lab, calling: list[Caller]) -> None:
-    """A few messages all the way, so that everything is imported and connected."""
+    """Send a few messages all the way, so that everything is imported and connected."""
     calls = warming(calling)
     statuses = send_all(lab.calls_port, calls)
     counts = lab.stub.counts

@@ -104,7 +104,7 @@ class Lab:
 
 
 def baseline_url(url: str) -> str:
-    """The straightforward design's own database on the same server."""
+    """Return the straightforward design's own database on the same server."""
     return url.replace("/sendline?", f"/{BASELINE}?")
 
 

@@ -19,12 +19,12 @@ NUMBER = "+12025550100"
 
 
 def key(number: int) -> str:
-    """The key of the call with this number."""
+    """Return the key of the call with this number."""
     return f"key{number:07d}"
 
 
 def text(of: str) -> str:
-    """The one-part text of a key, by which the service's ledger knows it."""
+    """Return the one-part text of a key, by which the service's ledger knows it."""
     return f"Your order {of} is ready."
 
 
@@ -36,7 +36,7 @@ class Caller:
 
     @classmethod
     def of(cls, address: str, code: str, member_id: str, token: str) -> "Caller":
-        """The fields of b24app/sandbox/delivery.py, to a signed address."""
+        """Return the fields of b24app/sandbox/delivery.py, to a signed address."""
         to = urlsplit(address)
         body = phpform.encode_form(
             {
@@ -71,7 +71,7 @@ class Caller:
         return cls((head + body).encode())
 
     def request(self, number: int) -> bytes:
-        """The call with this number, to one of a hundred phones."""
+        """Return the call with this number, to one of a hundred phones."""
         phone = f"%2B120255501{number % 100:02d}".encode()
         return self.template.replace(KEY.encode(), key(number).encode()).replace(b"%2B12025550100", phone)
 

@@ -72,18 +72,18 @@ class Result:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The value that so many percent do not exceed (nearest rank)."""
+    """Return the value that the given percentage does not exceed (nearest rank)."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * int(percent) // 100) - 1)]
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle one."""
+    """Return the middle one."""
     return statistics.median(values)
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """Return what it was measured on."""
     words = Path("/proc/cpuinfo").read_text().splitlines()
     memory = Path("/proc/meminfo").read_text().split()[1]
     head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
@@ -105,7 +105,7 @@ def write(content: Mapping[str, Any]) -> None:
 
 
 def table(keys: Mapping[str, float]) -> str:
-    """The figures that were measured, each with what it must show."""
+    """Return the figures that were measured, each with what it must show."""
     lines = [f"{'figure':<84}{'measured':>10}{'target':>10}"]
     for key, target in TARGETS.items():
         if key in keys:

@@ -36,7 +36,7 @@ class Tenant:
 
 
 def caller(sender: Sender) -> Caller:
-    """The portal's calls to a sender's handler."""
+    """Return the portal's calls to a sender's handler."""
     address = signed_urls.handler_url(sender.uuid.hex, sender.generation)
     return Caller.of(address, sender.code, sender.portal.member_id, sender.portal.application_token)
 
@@ -75,7 +75,7 @@ def tenant(lab: Lab, name: str, *, service: str = "AC", token: str = "quick", ra
 
 
 def sender(portal: Portal, connection: Connection, name: str, *, bulk: bool = False) -> Sender:
-    """A registered sender."""
+    """Return a registered sender."""
     return Sender.objects.create(
         portal=portal,
         connection=connection,
@@ -94,7 +94,7 @@ def tenants(lab: Lab, count: int) -> list[Tenant]:
 
 @contextmanager
 def serving(lab: Lab, *names: str) -> Iterator[None]:
-    """The named processes of the Procfile, or all but smpp; our own database connections are closed."""
+    """Run the named processes of the Procfile, or all but smpp; our own database connections are closed."""
     commands = read_procfile()
     chosen = {name: commands[name] for name in names or ("web", "webhooks", "worker", "pusher", "beat")}
     connections.close_all()
@@ -103,7 +103,7 @@ def serving(lab: Lab, *names: str) -> Iterator[None]:
 
 
 def warm_up(lab: Lab, callers: Sequence[Caller]) -> None:
-    """A few messages all the way, so that everything is imported and connected; nothing of them is left to be told."""
+    """Send a few messages all the way, so that everything is imported and connected; nothing is left to push."""
     calls = warming(callers)
     statuses = send_all(lab.calls_port, calls)
     counts = lab.stub.counts

@@ -24,7 +24,7 @@ class Stub:
         return f"https://127.0.0.1:{self.tls}/rest/"
 
     def counts(self) -> dict[str, float]:
-        """Accepted and told so far, and the calls that took; what never happened is missing."""
+        """Return the accepted and pushed so far, and the calls that took; what never happened is missing."""
         return {str(name): float(value) for name, value in self._ask("GET", "counts").items()}
 
     def accepted(self) -> dict[str, list[float]]:

@@ -69,7 +69,7 @@ class Ledger:
         self.lag = 0.0
 
     def accept(self, text: str, now: float) -> None:
-        """A message arrived."""
+        """Count an accepted message."""
         self.accepted.setdefault(text, [now, 0])[1] += 1
 
     def tell(self, commands: list[tuple[str, str]]) -> None:
@@ -88,7 +88,7 @@ class Ledger:
             self.share[kind] += 1 / len(commands)
 
     def counts(self) -> dict[str, float]:
-        """The figures one waits for."""
+        """Return the figures to wait for."""
         used = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "accepted": len(self.accepted),
@@ -232,7 +232,7 @@ def _status(query: dict[str, list[str]]) -> tuple[str, str]:
 
 
 def trust(folder: Path) -> ssl.SSLContext:
-    """A server context for 127.0.0.1; its authority is left in `folder`/ca.pem."""
+    """Return a server context for 127.0.0.1; leave its authority in `folder`/ca.pem."""
     authority = trustme.CA(organization_name="Sendline bench")
     authority.cert_pem.write_to_path(folder / "ca.pem")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -24,7 +24,7 @@ def pss(pid: int) -> float:
 
 
 def tree(pid: int) -> list[int]:
-    """The process and all below it."""
+    """Return the process and all its descendants."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -43,7 +43,7 @@ def _times(pid: int) -> list[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields after the name: state, parent, …; empty when the process is gone."""
+    """Return the fields after the name: state, parent, …; empty when the process is gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

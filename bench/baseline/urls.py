@@ -14,7 +14,7 @@ from bench.baseline.tasks import send, tell
 
 
 def insert(request: HttpRequest, sender: int) -> HttpResponse:
-    """The bare view: one ORM insert, and nothing else."""
+    """Handle a call with one ORM insert and nothing else."""
     form = request.POST
     Message.objects.create(
         sender_id=sender, message_id=form["message_id"], to=form["message_to"], text=form["message_body"]
@@ -23,7 +23,7 @@ def insert(request: HttpRequest, sender: int) -> HttpResponse:
 
 
 def handle(request: HttpRequest, uuid: str) -> HttpResponse:
-    """A message of the portal: a row and a task."""
+    """Handle a message of the portal: a row and a task."""
     form = request.POST
     message = Message.objects.create(
         sender=Sender.objects.get(uuid=uuid),
@@ -37,7 +37,7 @@ def handle(request: HttpRequest, uuid: str) -> HttpResponse:
 
 
 def report(request: HttpRequest, reference: str) -> HttpResponse:
-    """A signed report of the service: an update and a task."""
+    """Handle a signed report of the service: an update and a task."""
     message = Message.objects.select_related("sender").get(reference=reference)
     form = request.POST
     signed = f"{settings.PUBLIC_URL}{request.path}" + "".join(name + form[name] for name in sorted(form))

@@ -107,7 +107,7 @@ def _run(lab: Lab, callers: list[Caller], messages: int, first: int) -> Run:
 
 
 def _after(lab: Lab, messages: int) -> Result:
-    """Calls that told first words and calls that confirmed; a mixed call counts by its parts."""
+    """Return the calls that pushed first statuses and those that confirmed; a mixed call counts by its parts."""
     memory, counts = lab.memory(), lab.stub.counts
     lab.wait(_is_quiet, CONFIRMED_SECONDS, lambda: f"still confirming: {counts()}")
     end = counts()

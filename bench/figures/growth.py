@@ -41,7 +41,7 @@ def measure(lab: Lab, sizes: Sizes) -> Result:
 
 
 def _with_past(lab: Lab, sizes: Sizes, old: int) -> dict[str, Any]:
-    """The past is made once; each run leaves its messages in it, as days do."""
+    """Grow the past once; each run leaves its messages in it, as days do."""
     sendline_side.empty()
     made, quiet = tenants(lab, PORTALS), tenant(lab, "quiet")
     started = time.monotonic()
@@ -64,7 +64,7 @@ def _with_past(lab: Lab, sizes: Sizes, old: int) -> dict[str, Any]:
 
 
 def _pages(made: Sequence[Tenant], quiet: Tenant) -> dict[str, list[Page]]:
-    """What an administrator looks at; only `pages` counts, the rest shows where a filter is dear."""
+    """Return what an administrator looks at; only `pages` counts, the rest shows where a filter is slow."""
     today = timezone.localdate()
     year = {"since": str(today - timedelta(days=370))}
     week = {"since": str(today - timedelta(days=150)), "until": str(today - timedelta(days=144))}

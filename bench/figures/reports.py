@@ -27,7 +27,7 @@ class Reporter:
         self._account = tenant.connection.account
 
     def request(self, number: int) -> bytes:
-        """The report of another message each time."""
+        """Return the report of another message each time."""
         url = signed_urls.report_url(self._connection, uuid.uuid4().hex)
         fields = {
             "AccountSid": self._account["account_sid"],

@@ -36,7 +36,7 @@ FROM generate_series(0, 364) d, unnest(%s::bigint[]) s, unnest(%s::text[]) v ORD
 
 
 def measure(lab: Lab, _sizes: Sizes) -> Result:
-    """The same pages before and after, of one size."""
+    """Compare the same pages before and after, of one size."""
     sendline_side.empty()
     one = tenant(lab, "year")
     senders = [one.sender, *(sender(one.portal, one.connection, f"year-{place}") for place in range(1, SENDERS))]

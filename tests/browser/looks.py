@@ -26,7 +26,7 @@ WIDER = "(root => root.scrollWidth > innerWidth)(document.documentElement)"
 def look(
     portal: Portal, name: str, looks: Sequence[Look] = LOOKS, *, within: str = "html", answered: bool = True
 ) -> list[Any]:
-    """What is wrong with what is open, at each width and in each look.
+    """Return what is wrong with the open page, at each width and in each look.
 
     axe-core looks `within` the parts of this selector. Unless `answered`, what is open may be waiting for an answer.
     """

@@ -35,12 +35,12 @@ class Site(BaseHTTPRequestHandler):
         self.wfile.write(page.encode())
 
     def log_message(self, *_args: object) -> None:
-        """The tests say enough."""
+        """Log nothing: the tests say enough."""
 
 
 @contextmanager
 def site() -> Iterator[int]:
-    """The port of a web server that is the site `localhost` by one name and `127.0.0.1` by another."""
+    """Yield the port of a web server that is the site `localhost` by one name and `127.0.0.1` by another."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Site) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -51,7 +51,7 @@ def site() -> Iterator[int]:
 
 @pytest.fixture
 def page(browser: BrowserContext) -> Iterator[Page]:
-    """A tab; the profile forgets its cookies."""
+    """Yield a tab; the profile forgets its cookies."""
     tab = browser.new_page()
     yield tab
     tab.close()
@@ -59,7 +59,7 @@ def page(browser: BrowserContext) -> Iterator[Page]:
 
 
 def _kept(page: Page) -> tuple[set[str], set[str]]:
-    """What the innermost page reads back, and what the profile holds."""
+    """Return what the innermost page reads back, and what the profile holds."""
     read = str(page.frames[-1].evaluate("document.cookie"))
     return set(read.split("; ")) - {""}, {f"{one['name']}={one['value']}" for one in page.context.cookies()}
 

@@ -36,7 +36,7 @@ def go(portal: Portal, place: str) -> None:
 
 @contextmanager
 def held(portal: Portal, address: Pattern[str]) -> Iterator[None]:
-    """What is asked of these addresses is under way for as long as this lasts."""
+    """Keep requests to these addresses under way for as long as this lasts."""
     waiting: list[Route] = []
     holding = True
 
@@ -58,7 +58,7 @@ def held(portal: Portal, address: Pattern[str]) -> Iterator[None]:
 
 @contextmanager
 def switched(app: Stack, name: str) -> Iterator[None]:
-    """The portal has this trouble."""
+    """Give the portal this trouble."""
     control(app, "switches", **{name: True})
     try:
         yield

@@ -73,7 +73,7 @@ def _at(written: Written) -> float:
 
 
 def lost(ledgers: Ledgers) -> Iterator[Finding]:
-    """What was answered 200 has a row."""
+    """Check that every call that got a 200 has a row."""
     for written in ledgers.evidence.written:
         if written.accepted and ledgers.row(written) is None:
             yield Finding("lost", _who(written), "was answered 200 and is not in the database", _at(written))
@@ -109,7 +109,7 @@ def stuck(ledgers: Ledgers) -> Iterator[Finding]:
 
 
 def truth(written: Written, entry: Acceptance | None) -> str | None:
-    """The status that the service's words leave no choice but; None where they do."""
+    """Return the only status that the service's words allow; None where they allow several."""
     if written.service == "demo":
         return next((word for ending, word in OF_DEMO if written.to.endswith(ending)), "delivered")
     if entry is None:

@@ -119,7 +119,7 @@ class Components:
                 time.sleep(0.5)
 
     def logs(self) -> list[Path]:
-        """What every life has printed."""
+        """Return the logs of every process, restarted ones included."""
         paths = [self._family.log_file(name) for name in self.names]
         return [path for path in paths if path.exists()]
 

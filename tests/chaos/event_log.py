@@ -39,11 +39,11 @@ class EventLog:
         self.events: list[Event] = []
 
     def begin(self, fault: Fault) -> Event:
-        """A fault is about to be done."""
+        """Record that a fault is about to be injected."""
         event = Event(fault.number, fault.kind, fault.params, time.time())
         self.events.append(event)
         return event
 
     def near(self, at: float, seconds: float = 45.0) -> list[Event]:
-        """What was going on around that time."""
+        """Return what was going on around that time."""
         return [event for event in self.events if event.covers(at, seconds, seconds)]

@@ -37,7 +37,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def broken(lines: Iterable[dict[str, Any]], events: Sequence[Event]) -> list[LogLine]:
-    """The lines that say that something broke, and that no store's absence explains."""
+    """Return the lines about failures that no outage of a store explains."""
     found = []
     for line in lines:
         words, level = str(line["event"]), str(line.get("level"))

@@ -141,5 +141,5 @@ class Quiet:
 
 
 def spooled(folder: Path) -> list[Path]:
-    """Records that wait for the database, those set aside left out."""
+    """Return the records that wait for the database, without those set aside."""
     return [path for path in folder.glob("*") if path.is_file() and not path.name.startswith(".")]

@@ -18,7 +18,7 @@ AROUND = 20.0  # seconds
 
 
 def figures(evidence: Evidence) -> dict[str, Any]:
-    """Counts of everything, by name."""
+    """Return counts of everything, by name."""
     ledgers = Ledgers.of(evidence)
     accepted = [written for written in evidence.written if written.accepted]
     rows = [ledgers.row(written) for written in evidence.written]
@@ -64,7 +64,7 @@ def _reports(evidence: Evidence) -> Counter[str]:
 
 
 def _bound(evidence: Evidence) -> int:
-    """Sends without a verdict by the service's fault, plus kills times the concurrency of a worker."""
+    """Return the sends without a result by the service's fault, plus kills times the concurrency of a worker."""
     return sum(brings_no_verdict(hit) for hit in evidence.hits) + 16 * sum(is_kill(one) for one in evidence.events)
 
 
@@ -80,7 +80,7 @@ def _of_database(evidence: Evidence) -> int:
 
 
 def table(numbers: Mapping[str, Any], found: Sequence[Finding]) -> str:
-    """The figures, one a line, and whether the books balance."""
+    """Return the figures, one a line, and whether the books balance."""
     lines = []
     for name, value in numbers.items():
         if isinstance(value, dict):
@@ -110,7 +110,7 @@ def explain(found: Sequence[Finding], event_log: EventLog, start: float) -> str:
 def write(
     path: Path, *, seed: int, numbers: Mapping[str, Any], found: Sequence[Finding], events: Sequence[Event]
 ) -> None:
-    """The whole run as JSON."""
+    """Return the whole run as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = {
         "seed": seed,

@@ -40,7 +40,7 @@ BRIEF = Form(20.0, 4.0, brief=True, patience=Patience(natural=5.0, lease=15.0, l
 
 
 def long(minutes: float, rate: float, only: str) -> Form:
-    """The full form: nothing is moved until leases have had their time."""
+    """Return the full form: no clock is moved until leases have had their time."""
     return Form(minutes * 60, rate, brief=False, patience=Patience(natural=90.0, lease=100.0, limit=200.0), only=only)
 
 

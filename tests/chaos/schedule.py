@@ -109,7 +109,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def faults(seed: int, seconds: float, *, brief: bool, only: str = "") -> list[Fault]:
-    """The injector of a run, in order: all kinds in turn, each time shuffled, a few seconds apart.
+    """Return the faults of a run, in order: all kinds in turn, each time shuffled, a few seconds apart.
 
     `only` leaves out all whose name does not begin so.
     """
@@ -134,7 +134,7 @@ def faults(seed: int, seconds: float, *, brief: bool, only: str = "") -> list[Fa
 
 
 def plan_messages(seed: int, seconds: float, lines: Sequence[str], rate: float) -> list[PlannedSms]:
-    """The texts of a run, in order: a trickle with a burst now and then, `rate` per second on the whole.
+    """Return the texts of a run, in order: a trickle with a burst now and then, `rate` per second on the whole.
 
     `lines` are the services of the senders there are.
     """

@@ -25,7 +25,7 @@ KILL = Event(4, "worker killed", {"worker": "worker-a"}, begun=AT + 2, healed=AT
 def day(
     written: Written = WRITTEN, row: Row | None = ROW, entry: Acceptance | None = ENTRY, **more: object
 ) -> Evidence:
-    """A day with one message."""
+    """Return a day with one message."""
     rows, ledger = [row] if row else [], [entry] if entry else []
     return replace(Evidence([written], rows, ledger, hits=[], events=[]), **more)  # type: ignore[arg-type]
 

@@ -44,7 +44,7 @@ def brings_no_verdict(hit: Hit) -> bool:
 
 
 def is_kill(event: Event) -> bool:
-    """A worker that was killed, also for not ending after SIGTERM."""
+    """Return whether a worker was killed, also for not ending after SIGTERM."""
     if not event.kind.startswith(PROCESSES) or "impossible" in event.facts:
         return False
     return event.kind.endswith("killed") or "killed after" in event.facts

@@ -90,7 +90,7 @@ class Day:
     # -- the console --
 
     def connect(self) -> None:
-        """A mistyped credential first, then three accounts."""
+        """Mistype a credential first, then connect three accounts."""
         alice, home = self.house.open()
         self.kept.page("home before anything", home.text)
         page = alice.get(urljoin(home.url, "senders/connect/twilio/"))

@@ -42,13 +42,13 @@ class Kept:
         self.redis()
 
     def logs(self) -> None:
-        """The children's own output, and that of the stores. A restarted child's file is a new one."""
+        """Add the children's own output, and that of the stores. A restarted child's file is a new one."""
         supervisor = self._house.run.supervisor
         for path in (*map(supervisor.log_file, CHILDREN), *(self._house.folder / "stores").glob("*.log")):
             self.keep(f"log of {path.stem}", path.read_bytes())
 
     def spool(self) -> int:
-        """Records that wait for the database, with their names; answers how many."""
+        """Add the records that wait for the database, with their names; return how many."""
         waiting = [path for path in (self._house.folder / "app" / "spool").rglob("*") if path.is_file()]
         for path in waiting:
             self._spooled(path)
@@ -77,7 +77,7 @@ class Kept:
                     self.keep("redis", key, *_values(client, key))
 
     def page(self, name: str, text: str) -> None:
-        """What a visitor was shown; the same screen may be kept several times."""
+        """Add what a visitor was shown; the same screen may be added several times."""
         self.pages[name] = self.pages.get(name, "") + text
 
 
@@ -98,7 +98,7 @@ def _values(client: "Redis", key: bytes) -> Iterator[bytes]:
 
 
 def mac(address: str) -> str:
-    """The signature in one of our addresses; fails where there is none."""
+    """Return the signature in one of our addresses; fail where there is none."""
     found = re.search(r"/([A-Za-z0-9_-]{22})/?$", address)
     assert found, address
     return found[1]

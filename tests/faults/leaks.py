@@ -32,7 +32,7 @@ class Sentinel:
 
 
 def escaped(value: str) -> set[str]:
-    """The value as it is, and as it stands in JSON, HTML, Python, addresses and forms."""
+    """Return the value as it is, and as it stands in JSON, HTML, Python, addresses and forms."""
     ascii_json, json_text = json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]
     found = {value, ascii_json, json_text, repr(value)[1:-1], ascii(value)[1:-1], repr(value.encode())[2:-1]}
     found |= {one.replace("/", r"\/") for one in (ascii_json, json_text)}
@@ -70,7 +70,7 @@ class Search:
         self._forms = {sentinel: [form.encode() for form in forms(sentinel.value)] for sentinel in sentinels}
 
     def names(self, text: bytes, *, but: Iterable[Kind] = ()) -> list[str]:
-        """The names of the sentinels that are in there, those of the kinds `but` left out."""
+        """Return the names of the sentinels that are in there, those of the kinds `but` left out."""
         return sorted(
             {
                 sentinel.name

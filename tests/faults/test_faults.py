@@ -20,7 +20,7 @@ _numbers = count(100)
 
 
 def number() -> str:
-    """A number of the fiction range whose last digits mean nothing to the sandbox."""
+    """Return a number of the fiction range whose last digits mean nothing to the sandbox."""
     return f"+1202555{next(_numbers) % 90 + 100:04d}"
 
 

@@ -24,7 +24,7 @@ def _loud() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def day(_loud: None, house: House) -> Day:
-    """A day on which everything went wrong."""
+    """Return a day on which everything went wrong."""
     day = Day(house)
     trouble.all_of_it(day)
     return day

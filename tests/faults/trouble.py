@@ -16,7 +16,7 @@ ORDINARY = NUMBERS[0]
 
 
 def all_of_it(day: Day) -> None:
-    """The whole day, in an order in which each trouble finds something to spoil."""
+    """Run the whole day, in an order in which each trouble finds something to spoil."""
     day.connect()
     day.house.service(delay=0.3, hold_seconds=1.5)
     fates(day)
@@ -33,7 +33,7 @@ def all_of_it(day: Day) -> None:
 
 
 def fates(day: Day) -> None:
-    """Accepted, refused, opted out, failed, undelivered and never reported on, by both services."""
+    """Send texts that are accepted, refused, opted out, failed, undelivered and never reported on, by both services."""
     day.house.sql("UPDATE messaging_connection SET rate = 50")
     everybody = (*NUMBERS, AS_WRITTEN)
     pairs = [(number, to, code) for number, to in enumerate(everybody) for code in (day.twilio, day.gateway)]
@@ -55,7 +55,7 @@ def _is_asked(day: Day) -> bool:
 
 
 def services(day: Day) -> None:
-    """What a service may answer instead of a receipt, and an account it does not accept any more."""
+    """Have a service answer other than with a receipt, and reject an account."""
     for number, fault in enumerate(WIRE_FAULTS):
         day.house.service(**{fault: -1})
         text = TEXTS[number % len(TEXTS)]
@@ -104,7 +104,7 @@ def strangers(day: Day) -> None:
 
 
 def launches(day: Day) -> None:
-    """Openings that cannot be verified, a ticket that is none, and a way back from nowhere."""
+    """Try openings that cannot be verified, an invalid ticket, and a reconnection from nowhere."""
     frame = day.house.ask("frame", user=1)
     foreign = frame["fields"] | {"AUTH_ID": FOREIGN, "REFRESH_ID": FOREIGN, "APPLICATION_TOKEN": FOREIGN}
     for fields in (foreign, foreign | {"member_id": "0" * 32}, frame["fields"] | {"member_id": "0" * 32}):
@@ -165,7 +165,7 @@ def redis_away(day: Day) -> None:
 
 
 def portal(day: Day) -> None:
-    """The portal's own troubles: what it answers, tokens that are over, another name."""
+    """Make the portal answer errors, expire its tokens and change its name."""
     alice, home = day.house.open()
     for fault in PORTAL_FAULTS:
         frame = day.house.ask("frame", user=1)

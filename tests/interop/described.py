@@ -44,7 +44,7 @@ def read(path: str) -> Any:
 
 
 def reasons(error: BaseException) -> list[str]:
-    """What an error says at its heart; its outer words repeat the whole request."""
+    """Return the innermost message of an error; the outer ones repeat the whole request."""
     deepest = [f"{'/'.join(map(str, one.absolute_path))}: {one.message}" for one in getattr(error, "schema_errors", ())]
     if deepest:
         return deepest
@@ -52,7 +52,7 @@ def reasons(error: BaseException) -> list[str]:
 
 
 def unknown_fields(described: Any, sent: Sent) -> list[str]:
-    """What stands in a form and not in the description: openapi-core leaves it out before it looks."""
+    """Return the form fields that the description lacks: openapi-core drops them before it validates."""
     if "form-urlencoded" not in sent.content_type:
         return []
     operation = described.request_validator._find_path(sent).operation

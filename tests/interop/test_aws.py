@@ -33,7 +33,7 @@ ALLOWED = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": 
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
-    """The address of a server that asks for rights as soon as it is told to."""
+    """Yield the address of a server that asks for rights as soon as it is told to."""
     server = tools.venv("moto", "moto[server]==5.2.5") / "moto_server"
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
@@ -53,7 +53,7 @@ def moto() -> Iterator[str]:
 
 @pytest.fixture
 def key(moto: str) -> Iterator[dict[str, str]]:
-    """The access key of a user who may send through SNS; from here on every request has to prove itself."""
+    """Yield the access key of a user who may send through SNS; from here on every request has to prove itself."""
     iam = client("iam", moto)
     iam.create_user(UserName="sendline")
     iam.put_user_policy(UserName="sendline", PolicyName="sms", PolicyDocument=json.dumps(ALLOWED))

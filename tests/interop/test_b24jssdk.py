@@ -38,7 +38,7 @@ def sdk(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def app(sdk: str) -> Iterator[str]:
-    """An application that is nothing but the SDK; its address."""
+    """Yield the address of an application that is nothing but the SDK."""
 
     @Request.application
     def serve(request: Request) -> Response:

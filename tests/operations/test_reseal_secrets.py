@@ -31,7 +31,7 @@ def _rows(settings: Settings, tmp_path: Path) -> None:
 
 
 def run(*options: str) -> int:
-    """The command's exit code."""
+    """Return the command's exit code."""
     try:
         call_command("reseal_secrets", *options)
     except SystemExit as ended:

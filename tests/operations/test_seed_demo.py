@@ -44,7 +44,7 @@ def seed() -> str:
 
 @pytest.fixture
 def told(development: None, live: Portal) -> Sequence[Message]:
-    """The messages, oldest first."""
+    """Return the messages, oldest first."""
     assert seed() == f"{live} has a demo account, a sender and 120 messages of the last 14 days.\n"
     return list(Message.objects.order_by("pk"))
 

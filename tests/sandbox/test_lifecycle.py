@@ -11,7 +11,7 @@ from tests.sandbox.conftest import Listener, Rest
 
 
 def events(box: Sandbox, app: Listener, count: int) -> list[dict[str, object]]:
-    """The fields of the events, once so many have come."""
+    """Return the fields of the events, once `count` have come."""
     assert box.wait_until(lambda: len(app.arrivals) >= count)
     return [nest_pairs(parse_qsl(arrival.body.decode(), keep_blank_values=True)) for arrival in app.arrivals]
 

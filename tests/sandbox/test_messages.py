@@ -12,7 +12,7 @@ NUMBER = "+12025550100"
 
 
 def handed(box: Sandbox, app: Listener, count: int = 1) -> list[dict[str, object]]:
-    """The fields of the handler calls, once so many have come."""
+    """Return the fields of the handler calls, once `count` have come."""
     assert box.wait_until(lambda: len(app.arrivals) >= count)
     return [nest_pairs(parse_qsl(arrival.body.decode(), keep_blank_values=True)) for arrival in app.arrivals]
 

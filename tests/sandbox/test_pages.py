@@ -50,7 +50,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, app: Listener, box: Sandbox) -> Iterator[Page]:
-    """A page of its own session; anything in its console that is an error or a warning fails the test.
+    """Yield a page of its own session; an error or warning in its console fails the test.
 
     It is closed before the sandbox is: its polls would be.
     """
@@ -67,7 +67,7 @@ def page(browser: Browser, app: Listener, box: Sandbox) -> Iterator[Page]:
 
 
 def application(page: Page, app: Listener) -> Frame:
-    """The frame with the application in it, loaded."""
+    """Return the frame with the application in it, loaded."""
     handle = page.wait_for_selector(".frame iframe")
     page.wait_for_selector(".loader", state="detached")
     frame = handle.content_frame() if handle else None

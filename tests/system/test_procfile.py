@@ -61,7 +61,7 @@ def code(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def stub(folder: Path) -> Iterator[Stub]:
-    """The service and portals of the load, with a ledger."""
+    """Yield the service and portals of the load, with a ledger."""
     log = folder / "logs" / "stub.log"
     (folder / "stub").mkdir()
     child = processes.spawn_process(
@@ -77,7 +77,7 @@ def stub(folder: Path) -> Iterator[Stub]:
 
 @pytest.fixture(scope="module")
 def house(folder: Path, code: Path, stub: Stub) -> Iterator[tuple[House, Installation]]:
-    """Stores, the sandbox, and every line of the Procfile from a clean environment, some of them twice."""
+    """Run stores, the sandbox, and every line of the Procfile from a clean environment, some of them twice."""
     ports = Ports(0, 0, 0, 0).replace_taken()
     with ExitStack() as all_of_it:
         database, redis = Postgres(folder / "stores", durable=True), RedisServer(folder / "stores")
@@ -117,7 +117,7 @@ def house(folder: Path, code: Path, stub: Stub) -> Iterator[tuple[House, Install
 
 @contextmanager
 def forwarding(port: int, backends: Sequence[int]) -> Iterator[None]:
-    """A proxy on `port` before `backends`."""
+    """Run a proxy on `port` before `backends`."""
     proxy = Proxy(port, backends)
     proxy.begin()
     try:

@@ -43,7 +43,7 @@ def postgres() -> Iterator[embedded.Postgres]:
 
 
 def processes_of(marker: Path) -> list[str]:
-    """The command lines of all living processes that mention `marker`."""
+    """Return the command lines of all live processes that mention `marker`."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
