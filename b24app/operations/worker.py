@@ -45,7 +45,7 @@ class WorkerThreads(bootsteps.StartStopStep):
         check_can_start()
         reduce_collections()
         spool_replay.keep_replaying()
-        self.dispatcher = shutdown.start_essential(Dispatcher(tasks.left).run, name="dispatcher")
+        self.dispatcher = shutdown.start_essential(Dispatcher(tasks.enqueue_next_visit).run, name="dispatcher")
         threading.Thread(target=_sweep_when_overdue, name="sweep-when-overdue", daemon=True).start()
 
     def stop(self, parent: Any) -> None:
@@ -76,7 +76,7 @@ def _sweep_when_overdue() -> None:
     while not shutdown.wait_for_request(SWEEP_CHECK_INTERVAL):
         try:
             if enqueue.seconds_since_sweep() > SWEEP_OVERDUE_AFTER:
-                tasks.look_round()
+                tasks.run_sweep()
         except Exception as error:  # noqa: BLE001 - this thread must survive any error
             log.warning("sweep_failed", error=type(error).__name__)
         finally:

@@ -163,11 +163,11 @@ def count_card_segments(request: FramedRequest, entity: Entity, signed: str) -> 
 
 
 @require_POST
-@of_card
-def straighten(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
-    """The text with typographic characters in their plain form, to be read before it is sent."""
-    senders = list(_senders(request.portal))
-    plain = rewrite_text(request.POST.get("text", "")[:MOST_COUNTED], smart=True)
+@card_screen
+def simplify_text(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
+    """Render the text with typographic characters replaced by plain ones, to be read before it is sent."""
+    senders = list(_ready_senders(request.portal))
+    plain = rewrite_text(request.POST.get("text", "")[:MAX_COUNTED], smart=True)
     chosen = {"text": plain, "sender": request.POST.get("sender", "")}
     form = CardForm(entity, senders, request.portal.country, initial=chosen)
     form.fields["text"].widget.attrs["data-first"] = ""
@@ -231,7 +231,7 @@ def _cost_context(form: CardForm, senders: Sequence[Sender]) -> dict[str, Any]:
     sender = next((one for one in senders if one.uuid.hex == chosen), next(iter(senders), None))
     if sender is None:
         return {"form": form}
-    cost = Cost.of(text, sender)
+    cost = Cost.estimate(text, sender)
     plain = measure(sender.written(rewrite_text(text, smart=True)))
     return {"form": form, "cost": cost, "measure": cost.measure, "spared": cost.measure.parts - plain.parts}
 
@@ -256,10 +256,10 @@ def _card_digest(messages: Sequence[Message]) -> str:
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
-def _phone_words(phone: Phone) -> str:
-    """A number with its kind and its owner; isolated, for it reads from left to right in every language."""
-    words = [f"\u2066{format_number(phone.e164)}\u2069", *(str(KINDS[kind]) for kind in [phone.kind] if kind in KINDS)]
-    return ", ".join([*words, *([phone.owner] if phone.owner else [])])
+def _phone_label(phone: Phone) -> str:
+    """Return a number with its kind and owner; isolated, for it reads from left to right in every language."""
+    parts = [f"\u2066{format_number(phone.e164)}\u2069", *(str(KINDS[kind]) for kind in [phone.kind] if kind in KINDS)]
+    return ", ".join([*parts, *([phone.owner] if phone.owner else [])])
 
 
 def _fallback_name(entity: Entity) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.kit.contract import Report
-from providers.kit.smpp.wire import Pdu, Wire
+from providers.kit.smpp.pdu import Pdu
+from providers.kit.smpp.wire import Wire
 
 
 @dataclass(frozen=True, slots=True, eq=False)

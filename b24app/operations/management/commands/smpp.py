@@ -30,8 +30,8 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         check_can_start()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # in all threads; this one waits for them below
-        collect_rarely()
-        bind_limit.raise_limit()
+        reduce_collections()
+        bind_limit.raise_file_limit()
         spool_replay.keep_replaying()
         dispatcher = shutdown.start_essential(SmppDispatcher().run, name="dispatcher")
         log.info("smpp_ready", pid=os.getpid())  # from here on a signal ends it gracefully

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         self.stdout.write(f"waiting: {_summarize_records(spool.waiting_records())}")
         aside = spool.poisoned_records()
         self.stdout.write(f"set aside: {_summarize_records(aside)}")
-        self.stdout.write(f"room: {spool.size_in_bytes() / MB:.1f} of {spool.room_in_bytes() / MB:.0f} MB used")
+        self.stdout.write(f"room: {spool.size_in_bytes() / MB:.1f} of {spool.capacity_in_bytes() / MB:.0f} MB used")
         if aside:
             raise SystemExit(1)
 
