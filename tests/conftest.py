@@ -1,99 +1,34 @@
-"""What every test stands on: private stores and settings, ready before Django's settings are first read.
+"""Load what the chosen tests stand on: stores, Django and a browser's driver, or nothing for those of the services.
 
-The controller of pytest-xdist (or the only process) starts the servers; its workers inherit the addresses by the
-environment and take a Redis database number each. DATABASE_URL and REDIS_URL in the environment are used as they are.
+The services know neither Django nor the stores, so neither do their tests: `pytest tests/providers` runs with pytest
+and what `providers/` imports, on a machine that has nothing else.
 """
 
-import atexit
-import os
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
-import django
 import pytest
-from cryptography.fernet import Fernet
-from playwright.sync_api import Playwright, sync_playwright
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
-from b24app.operations import translations
-from b24app.operations.local.embedded import stores, temporary_folder
-
-SETTINGS = {
-    "DJANGO_SETTINGS_MODULE": "b24app.settings",
-    # For the static files: pages would need `collectstatic` otherwise. pytest-django turns settings.DEBUG off.
-    "DEBUG": "true",
-    "DEMO": "true",
-    "ALLOWED_HOSTS": "*",
-    "PUBLIC_URL": "https://sendline.example",
-    "B24_CLIENT_ID": "app.sendline.test",
-    "B24_CLIENT_SECRET": "client-secret-for-tests",
-    "B24_OAUTH_HOSTS": "oauth.example",
-    "ALLOWED_PRIVATE_NETWORKS": "",
-    "EXTRA_CA_FILE": "",
-    "EGRESS_PROXY": "",
-    # A test may think for long inside its transaction, and a busy machine takes long for everything.
-    "DATABASE_TIMEOUTS": "statement_timeout=120s,lock_timeout=60s",
-}
+STANDALONE = Path(__file__).parent / "providers"
 
 
-def start_session() -> None:
-    """Start the stores until this process ends, however it ends, and put every setting into the environment."""
-    session = ExitStack()
-    atexit.register(session.close)
-    folder = session.enter_context(temporary_folder())
-    urls = session.enter_context(stores(folder, durable=False))
-    translations.compile_catalogues()
-    keys = {name: Fernet.generate_key().decode() for name in ("SECRET_KEY", "SECRETS_KEYS", "ADDRESS_KEYS")}
-    os.environ.update(SETTINGS | urls | keys | {"SPOOL_DIR": str(folder / "spool")})
+def _is_standalone(config: pytest.Config) -> bool:
+    """Return whether nothing outside `tests/providers` was asked for. Whoever names nothing asks for where they are."""
+    chosen: list[str] = config.known_args_namespace.file_or_dir or ["."]
+    paths = [(config.invocation_params.dir / one.partition("::")[0]).resolve() for one in chosen]
+    return all(path.is_relative_to(STANDALONE) for path in paths)
 
 
-def join_session(worker: str) -> None:
-    """Give the xdist worker named `gw<number>` its own Redis database and spool on the controller's stores."""
-    address, _, _ = os.environ["REDIS_URL"].partition("?")
-    os.environ["REDIS_URL"] = f"{address}?db={1 + int(worker.removeprefix('gw'))}"
-    os.environ["SPOOL_DIR"] = str(Path(os.environ["SPOOL_DIR"]) / worker)
-
-
-# At import, not in a hook: conftests further down import models, and they come before any hook of this file.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    join_session(os.environ["PYTEST_XDIST_WORKER"])
-else:
-    start_session()
-django.setup()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_setupnodes() -> None:
-    """Keep pytest-django from reading the settings in a worker before `join_session` has run there."""
-    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
-
-
-BY_FILE = ("tests/faults/", "tests/browser/", "tests/sandbox/test_pages.py")
-
-
-class Dealer(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
-    """Deals tests one by one, but by file what shares a house, a day or a portal. Long files go out first."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return path if path.startswith(BY_FILE) else nodeid
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Dealer:
-    """xdist's own groups do nothing with this version of pytest."""
-    return Dealer(config, log)
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Load the plugins. The one hook that runs before the conftests further down, which import models."""
+    config = pluginmanager.get_plugin("pytestconfig")
+    assert isinstance(config, pytest.Config)
+    if pluginmanager.has_plugin("xdist"):
+        pluginmanager.import_plugin("tests.scheduling")
+    if not _is_standalone(config):
+        pluginmanager.import_plugin("tests.django_stores")
+        pluginmanager.import_plugin("tests.browser_driver")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests first: the end would wait for them alone."""
+    """Run long tests first: the end would wait for them alone."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
-
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    """The driver of the browsers; a process cannot have two at a time."""
-    with sync_playwright() as driver:
-        yield driver

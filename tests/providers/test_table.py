@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from providers.kit import registry
 from providers.kit.contract import Account, Call, Proof, Provider, Report, Reports
 from providers.kit.services_page import PAGE, render_page
@@ -41,6 +43,7 @@ def test_a_row_tells_what_the_class_declares_and_can_do() -> None:
     assert owl == "| Owl `owl` | worldwide | none |  |  |  |  | unverified |"
 
 
+@pytest.mark.usefixtures("_extras")
 def test_the_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == render_page(registry.services().values()), (
         "run python -m providers.kit.services_page"

@@ -50,6 +50,7 @@ def test_a_broken_file_takes_nobody_with_it(shelf: Path) -> None:
     }
 
 
+@pytest.mark.usefixtures("_extras")
 def test_the_real_shelf_is_whole() -> None:
     assert registry.unavailable() == {}
     assert {"demo", "http", "twilio"} <= set(registry.services())
