@@ -64,11 +64,11 @@ everybody = pytest.mark.parametrize("service", registry.services().values(), ids
 # What speaks something else than HTTP is tried on a wire of its own, by its own test.
 networked = [one for one in registry.services().values() if not one.pretends and one.speaks == "http"]
 every_networked = pytest.mark.parametrize("service", networked, ids=[service.code for service in networked])
-every_verb = pytest.mark.parametrize(
-    ("service", "verb"),
-    [(service, verb) for service in networked for verb in VERBS if service.can(verb)],
-    ids=lambda value: value if isinstance(value, str) else value.code,
-)
+
+
+def verbs_of(service: type[Provider]) -> list[str]:
+    """Return what a service can be asked to do over the network."""
+    return [verb for verb in VERBS if service.can(verb)]
 
 
 def account_of(service: type[Provider], **given: str) -> dict[str, str]:
@@ -133,50 +133,56 @@ def test_its_account_can_be_told_apart(service: type[Provider]) -> None:
 refusing = [one for one in registry.services().values() if one.can("verify") or one.proof is not Proof.ADDRESS]
 
 
+STRANGERS = {
+    "a form": STRANGER,
+    "nothing": replace(STRANGER, form={}, body=b""),
+    "JSON and a hash that is not ASCII": replace(STRANGER, form={}, body=b"{}", query={"bodySHA256": ["ü"]}),
+    "headers that are not ASCII": replace(
+        STRANGER, headers={"X-Twilio-Signature": "\udcffü", "Authorization": "Bearer x"}
+    ),
+}
+
+
 @pytest.mark.parametrize("service", refusing, ids=[one.code for one in refusing])
-@pytest.mark.parametrize(
-    "call",
-    [
-        STRANGER,
-        replace(STRANGER, form={}, body=b""),
-        replace(STRANGER, form={}, body=b"{}", query={"bodySHA256": ["ü"]}),
-        replace(STRANGER, headers={"X-Twilio-Signature": "\udcffü", "Authorization": "Bearer x"}),
-    ],
-)
-def test_strangers_are_forgers(service: type[Provider], call: Call) -> None:
-    with pytest.raises(Forged):
-        service(account_of(service), FakeHttp(), MemoryMemo()).verify(call)
+def test_strangers_are_forgers(service: type[Provider], subtests: pytest.Subtests) -> None:
+    for call, stranger in STRANGERS.items():
+        with subtests.test(call=call), pytest.raises(Forged):
+            service(account_of(service), FakeHttp(), MemoryMemo()).verify(stranger)
 
 
-@every_verb
-@pytest.mark.parametrize(
-    ("script", "kind"),
-    [
-        (reply(401, text="who are you?"), AccountBlocked),
-        (reply(401, json={"message": "who are you?"}), AccountBlocked),
-        (reply(302, headers={"Location": "https://elsewhere.example.com"}), Uncertain),
-        (reply(500, text="oh"), Uncertain),
-        (reply(502, text="<html>"), Uncertain),
-        (reply(503, json={"message": "later"}), Uncertain),
-        (reply(200, text="<html>sign in to the guest network</html>"), Uncertain),
-        (not_allowed(), AccountBlocked),
-        (refused(), Unreachable),
-        (read_timeout(), Uncertain),
-        (reset(), Uncertain),
-    ],
-)
-def test_it_tells_troubles_apart(service: type[Provider], verb: str, script: Script, kind: type[SmsError]) -> None:
-    outcome, http = attempt(service, verb, *[script] * 3)
-
-    assert type(outcome) is kind
-    # Only a refused login may be tried anew, with a fresh token; whatever else is asked again might be sent again.
-    assert len(http.asked) == 1 or kind is AccountBlocked
+TROUBLES: dict[str, tuple[Script, type[SmsError]]] = {
+    "401 in words": (reply(401, text="who are you?"), AccountBlocked),
+    "401 in JSON": (reply(401, json={"message": "who are you?"}), AccountBlocked),
+    "302": (reply(302, headers={"Location": "https://elsewhere.example.com"}), Uncertain),
+    "500": (reply(500, text="oh"), Uncertain),
+    "502": (reply(502, text="<html>"), Uncertain),
+    "503": (reply(503, json={"message": "later"}), Uncertain),
+    "a page for guests": (reply(200, text="<html>sign in to the guest network</html>"), Uncertain),
+    "an address that is not allowed": (not_allowed(), AccountBlocked),
+    "connection refused": (refused(), Unreachable),
+    "read timeout": (read_timeout(), Uncertain),
+    "connection reset": (reset(), Uncertain),
+}
 
 
 @every_networked
-@pytest.mark.parametrize("text", ["", "[]", "{}", '"ok"', "null", "[1]", '{"sid": null, "id": {}}', "\ufeff{"])
-def test_a_success_without_a_receipt_is_uncertain(service: type[Provider], text: str) -> None:
-    assert type(attempt(service, "send", reply(200, text=text))[0]) is Uncertain
+def test_it_tells_troubles_apart(service: type[Provider], subtests: pytest.Subtests) -> None:
+    for verb in verbs_of(service):
+        for trouble, (script, kind) in TROUBLES.items():
+            with subtests.test(verb=verb, trouble=trouble):
+                outcome, http = attempt(service, verb, *[script] * 3)
+
+                assert type(outcome) is kind
+                # Only a refused login may be tried anew, with a fresh token; whatever else is asked again might be
+                # sent again.
+                assert len(http.asked) == 1 or kind is AccountBlocked
+
+
+@every_networked
+def test_a_success_without_a_receipt_is_uncertain(service: type[Provider], subtests: pytest.Subtests) -> None:
+    for text in ("", "[]", "{}", '"ok"', "null", "[1]", '{"sid": null, "id": {}}', "\ufeff{"):
+        with subtests.test(text=text):
+            assert type(attempt(service, "send", reply(200, text=text))[0]) is Uncertain
 
 
 WORTHLESS: list[object] = [
@@ -196,14 +202,17 @@ ODD = [
 ]  # fmt: skip
 
 
-@every_verb
-def test_no_answer_breaks_it(service: type[Provider], verb: str) -> None:
-    account, http = account_of(service), FakeHttp()
-    for text in ODD:
+@every_networked
+def test_no_answer_breaks_it(service: type[Provider], subtests: pytest.Subtests) -> None:
+    account = account_of(service)
+    for verb in verbs_of(service):
         for status in (200, 400):
-            http.answer_with(*[reply(status, text=text)] * 6)
-            with suppress(SmsError):  # whatever is none would be raised here
-                VERBS[verb](service(account, http, KnowingMemo()))
+            with subtests.test(verb=verb, status=status):
+                http = FakeHttp()
+                for text in ODD:
+                    http.answer_with(*[reply(status, text=text)] * 6)
+                    with suppress(SmsError):  # whatever is none would be raised here
+                        VERBS[verb](service(account, http, KnowingMemo()))
 
 
 pushing = [one for one in registry.services().values() if one.can("read_reports")]
@@ -243,12 +252,14 @@ def test_a_repeat_is_the_same_request(service: type[Provider]) -> None:
     assert first != other
 
 
-@every_verb
-def test_it_waits_as_long_as_it_is_told(service: type[Provider], verb: str) -> None:
-    outcome, _http = attempt(service, verb, reply(429, text="slow down", headers={"retry-after": "7"}))
+@every_networked
+def test_it_waits_as_long_as_it_is_told(service: type[Provider], subtests: pytest.Subtests) -> None:
+    for verb in verbs_of(service):
+        with subtests.test(verb=verb):
+            outcome, _http = attempt(service, verb, reply(429, text="slow down", headers={"retry-after": "7"}))
 
-    assert type(outcome) is Throttled
-    assert outcome.after == 7.0
+            assert type(outcome) is Throttled
+            assert outcome.after == 7.0
 
 
 def writings(value: str) -> set[str]:
@@ -265,31 +276,33 @@ def writings(value: str) -> set[str]:
     return written | {base64.b64encode(b"x" * offset + value.encode()).decode()[4:-4] for offset in range(3)}
 
 
-@every_verb
-@pytest.mark.parametrize("status", [200, 302, 400, 401, 429, 500])
+@every_networked
 def test_no_secret_number_or_text_is_kept(
-    service: type[Provider], verb: str, status: int, caplog: pytest.LogCaptureFixture
+    service: type[Provider], caplog: pytest.LogCaptureFixture, subtests: pytest.Subtests
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    account = account_of(service)
-    needles = [*service.secrets(account), SMS.to, SMS.to[1:], SMS.text, SMS.report_url, "2025550147"]
+    needles = [*service.secrets(account_of(service)), SMS.to, SMS.to[1:], SMS.text, SMS.report_url, "2025550147"]
+    written = {writing for needle in needles for writing in writings(needle)}
     echo = {"code": 99, "message": " ".join(needles), "id": "1", "sid": "SM1", "status": "sent", "error": needles}
-    scripts: list[list[Script]] = [
-        [reply(status, json=echo)] * 3,
-        [reply(status, text=" ".join(needles))] * 3,
-        [refused()],
-        [read_timeout()],
-        [reset()],
-    ]
-    for script in scripts:
-        outcome, http = attempt(service, verb, *script)
-        kept = repr(http.exchanges) + caplog.text
-        if isinstance(outcome, SmsError):
-            kept += "".join(traceback.format_exception(outcome)) + repr(vars(outcome)) + repr(outcome.__context__)
-        assert http.exchanges
-        for needle in needles:
-            for written in writings(needle):
-                assert written not in kept
+    scripts: dict[str, list[Script]] = {
+        "connection refused": [refused()],
+        "read timeout": [read_timeout()],
+        "connection reset": [reset()],
+    }
+    for status in (200, 302, 400, 401, 429, 500):
+        scripts[f"{status} in JSON"] = [reply(status, json=echo)] * 3
+        scripts[f"{status} in words"] = [reply(status, text=" ".join(needles))] * 3
+    for verb in verbs_of(service):
+        for trouble, script in scripts.items():
+            with subtests.test(verb=verb, trouble=trouble):
+                caplog.clear()
+                outcome, http = attempt(service, verb, *script)
+                kept = repr(http.exchanges) + caplog.text
+                if isinstance(outcome, SmsError):
+                    kept += "".join(traceback.format_exception(outcome)) + repr(vars(outcome))
+                    kept += repr(outcome.__context__)
+                assert http.exchanges
+                assert [writing for writing in written if writing in kept] == []
 
 
 def places(service: type[Provider], account: dict[str, str]) -> set[tuple[str, str]]:
@@ -335,36 +348,39 @@ def with_address(
     return service(account_of(service, **{field.name: value}), http, MemoryMemo())
 
 
-@every_address
-@pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "localhost",
-        "127.1",
-        "2130706433",
-        "[::1]",
-        "[::ffff:127.0.0.1]",
-        "[::ffff:7f00:1]",
-        "[64:ff9b::7f00:1]",
-        "[fe80::1]",
-        "[fd00::1]",
-        "10.0.0.1",
-        "192.168.0.1",
-        "169.254.169.254",
-        "rebinding.example.com",
-    ],
+INSIDE = (
+    "127.0.0.1",
+    "localhost",
+    "127.1",
+    "2130706433",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[64:ff9b::7f00:1]",
+    "[fe80::1]",
+    "[fd00::1]",
+    "10.0.0.1",
+    "192.168.0.1",
+    "169.254.169.254",
+    "rebinding.example.com",
 )
-def test_no_address_leads_inside(
-    service: type[Provider], field: Url | Host, host: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+
+
+@every_address
+def test_no_address_leads_inside(service: type[Provider], field: Url | Host, subtests: pytest.Subtests) -> None:
+    for host in INSIDE:
+        with subtests.test(host=host), pytest.MonkeyPatch.context() as patch:
+            _refuse_inside(service, field, host, patch)
+
+
+def _refuse_inside(service: type[Provider], field: Url | Host, host: str, patch: pytest.MonkeyPatch) -> None:
     real, answers = socket.getaddrinfo, iter(["93.184.216.34"])
 
     def resolve(name: str, port: int, *args: Any, **options: Any) -> Any:
         # Whoever looked first was told a public address; whoever connects is told another.
         return real(next(answers, "127.0.0.1") if name == "rebinding.example.com" else name, port, *args, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    patch.setattr(socket, "getaddrinfo", resolve)
     exchanges: list[Exchange] = []
     with listening(says(answer(b'{"id": 1, "sid": "SM1"}'))) as inner:
         socket.getaddrinfo("rebinding.example.com", inner.port)
