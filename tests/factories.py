@@ -2,13 +2,14 @@
 
 import uuid
 from datetime import timedelta
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 
 from django.test import Client
 from django.utils import timezone
 
 from b24app.messaging.models import Connection, Message, Sender, SenderState
+from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.page_tickets import mint_ticket
@@ -17,6 +18,7 @@ ALICE, BOB, CHARLIE = 1, 7, 1
 """User ids; Charlie is the administrator of another portal."""
 
 _numbers = count(1)
+_subscribers = cycle(range(2000, 9900))
 
 
 def portal(name: str = "alice", **fields: Any) -> Portal:
@@ -78,6 +80,16 @@ def message(sender: Sender, **fields: Any) -> Message:
     }
     row = {"portal": sender.portal, "connection": sender.connection, "sender": sender}
     return Message.objects.create(**{**row, **values, **fields})
+
+
+def messages(sender: Sender, count: int, **fields: Any) -> list[Message]:
+    """Messages to numbers of their own."""
+    return [message(sender, to=f"+1202555{next(_subscribers)}", **fields) for _ in range(count)]
+
+
+def rules(portal: Portal, **fields: Any) -> Rules:
+    """The limits and pauses of a portal."""
+    return Rules.objects.create(portal=portal, **fields)
 
 
 def visitor(portal: Portal, user_id: int = ALICE, *, is_admin: bool = True, language: str = "en") -> Client:

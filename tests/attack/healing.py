@@ -11,7 +11,7 @@ from tests.attack.deployment import Deployment
 from tests.attack.measures import Left
 from tests.attack.rows import portal_id
 from tests.chaos.quiet import spooled
-from tests.faults.conftest import House
+from tests.faults.house import House
 
 OPEN = """
 SELECT (SELECT count(*) FROM messaging_message WHERE portal_id = %s AND phase IN ('waiting', 'on_wire')

@@ -2,7 +2,7 @@
 
 from psycopg import sql
 
-from tests.faults.conftest import House
+from tests.faults.house import House
 
 
 def member(house: House) -> str:

@@ -18,7 +18,7 @@ from b24app.operations.local.stack import ROOT, Stack
 from b24app.operations.local.supervisor import Supervisor
 from tests.attack.deployment import ALICE, Deployment, connect_account, find_handler, open_as
 from tests.attack.victim import post
-from tests.faults.conftest import GATEWAY, House
+from tests.faults.house import GATEWAY, House
 
 READY_SECONDS = 120.0
 FORM = "application/x-www-form-urlencoded"

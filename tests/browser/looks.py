@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
-from tests.browser.conftest import PUT_ON, Portal
+from tests.browser.people import PUT_ON, Portal
 
 Look = tuple[int, str]  # the width of the window in pixels; the theme, or nothing to see only whether it scrolls
 

@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 
 from b24app.console.urls import SCREENS
 from b24app.operations.local.stack import Stack
-from tests.browser.conftest import SECONDS, Portal, control
 from tests.browser.looks import LOOKS, NARROWEST, look
+from tests.browser.people import SECONDS, Portal, control
 
 pytestmark = pytest.mark.browser
 

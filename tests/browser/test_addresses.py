@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from b24app.operations.local.stack import Stack
-from tests.browser.conftest import SECONDS, Portal, control
+from tests.browser.people import SECONDS, Portal, control
 
 pytestmark = pytest.mark.browser
 

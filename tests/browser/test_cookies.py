@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright
 
-from tests.browser.conftest import LETS_IN, chromium
+from tests.browser.people import LETS_IN, chromium
 
 pytestmark = pytest.mark.browser
 

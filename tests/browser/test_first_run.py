@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from b24app.operations.local.stack import ROOT, Stack
-from tests.browser.conftest import SECONDS, Portal, control
+from tests.browser.people import SECONDS, Portal, control
 from tests.browser.test_journey import fill
 
 pytestmark = pytest.mark.browser

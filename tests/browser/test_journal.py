@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SECONDS, Portal
+from tests.browser.people import SECONDS, Portal
 
 pytestmark = pytest.mark.browser
 

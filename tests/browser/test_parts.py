@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from b24app.operations.local.stack import Stack
-from tests.browser.conftest import SECONDS, Portal, control
 from tests.browser.looks import LOOKS, look
+from tests.browser.people import SECONDS, Portal, control
 from tests.browser.test_card import CURLY
 from tests.browser.test_journey import fill
 from tests.browser.test_safeguards import forgive

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from b24app.operations.local.stack import Stack
-from tests.browser.conftest import SECONDS, Portal
+from tests.browser.people import SECONDS, Portal
 from tests.browser.test_safeguards import forgive
 
 pytestmark = pytest.mark.browser

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from b24app.operations.local import processes, stack
 from tests.chaos.event_log import Event
 from tests.chaos.schedule import WORKERS
-from tests.faults.conftest import House
+from tests.faults.house import House
 
 MUST_END_WITHIN = 20.0  # seconds after SIGTERM; reported, and held against the application only in words
 GIVES_UP = 60.0  # then it is SIGKILL

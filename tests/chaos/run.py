@@ -18,8 +18,8 @@ from tests.chaos.load import Load
 from tests.chaos.quiet import Patience, Quiet
 from tests.chaos.resolutions import Resolutions, resolve_unknown
 from tests.chaos.schedule import Fault
-from tests.chaos.tenants import install_portals
-from tests.faults.conftest import running
+from tests.chaos.town import settle
+from tests.faults.house import running
 
 LOCAL = Path(__file__).resolve().parents[2] / ".local" / "chaos"
 TICK = 0.05

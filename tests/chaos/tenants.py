@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 from b24app.operations.local import visitor
 from b24app.operations.local.journey import Journey
 from tests.chaos.schedule import PORTALS
-from tests.faults.conftest import GATEWAY, House
+from tests.faults.house import GATEWAY, House
 
 WORDS = "sent=sent\ndelivered=delivered\nundelivered=undelivered\nfailed=failed"
 

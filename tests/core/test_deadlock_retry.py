@@ -8,14 +8,14 @@ from django.db import OperationalError, connection, transaction
 
 from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.portals.models import Portal
-from tests.messaging.conftest import a_portal
+from tests import factories
 
 MET: set[str] = set()
 
 
 def in_circle(write: Callable[[int, int, threading.Barrier], None]) -> list[type[BaseException]]:
-    """Lock two rows in two threads in opposite orders, and return the errors raised."""
-    first, second = a_portal().pk, a_portal().pk
+    """Two threads that lock two rows, each in the other's order; the errors that came out."""
+    first, second = factories.portal().pk, factories.portal().pk
     meet = threading.Barrier(2, timeout=30)
     errors: list[type[BaseException]] = []
 

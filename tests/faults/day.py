@@ -8,7 +8,7 @@ from django.test import override_settings
 from b24app.core.signed_urls import sign_address
 from b24app.operations.local import visitor
 from b24app.operations.local.visitor import Page, Visitor
-from tests.faults.conftest import GATEWAY, House
+from tests.faults.house import GATEWAY, House
 from tests.faults.keeping import Kept, mac
 from tests.faults.leaks import Kind, Sentinel
 

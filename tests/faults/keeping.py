@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import sql
 from redis import Redis
 
-from tests.faults.conftest import House
+from tests.faults.house import House
 from tests.faults.leaks import SHOWN, Kind
 
 CHILDREN = ("web", "worker", "smpp", "beat", "migrate")

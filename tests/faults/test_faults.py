@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import pytest
 
 from b24app.operations.local import visitor
-from tests.faults.conftest import House, wait
+from tests.faults.house import House, wait
 
 pytestmark = pytest.mark.long
 

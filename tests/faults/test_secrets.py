@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults import trouble
-from tests.faults.conftest import House
 from tests.faults.day import NUMBERS, Day
+from tests.faults.house import House
 from tests.faults.keeping import MEANT
 from tests.faults.leaks import SHOWN, Kind, Search
 

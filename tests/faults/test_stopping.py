@@ -6,7 +6,7 @@ from itertools import count
 import psycopg
 import pytest
 
-from tests.faults.conftest import House, wait
+from tests.faults.house import House, wait
 
 pytestmark = pytest.mark.long
 

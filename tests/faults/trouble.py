@@ -5,8 +5,8 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from b24app.operations.local import visitor
 from b24app.operations.local.visitor import Page, Visitor
-from tests.faults.conftest import wait
 from tests.faults.day import AS_WRITTEN, FOREIGN, NUMBERS, TEXTS, TWILIO_TOKEN, Day
+from tests.faults.house import wait
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}

@@ -15,7 +15,7 @@ from werkzeug.serving import ThreadedWSGIServer
 from werkzeug.wrappers import Request, Response
 
 from b24app.sandbox import Sandbox
-from tests.sandbox.conftest import SilentHandler
+from tests.sandbox.clients import SilentHandler
 from tests.sandbox.test_pages import ARGUMENTS
 
 pytestmark = pytest.mark.interop

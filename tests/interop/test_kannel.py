@@ -20,7 +20,7 @@ from b24app.messaging.models import Connection, ConnectionState, DeliveryReport,
 from b24app.messaging.models.statuses import Status, Wait
 from b24app.messaging.reports import applier
 from tests import factories
-from tests.messaging.conftest import drain
+from tests.messaging.steps import drain
 
 FAKESMSC = Path("/usr/lib/kannel/test/fakesmsc")
 PROGRAMS = [shutil.which("bearerbox"), shutil.which("smsbox"), FAKESMSC.exists()]

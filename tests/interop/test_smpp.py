@@ -25,7 +25,7 @@ from b24app.messaging.models.statuses import Status
 from b24app.messaging.reports import applier
 from b24app.messaging.smpp.smpp_dispatcher import SmppDispatcher
 from tests import factories
-from tests.messaging.conftest import again
+from tests.messaging.steps import again
 
 pytestmark = [pytest.mark.interop, pytest.mark.django_db]
 

@@ -13,7 +13,7 @@ from b24app.operations.local.embedded import temporary_folder
 from b24app.operations.local.journey import Journey
 from b24app.operations.local.stack import ROOT, Ports, Stack
 from b24app.operations.management.demo_plan import DAYS
-from tests.browser.conftest import CHROMIUM, SECONDS, Portal, control
+from tests.browser.people import CHROMIUM, SECONDS, Portal, control
 
 FOLDER = ROOT / "docs" / "screenshots"
 WIDTH, HEIGHT = 1280, 720

@@ -1,20 +1,15 @@
 """The sandbox's two portals with the application at their side, over real HTTPS."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from pytest_django.fixtures import Settings
 
-from b24app.portals import identity
-from b24app.portals.identity import Launch
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
-from b24app.sandbox.state import Token, starting_portals
-
-ALICE, DANA, BOB = 1, 2, 7  # Alice and Dana administrate alpha, Bob works there
+from b24app.sandbox.state import starting_portals
+from tests.portals.launches import launch
 
 
 @pytest.fixture(scope="session")
@@ -53,17 +48,6 @@ def beta(box: Sandbox) -> There:
     return portal
 
 
-def posted(frame: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the query and form that a portal's page posts into our frame."""
-    return dict(parse_qsl(urlsplit(frame["action"]).query)), dict(frame["fields"])
-
-
-def launch(there: There, user: int = ALICE, **fields: str) -> Launch:
-    """Open the application as this user; `fields` replace what the page posts."""
-    query, form = posted(there.frame(user, install=False))
-    return identity.verify_launch(query | {k: v for k, v in fields.items() if k in query}, form | fields)
-
-
 @pytest.fixture
 def portal(db: None, alpha: There) -> Portal:
     """Alpha as stored after Alice has opened the application."""
@@ -81,13 +65,3 @@ def forced(alpha: There) -> Callable[..., None]:
         alpha.switches.set("method_errors", [item])
 
     return force
-
-
-def asked(there: There, method: str) -> list[str]:
-    """Return the outcomes of the calls of a method, in order."""
-    return [call.outcome for call in there.rest_log if call.method == method]
-
-
-def refreshed(there: There) -> list[Token]:
-    """Return the tokens whose refresh token was used."""
-    return [token for token in there.tokens.values() if not token.refresh]

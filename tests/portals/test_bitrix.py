@@ -14,7 +14,7 @@ from b24app.portals import bitrix
 from b24app.portals.responses import ErrorResponse, NoResponse, Redirect, https_host
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
-from tests.portals.conftest import ALICE, BOB, asked
+from tests.portals.launches import ALICE, BOB, asked
 
 HANDLER = "https://h.example/signature"
 

@@ -28,7 +28,7 @@ from b24app.sandbox.runtime import certificates
 from b24app.sandbox.runtime.web import Server, json_response
 from b24app.webhooks.spool_replay import HANDLERS
 from tests import factories
-from tests.portals.conftest import ALICE, posted
+from tests.portals.launches import ALICE, posted
 
 FORM = "application/x-www-form-urlencoded"
 AT_ONCE = 8  # threads of a web process

@@ -14,7 +14,7 @@ from b24app.exchange_log.models import Exchange
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
 from b24app.sandbox import phpform
-from tests.portals.conftest import ALICE, BOB, DANA, launch, posted
+from tests.portals.launches import ALICE, BOB, DANA, launch, posted
 
 pytestmark = pytest.mark.django_db
 FORM = "application/x-www-form-urlencoded"

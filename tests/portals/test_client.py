@@ -13,7 +13,7 @@ from b24app.portals.client import BatchCommand, PortalClient
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalGone, PortalRefused, Postponed
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
-from tests.portals.conftest import ALICE, BOB, DANA, asked, launch
+from tests.portals.launches import ALICE, BOB, DANA, asked, launch
 
 LIST = "messageservice.sender.list"
 Force = Callable[..., None]

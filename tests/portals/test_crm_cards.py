@@ -11,7 +11,7 @@ from b24app.portals.crm_owner_types import OwnerType
 from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
-from tests.portals.conftest import ALICE, BOB, asked
+from tests.portals.launches import ALICE, BOB, asked
 
 EMMA = (Phone("+12025550142", "MOBILE"), Phone("+12025550160", "WORK"))
 

@@ -19,7 +19,7 @@ from b24app.sandbox.rest import table
 from b24app.sandbox.rest.call import Method
 from b24app.sandbox.state import User
 from tests import factories
-from tests.portals.conftest import ALICE, BOB, DANA, asked, launch
+from tests.portals.launches import ALICE, BOB, DANA, asked, launch
 
 Force = Callable[..., None]
 NOBODY = 404

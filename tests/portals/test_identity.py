@@ -12,7 +12,7 @@ from b24app.portals.errors import BadTicket, InDoubt, NotNow, NotOurs
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
-from tests.portals.conftest import ALICE, BOB, DANA, launch, posted
+from tests.portals.launches import ALICE, BOB, DANA, launch, posted
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from b24app.portals import installation, placements
 from b24app.portals.errors import InDoubt
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
-from tests.portals.conftest import asked, launch
+from tests.portals.launches import asked, launch
 
 TABS = {"CRM_LEAD_DETAIL_TAB", "CRM_DEAL_DETAIL_TAB", "CRM_CONTACT_DETAIL_TAB", "CRM_COMPANY_DETAIL_TAB"}
 Force = Callable[..., None]

@@ -10,7 +10,7 @@ from b24app.portals.errors import NotOurs
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.portals.reconnect import SALT, authorize_url, complete_reconnect
 from b24app.sandbox import Portal as There
-from tests.portals.conftest import ALICE, BOB, DANA
+from tests.portals.launches import ALICE, BOB, DANA
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from b24app.portals import tokens
 from b24app.portals.errors import InDoubt, NotNow, PortalGone
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
-from tests.portals.conftest import ALICE, BOB, DANA, launch
+from tests.portals.launches import ALICE, BOB, DANA, launch
 
 SOON = timedelta(minutes=30)
 POOL = 4

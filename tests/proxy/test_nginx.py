@@ -21,9 +21,8 @@ import trustme
 
 from b24app.messaging.models import Message, Sender
 from b24app.operations.local.supervisor import free_port
-from tests.server.conftest import ROOT, Served
-from tests.server.test_webhooks import call, served
-from tests.webhooks.test_portal_messages import FORM, path, portal, sender
+from tests.handler_calls import FORM, call, create_sender, path
+from tests.server.serving import ROOT, Served, served
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 HOST = "sendline.example.com"
@@ -32,7 +31,11 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed; on Debian: apt-get install nginx-light"),
 ]
-__all__ = ["portal", "sender"]
+
+
+@pytest.fixture
+def sender(transactional_db: None) -> Sender:
+    return create_sender()
 
 
 @dataclass

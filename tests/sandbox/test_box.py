@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from b24app.sandbox import Portal, Sandbox
-from tests.sandbox.conftest import Listener
+from tests.sandbox.clients import Listener
 
 
 def control(session: requests.Session, box: Sandbox, name: str, **body: Any) -> Any:

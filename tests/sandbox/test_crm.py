@@ -3,7 +3,7 @@
 import pytest
 
 from b24app.sandbox import Portal
-from tests.sandbox.conftest import Rest
+from tests.sandbox.clients import Rest
 
 
 def test_a_contact_has_its_phones_as_a_multifield(rest: Rest) -> None:

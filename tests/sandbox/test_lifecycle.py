@@ -5,9 +5,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from b24app.sandbox import FrameRefused, Portal, Sandbox
-from b24app.sandbox.phpform import nest_pairs
-from tests.sandbox.conftest import Listener, Rest
+from b24app.sandbox import Portal, Refused, Sandbox
+from b24app.sandbox.phpform import nest
+from tests.sandbox.clients import Listener, Rest
 
 
 def events(box: Sandbox, app: Listener, count: int) -> list[dict[str, object]]:

@@ -5,8 +5,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from b24app.sandbox import Portal, Sandbox
-from b24app.sandbox.phpform import nest_pairs
-from tests.sandbox.conftest import Listener, Rest
+from b24app.sandbox.phpform import nest
+from tests.sandbox.clients import Listener, Rest
 
 NUMBER = "+12025550100"
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Frame, Page, Playwright, expect
 
 from b24app.sandbox import Portal, Sandbox
-from tests.sandbox.conftest import Listener, Rest
+from tests.sandbox.clients import Listener, Rest
 
 pytestmark = pytest.mark.browser
 

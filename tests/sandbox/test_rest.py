@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from b24app.sandbox import MethodError, Portal, Sandbox
-from tests.sandbox.conftest import Rest
+from tests.sandbox.clients import Rest
 
 
 def test_an_answer_has_result_and_time(rest: Rest) -> None:

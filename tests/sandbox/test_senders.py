@@ -3,7 +3,7 @@
 import pytest
 
 from b24app.sandbox import Portal
-from tests.sandbox.conftest import Rest
+from tests.sandbox.clients import Rest
 
 INVALID = "ERROR_SENDER_VALIDATION_FAILURE"
 GOOD: dict[str, object] = {"CODE": "acme", "TYPE": "SMS", "HANDLER": "https://sms.example.com/h/", "NAME": "Acme"}

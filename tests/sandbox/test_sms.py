@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from b24app.sandbox import Sandbox
-from b24app.sandbox.sms.reports import sign_callback
-from tests.sandbox.conftest import Listener
+from b24app.sandbox.sms.fate import sign
+from tests.sandbox.clients import Listener
 
 ACCOUNT = "AC" + "1" * 32
 AUTH = (ACCOUNT, "token-of-this-test")

@@ -4,7 +4,7 @@ import pytest
 
 from b24app.sandbox import Portal
 from b24app.sandbox.state import User
-from tests.sandbox.conftest import Rest
+from tests.sandbox.clients import Rest
 
 
 def ids(body: dict[str, object]) -> list[int]:

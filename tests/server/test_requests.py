@@ -14,7 +14,7 @@ from b24app.server.channel import CHUNK_SIZE, MAX_PIPELINED, ClientChannel
 from b24app.server.parser import MAX_LARGE_BODIES, ServerAdjustments
 from b24app.server.policy import DEFAULT_BODY_SIZE, Policy
 from tests.server.application import EXIT_CODE, LARGE
-from tests.server.conftest import Served, read_all
+from tests.server.serving import Served, read_all
 
 Serve = Callable[..., Served]
 

@@ -8,7 +8,7 @@ from socket import socket
 import pytest
 
 from tests.server.application import DEADLINES, LENGTHS
-from tests.server.conftest import Served, read_all
+from tests.server.serving import Served, read_all
 
 GET = b"GET /x/ HTTP/1.1\r\nHost: localhost\r\n"
 LATE = 6.0  # seconds that the machine may be busy with others

@@ -1,44 +1,31 @@
 """Pages and webhooks of the real application: webhooks are served whatever holds up the pages."""
 
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from django.db import connection as database
 from django.test import Client
 from psycopg.sql import SQL, Identifier
 
 from b24app.messaging.models import Message, Sender
 from b24app.portals import page_tickets
 from b24app.portals.models import Portal
-from b24app.webhooks.request_body import MAX_CALL
-from tests.faults.conftest import wait as eventually
-from tests.server.conftest import Served, serving
-from tests.webhooks.test_portal_messages import FORM, fields, path, portal, sender
+from b24app.webhooks.request_body import LONGEST_CALL
+from tests.faults.house import wait as eventually
+from tests.handler_calls import FORM, call, create_sender, path
+from tests.server.serving import Served, here, served
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["portal", "sender"]
 
 
-def here() -> str:
-    """The address of this test's database."""
-    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database.settings_dict['NAME']}"))
-
-
-@contextmanager
-def served(folder: Path, module: str, *options: str, port: int = 0, **env: str) -> Iterator[Served]:
-    """A server on this test's database."""
-    ours = {"DATABASE_URL": here(), "SPOOL_DIR": str(folder / "spool")}
-    ours |= {"DJANGO_SETTINGS_MODULE": "b24app.settings"}  # pytest-django takes it out of our own environment
-    with serving(folder, *options, module=module, port=port, **ours, **env) as running:
-        yield running
+@pytest.fixture
+def sender(transactional_db: None) -> Sender:
+    return create_sender()
 
 
 @contextmanager
@@ -57,10 +44,6 @@ def post(served: Served, to: str, body: str, timeout: float = 20) -> tuple[int, 
         return answer.status, answer.read().decode()
     finally:
         connection.close()
-
-
-def call(number: int) -> str:
-    return urlencode(fields(message_id=f"m{number}"))
 
 
 def look(served: Served, portal: Portal) -> tuple[int, str]:

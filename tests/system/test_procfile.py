@@ -20,7 +20,7 @@ from b24app.operations.local.stack import Ports, Stack
 from b24app.operations.local.supervisor import Supervisor, free_port
 from bench.load import Caller, key, text
 from bench.service import Stub
-from tests.faults.conftest import House, wait
+from tests.faults.house import House, wait
 from tests.system import checkout
 from tests.system.calling import Calling
 from tests.system.installation import Installation, install

@@ -7,7 +7,7 @@ import uuid
 from contextlib import ExitStack, nullcontext
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
@@ -24,37 +24,10 @@ from providers.aws import Aws
 from providers.kit import registry
 from providers.kit.errors import Forged
 from providers.kit.testing import FakeHttp, MemoryMemo
-from tests.messaging.conftest import a_portal
+from tests import factories
+from tests.webhooks.twilio_reports import report
 
 pytestmark = pytest.mark.django_db
-TOKEN = "a-token-of-alices"
-
-
-@pytest.fixture
-def message() -> Message:
-    portal = a_portal()
-    account = {"account_sid": "AC1", "auth_token": TOKEN}
-    connection = Connection.objects.create(portal=portal, service="twilio", title="T", account=account)
-    sender = Sender.objects.create(portal=portal, connection=connection, code="s1", names={"en": "A"})
-    now = timezone.now()
-    message = Message.objects.create(
-        portal=portal, connection=connection, sender=sender, day=now.date(), expires_at=now + timedelta(days=1)
-    )
-    Message.objects.filter(pk=message.pk).update(status=Status.SENT, phase="done", ref="SM1")
-    return message
-
-
-def signature(url: str, fields: dict[str, str], token: str = TOKEN) -> str:
-    text = url + "".join(name + fields[name] for name in sorted(fields))
-    return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
-
-
-def report(message: Message, token: str = TOKEN, **changed: str) -> int:
-    fields = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": "+12025550147", **changed}
-    url = signed_urls.report_url(message.connection.uuid.hex, message.reference.hex)
-    headers = {"X-Twilio-Signature": signature(url, fields, token)}
-    data, form = urlencode(fields), "application/x-www-form-urlencoded"
-    return Client().post(urlsplit(url).path, data, content_type=form, headers=headers).status_code
 
 
 def test_a_signed_report_is_kept_and_answered_as_the_service_wants(message: Message) -> None:
@@ -188,7 +161,7 @@ def many_results(connection: Connection, first: int, count: int) -> int:
 @pytest.fixture
 def flooded() -> Connection:
     """An account of a service that signs nothing."""
-    return Connection.objects.create(portal=a_portal(), service="playmobile", title="P", account={})
+    return Connection.objects.create(portal=factories.portal(), service="playmobile", title="P", account={})
 
 
 def keep_strays(connection: Connection, count: int) -> None:
@@ -201,7 +174,7 @@ def keep_strays(connection: Connection, count: int) -> None:
 
 @pytest.mark.parametrize("code", [code for code in registry.services() if not registry.get(code).can("read_reports")])
 def test_a_service_that_never_reports_is_not_called_at_all_and_fills_no_disk(code: str) -> None:
-    connection = Connection.objects.create(portal=a_portal(), service=code, title="S", account={})
+    connection = Connection.objects.create(portal=factories.portal(), service=code, title="S", account={})
     url = urlsplit(signed_urls.report_url(connection.uuid.hex, "-")).path
     assert Client().post(url, {"id": "7", "status": "delivered"}, content_type="application/json").status_code == 404
     assert (DeliveryReport.objects.count(), spool.waiting_records()) == (0, [])
@@ -255,7 +228,7 @@ def test_what_waited_on_disk_is_taken_whatever_waits(flooded: Connection, tmp_pa
 def online() -> Connection:
     """An account of a service whose certificate is fetched to verify its reports."""
     account = {"region": "eu-central-1", "access_key_id": "A", "secret_access_key": "S"}
-    return Connection.objects.create(portal=a_portal(), service="aws", title="A", account=account)
+    return Connection.objects.create(portal=factories.portal(), service="aws", title="A", account=account)
 
 
 def test_while_two_reports_wait_for_their_services_another_waits_on_disk(

@@ -20,7 +20,8 @@ from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from b24app.sandbox.phpform import encode_form
 from b24app.webhooks import portal_events
-from tests.portals.conftest import ALICE, DANA, alpha, beta, box, launch, portal, running_box
+from tests.portals.conftest import alpha, beta, box, portal, running_box
+from tests.portals.launches import ALICE, DANA, launch
 
 __all__ = ["alpha", "beta", "box", "portal", "running_box"]  # the fixtures of the sandbox
 

@@ -1,10 +1,9 @@
 """Handler calls: what is ours is stored once and gets 200, whatever it looks like; never a 500."""
 
 import json
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,54 +19,11 @@ from b24app.messaging.intake import batch_insert
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status
 from b24app.portals.models import Portal, PortalToken
-from tests.messaging.conftest import a_portal, drain
+from tests import factories
+from tests.handler_calls import FORM, fields, path, post
+from tests.messaging.steps import drain
 
 pytestmark = pytest.mark.django_db
-FORM = "application/x-www-form-urlencoded"
-
-
-@pytest.fixture
-def portal() -> Portal:
-    return a_portal(application_token="the-application-token")
-
-
-@pytest.fixture
-def sender(portal: Portal) -> Sender:
-    connection = Connection.objects.create(portal=portal, service="demo", title="Demo", account={})
-    return Sender.objects.create(
-        portal=portal, connection=connection, code="s1", names={"en": "Acme"}, state=SenderState.REGISTERED
-    )
-
-
-def fields(**changed: str | None) -> dict[str, str]:
-    """Return the fields of a handler call as a portal sends it; None leaves a field out."""
-    call = {
-        "module_id": "crm",
-        "bindings[0][OWNER_TYPE_ID]": "3",
-        "bindings[0][OWNER_ID]": "42",
-        "properties[phone_number]": "+12025550147",
-        "properties[message_text]": "Hello",
-        "type": "SMS",
-        "code": "s1",
-        "message_id": "0f8b1c2d3e4f5a6b7c8d9e0f1a2b3c4d",
-        "message_to": "+12025550147",
-        "message_body": "Hello",
-        "ts": str(int(timezone.now().timestamp())),
-        "auth[access_token]": "secret-access-token",
-        "auth[user_id]": "7",
-        "auth[application_token]": "the-application-token",
-        **changed,
-    }
-    return {name: value for name, value in call.items() if value is not None}
-
-
-def path(sender: Sender) -> str:
-    return urlsplit(signed_urls.handler_url(sender.uuid.hex, sender.generation)).path
-
-
-def post(sender: Sender, body: bytes | str | Mapping[str, str], content_type: str = FORM) -> int:
-    data = urlencode(body) if isinstance(body, Mapping) else body
-    return Client(raise_request_exception=True).post(path(sender), data, content_type=content_type).status_code
 
 
 def test_a_call_becomes_a_waiting_message(sender: Sender) -> None:
@@ -85,7 +41,7 @@ def test_a_repeated_call_is_the_same_message(sender: Sender) -> None:
 
 
 def test_the_same_message_id_of_another_portal_is_another_message(sender: Sender) -> None:
-    charlie = a_portal()
+    charlie = factories.portal()
     connection = Connection.objects.create(portal=charlie, service="demo", title="Demo", account={})
     other = Sender.objects.create(portal=charlie, connection=connection, code="s1", names={"en": "C"})
     assert (post(sender, fields()), post(other, fields())) == (200, 200)

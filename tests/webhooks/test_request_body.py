@@ -12,9 +12,7 @@ from b24app.core import signed_urls
 from b24app.messaging.models import Connection, DeliveryReport, Message, Sender
 from b24app.portals.models import Portal
 from b24app.webhooks import php_form
-from tests.webhooks.test_portal_messages import FORM, path, portal, post, sender
-
-__all__ = ["portal", "sender"]
+from tests.handler_calls import FORM, path, post
 
 
 @contextmanager

@@ -16,13 +16,11 @@ from b24app.messaging.models import DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Reason, Status
 from b24app.portals.models import Portal
 from b24app.webhooks.spool_replay import HANDLERS
-from tests.messaging.conftest import a_portal
-from tests.webhooks import test_delivery_reports as service
-from tests.webhooks.test_delivery_reports import message
-from tests.webhooks.test_portal_messages import fields, portal, post, sender
+from tests import factories
+from tests.handler_calls import fields, post
+from tests.webhooks import twilio_reports
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["message", "portal", "sender"]
 
 
 @pytest.fixture(autouse=True)
@@ -50,10 +48,9 @@ def outage() -> Iterator[None]:
 
 def another(of: Sender) -> Sender:
     """Charlie's sender, in a portal of his own."""
-    charlie = a_portal()
-    account = {"account_sid": "AC1", "auth_token": service.TOKEN}
-    connection = charlie.connections.create(service="twilio", title="C", account=account)
-    return Sender.objects.create(portal=charlie, connection=connection, code=of.code, names={"en": "C"})
+    charlie = factories.portal()
+    account = {"account_sid": "AC1", "auth_token": twilio_reports.TOKEN}
+    return factories.sender(factories.connection(charlie, "twilio", account=account), code=of.code)
 
 
 def test_a_text_reaches_the_disk_no_longer_than_it_is_kept(sender: Sender) -> None:
@@ -110,7 +107,7 @@ def test_many_senders_leave_room_for_one_more(sender: Sender) -> None:
 
 def test_one_connections_reports_leave_room_for_anothers(message: Message, sender: Sender) -> None:
     with outage():
-        kept = until_refused(lambda number: service.report(message, MessageSid=f"SM{number}", Note="x" * 20_000))
+        kept = until_refused(lambda number: twilio_reports.report(message, MessageSid=f"SM{number}", Note="x" * 20_000))
         assert [post(sender, fields(message_id=f"beta{number}")) for number in range(20)] == [200] * 20
     assert kept > 4
     assert DeliveryReport.objects.count() == kept

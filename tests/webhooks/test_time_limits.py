@@ -15,20 +15,11 @@ from pytest_django import Settings
 
 from b24app.core import spool
 from b24app.core.redis import redis_client
-from b24app.messaging.models import Connection, Message, Sender, SenderState
+from b24app.messaging.models import Message, Sender
 from b24app.webhooks.spool_replay import replay_spool
-from tests.messaging.conftest import a_portal
-from tests.webhooks.test_portal_messages import fields, post
+from tests.handler_calls import create_sender, fields, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def a_sender() -> Sender:
-    portal = a_portal(application_token="the-application-token")
-    account = Connection.objects.create(portal=portal, service="demo", title="Demo", account={})
-    return Sender.objects.create(
-        portal=portal, connection=account, code="s1", names={"en": "Acme"}, state=SenderState.REGISTERED
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +67,7 @@ def locked(sender: Sender | None) -> Iterator[None]:
 
 
 def test_a_wish_whose_row_is_locked_is_kept_on_disk_and_stored_later() -> None:
-    sender = a_sender()
+    sender = create_sender()
     with locked(sender):
         assert post(sender, fields()) == 200
         assert (Message.objects.count(), len(spool.waiting_records())) == (0, 1)
@@ -85,7 +76,7 @@ def test_a_wish_whose_row_is_locked_is_kept_on_disk_and_stored_later() -> None:
 
 
 def test_another_portal_s_wish_is_stored_meanwhile() -> None:
-    sender, other = a_sender(), a_sender()
+    sender, other = create_sender(), create_sender()
     with locked(sender):
         post(sender, fields())
         assert post(other, fields()) == 200
@@ -94,7 +85,7 @@ def test_another_portal_s_wish_is_stored_meanwhile() -> None:
 
 
 def test_a_statement_that_takes_too_long_is_a_database_that_is_away() -> None:
-    sender, other = a_sender(), a_sender()
+    sender, other = create_sender(), create_sender()
     with locked(None):
         limit(statement="300ms")
         assert post(sender, fields()) == 200
@@ -103,7 +94,7 @@ def test_a_statement_that_takes_too_long_is_a_database_that_is_away() -> None:
 
 
 def test_a_record_that_stays_locked_holds_up_no_other() -> None:
-    sender, other = a_sender(), a_sender()
+    sender, other = create_sender(), create_sender()
     spool._away_until = float("inf")
     for number in range(spool.MAX_LOCKED):
         post(sender, fields(message_id=f"locked {number}"))
@@ -132,7 +123,7 @@ def silent_redis(settings: Settings) -> Iterator[None]:
 
 @pytest.mark.usefixtures("silent_redis")
 def test_a_redis_that_says_nothing_costs_a_second_and_no_wish() -> None:
-    sender = a_sender()
+    sender = create_sender()
     started = time.monotonic()
     assert post(sender, fields()) == 200
     assert time.monotonic() - started < 20

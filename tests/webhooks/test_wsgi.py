@@ -19,10 +19,9 @@ from b24app.server.policy import DEFAULT_BODY_SIZE
 from b24app.webhooks import request_body
 from b24app.webhooks.wsgi import route_webhooks
 from b24app.wsgi import LONGEST_UPLOAD, policy
-from tests.webhooks.test_portal_messages import FORM, fields, path, portal, sender
+from tests.handler_calls import FORM, fields, path
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["portal", "sender"]
 KEY = uuid4().hex
 
 

@@ -11,7 +11,7 @@ from tests.attack.rows import multiply, portal_id
 from tests.attack.scene import Outcome, Scene
 from tests.attack.victim import post
 from tests.attack.wires import own_service
-from tests.faults.conftest import GATEWAY
+from tests.faults.house import GATEWAY
 
 GATEWAYS = 80
 LATE = 28.0  # seconds, just within what we wait for

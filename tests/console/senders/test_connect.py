@@ -16,7 +16,7 @@ from b24app.sandbox import MethodError, Sandbox
 from b24app.sandbox import Portal as There
 from providers.kit import contract, registry
 from tests import factories
-from tests.messaging.conftest import at_once
+from tests.concurrency import at_once
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from b24app.messaging.models.statuses import Origin, Phase, Status
 from b24app.portals.models import Portal
 from b24app.sandbox import Sandbox
 from tests import factories
-from tests.messaging.conftest import drain
+from tests.messaging.steps import drain
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from django.db import connection as database
 from b24app.messaging.models import Message, Sender
 from tests import factories
 from tests.faults.leaks import Kind, Search, Sentinel
-from tests.messaging.conftest import drain, wish
+from tests.messaging.steps import drain, wish
 from tests.providers.kit.loopback import Listener, Script, answer, listening
 
 pytestmark = pytest.mark.django_db

@@ -24,7 +24,7 @@ from b24app.sandbox import Sandbox
 from providers.kit import errors
 from providers.kit.contract import Accepted, Account
 from providers.twilio import Twilio
-from tests.messaging.conftest import age, drain, wish
+from tests.messaging.steps import age, drain, wish
 
 pytestmark = pytest.mark.django_db
 

@@ -31,7 +31,8 @@ from b24app.webhooks import spool_replay
 from providers.kit.contract import Accepted
 from providers.kit.errors import Uncertain
 from providers.twilio import Twilio
-from tests.messaging.conftest import a_portal, drain, wish
+from tests import factories
+from tests.messaging.steps import drain, wish
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.django_db
 def a_sender(sms: Sandbox) -> Sender:
     """Return the sender of another portal, with an account of its own."""
     account = {"account_sid": "AC" + "1" * 32, "auth_token": "tokentokentoken", "base_url": sms.sms_url}
-    portal = a_portal()
+    portal = factories.portal()
     connection = Connection.objects.create(portal=portal, service="twilio", title="Other", account=account)
     return Sender.objects.create(
         portal=portal,

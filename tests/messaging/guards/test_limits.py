@@ -17,7 +17,8 @@ from b24app.messaging.models.guards import CapUse, Rules
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
 from tests import factories
-from tests.messaging.conftest import again, claimed, many, rules, wait_for_lock
+from tests.concurrency import wait_for_lock
+from tests.messaging.steps import again, claimed
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +46,7 @@ def limit(sender: Sender, **fields: int) -> None:
 
 def test_an_hours_cap_of_a_sender_holds_what_is_above_it_until_the_hour_is_over(front: Sender) -> None:
     limit(front, per_hour=3)
-    first, second = claimed(*many(front, 2)), claimed(*many(front, 2))
+    first, second = claimed(*factories.messages(front, 2)), claimed(*factories.messages(front, 2))
     assert pipeline.apply_guards(first) == first
     end = next_hour()
     assert pipeline.apply_guards(second) == second[:1]
@@ -57,7 +58,7 @@ def test_an_hours_cap_of_a_sender_holds_what_is_above_it_until_the_hour_is_over(
 
 def test_the_next_hour_counts_anew(front: Sender) -> None:
     limit(front, per_hour=1)
-    first, second = many(front, 2)
+    first, second = factories.messages(front, 2)
     assert pipeline.apply_guards(claimed(first)) == [first]
     CapUse.objects.update(since=next_hour() - timedelta(hours=2))
     assert pipeline.apply_guards(claimed(second)) == [second]
@@ -66,7 +67,7 @@ def test_the_next_hour_counts_anew(front: Sender) -> None:
 def test_a_days_cap_lasts_until_the_portals_midnight(front: Sender) -> None:
     Portal.objects.update(time_zone="Asia/Almaty")
     limit(front, per_day=1, per_hour=1)
-    batch = claimed(*many(front, 2))
+    batch = claimed(*factories.messages(front, 2))
     assert pipeline.apply_guards(batch) == batch[:1]
     assert again(batch[1]).due_at == min(max(midnight("Asia/Almaty"), next_hour()), batch[1].expires_at)
 
@@ -74,7 +75,7 @@ def test_a_days_cap_lasts_until_the_portals_midnight(front: Sender) -> None:
 def test_a_zone_that_this_machine_does_not_know_does_not_stop_a_claim(front: Sender) -> None:
     Portal.objects.update(time_zone="Mars/Olympus")
     limit(front, per_day=1)
-    batch = claimed(*many(front, 2))
+    batch = claimed(*factories.messages(front, 2))
     assert pipeline.apply_guards(batch) == batch[:1]
     assert again(batch[1]).due_at == min(midnight("UTC"), batch[1].expires_at)
 
@@ -88,26 +89,26 @@ def test_a_message_that_expires_first_is_looked_at_when_it_does(front: Sender) -
 
 
 def test_an_employees_cap_counts_each_of_them_alone_and_no_robots(front: Sender) -> None:
-    rules(front.portal, employee_per_hour=1)
+    factories.rules(front.portal, employee_per_hour=1)
     other = factories.sender(front.connection)
     hers, too = factories.message(front, author_id=7), factories.message(other, author_id=7, text="Another")
-    his, robots = factories.message(front, author_id=8, text="His"), many(front, 2, author_id=None)
+    his, robots = factories.message(front, author_id=8, text="His"), factories.messages(front, 2, author_id=None)
     batch = claimed(hers, too, his, *robots)
     assert pipeline.apply_guards(batch) == [hers, his, *robots]
     assert again(too).wait == Wait.CAP
 
 
 def test_a_portals_cap_is_over_all_its_senders_and_no_other_portal(front: Sender) -> None:
-    rules(front.portal, portal_per_hour=2)
+    factories.rules(front.portal, portal_per_hour=2)
     other = factories.sender(factories.connection(front.portal))
     charlie = factories.sender(factories.connection(factories.portal("charlie")))
-    batch = claimed(*many(front, 1), *many(other, 2), *many(charlie, 3))
+    batch = claimed(*factories.messages(front, 1), *factories.messages(other, 2), *factories.messages(charlie, 3))
     assert pipeline.apply_guards(batch) == [*batch[:2], *batch[3:]]
     assert again(batch[2]).wait == Wait.CAP
 
 
 def test_above_a_recipients_cap_a_message_fails_as_capped_and_does_not_count(front: Sender) -> None:
-    rules(front.portal, recipient_per_hour=2, portal_per_hour=3)
+    factories.rules(front.portal, recipient_per_hour=2, portal_per_hour=3)
     same = [factories.message(front, text=f"Text {place}") for place in range(3)]
     other = factories.message(front, to="+12025550160")
     batch = claimed(*same, other)
@@ -125,14 +126,14 @@ def test_above_a_recipients_cap_a_message_fails_as_capped_and_does_not_count(fro
 
 
 def test_a_recipients_day_is_capped_too(front: Sender) -> None:
-    rules(front.portal, recipient_per_day=1)
+    factories.rules(front.portal, recipient_per_day=1)
     batch = claimed(factories.message(front), factories.message(front, text="Another"))
     assert pipeline.apply_guards(batch) == batch[:1]
     assert again(batch[1]).reason == Reason.CAPPED
 
 
 def test_a_repeat_is_neither_capped_nor_counted_again(front: Sender) -> None:
-    rules(front.portal, recipient_per_hour=0, portal_per_hour=0)
+    factories.rules(front.portal, recipient_per_hour=0, portal_per_hour=0)
     thrown_back = factories.message(front, attempts=1)
     in_doubt = factories.message(front, attempts=1, repeat_until=timezone.now() + timedelta(minutes=5))
     batch = claimed(thrown_back, in_doubt)
@@ -142,7 +143,7 @@ def test_a_repeat_is_neither_capped_nor_counted_again(front: Sender) -> None:
 
 def test_what_waits_behind_a_full_cap_is_held_in_one_go(front: Sender) -> None:
     limit(front, per_hour=1)
-    first, second, *rest = many(front, 7)
+    first, second, *rest = factories.messages(front, 7)
     free = factories.message(factories.sender(front.connection))
     tried = factories.message(front, attempts=1, text="Tried before")
     assert pipeline.apply_guards(claimed(first, second)) == [first]
@@ -170,8 +171,8 @@ def test_old_counts_are_forgotten(front: Sender) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_counts_only_when_the_other_has_committed() -> None:
     front = factories.sender(factories.connection(factories.portal()))
-    rules(front.portal, portal_per_hour=5)
-    first, second = claimed(*many(front, 4)), claimed(*many(front, 4))
+    factories.rules(front.portal, portal_per_hour=5)
+    first, second = claimed(*factories.messages(front, 4)), claimed(*factories.messages(front, 4))
     counted = threading.Event()
     went: list[Message] = []
 
@@ -196,8 +197,8 @@ def test_two_workers_together_never_exceed_a_cap() -> None:
     front = factories.sender(factories.connection(factories.portal()))
     back = factories.sender(factories.connection(front.portal))
     Sender.objects.update(per_hour=15)
-    rules(front.portal, portal_per_hour=20)
-    batches = [[claimed(*many(sender, 4)) for _ in range(5)] for sender in (front, back)]
+    factories.rules(front.portal, portal_per_hour=20)
+    batches = [[claimed(*factories.messages(sender, 4)) for _ in range(5)] for sender in (front, back)]
     together = threading.Barrier(2)
     went: list[list[Message]] = [[], []]
 
@@ -255,7 +256,7 @@ def test_what_is_sent_again_by_hand_or_tested_is_not_warned_of(front: Sender) ->
 
 
 def test_a_portal_may_turn_the_warning_off_or_look_further_back(front: Sender) -> None:
-    mine = rules(front.portal, duplicate_minutes=0)
+    mine = factories.rules(front.portal, duplicate_minutes=0)
     first = factories.message(front, now=timezone.now() - timedelta(minutes=50))
     second, third = factories.message(front), factories.message(front)
     pipeline.apply_guards(claimed(second))

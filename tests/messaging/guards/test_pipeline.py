@@ -18,7 +18,8 @@ from b24app.messaging.reports import acceptance, applier
 from b24app.sandbox import Sandbox
 from providers.kit import contract
 from tests import factories
-from tests.messaging.conftest import again, claimed, drain, many, rules, wait_for_lock, wish
+from tests.concurrency import wait_for_lock
+from tests.messaging.steps import again, claimed, drain, wish
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ def test_without_rules_everything_goes_for_one_query(
     front: Sender, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     other = factories.sender(factories.connection(factories.portal("charlie")))
-    batch = claimed(*many(front, 5), *many(other, 3))
+    batch = claimed(*factories.messages(front, 5), *factories.messages(other, 3))
     with django_assert_num_queries(1):
         assert pipeline.apply_guards(batch) == batch
     assert Message.objects.filter(phase=Phase.ON_WIRE, attempts=1).count() == 8
@@ -38,7 +39,7 @@ def test_without_rules_everything_goes_for_one_query(
 
 
 def test_a_message_erased_since_its_claim_does_not_go(front: Sender) -> None:
-    batch = claimed(*many(front, 2))
+    batch = claimed(*factories.messages(front, 2))
     Message.objects.filter(pk=batch[0].pk).delete()
     assert pipeline.apply_guards(batch) == batch[1:]
 
@@ -124,7 +125,7 @@ def test_a_paused_sender_holds_its_messages_until_they_expire_and_gives_the_atte
 def test_an_earlier_attempt_stays_counted_when_a_later_one_is_held(front: Sender) -> None:
     first = timezone.now() - timedelta(minutes=5)
     message = factories.message(front, attempts=2, first_attempt_at=first)
-    rules(front.portal, paused_at=timezone.now())
+    factories.rules(front.portal, paused_at=timezone.now())
     assert pipeline.apply_guards(claimed(message)) == []
     assert (again(message).attempts, message.first_attempt_at) == (2, first)
 
@@ -132,7 +133,7 @@ def test_an_earlier_attempt_stays_counted_when_a_later_one_is_held(front: Sender
 def test_a_repeat_is_held_only_as_long_as_it_may_be_repeated(front: Sender) -> None:
     until = timezone.now() + timedelta(minutes=30)
     message = factories.message(front, attempts=1, repeat_until=until)
-    rules(front.portal, paused_at=timezone.now())
+    factories.rules(front.portal, paused_at=timezone.now())
     assert pipeline.apply_guards(claimed(message)) == []
     assert (again(message).wait, message.due_at) == (Wait.PAUSED, until)
 
@@ -140,7 +141,7 @@ def test_a_repeat_is_held_only_as_long_as_it_may_be_repeated(front: Sender) -> N
 def test_what_waits_behind_a_paused_message_is_held_in_one_go(front: Sender) -> None:
     other = factories.sender(front.connection)
     Sender.objects.filter(pk=front.pk).update(paused_at=timezone.now())
-    first, *rest = many(front, 6)
+    first, *rest = factories.messages(front, 6)
     free = factories.message(other)
     assert pipeline.apply_guards(claimed(first)) == []
     assert [again(one).wait for one in rest] == [Wait.PAUSED] * 5

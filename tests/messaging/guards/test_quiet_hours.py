@@ -11,7 +11,7 @@ from b24app.messaging.guards import pipeline, quiet_hours
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Wait
 from tests import factories
-from tests.messaging.conftest import again, claimed, rules
+from tests.messaging.steps import again, claimed
 
 NIGHT = (time(21), time(9))
 WASHINGTON, ALMATY, MOSCOW, SOMEWHERE_IN_RUSSIA = "+12025550147", "+77011234567", "+74951234567", "+79161234567"
@@ -104,7 +104,7 @@ def quiet_now(sender: Sender) -> datetime:
     """Rules that make it quiet in Washington now; answers when that ends."""
     here = timezone.now().astimezone(ZoneInfo("America/New_York"))
     end = (here + timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
-    rules(sender.portal, quiet_from=(here - timedelta(hours=1)).time(), quiet_until=end.time())
+    factories.rules(sender.portal, quiet_from=(here - timedelta(hours=1)).time(), quiet_until=end.time())
     return end
 
 

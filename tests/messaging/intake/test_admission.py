@@ -27,7 +27,7 @@ from b24app.portals.models import Portal
 from b24app.sandbox import MethodError, Sandbox
 from b24app.sandbox import Portal as SandboxPortal
 from b24app.webhooks.spool_replay import HANDLERS
-from tests.messaging.conftest import drain, wish
+from tests.messaging.steps import drain, wish
 
 FORM = "application/x-www-form-urlencoded"
 TOKEN = "the-application-token"

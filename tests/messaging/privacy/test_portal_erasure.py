@@ -8,7 +8,8 @@ from b24app.messaging.models import Connection, DayTally, Message, Sender
 from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber, StopSource
 from b24app.messaging.privacy import portal_erasure
 from b24app.portals.models import Employee, Portal
-from tests.messaging.conftest import a_portal, drain, wish
+from tests import factories
+from tests.messaging.steps import drain, wish
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +34,7 @@ def test_everything_of_the_portal_goes(left: Portal) -> None:
 
 
 def test_another_portal_keeps_everything(left: Portal) -> None:
-    charlie = a_portal()
+    charlie = factories.portal()
     StoppedNumber.objects.create(portal=charlie, number="+12025550147", source=StopSource.HAND)
     Exchange.objects.create(portal_id=charlie.pk, at=timezone.now(), peer="bitrix24", method="POST", host="h", path="/")
     for _ in range(3):

@@ -17,7 +17,7 @@ from b24app.sandbox import Sandbox
 from providers.kit import contract, errors
 from providers.kit.http import Exchange
 from providers.twilio import Twilio
-from tests.messaging.conftest import drain, wish
+from tests.messaging.steps import drain, wish
 
 pytestmark = pytest.mark.django_db
 

@@ -29,7 +29,7 @@ from providers.kit import registry
 from providers.kit.contract import Account, Report
 from providers.kit.contract import Status as Word
 from tests import factories
-from tests.messaging.conftest import again, drain
+from tests.messaging.steps import again, drain
 from tests.smsc import DATA, ENQUIRE, HANG_UP, RESPONSE, UNBIND, Smsc, listening
 
 pytestmark = pytest.mark.django_db

@@ -17,7 +17,7 @@ from b24app.messaging.models.statuses import Change, Origin, Reason, Status
 from b24app.messaging.statistics import backfill, breakdowns
 from providers.kit.phones import region_of
 from tests import factories
-from tests.messaging.conftest import at_once
+from tests.concurrency import at_once
 
 pytestmark = pytest.mark.django_db
 

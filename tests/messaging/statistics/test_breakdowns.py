@@ -19,7 +19,8 @@ from b24app.messaging.privacy import portal_erasure, retention
 from b24app.messaging.statistics import breakdowns
 from b24app.portals.models import Portal
 from tests import factories
-from tests.messaging.conftest import at_once, wish
+from tests.concurrency import at_once
+from tests.messaging.steps import wish
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from b24app.messaging.statistics import backfill, breakdowns, monthly
 from b24app.messaging.statistics.breakdowns import COUNTS
 from b24app.portals.models import Portal
 from tests import factories
-from tests.messaging.conftest import at_once
+from tests.concurrency import at_once
 
 pytestmark = pytest.mark.django_db
 

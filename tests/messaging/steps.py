@@ -1,0 +1,70 @@
+"""Take a message one step along its way."""
+
+import time
+import uuid
+from datetime import timedelta
+from queue import SimpleQueue
+from typing import Any
+
+from django.utils import timezone
+
+from b24app.messaging.dispatch.dispatcher import Dispatcher
+from b24app.messaging.dispatch.lease_queries import Visit
+from b24app.messaging.intake import acceptance
+from b24app.messaging.models import Message, Sender
+from b24app.messaging.models.statuses import Phase, Wait
+
+
+def wish(sender: Sender, number: str = "+12025550100", **fields: Any) -> Message:
+    """A handler call of the portal, taken in."""
+    payload = {
+        "message_id": uuid.uuid4().hex,
+        "message_to": number,
+        "message_body": "Your order is ready.",
+        "module_id": "crm",
+        "ts": str(int(timezone.now().timestamp())),
+        "auth": {"user_id": "7"},
+        **fields,
+    }
+    assert acceptance.accept_call(sender.uuid.hex, payload, timezone.now()) is not None
+    return Message.objects.get(portal=sender.portal, message_id=payload["message_id"])
+
+
+def drain(connection_id: int) -> Visit:
+    """Ring for a connection and let a board do all that is due on it now."""
+    visits: list[Visit] = []
+    board = Dispatcher(visits.append, linger=0.0, inbox=SimpleQueue())
+    board.inbox.put(connection_id)
+    board.turn(5.0)
+    end = time.monotonic() + 60
+    while board.drains or board.landed or board.doubts:
+        assert time.monotonic() < end, "the board does not come to rest"
+        board.turn(0.05)
+    board.threads.shutdown()
+    return visits[-1] if visits else Visit(connection_id)
+
+
+def age(message: Message, **ago: float) -> None:
+    """Move a message's clock back."""
+    delta = timedelta(**ago)
+    Message.objects.filter(pk=message.pk).update(
+        received_at=message.received_at - delta,
+        expires_at=message.expires_at - delta,
+        due_at=message.due_at - delta if message.due_at else None,
+        lease_until=message.lease_until - delta if message.lease_until else None,
+    )
+
+
+def claimed(*messages: Message) -> list[Message]:
+    """The messages as a drain has just claimed them."""
+    now = timezone.now()
+    for message in messages:
+        message.phase, message.wait, message.lease_until = Phase.ON_WIRE, Wait.NONE, now + timedelta(minutes=3)
+        message.attempts, message.first_attempt_at = message.attempts + 1, message.first_attempt_at or now
+        message.save()
+    return list(messages)
+
+
+def again(message: Message) -> Message:
+    message.refresh_from_db()
+    return message
