@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --strip-extras --quiet
 
-.PHONY: run help demo build test procfile chaos attack browser screenshots interop bench lint lock clean
+.PHONY: run help demo build quick test procfile chaos attack browser screenshots interop bench lint lock clean
 
 run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
 	@$(BIN)/python -m b24app.operations.local run
@@ -17,6 +17,12 @@ demo: .venv/installed ## One message all the way, without a browser
 
 build: .venv/installed ## Translations and static files, for production; the Procfile's own line
 	@$(BIN)/python -m b24app.operations.build
+
+# Without the messaging, the console, the sandbox and all that starts processes; `make test` has those.
+quick: .venv/installed ## In half a minute: the tests of the services, core, portals and webhooks that wait for nothing
+	@echo "quick: tests/core, portals, providers and webhooks; left out: whatever is marked long, and every other room"
+	@$(BIN)/python -m pytest -q -n 2 -m "not browser and not interop and not system and not chaos and not long" \
+		tests/core tests/portals tests/providers tests/webhooks
 
 test: .venv/installed ## Every test but the browser's
 	@echo "test: pytest on private stores"
