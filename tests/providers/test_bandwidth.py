@@ -220,9 +220,7 @@ def test_without_a_password_the_address_is_the_proof() -> None:
     ("word", "status"),
     [
         ("message-sending", Status.SENT),
-        ("message-sent", Status.SENT),
         ("message-delivered", Status.DELIVERED),
-        ("message-read", Status.DELIVERED),
         ("message-failed", Status.FAILED),
         ("message-teleported", None),
     ],

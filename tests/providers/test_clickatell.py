@@ -64,9 +64,6 @@ def test_clickatell_chooses_the_sender_where_there_is_none() -> None:
         (400, 25, Rejected, "invalid_number"),
         (400, 26, Rejected, "opt_out"),
         (400, 28, Rejected, "blocked"),
-        (400, 44, Rejected, "blocked"),
-        (400, 45, Rejected, "invalid_request"),
-        (400, 100, Rejected, "invalid_request"),
         (207, 25, Rejected, "invalid_number"),
         (202, 26, Rejected, "opt_out"),
         (400, 99, Rejected, "rejected"),
@@ -75,13 +72,10 @@ def test_clickatell_chooses_the_sender_where_there_is_none() -> None:
         (207, 20, AccountBlocked, "balance"),
         (401, 1, AccountBlocked, "auth"),
         (400, 3, AccountBlocked, "auth"),
-        (401, 7, AccountBlocked, "auth"),
-        (400, 39, AccountBlocked, "auth"),
         (400, 43, Throttled, "throttled"),
         (429, 43, Throttled, "throttled"),
         (500, 18, Uncertain, "uncertain"),
         (503, 19, Unreachable, "unreachable"),
-        (500, 25, Uncertain, "uncertain"),
     ],
 )
 @pytest.mark.parametrize("beside", [True, False], ids=["beside the message", "above all"])

@@ -169,7 +169,6 @@ def call(**query: str) -> Call:
         ("4", Status.QUEUED),
         ("8", Status.SENT),
         ("16", Status.FAILED),
-        ("32", Status.SENT),
         ("64", None),
         ("delivered", None),
     ],
