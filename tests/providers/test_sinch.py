@@ -82,13 +82,9 @@ def test_an_answer_without_an_id_is_uncertain(told: object) -> None:
     ("status", "code", "kind", "reason"),
     [
         (400, "syntax_invalid_json", Rejected, "invalid_request"),
-        (400, "syntax_invalid_parameter_format", Rejected, "invalid_request"),
-        (400, "syntax_constraint_violation", Rejected, "invalid_request"),
         (401, "unauthorized", AccountBlocked, "auth"),
         (402, "no_money", AccountBlocked, "balance"),
         (403, "missing_callback_url", Rejected, "invalid_request"),
-        (403, "unknown_group", Rejected, "invalid_request"),
-        (403, "unknown_campaign", Rejected, "invalid_request"),
         (403, "illegal_number_type", Rejected, "invalid_number"),
         (403, "forbidden_number", Rejected, "blocked"),
         (403, "blocked_account", AccountBlocked, "auth"),

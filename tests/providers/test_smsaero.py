@@ -135,8 +135,6 @@ def call(form: Mapping[str, str] | None = None, body: bytes = b"") -> Call:
     ("word", "status", "code", "reason"),
     [
         ("0", Status.QUEUED, "", ""),
-        ("4", Status.QUEUED, "", ""),
-        ("8", Status.QUEUED, "", ""),
         ("3", Status.SENT, "", ""),
         ("1", Status.DELIVERED, "", ""),
         ("2", Status.UNDELIVERED, "2", ""),
