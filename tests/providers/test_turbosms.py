@@ -61,25 +61,14 @@ def test_each_of_its_successes_is_one(code: object) -> None:
 
 CODES = [
     (103, AccountBlocked, "auth"),
-    (105, AccountBlocked, "auth"),
-    (301, AccountBlocked, "auth"),
     (203, AccountBlocked, "balance"),
     (104, Rejected, "invalid_request"),
-    (200, Rejected, "invalid_request"),
-    (300, Rejected, "invalid_request"),
-    (413, Rejected, "invalid_request"),
     (305, Rejected, "invalid_number"),
-    (903, Rejected, "invalid_number"),
     (400, Rejected, "blocked"),
-    (401, Rejected, "blocked"),
-    (406, Rejected, "blocked"),
-    (412, Rejected, "blocked"),
     (404, Rejected, "opt_out"),
     (407, Rejected, "duplicate"),
-    (427, Rejected, "duplicate"),
     (503, Rejected, "rejected"),
     (500, Uncertain, "uncertain"),
-    (999, Uncertain, "uncertain"),
     (777, Rejected, "rejected"),
 ]
 

@@ -85,17 +85,9 @@ def test_an_answer_without_a_receipt_is_uncertain(body: object) -> None:
     ("status", "kind", "reason"),
     [
         (401, AccountBlocked, "auth"),
-        (402, AccountBlocked, "auth"),
-        (403, AccountBlocked, "auth"),
         (400, Rejected, "invalid_request"),
         (409, Rejected, "duplicate"),
         (410, Rejected, "invalid_number"),
-        (412, Rejected, "invalid_request"),
-        (449, Rejected, "invalid_request"),
-        (460, Rejected, "invalid_request"),
-        (480, Rejected, "invalid_request"),
-        (482, Rejected, "invalid_number"),
-        (483, Rejected, "invalid_number"),
         (599, Uncertain, "uncertain"),
     ],
 )
@@ -116,10 +108,8 @@ def test_a_status_of_its_own_becomes_its_error(status: int, kind: type[SmsError]
     [
         ("ER-01", Rejected, "rejected"),
         ("ER-02", Rejected, "invalid_number"),
-        ("ER-05", Rejected, "invalid_number"),
         ("ER-06", Rejected, "invalid_request"),
         ("ER-07", Rejected, "blocked"),
-        ("ER-08", Rejected, "invalid_request"),
         ("ER-09", Rejected, "duplicate"),
         ("ER-77", Rejected, "rejected"),
     ],
