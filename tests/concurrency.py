@@ -21,7 +21,7 @@ def wait_for_lock() -> bool:
     return False
 
 
-def at_once(*work: Callable[[], object]) -> None:
+def run_together(*work: Callable[[], object]) -> None:
     """Do each in a thread of its own, all beginning together; raise what one of them raised."""
     ready = threading.Barrier(len(work), timeout=30)
 

@@ -25,7 +25,7 @@ from b24app.messaging.models.statuses import Status
 from b24app.messaging.reports import applier
 from b24app.messaging.smpp.smpp_dispatcher import SmppDispatcher
 from tests import factories
-from tests.messaging.steps import again
+from tests.messaging.steps import reload
 
 pytestmark = [pytest.mark.interop, pytest.mark.django_db]
 
@@ -60,7 +60,7 @@ def turn_until(board: SmppDispatcher, happened: Callable[[], bool], seconds: flo
 
 def send(board: SmppDispatcher, sender: Sender, texts: list[str]) -> list[Message]:
     messages = [factories.message(sender, text=text) for text in texts]
-    turn_until(board, lambda: all(again(one).status == Status.SENT for one in messages))
+    turn_until(board, lambda: all(reload(one).status == Status.SENT for one in messages))
     return messages
 
 
@@ -273,7 +273,7 @@ def test_node_smpp_reads_what_we_wrote_and_its_receipts_deliver(node: Node, long
         applier.apply_due()
     took = node.took()
 
-    assert {again(one).status for one in messages} == {Status.DELIVERED}
+    assert {reload(one).status for one in messages} == {Status.DELIVERED}
     assert parts == (2 if long_text == "payload" else 7)
     assert sorted("".join(one["text"] for one in took)) == sorted("".join(TEXTS))
     assert {one["dest"] for one in took} == {"12025550147"}
@@ -288,9 +288,9 @@ def test_node_smpps_receipts_also_tell_what_was_not_delivered(node: Node) -> Non
     sender = a_sender(node.port)
     message = factories.message(sender, to="+12025550148")
     with switchboard() as board:
-        turn_until(board, lambda: DeliveryReport.objects.count() == 1 and again(message).status == Status.SENT)
+        turn_until(board, lambda: DeliveryReport.objects.count() == 1 and reload(message).status == Status.SENT)
         applier.apply_due()
 
-    assert (again(message).status, message.service_code) == (Status.UNDELIVERED, "UNDELIV")
+    assert (reload(message).status, message.service_code) == (Status.UNDELIVERED, "UNDELIV")
     assert message.ref == "8a30"
     assert DeliveryReport.objects.get().ref == "8a30"

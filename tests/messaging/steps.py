@@ -15,7 +15,7 @@ from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase, Wait
 
 
-def wish(sender: Sender, number: str = "+12025550100", **fields: Any) -> Message:
+def accept_message(sender: Sender, number: str = "+12025550100", **fields: Any) -> Message:
     """A handler call of the portal, taken in."""
     payload = {
         "message_id": uuid.uuid4().hex,
@@ -55,7 +55,7 @@ def age(message: Message, **ago: float) -> None:
     )
 
 
-def claimed(*messages: Message) -> list[Message]:
+def claim(*messages: Message) -> list[Message]:
     """The messages as a drain has just claimed them."""
     now = timezone.now()
     for message in messages:
@@ -65,6 +65,6 @@ def claimed(*messages: Message) -> list[Message]:
     return list(messages)
 
 
-def again(message: Message) -> Message:
+def reload(message: Message) -> Message:
     message.refresh_from_db()
     return message

@@ -16,7 +16,7 @@ from b24app.sandbox import MethodError, Sandbox
 from b24app.sandbox import Portal as There
 from providers.kit import contract, registry
 from tests import factories
-from tests.concurrency import at_once
+from tests.concurrency import run_together
 
 pytestmark = pytest.mark.django_db
 
@@ -358,5 +358,5 @@ def test_two_at_once_do_not_exceed_the_limit(settings: Settings) -> None:
         with suppress(lifecycle.TooManyAccounts):
             lifecycle.connect_account(portal, "demo", "One", {}, contract.Account())
 
-    at_once(*[connect] * 4)
+    run_together(*[connect] * 4)
     assert Connection.objects.filter(portal=portal).count() == 1

@@ -13,7 +13,7 @@ from django.db import connection as database
 from b24app.messaging.models import Message, Sender
 from tests import factories
 from tests.faults.leaks import Kind, Search, Sentinel
-from tests.messaging.steps import drain, wish
+from tests.messaging.steps import accept_message, drain
 from tests.providers.kit.loopback import Listener, Script, answer, listening
 
 pytestmark = pytest.mark.django_db
@@ -104,7 +104,7 @@ def told_of(sender: Sender, position: str, base: str) -> tuple[str, Message]:
         name: value.replace("{base}", base).replace("{key}", key) for name, value in (usual | given).items()
     }
     connection.save()
-    message = wish(sender, message_body=TEXT, auth={"user_id": str(factories.BOB)})
+    message = accept_message(sender, message_body=TEXT, auth={"user_id": str(factories.BOB)})
     drain(connection.pk)
     message.refresh_from_db()
     return key, message

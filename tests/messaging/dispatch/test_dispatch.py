@@ -24,7 +24,7 @@ from b24app.sandbox import Sandbox
 from providers.kit import errors
 from providers.kit.contract import Accepted, Account
 from providers.twilio import Twilio
-from tests.messaging.steps import age, drain, wish
+from tests.messaging.steps import accept_message, age, drain
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,7 @@ def away_once(table: str) -> Callable[..., Any]:
 
 
 def test_a_due_message_is_accepted_and_sent(sms: Sandbox, sender: Sender) -> None:
-    message = wish(sender)
+    message = accept_message(sender)
     visit = drain(sender.connection_id)
     message.refresh_from_db()
     [entry] = sms.sms.entries()
@@ -57,7 +57,7 @@ def test_a_sender_that_saves_segments_sends_the_rewritten_text_and_keeps_the_por
     sms: Sandbox, sender: Sender
 ) -> None:
     Sender.objects.update(smart=True, latin=True)
-    message = wish(sender)
+    message = accept_message(sender)
     Message.objects.update(text="Заказ № 7 – готов")
     drain(sender.connection_id)
     message.refresh_from_db()
@@ -67,14 +67,14 @@ def test_a_sender_that_saves_segments_sends_the_rewritten_text_and_keeps_the_por
 
 
 def test_what_was_sent_is_not_sent_again(sms: Sandbox, sender: Sender) -> None:
-    wish(sender)
+    accept_message(sender)
     for _ in range(3):
         drain(sender.connection_id)
     assert len(sms.sms.entries()) == 1
 
 
-def test_a_rejected_number_fails_with_the_services_reason_and_a_push_is_due(sender: Sender) -> None:
-    message = wish(sender, "+12025550199")
+def test_a_refused_number_fails_with_the_services_reason_and_the_portal_will_be_told(sender: Sender) -> None:
+    message = accept_message(sender, "+12025550199")
     drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.status, message.reason, message.service_code) == (Status.FAILED, Reason.INVALID_NUMBER, "21211")
@@ -83,7 +83,7 @@ def test_a_rejected_number_fails_with_the_services_reason_and_a_push_is_due(send
 
 def test_throttling_reschedules_the_message_and_stops_the_connection(sms: Sandbox, sender: Sender) -> None:
     sms.sms.switches.throttle = -1
-    first, second = wish(sender), wish(sender)
+    first, second = accept_message(sender), accept_message(sender)
     Connection.objects.update(concurrency=1)
     drain(sender.connection_id)
     for message in (first, second):
@@ -97,7 +97,7 @@ def test_throttling_reschedules_the_message_and_stops_the_connection(sms: Sandbo
 
 def test_an_answer_lost_after_acceptance_is_unknown_and_never_repeated(sms: Sandbox, sender: Sender) -> None:
     sms.sms.switches.close = 1
-    message = wish(sender)
+    message = accept_message(sender)
     for _ in range(3):
         drain(sender.connection_id)
     message.refresh_from_db()
@@ -110,7 +110,7 @@ def test_a_service_that_cannot_be_reached_is_tried_again_later(sender: Sender) -
     account = {**sender.connection.account, "base_url": "http://127.0.0.1:9"}
     sender.connection.account = account
     sender.connection.save()
-    message = wish(sender)
+    message = accept_message(sender)
     drain(sender.connection_id)
     message.refresh_from_db()
     assert (message.phase, message.wait, message.attempts) == (Phase.WAITING, Wait.RETRY, 1)
@@ -121,7 +121,7 @@ def test_a_service_that_cannot_be_reached_is_tried_again_later(sender: Sender) -
 def test_retries_end_when_the_message_expires_and_keep_the_last_error(sender: Sender) -> None:
     sender.connection.account = {**sender.connection.account, "base_url": "http://127.0.0.1:9"}
     sender.connection.save()
-    message = wish(sender)
+    message = accept_message(sender)
     drain(sender.connection_id)
     message.refresh_from_db()
     age(message, hours=25)
@@ -134,11 +134,11 @@ def test_retries_end_when_the_message_expires_and_keep_the_last_error(sender: Se
 def test_a_wrong_password_blocks_the_account_and_everything_waits_for_a_person(sms: Sandbox, sender: Sender) -> None:
     sender.connection.account = {**sender.connection.account, "auth_token": "wrong-token"}
     sender.connection.save()
-    first, later = wish(sender), wish(sender)
+    first, later = accept_message(sender), accept_message(sender)
     drain(sender.connection_id)
     connection = Connection.objects.get()
     assert (connection.state, connection.blocked_reason, connection.error_code) == ("blocked", "auth", "20003")
-    latest = wish(sender)
+    latest = accept_message(sender)
     drain(sender.connection_id)
     for message in (first, later, latest):
         message.refresh_from_db()
@@ -152,7 +152,7 @@ def test_a_wrong_password_blocks_the_account_and_everything_waits_for_a_person(s
 def test_three_sends_without_an_answer_open_the_breaker_and_one_trial_closes_it(sms: Sandbox, sender: Sender) -> None:
     sms.sms.switches.close = 3
     Connection.objects.update(concurrency=1)
-    messages = [wish(sender) for _ in range(5)]
+    messages = [accept_message(sender) for _ in range(5)]
     drain(sender.connection_id)
     connection = Connection.objects.get()
     assert connection.breaker_until is not None
@@ -166,7 +166,7 @@ def test_three_sends_without_an_answer_open_the_breaker_and_one_trial_closes_it(
 
 
 def test_a_message_found_on_the_wire_after_its_lease_is_unknown(sms: Sandbox, sender: Sender) -> None:
-    message = wish(sender)
+    message = accept_message(sender)
     past = timezone.now() - timedelta(seconds=1)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1, first_attempt_at=past, lease_until=past, due_at=None)
     drain(sender.connection_id)
@@ -176,7 +176,7 @@ def test_a_message_found_on_the_wire_after_its_lease_is_unknown(sms: Sandbox, se
 
 
 def test_one_drain_at_a_time(sms: Sandbox, sender: Sender) -> None:
-    wish(sender)
+    accept_message(sender)
     Connection.objects.update(lease_until=timezone.now() + timedelta(seconds=30))
     assert drain(sender.connection_id) == Visit(sender.connection_id)
     assert sms.sms.entries() == []
@@ -189,7 +189,7 @@ def test_a_drain_releases_its_lease(sender: Sender) -> None:
 
 
 def test_an_uninstalled_portal_sends_nothing(sms: Sandbox, sender: Sender) -> None:
-    message = wish(sender)
+    message = accept_message(sender)
     sender.portal.uninstalled_at = timezone.now()
     sender.portal.save()
     drain(sender.connection_id)
@@ -199,7 +199,7 @@ def test_an_uninstalled_portal_sends_nothing(sms: Sandbox, sender: Sender) -> No
 
 def test_the_rate_of_the_account_holds_across_drains(sms: Sandbox, sender: Sender) -> None:
     Connection.objects.update(rate=1.0, paced_until=timezone.now() + timedelta(seconds=60))
-    wish(sender)
+    accept_message(sender)
     visit = drain(sender.connection_id)
     assert sms.sms.entries() == []
     assert visit.next_at is not None
@@ -209,15 +209,15 @@ def test_the_rate_of_the_account_holds_across_drains(sms: Sandbox, sender: Sende
 def test_ordinary_messages_go_before_bulk_ones(sms: Sandbox, sender: Sender) -> None:
     Connection.objects.update(concurrency=1)
     for number in range(3):
-        wish(sender, f"+1202555010{number}")
+        accept_message(sender, f"+1202555010{number}")
     Message.objects.update(bulk=True)
-    wish(sender, "+12025550109")
+    accept_message(sender, "+12025550109")
     drain(sender.connection_id)
     assert next(entry["to"] for entry in sms.sms.entries()) == "+12025550109"
 
 
-def test_an_exchange_contains_neither_number_nor_text_nor_secret(sender: Sender) -> None:
-    wish(sender)
+def test_an_exchange_holds_neither_number_nor_text_nor_secret(sender: Sender) -> None:
+    accept_message(sender)
     drain(sender.connection_id)
     exchange = Exchange.objects.get()
     kept = exchange.request + exchange.response + exchange.path + exchange.error
@@ -227,8 +227,8 @@ def test_an_exchange_contains_neither_number_nor_text_nor_secret(sender: Sender)
 
 
 def test_tallies_follow_the_status(sender: Sender) -> None:
-    wish(sender)
-    wish(sender, "+12025550199")
+    accept_message(sender)
+    accept_message(sender, "+12025550199")
     drain(sender.connection_id)
     tallies = {(tally.status, tally.reason): tally.messages for tally in DayTally.objects.all()}
     assert tallies == {("sent", ""): 1, ("failed", "invalid_number"): 1}
@@ -236,7 +236,7 @@ def test_tallies_follow_the_status(sender: Sender) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_database_lost_right_after_a_claim_leaves_nothing_unknown(sms: Sandbox, sender: Sender) -> None:
-    message = wish(sender)
+    message = accept_message(sender)
     Message.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     with database.execute_wrapper(away_once("messaging_sender")):
         drain(sender.connection_id)
@@ -250,16 +250,16 @@ def test_a_worker_that_lost_its_lease_claims_nothing_more(sms: Sandbox, sender: 
     dispatcher.inbox.put(sender.connection_id)
     dispatcher.run_once(5.0)
     Connection.objects.update(lease_holder=uuid.uuid4())
-    wish(sender)
-    dispatcher.run_once(0.0)
-    assert (sms.sms.entries(), len(dispatcher.drains)) == ([], 1)
-    dispatcher.leases.renew_at = 0.0
-    dispatcher.run_once(0.0)
-    assert dispatcher.drains == {}
+    accept_message(sender)
+    board.turn(0.0)
+    assert (sms.sms.entries(), len(board.drains)) == ([], 1)
+    board.held.renew_at = 0.0
+    board.turn(0.0)
+    assert board.drains == {}
 
 
 def test_an_answer_under_way_does_not_lift_the_throttling(sender: Sender) -> None:
-    throttled, accepted = wish(sender), wish(sender)
+    throttled, accepted = accept_message(sender), accept_message(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     for message in (throttled, accepted):
         message.refresh_from_db()
@@ -270,15 +270,15 @@ def test_an_answer_under_way_does_not_lift_the_throttling(sender: Sender) -> Non
     assert timedelta(hours=23) < until - timezone.now() < timedelta(hours=25)
 
 
-def test_messages_of_an_uninstalled_portal_are_not_enqueued_again_and_again(sender: Sender) -> None:
-    wish(sender)
+def test_what_waits_for_a_portal_that_left_does_not_ring_without_end(sender: Sender) -> None:
+    accept_message(sender)
     sender.portal.uninstalled_at = timezone.now()
     sender.portal.save()
     assert drain(sender.connection_id).next_at is None
 
 
-def test_an_unavailable_service_is_tried_again_before_its_messages_expire(sms: Sandbox, sender: Sender) -> None:
-    message = wish(sender)
+def test_an_unavailable_service_is_looked_for_again_before_its_messages_expire(sms: Sandbox, sender: Sender) -> None:
+    message = accept_message(sender)
     Connection.objects.update(service="missing")
     drain(sender.connection_id)
     message.refresh_from_db()
@@ -308,7 +308,7 @@ def test_a_repeat_that_waits_longer_than_the_service_remembers_becomes_unknown(
     sms: Sandbox, sender: Sender, how: str
 ) -> None:
     gateway(sender, sms)
-    message = wish(sender)
+    message = accept_message(sender)
     if how == "no answer":
         sms.sms.switches.close = 1
     else:
@@ -339,8 +339,8 @@ def test_a_duplicate_proves_acceptance_only_of_an_attempt_that_may_have_been_acc
     sender: Sender, maybe_sent: bool, status: Status, reason: Reason
 ) -> None:
     """After a throttled try it speaks of another message with the same text, which some services refuse."""
-    message, now = wish(sender), timezone.now()
-    until = now + timedelta(hours=1) if maybe_sent else None
+    message, now = accept_message(sender), timezone.now()
+    until = now + timedelta(hours=1) if doubted else None
     Message.objects.update(phase=Phase.ON_WIRE, attempts=2, lease_until=now, repeat_until=until)
     message.refresh_from_db()
     record_results(
@@ -353,7 +353,7 @@ def test_a_duplicate_proves_acceptance_only_of_an_attempt_that_may_have_been_acc
 def test_a_repeat_that_expires_is_unknown_and_not_failed(sms: Sandbox, sender: Sender) -> None:
     gateway(sender, sms)
     sms.sms.switches.close = 1
-    message = wish(sender)
+    message = accept_message(sender)
     drain(sender.connection_id)
     message.refresh_from_db()
     age(message, hours=25)
@@ -365,7 +365,7 @@ def test_a_repeat_that_expires_is_unknown_and_not_failed(sms: Sandbox, sender: S
 def test_a_drain_opened_before_the_account_was_resumed_holds_no_message(sms: Sandbox, sender: Sender) -> None:
     stale = Connection.objects.get()
     lifecycle.pause_connection(stale)
-    message = wish(sender)
+    message = accept_message(sender)
     lifecycle.resume_connection(Connection.objects.get())
     assert lifecycle.hold_messages(stale) == 0
     drain(sender.connection_id)
@@ -374,7 +374,7 @@ def test_a_drain_opened_before_the_account_was_resumed_holds_no_message(sms: San
 
 
 def test_a_refusal_of_old_credentials_does_not_block_the_new_ones(sms: Sandbox, sender: Sender) -> None:
-    message = wish(sender)
+    message = accept_message(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     before = Connection.objects.get()
@@ -387,7 +387,7 @@ def test_a_refusal_of_old_credentials_does_not_block_the_new_ones(sms: Sandbox, 
 
 
 def test_resend_pressed_twice_sends_once(sms: Sandbox, sender: Sender) -> None:
-    message = wish(sender)
+    message = accept_message(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
     first, second = messages.resend_message(message, 1), messages.resend_message(message, 1)
     drain(sender.connection_id)

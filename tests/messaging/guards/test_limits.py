@@ -18,7 +18,7 @@ from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
 from tests import factories
 from tests.concurrency import wait_for_lock
-from tests.messaging.steps import again, claimed
+from tests.messaging.steps import claim, reload
 
 pytestmark = pytest.mark.django_db
 
@@ -46,11 +46,11 @@ def limit(sender: Sender, **fields: int) -> None:
 
 def test_an_hours_cap_of_a_sender_holds_what_is_above_it_until_the_hour_is_over(front: Sender) -> None:
     limit(front, per_hour=3)
-    first, second = claimed(*factories.messages(front, 2)), claimed(*factories.messages(front, 2))
+    first, second = claim(*factories.messages(front, 2)), claim(*factories.messages(front, 2))
     assert pipeline.apply_guards(first) == first
     end = next_hour()
     assert pipeline.apply_guards(second) == second[:1]
-    held = again(second[1])
+    held = reload(second[1])
     assert (held.phase, held.wait, held.due_at) == (Phase.WAITING, Wait.CAP, end)
     assert (held.attempts, held.first_attempt_at, held.push_at) == (0, None, None)
     assert CapUse.objects.get().used == 3
@@ -59,33 +59,33 @@ def test_an_hours_cap_of_a_sender_holds_what_is_above_it_until_the_hour_is_over(
 def test_the_next_hour_counts_anew(front: Sender) -> None:
     limit(front, per_hour=1)
     first, second = factories.messages(front, 2)
-    assert pipeline.apply_guards(claimed(first)) == [first]
+    assert pipeline.apply_guards(claim(first)) == [first]
     CapUse.objects.update(since=next_hour() - timedelta(hours=2))
-    assert pipeline.apply_guards(claimed(second)) == [second]
+    assert pipeline.apply_guards(claim(second)) == [second]
 
 
 def test_a_days_cap_lasts_until_the_portals_midnight(front: Sender) -> None:
     Portal.objects.update(time_zone="Asia/Almaty")
     limit(front, per_day=1, per_hour=1)
-    batch = claimed(*factories.messages(front, 2))
+    batch = claim(*factories.messages(front, 2))
     assert pipeline.apply_guards(batch) == batch[:1]
-    assert again(batch[1]).due_at == min(max(midnight("Asia/Almaty"), next_hour()), batch[1].expires_at)
+    assert reload(batch[1]).due_at == min(max(midnight("Asia/Almaty"), next_hour()), batch[1].expires_at)
 
 
 def test_a_zone_that_this_machine_does_not_know_does_not_stop_a_claim(front: Sender) -> None:
     Portal.objects.update(time_zone="Mars/Olympus")
     limit(front, per_day=1)
-    batch = claimed(*factories.messages(front, 2))
+    batch = claim(*factories.messages(front, 2))
     assert pipeline.apply_guards(batch) == batch[:1]
-    assert again(batch[1]).due_at == min(midnight("UTC"), batch[1].expires_at)
+    assert reload(batch[1]).due_at == min(midnight("UTC"), batch[1].expires_at)
 
 
 def test_a_message_that_expires_first_is_looked_at_when_it_does(front: Sender) -> None:
     limit(front, per_hour=0)
     soon = timezone.now() + timedelta(seconds=1)
     message = factories.message(front, expires_at=soon)
-    assert pipeline.apply_guards(claimed(message)) == []
-    assert again(message).due_at == soon
+    assert pipeline.apply_guards(claim(message)) == []
+    assert reload(message).due_at == soon
 
 
 def test_an_employees_cap_counts_each_of_them_alone_and_no_robots(front: Sender) -> None:
@@ -93,27 +93,27 @@ def test_an_employees_cap_counts_each_of_them_alone_and_no_robots(front: Sender)
     other = factories.sender(front.connection)
     hers, too = factories.message(front, author_id=7), factories.message(other, author_id=7, text="Another")
     his, robots = factories.message(front, author_id=8, text="His"), factories.messages(front, 2, author_id=None)
-    batch = claimed(hers, too, his, *robots)
+    batch = claim(hers, too, his, *robots)
     assert pipeline.apply_guards(batch) == [hers, his, *robots]
-    assert again(too).wait == Wait.CAP
+    assert reload(too).wait == Wait.CAP
 
 
 def test_a_portals_cap_is_over_all_its_senders_and_no_other_portal(front: Sender) -> None:
     factories.rules(front.portal, portal_per_hour=2)
     other = factories.sender(factories.connection(front.portal))
     charlie = factories.sender(factories.connection(factories.portal("charlie")))
-    batch = claimed(*factories.messages(front, 1), *factories.messages(other, 2), *factories.messages(charlie, 3))
+    batch = claim(*factories.messages(front, 1), *factories.messages(other, 2), *factories.messages(charlie, 3))
     assert pipeline.apply_guards(batch) == [*batch[:2], *batch[3:]]
-    assert again(batch[2]).wait == Wait.CAP
+    assert reload(batch[2]).wait == Wait.CAP
 
 
 def test_above_a_recipients_cap_a_message_fails_as_capped_and_does_not_count(front: Sender) -> None:
     factories.rules(front.portal, recipient_per_hour=2, portal_per_hour=3)
     same = [factories.message(front, text=f"Text {place}") for place in range(3)]
     other = factories.message(front, to="+12025550160")
-    batch = claimed(*same, other)
+    batch = claim(*same, other)
     assert pipeline.apply_guards(batch) == [same[0], same[1], other]
-    failed = again(same[2])
+    failed = reload(same[2])
     assert (failed.status, failed.reason, failed.service_code) == (Status.FAILED, Reason.CAPPED, "")
     assert (failed.attempts, failed.first_attempt_at, failed.sent_at) == (0, None, None)
     assert failed.push_at is not None
@@ -127,16 +127,16 @@ def test_above_a_recipients_cap_a_message_fails_as_capped_and_does_not_count(fro
 
 def test_a_recipients_day_is_capped_too(front: Sender) -> None:
     factories.rules(front.portal, recipient_per_day=1)
-    batch = claimed(factories.message(front), factories.message(front, text="Another"))
+    batch = claim(factories.message(front), factories.message(front, text="Another"))
     assert pipeline.apply_guards(batch) == batch[:1]
-    assert again(batch[1]).reason == Reason.CAPPED
+    assert reload(batch[1]).reason == Reason.CAPPED
 
 
 def test_a_repeat_is_neither_capped_nor_counted_again(front: Sender) -> None:
     factories.rules(front.portal, recipient_per_hour=0, portal_per_hour=0)
     thrown_back = factories.message(front, attempts=1)
     in_doubt = factories.message(front, attempts=1, repeat_until=timezone.now() + timedelta(minutes=5))
-    batch = claimed(thrown_back, in_doubt)
+    batch = claim(thrown_back, in_doubt)
     assert pipeline.apply_guards(batch) == batch
     assert not CapUse.objects.exists()
 
@@ -146,18 +146,18 @@ def test_what_waits_behind_a_full_cap_is_held_in_one_go(front: Sender) -> None:
     first, second, *rest = factories.messages(front, 7)
     free = factories.message(factories.sender(front.connection))
     tried = factories.message(front, attempts=1, text="Tried before")
-    assert pipeline.apply_guards(claimed(first, second)) == [first]
-    assert [(again(one).wait, one.due_at) for one in rest] == [(Wait.CAP, next_hour())] * 5
-    assert [again(free).wait, again(tried).wait] == [Wait.NONE, Wait.NONE]
+    assert pipeline.apply_guards(claim(first, second)) == [first]
+    assert [(reload(one).wait, one.due_at) for one in rest] == [(Wait.CAP, next_hour())] * 5
+    assert [reload(free).wait, reload(tried).wait] == [Wait.NONE, Wait.NONE]
 
 
 def test_a_higher_cap_lets_go_what_the_old_one_held(front: Sender) -> None:
     limit(front, per_hour=0)
     message = factories.message(front)
-    pipeline.apply_guards(claimed(message))
+    pipeline.apply_guards(claim(message))
     limit(front, per_hour=1)
     assert pauses.reconsider_waiting(front.portal, front) == 1
-    assert pipeline.apply_guards(claimed(again(message))) == [message]
+    assert pipeline.apply_guards(claim(reload(message))) == [message]
 
 
 def test_old_counts_are_forgotten(front: Sender) -> None:
@@ -172,7 +172,7 @@ def test_old_counts_are_forgotten(front: Sender) -> None:
 def test_a_worker_counts_only_when_the_other_has_committed() -> None:
     front = factories.sender(factories.connection(factories.portal()))
     factories.rules(front.portal, portal_per_hour=5)
-    first, second = claimed(*factories.messages(front, 4)), claimed(*factories.messages(front, 4))
+    first, second = claim(*factories.messages(front, 4)), claim(*factories.messages(front, 4))
     counted = threading.Event()
     went: list[Message] = []
 
@@ -198,7 +198,7 @@ def test_two_workers_together_never_exceed_a_cap() -> None:
     back = factories.sender(factories.connection(front.portal))
     Sender.objects.update(per_hour=15)
     factories.rules(front.portal, portal_per_hour=20)
-    batches = [[claimed(*factories.messages(sender, 4)) for _ in range(5)] for sender in (front, back)]
+    batches = [[claim(*factories.messages(sender, 4)) for _ in range(5)] for sender in (front, back)]
     together = threading.Barrier(2)
     went: list[list[Message]] = [[], []]
 
@@ -228,8 +228,8 @@ def test_two_workers_together_never_exceed_a_cap() -> None:
 def test_the_same_text_to_the_same_number_within_minutes_goes_with_a_warning(front: Sender) -> None:
     other = factories.sender(front.connection)
     first, second = factories.message(front), factories.message(other)
-    assert pipeline.apply_guards(claimed(first, second)) == [first, second]
-    assert (again(first).repeats, again(second).repeats) == (None, first.reference)
+    assert pipeline.apply_guards(claim(first, second)) == [first, second]
+    assert (reload(first).repeats, reload(second).repeats) == (None, first.reference)
     assert (second.phase, second.attempts) == (Phase.ON_WIRE, 1)
     hour = next_hour() - timedelta(hours=1)
     assert limits.total_used(front.portal_id, limits.LimitKind.DUPLICATES, hour) == 1
@@ -243,24 +243,24 @@ def test_no_warning_of_what_is_no_duplicate(front: Sender) -> None:
     factories.message(front, text="Another")
     factories.message(front, to="+12025550160")
     factories.message(front, status=Status.FAILED, reason=Reason.REJECTED)
-    [message] = claimed(factories.message(front))
+    [message] = claim(factories.message(front))
     assert pipeline.apply_guards([message]) == [message]
-    assert again(message).repeats is None
+    assert reload(message).repeats is None
 
 
 def test_what_is_sent_again_by_hand_or_tested_is_not_warned_of(front: Sender) -> None:
     factories.message(front)
-    batch = claimed(factories.message(front, origin="resend"), factories.message(front, origin="test"))
+    batch = claim(factories.message(front, origin="resend"), factories.message(front, origin="test"))
     assert pipeline.apply_guards(batch) == batch
-    assert [again(one).repeats for one in batch] == [None, None]
+    assert [reload(one).repeats for one in batch] == [None, None]
 
 
 def test_a_portal_may_turn_the_warning_off_or_look_further_back(front: Sender) -> None:
     mine = factories.rules(front.portal, duplicate_minutes=0)
     first = factories.message(front, now=timezone.now() - timedelta(minutes=50))
     second, third = factories.message(front), factories.message(front)
-    pipeline.apply_guards(claimed(second))
+    pipeline.apply_guards(claim(second))
     Rules.objects.filter(pk=mine.pk).update(duplicate_minutes=60)
     Message.objects.filter(pk=second.pk).update(text="Another")
-    pipeline.apply_guards(claimed(third))
-    assert (again(second).repeats, again(third).repeats) == (None, first.reference)
+    pipeline.apply_guards(claim(third))
+    assert (reload(second).repeats, reload(third).repeats) == (None, first.reference)

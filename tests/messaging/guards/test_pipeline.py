@@ -19,7 +19,7 @@ from b24app.sandbox import Sandbox
 from providers.kit import contract
 from tests import factories
 from tests.concurrency import wait_for_lock
-from tests.messaging.steps import again, claimed, drain, wish
+from tests.messaging.steps import accept_message, claim, drain, reload
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def test_without_rules_everything_goes_for_one_query(
     front: Sender, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     other = factories.sender(factories.connection(factories.portal("charlie")))
-    batch = claimed(*factories.messages(front, 5), *factories.messages(other, 3))
+    batch = claim(*factories.messages(front, 5), *factories.messages(other, 3))
     with django_assert_num_queries(1):
         assert pipeline.apply_guards(batch) == batch
     assert Message.objects.filter(phase=Phase.ON_WIRE, attempts=1).count() == 8
@@ -39,7 +39,7 @@ def test_without_rules_everything_goes_for_one_query(
 
 
 def test_a_message_erased_since_its_claim_does_not_go(front: Sender) -> None:
-    batch = claimed(*factories.messages(front, 2))
+    batch = claim(*factories.messages(front, 2))
     Message.objects.filter(pk=batch[0].pk).delete()
     assert pipeline.apply_guards(batch) == batch[1:]
 
@@ -49,13 +49,13 @@ def test_a_message_erased_since_its_claim_does_not_go(front: Sender) -> None:
 
 def test_a_stopped_number_fails_as_opt_out_and_the_service_is_not_called(sms: Sandbox, sender: Sender) -> None:
     StoppedNumber.objects.create(portal=sender.portal, number="+12025550100", source=StopSource.HAND)
-    stopped, free = wish(sender), wish(sender, "+12025550101")
+    stopped, free = accept_message(sender), accept_message(sender, "+12025550101")
     drain(sender.connection_id)
-    again(stopped)
+    reload(stopped)
     assert (stopped.status, stopped.reason, stopped.service_code) == (Status.FAILED, Reason.OPT_OUT, stop_list.CODE)
     assert (stopped.attempts, stopped.first_attempt_at, stopped.sent_at) == (0, None, None)
     assert stopped.push_at is not None
-    assert again(free).status == Status.SENT
+    assert reload(free).status == Status.SENT
     assert [entry["to"] for entry in sms.sms.entries()] == ["+12025550101"]
 
 
@@ -63,25 +63,25 @@ def test_the_stop_list_of_one_portal_is_not_the_one_of_another(front: Sender) ->
     other = factories.sender(factories.connection(factories.portal("charlie")))
     hers, his = factories.message(front), factories.message(other)
     StoppedNumber.objects.create(portal=front.portal, number=hers.to, source=StopSource.HAND)
-    assert pipeline.apply_guards(claimed(hers, his)) == [his]
-    assert again(hers).status == Status.FAILED
-    assert again(his).phase == Phase.ON_WIRE
+    assert pipeline.apply_guards(claim(hers, his)) == [his]
+    assert reload(hers).status == Status.FAILED
+    assert reload(his).phase == Phase.ON_WIRE
 
 
 def test_a_repeat_to_a_stopped_number_is_left_to_a_person_for_it_may_have_been_sent(front: Sender) -> None:
     until = timezone.now() + timedelta(minutes=30)
     message = factories.message(front, attempts=1, repeat_until=until)
     StoppedNumber.objects.create(portal=front.portal, number=message.to, source=StopSource.REPORT)
-    assert pipeline.apply_guards(claimed(message)) == []
-    again(message)
+    assert pipeline.apply_guards(claim(message)) == []
+    reload(message)
     assert (message.status, message.phase, message.reason) == (Status.QUEUED, Phase.UNKNOWN, Reason.TIMED_OUT)
     assert (message.attempts, message.due_at, message.lease_until) == (1, None, None)
 
 
 def test_an_opt_out_at_the_service_puts_the_number_on_the_list(sender: Sender) -> None:
-    refused, wrong = wish(sender, "+12025550196"), wish(sender, "+12025550199")
+    refused, wrong = accept_message(sender, "+12025550196"), accept_message(sender, "+12025550199")
     drain(sender.connection_id)
-    assert (again(refused).reason, again(wrong).reason) == (Reason.OPT_OUT, Reason.INVALID_NUMBER)
+    assert (reload(refused).reason, reload(wrong).reason) == (Reason.OPT_OUT, Reason.INVALID_NUMBER)
     assert list(StoppedNumber.objects.values_list("number", "source")) == [(refused.to, StopSource.REFUSAL)]
 
 
@@ -90,7 +90,7 @@ def test_an_opt_out_that_is_reported_later_puts_the_number_on_the_list(front: Se
     told = contract.Report(ref="SM1", status=contract.Status.UNDELIVERED, word="undelivered", reason="opt_out")
     acceptance.insert_reports(front.connection_id, [told])
     applier.apply_due()
-    assert again(message).status == Status.UNDELIVERED
+    assert reload(message).status == Status.UNDELIVERED
     assert list(StoppedNumber.objects.values_list("number", "source")) == [(message.to, StopSource.REPORT)]
 
 
@@ -114,28 +114,28 @@ def test_a_paused_sender_holds_its_messages_until_they_expire_and_gives_the_atte
     other = factories.sender(front.connection)
     Sender.objects.filter(pk=front.pk).update(paused_at=timezone.now())
     held, free = factories.message(front), factories.message(other)
-    assert pipeline.apply_guards(claimed(held, free)) == [free]
-    again(held)
+    assert pipeline.apply_guards(claim(held, free)) == [free]
+    reload(held)
     assert (held.phase, held.wait, held.due_at) == (Phase.WAITING, Wait.PAUSED, held.expires_at)
     assert (held.attempts, held.first_attempt_at, held.lease_until) == (0, None, None)
     assert held.push_at == held.received_at + timedelta(seconds=40)
-    assert again(free).phase == Phase.ON_WIRE
+    assert reload(free).phase == Phase.ON_WIRE
 
 
 def test_an_earlier_attempt_stays_counted_when_a_later_one_is_held(front: Sender) -> None:
     first = timezone.now() - timedelta(minutes=5)
     message = factories.message(front, attempts=2, first_attempt_at=first)
     factories.rules(front.portal, paused_at=timezone.now())
-    assert pipeline.apply_guards(claimed(message)) == []
-    assert (again(message).attempts, message.first_attempt_at) == (2, first)
+    assert pipeline.apply_guards(claim(message)) == []
+    assert (reload(message).attempts, message.first_attempt_at) == (2, first)
 
 
 def test_a_repeat_is_held_only_as_long_as_it_may_be_repeated(front: Sender) -> None:
     until = timezone.now() + timedelta(minutes=30)
     message = factories.message(front, attempts=1, repeat_until=until)
     factories.rules(front.portal, paused_at=timezone.now())
-    assert pipeline.apply_guards(claimed(message)) == []
-    assert (again(message).wait, message.due_at) == (Wait.PAUSED, until)
+    assert pipeline.apply_guards(claim(message)) == []
+    assert (reload(message).wait, message.due_at) == (Wait.PAUSED, until)
 
 
 def test_what_waits_behind_a_paused_message_is_held_in_one_go(front: Sender) -> None:
@@ -143,22 +143,22 @@ def test_what_waits_behind_a_paused_message_is_held_in_one_go(front: Sender) -> 
     Sender.objects.filter(pk=front.pk).update(paused_at=timezone.now())
     first, *rest = factories.messages(front, 6)
     free = factories.message(other)
-    assert pipeline.apply_guards(claimed(first)) == []
-    assert [again(one).wait for one in rest] == [Wait.PAUSED] * 5
+    assert pipeline.apply_guards(claim(first)) == []
+    assert [reload(one).wait for one in rest] == [Wait.PAUSED] * 5
     assert [one.due_at for one in rest] == [one.expires_at for one in rest]
-    assert again(free).wait == Wait.NONE
+    assert reload(free).wait == Wait.NONE
 
 
 def test_a_pause_puts_off_what_waits_and_resuming_lets_it_go(front: Sender) -> None:
     message, other = factories.message(front), factories.message(factories.sender(front.connection))
     assert pauses.pause_sender(front) == 1
-    assert (again(message).wait, message.due_at) == (Wait.PAUSED, message.expires_at)
-    assert again(other).wait == Wait.NONE
+    assert (reload(message).wait, message.due_at) == (Wait.PAUSED, message.expires_at)
+    assert reload(other).wait == Wait.NONE
     assert pauses.resume_sender(front) == 1
-    assert again(message).wait == Wait.NONE
+    assert reload(message).wait == Wait.NONE
     assert message.due_at is not None
     assert message.due_at <= timezone.now()
-    assert pipeline.apply_guards(claimed(message)) == [message]
+    assert pipeline.apply_guards(claim(message)) == [message]
 
 
 def test_pausing_a_portal_stops_all_its_accounts_and_nobody_elses(front: Sender) -> None:
@@ -167,17 +167,17 @@ def test_pausing_a_portal_stops_all_its_accounts_and_nobody_elses(front: Sender)
     mine, too, his = factories.message(front), factories.message(second), factories.message(charlie)
     assert pauses.pause_portal(front.portal) == 2
     late = factories.message(second)
-    assert pipeline.apply_guards(claimed(late, his)) == [his]
-    assert [again(one).wait for one in (mine, too, late)] == [Wait.PAUSED] * 3
+    assert pipeline.apply_guards(claim(late, his)) == [his]
+    assert [reload(one).wait for one in (mine, too, late)] == [Wait.PAUSED] * 3
     assert pauses.resume_portal(front.portal) == 3
-    assert pipeline.apply_guards(claimed(again(mine), again(too), again(late))) == [mine, too, late]
+    assert pipeline.apply_guards(claim(reload(mine), reload(too), reload(late))) == [mine, too, late]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_sifted_while_somebody_resumes_is_not_left_behind() -> None:
     front = factories.sender(factories.connection(factories.portal()))
     pauses.pause_sender(front)
-    [message] = claimed(factories.message(front))
+    [message] = claim(factories.message(front))
     locked, done = threading.Event(), threading.Event()
 
     def resume() -> None:
@@ -194,7 +194,7 @@ def test_what_is_sifted_while_somebody_resumes_is_not_left_behind() -> None:
     assert pipeline.apply_guards([message]) == []
     other.join(60)
     assert done.is_set()
-    again(message)
+    reload(message)
     assert (message.phase, message.wait, message.attempts) == (Phase.WAITING, Wait.NONE, 0)
     assert message.due_at is not None
     assert message.due_at <= timezone.now()

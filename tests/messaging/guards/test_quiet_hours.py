@@ -11,7 +11,7 @@ from b24app.messaging.guards import pipeline, quiet_hours
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Wait
 from tests import factories
-from tests.messaging.steps import again, claimed
+from tests.messaging.steps import claim, reload
 
 NIGHT = (time(21), time(9))
 WASHINGTON, ALMATY, MOSCOW, SOMEWHERE_IN_RUSSIA = "+12025550147", "+77011234567", "+74951234567", "+79161234567"
@@ -119,8 +119,8 @@ def news(front: Sender) -> Sender:
 def test_what_is_not_urgent_waits_for_the_end_of_the_night(news: Sender) -> None:
     end = quiet_now(news)
     message = factories.message(news, to=WASHINGTON)
-    assert pipeline.apply_guards(claimed(message)) == []
-    again(message)
+    assert pipeline.apply_guards(claim(message)) == []
+    reload(message)
     assert (message.phase, message.wait, message.due_at) == (Phase.WAITING, Wait.QUIET_HOURS, end)
     assert (message.attempts, message.first_attempt_at, message.push_at) == (0, None, None)
 
@@ -130,8 +130,8 @@ def test_a_message_that_expires_before_the_morning_is_due_when_it_does(news: Sen
     quiet_now(news)
     soon = timezone.now() + timedelta(minutes=20)
     message = factories.message(news, to=WASHINGTON, expires_at=soon)
-    assert pipeline.apply_guards(claimed(message)) == []
-    assert again(message).due_at == soon
+    assert pipeline.apply_guards(claim(message)) == []
+    assert reload(message).due_at == soon
 
 
 @pytest.mark.django_db
@@ -141,7 +141,7 @@ def test_transactional_senders_tests_and_repeats_go_at_any_hour(news: Sender) ->
     test = factories.message(news, to=WASHINGTON, origin=Origin.TEST, message_id=None)
     until = timezone.now() + timedelta(minutes=5)
     repeat = factories.message(news, to=WASHINGTON, attempts=1, repeat_until=until)
-    going = claimed(urgent, test, repeat)
+    going = claim(urgent, test, repeat)
     assert pipeline.apply_guards(going) == going
 
 
@@ -149,8 +149,8 @@ def test_transactional_senders_tests_and_repeats_go_at_any_hour(news: Sender) ->
 def test_turning_quiet_hours_off_releases_what_they_held(news: Sender) -> None:
     quiet_now(news)
     message = factories.message(news, to=WASHINGTON)
-    pipeline.apply_guards(claimed(message))
+    pipeline.apply_guards(claim(message))
     news.portal.rules.delete()
     assert pauses.reconsider_waiting(news.portal) == 1
-    assert pipeline.apply_guards(claimed(again(message))) == [message]
+    assert pipeline.apply_guards(claim(reload(message))) == [message]
     assert Message.objects.get().phase == Phase.ON_WIRE

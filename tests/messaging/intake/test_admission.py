@@ -27,7 +27,7 @@ from b24app.portals.models import Portal
 from b24app.sandbox import MethodError, Sandbox
 from b24app.sandbox import Portal as SandboxPortal
 from b24app.webhooks.spool_replay import HANDLERS
-from tests.messaging.steps import drain, wish
+from tests.messaging.steps import accept_message, drain
 
 FORM = "application/x-www-form-urlencoded"
 TOKEN = "the-application-token"
@@ -223,13 +223,13 @@ def test_no_address_from_before_an_uninstallation_works_after_the_return(
 def test_what_waited_when_the_portal_left_is_not_sent_after_its_return(
     alpha: SandboxPortal, live: Portal, sender: Sender, sms: Sandbox
 ) -> None:
-    waits, may_have_gone = wish(sender), wish(sender, "+12025550101")
+    waits, may_have_gone = accept_message(sender), accept_message(sender, "+12025550101")
     Message.objects.filter(pk=may_have_gone.pk).update(repeat_until=timezone.now() + timedelta(minutes=5))
     installation.uninstall_portal(live, clean=False)
     drain(sender.connection_id)
     sender_registration.reconcile_senders(come_back(live, alpha))
     sender.refresh_from_db()
-    later = wish(sender, "+12025550102")
+    later = accept_message(sender, "+12025550102")
     drain(sender.connection_id)
     drain(sender.connection_id)  # the two took the places of the first round
     for one in (waits, may_have_gone, later):

@@ -9,14 +9,14 @@ from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber, StopSou
 from b24app.messaging.privacy import portal_erasure
 from b24app.portals.models import Employee, Portal
 from tests import factories
-from tests.messaging.steps import drain, wish
+from tests.messaging.steps import accept_message, drain
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def left(sender: Sender) -> Portal:
-    wish(sender)
+    accept_message(sender)
     drain(sender.connection_id)
     Portal.objects.update(uninstalled_at=timezone.now(), erase_at=timezone.now())
     return Portal.objects.get()

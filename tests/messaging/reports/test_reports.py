@@ -17,7 +17,7 @@ from b24app.sandbox import Sandbox
 from providers.kit import contract, errors
 from providers.kit.http import Exchange
 from providers.twilio import Twilio
-from tests.messaging.steps import drain, wish
+from tests.messaging.steps import accept_message, drain
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +29,7 @@ def report(ref: str, status: str | None, word: str = "", **fields: str) -> contr
 
 @pytest.fixture
 def sent(sender: Sender) -> Message:
-    message = wish(sender)
+    message = accept_message(sender)
     drain(sender.connection_id)
     message.refresh_from_db()
     return message
@@ -82,7 +82,7 @@ def test_an_unknown_status_word_is_stored_and_changes_nothing(sent: Message) -> 
 
 
 def test_a_report_that_outruns_the_receipt_is_applied_when_the_ref_is_written(sender: Sender) -> None:
-    message = wish(sender)
+    message = accept_message(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     acceptance.insert_reports(sender.connection_id, [report("SM-early", "delivered")])
@@ -94,8 +94,8 @@ def test_a_report_that_outruns_the_receipt_is_applied_when_the_ref_is_written(se
     assert Message.objects.get().status == Status.DELIVERED
 
 
-def test_a_receipt_after_the_final_report_still_brings_the_ref(sender: Sender) -> None:
-    message = wish(sender)
+def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: Sender) -> None:
+    message = accept_message(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     acceptance.insert_reports(sender.connection_id, [report("", "delivered")], message.reference.hex)
@@ -108,8 +108,8 @@ def test_a_receipt_after_the_final_report_still_brings_the_ref(sender: Sender) -
     assert message.poll_at is None
 
 
-def test_a_receipt_after_a_report_of_sent_still_schedules_the_poll(sender: Sender) -> None:
-    message = wish(sender)
+def test_a_receipt_that_comes_after_word_of_sending_still_brings_the_question(sender: Sender) -> None:
+    message = accept_message(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     acceptance.insert_reports(sender.connection_id, [report("", "sent")], message.reference.hex)
@@ -122,7 +122,7 @@ def test_a_receipt_after_a_report_of_sent_still_schedules_the_poll(sender: Sende
 
 def test_a_report_by_our_reference_proves_acceptance_while_the_outcome_is_unknown(sms: Sandbox, sender: Sender) -> None:
     sms.sms.switches.close = 1
-    message = wish(sender)
+    message = accept_message(sender)
     drain(sender.connection_id)
     told = report("SM1", "delivered")
     acceptance.insert_reports(sender.connection_id, [told], message.reference.hex)
@@ -131,8 +131,8 @@ def test_a_report_by_our_reference_proves_acceptance_while_the_outcome_is_unknow
     assert (message.status, message.phase, message.ref) == (Status.DELIVERED, Phase.DONE, "SM1")
 
 
-def test_reports_that_name_no_message_are_matched_by_their_address(sender: Sender) -> None:
-    first, second = wish(sender), wish(sender, "+12025550101")
+def test_reports_that_name_nothing_are_told_apart_by_their_address(sender: Sender) -> None:
+    first, second = accept_message(sender), accept_message(sender, "+12025550101")
     drain(sender.connection_id)
     for message in (first, second):
         acceptance.insert_reports(sender.connection_id, [report("", "delivered")], message.reference.hex)
@@ -160,7 +160,7 @@ def test_an_unmatched_report_is_tried_twice_and_then_given_up(connection: Connec
 
 
 def test_a_report_given_up_is_applied_when_its_ref_is_written_at_last(sender: Sender) -> None:
-    message = wish(sender)
+    message = accept_message(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
     acceptance.insert_reports(sender.connection_id, [report("SM-early", "delivered")])
@@ -171,7 +171,7 @@ def test_a_report_given_up_is_applied_when_its_ref_is_written_at_last(sender: Se
 
 
 def test_a_report_given_up_is_applied_when_another_report_brings_its_ref(sender: Sender) -> None:
-    message = wish(sender)
+    message = accept_message(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
     acceptance.insert_reports(sender.connection_id, [report("SM1", "delivered")])
     DeliveryReport.objects.update(tries=2, due_at=None)
@@ -238,8 +238,8 @@ def test_reports_for_an_unknown_connection_raise() -> None:
         acceptance.accept_reports(uuid.uuid4().hex, "-", call)
 
 
-def test_texts_that_postgresql_cannot_store_lose_neither_their_result_nor_others(sender: Sender) -> None:
-    refused, accepted = wish(sender), wish(sender)
+def test_words_postgresql_cannot_hold_cost_neither_their_verdict_nor_the_others(sender: Sender) -> None:
+    refused, accepted = accept_message(sender), accept_message(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     for message in (refused, accepted):
         message.refresh_from_db()
@@ -280,8 +280,8 @@ def test_a_report_that_postgresql_cannot_store_is_stored_as_far_as_possible(sent
     assert (sent.status, sent.detail, sent.price) == (Status.FAILED, "\ufffd", None)
 
 
-def test_queued_at_the_service_proves_that_it_accepted_an_unknown_message(sender: Sender) -> None:
-    message = wish(sender)
+def test_queued_at_the_service_proves_that_it_took_a_message_of_unknown_outcome(sender: Sender) -> None:
+    message = accept_message(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
     acceptance.insert_reports(sender.connection_id, [report("SM1", "queued")], message.reference.hex)
     applier.apply_due()
@@ -300,7 +300,7 @@ def test_a_service_that_does_not_load_is_not_polled(sent: Message) -> None:
 def test_a_service_without_an_account_is_polled_too(portal: Portal) -> None:
     practice = Connection.objects.create(portal=portal, service="demo", title="Practice", account={})
     sender = Sender.objects.create(portal=portal, connection=practice, code="practice", names={"en": "Practice"})
-    message = wish(sender, "+12025550114")
+    message = accept_message(sender, "+12025550114")
     drain(practice.pk)
     message.refresh_from_db()
     assert (message.status, message.poll_at is not None) == (Status.SENT, True)
@@ -323,7 +323,7 @@ def test_reports_of_messages_that_are_not_ours_are_unmatched_after_two_tries(sen
     kept = {"connection": connection, "word": "delivered", "status": "delivered"}
     DeliveryReport.objects.create(fingerprint="1", ref="early", tries=1, **kept)
     DeliveryReport.objects.create(fingerprint="2", ref="old", tries=6, received_at=now - timedelta(days=8), **kept)
-    DeliveryReport.objects.create(fingerprint="3", ref="ours", tries=2, message=wish(sender), **kept)
+    DeliveryReport.objects.create(fingerprint="3", ref="ours", tries=2, message=accept_message(sender), **kept)
     assert not acceptance.has_strays(connection)
 
     DeliveryReport.objects.create(fingerprint="4", ref="theirs", tries=2, **kept)

@@ -29,7 +29,7 @@ from providers.kit import registry
 from providers.kit.contract import Account, Report
 from providers.kit.contract import Status as Word
 from tests import factories
-from tests.messaging.steps import again, drain
+from tests.messaging.steps import drain, reload
 from tests.smsc import DATA, ENQUIRE, HANG_UP, RESPONSE, UNBIND, Smsc, listening
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +116,7 @@ def test_a_message_is_sent_and_its_receipt_delivers_it(smsc: Smsc, sender: Sende
     applier.apply_due()
 
     assert smsc.answered(receipt) == 0
-    assert (again(message).status, message.ref, message.parts) == (Status.DELIVERED, "8a3f", 1)
+    assert (reload(message).status, message.ref, message.parts) == (Status.DELIVERED, "8a3f", 1)
     (submit,) = smsc.submits
     assert (submit.source, submit.dest, submit.body) == ((5, 0, "Acme"), (1, 1, "12025550147"), b"Your order is ready.")
     assert Connection.objects.get().last_report_at is not None
@@ -131,13 +131,13 @@ def test_a_long_text_has_an_id_for_each_part_and_is_delivered_with_the_last(smsc
             smsc.deliver(RECEIPT.format(ref, "DELIVRD"))
         run_until(dispatcher, lambda: DeliveryReport.objects.count() == 2)
         applier.apply_due()
-        assert again(message).status == Status.SENT
+        assert reload(message).status == Status.SENT
         smsc.deliver(RECEIPT.format(refs[2], "DELIVRD"))
         run_until(dispatcher, lambda: DeliveryReport.objects.count() == 3)
     DeliveryReport.objects.update(due_at=timezone.now())
     applier.apply_due()
 
-    assert (again(message).status, message.parts, message.ref) == (Status.DELIVERED, 3, refs[0])
+    assert (reload(message).status, message.parts, message.ref) == (Status.DELIVERED, 3, refs[0])
     assert [submit.body[:6] for submit in smsc.submits] == [
         b"\x05\x00\x03" + bytes((message.reference.bytes[0], 3, number)) for number in (1, 2, 3)
     ]
@@ -146,8 +146,8 @@ def test_a_long_text_has_an_id_for_each_part_and_is_delivered_with_the_last(smsc
 def test_a_part_that_fails_after_others_leaves_the_message_unknown(smsc: Smsc, sender: Sender) -> None:
     message = factories.message(sender, text="a" * 400)
     smsc.answers = lambda submit: 0x0B if submit.body[5] == 2 else ""
-    with running() as dispatcher:
-        run_until(dispatcher, lambda: again(message).phase == Phase.UNKNOWN)
+    with running() as board:
+        turn_until(board, lambda: reload(message).phase == Phase.UNKNOWN)
 
     assert (message.reason, message.service_code) == (Reason.TIMED_OUT, "0x0B")
     assert len(smsc.submits) == 2
@@ -156,8 +156,8 @@ def test_a_part_that_fails_after_others_leaves_the_message_unknown(smsc: Smsc, s
 def test_a_first_part_that_fails_fails_the_message(smsc: Smsc, sender: Sender) -> None:
     message = factories.message(sender, text="a" * 400)
     smsc.answers = lambda _: 0x0B
-    with running() as dispatcher:
-        run_until(dispatcher, lambda: again(message).status == Status.FAILED)
+    with running() as board:
+        turn_until(board, lambda: reload(message).status == Status.FAILED)
 
     assert (message.reason, message.service_code) == (Reason.INVALID_NUMBER, "0x0B")
     assert len(smsc.submits) == 1
@@ -183,7 +183,7 @@ def test_answers_are_matched_by_their_sequence(smsc: Smsc, sender: Sender) -> No
             smsc.accept(submit, ref=f"of-{submit.dest[2]}")
         run_until(dispatcher, is_sent(*messages))
 
-    assert [again(one).ref for one in messages] == ["of-12025550100", "of-12025550101"]
+    assert [reload(one).ref for one in messages] == ["of-12025550100", "of-12025550101"]
 
 
 def test_no_more_are_in_flight_than_the_window_is_wide(smsc: Smsc) -> None:
@@ -203,8 +203,8 @@ def test_no_more_are_in_flight_than_the_window_is_wide(smsc: Smsc) -> None:
 def test_a_rejection_fails_the_message(smsc: Smsc, sender: Sender) -> None:
     message = factories.message(sender)
     smsc.answers = lambda _: 0x0A
-    with running() as dispatcher:
-        run_until(dispatcher, lambda: again(message).status == Status.FAILED)
+    with running() as board:
+        turn_until(board, lambda: reload(message).status == Status.FAILED)
 
     assert (message.reason, message.service_code) == (Reason.INVALID_REQUEST, "0x0A")
 
@@ -212,18 +212,18 @@ def test_a_rejection_fails_the_message(smsc: Smsc, sender: Sender) -> None:
 def test_a_throttled_account_waits_without_unbinding(smsc: Smsc, sender: Sender) -> None:
     message = factories.message(sender)
     smsc.answers = lambda _: 0x58
-    with running() as dispatcher:
-        run_until(dispatcher, lambda: again(message).wait == Wait.RATE)
-        run_for(dispatcher, 0.3)
+    with running() as board:
+        turn_until(board, lambda: reload(message).wait == Wait.RATE)
+        turn_for(board, 0.3)
         assert (len(smsc.submits), smsc.count(UNBIND), smsc.bound) == (1, 0, 1)
-    assert again(message).phase == Phase.WAITING
+    assert reload(message).phase == Phase.WAITING
 
 
 def test_what_cannot_be_encoded_never_leaves(smsc: Smsc, sender: Sender) -> None:
     Sender.objects.update(signature="Привет")
     message = factories.message(sender)
-    with running() as dispatcher:
-        run_until(dispatcher, lambda: again(message).status == Status.FAILED)
+    with running() as board:
+        turn_until(board, lambda: reload(message).status == Status.FAILED)
     assert (message.reason, smsc.submits) == (Reason.INVALID_REQUEST, [])
 
 
@@ -231,8 +231,8 @@ def test_a_message_that_nobody_answers_is_unknown(smsc: Smsc, sender: Sender, mo
     monkeypatch.setattr(session, "ANSWER_TIMEOUT", 0.2)
     message = factories.message(sender)
     smsc.answers = lambda _: None
-    with running() as dispatcher:
-        run_until(dispatcher, lambda: again(message).phase == Phase.UNKNOWN)
+    with running() as board:
+        turn_until(board, lambda: reload(message).phase == Phase.UNKNOWN)
 
 
 def test_messages_in_flight_when_the_connection_broke_are_unknown_and_the_rest_goes_by_the_next(
@@ -240,14 +240,14 @@ def test_messages_in_flight_when_the_connection_broke_are_unknown_and_the_rest_g
 ) -> None:
     lost = factories.message(sender)
     smsc.answers = lambda _: HANG_UP
-    with running() as dispatcher:
-        run_until(dispatcher, lambda: again(lost).phase == Phase.UNKNOWN)
+    with running() as board:
+        turn_until(board, lambda: reload(lost).phase == Phase.UNKNOWN)
         smsc.answers = lambda _: ""
         later = factories.message(sender)
         run_until(dispatcher, is_sent(later))
 
     assert len(smsc.binds) >= 2
-    assert again(lost).reason == Reason.TIMED_OUT
+    assert reload(lost).reason == Reason.TIMED_OUT
     assert len(smsc.submits) == 2
 
 
@@ -257,8 +257,8 @@ def test_a_message_too_old_ends_though_nothing_is_bound(smsc: Smsc, sender: Send
     with running() as dispatcher:
         run_until(dispatcher, lambda: bool(dispatcher.drains))
         Message.objects.update(expires_at=timezone.now())
-        dispatcher.leases.renew_at = 0.0
-        run_until(dispatcher, lambda: again(message).status == Status.FAILED)
+        board.held.renew_at = 0.0
+        turn_until(board, lambda: reload(message).status == Status.FAILED)
     assert message.reason == Reason.EXPIRED
 
 
@@ -292,7 +292,7 @@ def test_a_wrong_password_blocks_the_account(smsc: Smsc, sender: Sender) -> None
         assert len(smsc.binds) == 1
     connection = Connection.objects.get()
     assert (connection.blocked_reason, connection.error_code) == ("auth", "0x0E")
-    assert (again(message).wait, message.attempts) == (Wait.BLOCKED, 0)
+    assert (reload(message).wait, message.attempts) == (Wait.BLOCKED, 0)
 
 
 def test_new_credentials_are_used_to_bind(smsc: Smsc, sender: Sender) -> None:
@@ -319,7 +319,7 @@ def test_an_account_that_cannot_bind_is_in_trouble_and_tries_again(smsc: Smsc, s
 
     assert (troubled.state, troubled.error_code) == (ConnectionState.ACTIVE, "0x0D")
     assert (healed.error_code, healed.breaker_until, healed.troubles_in_a_row) == ("", None, 0)
-    assert again(message).attempts == 1
+    assert reload(message).attempts == 1
     assert Exchange.objects.filter(path="/bind_transceiver").count() == 2
 
 
@@ -452,7 +452,7 @@ def test_the_worker_leaves_smpp_accounts_alone(smsc: Smsc, sender: Sender) -> No
     assert list(sweep.to_drain()) == []
     drain(sender.connection_id)
 
-    assert (again(message).phase, message.attempts, smsc.connections) == (Phase.WAITING, 0, 0)
+    assert (reload(message).phase, message.attempts, smsc.connections) == (Phase.WAITING, 0, 0)
     assert Connection.objects.get().lease_holder is None
 
 
@@ -478,8 +478,8 @@ def test_asked_to_stop_it_records_what_was_not_answered_and_unbinds(
         dispatcher.stop()
         assert time.monotonic() - began < 5.0
 
-    assert again(silent).phase == Phase.UNKNOWN
-    assert again(waiting).phase == Phase.UNKNOWN
+    assert reload(silent).phase == Phase.UNKNOWN
+    assert reload(waiting).phase == Phase.UNKNOWN
     assert (smsc.count(UNBIND), Connection.objects.get().lease_holder) == (1, None)
     assert not [one for one in threading.enumerate() if one.name == "bind"]
 
@@ -490,8 +490,8 @@ def test_asked_to_stop_it_waits_for_answers(smsc: Smsc, sender: Sender) -> None:
     with running() as dispatcher:
         run_until(dispatcher, lambda: len(smsc.submits) == 1)
         threading.Timer(0.3, lambda: smsc.accept(smsc.submits[0], "late")).start()
-        dispatcher.stop()
-    assert (again(message).status, message.ref) == (Status.SENT, "late")
+        board.stop()
+    assert (reload(message).status, message.ref) == (Status.SENT, "late")
 
 
 # --- receipts ------------------------------------------------------------------------------------------------------
@@ -516,7 +516,7 @@ def test_an_id_may_be_written_in_another_base(smsc: Smsc, sender: Sender) -> Non
         told = [smsc.deliver(RECEIPT.format(written[ref], "DELIVRD"), source=number) for number, ref in given.items()]
         run_until(dispatcher, lambda: all(map(smsc.has_answer, told)))
     applier.apply_due()
-    assert {again(one).status for one in messages} == {Status.DELIVERED}
+    assert {reload(one).status for one in messages} == {Status.DELIVERED}
 
 
 def test_the_number_tells_ids_apart_that_are_each_others_digits(smsc: Smsc, sender: Sender) -> None:
@@ -529,7 +529,7 @@ def test_the_number_tells_ids_apart_that_are_each_others_digits(smsc: Smsc, send
         receipt = smsc.deliver(RECEIPT.format("12", "DELIVRD"), source="12025550118")
         run_until(dispatcher, lambda: smsc.has_answer(receipt))
     applier.apply_due()
-    assert (again(twelve).status, again(eighteen).status) == (Status.SENT, Status.DELIVERED)
+    assert (reload(twelve).status, reload(eighteen).status) == (Status.SENT, Status.DELIVERED)
 
 
 def test_a_receipt_may_come_before_the_answer_with_its_id(smsc: Smsc, sender: Sender) -> None:
@@ -543,7 +543,7 @@ def test_a_receipt_may_come_before_the_answer_with_its_id(smsc: Smsc, sender: Se
         smsc.accept(smsc.submits[0], "8a3f")
         run_until(dispatcher, lambda: smsc.has_answer(receipt) and is_sent(message)())
     applier.apply_due()
-    assert again(message).status == Status.DELIVERED
+    assert reload(message).status == Status.DELIVERED
 
 
 def test_a_receipt_of_an_unknown_message_is_stored_as_it_came(smsc: Smsc, sender: Sender) -> None:
@@ -562,7 +562,7 @@ def test_a_receipt_by_data_sm_is_answered_in_kind(smsc: Smsc, sender: Sender) ->
         receipt = smsc.deliver("", command=DATA, esm_class=0, tlvs={0x001E: b"17\0", 0x0427: b"\x08"})
         run_until(dispatcher, lambda: smsc.has_answer(receipt))
     applier.apply_due()
-    assert (again(message).status, message.service_code) == (Status.FAILED, "REJECTD")
+    assert (reload(message).status, message.service_code) == (Status.FAILED, "REJECTD")
     assert smsc.count(DATA | RESPONSE) == 1
 
 
@@ -608,7 +608,7 @@ def test_a_receipt_waits_on_the_disk_while_the_database_is_away(
     assert (waits.suffix, waits.name.count("-")) == (".receipts", 2)  # in the share of its account
     assert spool_replay.replay_spool() == 1
     applier.apply_due()
-    assert again(message).status == Status.DELIVERED
+    assert reload(message).status == Status.DELIVERED
     spool._away_until = 0.0
 
 
@@ -675,9 +675,9 @@ def test_a_bind_that_cannot_be_recorded_costs_no_other_account(smsc: Smsc, sende
         with running() as dispatcher, refusing("journal_exchange", f"NEW.connection_id = {poison.connection_id}"):
             run_until(dispatcher, lambda: (smsc.bound, odd.bound) == (1, 1))
             message = factories.message(sender)
-            run_until(dispatcher, is_sent(message))
-            told = smsc.deliver(RECEIPT.format(again(message).ref, "DELIVRD"))
-            run_until(dispatcher, lambda: smsc.has_answer(told))
+            turn_until(board, is_sent(message))
+            told = smsc.deliver(RECEIPT.format(reload(message).ref, "DELIVRD"))
+            turn_until(board, lambda: smsc.has_answer(told))
     assert DeliveryReport.objects.count() == 1
     assert set(DeadLetter.objects.values_list("kind", "key")) == {("account", str(poison.connection_id))}
 

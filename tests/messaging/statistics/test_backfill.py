@@ -17,7 +17,7 @@ from b24app.messaging.models.statuses import Change, Origin, Reason, Status
 from b24app.messaging.statistics import backfill, breakdowns
 from providers.kit.phones import region_of
 from tests import factories
-from tests.concurrency import at_once
+from tests.concurrency import run_together
 
 pytestmark = pytest.mark.django_db
 
@@ -168,7 +168,7 @@ def test_everything_counts_once_while_messages_climb_and_two_fill_at_once(front:
             for start in range(0, 120, 10):
                 Message.objects.advance([Change(pk=one.pk, status=status) for one in messages[start : start + 10]])
 
-    at_once(fill, fill, go_up)
+    run_together(fill, fill, go_up)
     breakdowns.count_climbs()
     assert not Message.objects.filter(country=None).exists()
     for dimension in ("country", "source", "employee"):

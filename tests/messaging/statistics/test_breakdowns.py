@@ -19,8 +19,8 @@ from b24app.messaging.privacy import portal_erasure, retention
 from b24app.messaging.statistics import breakdowns
 from b24app.portals.models import Portal
 from tests import factories
-from tests.concurrency import at_once
-from tests.messaging.steps import wish
+from tests.concurrency import run_together
+from tests.messaging.steps import accept_message
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,7 @@ def counted(dimension: Dimension, *names: str) -> dict[str, Any]:
 
 
 def test_a_message_is_counted_by_country_source_and_employee(front: Sender) -> None:
-    message = wish(front, "+447700900123", module_id="bizproc")
+    message = accept_message(front, "+447700900123", module_id="bizproc")
     climb(message, Status.SENT)
     assert not DayBreakdown.objects.exists()
     assert breakdowns.count_climbs() == 1
@@ -57,7 +57,7 @@ def test_a_message_is_counted_by_country_source_and_employee(front: Sender) -> N
 
 @pytest.mark.parametrize("between", [False, True])
 def test_whatever_climbs_in_between_the_last_end_counts_once(front: Sender, between: bool) -> None:
-    message = wish(front)
+    message = accept_message(front)
     for status, reason in (
         (Status.SENT, Reason.NONE),
         (Status.UNDELIVERED, Reason.UNREACHED),
@@ -72,13 +72,13 @@ def test_whatever_climbs_in_between_the_last_end_counts_once(front: Sender, betw
 
 def test_what_a_person_or_a_limit_stops_is_no_failure(front: Sender) -> None:
     for reason in (Reason.CANCELLED, Reason.CAPPED, Reason.REJECTED):
-        climb(wish(front), Status.FAILED, reason=reason)
+        climb(accept_message(front), Status.FAILED, reason=reason)
     breakdowns.count_climbs()
     assert counted(Dimension.COUNTRY, *ENDS) == {"US": (3, 0, 0, 1, 2)}
 
 
 def test_money_stays_with_its_currency_and_moves_when_that_is_told_late(front: Sender) -> None:
-    first, second = wish(front), wish(front)
+    first, second = accept_message(front), accept_message(front)
     climb(first, Status.SENT, price=Decimal("0.01"), currency="USD")
     climb(second, Status.SENT)
     climb(second, Status.DELIVERED, price=Decimal("0.5"), currency="EUR")
@@ -97,7 +97,7 @@ def test_money_stays_with_its_currency_and_moves_when_that_is_told_late(front: S
     [(0.0, "took_2"), (1.5, "took_2"), (4, "took_5"), (29, "took_30"), (200, "took_300"), (4000, "took_longer")],
 )
 def test_the_time_to_delivery_runs_from_the_service_s_receipt(front: Sender, seconds: float, column: str) -> None:
-    message = wish(front)
+    message = accept_message(front)
     climb(message, Status.SENT)
     Message.objects.filter(pk=message.pk).update(sent_at=timezone.now() - timedelta(seconds=seconds))
     climb(message, Status.DELIVERED)
@@ -106,7 +106,7 @@ def test_the_time_to_delivery_runs_from_the_service_s_receipt(front: Sender, sec
 
 
 def test_only_what_is_delivered_has_a_time(front: Sender) -> None:
-    message = wish(front)
+    message = accept_message(front)
     climb(message, Status.SENT)
     climb(message, Status.UNDELIVERED, reason=Reason.UNREACHED)
     breakdowns.count_climbs()
@@ -133,7 +133,7 @@ def test_what_no_employee_wrote_has_no_employee(front: Sender, author: int | Non
 
 
 def test_a_number_that_nobody_could_read_has_no_country(front: Sender) -> None:
-    wish(front, "call Olivia")
+    accept_message(front, "call Olivia")
     breakdowns.count_climbs()
     assert counted(Dimension.COUNTRY, "messages", "failed") == {"": (1, 1)}
 
@@ -157,7 +157,7 @@ def test_what_is_older_than_the_breakdowns_is_left_out_of_them(front: Sender) ->
 
 
 def test_erasing_the_number_between_two_climbs_leaves_the_country_as_it_was(front: Sender) -> None:
-    message = wish(front, "+447700900123")
+    message = accept_message(front, "+447700900123")
     climb(message, Status.SENT)
     Message.objects.update(to="", raw_to="", text="")
     climb(message, Status.DELIVERED)
@@ -169,20 +169,20 @@ def test_more_than_a_batch_is_counted_in_one_go(front: Sender, monkeypatch: pyte
     monkeypatch.setattr(breakdowns, "COUNT_OLDEST", breakdowns.COUNT_OLDEST.replace("LIMIT 5000", "LIMIT 2"))
     monkeypatch.setattr(breakdowns, "BATCH_SIZE", 2)
     for _ in range(5):
-        climb(wish(front), Status.SENT)
+        climb(accept_message(front), Status.SENT)
     assert breakdowns.count_climbs() == 5
     assert counted(Dimension.SOURCE, "messages") == {"crm": 5}
 
 
 def test_the_sweep_counts(front: Sender) -> None:
-    climb(wish(front), Status.SENT)
+    climb(accept_message(front), Status.SENT)
     redis.redis_client().flushdb()
     tasks.run_sweep()
     assert counted(Dimension.SOURCE, "messages") == {"crm": 1}
 
 
 def test_breakdowns_outlive_the_messages(front: Sender) -> None:
-    message = wish(front)
+    message = accept_message(front)
     climb(message, Status.SENT)
     breakdowns.count_climbs()
     Message.objects.update(received_at=timezone.now() - timedelta(days=400))
@@ -194,7 +194,7 @@ def test_breakdowns_outlive_the_messages(front: Sender) -> None:
 def test_a_portal_is_erased_with_its_breakdowns_and_nobody_else_s(front: Sender) -> None:
     other = factories.sender(factories.connection(factories.portal("charlie")))
     for sender in (front, other):
-        climb(wish(sender), Status.SENT)
+        climb(accept_message(sender), Status.SENT)
     breakdowns.count_climbs()
     for sender in (front, other):
         climb(Message.objects.get(sender=sender), Status.DELIVERED)
@@ -208,7 +208,7 @@ def test_a_portal_is_erased_with_its_breakdowns_and_nobody_else_s(front: Sender)
 def test_a_climb_whose_sender_is_gone_holds_up_nobody(front: Sender) -> None:
     other = factories.sender(front.connection)
     for sender in (front, other):
-        climb(wish(sender), Status.SENT)
+        climb(accept_message(sender), Status.SENT)
     Message.objects.filter(sender=other).delete()
     DayTally.objects.filter(sender=other).delete()
     other.delete()
@@ -220,13 +220,13 @@ def test_a_climb_whose_sender_is_gone_holds_up_nobody(front: Sender) -> None:
 def test_two_who_count_at_once_count_everything_once(front: Sender) -> None:
     for place in range(200):
         climb(factories.message(front, author_id=place % 5 + 1), Status.SENT)
-    at_once(breakdowns.count_climbs, breakdowns.count_climbs)
+    run_together(breakdowns.count_climbs, breakdowns.count_climbs)
     breakdowns.count_climbs()
     assert counted(Dimension.EMPLOYEE, "messages") == {str(user): 40 for user in range(1, 6)}
 
 
 def test_the_tallies_know_when_something_last_came_to_count(front: Sender) -> None:
-    message = wish(front)
+    message = accept_message(front)
     before = timezone.now()
     climb(message, Status.SENT)
     climb(message, Status.DELIVERED)

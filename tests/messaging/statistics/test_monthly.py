@@ -18,7 +18,7 @@ from b24app.messaging.statistics import backfill, breakdowns, monthly
 from b24app.messaging.statistics.breakdowns import COUNTS
 from b24app.portals.models import Portal
 from tests import factories
-from tests.concurrency import at_once
+from tests.concurrency import run_together
 
 pytestmark = pytest.mark.django_db
 
@@ -142,7 +142,7 @@ def test_months_are_right_though_changes_are_counted_while_they_are_rolled_up(
     for place in range(90):
         sent(front, ago(place % 6), author_id=place % 4)
     breakdowns.count_climbs()  # sixty of them
-    at_once(breakdowns.count_climbs, breakdowns.count_climbs, monthly.roll_up_months, monthly.roll_up_months)
+    run_together(breakdowns.count_climbs, breakdowns.count_climbs, monthly.roll_up_months, monthly.roll_up_months)
     breakdowns.count_climbs()
     assert set(MonthBreakdown.objects.values_list("month", flat=True)) == {ago(place) for place in range(6)}
     assert by_months() == by_days()
