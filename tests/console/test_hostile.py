@@ -12,7 +12,7 @@ from tests.console.test_strangers import JOB, World
 
 pytestmark = pytest.mark.django_db
 
-SHOTS = 700  # the attack sends ten thousand of the same
+SHOTS = 350  # the attack sends ten thousand of the same
 
 
 @pytest.fixture
