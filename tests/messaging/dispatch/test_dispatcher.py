@@ -283,10 +283,11 @@ def test_a_flight_refused_before_any_thread_was_free_never_begins(sms: Sandbox, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_claims_to_undo_wait_on_disk_while_the_database_is_away(
-    sms: Sandbox, sender: Sender, settings: Settings, tmp_path: Path
+def test_what_could_not_take_off_waits_on_disk_while_the_database_is_away(
+    sms: Sandbox, sender: Sender, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
 ) -> None:
     settings.SPOOL_DIR = tmp_path
+    monkeypatch.setattr(board_module, "GIVE_UP", 1.0)
     flies, stays = accept_message(sender), accept_message(sender)
     board = a_board(linger=60.0)
     board.threads.shutdown()
