@@ -18,11 +18,11 @@ demo: .venv/installed ## One message all the way, without a browser
 build: .venv/installed ## Translations and static files, for production; the Procfile's own line
 	@$(BIN)/python -m b24app.operations.build
 
-# Without the messaging, the console, the sandbox and all that starts processes; `make test` has those.
-quick: .venv/installed ## In half a minute: the tests of the services, core, portals and webhooks that wait for nothing
-	@echo "quick: tests/core, portals, providers and webhooks; left out: whatever is marked long, and every other room"
+# Without the portals, the messaging, the console, the sandbox and all that starts processes; `make test` has those.
+quick: .venv/installed ## In half a minute: the tests of the services, core and webhooks that wait for nothing
+	@echo "quick: tests/core, providers and webhooks; left out: whatever is marked long, and every other room"
 	@$(BIN)/python -m pytest -q -n 2 -m "not browser and not interop and not system and not chaos and not long" \
-		tests/core tests/portals tests/providers tests/webhooks
+		tests/core tests/providers tests/webhooks
 
 test: .venv/installed ## Every test but the browser's
 	@echo "test: pytest on private stores"
