@@ -18,7 +18,7 @@ from b24app.operations.local.stack import ROOT, Stack
 from b24app.operations.local.supervisor import Supervisor, free_port
 from b24app.operations.local.visitor import Page, UnexpectedPage, Visitor
 from bench import usage
-from bench.lab import procfile
+from bench.procfile import ProcessGroup, production_settings, read_procfile
 from tests.faults.house import House
 
 PORTALS = ("alpha", "beta")

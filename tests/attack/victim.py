@@ -10,7 +10,7 @@ from itertools import count
 from urllib.parse import urljoin, urlsplit
 
 from b24app.operations.local import visitor
-from tests.attack.house import ALICE, Town, connect, open_as
+from tests.attack.deployment import ALICE, Deployment, connect_account, open_as
 from tests.faults.house import GATEWAY, House
 from tests.smsc import Smsc, Submit
 

@@ -25,7 +25,7 @@ def app() -> Iterator[Stack]:
         patch = held.enter_context(pytest.MonkeyPatch.context())
         for name in ("DATABASE_URL", "REDIS_URL"):
             patch.delenv(name, raising=False)  # those of all tests: two of these would meet there
-        yield held.enter_context(stack.running(folder, Ports(0, 0, 0, 0), durable=False, say=say_nothing))
+        yield held.enter_context(stack.run_stack(folder, Ports(0, 0, 0, 0), durable=False, say=say_nothing))
 
 
 @pytest.fixture(scope="session")

@@ -157,4 +157,4 @@ def chromium(playwright: Playwright, profile: Path, preferences: dict[str, objec
 
 def control(app: Stack, name: str, **body: object) -> object:
     """A control address of the sandbox portal."""
-    return visitor.ask(f"{app.portal}/_/{name}", **body)
+    return visitor.call_control(f"{app.portal}/_/{name}", **body)

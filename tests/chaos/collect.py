@@ -11,7 +11,8 @@ from tests.chaos.event_log import Event
 from tests.chaos.evidence import Acceptance, Call, Evidence, Hit, Row, Told, Written
 from tests.chaos.load import Posted
 from tests.chaos.quiet import Quiet
-from tests.chaos.town import Town
+from tests.chaos.resolutions import Resolutions
+from tests.chaos.tenants import Tenants
 from tests.faults.house import House
 
 ROWS = """

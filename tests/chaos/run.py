@@ -18,7 +18,7 @@ from tests.chaos.load import Load
 from tests.chaos.quiet import Patience, Quiet
 from tests.chaos.resolutions import Resolutions, resolve_unknown
 from tests.chaos.schedule import Fault
-from tests.chaos.town import settle
+from tests.chaos.tenants import install_portals
 from tests.faults.house import running
 
 LOCAL = Path(__file__).resolve().parents[2] / ".local" / "chaos"

@@ -14,7 +14,7 @@ MET: set[str] = set()
 
 
 def in_circle(write: Callable[[int, int, threading.Barrier], None]) -> list[type[BaseException]]:
-    """Two threads that lock two rows, each in the other's order; the errors that came out."""
+    """Lock two rows in two threads in opposite orders, and return the errors raised."""
     first, second = factories.portal().pk, factories.portal().pk
     meet = threading.Barrier(2, timeout=30)
     errors: list[type[BaseException]] = []

@@ -50,16 +50,16 @@ class House:
 
     def ask(self, name: str, **body: object) -> Any:
         """A control address of the portal, asked with JSON."""
-        return visitor.ask(self._portal(name), **body)
+        return visitor.call_control(self._portal(name), **body)
 
     def state(self) -> dict[str, Any]:
         """All that the portal remembers."""
-        found: dict[str, Any] = visitor.fetch("GET", self._portal("state")).expect(200).json()
+        found: dict[str, Any] = visitor.fetch_page("GET", self._portal("state")).expect_status(200).json()
         return found
 
     def messages(self) -> dict[str, Any]:
         """The portal's messages by their id."""
-        found = visitor.fetch("GET", self._portal("messages")).expect(200).json()["messages"]
+        found = visitor.fetch_page("GET", self._portal("messages")).expect_status(200).json()["messages"]
         return {message["message_id"]: message for message in found}
 
     def codes(self) -> list[str]:
@@ -78,7 +78,7 @@ class House:
     def ledger(self) -> list[dict[str, Any]]:
         """What the SMS service accepted."""
         found: list[dict[str, Any]] = (
-            visitor.fetch("GET", urljoin(self.run.sms, "/_/ledger")).expect(200).json()["ledger"]
+            visitor.fetch_page("GET", urljoin(self.run.sms, "/_/ledger")).expect_status(200).json()["ledger"]
         )
         return found
 
@@ -87,7 +87,7 @@ class House:
 
     def service(self, **switches: object) -> None:
         """How the SMS service behaves from here on."""
-        visitor.ask(urljoin(self.run.sms, "/_/switches"), **switches)
+        visitor.call_control(urljoin(self.run.sms, "/_/switches"), **switches)
 
     # -- our side --
 
@@ -131,9 +131,9 @@ class House:
         alice, home = self.open()
         page = alice.get(urljoin(home.url, "senders/connect/http/"))
         account = {**GATEWAY, "account-url": urljoin(self.run.sms, "/gateway/send")}
-        sender = alice.submit(page, visitor.form_with(page, "account-url"), **account)
+        sender = alice.submit(page, visitor.find_form_with(page, "account-url"), **account)
         names = {"sender-signature": "Acme", "sender-name_en": "Gateway", "sender-name_ru": "Gateway"}
-        alice.submit(sender, visitor.form_with(sender, "sender-signature"), **names)
+        alice.submit(sender, visitor.find_form_with(sender, "sender-signature"), **names)
         return (set(self.codes()) - before).pop()
 
     def _portal(self, name: str) -> str:
@@ -159,7 +159,7 @@ def running() -> Iterator[House]:
         patch.setitem(os.environ, "DATABASE_URL", database.url)
         patch.setitem(os.environ, "REDIS_URL", redis.url)
         try:
-            with stack.running(folder / "app", Ports(0, 0, 0, 0), durable=True, say=lambda _: None) as run:
+            with stack.run_stack(folder / "app", Ports(0, 0, 0, 0), durable=True, say=lambda _: None) as run:
                 yield House(run, database, redis, folder)
         finally:
             redis.stop()

@@ -31,16 +31,16 @@ def accept_message(sender: Sender, number: str = "+12025550100", **fields: Any) 
 
 
 def drain(connection_id: int) -> Visit:
-    """Ring for a connection and let a board do all that is due on it now."""
+    """Notify a dispatcher of a connection, and let it do all that is due there now."""
     visits: list[Visit] = []
-    board = Dispatcher(visits.append, linger=0.0, inbox=SimpleQueue())
-    board.inbox.put(connection_id)
-    board.turn(5.0)
+    dispatcher = Dispatcher(visits.append, linger=0.0, inbox=SimpleQueue())
+    dispatcher.inbox.put(connection_id)
+    dispatcher.run_once(5.0)
     end = time.monotonic() + 60
-    while board.drains or board.landed or board.doubts:
-        assert time.monotonic() < end, "the board does not come to rest"
-        board.turn(0.05)
-    board.threads.shutdown()
+    while dispatcher.drains or dispatcher.finished or dispatcher.unconfirmed_claims:
+        assert time.monotonic() < end, "the dispatcher does not come to rest"
+        dispatcher.run_once(0.05)
+    dispatcher.threads.shutdown()
     return visits[-1] if visits else Visit(connection_id)
 
 

@@ -13,7 +13,7 @@ from b24app.portals.errors import NoToken
 from b24app.portals.installation import InstallationChange
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
-from tests.portals.conftest import ALICE, BOB, DANA, launch
+from tests.portals.launches import ALICE, BOB, DANA, launch
 
 
 def age(portal: Portal, **ago: float) -> None:

@@ -10,38 +10,7 @@ from b24app.portals import installation
 from b24app.portals.installation import EVENTS, InstallationChange
 from b24app.portals.models import Portal, Suspension
 from b24app.sandbox import Portal as There
-from tests.portals.launches import ALICE, BOB, DANA, asked, launch
-
-
-def age(portal: Portal, **ago: float) -> None:
-    """Make our tokens as old as that."""
-    PortalToken.objects.filter(portal=portal).update(refreshed_at=timezone.now() - timedelta(**ago))
-
-
-def auth(there: There, user: int = 0, **fields: str) -> dict[str, str]:
-    """The `auth` of an event of this portal; with `user`, their tokens too."""
-    base = {
-        "member_id": there.member_id,
-        "domain": there.domain,
-        "client_endpoint": there.client_endpoint,
-        "server_endpoint": there.world.server_endpoint,
-        "application_token": there.state.app.token,
-    }
-    if user:
-        token = there.issue_token(user)
-        base |= {"access_token": token.access, "refresh_token": token.refresh, "expires_in": "3600"}
-    return base | fields
-
-
-def event(there: There, user: int = 0, data: dict[str, Any] | None = None, **fields: str) -> dict[str, Any]:
-    return {"data": data or {}, "auth": auth(there, user, **fields), "ts": str(int(time.time()))}
-
-
-def note_of(portal: Portal) -> str:
-    return Exchange.objects.filter(portal_id=portal.pk, method="EVENT").latest("id").error
-
-
-# -- openings ----------------------------------------------------------------------------------------------------------
+from tests.portals.launches import asked, launch
 
 
 def test_the_first_opening_is_an_installation(db: None, alpha: There) -> None:

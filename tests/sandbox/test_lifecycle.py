@@ -5,8 +5,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from b24app.sandbox import Portal, Refused, Sandbox
-from b24app.sandbox.phpform import nest
+from b24app.sandbox import FrameRefused, Portal, Sandbox
+from b24app.sandbox.phpform import nest_pairs
 from tests.sandbox.clients import Listener, Rest
 
 

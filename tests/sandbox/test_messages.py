@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from b24app.sandbox import Portal, Sandbox
-from b24app.sandbox.phpform import nest
+from b24app.sandbox.phpform import nest_pairs
 from tests.sandbox.clients import Listener, Rest
 
 NUMBER = "+12025550100"

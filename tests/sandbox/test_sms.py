@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from b24app.sandbox import Sandbox
-from b24app.sandbox.sms.fate import sign
+from b24app.sandbox.sms.reports import sign_callback
 from tests.sandbox.clients import Listener
 
 ACCOUNT = "AC" + "1" * 32

@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Identifier
 from b24app.messaging.models import Message, Sender
 from b24app.portals import page_tickets
 from b24app.portals.models import Portal
-from b24app.webhooks.request_body import LONGEST_CALL
+from b24app.webhooks.request_body import MAX_CALL
 from tests.faults.house import wait as eventually
 from tests.handler_calls import FORM, call, create_sender, path
 from tests.server.serving import Served, here, served

@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_one_is_refused(content: bytes, words: str) -> Non
     ids=lambda line: line[:9],
 )
 def test_lines_that_want_to_take_long_do_not(line: str) -> None:
-    longest = min(csv_files.MOST_LINES, csv_files.MOST_BYTES // (len(line) + 1))
+    longest = min(csv_files.MAX_LINES, csv_files.MAX_BYTES // (len(line) + 1))
     content = f"{line}\n".encode() * (longest // 5)  # each line costs as much as the one before
     started = time.thread_time()
     found = understood(content)

@@ -73,7 +73,7 @@ def test_what_was_sent_is_not_sent_again(sms: Sandbox, sender: Sender) -> None:
     assert len(sms.sms.entries()) == 1
 
 
-def test_a_refused_number_fails_with_the_services_reason_and_the_portal_will_be_told(sender: Sender) -> None:
+def test_a_rejected_number_fails_with_the_services_reason_and_a_push_is_due(sender: Sender) -> None:
     message = accept_message(sender, "+12025550199")
     drain(sender.connection_id)
     message.refresh_from_db()
@@ -216,7 +216,7 @@ def test_ordinary_messages_go_before_bulk_ones(sms: Sandbox, sender: Sender) -> 
     assert next(entry["to"] for entry in sms.sms.entries()) == "+12025550109"
 
 
-def test_an_exchange_holds_neither_number_nor_text_nor_secret(sender: Sender) -> None:
+def test_an_exchange_contains_neither_number_nor_text_nor_secret(sender: Sender) -> None:
     accept_message(sender)
     drain(sender.connection_id)
     exchange = Exchange.objects.get()
@@ -251,11 +251,11 @@ def test_a_worker_that_lost_its_lease_claims_nothing_more(sms: Sandbox, sender: 
     dispatcher.run_once(5.0)
     Connection.objects.update(lease_holder=uuid.uuid4())
     accept_message(sender)
-    board.turn(0.0)
-    assert (sms.sms.entries(), len(board.drains)) == ([], 1)
-    board.held.renew_at = 0.0
-    board.turn(0.0)
-    assert board.drains == {}
+    dispatcher.run_once(0.0)
+    assert (sms.sms.entries(), len(dispatcher.drains)) == ([], 1)
+    dispatcher.leases.renew_at = 0.0
+    dispatcher.run_once(0.0)
+    assert dispatcher.drains == {}
 
 
 def test_an_answer_under_way_does_not_lift_the_throttling(sender: Sender) -> None:
@@ -270,14 +270,14 @@ def test_an_answer_under_way_does_not_lift_the_throttling(sender: Sender) -> Non
     assert timedelta(hours=23) < until - timezone.now() < timedelta(hours=25)
 
 
-def test_what_waits_for_a_portal_that_left_does_not_ring_without_end(sender: Sender) -> None:
+def test_messages_of_an_uninstalled_portal_are_not_enqueued_again_and_again(sender: Sender) -> None:
     accept_message(sender)
     sender.portal.uninstalled_at = timezone.now()
     sender.portal.save()
     assert drain(sender.connection_id).next_at is None
 
 
-def test_an_unavailable_service_is_looked_for_again_before_its_messages_expire(sms: Sandbox, sender: Sender) -> None:
+def test_an_unavailable_service_is_tried_again_before_its_messages_expire(sms: Sandbox, sender: Sender) -> None:
     message = accept_message(sender)
     Connection.objects.update(service="missing")
     drain(sender.connection_id)
@@ -340,7 +340,7 @@ def test_a_duplicate_proves_acceptance_only_of_an_attempt_that_may_have_been_acc
 ) -> None:
     """After a throttled try it speaks of another message with the same text, which some services refuse."""
     message, now = accept_message(sender), timezone.now()
-    until = now + timedelta(hours=1) if doubted else None
+    until = now + timedelta(hours=1) if maybe_sent else None
     Message.objects.update(phase=Phase.ON_WIRE, attempts=2, lease_until=now, repeat_until=until)
     message.refresh_from_db()
     record_results(

@@ -70,7 +70,7 @@ def are_sent(*messages: Message) -> bool:
 def test_what_many_services_say_at_once_is_one_transaction(sms: Sandbox) -> None:
     senders = [a_sender(sms) for _ in range(5)]
     messages = [accept_message(sender) for sender in senders]
-    board = a_board()
+    dispatcher = a_dispatcher()
     for sender in senders:
         dispatcher.inbox.put(sender.connection_id)
     dispatcher.run_once(5.0)
@@ -89,14 +89,14 @@ def test_what_many_services_say_at_once_is_one_transaction(sms: Sandbox) -> None
     assert sum("UPDATE messaging_message m SET" in sql and "status = c.status" in sql for sql in statements) == 1
 
 
-def test_a_connection_that_is_held_is_looked_at_without_a_ring(sms: Sandbox, sender: Sender) -> None:
+def test_a_leased_connection_is_drained_without_being_notified(sms: Sandbox, sender: Sender) -> None:
     first = accept_message(sender)
-    board = a_board(linger=60.0)
-    board.inbox.put(sender.connection_id)
-    turn_until(board, lambda: are_sent(first))
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.inbox.put(sender.connection_id)
+    run_until(dispatcher, lambda: are_sent(first))
     second = accept_message(sender)
-    turn_until(board, lambda: are_sent(second))
-    assert list(board.drains) == [sender.connection_id]
+    run_until(dispatcher, lambda: are_sent(second))
+    assert list(dispatcher.drains) == [sender.connection_id]
 
 
 def test_an_unresponsive_service_gets_nothing_more_and_holds_up_no_other(
@@ -104,15 +104,15 @@ def test_an_unresponsive_service_gets_nothing_more_and_holds_up_no_other(
 ) -> None:
     monkeypatch.setattr(sending, "UNRESPONSIVE_AFTER", 0.5)
     sms.sms.switches.hold, sms.sms.switches.hold_seconds = 2, 6.0
-    held = [accept_message(sender), accept_message(sender)]
-    board = a_board(linger=60.0)
-    board.inbox.put(sender.connection_id)
-    turn_until(board, lambda: sms.sms.switches.hold == 0)
-    turn_until(board, lambda: board.drains[sender.connection_id].hangs)
+    hanging = [accept_message(sender), accept_message(sender)]
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.inbox.put(sender.connection_id)
+    run_until(dispatcher, lambda: sms.sms.switches.hold == 0)
+    run_until(dispatcher, lambda: dispatcher.drains[sender.connection_id].is_unresponsive)
     waiting, neighbours = accept_message(sender), accept_message(a_sender(sms))
-    board.inbox.put(neighbours.connection_id)
-    board.held.renew_at = 0.0
-    turn_until(board, lambda: are_sent(neighbours))
+    dispatcher.inbox.put(neighbours.connection_id)
+    dispatcher.leases.renew_at = 0.0
+    run_until(dispatcher, lambda: are_sent(neighbours))
     waiting.refresh_from_db()
     assert waiting.attempts == 0
     assert Connection.objects.get(pk=sender.connection_id).slow
@@ -126,9 +126,9 @@ def test_asked_to_stop_it_does_not_wait_for_a_service_for_long(
     monkeypatch.setattr(dispatcher_module, "STOP_TIMEOUT", 0.5)
     sms.sms.switches.hold, sms.sms.switches.hold_seconds = 1, 20.0
     message = accept_message(sender)
-    board = a_board(linger=60.0)
-    board.inbox.put(sender.connection_id)
-    turn_until(board, lambda: sms.sms.switches.hold == 0)
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.inbox.put(sender.connection_id)
+    run_until(dispatcher, lambda: sms.sms.switches.hold == 0)
     started = time.monotonic()
     dispatcher.stop()
     assert time.monotonic() - started < 15
@@ -146,9 +146,9 @@ def test_asked_to_stop_without_a_database_it_leaves_its_results_on_disk(
     monkeypatch.setattr(dispatcher_module, "STOP_TIMEOUT", 4.0)
     sms.sms.switches.hold, sms.sms.switches.hold_seconds = 1, 1.5
     message = accept_message(sender)
-    board = a_board(linger=60.0)
-    board.inbox.put(sender.connection_id)
-    turn_until(board, lambda: sms.sms.switches.hold == 0)
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.inbox.put(sender.connection_id)
+    run_until(dispatcher, lambda: sms.sms.switches.hold == 0)
 
     def away(*_: Any) -> Any:
         raise OperationalError
@@ -163,7 +163,7 @@ def test_asked_to_stop_without_a_database_it_leaves_its_results_on_disk(
     assert (message.status, message.ref) == (Status.SENT, sms.sms.entries()[0]["sid"])
 
 
-def test_an_account_whose_key_is_gone_holds_up_no_other(sms: Sandbox, sender: Sender) -> None:
+def test_an_account_that_cannot_be_decrypted_holds_up_no_other(sms: Sandbox, sender: Sender) -> None:
     broken, well = accept_message(a_sender(sms)), accept_message(sender)
     with database.cursor() as cursor:
         cursor.execute("UPDATE messaging_connection SET account = 'gone' WHERE id = %s", [broken.connection_id])
@@ -176,7 +176,7 @@ def test_an_account_whose_key_is_gone_holds_up_no_other(sms: Sandbox, sender: Se
 
 
 @pytest.mark.django_db(transaction=True)
-def test_verdicts_are_written_once_the_database_is_back(sms: Sandbox, sender: Sender) -> None:
+def test_results_are_written_once_the_database_is_back(sms: Sandbox, sender: Sender) -> None:
     message = accept_message(sender)
     left = [OperationalError] * 2
 
@@ -191,7 +191,7 @@ def test_verdicts_are_written_once_the_database_is_back(sms: Sandbox, sender: Se
     assert (len(sms.sms.entries()), left) == (1, [])
 
 
-def test_a_verdict_that_cannot_be_written_costs_no_other(sms: Sandbox, sender: Sender) -> None:
+def test_a_result_that_cannot_be_written_costs_no_other(sms: Sandbox, sender: Sender) -> None:
     odd, well = accept_message(sender), accept_message(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     results = []
@@ -234,13 +234,13 @@ class Ending(ThreadPoolExecutor):
 def test_claimed_messages_without_a_thread_wait_again_and_those_in_flight_are_sent_once(
     sms: Sandbox, sender: Sender
 ) -> None:
-    flies, stays = accept_message(sender), accept_message(sender)
+    in_flight, waits = accept_message(sender), accept_message(sender)
     other = accept_message(a_sender(sms))
-    board = a_board(linger=60.0)
-    board.threads.shutdown()
-    board.threads = Ending(1)
-    for message in (flies, other):
-        board.inbox.put(message.connection_id)
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.threads.shutdown()
+    dispatcher.threads = Ending(1)
+    for message in (in_flight, other):
+        dispatcher.inbox.put(message.connection_id)
     with pytest.raises(RuntimeError):
         dispatcher.run_once(5.0)
     dispatcher.stop()
@@ -252,22 +252,22 @@ def test_claimed_messages_without_a_thread_wait_again_and_those_in_flight_are_se
     assert not Connection.objects.exclude(lease_until=None).exists()
 
 
-def test_a_flight_that_began_although_it_was_refused_is_not_given_back(sms: Sandbox, sender: Sender) -> None:
+def test_a_send_that_started_although_the_pool_refused_it_is_not_undone(sms: Sandbox, sender: Sender) -> None:
     message = accept_message(sender)
-    board = a_board(linger=60.0)
-    board.threads.shutdown()
-    board.threads = Ending(0, takes_it_all_the_same=True)
-    board.inbox.put(sender.connection_id)
-    turn_until(board, lambda: are_sent(message))
-    board.stop()
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.threads.shutdown()
+    dispatcher.threads = Ending(0, queues_anyway=True)
+    dispatcher.inbox.put(sender.connection_id)
+    run_until(dispatcher, lambda: are_sent(message))
+    dispatcher.stop()
     assert len(sms.sms.entries()) == 1
 
 
-def test_a_flight_refused_before_any_thread_was_free_never_begins(sms: Sandbox, sender: Sender) -> None:
+def test_a_send_refused_before_any_thread_was_free_never_starts(sms: Sandbox, sender: Sender) -> None:
     message = accept_message(sender)
-    board = a_board(linger=60.0)
-    board.threads.shutdown()
-    board.threads = Ending(0, takes_it_all_the_same=True)
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.threads.shutdown()
+    dispatcher.threads = Ending(0, queues_anyway=True)
     free = threading.Event()
     for _ in range(4):
         ThreadPoolExecutor.submit(dispatcher.threads, free.wait)
@@ -283,16 +283,16 @@ def test_a_flight_refused_before_any_thread_was_free_never_begins(sms: Sandbox, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_could_not_take_off_waits_on_disk_while_the_database_is_away(
+def test_claims_to_undo_wait_on_disk_while_the_database_is_away(
     sms: Sandbox, sender: Sender, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
 ) -> None:
     settings.SPOOL_DIR = tmp_path
-    monkeypatch.setattr(board_module, "GIVE_UP", 1.0)
-    flies, stays = accept_message(sender), accept_message(sender)
-    board = a_board(linger=60.0)
-    board.threads.shutdown()
-    board.threads = Ending(1)
-    board.inbox.put(sender.connection_id)
+    monkeypatch.setattr(dispatcher_module, "STOP_TIMEOUT", 1.0)
+    in_flight, waits = accept_message(sender), accept_message(sender)
+    dispatcher = a_dispatcher(linger=60.0)
+    dispatcher.threads.shutdown()
+    dispatcher.threads = Ending(1)
+    dispatcher.inbox.put(sender.connection_id)
     with pytest.raises(RuntimeError):
         dispatcher.run_once(5.0)
     turn = time.monotonic() + 30

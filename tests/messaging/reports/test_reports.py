@@ -94,7 +94,7 @@ def test_a_report_that_outruns_the_receipt_is_applied_when_the_ref_is_written(se
     assert Message.objects.get().status == Status.DELIVERED
 
 
-def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: Sender) -> None:
+def test_a_receipt_after_the_final_report_still_brings_the_ref(sender: Sender) -> None:
     message = accept_message(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
@@ -108,7 +108,7 @@ def test_a_receipt_that_comes_after_the_final_word_still_brings_the_ref(sender: 
     assert message.poll_at is None
 
 
-def test_a_receipt_that_comes_after_word_of_sending_still_brings_the_question(sender: Sender) -> None:
+def test_a_receipt_after_a_report_of_sent_still_schedules_the_poll(sender: Sender) -> None:
     message = accept_message(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     message.refresh_from_db()
@@ -131,7 +131,7 @@ def test_a_report_by_our_reference_proves_acceptance_while_the_outcome_is_unknow
     assert (message.status, message.phase, message.ref) == (Status.DELIVERED, Phase.DONE, "SM1")
 
 
-def test_reports_that_name_nothing_are_told_apart_by_their_address(sender: Sender) -> None:
+def test_reports_that_name_no_message_are_matched_by_their_address(sender: Sender) -> None:
     first, second = accept_message(sender), accept_message(sender, "+12025550101")
     drain(sender.connection_id)
     for message in (first, second):
@@ -238,7 +238,7 @@ def test_reports_for_an_unknown_connection_raise() -> None:
         acceptance.accept_reports(uuid.uuid4().hex, "-", call)
 
 
-def test_words_postgresql_cannot_hold_cost_neither_their_verdict_nor_the_others(sender: Sender) -> None:
+def test_texts_that_postgresql_cannot_store_lose_neither_their_result_nor_others(sender: Sender) -> None:
     refused, accepted = accept_message(sender), accept_message(sender)
     Message.objects.update(phase=Phase.ON_WIRE, attempts=1)
     for message in (refused, accepted):
@@ -280,7 +280,7 @@ def test_a_report_that_postgresql_cannot_store_is_stored_as_far_as_possible(sent
     assert (sent.status, sent.detail, sent.price) == (Status.FAILED, "\ufffd", None)
 
 
-def test_queued_at_the_service_proves_that_it_took_a_message_of_unknown_outcome(sender: Sender) -> None:
+def test_queued_at_the_service_proves_that_it_accepted_an_unknown_message(sender: Sender) -> None:
     message = accept_message(sender)
     Message.objects.update(phase=Phase.UNKNOWN, due_at=None)
     acceptance.insert_reports(sender.connection_id, [report("SM1", "queued")], message.reference.hex)

@@ -136,7 +136,7 @@ def test_a_centre_that_floods_delays_no_other_and_takes_little_memory(
 
 
 @pytest.mark.long
-def test_ten_thousand_receipts_of_nobodys_delay_no_other(tmp_path: Path) -> None:
+def test_ten_thousand_receipts_of_unknown_messages_delay_no_other(tmp_path: Path) -> None:
     with listening() as honest, listening() as hostile:
         victim, _hostile = a_sender(honest), a_sender(hostile)
         with process(tmp_path) as running:

@@ -146,8 +146,8 @@ def test_a_long_text_has_an_id_for_each_part_and_is_delivered_with_the_last(smsc
 def test_a_part_that_fails_after_others_leaves_the_message_unknown(smsc: Smsc, sender: Sender) -> None:
     message = factories.message(sender, text="a" * 400)
     smsc.answers = lambda submit: 0x0B if submit.body[5] == 2 else ""
-    with running() as board:
-        turn_until(board, lambda: reload(message).phase == Phase.UNKNOWN)
+    with running() as dispatcher:
+        run_until(dispatcher, lambda: reload(message).phase == Phase.UNKNOWN)
 
     assert (message.reason, message.service_code) == (Reason.TIMED_OUT, "0x0B")
     assert len(smsc.submits) == 2
@@ -156,8 +156,8 @@ def test_a_part_that_fails_after_others_leaves_the_message_unknown(smsc: Smsc, s
 def test_a_first_part_that_fails_fails_the_message(smsc: Smsc, sender: Sender) -> None:
     message = factories.message(sender, text="a" * 400)
     smsc.answers = lambda _: 0x0B
-    with running() as board:
-        turn_until(board, lambda: reload(message).status == Status.FAILED)
+    with running() as dispatcher:
+        run_until(dispatcher, lambda: reload(message).status == Status.FAILED)
 
     assert (message.reason, message.service_code) == (Reason.INVALID_NUMBER, "0x0B")
     assert len(smsc.submits) == 1
@@ -203,8 +203,8 @@ def test_no_more_are_in_flight_than_the_window_is_wide(smsc: Smsc) -> None:
 def test_a_rejection_fails_the_message(smsc: Smsc, sender: Sender) -> None:
     message = factories.message(sender)
     smsc.answers = lambda _: 0x0A
-    with running() as board:
-        turn_until(board, lambda: reload(message).status == Status.FAILED)
+    with running() as dispatcher:
+        run_until(dispatcher, lambda: reload(message).status == Status.FAILED)
 
     assert (message.reason, message.service_code) == (Reason.INVALID_REQUEST, "0x0A")
 
@@ -212,9 +212,9 @@ def test_a_rejection_fails_the_message(smsc: Smsc, sender: Sender) -> None:
 def test_a_throttled_account_waits_without_unbinding(smsc: Smsc, sender: Sender) -> None:
     message = factories.message(sender)
     smsc.answers = lambda _: 0x58
-    with running() as board:
-        turn_until(board, lambda: reload(message).wait == Wait.RATE)
-        turn_for(board, 0.3)
+    with running() as dispatcher:
+        run_until(dispatcher, lambda: reload(message).wait == Wait.RATE)
+        run_for(dispatcher, 0.3)
         assert (len(smsc.submits), smsc.count(UNBIND), smsc.bound) == (1, 0, 1)
     assert reload(message).phase == Phase.WAITING
 
@@ -222,8 +222,8 @@ def test_a_throttled_account_waits_without_unbinding(smsc: Smsc, sender: Sender)
 def test_what_cannot_be_encoded_never_leaves(smsc: Smsc, sender: Sender) -> None:
     Sender.objects.update(signature="Привет")
     message = factories.message(sender)
-    with running() as board:
-        turn_until(board, lambda: reload(message).status == Status.FAILED)
+    with running() as dispatcher:
+        run_until(dispatcher, lambda: reload(message).status == Status.FAILED)
     assert (message.reason, smsc.submits) == (Reason.INVALID_REQUEST, [])
 
 
@@ -231,8 +231,8 @@ def test_a_message_that_nobody_answers_is_unknown(smsc: Smsc, sender: Sender, mo
     monkeypatch.setattr(session, "ANSWER_TIMEOUT", 0.2)
     message = factories.message(sender)
     smsc.answers = lambda _: None
-    with running() as board:
-        turn_until(board, lambda: reload(message).phase == Phase.UNKNOWN)
+    with running() as dispatcher:
+        run_until(dispatcher, lambda: reload(message).phase == Phase.UNKNOWN)
 
 
 def test_messages_in_flight_when_the_connection_broke_are_unknown_and_the_rest_goes_by_the_next(
@@ -240,8 +240,8 @@ def test_messages_in_flight_when_the_connection_broke_are_unknown_and_the_rest_g
 ) -> None:
     lost = factories.message(sender)
     smsc.answers = lambda _: HANG_UP
-    with running() as board:
-        turn_until(board, lambda: reload(lost).phase == Phase.UNKNOWN)
+    with running() as dispatcher:
+        run_until(dispatcher, lambda: reload(lost).phase == Phase.UNKNOWN)
         smsc.answers = lambda _: ""
         later = factories.message(sender)
         run_until(dispatcher, is_sent(later))
@@ -257,8 +257,8 @@ def test_a_message_too_old_ends_though_nothing_is_bound(smsc: Smsc, sender: Send
     with running() as dispatcher:
         run_until(dispatcher, lambda: bool(dispatcher.drains))
         Message.objects.update(expires_at=timezone.now())
-        board.held.renew_at = 0.0
-        turn_until(board, lambda: reload(message).status == Status.FAILED)
+        dispatcher.leases.renew_at = 0.0
+        run_until(dispatcher, lambda: reload(message).status == Status.FAILED)
     assert message.reason == Reason.EXPIRED
 
 
@@ -490,7 +490,7 @@ def test_asked_to_stop_it_waits_for_answers(smsc: Smsc, sender: Sender) -> None:
     with running() as dispatcher:
         run_until(dispatcher, lambda: len(smsc.submits) == 1)
         threading.Timer(0.3, lambda: smsc.accept(smsc.submits[0], "late")).start()
-        board.stop()
+        dispatcher.stop()
     assert (reload(message).status, message.ref) == (Status.SENT, "late")
 
 
@@ -675,9 +675,9 @@ def test_a_bind_that_cannot_be_recorded_costs_no_other_account(smsc: Smsc, sende
         with running() as dispatcher, refusing("journal_exchange", f"NEW.connection_id = {poison.connection_id}"):
             run_until(dispatcher, lambda: (smsc.bound, odd.bound) == (1, 1))
             message = factories.message(sender)
-            turn_until(board, is_sent(message))
+            run_until(dispatcher, is_sent(message))
             told = smsc.deliver(RECEIPT.format(reload(message).ref, "DELIVRD"))
-            turn_until(board, lambda: smsc.has_answer(told))
+            run_until(dispatcher, lambda: smsc.has_answer(told))
     assert DeliveryReport.objects.count() == 1
     assert set(DeadLetter.objects.values_list("kind", "key")) == {("account", str(poison.connection_id))}
 
