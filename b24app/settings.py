@@ -134,7 +134,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",
             ],
-            "builtins": ["b24app.console.templatetags.console"],
+            "builtins": ["b24app.console.templatetags.console", "b24app.console.templatetags.tables"],
             "libraries": {"console": "b24app.console.templatetags.console"},
         },
     }

@@ -1,7 +1,6 @@
 """Template tags of the console: small marks that look and read the same on every screen."""
 
 import zlib
-from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +13,7 @@ from django.forms import BoundField
 from django.template.context import RequestContext
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
@@ -111,15 +110,6 @@ def percent(part: int, whole: int) -> str:
 def duration(seconds: int | None) -> str:
     """A time that something takes at most; None: longer than all that reports tell apart."""
     return locales.at_most(seconds)
-
-
-@register.simple_tag
-def figure_rows(rows: Iterable[tuple[str, Sequence[str]]], *labels: str) -> SafeString:
-    """The rows of a table: a heading, then figures as they are written, one for each label; quick for a year's days."""
-    cell = '<td role="cell" class="n" data-label="{}">{{}}</td>'
-    cells = format_html(cell * len(labels), *labels)
-    row = f'<tr role="row"><th role="rowheader" scope="row">{{}}</th>{cells}</tr>'
-    return format_html_join("", row, ((heading, *figures) for heading, figures in rows))
 
 
 @register.simple_tag
