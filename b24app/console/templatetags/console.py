@@ -187,13 +187,13 @@ def _time(value: datetime, shown: str) -> SafeString:
     return format_html('<time datetime="{}" title="{}">{}</time>', value.astimezone(UTC).isoformat(), full, shown)
 
 
-@register.inclusion_tag("console/parts/field.html")
+@register.inclusion_tag("console/parts/form_field.html")
 def field(bound: BoundField) -> dict[str, Any]:
     """A form field with its label, hint and error; a hint on the label row comes from the widget's `data-note`."""
     return _dressed(bound)
 
 
-@register.inclusion_tag("console/parts/control.html")
+@register.inclusion_tag("console/parts/field_control.html")
 def control(bound: BoundField) -> dict[str, Any]:
     """The control of a form field and its error alone, for a row that has its words elsewhere."""
     return _dressed(bound)
@@ -207,7 +207,7 @@ def _dressed(bound: BoundField) -> dict[str, Any]:
     return {"field": bound, "control": control, "kind": kind, "note": attrs.get("data-note", "")}
 
 
-@register.inclusion_tag("console/parts/copy.html")
+@register.inclusion_tag("console/parts/copy_field.html")
 def copy(value: str, label: str) -> dict[str, str]:
     """A value to be pasted elsewhere, with a button that copies it; `label` says what it is to a screen reader."""
     return {"value": value, "label": label}
