@@ -213,7 +213,7 @@ def copy(value: str, label: str) -> dict[str, str]:
     return {"value": value, "label": label}
 
 
-@register.inclusion_tag("console/parts/nav.html", takes_context=True)
+@register.inclusion_tag("console/parts/navigation.html", takes_context=True)
 def bar(context: RequestContext, *, out_of_band: bool = False) -> dict[str, Any]:
     """The places of the console; `out_of_band` when it comes along with a screen."""
     request = context["request"]
