@@ -87,7 +87,7 @@ def show_number(request: FramedRequest) -> HttpResponse:
     if form.is_valid():
         number = form.cleaned_data["number"]
         context |= {"number": number, "known": number_erasure.summarize_number(request.portal, number)}
-    return render(request, "console/settings/person.html", context)
+    return render(request, "console/settings/number_search.html", context)
 
 
 @admin_only
@@ -97,7 +97,7 @@ def erase_number(request: FramedRequest) -> HttpResponse:
     form = ErasureForm(request.portal.country, request.POST if "sure" in request.POST else None)
     number = NumberForm(request.portal.country, request.POST)
     if not number.is_valid():
-        return render(request, "console/settings/person.html", {"person": number})
+        return render(request, "console/settings/number_search.html", {"person": number})
     e164 = number.cleaned_data["number"]
     if form.is_bound and form.is_valid():
         erasure = number_erasure.request_erasure(
@@ -110,7 +110,7 @@ def erase_number(request: FramedRequest) -> HttpResponse:
         enqueue.erase(erasure.pk)
         return render(request, "console/settings/ordered.html", {"erasure": erasure, "person": NumberForm()})
     context = {"form": form, "number": e164, "known": number_erasure.summarize_number(request.portal, e164)}
-    return retarget(render(request, "console/settings/erase.html", context), "#ask-erase")
+    return retarget(render(request, "console/settings/confirm_erasure.html", context), "#ask-erase")
 
 
 @admin_only
@@ -118,7 +118,7 @@ def erase_number(request: FramedRequest) -> HttpResponse:
 def show_erasure(request: FramedRequest, order: uuid.UUID) -> HttpResponse:
     """Render how far an erasure is; polled every two seconds until it is done."""
     found = get_object_or_404(Erasure, portal=request.portal, uuid=order)
-    return render(request, "console/settings/erasure.html", {"erasure": found})
+    return render(request, "console/settings/erasure_progress.html", {"erasure": found})
 
 
 def open_erasures(portal: Portal) -> list[Erasure]:
