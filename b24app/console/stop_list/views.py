@@ -124,7 +124,7 @@ def remove_number(request: FramedRequest, entry: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(StoppedNumber, portal=request.portal, uuid=entry)
     if request.method != "POST":
         by_service = found.source in (StopSource.REFUSAL, StopSource.REPORT)
-        return render(request, "console/stoplist/remove.html", {"entry": found, "by_service": by_service})
+        return render(request, "console/stop_list/confirm_removal.html", {"entry": found, "by_service": by_service})
     stop_list.remove_numbers(request.portal, found.pk)
     return redirect(request, "stoplist", toast=_("It may get messages again."))
 
@@ -153,7 +153,7 @@ def _import_file(request: FramedRequest) -> HttpResponse:
         return render(request, "console/stoplist/understood.html", {"trouble": csv_files.too_large_message()})
     if not isinstance(file, UploadedFile) or file.file is None:
         trouble = _("Choose a file first.")
-        return render(request, "console/stoplist/understood.html", {"trouble": trouble})
+        return render(request, "console/stop_list/import_preview.html", {"trouble": trouble})
     try:
         parsed = csv_files.read_numbers(file.file, request.portal.country)
     except csv_files.BadFile as bad:
@@ -173,7 +173,7 @@ def _import_file(request: FramedRequest) -> HttpResponse:
         "more_lines": csv_files.format_ranges([one.line for one in parsed.bad[MAX_BAD_SHOWN:]]),
         "seen": seen,
     }
-    return render(request, "console/stoplist/understood.html", context)
+    return render(request, "console/stop_list/import_preview.html", context)
 
 
 def _file_digest(file: IO[bytes]) -> str:
