@@ -100,7 +100,7 @@ def remove_account(request: FramedRequest, connection: uuid.UUID) -> HttpRespons
     if request.method != "POST":
         waiting = Message.objects.filter(connection=found, phase=Phase.WAITING).count()
         context = {"connection": found, "senders": registered, "waiting": waiting}
-        return render(request, "console/senders/remove_account.html", context)
+        return render(request, "console/senders/confirm_account_removal.html", context)
     for sender in registered:
         sender.portal = request.portal
         try:

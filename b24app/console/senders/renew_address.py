@@ -25,7 +25,7 @@ def renew_one(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Sender, portal=request.portal, uuid=sender, state__in=sender_registration.WANTED)
     found.portal = request.portal
     if request.method != "POST":
-        return render(request, "console/senders/renew_address.html", {"sender": found})
+        return render(request, "console/senders/confirm_address_renewal.html", {"sender": found})
     try:
         sender_registration.renew_address(found)
     except PortalError as error:
@@ -43,7 +43,7 @@ def renew_one(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 def renew_all(request: FramedRequest) -> HttpResponse:
     """Ask in place, then give every sender a new address and tell the portal."""
     if request.method != "POST":
-        return render(request, "console/senders/renew_addresses.html")
+        return render(request, "console/senders/confirm_address_renewals.html")
     sender_registration.renew_addresses(Sender.objects.filter(portal=request.portal))
     try:
         sender_registration.reconcile_senders(request.portal)
