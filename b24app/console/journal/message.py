@@ -120,7 +120,7 @@ def resend_by_hand(request: FramedRequest, reference: uuid.UUID) -> HttpResponse
     if not _allowed_actions(request, found)["resend"]:
         return redirect(request, "message", reference=found.reference, toast=_("It is not to be sent again any more."))
     if request.method != "POST":
-        return render(request, "console/message/resend.html", {"message": found})
+        return render(request, "console/message/confirm_resend.html", {"message": found})
     again = messages.resend_message(found, request.visitor.user_id)
     enqueue.drain(again.connection_id)
     return redirect(request, "message", reference=again.reference, toast=_("On its way again."))
@@ -132,7 +132,7 @@ def mark_as_sent(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     """Ask in place, then record on a person's word that the message was sent."""
     found = message_or_404(request, reference)
     if request.method != "POST":
-        return render(request, "console/message/mark_sent.html", {"message": found})
+        return render(request, "console/message/confirm_mark_sent.html", {"message": found})
     done = messages.mark_sent(found)
     if done:
         enqueue.push(request.portal.pk)
