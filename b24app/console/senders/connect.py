@@ -163,14 +163,14 @@ def preview_request(request: FramedRequest, service: str) -> HttpResponse:
     account = form.typed_values()
     context: dict[str, object] = {"trouble": form.first_mistake()}
     if context["trouble"]:
-        return render(request, "console/connect/preview.html", context)
+        return render(request, "console/connect/request_preview.html", context)
     try:
         context["preview"] = render_preview(account, SAMPLE)
     except BadField as bad:
         context["trouble"] = _(bad.template).format(**bad.values)
     except SmsError as error:
         context["trouble"] = error.words
-    return render(request, "console/connect/preview.html", context)
+    return render(request, "console/connect/request_preview.html", context)
 
 
 @admin_only
