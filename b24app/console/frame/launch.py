@@ -176,7 +176,7 @@ def finish_reconnect(request: HttpRequest) -> HttpResponse:
     enqueue.reconcile(portal.pk)
     enqueue.push(portal.pk)
     with translation.override(to_django(portal.language)):
-        return render(request, "console/reconnected.html", {"portal": portal})
+        return render(request, "console/install/reconnected.html", {"portal": portal})
 
 
 urlpatterns = [
