@@ -32,7 +32,7 @@ def at(portal: Portal) -> str:
 def seen(client: Client, portal: Portal, **query: str) -> list[str]:
     """Return the texts of the rows, in order."""
     page = client.get(at(portal), query).content.decode()
-    return re.findall(r'class="rowlink clip"[^>]*>([^<]*)</a>', page)
+    return re.findall(r'class="rowlink clip"[^>]*>\s*([^<]*?)\s*</a>', page)
 
 
 def words(response: Any) -> str:
@@ -161,7 +161,7 @@ def test_empty_places_say_why(alice: Client, sender: Sender) -> None:
 
 
 def texts(response: Any) -> list[str]:
-    return re.findall(r'class="rowlink clip"[^>]*>([^<]*)<', response.content.decode())
+    return re.findall(r'class="rowlink clip"[^>]*>\s*([^<]*?)\s*<', response.content.decode())
 
 
 def pager(response: Any) -> dict[str, str]:
@@ -181,10 +181,12 @@ def test_pages_follow_one_another_without_gap_or_overlap(
     second = alice.get(f"{at(sender.portal)}?{pager(first)['Older']}")
     third = alice.get(f"{at(sender.portal)}?{pager(second)['Older']}")
     back = alice.get(f"{at(sender.portal)}?{pager(third)['Newer']}")
-    texts = [re.findall(r'class="rowlink clip"[^>]*>([^<]*)<', one.content.decode()) for one in (first, second, third)]
+    texts = [
+        re.findall(r'class="rowlink clip"[^>]*>\s*([^<]*?)\s*<', one.content.decode()) for one in (first, second, third)
+    ]
     assert texts == [["7", "6", "5"], ["4", "3", "2"], ["1", "0"]]
     assert list(pager(third)) == ["Newer"]
-    assert re.findall(r'class="rowlink clip"[^>]*>([^<]*)<', back.content.decode()) == ["4", "3", "2"]
+    assert re.findall(r'class="rowlink clip"[^>]*>\s*([^<]*?)\s*<', back.content.decode()) == ["4", "3", "2"]
     assert "status=sent" in pager(second)["Older"]
 
 

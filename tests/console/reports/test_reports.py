@@ -356,7 +356,7 @@ def test_a_reason_leads_into_the_journal_with_its_filter_and_period(
     query = {"": {}, "sender": {"sender": sender.uuid.hex}, "service": {"service": "demo"}}[narrow]
     page = html.unescape(alice.get(at(portal), {"period": "7", **query}).content.decode())
     (href,) = re.findall(r'href="([^"]*journal/\?[^"]*error=invalid_number[^"]*)"', page)
-    shown = re.findall(r'class="rowlink clip"[^>]*>([^<]*)</a>', alice.get(href).content.decode())
+    shown = re.findall(r'class="rowlink clip"[^>]*>\s*([^<]*?)\s*</a>', alice.get(href).content.decode())
     expected = {"hers, wrong number"} | (set() if narrow else {"of the other service"})
     assert set(shown) == expected
 

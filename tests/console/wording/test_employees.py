@@ -58,7 +58,7 @@ def words(response: Any) -> str:
 
 def options(response: Any) -> list[tuple[str, str]]:
     (chooser,) = re.findall(r'<select[^>]*name="employee".*?</select>', response.content.decode(), re.DOTALL)
-    return re.findall(r'<option value="([0-9]+)"[^>]*>([^<]*)</option>', chooser)
+    return re.findall(r'<option value="([0-9]+)"[^>]*>\s*([^<]*?)\s*</option>', chooser)
 
 
 def rung() -> list[list[Any]]:
