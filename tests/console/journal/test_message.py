@@ -187,9 +187,8 @@ def test_facts_segments_price_and_links(alice: Client, sender: Sender) -> None:
     response = alice.get(at(message))
     assert "1 segment, room for 64 more characters, any alphabet (UCS-2)" in words(response)
     assert "0.0079" in words(response)
-    assert """data-portal="openPath" data-with='{"path": "/crm/deal/details/1184/"}'>Deal 1184<""" in (
-        response.content.decode()
-    )
+    page = re.sub(r">\s+", ">", response.content.decode())
+    assert """data-portal="openPath" data-with='{"path": "/crm/deal/details/1184/"}'>Deal 1184<""" in page
 
 
 def test_conversations_are_for_administrators_and_escaped(alice: Client, sender: Sender) -> None:
