@@ -45,7 +45,7 @@ def words(response: Any) -> str:
 
 
 def found(pattern: str, response: Any) -> str:
-    match = re.search(pattern, response.content.decode())
+    match = re.search(pattern, response.content.decode(), re.DOTALL)
     assert match is not None
     return match[1]
 
