@@ -6,22 +6,25 @@
 
   const meta = (name) => document.querySelector(`meta[name="sendline-${name}"]`);
   const portal = meta("portal").content;
-  const words = document.getElementById("words").dataset;
+  const messages = document.getElementById("words").dataset;
   const frame = document.getElementById("app");
 
-  /* The bridge. A denied or unknown command gets no answer at all, so every call has its patience. */
+  /* The bridge. A denied or unknown command gets no answer at all, so every call has a timeout. */
 
-  const sid = window.name.split("|")[2] ?? "";
-  const waiting = new Map();
-  let calls = 0;
+  const appSid = window.name.split("|")[2] ?? "";
+  const pendingCalls = new Map();
+  let callCount = 0;
 
-  function ask(command, parameters, patience = 8000) {
-    if (!sid || window.parent === window) return Promise.reject(new Error("not inside a portal"));
-    const id = `sendline${++calls}`;
-    const parts = [command, parameters && JSON.stringify(parameters), id, sid];
+  function callPortal(command, parameters, timeout = 8000) {
+    if (!appSid || window.parent === window) return Promise.reject(new Error("not inside a portal"));
+    const id = `sendline${++callCount}`;
+    const parts = [command, parameters && JSON.stringify(parameters), id, appSid];
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => { waiting.delete(id); reject(new Error(`${command} was not answered`)); }, patience);
-      waiting.set(id, (answer) => { clearTimeout(timer); waiting.delete(id); resolve(answer); });
+      const timer = setTimeout(() => {
+        pendingCalls.delete(id);
+        reject(new Error(`${command} was not answered`));
+      }, timeout);
+      pendingCalls.set(id, (answer) => { clearTimeout(timer); pendingCalls.delete(id); resolve(answer); });
       window.parent.postMessage(parts.filter(Boolean).join(":"), portal);
     });
   }
@@ -30,51 +33,52 @@
     if (origin !== portal || source !== window.parent || typeof data !== "string") return;
     const colon = data.indexOf(":");
     const json = data.slice(colon + 1);
-    waiting.get(data.slice(0, colon))?.(json ? JSON.parse(json) : null);
+    pendingCalls.get(data.slice(0, colon))?.(json ? JSON.parse(json) : null);
   });
 
   /* The ticket. Renewed a minute ahead, so that the server hardly ever has to refuse one. */
 
   let ticket = "";
-  let staleAt = 0;
+  let ticketStaleAt = 0;
   let renewal = null;
 
-  function keep(fresh, seconds) {
+  function storeTicket(fresh, seconds) {
     ticket = fresh;
-    staleAt = Date.now() + (seconds - 60) * 1000;
+    ticketStaleAt = Date.now() + (seconds - 60) * 1000;
   }
 
-  function renew() {
-    renewal ??= askForTicket().finally(() => { renewal = null; });
+  function renewTicket() {
+    renewal ??= requestTicket().finally(() => { renewal = null; });
     return renewal;
   }
 
-  async function askForTicket() {
-    const data = await ask("getInitData");
-    if (await admit(data)) return;
-    if (!(await admit({ ...data, ...(await ask("refreshAuth", {}, 10000)) }))) throw new Error("not admitted");
+  async function requestTicket() {
+    const data = await callPortal("getInitData");
+    if (await exchangeTicket(data)) return;
+    const fresh = await callPortal("refreshAuth", {}, 10000);
+    if (!(await exchangeTicket({ ...data, ...fresh }))) throw new Error("not admitted");
   }
 
-  async function admit({ AUTH_ID, AUTH_EXPIRES, MEMBER_ID, DOMAIN, PROTOCOL, LANG }) {
+  async function exchangeTicket({ AUTH_ID, AUTH_EXPIRES, MEMBER_ID, DOMAIN, PROTOCOL, LANG }) {
     const body = new URLSearchParams({ AUTH_ID, AUTH_EXPIRES, member_id: MEMBER_ID, DOMAIN, PROTOCOL, LANG });
-    const answer = await askUntilFree(meta("session").content, { method: "POST", body, credentials: "omit" });
+    const answer = await fetchUntilFree(meta("session").content, { method: "POST", body, credentials: "omit" });
     const { ticket: fresh, seconds } = answer.ok ? await answer.json() : {};
-    if (fresh) keep(fresh, seconds);
+    if (fresh) storeTicket(fresh, seconds);
     return Boolean(fresh);
   }
 
   // Too many came at once: the server says so at once, and a moment later there is room.
-  async function askUntilFree(url, options, tries = 4) {
+  async function fetchUntilFree(url, options, tries = 4) {
     const answer = await fetch(url, options);
     if (answer.status !== 503 || !tries) return answer;
     await new Promise((go) => { setTimeout(go, 1500 + 3000 * Math.random()); });
-    return askUntilFree(url, options, tries - 1);
+    return fetchUntilFree(url, options, tries - 1);
   }
 
-  const given = meta("ticket");
-  if (given) {
-    keep(given.content, Number(given.dataset.seconds));
-    given.remove();
+  const ticketMeta = meta("ticket");
+  if (ticketMeta) {
+    storeTicket(ticketMeta.content, Number(ticketMeta.dataset.seconds));
+    ticketMeta.remove();
   }
 
   /* Requests: each carries the ticket; one that is refused all the same is repeated once, with the form as it was. */
@@ -89,10 +93,10 @@
   }
 
   document.addEventListener("htmx:confirm", (event) => {
-    const isStale = !ticket || Date.now() > staleAt;
+    const isStale = !ticket || Date.now() > ticketStaleAt;
     const isIdle = isIdlePoll(event.detail);
     if (isStale || isIdle) event.preventDefault();
-    if (isStale && !isIdle) renew().then(() => event.detail.issueRequest(true), () => toast(words.ended));
+    if (isStale && !isIdle) renewTicket().then(() => event.detail.issueRequest(true), () => showToast(messages.ended));
   });
 
   document.addEventListener("htmx:configRequest", ({ detail }) => {
@@ -103,10 +107,10 @@
     const { xhr, requestConfig, target } = event.detail;
     if (xhr.status !== 401) return;
     event.preventDefault();
-    if ("Sendline-Again" in requestConfig.headers) return toast(words.ended);
+    if ("Sendline-Again" in requestConfig.headers) return showToast(messages.ended);
     const { verb, path, elt, triggeringEvent } = requestConfig;
     const again = { source: elt, event: triggeringEvent, target, headers: { "Sendline-Again": "1" } };
-    renew().then(() => htmx.ajax(verb, path, again), () => toast(words.ended));
+    renewTicket().then(() => htmx.ajax(verb, path, again), () => showToast(messages.ended));
   });
 
   // A file: htmx expects another page and would let the button turn for ever, but this one stays.
@@ -118,7 +122,7 @@
   });
 
   for (const name of ["htmx:sendError", "htmx:responseError"]) {
-    document.addEventListener(name, () => toast(words.lost));
+    document.addEventListener(name, () => showToast(messages.lost));
   }
 
   // A second click while the first is under way must not do things twice.
@@ -147,22 +151,22 @@
     if (target.id !== "content" && target !== frame) return;
     frame.removeAttribute("aria-busy");
     const heading = document.querySelector("#content h1");
-    const wrong = document.querySelector("#content [aria-invalid=true]");
+    const invalidField = document.querySelector("#content [aria-invalid=true]");
     if (target !== frame) {
       window.scrollTo(0, 0);
-      (wrong ?? heading)?.focus({ preventScroll: !wrong });
+      (invalidField ?? heading)?.focus({ preventScroll: !invalidField });
     }
     if (title === document.title) return;
     title = document.title;
     document.getElementById("announce").textContent = title;
-    ask("setTitle", { title }).catch(() => {});
+    callPortal("setTitle", { title }).catch(() => {});
   });
 
   const toasts = document.getElementById("toasts");
   let lastY = 0;
   document.addEventListener("click", ({ pageY }) => { lastY = pageY; }, true);
 
-  function toast(text) {
+  function showToast(text) {
     const box = document.createElement("div");
     box.className = "toast";
     box.textContent = text;
@@ -172,7 +176,7 @@
     setTimeout(() => box.remove(), 6000);
   }
 
-  document.addEventListener("toast", ({ detail }) => toast(detail.words));
+  document.addEventListener("toast", ({ detail }) => showToast(detail.words));
 
   // All on the page at once; the list hears one change for it, as for each.
   document.addEventListener("change", ({ target }) => {
@@ -189,51 +193,51 @@
       const field = copy.parentElement.querySelector("input, textarea");
       field.select();
       // The clipboard interface is closed to frames; this old way is not.
-      if (document.execCommand("copy")) toast(words.copied);
+      if (document.execCommand("copy")) showToast(messages.copied);
     }
     const opener = target.closest("[data-portal]");
     if (opener) {
       const parameters = JSON.parse(opener.dataset.with ?? "null");
-      ask(opener.dataset.portal, parameters, 2 ** 31 - 1).then((answer) => {
-        if (answer?.result === "error") toast(words.closed);
-      }, () => toast(words.closed));
+      callPortal(opener.dataset.portal, parameters, 2 ** 31 - 1).then((answer) => {
+        if (answer?.result === "error") showToast(messages.closed);
+      }, () => showToast(messages.closed));
     }
   });
 
   /* The installer: once, and last, when the server has said that all is saved. The portal then reloads the frame. */
 
-  let finishing = false;
+  let isFinishing = false;
 
   document.addEventListener("htmx:afterSettle", () => {
     const done = document.querySelector("[data-install-finish]");
-    if (!done || finishing) return;
-    finishing = true;
-    ask("getInitData")
-      .then(({ INSTALL }) => INSTALL && ask("setInstallFinish", {}, 5000))
+    if (!done || isFinishing) return;
+    isFinishing = true;
+    callPortal("getInitData")
+      .then(({ INSTALL }) => INSTALL && callPortal("setInstallFinish", {}, 5000))
       .catch(() => {})
       .then(() => htmx.ajax("GET", done.dataset.installFinish, { target: "#app", swap: "innerHTML" }));
   });
 
   /* Height: as a page the frame grows with what is in it; in a slider the portal denies that and the frame scrolls. */
 
-  let told = 0;
-  let isDue = false;
+  let reportedHeight = 0;
+  let isResizeDue = false;
 
-  function fit() {
-    isDue = false;
+  function resizeFrame() {
+    isResizeDue = false;
     // The body's box: the document's scroll height never shrinks again.
     const height = Math.ceil(document.body.getBoundingClientRect().height);
-    if (height === told) return;
-    told = height;
-    ask("resizeWindow", { width: "100%", height }, 2000).then(
+    if (height === reportedHeight) return;
+    reportedHeight = height;
+    callPortal("resizeWindow", { width: "100%", height }, 2000).then(
       () => document.documentElement.classList.add("is-page"),
       () => { if (!document.documentElement.classList.contains("is-page")) watcher.disconnect(); },
     );
   }
 
   const watcher = new ResizeObserver(() => {
-    if (!isDue) setTimeout(fit, 100);
-    isDue = true;
+    if (!isResizeDue) setTimeout(resizeFrame, 100);
+    isResizeDue = true;
   });
   watcher.observe(document.body);
 })();
