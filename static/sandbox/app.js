@@ -1,9 +1,9 @@
 // The application's own page; ?install=1 shows the installer again, ?slider=1 opens it in a side panel.
 
-import { el, framed, open } from "/static/sandbox/shell.js";
+import { el, framed, openPage } from "/static/sandbox/shell.js";
 import { openFrame, openSlider } from "/static/sandbox/frame.js";
 
-const { state, user, main } = await open();
+const { state, user, main } = await openPage();
 const query = new URLSearchParams(location.search);
 const own = ["user", "install", "slider", "install_finished", "IFRAME"];
 const options = Object.fromEntries([...query].filter(([name]) => !own.includes(name)));

@@ -1,6 +1,6 @@
 // The portal's side of the application frame: the form post into it, and the postMessage protocol.
 
-import { api, el } from "/static/sandbox/shell.js";
+import { callSandbox, el } from "/static/sandbox/shell.js";
 
 const PATHS = [
   /^\/crm\/(deal|lead|contact|company|type)\//,
@@ -16,7 +16,7 @@ const DENIED_IN_PLACEMENT = ["setTitle", "setScroll", "reloadWindow"];
  * options: {user, placement, options, install, slider, state, onTitle(title), onClose()}
  */
 export async function openFrame(place, { user, placement = "DEFAULT", options = {}, install, slider = false, ...rest }) {
-  const data = await api("frame", { user: user.id, placement, options, install });
+  const data = await callSandbox("frame", { user: user.id, placement, options, install });
   if (data.refused) {
     place.replaceChildren(el("p", { class: "problem" }, data.refused));
     return;
@@ -31,10 +31,10 @@ export async function openFrame(place, { user, placement = "DEFAULT", options = 
   frame.addEventListener("load", () => loader.remove());
   const bridge = new Bridge(frame, data, { user, placement, slider, ...rest });
   window.addEventListener("message", (event) => bridge.receive(event));
-  post(data);
+  submitForm(data);
 }
 
-function post(data) {
+function submitForm(data) {
   const form = el("form", { method: "POST", action: data.action, target: data.name, class: "hidden" });
   for (const [name, value] of Object.entries(data.fields)) form.append(el("input", { type: "hidden", name, value }));
   document.body.append(form);
@@ -43,7 +43,7 @@ function post(data) {
 }
 
 /** `command:json:callback:sid`, read from both ends; empty parts may be missing. Objects carry the same by name. */
-export function parse(message) {
+export function parseMessage(message) {
   if (typeof message === "object" && message !== null) {
     const { method, params, callback, appSid } = message;
     return { method, params: typeof params === "string" ? JSON.parse(params || "{}") : params || {}, callback, sid: appSid };
@@ -66,13 +66,13 @@ class Bridge {
 
   async receive(event) {
     if (event.origin !== this.origin || event.source !== this.frame.contentWindow) return;
-    const { method, params, callback, sid } = parse(event.data);
-    if (sid !== this.data.sid || this.denied(method) || !Object.hasOwn(COMMANDS, method)) return;
+    const { method, params, callback, sid } = parseMessage(event.data);
+    if (sid !== this.data.sid || this.isDenied(method) || !Object.hasOwn(COMMANDS, method)) return;
     const reply = (value) => this.reply(callback, value);
     await COMMANDS[method](this, params, reply);
   }
 
-  denied(method) {
+  isDenied(method) {
     if (this.context.slider && DENIED_IN_SLIDER.includes(method)) return true;
     return this.data.init.PLACEMENT !== "DEFAULT" && DENIED_IN_PLACEMENT.includes(method);
   }
@@ -89,7 +89,7 @@ const COMMANDS = {
   getInitData: (bridge, _params, reply) => reply(bridge.data.init),
   getInterface: (_bridge, _params, reply) => reply({ command: Object.keys(COMMANDS), event: [] }),
   async refreshAuth(bridge, _params, reply) {
-    const fresh = await api("access_refresh", { user: bridge.context.user.id });
+    const fresh = await callSandbox("access_refresh", { user: bridge.context.user.id });
     Object.assign(bridge.data.init, fresh);
     reply(fresh);
   },
@@ -108,21 +108,21 @@ const COMMANDS = {
   },
   reloadWindow: () => location.reload(),
   async setInstall(bridge, _params, reply) {
-    reply(await api("first_run", { user: bridge.context.user.id }));
+    reply(await callSandbox("first_run", { user: bridge.context.user.id }));
   },
   async setInstallFinish(bridge) {
     if (!bridge.data.init.INSTALL) return;
-    await api("install_finish", { user: bridge.context.user.id });
+    await callSandbox("install_finish", { user: bridge.context.user.id });
     const next = new URL(location.href);
     next.searchParams.delete("install");
     next.searchParams.set("install_finished", "Y");
     location.href = next.href;
   },
   async setUserOption(bridge, params, reply) {
-    reply(await api("option", { user: bridge.context.user.id, ...params }));
+    reply(await callSandbox("option", { user: bridge.context.user.id, ...params }));
   },
   async setAppOption(bridge, params, reply) {
-    if (bridge.context.user.admin) reply(await api("option", { scope: "app", user: bridge.context.user.id, ...params }));
+    if (bridge.context.user.admin) reply(await callSandbox("option", { scope: "app", user: bridge.context.user.id, ...params }));
   },
   openPath(_bridge, params, reply) {
     if (!PATHS.some((pattern) => pattern.test(params.path || ""))) {
@@ -143,14 +143,14 @@ const COMMANDS = {
   async selectUser(bridge, params, reply) {
     const items = bridge.context.state.users.filter((user) => user.active && !user.system);
     const list = items.map((user) => ({ id: user.id, name: `${user.name} ${user.last_name}` }));
-    const chosen = await choose("Choose an employee", list, Boolean(params.mult));
+    const chosen = await chooseItems("Choose an employee", list, Boolean(params.mult));
     reply(params.mult ? chosen : chosen[0] || {});
   },
   async selectAccess(_bridge, _params, reply) {
-    reply(await choose("Choose who has access", [{ id: "UA", name: "All authorised users" }], true));
+    reply(await chooseItems("Choose who has access", [{ id: "UA", name: "All authorised users" }], true));
   },
   async selectCRM(_bridge, _params, reply) {
-    const chosen = await choose("Choose from CRM", [{ id: "C_1", type: "contact", title: "Emma Evans", name: "Emma Evans" }], true);
+    const chosen = await chooseItems("Choose from CRM", [{ id: "C_1", type: "contact", title: "Emma Evans", name: "Emma Evans" }], true);
     reply({ contact: Object.fromEntries(chosen.map((item, index) => [index, item])) });
   },
   placementBindEvent: () => {},
@@ -174,7 +174,7 @@ export function openSlider(title, onClose) {
   return { place, close, title: (text) => { heading.textContent = text; } };
 }
 
-function choose(title, items, multiple) {
+function chooseItems(title, items, multiple) {
   return new Promise((resolve) => {
     const kind = multiple ? "checkbox" : "radio";
     const rows = items.map((item, index) => el(

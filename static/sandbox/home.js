@@ -1,11 +1,11 @@
 // Where a newcomer lands: how far things are, and what to try.
 
-import { el, open } from "/static/sandbox/shell.js";
+import { el, openPage } from "/static/sandbox/shell.js";
 
-const { state, main } = await open();
+const { state, main } = await openPage();
 
-const step = (done, ...text) => el("li", {}, ...text, " ", done ? el("span", { class: "tag on" }, "done") : "");
-const link = (href, text) => el("a", { href }, text);
+const buildStep = (done, ...text) => el("li", {}, ...text, " ", done ? el("span", { class: "tag on" }, "done") : "");
+const buildLink = (href, text) => el("a", { href }, text);
 
 main.replaceChildren(
   el("h1", {}, "Welcome"),
@@ -14,11 +14,11 @@ main.replaceChildren(
     el("h2", {}, "What to try"),
     el(
       "ol", {},
-      step(state.app.installed, link("/market/", "Install Sendline"), " as Alice, an administrator, and finish its wizard."),
-      step(state.senders.length > 0, "In ", link("/app/", "Sendline"), ` connect Twilio with the address ${state.sms_url} and save a sender.`),
-      step(state.messages.length > 0, "Open the ", link("/crm/contact/details/1/", "contact Emma Evans"), " and send her an SMS."),
-      step(state.messages.some((item) => item.status === "delivered"), "Watch its status become Delivered, and see what ", link(`${state.sms_url}/`, "arrived at the SMS service"), "."),
-      step(false, "Try numbers ending in 95 to 99, a robot without an author, and the ", link("/switches/", "switches"), " for what goes wrong."),
+      buildStep(state.app.installed, buildLink("/market/", "Install Sendline"), " as Alice, an administrator, and finish its wizard."),
+      buildStep(state.senders.length > 0, "In ", buildLink("/app/", "Sendline"), ` connect Twilio with the address ${state.sms_url} and save a sender.`),
+      buildStep(state.messages.length > 0, "Open the ", buildLink("/crm/contact/details/1/", "contact Emma Evans"), " and send her an SMS."),
+      buildStep(state.messages.some((item) => item.status === "delivered"), "Watch its status become Delivered, and see what ", buildLink(`${state.sms_url}/`, "arrived at the SMS service"), "."),
+      buildStep(false, "Try numbers ending in 95 to 99, a robot without an author, and the ", buildLink("/switches/", "switches"), " for what goes wrong."),
     ),
   ),
   el(

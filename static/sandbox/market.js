@@ -1,18 +1,18 @@
 // The Market page: install, update, remove.
 
-import { api, el, open } from "/static/sandbox/shell.js";
+import { callSandbox, el, openPage } from "/static/sandbox/shell.js";
 
-const { state, user, main } = await open();
+const { state, user, main } = await openPage();
 const { app } = state;
 const [word, kind] = app.installed ? ["Installed", "on"] : app.present ? ["Installation not finished", "half"] : ["Not installed", ""];
 
-const go = (name, body, next) => async () => {
-  await api(name, body);
+const callThenOpen = (name, body, next) => async () => {
+  await callSandbox(name, body);
   location.href = next;
 };
 const clean = el("input", { type: "checkbox", id: "clean" });
 const remove = async () => {
-  await api("uninstall", { clean: clean.checked });
+  await callSandbox("uninstall", { clean: clean.checked });
   location.reload();
 };
 
@@ -28,8 +28,8 @@ main.replaceChildren(
         "div", { class: "row" },
         app.present
           ? el("a", { class: "button", href: "/app/" }, app.installed ? "Open" : "Continue the installation")
-          : el("button", { id: "install", onclick: go("install", {}, "/app/") }, "Install"),
-        el("button", { class: "plain", id: "update", disabled: !app.present, onclick: go("update", {}, "/app/") }, "Update"),
+          : el("button", { id: "install", onclick: callThenOpen("install", {}, "/app/") }, "Install"),
+        el("button", { class: "plain", id: "update", disabled: !app.present, onclick: callThenOpen("update", {}, "/app/") }, "Update"),
         el("button", { class: "plain", id: "uninstall", disabled: !app.present, onclick: remove }, "Uninstall"),
         el("label", { class: "check" }, clean, "delete application settings and data"),
       )

@@ -4,7 +4,7 @@ const query = new URLSearchParams(location.search);
 export const framed = query.get("IFRAME") === "Y";
 
 /** Calls `/_/name`; throws an Error with the sandbox's own words. */
-export async function api(name, body) {
+export async function callSandbox(name, body) {
   const options = body === undefined
     ? {}
     : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
@@ -29,7 +29,7 @@ export function userId() {
   return Number(query.get("user") || sessionStorage.getItem("user") || 1);
 }
 
-export function clock(seconds) {
+export function formatTime(seconds) {
   return new Date(seconds * 1000).toLocaleTimeString("en-GB");
 }
 
@@ -50,8 +50,8 @@ const MENU = [
 ];
 
 /** Draws bar and menu around `#main`; returns `{state, user, main}`. */
-export async function open() {
-  const state = await api("state");
+export async function openPage() {
+  const state = await callSandbox("state");
   const wanted = userId();
   const user = state.users.find((item) => item.id === wanted) || state.users[0];
   sessionStorage.setItem("user", user.id);
@@ -60,13 +60,13 @@ export async function open() {
     document.body.classList.add("framed");
     return { state, user, main };
   }
-  const body = el("div", { class: "body" }, menu(state, user));
-  document.body.prepend(topBar(state, user), body);
+  const body = el("div", { class: "body" }, buildMenu(state, user));
+  document.body.prepend(buildTopBar(state, user), body);
   body.append(main);
   return { state, user, main };
 }
 
-function topBar(state, user) {
+function buildTopBar(state, user) {
   const choice = el("select", { id: "user", onchange: (event) => switchUser(event.target.value) });
   for (const item of state.users.filter((one) => one.active && !one.system)) {
     const label = `${item.name} ${item.last_name}${item.admin ? " (administrator)" : ""}, ${item.language}`;
@@ -88,7 +88,7 @@ function switchUser(id) {
   location.href = next.href;
 }
 
-function menu(state, user) {
+function buildMenu(state, user) {
   const links = MENU.map(([path, title]) => {
     const current = path === "/" ? location.pathname === "/" : location.pathname.startsWith(path);
     const count = path === "/notifications/" ? state.notifications.filter((item) => item.user_id === user.id).length : 0;
@@ -100,7 +100,7 @@ function menu(state, user) {
 }
 
 /** Runs `draw` now and every second, never twice at once. */
-export async function live(draw) {
+export async function redrawEverySecond(draw) {
   await draw();
-  setTimeout(() => live(draw), 1000);
+  setTimeout(() => redrawEverySecond(draw), 1000);
 }

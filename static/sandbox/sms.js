@@ -1,6 +1,6 @@
 // The SMS service: what arrived, what was accepted, how it behaves.
 
-import { api, clock, el, live } from "/static/sandbox/shell.js";
+import { callSandbox, formatTime, el, redrawEverySecond } from "/static/sandbox/shell.js";
 
 const inbox = el("div", { class: "phone", id: "inbox" });
 const rows = el("tbody", { id: "ledger" });
@@ -19,30 +19,30 @@ main.replaceChildren(
   ),
 );
 
-function control(name, value) {
+function buildControl(name, value) {
   const kind = typeof value === "boolean" ? "checkbox" : typeof value === "number" ? "number" : "text";
   const object = typeof value === "object";
   const input = el("input", { type: kind, name, step: kind === "number" ? "any" : null, checked: value === true });
   if (kind !== "checkbox") input.value = object ? JSON.stringify(value) : value;
   input.addEventListener("change", () => {
     const given = kind === "checkbox" ? input.checked : kind === "number" ? Number(input.value) : object ? JSON.parse(input.value) : input.value;
-    return api("switches", { [name]: given });
+    return callSandbox("switches", { [name]: given });
   });
   return kind === "checkbox" ? el("label", { class: "check" }, input, name) : el("label", { class: "field" }, el("span", {}, name), input);
 }
 
-const behaviour = await api("switches");
-controls.replaceChildren(...Object.entries(behaviour).map(([name, value]) => control(name, value)));
+const behaviour = await callSandbox("switches");
+controls.replaceChildren(...Object.entries(behaviour).map(([name, value]) => buildControl(name, value)));
 
-await live(async () => {
-  const { ledger } = await api("ledger?last=50");
+await redrawEverySecond(async () => {
+  const { ledger } = await callSandbox("ledger?last=50");
   const latest = ledger.slice(-50).reverse();
   const arrived = latest.filter((item) => item.status === "delivered");
   inbox.replaceChildren(...(arrived.length ? arrived.map((item) => el(
-    "div", { class: "bubble" }, el("span", { class: "muted" }, `${item.sender} to ${item.to}, ${clock(item.at)}`), item.body,
+    "div", { class: "bubble" }, el("span", { class: "muted" }, `${item.sender} to ${item.to}, ${formatTime(item.at)}`), item.body,
   )) : [el("p", { class: "empty" }, "Nothing yet.")]));
   rows.replaceChildren(...latest.map((item) => el(
-    "tr", {}, el("td", {}, clock(item.at)), el("td", {}, item.to), el("td", {}, item.body),
+    "tr", {}, el("td", {}, formatTime(item.at)), el("td", {}, item.to), el("td", {}, item.body),
     el("td", {}, el("span", { class: `tag ${item.status}` }, item.status)), el("td", {}, String(item.accepted)),
     el("td", {}, item.reports.map((report) => report.status ?? report.error).join(", ")),
   )));
