@@ -102,7 +102,7 @@ def card_screen(screen: Screen) -> Callable[[FramedRequest, str], HttpResponse]:
             if bad.expired and (request.method == "POST" or "seen" in request.GET):
                 return _refuse_expired(request)
             # Chromium logs every 4xx to its console, and waiting too long is no error.
-            return _render_card(request, "console/card/closed.html", {}, status=200 if bad.expired else 404)
+            return _render_card(request, "console/card/expired.html", {}, status=200 if bad.expired else 404)
         return screen(request, entity, signed)
 
     return guarded_screen
@@ -159,7 +159,7 @@ def count_card_segments(request: FramedRequest, entity: Entity, signed: str) -> 
     """Render what the text costs as it is typed. By POST: an address would be logged, and the text with it."""
     senders = list(_ready_senders(request.portal))
     form = CardForm(entity, senders, request.portal.country, request.POST)
-    return render(request, "console/card/count.html", {"signed": signed, **_cost_context(form, senders)})
+    return render(request, "console/card/text_cost.html", {"signed": signed, **_cost_context(form, senders)})
 
 
 @require_POST
@@ -171,7 +171,7 @@ def simplify_text(request: FramedRequest, entity: Entity, signed: str) -> HttpRe
     chosen = {"text": plain, "sender": request.POST.get("sender", "")}
     form = CardForm(entity, senders, request.portal.country, initial=chosen)
     form.fields["text"].widget.attrs["data-first"] = ""
-    return render(request, "console/card/writing.html", {"signed": signed, **_cost_context(form, senders)})
+    return render(request, "console/card/text_field.html", {"signed": signed, **_cost_context(form, senders)})
 
 
 def _ready_senders(portal: Portal) -> Iterable[Sender]:
@@ -271,7 +271,7 @@ def _render_card(
     request: FramedRequest, template: str, context: Mapping[str, Any], *, status: int = 200
 ) -> HttpResponse:
     """Render a screen without the console's bar: the tab is part of the portal's card, and leads nowhere else."""
-    layout = "console/card/frame.html" if request.htmx.target == FRAME else "console/screen.html"
+    layout = "console/card/card_frame.html" if request.htmx.target == FRAME else "console/screen.html"
     return render(request, template, {**context, "layout": layout}, status=status)
 
 

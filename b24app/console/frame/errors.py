@@ -57,5 +57,5 @@ def mark_busy(request: HttpRequest, response: Response) -> Response:
 
 
 def _render_error(request: HttpRequest, kind: str, status: int) -> HttpResponse:
-    layout = "console/parts/bare.html" if "HX-Request" in request.headers else "console/plain.html"
+    layout = "console/parts/fragment_layout.html" if "HX-Request" in request.headers else "console/plain.html"
     return HttpResponse(render_to_string(f"console/{kind}.html", {"layout": layout}), status=status)

@@ -62,7 +62,7 @@ def open_card(request: HttpRequest) -> HttpResponse:
             token = posted.get("AUTH_ID", "")
             entity = crm_cards.find_card(launch.portal, token, launch.placement, launch.placement_options)
         except PortalRefused:
-            return _render_notice(request, "console/launch_entity.html")
+            return _render_notice(request, "console/launch/entity.html")
         signed = card_tokens.seal_card_token(entity, launch.portal, launch.user_id)
         return _show_shell(request, launch, address(launch.portal, "card", signed=signed))
 
@@ -83,7 +83,7 @@ def _open_start_screen(request: HttpRequest, *, at_installer: bool) -> HttpRespo
 def _answer_launch(request: HttpRequest, render_launch: Callable[[Mapping[str, str]], HttpResponse]) -> HttpResponse:
     """Respond with what `render_launch` makes of the posted fields, or explain why not."""
     if request.method != "POST":
-        return _render_notice(request, "console/launch_outside.html")
+        return _render_notice(request, "console/launch/outside.html")
     posted = launch_retry.read_posted(request)
     try:
         with hold_launch(_claimed_portal(posted)):
@@ -91,9 +91,9 @@ def _answer_launch(request: HttpRequest, render_launch: Callable[[Mapping[str, s
     except (Busy, PortalBusy):
         return _render_busy(request, **launch_retry.retry_context(posted))
     except NotOurs as refusal:
-        return _render_notice(request, "console/launch_refused.html", words=refusal.message)
+        return _render_notice(request, "console/launch/refused.html", words=refusal.message)
     except PortalError:
-        return _render_notice(request, "console/launch_unanswered.html")
+        return _render_notice(request, "console/launch/unanswered.html")
 
 
 def _claimed_portal(posted: Mapping[str, str]) -> str:
@@ -102,7 +102,7 @@ def _claimed_portal(posted: Mapping[str, str]) -> str:
 
 
 def _render_busy(request: HttpRequest, **context: str) -> HttpResponse:
-    response = _render_notice(request, "console/launch_busy.html", **context)
+    response = _render_notice(request, "console/launch/busy.html", **context)
     response.status_code = 503
     response["Cache-Control"] = "no-store"
     return mark_busy(request, response)
@@ -172,7 +172,7 @@ def finish_reconnect(request: HttpRequest) -> HttpResponse:
         response["Refresh"] = str(RETRY_AFTER)
         return response
     except PortalError as refusal:
-        return render(request, "console/reconnect_failed.html", {"words": refusal.message})
+        return render(request, "console/install/reconnect_failed.html", {"words": refusal.message})
     enqueue.reconcile(portal.pk)
     enqueue.push(portal.pk)
     with translation.override(to_django(portal.language)):

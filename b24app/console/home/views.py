@@ -22,12 +22,12 @@ CHART_DAYS = 14  # days
 def show_home(request: FramedRequest) -> HttpResponse:
     """Render home: for employees what they may do, for a portal without an account the way to its first message."""
     if not request.visitor.is_admin:
-        return render_screen(request, "console/home_employee.html")
+        return render_screen(request, "console/home/employee.html")
     portal = request.portal
     accounts = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED)
     context: dict[str, object] = {"duties": list_todos(portal), "portal_state": _portal_state(portal)}
     if not accounts.exists():
-        return render_screen(request, "console/home_empty.html", context)
+        return render_screen(request, "console/home/first_run.html", context)
     senders = sender_health.list_sender_health(portal)
     context |= {
         "figures": sender_health.day_figures(portal),
@@ -38,7 +38,7 @@ def show_home(request: FramedRequest) -> HttpResponse:
     days = _recent_days(portal)
     context |= {"volume": chart_data.volume_chart(days), "volume_table": chart_data.chart_tables(days)[0]}
     context |= {"in_menu": sum(row.sender.state == SenderState.REGISTERED for row in senders)}
-    return render_screen(request, "console/home.html", context)
+    return render_screen(request, "console/home/home.html", context)
 
 
 def _recent_days(portal: Portal) -> list[tuple[date, Counts]]:

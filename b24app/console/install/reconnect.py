@@ -10,7 +10,7 @@ from b24app.portals.reconnect import authorize_url
 @admin_only
 def show_reconnect(request: FramedRequest) -> HttpResponse:
     """Render the link to Bitrix24; it works once and for ten minutes, so it is made when the page is opened."""
-    return render_screen(request, "console/reconnect.html", {"href": authorize_url(request.portal)})
+    return render_screen(request, "console/install/reconnect.html", {"href": authorize_url(request.portal)})
 
 
 urlpatterns = [path("reconnect/", show_reconnect, name="reconnect")]

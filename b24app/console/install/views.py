@@ -54,14 +54,14 @@ STEPS = (
 def show_install(request: FramedRequest) -> HttpResponse:
     """Render the steps, which begin by themselves; employees read that they need an administrator."""
     if not request.visitor.is_admin:
-        return render_screen(request, "console/install_not_admin.html")
+        return render_screen(request, "console/install/not_admin.html")
     return _show_steps(request)
 
 
 def _show_steps(request: FramedRequest, *, later: bool = False) -> HttpResponse:
     """Render the steps, which begin by themselves, at once or a little `later`."""
     steps = [{"title": step.title, "state": "done" if step.do is None else "now"} for step in STEPS]
-    return render_screen(request, "console/install.html", {"steps": steps, "is_running": True, "later": later})
+    return render_screen(request, "console/install/install.html", {"steps": steps, "is_running": True, "later": later})
 
 
 @require_POST
@@ -90,7 +90,7 @@ def _run_steps(request: FramedRequest) -> HttpResponse:
     if failure is None:
         installation.record_finish(request.portal)
     context = {"steps": results, "why": explain_portal_error(failure) if failure else None, "is_done": failure is None}
-    return render_screen(request, "console/install.html", context)
+    return render_screen(request, "console/install/install.html", context)
 
 
 urlpatterns = [

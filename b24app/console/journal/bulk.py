@@ -27,7 +27,9 @@ from b24app.messaging.models import Message
 def show_chosen(request: FramedRequest) -> HttpResponse:
     """Render what can be done with the ticked messages, or with all that the filters find."""
     return render(
-        request, "console/journal/bulk.html", bar_context(request, _read_query(request), _read_references(request))
+        request,
+        "console/journal/bulk_actions.html",
+        bar_context(request, _read_query(request), _read_references(request)),
     )
 
 
@@ -48,18 +50,18 @@ def run_bulk(request: FramedRequest) -> HttpResponse:
     try:
         job = _read_job(request)
     except ValueError:
-        return render(request, "console/journal/bulk.html", bar_context(request, _read_query(request), []))
+        return render(request, "console/journal/bulk_actions.html", bar_context(request, _read_query(request), []))
     try:
         with hold_page(request.portal):
             return _answer_step(request, job)
     except Busy:  # the page comes again for the very same step
-        return render(request, "console/journal/many.html", {**_job_context(request, job), "later": True})
+        return render(request, "console/journal/bulk_job.html", {**_job_context(request, job), "later": True})
 
 
 def _answer_step(request: FramedRequest, job: Job) -> HttpResponse:
     if not job.sure:
         return render(
-            request, "console/journal/many.html", _job_context(request, bulk_job.count_step(job, request.portal))
+            request, "console/journal/bulk_job.html", _job_context(request, bulk_job.count_step(job, request.portal))
         )
     return _run_actions(request, job)
 
@@ -98,7 +100,7 @@ def _run_actions(request: FramedRequest, job: Job) -> HttpResponse:
         if needs_push:
             enqueue.push(request.portal.pk)
     if not job.over:
-        return render(request, "console/journal/many.html", _job_context(request, job))
+        return render(request, "console/journal/bulk_job.html", _job_context(request, job))
     return with_toast(
         HttpResponseLocation(_journal_url(request), target="#content", swap="innerHTML"), _result_text(job)
     )

@@ -31,12 +31,12 @@ def start_export(request: FramedRequest) -> HttpResponse:
         progress = export_progress.read_progress(request.portal, job)
         if progress is None:  # a file of another kind
             return file_downloads.refuse_second_file()
-        return render(request, "console/journal/export.html", {"job": job, "progress": progress})
+        return render(request, "console/journal/export_job.html", {"job": job, "progress": progress})
     job = uuid.uuid4().hex
     export_progress.write_progress(request.portal, job, Progress(0))
     filters = Filters.from_query(request.GET.dict())
     context = {"job": job, "progress": Progress(0), "query": filters.written(), "is_new": True}
-    return render(request, "console/journal/export.html", context)
+    return render(request, "console/journal/export_job.html", context)
 
 
 @admin_only
@@ -44,7 +44,7 @@ def start_export(request: FramedRequest) -> HttpResponse:
 def show_progress(request: FramedRequest, job: str) -> HttpResponse:
     """Render how far a file is; polled every second until it is over."""
     progress = export_progress.read_progress(request.portal, job)
-    return render(request, "console/journal/export.html", {"job": job, "progress": progress})
+    return render(request, "console/journal/export_job.html", {"job": job, "progress": progress})
 
 
 @admin_only

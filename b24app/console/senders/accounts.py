@@ -77,7 +77,7 @@ def pause_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse
     found = account_or_404(request, connection)
     if request.method != "POST":
         waiting = Message.objects.filter(connection=found, phase=Phase.WAITING)
-        return confirm_pause(request, "console/senders/pause_account.html", waiting, connection=found)
+        return confirm_pause(request, "console/senders/confirm_account_pause.html", waiting, connection=found)
     return finish_pause(request, "senders", lifecycle.pause_connection(found))
 
 

@@ -64,7 +64,7 @@ def show_catalogue(request: FramedRequest) -> HttpResponse:
         "unfinished": unfinished_connections(request),
     }
     if request.htmx.target == "shelves":
-        return render(request, "console/connect/shelves.html", context)
+        return render(request, "console/connect/services.html", context)
     return render_screen(request, "console/connect/catalogue.html", context)
 
 

@@ -58,7 +58,7 @@ def check_signature(request: FramedRequest) -> HttpResponse:
     """Render warnings about the signature as it is typed, by the rules of the portal's country."""
     typed = request.POST.get("sender-signature", "").strip() or request.POST.get("sender-offer", "")
     translated = [_(one) for one in warnings(typed, request.portal.country)]
-    return render(request, "console/senders/signature.html", {"warnings": translated})
+    return render(request, "console/senders/signature_warnings.html", {"warnings": translated})
 
 
 def _answer_form(request: FramedRequest, sender: Sender) -> HttpResponse:
@@ -68,10 +68,10 @@ def _answer_form(request: FramedRequest, sender: Sender) -> HttpResponse:
         raise Http404 from None
     if request.method != "POST":
         form = _make_sender_form(service, sender, offered=_offered_sender_ids(sender.connection))
-        return render_screen(request, "console/senders/form.html", _form_context(service, sender, form))
+        return render_screen(request, "console/senders/edit.html", _form_context(service, sender, form))
     form = _make_sender_form(service, sender, request.POST, offered=request.POST.getlist("offered")[:MAX_OFFERED])
     if not form.is_valid():
-        return render_screen(request, "console/senders/form.html", _form_context(service, sender, form))
+        return render_screen(request, "console/senders/edit.html", _form_context(service, sender, form))
     return _save_sender(request, service, sender, form)
 
 
@@ -87,7 +87,7 @@ def _save_sender(request: FramedRequest, service: type[Provider], sender: Sender
         return redirect(request, "senders", toast=_("“{name}” is changed in the portal too.").format(name=sender.name))
     if trouble.field in form.fields:
         form.add_error(trouble.field, f"{trouble.what} {trouble.todo}")
-    response = render_screen(request, "console/senders/form.html", _form_context(service, sender, form, trouble))
+    response = render_screen(request, "console/senders/edit.html", _form_context(service, sender, form, trouble))
     # The sender is saved from now on: posting the form again must not make another one.
     response["HX-Replace-Url"] = address(request.portal, "sender", sender=sender.uuid)
     return response

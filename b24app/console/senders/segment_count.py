@@ -31,7 +31,7 @@ def try_rewriting(request: FramedRequest) -> HttpResponse:
 
 def _render_count(request: FramedRequest, sender: Sender) -> HttpResponse:
     cost = Cost.estimate(request.POST.get("text", "")[:MAX_COUNTED], sender)
-    return render(request, "console/test/count.html", {"cost": cost, "measure": cost.measure})
+    return render(request, "console/test/segment_count.html", {"cost": cost, "measure": cost.measure})
 
 
 urlpatterns = [

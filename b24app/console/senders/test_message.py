@@ -107,7 +107,7 @@ def _progress_context(message: Message) -> dict[str, object]:
 @require_safe
 def show_test_progress(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     """Render the history of a test as it is now; polled every second, for a minute."""
-    return render(request, "console/test/progress.html", _progress_context(message_or_404(request, reference)))
+    return render(request, "console/test/test_progress.html", _progress_context(message_or_404(request, reference)))
 
 
 urlpatterns = [

@@ -102,7 +102,7 @@ def remove_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Ask in place, then remove the sender from the portal's menu."""
     found = _sender_or_404(request, sender)
     if request.method != "POST":
-        return render(request, "console/senders/remove.html", {"sender": found, "used": _count_recent(found)})
+        return render(request, "console/senders/confirm_removal.html", {"sender": found, "used": _count_recent(found)})
     try:
         sender_registration.remove_sender(found)
     except PortalError as error:
@@ -122,7 +122,7 @@ def pause_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     found = _sender_or_404(request, sender)
     if request.method != "POST":
         waiting = pauses.waiting_of(request.portal, found)
-        return confirm_pause(request, "console/senders/pause.html", waiting, sender=found)
+        return confirm_pause(request, "console/senders/confirm_pause.html", waiting, sender=found)
     return finish_pause(request, "senders", pauses.pause_sender(found))
 
 

@@ -108,7 +108,7 @@ def erase_number(request: FramedRequest) -> HttpResponse:
             why=form.cleaned_data["why"],
         )
         enqueue.erase(erasure.pk)
-        return render(request, "console/settings/ordered.html", {"erasure": erasure, "person": NumberForm()})
+        return render(request, "console/settings/erasure_ordered.html", {"erasure": erasure, "person": NumberForm()})
     context = {"form": form, "number": e164, "known": number_erasure.summarize_number(request.portal, e164)}
     return retarget(render(request, "console/settings/confirm_erasure.html", context), "#ask-erase")
 
@@ -136,7 +136,7 @@ def export_number(request: FramedRequest) -> HttpResponse:
     form = NumberForm(request.portal.country, request.POST)
     shape = request.POST.get("shape", "")
     if not form.is_valid() or shape not in CONTENT_TYPES:
-        return render(request, "console/settings/person.html", {"person": form})
+        return render(request, "console/settings/number_search.html", {"person": form})
     if file_downloads.current_file(request.portal):
         return file_downloads.refuse_second_file()
     payload = {"number": form.cleaned_data["number"], "shape": shape}

@@ -175,7 +175,7 @@ def _show_settings(request: FramedRequest, form: SettingsForm, notices: NoticeFo
     }
     if rules.paused_at:
         context["waiting"] = pauses.waiting_of(request.portal).count()
-    return render_screen(request, "console/settings.html", context)
+    return render_screen(request, "console/settings/settings.html", context)
 
 
 def _make_settings_form(request: FramedRequest, data: Any = None) -> SettingsForm:

@@ -89,7 +89,7 @@ def show_stop_list(request: FramedRequest) -> HttpResponse:
     phone = request.GET.get("phone", "").strip()[:40]
     rows, older = _find_entries(request, phone)
     context = {"form": form, "rows": rows, "older": older, "phone": phone, "first": "before" not in request.GET}
-    return render_screen(request, "console/stoplist/overview.html", context)
+    return render_screen(request, "console/stop_list/overview.html", context)
 
 
 def _find_entries(request: FramedRequest, phone: str) -> tuple[list[StopListRow], str]:
@@ -140,7 +140,7 @@ def import_numbers(request: FramedRequest) -> HttpResponse:
     Nothing is stored between the two: the page sends the file again, and its digest shows that it is the same.
     """
     if request.method != "POST":
-        return render_screen(request, "console/stoplist/bring.html")
+        return render_screen(request, "console/stop_list/import_file.html")
     with FILES.hold(request.portal.uuid.hex):
         return _import_file(request)
 
@@ -150,14 +150,14 @@ def _import_file(request: FramedRequest) -> HttpResponse:
     too_large = int(request.headers.get("Content-Length") or 0) > csv_files.MAX_BYTES + FORM_BYTES
     file = None if too_large else request.FILES.get("file")
     if too_large:
-        return render(request, "console/stoplist/understood.html", {"trouble": csv_files.too_large_message()})
+        return render(request, "console/stop_list/import_preview.html", {"trouble": csv_files.too_large_message()})
     if not isinstance(file, UploadedFile) or file.file is None:
         trouble = _("Choose a file first.")
         return render(request, "console/stop_list/import_preview.html", {"trouble": trouble})
     try:
         parsed = csv_files.read_numbers(file.file, request.portal.country)
     except csv_files.BadFile as bad:
-        return render(request, "console/stoplist/understood.html", {"trouble": str(bad)})
+        return render(request, "console/stop_list/import_preview.html", {"trouble": str(bad)})
     seen = _file_digest(file.file)
     if request.POST.get("seen") == seen and "keep" in request.POST:
         new = stop_list.add_numbers(request.portal, parsed.numbers, StopSource.FILE, request.visitor.user_id)

@@ -166,7 +166,7 @@ def texts(response: Any) -> list[str]:
 
 def pager(response: Any) -> dict[str, str]:
     """Return the queries behind Newer and Older."""
-    found = re.findall(r'href="[^"]*\?([^"]*)">(Newer|Older|Look further back)<', response.content.decode())
+    found = re.findall(r'href="[^"]*\?([^"]*)">\s*(Newer|Older|Look further back)\s*<', response.content.decode())
     return {name: query.replace("&amp;", "&") for query, name in found}
 
 
