@@ -17,7 +17,7 @@ from b24app.core import sanitize, signed_urls, spool
 from b24app.messaging import enqueue
 from b24app.messaging.intake import acceptance
 from b24app.messaging.intake.admission import CallRefused
-from b24app.messaging.intake.payload import LINKS, LONGEST_LINKS_KEPT, LONGEST_TEXT_KEPT
+from b24app.messaging.intake.payload import LINKS, MAX_STORED_LINKS, MAX_STORED_TEXT
 from b24app.portals import tokens
 from b24app.portals.models import Portal
 from b24app.webhooks import php_form, request_body
@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 
 MAX_DEPTH, MAX_WIDTH = 4, 100
 # The fields read of a call, each with its maximum length: more is stored nowhere, not even in the spool.
-TEXTS = {"message_id": 2_000, "message_to": 400, "message_body": LONGEST_TEXT_KEPT, "module_id": 100, "ts": 40}
-PROPERTIES = {"phone_number": 400, "message_text": LONGEST_TEXT_KEPT}
+TEXTS = {"message_id": 2_000, "message_to": 400, "message_body": MAX_STORED_TEXT, "module_id": 100, "ts": 40}
+PROPERTIES = {"phone_number": 400, "message_text": MAX_STORED_TEXT}
 AUTHOR = {"user_id": 40, "access_token": 4_000, "expires": 40}
 AUTH = {**AUTHOR, "application_token": 400, "member_id": 100}
 
@@ -126,7 +126,7 @@ def _pick_texts(fields: Any, longest: Mapping[str, int]) -> dict[str, str]:
 
 def _pick_links(fields: Mapping[str, Any]) -> dict[str, Any]:
     links = {name: _truncate_nested(fields[name], MAX_DEPTH) for name in LINKS if name in fields}
-    return links if len(json.dumps(links)) <= LONGEST_LINKS_KEPT else {}
+    return links if len(json.dumps(links)) <= MAX_STORED_LINKS else {}
 
 
 def _parse_fields(request: HttpRequest) -> dict[str, Any]:
@@ -153,12 +153,12 @@ def _truncate_nested(value: Any, depth: int) -> Any:
     """Return texts in lists and objects, no deeper, wider or longer than a portal sends them."""
     if isinstance(value, dict) and depth:
         return {
-            _truncate_text(key, LONGEST_LINKS_KEPT): _truncate_nested(value[key], depth - 1)
+            _truncate_text(key, MAX_STORED_LINKS): _truncate_nested(value[key], depth - 1)
             for key in list(value)[:MAX_WIDTH]
         }
     if isinstance(value, list) and depth:
         return [_truncate_nested(one, depth - 1) for one in value[:MAX_WIDTH]]
-    return _truncate_text(value, LONGEST_LINKS_KEPT)
+    return _truncate_text(value, MAX_STORED_LINKS)
 
 
 def _truncate_text(value: Any, longest: int) -> str:

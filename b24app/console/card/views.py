@@ -197,7 +197,7 @@ def _send_from_card(request: FramedRequest, form: CardForm, senders: Sequence[Se
             text,
             origin=Origin.CARD,
             author_id=request.visitor.user_id,
-            links=timeline.links_with_note(entity.type_id, entity.id),
+            links=timeline.links_with_entry(entity.type_id, entity.id),
             reference=uuid.uuid5(request.portal.uuid, repr(posted)),
         )
     except BadNumber as bad:
@@ -263,7 +263,7 @@ def _phone_label(phone: Phone) -> str:
 
 
 def _fallback_name(entity: Entity) -> str:
-    (link,) = crm_links(timeline.links_with_note(entity.type_id, entity.id))
+    (link,) = crm_links(timeline.links_with_entry(entity.type_id, entity.id))
     return f"{link.kind} {link.number}"
 
 

@@ -18,7 +18,7 @@ from b24app.console.journal.bulk_job import BadJob, Job
 from b24app.console.journal.filters import Filters
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
-from b24app.messaging.actions.bulk import Act, Done, eligible_messages
+from b24app.messaging.actions.bulk import ActionResult, BulkAction, eligible_messages
 from b24app.messaging.models import Message
 
 
@@ -38,7 +38,7 @@ def bar_context(request: FramedRequest, query: str, references: list[str]) -> di
     if not references:
         return {"ticked": 0, "query": query, "acts": {act.value: 0 for act in Filters.parse(query).possible_acts}}
     ticked = Message.objects.filter(portal=request.portal, reference__in=references)
-    counts = {act.value: ticked.filter(Q(eligible_messages(act))).count() for act in Act}
+    counts = {act.value: ticked.filter(Q(eligible_messages(act))).count() for act in BulkAction}
     acts = {act: count for act, count in counts.items() if count}
     return {"ticked": ticked.count(), "query": query, "references": references, "acts": acts}
 
@@ -69,7 +69,9 @@ def _answer_step(request: FramedRequest, job: Job) -> HttpResponse:
 def _read_job(request: FramedRequest) -> Job:
     """Return the job that the page has sealed, or a new one; raises ValueError for what is not ours."""
     if "job" not in request.POST:
-        return bulk_job.start_job(Act(request.POST.get("act", "")), _read_query(request), _read_references(request))
+        return bulk_job.start_job(
+            BulkAction(request.POST.get("act", "")), _read_query(request), _read_references(request)
+        )
     job = Job.unseal(request.POST["job"], request.portal, request.visitor.user_id)
     if "sure" in request.POST:
         if not job.over or job.sure:
@@ -86,7 +88,7 @@ def _run_actions(request: FramedRequest, job: Job) -> HttpResponse:
     to_drain: set[int] = set()
     needs_push = False
 
-    def collect_result(result: Done) -> None:
+    def collect_result(result: ActionResult) -> None:
         nonlocal needs_push
         needs_push = needs_push or result.to_tell
         if result.to_drain is not None:
@@ -108,11 +110,11 @@ def _run_actions(request: FramedRequest, job: Job) -> HttpResponse:
 
 def _result_text(job: Job) -> str:
     match job.act:
-        case Act.RESEND:
+        case BulkAction.RESEND:
             text = ngettext("{count} message is on its way.", "{count} messages are on their way.", job.changed)
-        case Act.MARK_SENT:
+        case BulkAction.MARK_SENT:
             text = ngettext("{count} message marked as sent.", "{count} messages marked as sent.", job.changed)
-        case Act.CANCEL:
+        case BulkAction.CANCEL:
             text = ngettext("{count} message will not be sent.", "{count} messages will not be sent.", job.changed)
     return text.format(count=job.changed)
 

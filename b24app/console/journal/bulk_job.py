@@ -16,7 +16,7 @@ from b24app.console.journal.filters import Filters
 from b24app.console.journal.pagination import Place, Search
 from b24app.console.journal.search import search_messages
 from b24app.core import sealing
-from b24app.messaging.actions.bulk import Act, Done, eligible_messages, run_action
+from b24app.messaging.actions.bulk import ActionResult, BulkAction, eligible_messages, run_action
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase
 from b24app.portals.models import Portal
@@ -40,7 +40,7 @@ class Job:
     which the next step goes on; "" begins.
     """
 
-    act: Act
+    act: BulkAction
     query: str = ""
     references: tuple[str, ...] = ()
     asked_at: float  # messages that came later are left alone
@@ -68,7 +68,7 @@ class Job:
         try:
             claims = json.loads(sealing.unseal(token.encode()))
             owner = claims.pop("for"), claims.pop("portal"), claims.pop("user")
-            job = cls(**{**claims, "act": Act(claims["act"]), "references": tuple(claims["references"])})
+            job = cls(**{**claims, "act": BulkAction(claims["act"]), "references": tuple(claims["references"])})
         except (sealing.CannotOpen, ValueError, TypeError, AttributeError, KeyError):
             raise BadJob from None
         if owner != (PURPOSE, portal.uuid.hex, user):
@@ -80,7 +80,7 @@ class Job:
         return replace(self, sure=True, place="", over=False, seen=0, changed=0)
 
 
-def start_job(act: Act, query: str, references: Sequence[str]) -> Job:
+def start_job(act: BulkAction, query: str, references: Sequence[str]) -> Job:
     """Return a job that has counted nothing yet."""
     return Job(act=act, query=query, references=tuple(references[:MAX_CHOSEN]), asked_at=time.time())
 
@@ -94,7 +94,7 @@ def count_step(job: Job, portal: Portal) -> Job:
         found, place = targets.find_batch(place, COUNT_BATCH, ("text", "sender_id", "phase"))
         total += len(found)
         unknown += sum(phase == Phase.UNKNOWN for *_, phase in found)
-        if job.act == Act.RESEND:
+        if job.act == BulkAction.RESEND:
             parts += sum(measure(senders[sender].written(text)).parts for *_, text, sender, _phase in found)
         if place is None or time.monotonic() > until:
             break
@@ -103,7 +103,7 @@ def count_step(job: Job, portal: Portal) -> Job:
     )
 
 
-def run_step(job: Job, portal: Portal, user: int, on_result: Callable[[Done], None]) -> Job:
+def run_step(job: Job, portal: Portal, user: int, on_result: Callable[[ActionResult], None]) -> Job:
     """Act for a moment, never on more messages than were counted; the job is `over` when all are done.
 
     `on_result` is called for every message.

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from b24app.console.formats.periods import read_day
 from b24app.console.formats.query_values import read_choice, read_service, read_uuid
-from b24app.messaging.actions.bulk import Act
+from b24app.messaging.actions.bulk import BulkAction
 from b24app.messaging.models import Connection, Sender
 from b24app.messaging.models.dimensions import has_source
 from b24app.messaging.models.statuses import Phase, Reason, Status
@@ -44,14 +44,14 @@ SOURCES: Mapping[str, tuple[str | Promise, Q]] = {
     "resend": (_("Sent again by hand"), has_source("resend")),
 }
 
-_ACTS: Mapping[str, tuple[Act, ...]] = {
-    "": (Act.RESEND, Act.MARK_SENT, Act.CANCEL),
-    "waiting": (Act.CANCEL,),
-    "unknown": (Act.RESEND, Act.MARK_SENT),
+_ACTS: Mapping[str, tuple[BulkAction, ...]] = {
+    "": (BulkAction.RESEND, BulkAction.MARK_SENT, BulkAction.CANCEL),
+    "waiting": (BulkAction.CANCEL,),
+    "unknown": (BulkAction.RESEND, BulkAction.MARK_SENT),
     "sent": (),
     "delivered": (),
-    "undelivered": (Act.RESEND,),
-    "failed": (Act.RESEND,),
+    "undelivered": (BulkAction.RESEND,),
+    "failed": (BulkAction.RESEND,),
 }
 INDEXED_STATUSES = ("unknown", "undelivered", "failed")
 INDEXED_SOURCES = ("card", "test", "resend")
@@ -92,7 +92,7 @@ class Filters:
         return cls.from_query(dict(parse_qsl(written)))
 
     @property
-    def possible_acts(self) -> tuple[Act, ...]:
+    def possible_acts(self) -> tuple[BulkAction, ...]:
         """Return the actions that are possible at all with messages that these filters find."""
         return _ACTS[self.status]
 

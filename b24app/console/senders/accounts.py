@@ -49,7 +49,7 @@ def edit_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     if found.state == ConnectionState.BLOCKED:
         context["blocked"] = explain_block(found)
     report_address = lifecycle.report_address(found) if service.report_scope == "account" else ""
-    context["strays"] = bool(report_address) and acceptance.has_strays(found)
+    context["strays"] = bool(report_address) and acceptance.has_unmatched_reports(found)
     context |= {"steps": fill_setup_steps(service.setup, report_address), "report_address": report_address}
     if data is not None and form.is_valid():
         try:
@@ -59,7 +59,7 @@ def edit_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         else:
             try:
                 lifecycle.rotate_credentials(found, form.declared_values(), checked)
-            except lifecycle.ConnectedAlready as twin:
+            except lifecycle.AlreadyConnected as twin:
                 context["trouble"] = explain_duplicate_account(twin.connection)
             else:
                 found.title = str(form.cleaned_data["title"]) or found.title

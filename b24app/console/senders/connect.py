@@ -137,7 +137,7 @@ def connect_account(request: FramedRequest, service: str) -> HttpResponse:
             title = str(form.cleaned_data["title"])
             try:
                 connection = lifecycle.connect_account(request.portal, kind.code, title, form.declared_values(), found)
-            except lifecycle.ConnectedAlready as twin:
+            except lifecycle.AlreadyConnected as twin:
                 context |= {"trouble": explain_duplicate_account(twin.connection), "twin": twin.connection}
             except lifecycle.TooManyAccounts as full:
                 context |= {"trouble": explain_account_limit(full)}

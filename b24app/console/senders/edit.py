@@ -128,7 +128,7 @@ def _offered_sender_ids(connection: Connection) -> list[str]:
     """Return the sender ids of the account; none, for a plain text box, where the service cannot be asked now."""
     try:
         with hold_page(connection.portal):
-            return lifecycle.senders_at(connection.service, connection.account, connection.portal)[:MAX_OFFERED]
+            return lifecycle.list_signatures(connection.service, connection.account, connection.portal)[:MAX_OFFERED]
     except (SmsError, Busy):
         return []
 

@@ -72,7 +72,7 @@ def _account_lines(connection: Connection) -> AccountLines:
 
 
 def _sender_line(sender: Sender) -> SenderLine:
-    waiting = pauses.waiting_of(sender.portal, sender).count() if sender.paused_at else 0
+    waiting = pauses.waiting_messages(sender.portal, sender).count() if sender.paused_at else 0
     return SenderLine(sender, explain_refusal(sender) if sender.state == SenderState.REFUSED else None, waiting)
 
 
@@ -121,7 +121,7 @@ def pause_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Ask in place, saying what waits, then stop sending with this sender; new messages wait too."""
     found = _sender_or_404(request, sender)
     if request.method != "POST":
-        waiting = pauses.waiting_of(request.portal, found)
+        waiting = pauses.waiting_messages(request.portal, found)
         return confirm_pause(request, "console/senders/confirm_pause.html", waiting, sender=found)
     return finish_pause(request, "senders", pauses.pause_sender(found))
 

@@ -45,7 +45,7 @@ def edit_limits(request: FramedRequest) -> HttpResponse:
 def pause_sending(request: FramedRequest) -> HttpResponse:
     """Ask in place, saying what waits, then stop all sending; new messages wait too."""
     if request.method != "POST":
-        return confirm_pause(request, "console/settings/confirm_pause.html", pauses.waiting_of(request.portal))
+        return confirm_pause(request, "console/settings/confirm_pause.html", pauses.waiting_messages(request.portal))
     return finish_pause(request, "settings", pauses.pause_portal(request.portal))
 
 

@@ -56,12 +56,12 @@ class NoticeForm(forms.Form):
     )
 
     def __init__(self, portal: Portal, visitor_id: int, data: Any = None) -> None:
-        self.rules = detection.rules_of(portal)
+        self.rules = detection.notice_rules(portal)
         self.accounts = _accounts_with_balance(portal)
         initial: dict[str, Any] = {name: getattr(self.rules, name) for name in KINDS}
         initial["people"] = detection.people_to_notify(portal, self.rules)
         super().__init__(data, initial=initial)
-        administrators = detection.administrators(portal)
+        administrators = detection.administrator_ids(portal)
         names = EmployeeNames.load(portal, administrators)
         people = self.fields["people"]
         choices = [(one, _person_label(names, one, visitor_id)) for one in administrators]
@@ -88,7 +88,7 @@ class NoticeForm(forms.Form):
 
 
 def _accounts_with_balance(portal: Portal) -> list[Connection]:
-    mine: Iterable[Connection] = Connection.objects.filter(detection.in_use(), portal=portal, balance__isnull=False)
+    mine: Iterable[Connection] = Connection.objects.filter(detection.is_in_use(), portal=portal, balance__isnull=False)
     return sorted(mine, key=lambda account: account.pk)
 
 

@@ -26,7 +26,7 @@ from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import StoppedNumber
 from b24app.messaging.privacy import number_erasure
-from b24app.messaging.privacy.number_erasure import ErasureProgress
+from b24app.messaging.privacy.number_erasure import ExportedMessage
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber, read_e164
 
@@ -157,7 +157,7 @@ def download_number(request: HttpRequest, token: str) -> HttpResponseBase:
     return send_file(request, portal, lambda: pieces, name=f"personal-data.{shape}", content_type=CONTENT_TYPES[shape])
 
 
-def _csv_rows(exported: Iterator[ErasureProgress], stopped: StoppedNumber | None) -> Iterator[tuple[object, ...]]:
+def _csv_rows(exported: Iterator[ExportedMessage], stopped: StoppedNumber | None) -> Iterator[tuple[object, ...]]:
     """Yield a line for each message, and below it one for each of its reports; times in UTC."""
     yield COLUMNS
     for one in exported:
@@ -171,7 +171,7 @@ def _csv_rows(exported: Iterator[ErasureProgress], stopped: StoppedNumber | None
         yield "stop list", *(entry.get(name, "") for name in _NAMES)
 
 
-def _json_pieces(number: str, exported: Iterator[ErasureProgress], stopped: StoppedNumber | None) -> Iterator[str]:
+def _json_pieces(number: str, exported: Iterator[ExportedMessage], stopped: StoppedNumber | None) -> Iterator[str]:
     """Yield the same as one JSON object, piece by piece."""
     entry = _stop_list_columns(stopped) if stopped is not None else None
     yield f'{{"number": {json.dumps(number)}, "stop_list": {json.dumps(entry)}, "messages": ['

@@ -174,7 +174,7 @@ def _show_settings(request: FramedRequest, form: SettingsForm, notices: NoticeFo
         "caps": sum(getattr(rules, cap) is not None for cap in LIMIT_FIELDS),
     }
     if rules.paused_at:
-        context["waiting"] = pauses.waiting_of(request.portal).count()
+        context["waiting"] = pauses.waiting_messages(request.portal).count()
     return render_screen(request, "console/settings/settings.html", context)
 
 

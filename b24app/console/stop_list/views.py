@@ -125,7 +125,7 @@ def remove_number(request: FramedRequest, entry: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
         by_service = found.source in (StopSource.REFUSAL, StopSource.REPORT)
         return render(request, "console/stop_list/confirm_removal.html", {"entry": found, "by_service": by_service})
-    stop_list.remove_numbers(request.portal, found.pk)
+    stop_list.remove_number(request.portal, found.pk)
     return redirect(request, "stoplist", toast=_("It may get messages again."))
 
 
@@ -163,7 +163,7 @@ def _import_file(request: FramedRequest) -> HttpResponse:
         new = stop_list.add_numbers(request.portal, parsed.numbers, StopSource.FILE, request.visitor.user_id)
         text = ngettext("{count} number added.", "{count} numbers added.", new).format(count=new)
         return redirect(request, "stoplist", toast=text)
-    there = stop_list.count_known(request.portal, list(parsed.numbers))
+    there = stop_list.count_stopped(request.portal, list(parsed.numbers))
     context = {
         "found": parsed,
         "new": len(parsed.numbers) - there,
@@ -212,7 +212,7 @@ def _entry_rows(portal: Portal) -> Iterator[tuple[str, ...]]:
     The number is not first: at the beginning of a line it would have to be marked as text.
     """
     yield "added", "number", "note", "source", "user"
-    for number, source, added_at, added_by, note in stop_list.all_entries(portal):
+    for number, source, added_at, added_by, note in stop_list.iterate_entries(portal):
         yield f"{added_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}", number, note, source, str(added_by or "")
 
 

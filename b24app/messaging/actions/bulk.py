@@ -12,7 +12,7 @@ from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase, Status
 
 
-class Act(StrEnum):
+class BulkAction(StrEnum):
     RESEND = "resend"
     MARK_SENT = "mark_sent"
     CANCEL = "cancel"
@@ -22,7 +22,7 @@ NOT_DELIVERED = Q(phase=Phase.UNKNOWN) | Q(status__in=[Status.FAILED, Status.UND
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ActionResult:
     """Whether a message was changed, the connection that has something to send, and whether a push is due."""
 
     changed: bool
@@ -30,40 +30,40 @@ class Done:
     to_tell: bool = False
 
 
-def eligible_messages(act: Act) -> Q:
+def eligible_messages(act: BulkAction) -> Q:
     """Return the condition for the messages that an action would change.
 
     Messages that were resent already are left out: the latest resend stands for them, or a person would get the text
     twice.
     """
     match act:
-        case Act.RESEND:
+        case BulkAction.RESEND:
             resends = Message.objects.filter(resend_of=OuterRef("pk"))
             return NOT_DELIVERED & ~Q(to="") & ~Q(text="") & ~Q(Exists(resends))
-        case Act.MARK_SENT:
+        case BulkAction.MARK_SENT:
             return Q(phase=Phase.UNKNOWN)
-        case Act.CANCEL:
+        case BulkAction.CANCEL:
             return Q(phase=Phase.WAITING)
 
 
-def run_action(act: Act, message: Message, author_id: int, since: datetime) -> Done:
+def run_action(act: BulkAction, message: Message, author_id: int, since: datetime) -> ActionResult:
     """Apply an action to one message; an action requested at `since` is applied once, however often this is called."""
     match act:
-        case Act.RESEND:
+        case BulkAction.RESEND:
             return _resend_once(message, author_id, since)
-        case Act.MARK_SENT:
+        case BulkAction.MARK_SENT:
             changed = messages.mark_sent(message)
-        case Act.CANCEL:
+        case BulkAction.CANCEL:
             changed = messages.cancel_message(message)
-    return Done(changed, to_tell=changed)
+    return ActionResult(changed, to_tell=changed)
 
 
-def _resend_once(message: Message, author_id: int, since: datetime) -> Done:
+def _resend_once(message: Message, author_id: int, since: datetime) -> ActionResult:
     """Resend a message unless it was resent since the request, even if that resend has failed already."""
     with transaction.atomic():
         Message.objects.select_for_update().get(pk=message.pk)
         if message.resends.filter(received_at__gte=since).exists():
-            return Done(changed=False)
+            return ActionResult(changed=False)
         resend = messages.resend_message(message, author_id)
     is_new = resend.received_at >= since
-    return Done(is_new, to_drain=resend.connection_id if is_new else None)
+    return ActionResult(is_new, to_drain=resend.connection_id if is_new else None)

@@ -38,7 +38,7 @@ class Forecast:
     groups: list[ExpiryGroup]
 
 
-def waiting_of(portal: Portal, sender: Sender | None = None) -> "QuerySet[Message]":
+def waiting_messages(portal: Portal, sender: Sender | None = None) -> "QuerySet[Message]":
     """Return the waiting messages of a portal or of one of its senders.
 
     Filtered by connection because the index of due messages starts with it.
@@ -76,7 +76,7 @@ def pause_sender(sender: Sender) -> int:
     """Send nothing from a sender until somebody resumes it; return how many messages are held now."""
     with transaction.atomic():
         Sender.objects.filter(pk=sender.pk, paused_at=None).update(paused_at=timezone.now())
-        return _hold_as_paused(waiting_of(sender.portal, sender))
+        return _hold_as_paused(waiting_messages(sender.portal, sender))
 
 
 @retry_on_deadlock
@@ -84,7 +84,7 @@ def resume_sender(sender: Sender) -> int:
     """Send again; return how many messages were waiting for that."""
     with transaction.atomic():
         Sender.objects.filter(pk=sender.pk).update(paused_at=None)
-        return _release_waiting(waiting_of(sender.portal, sender), [Wait.PAUSED])
+        return _release_waiting(waiting_messages(sender.portal, sender), [Wait.PAUSED])
 
 
 @retry_on_deadlock
@@ -93,7 +93,7 @@ def pause_portal(portal: Portal) -> int:
     with transaction.atomic():
         rules, _created = Rules.objects.get_or_create(portal=portal)
         Rules.objects.filter(pk=rules.pk, paused_at=None).update(paused_at=timezone.now())
-        return _hold_as_paused(waiting_of(portal))
+        return _hold_as_paused(waiting_messages(portal))
 
 
 @retry_on_deadlock
@@ -101,14 +101,14 @@ def resume_portal(portal: Portal) -> int:
     """Send again; return how many messages were waiting for that."""
     with transaction.atomic():
         Rules.objects.filter(portal=portal).update(paused_at=None)
-        return _release_waiting(waiting_of(portal), [Wait.PAUSED])
+        return _release_waiting(waiting_messages(portal), [Wait.PAUSED])
 
 
 @retry_on_deadlock
 def reconsider_waiting(portal: Portal, sender: Sender | None = None) -> int:
     """Make due what limits or quiet hours hold, after these have changed; return how many messages."""
     with transaction.atomic():
-        return _release_waiting(waiting_of(portal, sender), HELD_BY_RULES)
+        return _release_waiting(waiting_messages(portal, sender), HELD_BY_RULES)
 
 
 def _hold_as_paused(waiting: "QuerySet[Message]") -> int:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from b24app.core import sanitize, signed_urls, wait_limit
 from b24app.core.deadlock_retry import retry_on_deadlock
 from b24app.exchange_log.recording import Recorder
-from b24app.messaging.connections.token_cache import SharedMemo
+from b24app.messaging.connections.token_cache import RedisTokenCache
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.statuses import Phase, Status, Wait
 from b24app.portals.models import Portal
@@ -25,7 +25,7 @@ MAX_TITLE, MAX_LABEL, MAX_SIGNATURE = 100, 200, 60  # characters that their colu
 HELD_WAITS = (Wait.PAUSED, Wait.BLOCKED, Wait.UNAVAILABLE)
 
 
-class ConnectedAlready(ValueError):
+class AlreadyConnected(ValueError):
     """The portal has this account already, as `connection`."""
 
     def __init__(self, connection: Connection) -> None:
@@ -75,12 +75,12 @@ def check_account(service: str, account: Mapping[str, str], portal: Portal) -> c
     with Recorder(portal.pk, service) as record:
         http = http_for(kind, account, record)
         try:
-            return kind(account, http, SharedMemo(f"check-{portal.uuid}")).check()
+            return kind(account, http, RedisTokenCache(f"check-{portal.uuid}")).check()
         finally:
             http.close()
 
 
-def senders_at(service: str, account: Mapping[str, str], portal: Portal) -> list[str]:
+def list_signatures(service: str, account: Mapping[str, str], portal: Portal) -> list[str]:
     """Return the numbers and names that the account may send from; empty if the service lists none. Raise SmsError."""
     kind = registry.get(service)
     if not kind.can("senders"):
@@ -88,7 +88,7 @@ def senders_at(service: str, account: Mapping[str, str], portal: Portal) -> list
     with Recorder(portal.pk, service) as record:
         http = http_for(kind, account, record)
         try:
-            return usable_signatures(kind(account, http, SharedMemo(f"check-{portal.uuid}")).senders())
+            return usable_signatures(kind(account, http, RedisTokenCache(f"check-{portal.uuid}")).senders())
         finally:
             http.close()
 
@@ -140,7 +140,7 @@ def refuse_duplicate(
         others = others.exclude(pk=excluding.pk)
     for other in others if names else ():
         if all(other.account.get(name) == account.get(name) for name in names):
-            raise ConnectedAlready(other)
+            raise AlreadyConnected(other)
 
 
 def refuse_too_many(portal: Portal, service: str) -> None:

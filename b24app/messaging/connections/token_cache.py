@@ -11,7 +11,7 @@ from b24app.core.sealing import CannotOpen, seal, unseal
 LOCK_SECONDS = 40  # seconds a lock lives when its holder dies
 
 
-class SharedMemo:
+class RedisTokenCache:
     """The `Memo` of one connection; values are encrypted."""
 
     def __init__(self, connection: str) -> None:

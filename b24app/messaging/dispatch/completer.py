@@ -94,7 +94,7 @@ def _wake_early_reports(batches: Sequence[Batch]) -> set[int]:
 def _write_rows(writes: PendingWrites) -> None:
     with transaction.atomic():
         climbed = Message.objects.advance(writes.changes)
-        stop_list.learn_from((one.pk for one in writes.changes if one.reason == Reason.OPT_OUT), StopSource.REFUSAL)
+        stop_list.add_opt_outs((one.pk for one in writes.changes if one.reason == Reason.OPT_OUT), StopSource.REFUSAL)
         _complete_late_receipts(change for change in writes.changes if change.ref and change.pk not in climbed)
         _reschedule_messages(writes.waits)
         MessagePart.objects.bulk_create(writes.parts, ignore_conflicts=True)

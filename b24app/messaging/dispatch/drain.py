@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from b24app.core import signed_urls
 from b24app.messaging.connections import lifecycle
-from b24app.messaging.connections.token_cache import SharedMemo
+from b24app.messaging.connections.token_cache import RedisTokenCache
 from b24app.messaging.dispatch.rate_limit import RateLimit
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.send_results import ResultKind, SendResult
@@ -36,7 +36,7 @@ class Drain:
         self.connection = connection
         self.service = service
         self.http = http or lifecycle.http_for(service, connection.account, _ignore_exchange)
-        self.token_cache = SharedMemo(connection.uuid.hex)
+        self.token_cache = RedisTokenCache(connection.uuid.hex)
         self.rate_limit = RateLimit(connection.rate or service.rate, connection.paced_until)
         self.in_flight: dict[int, tuple[Message, float]] = {}
         self.senders: dict[int, Sender] = {}

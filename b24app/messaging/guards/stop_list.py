@@ -38,7 +38,7 @@ WHERE portal_id = %(portal)s AND number = ANY(%(numbers)s::text[])
 """
 
 
-def learn_from(message_ids: Iterable[int], source: StopSource) -> int:
+def add_opt_outs(message_ids: Iterable[int], source: StopSource) -> int:
     """Add the numbers of messages that their service failed as an opt-out; return how many are new.
 
     Runs inside the caller's transaction, after the messages were written.
@@ -63,12 +63,12 @@ def add_numbers(portal: Portal, numbers: Mapping[str, str], source: StopSource, 
     return new
 
 
-def remove_numbers(portal: Portal, pk: int) -> bool:
+def remove_number(portal: Portal, pk: int) -> bool:
     """Delete an entry; return whether there was one."""
     return StoppedNumber.objects.filter(portal=portal, pk=pk).delete()[0] > 0
 
 
-def count_known(portal: Portal, numbers: Sequence[str]) -> int:
+def count_stopped(portal: Portal, numbers: Sequence[str]) -> int:
     """Return how many of these different numbers are stopped."""
     found = 0
     for start in range(0, len(numbers), BATCH_SIZE):
@@ -83,7 +83,7 @@ def find_entry(portal: Portal, number: str) -> StoppedNumber | None:
     return StoppedNumber.objects.filter(portal=portal, number=number).first() if number else None
 
 
-def all_entries(portal: Portal) -> Iterator[tuple[str, str, datetime, int | None, str]]:
+def iterate_entries(portal: Portal) -> Iterator[tuple[str, str, datetime, int | None, str]]:
     """Yield the number, source, time, user id and note of every entry, newest first, read in pages."""
     rows = StoppedNumber.objects.filter(portal=portal)
     columns = rows.values_list("pk", "number", "source", "added_at", "added_by", "note")

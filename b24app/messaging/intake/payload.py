@@ -14,8 +14,8 @@ from b24app.messaging.models.statuses import Reason
 from providers.kit import registry
 from providers.kit.phones import BadNumber, read_e164, region_of
 
-LONGEST_TEXT_KEPT = 20_000
-LONGEST_LINKS_KEPT = 4_000
+MAX_STORED_TEXT = 20_000
+MAX_STORED_LINKS = 4_000
 LINKS = ("bindings", "workflow_id", "document_id", "document_type")
 
 Failure = tuple[Reason, str]
@@ -66,7 +66,7 @@ def read_message(payload: Mapping[str, Any], settings: SenderSettings, received_
         "raw_to": fields.text_of("message_to", "phone_number")[:200],
         "to": "",
         "country": "",
-        "text": text[:LONGEST_TEXT_KEPT],
+        "text": text[:MAX_STORED_TEXT],
         "author_id": fields.author_id(),
         "module": fields.text_of("module_id")[:40],
         "links": fields.links(),
@@ -102,7 +102,7 @@ def _max_text(service: str) -> int:
     try:
         return registry.get(service).max_text
     except registry.Unavailable:
-        return LONGEST_TEXT_KEPT
+        return MAX_STORED_TEXT
 
 
 class _PayloadFields:
@@ -148,7 +148,7 @@ class _PayloadFields:
         links = {name: self._payload[name] for name in LINKS if self._payload.get(name)}
         encoded = json.dumps(links)
         is_storable = "\\u0000" not in encoded and "\\ud" not in encoded
-        return links if is_storable and len(encoded) < LONGEST_LINKS_KEPT else {}
+        return links if is_storable and len(encoded) < MAX_STORED_LINKS else {}
 
     def _message_id(self) -> str:
         given = self.text_of("message_id")

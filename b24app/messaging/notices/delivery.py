@@ -33,7 +33,7 @@ def send_due(portal_id: int) -> datetime | None:
     if not portal.may_be_called(now):
         return None
     detection.sync_notices(portal, now)
-    rules = detection.rules_of(portal)
+    rules = detection.notice_rules(portal)
     people = detection.people_to_notify(portal, rules) if scopes.has_scopes(portal, SCOPE) else []
 
     def work(notice: Notice) -> None:

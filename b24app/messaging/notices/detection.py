@@ -47,7 +47,7 @@ class Condition:
     since: datetime | None = None
 
 
-def in_use() -> Q:
+def is_in_use() -> Q:
     """Return the condition for connections that somebody relies on: neither paused nor removed."""
     return Q(state__in=[ConnectionState.ACTIVE, ConnectionState.BLOCKED])
 
@@ -56,7 +56,7 @@ def find_conditions(portal: Portal) -> Iterator[Condition]:
     """Yield the conditions of a portal that hold now."""
     if portal.no_token_since:
         yield Condition(NoticeKind.PORTAL, 0, "token", portal.no_token_since)
-    for one in Connection.objects.filter(in_use(), NOT_SENDING | LOW_BALANCE, portal=portal).defer("account"):
+    for one in Connection.objects.filter(is_in_use(), NOT_SENDING | LOW_BALANCE, portal=portal).defer("account"):
         if one.state == ConnectionState.BLOCKED:
             yield Condition(NoticeKind.BROKEN, one.pk, one.blocked_reason or "auth", one.blocked_since)
         elif one.breaker_until is not None:
@@ -138,12 +138,12 @@ def record_restored_senders(portal: Portal, count: int) -> None:
         row.save()
 
 
-def rules_of(portal: Portal) -> NoticeRules:
+def notice_rules(portal: Portal) -> NoticeRules:
     """Return a portal's notice settings; unsaved defaults if it has none."""
     return NoticeRules.objects.filter(portal=portal).first() or NoticeRules(portal=portal)
 
 
-def administrators(portal: Portal) -> list[int]:
+def administrator_ids(portal: Portal) -> list[int]:
     """Return the user ids of administrators, as of the portal's last answer; the earliest first."""
     tokens = PortalToken.objects.filter(portal=portal, is_admin=True, is_system=False).order_by("pk")
     return list(tokens.values_list("user_id", flat=True))
@@ -151,7 +151,7 @@ def administrators(portal: Portal) -> list[int]:
 
 def people_to_notify(portal: Portal, rules: NoticeRules) -> list[int]:
     """Return whom to notify: the chosen people who are still administrators, else the first administrator."""
-    admins = administrators(portal)
+    admins = administrator_ids(portal)
     chosen = [user_id for user_id in admins if user_id in rules.user_ids]
     return (chosen or admins[:1])[:MAX_PEOPLE]
 
@@ -163,7 +163,7 @@ def portals_to_sync() -> Q:
         rows = Notice.objects.filter(portal=OuterRef(portal), kind=kind, subject=subject, is_on=True)
         return Exists(rows)
 
-    accounts = Connection.objects.filter(in_use(), portal=OuterRef("pk"))
+    accounts = Connection.objects.filter(is_in_use(), portal=OuterRef("pk"))
     broken = accounts.filter(NOT_SENDING).exclude(has_notice(NoticeKind.BROKEN, OuterRef("pk"), "portal"))
     low = accounts.filter(LOW_BALANCE).exclude(blocked_reason="balance")
     low = low.exclude(has_notice(NoticeKind.BALANCE, OuterRef("pk"), "portal"))

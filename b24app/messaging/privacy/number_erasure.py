@@ -43,7 +43,7 @@ class NumberSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class ErasureProgress:
+class ExportedMessage:
     """A message and its delivery reports."""
 
     message: Message
@@ -57,13 +57,13 @@ def summarize_number(portal: Portal, number: str) -> NumberSummary:
     return NumberSummary(rows.count(), oldest, stop_list.find_entry(portal, number))
 
 
-def export_number(portal: Portal, number: str) -> Iterator[ErasureProgress]:
+def export_number(portal: Portal, number: str) -> Iterator[ExportedMessage]:
     """Yield all messages to a number (E.164) with their reports, oldest first, read in pages."""
     rows = Message.objects.filter(portal=portal, to=number).select_related("sender")
     for page in iterate_pages(rows, OLDEST_FIRST, attrgetter(*OLDEST_FIRST), BATCH_SIZE):
         reports = _reports_by_message([one.pk for one in page])
         for message in page:
-            yield ErasureProgress(message, reports.get(message.pk, ()))
+            yield ExportedMessage(message, reports.get(message.pk, ()))
 
 
 def _reports_by_message(messages: Sequence[int]) -> Mapping[int, list[DeliveryReport]]:

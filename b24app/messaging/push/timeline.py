@@ -32,7 +32,7 @@ WRITE_WITHIN = timedelta(hours=1)
 MAX_ENTRIES = 20  # of a task
 
 
-def links_with_note(type_id: int, number: int) -> dict[str, Any]:
+def links_with_entry(type_id: int, number: int) -> dict[str, Any]:
     """Return the links of a message sent from the card of a CRM entity: its binding, and that an entry is due."""
     return {"bindings": [{"OWNER_TYPE_ID": str(type_id), "OWNER_ID": str(number)}], KEY: DUE}
 

@@ -156,7 +156,7 @@ def _parse_reference(value: str) -> uuid.UUID | None:
         return None
 
 
-def has_strays(connection: Connection) -> bool:
+def has_unmatched_reports(connection: Connection) -> bool:
     """Return whether the account lately reported messages that are not ours, even at the second look-up."""
     since = timezone.now() - UNMATCHED_WITHIN
     unmatched = DeliveryReport.objects.filter(connection=connection, message=None, tries__gt=1, received_at__gte=since)

@@ -148,7 +148,7 @@ def _apply_reports(batch: Sequence[DeliveryReport]) -> list[int]:
             changes.append(change)
             new_refs += [(report.connection_id, change.ref)] if change.ref else []
     Message.objects.advance(changes)
-    stop_list.learn_from((one.pk for one in changes if one.reason == Reason.OPT_OUT), StopSource.REPORT)
+    stop_list.add_opt_outs((one.pk for one in changes if one.reason == Reason.OPT_OUT), StopSource.REPORT)
     _record_matches(batch)
     early_reports.make_due(new_refs)
     return [change.pk for change in changes]

@@ -18,7 +18,7 @@ from b24app.core.outage import AWAY
 from b24app.core.ttl_cache import TtlCache
 from b24app.exchange_log.recording import Recorder
 from b24app.messaging.connections import lifecycle
-from b24app.messaging.connections.token_cache import SharedMemo
+from b24app.messaging.connections.token_cache import RedisTokenCache
 from b24app.messaging.models import Connection, DeliveryReport
 from providers.kit import contract, registry
 from providers.kit.http import Exchange
@@ -52,7 +52,7 @@ class ReportVerifier:
         if self._provider is None:
             kind = registry.get(self.service)
             http = lifecycle.http_for(kind, self.fields, self._exchanges.append)
-            self._provider = kind(self.fields, http, SharedMemo(self.uuid.hex))
+            self._provider = kind(self.fields, http, RedisTokenCache(self.uuid.hex))
         return self._provider
 
     def record_exchanges(self) -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from b24app.exchange_log.recording import Recorder
 from b24app.messaging.connections import lifecycle
-from b24app.messaging.connections.token_cache import SharedMemo
+from b24app.messaging.connections.token_cache import RedisTokenCache
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.reports.acceptance import insert_reports
 from b24app.messaging.retry_policy import next_poll_at
@@ -34,7 +34,7 @@ def poll_due(connection_id: int) -> datetime | None:
             try:
                 refs = [one.ref or one.reference.hex for one in asked]
                 insert_reports(
-                    connection_id, kind(connection.account, http, SharedMemo(connection.uuid.hex)).look_up(refs)
+                    connection_id, kind(connection.account, http, RedisTokenCache(connection.uuid.hex)).look_up(refs)
                 )
             except SmsError:
                 pass  # recorded; the next poll is already scheduled

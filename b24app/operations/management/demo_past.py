@@ -16,7 +16,7 @@ from django.utils import timezone
 from b24app.messaging import send_results
 from b24app.messaging.actions import messages
 from b24app.messaging.connections import lifecycle
-from b24app.messaging.connections.token_cache import SharedMemo
+from b24app.messaging.connections.token_cache import RedisTokenCache
 from b24app.messaging.dispatch import completer
 from b24app.messaging.intake import acceptance
 from b24app.messaging.models import Connection, DayTally, DeliveryReport, Message, Sender
@@ -87,7 +87,7 @@ def _send_due(random: Random, connection: Connection, due: Sequence[Pair]) -> No
         message.first_attempt_at = one.received_at + timedelta(seconds=random.uniform(0.1, 0.9))
     Message.objects.bulk_update([message for _one, message in due], ["phase", "attempts", "first_attempt_at"])
     http = lifecycle.http_for(Demo, {}, lambda _exchange: None)
-    service = Demo({}, http, SharedMemo(connection.uuid.hex))
+    service = Demo({}, http, RedisTokenCache(connection.uuid.hex))
     completer.record_results(
         [completer.Batch(connection, Demo, [_make_result(random, service, message) for _one, message in due])]
     )

@@ -11,7 +11,7 @@ from django.utils import timezone
 from b24app.console.journal import bulk_job, pagination
 from b24app.core.redis import redis_client
 from b24app.messaging.actions import messages
-from b24app.messaging.actions.bulk import Act
+from b24app.messaging.actions.bulk import BulkAction
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from tests import factories
@@ -233,7 +233,7 @@ def test_nonsense_is_answered_with_the_bar(
 def test_what_was_not_counted_to_the_end_cannot_be_confirmed(
     alice: Client, sender: Sender, house: dict[str, Message]
 ) -> None:
-    job = bulk_job.start_job(Act.CANCEL, "", ()).seal_for(sender.portal, factories.ALICE)
+    job = bulk_job.start_job(BulkAction.CANCEL, "", ()).seal_for(sender.portal, factories.ALICE)
     alice.post(at(sender), {"job": job, "sure": "1"})
     house["waiting"].refresh_from_db()
     assert house["waiting"].phase == Phase.WAITING

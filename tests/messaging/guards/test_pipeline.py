@@ -101,8 +101,8 @@ def test_only_opt_outs_of_the_service_are_learnt_and_each_number_once(front: Sen
     other = factories.message(front, to="+12025550151", **{**failed, "reason": Reason.REJECTED})
     arrived = factories.message(front, to="+12025550152", status=Status.DELIVERED, reason=Reason.OPT_OUT)
     everything = [message.pk for message in (one, twin, own, other, arrived)]
-    assert stop_list.learn_from(everything, StopSource.REPORT) == 1
-    assert stop_list.learn_from(everything, StopSource.REFUSAL) == 0
+    assert stop_list.add_opt_outs(everything, StopSource.REPORT) == 1
+    assert stop_list.add_opt_outs(everything, StopSource.REFUSAL) == 0
     found = StoppedNumber.objects.get()
     assert (found.portal, found.number, found.source, found.added_by) == (front.portal, one.to, "report", None)
 

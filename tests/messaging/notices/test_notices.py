@@ -325,7 +325,7 @@ def test_the_chosen_people_who_are_still_administrators_are_notified(
     factories.token(live, DANA)
     factories.token(live, 7, is_admin=False)
     factories.token(live, 99, is_system=True)
-    rules = detection.rules_of(live)
+    rules = detection.notice_rules(live)
     assert detection.people_to_notify(live, rules) == [1]
     rules.user_ids = [DANA, 7, 99, 1234]
     assert detection.people_to_notify(live, rules) == [DANA]

@@ -24,7 +24,7 @@ def front(live: Portal, connection: Connection) -> Sender:
 
 
 def from_card(sender: Sender, **fields: Any) -> Message:
-    links = timeline.links_with_note(3, 1)
+    links = timeline.links_with_entry(3, 1)
     return factories.message(sender, **{"origin": Origin.CARD, "message_id": None, "links": links, **fields})
 
 

@@ -324,7 +324,7 @@ def test_reports_of_messages_that_are_not_ours_are_unmatched_after_two_tries(sen
     DeliveryReport.objects.create(fingerprint="1", ref="early", tries=1, **kept)
     DeliveryReport.objects.create(fingerprint="2", ref="old", tries=6, received_at=now - timedelta(days=8), **kept)
     DeliveryReport.objects.create(fingerprint="3", ref="ours", tries=2, message=accept_message(sender), **kept)
-    assert not acceptance.has_strays(connection)
+    assert not acceptance.has_unmatched_reports(connection)
 
     DeliveryReport.objects.create(fingerprint="4", ref="theirs", tries=2, **kept)
-    assert acceptance.has_strays(connection)
+    assert acceptance.has_unmatched_reports(connection)

@@ -58,7 +58,7 @@ def _connect_account(portal: Portal) -> Connection:
 
 
 def _new_sender(connection: Connection) -> Sender:
-    signature = lifecycle.senders_at(connection.service, connection.account, connection.portal)[0]
+    signature = lifecycle.list_signatures(connection.service, connection.account, connection.portal)[0]
     return Sender(
         portal=connection.portal,
         connection=connection,
