@@ -6,7 +6,7 @@ from typing import TypeVar
 import structlog
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
-from b24app.core.outage import AWAY
+from b24app.core.database.outage import AWAY
 
 log = structlog.get_logger(__name__)
 Item = TypeVar("Item")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.db import connection
 
 from b24app.core import shutdown
-from b24app.core.outage import AWAY
+from b24app.core.database.outage import AWAY
 
 TRIES, PAUSE = 10, 2.0  # seconds
 

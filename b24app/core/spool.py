@@ -20,7 +20,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from b24app.core.outage import AWAY, is_only_locked
+from b24app.core.database.outage import AWAY, is_only_locked
 from b24app.core.sealing import seal, unseal
 
 log = structlog.get_logger(__name__)

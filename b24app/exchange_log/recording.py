@@ -10,7 +10,7 @@ from django.db import connection as database
 from structlog import get_logger
 
 from b24app.core import sanitize
-from b24app.core.raw_sql import as_json
+from b24app.core.database.raw_sql import as_json
 from b24app.exchange_log.models import Exchange as Row
 
 log = get_logger(__name__)

@@ -17,7 +17,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.core.backoff import backoff_delay
-from b24app.core.outage import AWAY
+from b24app.core.database.outage import AWAY
 from b24app.messaging.models.dead_letters import DeadLetter, Kind
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from b24app.core.deadlock_retry import retry_on_deadlock
+from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.portals.models import Portal
 from tests import factories
 

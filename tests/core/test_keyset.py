@@ -6,7 +6,7 @@ from operator import attrgetter
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from b24app.core.keyset import iterate_pages, rows_after
+from b24app.core.database.keyset import iterate_pages, rows_after
 from b24app.messaging.models.guards import StoppedNumber
 from tests import factories
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from django.db import DataError, connection, transaction
 
-from b24app.core import raw_sql
+from b24app.core.database import raw_sql
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DeliveryReport
 

@@ -14,7 +14,7 @@ from b24app.console.frame.errors import show_busy, show_database_away
 from b24app.console.frame.page import render_shell
 from b24app.console.models import Preference
 from b24app.core.concurrency_limit import Busy
-from b24app.core.outage import AWAY
+from b24app.core.database.outage import AWAY
 from b24app.portals.errors import BadTicket
 from b24app.portals.languages import to_django
 from b24app.portals.models import Portal

@@ -10,7 +10,7 @@ from django.db.models import Count, Max, Min, QuerySet
 from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
-from b24app.core.deadlock_retry import retry_on_deadlock
+from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.messaging.connections.lifecycle import put_off_messages
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.guards import Rules

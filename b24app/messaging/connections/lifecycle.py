@@ -10,7 +10,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from b24app.core import sanitize, signed_urls, wait_limit
-from b24app.core.deadlock_retry import retry_on_deadlock
+from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.exchange_log.recording import Recorder
 from b24app.messaging.connections.token_cache import RedisTokenCache
 from b24app.messaging.models import Connection, ConnectionState, Message

@@ -9,9 +9,9 @@ from typing import Any
 from django.db import connection as database
 from django.db import transaction
 
-from b24app.core.deadlock_retry import retry_on_deadlock
+from b24app.core.database.deadlock_retry import retry_on_deadlock
+from b24app.core.database.outage import AWAY
 from b24app.core.isolation import work_apart
-from b24app.core.outage import AWAY
 from b24app.exchange_log import recording
 from b24app.exchange_log.models import Exchange as ExchangeRow
 from b24app.messaging import dead_letters, early_reports

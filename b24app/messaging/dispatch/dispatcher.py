@@ -16,7 +16,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.core import shutdown, spool
-from b24app.core.outage import AWAY
+from b24app.core.database.outage import AWAY
 from b24app.messaging import enqueue
 from b24app.messaging.dispatch import budget, claims, completer, preparation
 from b24app.messaging.dispatch.completer import Batch

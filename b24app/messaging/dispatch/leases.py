@@ -8,8 +8,8 @@ from itertools import chain
 
 import structlog
 
+from b24app.core.database.outage import AWAY
 from b24app.core.isolation import work_each, work_isolated
-from b24app.core.outage import AWAY
 from b24app.messaging import dead_letters, enqueue
 from b24app.messaging.dispatch import lease_queries, recovery
 from b24app.messaging.dispatch.drain import Drain

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection as database
 from django.db import transaction
 
-from b24app.core.deadlock_retry import retry_on_deadlock
+from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.messaging.guards import limits
 from b24app.messaging.guards.limits import Limit, LimitKind, Window
 from b24app.messaging.guards.screening import Fail, Hold, MarkUnknown, QueuedBehind, Screening

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.core.keyset import iterate_pages
+from b24app.core.database.keyset import iterate_pages
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
 

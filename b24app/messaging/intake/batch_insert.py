@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from b24app.core import raw_sql, sealing
+from b24app.core import sealing
+from b24app.core.database import raw_sql
+from b24app.core.database.outage import AWAY
 from b24app.core.group_commit import GroupCommit
-from b24app.core.outage import AWAY
 from b24app.core.ttl_cache import TtlCache
 from b24app.messaging.intake.payload import IncomingMessage, SenderSettings
 from b24app.messaging.models import Message

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from b24app.core import raw_sql
+from b24app.core.database import raw_sql
 from b24app.messaging.models.dimensions import end_in_sql, source_in_sql
 from b24app.messaging.models.statuses import Change, Climb, Count
 from b24app.portals.status_timing import FINAL_STATUS_AFTER

@@ -15,8 +15,8 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from b24app.core import shutdown
-from b24app.core.deadlock_retry import retry_on_deadlock
-from b24app.core.keyset import iterate_pages
+from b24app.core.database.deadlock_retry import retry_on_deadlock
+from b24app.core.database.keyset import iterate_pages
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.guards import limits, stop_list
 from b24app.messaging.models import Connection, DeliveryReport, Message

@@ -21,9 +21,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from b24app.core import shutdown
-from b24app.core.deadlock_retry import retry_on_deadlock
+from b24app.core.database.deadlock_retry import retry_on_deadlock
+from b24app.core.database.outage import AWAY
 from b24app.core.isolation import work_each, work_isolated
-from b24app.core.outage import AWAY
 from b24app.exchange_log import pruning
 from b24app.exchange_log.models import Exchange
 from b24app.messaging import dead_letters

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from b24app.core.backoff import backoff_delay
-from b24app.core.deadlock_retry import retry_on_deadlock
+from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.core.isolation import work_each, work_isolated
 from b24app.core.lease_release import release_leases
 from b24app.messaging import dead_letters

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from b24app.core import raw_sql
+from b24app.core.database import raw_sql
+from b24app.core.database.outage import AWAY
 from b24app.core.group_commit import GroupCommit
-from b24app.core.outage import AWAY
 from b24app.core.ttl_cache import TtlCache
 from b24app.exchange_log.recording import Recorder
 from b24app.messaging.connections import lifecycle

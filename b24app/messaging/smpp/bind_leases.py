@@ -13,7 +13,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from b24app.core.outage import AWAY
+from b24app.core.database.outage import AWAY
 from b24app.core.redis import redis_client
 from b24app.messaging import dead_letters
 from b24app.messaging.dispatch import recovery

@@ -14,7 +14,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.core import spool
-from b24app.core.outage import AWAY
+from b24app.core.database.outage import AWAY
 from b24app.messaging.models import Connection
 from b24app.messaging.smpp import receipts
 from b24app.messaging.smpp.pending import ReceivedReceipt

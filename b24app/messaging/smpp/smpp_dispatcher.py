@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from b24app.core.outage import AWAY
+from b24app.core.database.outage import AWAY
 from b24app.exchange_log import recording
 from b24app.messaging import dead_letters
 from b24app.messaging.dispatch import account_health, leases

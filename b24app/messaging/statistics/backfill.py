@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Max, Min
 
 from b24app.core import shutdown
-from b24app.core.deadlock_retry import retry_on_deadlock
+from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.messaging.models import Message
 from b24app.messaging.models.dimensions import end_in_sql, source_in_sql
 from b24app.messaging.models.statuses import Status

@@ -11,9 +11,9 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.core.deadlock_retry import retry_on_deadlock
+from b24app.core.database.deadlock_retry import retry_on_deadlock
+from b24app.core.database.outage import AWAY
 from b24app.core.isolation import work_apart
-from b24app.core.outage import AWAY
 from b24app.messaging import dead_letters
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.dimensions import STOPPED

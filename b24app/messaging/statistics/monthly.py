@@ -13,8 +13,8 @@ from django.db import connection as database
 from django.db import transaction
 
 from b24app.core import shutdown
+from b24app.core.database.outage import AWAY
 from b24app.core.isolation import work_each
-from b24app.core.outage import AWAY
 from b24app.messaging import dead_letters
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statistics import Dimension

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg.sql
 from django.db import DatabaseError, connection, models, transaction
 
-from b24app.core.outage import AWAY
+from b24app.core.database.outage import AWAY
 
 
 def execute_raw(sql: str, *values: Any) -> list[tuple[Any, ...]]:
