@@ -6,13 +6,14 @@ from typing import Any
 
 import structlog
 
-from b24app.portals import error_policy, exchange_records, identity, installation
-from b24app.portals.client import PortalClient
+from b24app.portals import identity, installation
 from b24app.portals.errors import Busy, NoToken, PortalError, PortalGone
 from b24app.portals.identity import ClaimedIdentity
 from b24app.portals.installation import InstallationChange
 from b24app.portals.models import Portal, PortalToken, Suspension
-from b24app.portals.responses import as_mapping
+from b24app.portals.rest import error_policy, exchange_records
+from b24app.portals.rest.client import PortalClient
+from b24app.portals.rest.responses import as_mapping
 
 log = structlog.get_logger(__name__)
 

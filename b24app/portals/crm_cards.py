@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from b24app.portals import bitrix, error_policy, exchange_records
 from b24app.portals.crm_owner_types import OwnerType
 from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
-from b24app.portals.responses import ErrorResponse, MethodResult, NoResponse, Redirect, as_mapping
+from b24app.portals.rest import bitrix, error_policy, exchange_records
+from b24app.portals.rest.responses import ErrorResponse, MethodResult, NoResponse, Redirect, as_mapping
 from providers.kit.phones import BadNumber, read_e164
 
 TABS: Mapping[str, OwnerType] = {

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from b24app.core import sanitize
 from b24app.portals import scopes
-from b24app.portals.client import PortalClient
 from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Employee, Portal
-from b24app.portals.responses import as_mapping
+from b24app.portals.rest.client import PortalClient
+from b24app.portals.rest.responses import as_mapping
 
 METHOD, SCOPES = "user.get", ("user_brief", "user_basic", "user")  # any of them is enough
 NAME_TTL = timedelta(days=30)  # also for "has no name"

@@ -14,10 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from b24app.exchange_log.models import Exchange
-from b24app.portals import bitrix, caller_limits, error_policy, exchange_records, tokens
+from b24app.portals import caller_limits, tokens
 from b24app.portals.errors import InDoubt, NotOurs, PortalError
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.responses import ErrorResponse, NoResponse, Redirect, TokenOwner, TokenPair, https_host
+from b24app.portals.rest import bitrix, error_policy, exchange_records
+from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, TokenOwner, TokenPair, https_host
 
 log = structlog.get_logger(__name__)
 

@@ -10,11 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.core import signed_urls
-from b24app.portals import error_policy
-from b24app.portals.client import BatchCommand, PortalClient
 from b24app.portals.errors import PortalRefused
 from b24app.portals.identity import Launch
 from b24app.portals.models import Portal, PortalToken, Suspension
+from b24app.portals.rest import error_policy
+from b24app.portals.rest.client import BatchCommand, PortalClient
 
 log = structlog.get_logger(__name__)
 

@@ -4,11 +4,12 @@ import structlog
 from django.utils import timezone
 
 from b24app.core import signed_urls
-from b24app.portals import error_policy, scopes
-from b24app.portals.client import BatchCommand, BatchResult, PortalClient
+from b24app.portals import scopes
 from b24app.portals.crm_cards import TABS
 from b24app.portals.languages import FRAME_CODES
 from b24app.portals.models import Portal
+from b24app.portals.rest import error_policy
+from b24app.portals.rest.client import BatchCommand, BatchResult, PortalClient
 
 log = structlog.get_logger(__name__)
 

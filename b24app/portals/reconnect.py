@@ -8,10 +8,11 @@ from django.core import signing
 from django.utils.translation import gettext as _
 
 from b24app.core import signed_urls
-from b24app.portals import bitrix, error_policy, exchange_records, identity
+from b24app.portals import identity
 from b24app.portals.errors import InDoubt, NotOurs
 from b24app.portals.models import Portal, Suspension
-from b24app.portals.responses import ErrorResponse, NoResponse, Redirect
+from b24app.portals.rest import bitrix, error_policy, exchange_records
+from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect
 
 SALT = "b24app.portals.reconnect"
 STATE_SECONDS = 600

@@ -8,10 +8,10 @@ from zoneinfo import available_timezones
 
 from babel.core import get_global
 
-from b24app.portals import error_policy
-from b24app.portals.client import PortalClient
 from b24app.portals.models import Portal
-from b24app.portals.responses import as_mapping
+from b24app.portals.rest import error_policy
+from b24app.portals.rest.client import PortalClient
+from b24app.portals.rest.responses import as_mapping
 
 # Bitrix24's language codes (docs/bitrix24.md G.7) that point to one country; "la" and "ar" do not.
 COUNTRY_OF_LANGUAGE: Mapping[str, str] = {

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from b24app.portals import error_policy
 from b24app.portals.models import Portal
+from b24app.portals.rest import error_policy
 
 MISSING_SCOPE = frozenset({"INSUFFICIENT_SCOPE", "INVALID_SCOPE"})
 

@@ -18,10 +18,10 @@ from django.utils.dateparse import parse_datetime
 from b24app.core import spool, wait_limit
 from b24app.core.isolation import SetAside, work_each
 from b24app.exchange_log.models import Exchange
-from b24app.portals import bitrix, error_policy, exchange_records
 from b24app.portals.errors import InDoubt, PortalError, PortalGone
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.responses import ErrorResponse, NoResponse, Redirect, TokenPair
+from b24app.portals.rest import bitrix, error_policy, exchange_records
+from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, TokenPair
 
 log = structlog.get_logger(__name__)
 

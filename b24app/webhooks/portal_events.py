@@ -14,9 +14,10 @@ from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import signed_urls, spool
 from b24app.messaging import enqueue
-from b24app.portals import application_events, exchange_records
+from b24app.portals import application_events
 from b24app.portals.errors import Busy, PortalError
 from b24app.portals.models import Portal
+from b24app.portals.rest import exchange_records
 from b24app.webhooks import php_form, request_body
 
 log = structlog.get_logger(__name__)

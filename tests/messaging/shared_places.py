@@ -34,8 +34,8 @@ from b24app.messaging.push import pusher
 from b24app.messaging.reports import acceptance, applier
 from b24app.messaging.send_results import SendResult
 from b24app.messaging.statistics import breakdowns, monthly
-from b24app.portals.client import BatchResult
 from b24app.portals.models import Portal
+from b24app.portals.rest.client import BatchResult
 from providers.demo import Demo
 from providers.kit import contract
 from tests import factories

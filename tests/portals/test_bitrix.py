@@ -10,8 +10,8 @@ from pytest_django.fixtures import Settings
 
 from b24app.core.wait_limit import limit_waiting
 from b24app.exchange_log.models import Exchange
-from b24app.portals import bitrix
-from b24app.portals.responses import ErrorResponse, NoResponse, Redirect, https_host
+from b24app.portals.rest import bitrix
+from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, https_host
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from tests.portals.launches import ALICE, BOB, asked

@@ -9,9 +9,9 @@ from pytest_django.fixtures import Settings
 
 from b24app.exchange_log.models import Exchange
 from b24app.portals import tokens
-from b24app.portals.client import BatchCommand, PortalClient
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalGone, PortalRefused, Postponed
 from b24app.portals.models import Portal, PortalToken, Suspension
+from b24app.portals.rest.client import BatchCommand, PortalClient
 from b24app.sandbox import Portal as There
 from tests.portals.launches import ALICE, BOB, DANA, asked, launch
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from b24app.portals.responses import (
+from b24app.portals.rest.responses import (
     ErrorResponse,
     NoResponse,
     Redirect,

@@ -14,9 +14,9 @@ from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.notices import detection, texts
 from b24app.messaging.notices.detection import Announcement
 from b24app.portals import scopes
-from b24app.portals.client import PortalClient
 from b24app.portals.errors import NotNow, PortalError, PortalRefused
 from b24app.portals.models import Portal
+from b24app.portals.rest.client import PortalClient
 
 log = structlog.get_logger(__name__)
 

@@ -19,9 +19,9 @@ from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.messaging.push import batching
 from b24app.messaging.push.batching import BATCH_SIZE
-from b24app.portals.client import BatchCommand, BatchResult, PortalClient
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, PortalRefused, Postponed
 from b24app.portals.models import Portal
+from b24app.portals.rest.client import BatchCommand, BatchResult, PortalClient
 from b24app.portals.status_timing import OVERWRITES_FOR, SETTLED_AFTER
 
 log = structlog.get_logger(__name__)

@@ -18,9 +18,9 @@ from b24app.core import signed_urls
 from b24app.messaging.intake.admission import GRACE_PERIOD
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.notices import detection
-from b24app.portals.client import PortalClient
 from b24app.portals.errors import PortalRefused
 from b24app.portals.models import Portal
+from b24app.portals.rest.client import PortalClient
 
 log = structlog.get_logger(__name__)
 

@@ -18,9 +18,9 @@ from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import Origin
 from b24app.portals import scopes
 from b24app.portals.bbcode import strip_markup
-from b24app.portals.client import PortalClient
 from b24app.portals.errors import NotNow, PortalError
 from b24app.portals.models import Portal
+from b24app.portals.rest.client import PortalClient
 from providers.kit.phones import format_number
 
 log = structlog.get_logger(__name__)

@@ -12,8 +12,8 @@ from b24app.messaging.actions import messages
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status
 from b24app.messaging.push import batching, pusher
-from b24app.portals.client import BatchResult
 from b24app.portals.models import Portal
+from b24app.portals.rest.client import BatchResult
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
 from b24app.sandbox.state import Message as StateMessage

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from b24app.portals import bitrix, error_policy, exchange_records, identity, operating_limit, tokens
+from b24app.portals import identity, tokens
 from b24app.portals.errors import InDoubt, NoToken, PortalError, PortalRefused, Postponed
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.responses import ErrorResponse, MethodResult, NoResponse, Redirect, https_host
+from b24app.portals.rest import bitrix, error_policy, exchange_records, operating_limit
+from b24app.portals.rest.responses import ErrorResponse, MethodResult, NoResponse, Redirect, https_host
 
 MAX_COMMANDS = 50
 MAX_TOKENS = 6  # tried in one call

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from b24app.portals.errors import InDoubt, NotNow, PortalError, PortalGone, PortalRefused
 from b24app.portals.models import Portal, Suspension
-from b24app.portals.responses import MAX_MESSAGE, ErrorResponse
+from b24app.portals.rest.responses import MAX_MESSAGE, ErrorResponse
 
 log = structlog.get_logger(__name__)
 

@@ -30,7 +30,7 @@ from urllib3.exceptions import HTTPError
 
 from b24app.core import wait_limit
 from b24app.exchange_log.models import Exchange
-from b24app.portals.responses import (
+from b24app.portals.rest.responses import (
     ErrorResponse,
     MethodResult,
     NoResponse,
