@@ -51,7 +51,7 @@ def test_everything_went_wrong_that_should(day: Day) -> None:
     assert sql("SELECT DISTINCT error FROM journal_exchange WHERE error LIKE 'WRONG%%'") == [("WRONG: ……",)]
     logged = b"".join(line for place in ("web", "worker") for line in day.kept.places[f"log of {place}"])
     for event in (
-        b"database_away",
+        b"database_unavailable",
         b"redis_unavailable",
         b"token_dead",
         b"portal_suspended",

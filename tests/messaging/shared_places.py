@@ -103,7 +103,7 @@ def on_wire(alice: Sender, charlie: Sender, **fields: Any) -> dict[int, Message]
 # -- reports, results, counting ---------------------------------------------------------------------------------------
 
 
-@place("applier:_settle_some")
+@place("applier:_apply_batch")
 def reports_are_applied(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, ref="7")
     for message in rows.values():
@@ -199,7 +199,7 @@ def texts_are_emptied(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("retention:_drop_strays")
+@place("retention:_delete_unmatched")
 def strays_are_removed(alice: Sender, charlie: Sender) -> Place:
     kept = {"word": "delivered", "due_at": None, "received_at": timezone.now() - LONG_AGO}
     rows = {
@@ -401,7 +401,7 @@ def notes_are_written(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("pusher:_acknowledge")
+@place("pusher:_record_answers")
 def acknowledged_statuses_are_written(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, push_at=timezone.now(), pushed=Status.QUEUED)
     told = list(rows.values())

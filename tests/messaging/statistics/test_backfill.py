@@ -191,12 +191,12 @@ def test_the_command_says_how_far_it_is_and_how_many_it_counted(front: Sender) -
         climb(factories.message(front, country=None), Status.SENT)
     lines = said()
     assert lines[0] == "50%: 7 messages"
-    assert lines[-1] == "Done: 14 messages that the breakdowns had left out are counted."
-    assert said()[-1] == "Done: 0 messages that the breakdowns had left out are counted."
+    assert lines[-1] == "Done: 14 messages missing from the breakdowns are now counted."
+    assert said()[-1] == "Done: 0 messages missing from the breakdowns are now counted."
 
 
 def test_an_empty_installation_has_nothing_to_count(front: Sender) -> None:
-    assert said() == ["Done: 0 messages that the breakdowns had left out are counted."]
+    assert said() == ["Done: 0 messages missing from the breakdowns are now counted."]
 
 
 def test_the_command_can_be_stopped_by_hand(front: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
