@@ -33,7 +33,7 @@ bulkhead = Bulkhead()
 
 @shared_task(name="b24app.messaging.tasks.drain")
 def drain_connection(connection_id: int, delay: str = Delay.NOW) -> None:
-    """Step 2: let this process's dispatcher send what is due on a connection."""
+    """Let this process's dispatcher send what is due on a connection."""
     if delay != Delay.NOW:  # that one is cleared when the dispatcher releases the lease
         enqueue.clear("drain", connection_id, delay)
     dispatcher.notify_dispatcher(connection_id)
@@ -49,7 +49,7 @@ def enqueue_next_visit(visit: Visit) -> None:
 
 @shared_task(name="b24app.messaging.tasks.settle")
 def apply_reports(_all: int = 0, delay: str = Delay.NOW) -> None:
-    """Step 3: apply stored delivery reports and enqueue pushes to their portals."""
+    """Apply stored delivery reports and enqueue pushes to their portals."""
     enqueue.clear("settle", 0, delay)
     applied = applier.apply_due()
     if applied.again:
@@ -61,7 +61,7 @@ def apply_reports(_all: int = 0, delay: str = Delay.NOW) -> None:
 @shared_task(name="b24app.messaging.tasks.poll")
 @note_task_errors("poll")
 def poll_connection(connection_id: int, delay: str = Delay.NOW) -> None:
-    """Step 3 for services that are asked: fetch the statuses of messages."""
+    """Fetch the statuses of messages from a service that is polled."""
     enqueue.clear("poll", connection_id, delay)
     with bulkhead.place(("connection", connection_id)) as is_free:
         again = polling.poll_due(connection_id) if is_free else timezone.now() + COME_BACK
@@ -73,7 +73,7 @@ def poll_connection(connection_id: int, delay: str = Delay.NOW) -> None:
 @shared_task(name="b24app.messaging.tasks.push")
 @note_task_errors("push")
 def push_statuses(portal_id: int, delay: str = Delay.NOW) -> None:
-    """Step 4: push statuses to a portal."""
+    """Push statuses to a portal."""
     enqueue.clear("push", portal_id, delay)
     with bulkhead.place(("portal", portal_id)) as is_free:
         again = pusher.push_due(portal_id) if is_free else timezone.now() + COME_BACK

@@ -1,4 +1,4 @@
-"""Step 2: one thread of a worker drains every connection it was notified of, and writes for all of them together.
+"""One thread of a worker drains every connection it was notified of, and writes for all of them together.
 
 Each send has a thread of its own, which does HTTP and nothing else. This thread does the database work in bulk: what
 twenty accounts say at the same moment is one transaction.

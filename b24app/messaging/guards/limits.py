@@ -25,6 +25,8 @@ KEEP_FOR = timedelta(days=3)
 
 
 class LimitKind(StrEnum):
+    """What is counted. Of a kind that has no case in `decisions._apply_limits` the whole portal's queue is held."""
+
     RECIPIENT_HOUR = "recipient_hour"
     RECIPIENT_DAY = "recipient_day"
     SENDER_HOUR = "sender_hour"

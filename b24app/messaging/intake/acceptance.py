@@ -1,4 +1,4 @@
-"""Step 1: a handler call of the portal becomes a stored message."""
+"""Accept handler calls: each becomes a stored message."""
 
 import uuid
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Step 4: push statuses to the portal in batches of at most 50; its errors are handled as docs/bitrix24.md K says."""
+"""Push statuses to the portal in batches of at most 50; its errors are handled as docs/bitrix24.md K says."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Step 3, the first half: a service's reports are verified and stored before they are applied."""
+"""Accept a service's reports: they are verified and stored before they are applied."""
 
 import threading
 import uuid

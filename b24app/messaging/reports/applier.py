@@ -1,4 +1,4 @@
-"""Step 3, the second half: stored reports change the messages' statuses, for all connections together.
+"""Apply stored delivery reports: they change the messages' statuses, for all connections together.
 
 A report that raises is set aside with its error; the others of its batch are applied all the same.
 """
@@ -185,7 +185,7 @@ def _find_parts(batch: Sequence[DeliveryReport]) -> Mapping[tuple[int, str], Mes
 def _reschedule(report: DeliveryReport) -> None:
     """Try once more later to find the message.
 
-    A report may arrive before our own record of the send, which then makes it due again (`early_reports.rearm`). The
+    A report may arrive before our own record of the send, which then makes it due again (`early_reports.make_due`). The
     second try is a safety net for a process that was killed between writing the ref and that.
     """
     report.tries += 1
