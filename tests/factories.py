@@ -22,7 +22,7 @@ _subscribers = cycle(range(2000, 9900))
 
 
 def portal(name: str = "alice", **fields: Any) -> Portal:
-    """An installed portal; its REST is nowhere."""
+    """Create an installed portal; its REST is nowhere."""
     host = f"{name}{next(_numbers)}.bitrix24.example"
     values = {
         "member_id": uuid.uuid4().hex,
@@ -36,7 +36,7 @@ def portal(name: str = "alice", **fields: Any) -> Portal:
 
 
 def token(portal: Portal, user_id: int = ALICE, **fields: Any) -> PortalToken:
-    """An administrator's tokens, good for an hour."""
+    """Create an administrator's tokens, good for an hour."""
     values = {"access": "access", "refresh": "refresh", "is_admin": True}
     expires = timezone.now() + timedelta(hours=1)
     return PortalToken.objects.create(
@@ -45,13 +45,13 @@ def token(portal: Portal, user_id: int = ALICE, **fields: Any) -> PortalToken:
 
 
 def connection(portal: Portal, service: str = "demo", **fields: Any) -> Connection:
-    """A checked account."""
+    """Create a checked account."""
     values = {"title": "Main account", "account": {}, "checked_at": timezone.now()}
     return Connection.objects.create(**{"portal": portal, "service": service, **values, **fields})
 
 
 def sender(connection: Connection, **fields: Any) -> Sender:
-    """A sender that the portal has."""
+    """Create a sender that the portal has."""
     values = {
         "code": f"sendline-{next(_numbers)}",
         "names": {"en": "Front desk"},
@@ -63,7 +63,7 @@ def sender(connection: Connection, **fields: Any) -> Sender:
 
 
 def message(sender: Sender, **fields: Any) -> Message:
-    """A message from the portal that waits to be sent; another status is another phase too."""
+    """Create a message from the portal that waits to be sent; another status is another phase too."""
     now = fields.pop("now", timezone.now())
     status = fields.get("status", Status.QUEUED)
     values = {
@@ -88,12 +88,12 @@ def messages(sender: Sender, count: int, **fields: Any) -> list[Message]:
 
 
 def rules(portal: Portal, **fields: Any) -> Rules:
-    """The limits and pauses of a portal."""
+    """Create the limits and pauses of a portal."""
     return Rules.objects.create(portal=portal, **fields)
 
 
 def visitor(portal: Portal, user_id: int = ALICE, *, is_admin: bool = True, language: str = "en") -> Client:
-    """A page of the portal with a good ticket, asking for screens as htmx does."""
+    """Return a page of the portal with a good ticket, asking for screens as htmx does."""
     ticket = mint_ticket(portal, user_id, is_admin, language)
     headers = {"Authorization": f"Bearer {ticket}", "HX-Request": "true", "HX-Target": "content"}
     return Client(headers=headers)

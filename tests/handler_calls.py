@@ -20,7 +20,7 @@ def create_sender() -> Sender:
 
 
 def fields(**changed: str | None) -> dict[str, str]:
-    """A handler call as the portal writes it; None leaves a field out."""
+    """Return a handler call as the portal writes it; None leaves a field out."""
     call = {
         "module_id": "crm",
         "bindings[0][OWNER_TYPE_ID]": "3",

@@ -101,7 +101,7 @@ class Smsc:
         return [number for number, _body in units]
 
     def answers_to(self, sequences: Iterable[int]) -> dict[int, int]:
-        """The status with which each of our requests was answered, as far as they were."""
+        """Return the status with which each of our requests was answered, as far as they were."""
         wanted = set(sequences)
         return {
             number: status for command, status, number in list(self.heard) if command & RESPONSE and number in wanted
@@ -114,7 +114,7 @@ class Smsc:
         return sequence
 
     def answered(self, sequence: int, seconds: float = 10.0) -> int:
-        """The status with which a request of ours was answered."""
+        """Return the status with which a request of ours was answered."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for command, status, number in list(self.heard):
@@ -230,12 +230,12 @@ def _receipt(
 
 
 def enquiry() -> bytes:
-    """A unit that wants an answer and costs its sender nothing."""
+    """Return a unit that wants an answer and costs its sender nothing."""
     return _pdu(ENQUIRE, 0, 9)
 
 
 def giant_receipt() -> bytes:
-    """The longest unit that the standard has."""
+    """Return the longest unit that the standard has."""
     return _pdu(DELIVER, 0, 9, _receipt("", tlvs={0x001E: b"9" * 65_000, 0x0427: b"\2"}))
 
 
@@ -257,7 +257,7 @@ def never_reads(unit: bytes, seconds: float, most: int = 60_000_000) -> Callable
 
 
 def reads_on(unit: bytes, seconds: float) -> Callable[[Smsc, socket.socket], None]:
-    """The same, but read what comes, and forget it."""
+    """Do the same, but read what comes, and forget it."""
 
     def flood(_smsc: Smsc, wire: socket.socket) -> None:
         end, said, block = time.monotonic() + seconds, 0, unit * max(1, 65_536 // len(unit))

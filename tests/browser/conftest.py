@@ -30,7 +30,7 @@ def app() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """A browser that refuses third-party cookies; test_cookies proves that it does."""
+    """Yield a browser that refuses third-party cookies; test_cookies proves that it does."""
     with chromium(playwright, tmp_path_factory.mktemp("profile"), REFUSES) as context:
         context.add_init_script(WATCH_POLICY)
         yield context
@@ -38,7 +38,7 @@ def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def portal(app: Stack, browser: BrowserContext) -> Iterator[Portal]:
-    """The first sandbox portal in a new tab; at the end nothing may have been complained about."""
+    """Yield the first sandbox portal in a new tab; at the end nothing may have been complained about."""
     page = browser.new_page()
     person = Portal(page, app.portal)
 
@@ -56,7 +56,7 @@ def portal(app: Stack, browser: BrowserContext) -> Iterator[Portal]:
 
 @pytest.fixture
 def furnished(app: Stack, portal: Portal) -> Portal:
-    """The portal with a past, unless it has an account already."""
+    """Seed the portal with a past, unless it has an account already."""
     portal.open()
     portal.see("Home")
     portal.settle()

@@ -36,7 +36,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 
 def say_nothing(_words: str) -> None:
-    """The tests say enough."""
+    """Print nothing: the tests say enough."""
 
 
 SETTLED = """() => ({
@@ -105,7 +105,7 @@ class Portal:
         inside.get_by_role("link", name=name).or_(inside.get_by_role("button", name=name)).first.click()
 
     def has_scroll_bars(self) -> bool:
-        """Does the application's frame scroll, either way?"""
+        """Return whether the application's frame scrolls, either way."""
         return bool(
             self.frame.evaluate(
                 "(root => root.scrollWidth > innerWidth || root.scrollHeight > innerHeight)(document.documentElement)"
@@ -156,5 +156,5 @@ def chromium(playwright: Playwright, profile: Path, preferences: dict[str, objec
 
 
 def control(app: Stack, name: str, **body: object) -> object:
-    """A control address of the sandbox portal."""
+    """Call a control address of the sandbox portal."""
     return visitor.call_control(f"{app.portal}/_/{name}", **body)

@@ -134,7 +134,7 @@ def poison(kind: str, size: int, owner: str = "") -> None:
 
 @pytest.fixture
 def small(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A capacity of one megabyte, counted anew."""
+    """Set a capacity of one megabyte, counted anew."""
     settings.SPOOL_MAX_MB = 1
     monkeypatch.setattr(spool, "_capacity", spool._Capacity())
     monkeypatch.setattr(spool, "COUNT_INTERVAL", 0.0)

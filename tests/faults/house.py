@@ -49,7 +49,7 @@ class House:
         return str(message["message_id"])
 
     def ask(self, name: str, **body: object) -> Any:
-        """A control address of the portal, asked with JSON."""
+        """Call a control address of the portal with JSON."""
         return visitor.call_control(self._portal(name), **body)
 
     def state(self) -> dict[str, Any]:
@@ -58,12 +58,12 @@ class House:
         return found
 
     def messages(self) -> dict[str, Any]:
-        """The portal's messages by their id."""
+        """Return the portal's messages by their id."""
         found = visitor.fetch_page("GET", self._portal("messages")).expect_status(200).json()["messages"]
         return {message["message_id"]: message for message in found}
 
     def codes(self) -> list[str]:
-        """The registered senders, oldest first."""
+        """Return the registered senders, oldest first."""
         return [sender["code"] for sender in self.state()["senders"]]
 
     def statuses(self, ids: list[str]) -> set[str]:
@@ -76,7 +76,7 @@ class House:
     # -- the services' side --
 
     def ledger(self) -> list[dict[str, Any]]:
-        """What the SMS service accepted."""
+        """Return what the SMS service accepted."""
         found: list[dict[str, Any]] = (
             visitor.fetch_page("GET", urljoin(self.run.sms, "/_/ledger")).expect_status(200).json()["ledger"]
         )
@@ -150,7 +150,7 @@ def wait(happened: Callable[[], bool], seconds: float, told: Callable[[], str] =
 
 @contextmanager
 def running() -> Iterator[House]:
-    """A house with nothing in it: no portal has installed the application."""
+    """Run an installation with nothing in it: no portal has installed the application."""
     with temporary_folder() as folder, pytest.MonkeyPatch.context() as patch:
         # Without fsync a killed PostgreSQL would lose what it had promised.
         database, redis = Postgres(folder / "stores", durable=True), RedisServer(folder / "stores")

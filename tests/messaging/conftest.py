@@ -31,7 +31,7 @@ def _loopback(settings: Settings) -> None:
 
 @pytest.fixture
 def sms(box: Sandbox) -> Sandbox:
-    """The sandbox with its SMS service as on the first day."""
+    """Yield the sandbox with its SMS service as on the first day."""
     box.sms.switches.__init__()  # type: ignore[misc]
     box.sms.switches.delay = 0.0
     box.sms.switches.drop_reports = True
@@ -42,7 +42,7 @@ def sms(box: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def portal(db: None) -> Portal:
-    """A portal whose OAuth server and REST are nowhere; enough for what does not call it."""
+    """Return a portal whose OAuth server and REST are nowhere; enough for what does not call it."""
     return factories.portal()
 
 
@@ -77,7 +77,7 @@ def alpha(box: Sandbox, db: None, settings: Settings) -> SandboxPortal:
 
 @pytest.fixture
 def live(alpha: SandboxPortal, portal: Portal, box: Sandbox) -> Portal:
-    """The same portal in our database, with Alice's tokens."""
+    """Return the same portal in our database, with Alice's tokens."""
     portal.member_id, portal.domain, portal.client_endpoint = alpha.member_id, alpha.domain, alpha.client_endpoint
     portal.oauth_host = box.world.oauth_host
     portal.installed_at = timezone.now()
@@ -96,5 +96,5 @@ def live(alpha: SandboxPortal, portal: Portal, box: Sandbox) -> Portal:
 
 @pytest.fixture
 def front(db: None) -> Sender:
-    """A sender that needs no sandbox."""
+    """Return a sender that needs no sandbox."""
     return factories.sender(factories.connection(factories.portal()))

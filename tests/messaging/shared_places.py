@@ -359,7 +359,7 @@ def statuses_are_polled(alice: Sender, charlie: Sender) -> Place:
 
 @place("tasks:notify_administrators")
 def administrators_are_notified(alice: Sender, charlie: Sender) -> Place:
-    """The notice that is to be written down is refused."""
+    """Refuse the notice that is to be written down."""
     for sender in (alice, charlie):
         factories.token(sender.portal)
     Portal.objects.update(no_token_since=timezone.now() - timedelta(hours=1))
@@ -568,7 +568,7 @@ def accounts_are_opened(alice: Sender, charlie: Sender) -> Place:
 
 @place("lease_queries:load_connections")
 def accounts_are_read(alice: Sender, charlie: Sender) -> Place:
-    """What refuses is in the row itself: no key opens it."""
+    """Break the row itself: no key opens it."""
     both(alice, charlie)
     with database.cursor() as cursor:
         cursor.execute("UPDATE messaging_connection SET account = 'garbage' WHERE id = %s", [alice.connection_id])

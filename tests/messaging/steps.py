@@ -16,7 +16,7 @@ from b24app.messaging.models.statuses import Phase, Wait
 
 
 def accept_message(sender: Sender, number: str = "+12025550100", **fields: Any) -> Message:
-    """A handler call of the portal, taken in."""
+    """Accept a handler call of the portal."""
     payload = {
         "message_id": uuid.uuid4().hex,
         "message_to": number,
@@ -56,7 +56,7 @@ def age(message: Message, **ago: float) -> None:
 
 
 def claim(*messages: Message) -> list[Message]:
-    """The messages as a drain has just claimed them."""
+    """Return the messages as a drain has just claimed them."""
     now = timezone.now()
     for message in messages:
         message.phase, message.wait, message.lease_until = Phase.ON_WIRE, Wait.NONE, now + timedelta(minutes=3)

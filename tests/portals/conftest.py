@@ -22,7 +22,7 @@ def running_box() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def box(running_box: Sandbox, settings: Settings) -> Sandbox:
-    """The sandbox as on its first day, and our settings pointing at it."""
+    """Yield the sandbox as on its first day, and our settings pointing at it."""
     for portal in starting_portals():
         running_box.world.add_portal(portal)
     settings.B24_CLIENT_ID = running_box.world.client_id

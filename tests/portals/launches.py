@@ -23,7 +23,7 @@ def launch(there: There, user: int = ALICE, **fields: str) -> Launch:
 
 
 def asked(there: There, method: str) -> list[str]:
-    """The outcomes of the calls of a method, in their order."""
+    """Return the outcomes of the calls of a method, in their order."""
     return [call.outcome for call in there.rest_log if call.method == method]
 
 

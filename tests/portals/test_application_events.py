@@ -22,7 +22,7 @@ def age(portal: Portal, **ago: float) -> None:
 
 
 def auth(there: There, user: int = 0, **fields: str) -> dict[str, str]:
-    """The `auth` of an event of this portal; with `user`, their tokens too."""
+    """Return the `auth` of an event of this portal; with `user`, their tokens too."""
     base = {
         "member_id": there.member_id,
         "domain": there.domain,

@@ -15,7 +15,7 @@ from tests.portals.launches import ALICE, BOB, DANA
 
 @pytest.fixture
 def lost(portal: Portal) -> Portal:
-    """A portal without a usable token."""
+    """Create a portal without a usable token."""
     PortalToken.objects.update(dead_reason="invalid_grant")
     Portal.objects.update(no_token_since=timezone.now(), suspension=Suspension.GONE)
     portal.refresh_from_db()

@@ -42,7 +42,7 @@ def token(portal: Portal) -> PortalToken:
 
 @pytest.fixture
 def away_at_write_back(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The database becomes unavailable just when the new pair is written."""
+    """Take the database away just when the new pair is written."""
     settings.SPOOL_DIR = tmp_path
     monkeypatch.setattr(spool, "_away_until", 0.0)  # put back afterwards: the pause is a fact of the process
     with connection.cursor() as cursor:

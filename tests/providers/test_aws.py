@@ -207,7 +207,7 @@ def model(name: str) -> ServiceModel:
 
 
 def as_the_sdk_sends(service: str, operation: str, given: dict[str, object]) -> dict[str, Any]:
-    """What AWS's own client would put on the wire, short of the signature; it also judges what it is given."""
+    """Return what AWS's own client would put on the wire, short of the signature; it also judges what it is given."""
     described = model(service)
     shape = described.operation_model(operation)
     serializer = botocore.serialize.create_serializer(described.metadata["protocol"])

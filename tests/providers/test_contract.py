@@ -263,7 +263,7 @@ def test_it_waits_as_long_as_it_is_told(service: type[Provider], subtests: pytes
 
 
 def writings(value: str) -> set[str]:
-    """A value in the writings that leak most often."""
+    """Return a value in the writings that leak most often."""
     written = {
         value,
         quote(value),

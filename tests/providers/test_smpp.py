@@ -468,7 +468,7 @@ def heard(wire: Wire, smsc: Smsc, command: int) -> tuple[int, int, int]:
 
 
 def came(wire: Wire) -> list[Pdu]:
-    """What the next turns bring that bring anything."""
+    """Return what the next turns bring that bring anything."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
         if found := wire.turn(0.5):

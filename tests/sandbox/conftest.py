@@ -34,7 +34,7 @@ def box(app: Listener) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def alpha(box: Sandbox) -> Portal:
-    """The portal alpha with the application installed and finished, answering without delay."""
+    """Return the portal alpha with the application installed and finished, answering without delay."""
     portal = box.portal("alpha")
     portal.switches.sent_after = portal.switches.row_after = 0.0
     portal.install()
@@ -64,7 +64,7 @@ def bob(alpha: Portal, session: requests.Session) -> Rest:
 
 @pytest.fixture
 def sender(rest: Rest, app: Listener) -> str:
-    """The code of a registered sender whose handler is the listening application."""
+    """Return the code of a registered sender whose handler is the listening application."""
     handler = f"{app.url}/handler/?key=secret"
     assert rest("messageservice.sender.add", CODE="acme", TYPE="SMS", HANDLER=handler, NAME="Acme")[0] == 200
     return "acme"

@@ -93,13 +93,13 @@ def _wait(served: Served) -> None:
 
 
 def here() -> str:
-    """The address of this test's database."""
+    """Return the address of this test's database."""
     return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database.settings_dict['NAME']}"))
 
 
 @contextmanager
 def served(folder: Path, module: str, *options: str, port: int = 0, **env: str) -> Iterator[Served]:
-    """A server on this test's database."""
+    """Run a server on this test's database."""
     ours = {"DATABASE_URL": here(), "SPOOL_DIR": str(folder / "spool")}
     ours |= {"DJANGO_SETTINGS_MODULE": "b24app.settings"}  # pytest-django takes it out of our own environment
     with serving(folder, *options, module=module, port=port, **ours, **env) as running:

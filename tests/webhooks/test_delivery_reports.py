@@ -160,7 +160,7 @@ def many_results(connection: Connection, first: int, count: int) -> int:
 
 @pytest.fixture
 def flooded() -> Connection:
-    """An account of a service that signs nothing."""
+    """Return an account of a service that signs nothing."""
     return Connection.objects.create(portal=factories.portal(), service="playmobile", title="P", account={})
 
 
@@ -226,7 +226,7 @@ def test_what_waited_on_disk_is_taken_whatever_waits(flooded: Connection, tmp_pa
 
 @pytest.fixture
 def online() -> Connection:
-    """An account of a service whose certificate is fetched to verify its reports."""
+    """Return an account of a service whose certificate is fetched to verify its reports."""
     account = {"region": "eu-central-1", "access_key_id": "A", "secret_access_key": "S"}
     return Connection.objects.create(portal=factories.portal(), service="aws", title="A", account=account)
 

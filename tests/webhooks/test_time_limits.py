@@ -113,7 +113,7 @@ def test_a_record_that_stays_locked_holds_up_no_other() -> None:
 
 @pytest.fixture
 def silent_redis(settings: Settings) -> Iterator[None]:
-    """A server that accepts every connection and never responds."""
+    """Yield a server that accepts every connection and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings.REDIS_URL = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
         redis_client.cache_clear()

@@ -57,7 +57,7 @@ TILES = ("blue", "green", "amber", "violet", "rose", "teal", "rust", "slate")
 
 @register.simple_tag
 def icon(name: str, classes: str = "") -> SafeString:
-    """A mark of the sprite; decoration, so always beside words."""
+    """Render a mark of the sprite; decoration, so always beside words."""
     return format_html(
         '<svg class="{}" aria-hidden="true"><use href="{}#i-{}"/></svg>',
         f"icon {classes}".strip(),
@@ -68,7 +68,7 @@ def icon(name: str, classes: str = "") -> SafeString:
 
 @register.simple_tag
 def status(message: Message, classes: str = "") -> SafeString:
-    """A message's fate: mark, word, colour. An unknown outcome is a question, not a sixth status."""
+    """Render a message's status: mark, word, colour. An unknown outcome is a question, not a sixth status."""
     if message.phase == Phase.UNKNOWN:
         kind, word = "unknown", _("Outcome unknown")
     else:
@@ -78,7 +78,7 @@ def status(message: Message, classes: str = "") -> SafeString:
 
 @register.simple_tag
 def badge(state: str) -> SafeString:
-    """The condition of a sender, an account or the portal; `state` is a key of BADGES."""
+    """Render the condition of a sender, an account or the portal; `state` is a key of BADGES."""
     kind, word = BADGES[state]
     return format_html('<span class="{}">{}</span>', f"badge badge--{kind}" if kind else "badge", word)
 
@@ -94,7 +94,7 @@ def tile(title: str, classes: str = "") -> SafeString:
 
 @register.simple_tag
 def number(value: float | Decimal | None) -> str:
-    """A number as the reader writes it; a dash where there is none."""
+    """Return a number as the reader writes it; a dash where there is none."""
     if isinstance(value, int):
         return locales.number(value)
     return "–" if value is None else format_decimal(value, locale=_locale())
@@ -102,13 +102,13 @@ def number(value: float | Decimal | None) -> str:
 
 @register.simple_tag
 def percent(part: int, whole: int) -> str:
-    """A rate with one decimal, "100%" only when it is true."""
+    """Return a rate with one decimal, "100%" only when it is true."""
     return locales.percent(part, whole)
 
 
 @register.simple_tag
 def duration(seconds: int | None) -> str:
-    """A time that something takes at most; None: longer than all that reports tell apart."""
+    """Return a time that something takes at most; None: longer than all that reports tell apart."""
     return locales.at_most(seconds)
 
 
@@ -123,7 +123,7 @@ def money(amount: Decimal | None, currency: str = "") -> SafeString:
 
 @register.simple_tag
 def phone(e164: str, masked: bool = False) -> SafeString:  # noqa: FBT001, FBT002 - a template calls it by name
-    """A number in the international form, left to right; masked: the country code and the last two digits only."""
+    """Return a number in international form, left to right; masked: the country code and the last two digits only."""
     try:
         shown = phonenumbers.format_number(phonenumbers.parse(e164), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
     except phonenumbers.NumberParseException:
@@ -137,13 +137,13 @@ def phone(e164: str, masked: bool = False) -> SafeString:  # noqa: FBT001, FBT00
 
 @register.filter
 def day(value: date | datetime) -> str:
-    """A day, of a time that of the portal's zone: Nov 18, 2026."""
+    """Return a day, of a time that of the portal's zone: Nov 18, 2026."""
     return locales.day(timezone.localtime(value) if isinstance(value, datetime) else value)
 
 
 @register.simple_tag
 def moment(value: datetime | None, form: str = "short") -> SafeString:
-    """A time in the portal's zone: `short` Nov 18, 14:36; `clock` 14:36:07; `exact` with milliseconds."""
+    """Return a time in the portal's zone: `short` Nov 18, 14:36; `clock` 14:36:07; `exact` with milliseconds."""
     if value is None:
         return format_html('<span class="muted">{}</span>', pgettext("time", "never"))
     local = timezone.localtime(value)
@@ -189,13 +189,13 @@ def _time(value: datetime, shown: str) -> SafeString:
 
 @register.inclusion_tag("console/parts/form_field.html")
 def field(bound: BoundField) -> dict[str, Any]:
-    """A form field with its label, hint and error; a hint on the label row comes from the widget's `data-note`."""
+    """Render a form field with its label, hint and error; a hint on the label row is the widget's `data-note`."""
     return _dressed(bound)
 
 
 @register.inclusion_tag("console/parts/field_control.html")
 def control(bound: BoundField) -> dict[str, Any]:
-    """The control of a form field and its error alone, for a row that has its words elsewhere."""
+    """Render the control of a form field and its error alone, for a row that has its words elsewhere."""
     return _dressed(bound)
 
 
@@ -209,13 +209,13 @@ def _dressed(bound: BoundField) -> dict[str, Any]:
 
 @register.inclusion_tag("console/parts/copy_field.html")
 def copy(value: str, label: str) -> dict[str, str]:
-    """A value to be pasted elsewhere, with a button that copies it; `label` says what it is to a screen reader."""
+    """Render a value to be pasted elsewhere, with a button that copies it; `label` says what it is to a screen reader."""
     return {"value": value, "label": label}
 
 
 @register.inclusion_tag("console/parts/navigation.html", takes_context=True)
 def bar(context: RequestContext, *, out_of_band: bool = False) -> dict[str, Any]:
-    """The places of the console; `out_of_band` when it comes along with a screen."""
+    """Render the places of the console; `out_of_band` when it comes along with a screen."""
     request = context["request"]
     entries = [
         {"section": section, "href": address(request.portal, section.name)}
@@ -231,5 +231,5 @@ def bar(context: RequestContext, *, out_of_band: bool = False) -> dict[str, Any]
 
 @register.simple_tag(takes_context=True)
 def screen(context: RequestContext, name: str, **arguments: Any) -> str:
-    """The path of a screen in this portal's frame."""
+    """Return the path of a screen in this portal's frame."""
     return address(context["request"].portal, name, **arguments)

@@ -69,7 +69,7 @@ class Sender(models.Model):
         return next(iter(self.names.values()), self.code)
 
     def written(self, text: str) -> str:
-        """A text as its messages carry it."""
+        """Return a text as its messages carry it."""
         return rewrite_text(text, smart=self.smart, latin=self.latin)
 
     def name_in(self, language: str) -> str:

@@ -16,7 +16,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def account(connection: Connection) -> Connection:
-    """Checked two days ago, when there was little left."""
+    """Return an account checked two days ago, when there was little left."""
     fields = {"checked_at": timezone.now() - 2 * DAY, "balance": Decimal(1), "currency": "USD"}
     Connection.objects.filter(pk=connection.pk).update(**fields)
     connection.refresh_from_db()

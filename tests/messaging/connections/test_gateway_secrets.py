@@ -85,7 +85,7 @@ def kept() -> bytes:
 
 
 def pages(message: Message) -> bytes:
-    """What Alice and Bob read, but for the form of the account, in which she wrote it."""
+    """Return what Alice and Bob read, but for the form of the account, in which she wrote it."""
     key, found = message.portal.uuid.hex, b""
     for user, is_admin in ((factories.ALICE, True), (factories.BOB, False)):
         person = factories.visitor(message.portal, user, is_admin=is_admin)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 def away_once(table: str) -> Callable[..., Any]:
-    """The database goes away at the first query of a table, and is back at the next."""
+    """Take the database away at the first query of a table, and bring it back at the next."""
     left = [OperationalError]
 
     def execute(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
@@ -292,7 +292,7 @@ def test_an_unavailable_service_is_tried_again_before_its_messages_expire(sms: S
 
 
 def gateway(sender: Sender, sms: Sandbox) -> None:
-    """The account is one at a gateway that recognises our reference for an hour."""
+    """Make the account one at a gateway that recognises our reference for an hour."""
     sender.connection.service = "http"
     sender.connection.account = {
         "url": f"{sms.sms_url}/gateway/send",

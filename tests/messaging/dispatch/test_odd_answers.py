@@ -45,7 +45,7 @@ def everybody_who_can(verb: str) -> pytest.MarkDecorator:
 
 @cache
 def paths_of(code: str) -> list[list[str]]:
-    """The names and dotted paths that stand in the file of a service: whatever it may look for in an answer."""
+    """Return the names and dotted paths that stand in the file of a service: whatever it may look for in an answer."""
     source = inspect.getsource(sys.modules[registry.get(code).__module__])
     literals = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
     words = {text for text in literals if isinstance(text, str) and re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", text)}
@@ -53,7 +53,7 @@ def paths_of(code: str) -> list[list[str]]:
 
 
 def answer_of(service: type[Provider], odd: object, good: object = None) -> dict[str, Any]:
-    """An answer in which all that a service looks for is the same odd thing; what is a list there is left out."""
+    """Return an answer in which all that a service looks for is the same odd thing; what is a list there is left out."""
     whole: dict[str, Any] = {}
     leaf = json.dumps(odd)  # a copy for each place, or one place would fill the others
     for steps in paths_of(service.code):
@@ -69,7 +69,7 @@ def answer_of(service: type[Provider], odd: object, good: object = None) -> dict
 
 
 def ask(service: type[Provider], verb: str, leaf: object, good: object) -> Any:
-    """What a verb returns on an odd answer; None where it was taken for a refusal."""
+    """Return what a verb returns on an odd answer; None where it was taken for a refusal."""
     http = FakeHttp(*[reply(json=answer_of(service, leaf, good))] * 200)
     provider = service(make_account(service), http, KnowingMemo())
     try:
@@ -79,7 +79,7 @@ def ask(service: type[Provider], verb: str, leaf: object, good: object) -> Any:
 
 
 def outcomes(service: type[Provider], verb: str) -> list[Any]:
-    """What a verb returns on each odd answer, alone and as rows of a list; refusals are left out."""
+    """Return what a verb returns on each odd answer, alone and as rows of a list; refusals are left out."""
     good = next((one for one in GOOD if ask(service, verb, 5, one) is not None), None)
     leaves = [leaf for odd in ODD for leaf in (odd, [answer_of(service, odd, good)])]
     return [told for leaf in leaves if (told := ask(service, verb, leaf, good)) is not None]

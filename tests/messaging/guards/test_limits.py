@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _not_at_the_full_hour() -> None:
-    """A window that ends in the middle of a test would be a race."""
+    """Stand still: a window that ends in the middle of a test would be a race."""
     left = (next_hour() - timezone.now()).total_seconds()
     if left < 60:
         time.sleep(left + 1)

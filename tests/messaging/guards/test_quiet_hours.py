@@ -110,7 +110,7 @@ def quiet_now(sender: Sender) -> datetime:
 
 @pytest.fixture
 def news(front: Sender) -> Sender:
-    """A sender that is not for what people wait for."""
+    """Return a sender that is not for what people wait for."""
     Sender.objects.filter(pk=front.pk).update(transactional=False)
     return front
 

@@ -35,7 +35,7 @@ TOKEN = "the-application-token"
 
 @pytest.fixture
 def sender(live: Portal, connection: Connection) -> Sender:
-    """A sender that the portal really has."""
+    """Return a sender that the portal really has."""
     Portal.objects.filter(pk=live.pk).update(application_token=TOKEN)
     live.refresh_from_db()
     new = Sender(portal=live, connection=connection, names={"en": "Acme"}, signature="+12025550142")
@@ -44,12 +44,12 @@ def sender(live: Portal, connection: Connection) -> Sender:
 
 
 def path(sender: Sender) -> str:
-    """The newest address, as we would tell it now."""
+    """Return the newest address, as we would tell it now."""
     return urlsplit(signed_urls.handler_url(sender.uuid.hex, sender.generation)).path
 
 
 def call(address: str, auth: Mapping[str, str] | None = None, **fields: str) -> int:
-    """What the portal posts; answers the status."""
+    """Post what the portal posts, and return the status."""
     said = {"message_id": uuid.uuid4().hex, "message_to": "+12025550147", "message_body": "Hello", **fields}
     said |= {f"auth[{name}]": value for name, value in (auth or {}).items()}
     return Client().post(address, urlencode(said), content_type=FORM).status_code
@@ -61,7 +61,7 @@ def silent(alpha: SandboxPortal, method: str = "*", times: int = -1) -> None:
 
 
 def come_back(portal: Portal, alpha: SandboxPortal) -> Portal:
-    """The application is installed again and opened by Alice; nothing was compared yet."""
+    """Install the application again and open it as Alice; nothing was compared yet."""
     portal.refresh_from_db()
     launch = Launch(portal, 1, True, "en", "DEFAULT", {}, True, "2")
     installation.record_opening(launch, at_installer=True)

@@ -111,7 +111,7 @@ def test_a_report_for_a_deleted_connection_is_skipped_in_a_batch(sender: Sender)
 
 @pytest.fixture
 def locked(sender: Sender) -> Iterator[Sender]:
-    """A neighbour's sender, whose portal somebody has locked, and its connection."""
+    """Create a neighbour's sender, whose portal somebody has locked, and its connection."""
     neighbour = factories.sender(factories.connection(factories.portal("charlie")))
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
         other.execute("SELECT FROM portals_portal WHERE id = %s FOR UPDATE", [neighbour.portal_id])

@@ -28,7 +28,7 @@ def sender() -> Sender:
 
 
 def aged(sender: Sender, days: float, **fields: object) -> Message:
-    """A delivered message of so many days ago."""
+    """Create a delivered message of so many days ago."""
     return factories.message(
         sender, now=timezone.now() - days * DAY, raw_to="0147", status=Status.DELIVERED, **{"parts": 1, **fields}
     )

@@ -31,7 +31,7 @@ def sender(live: Portal, connection: Connection) -> Sender:
 def sent_status(
     alpha: SandboxPortal, sender: Sender, *, seconds_ago: float = 60.0, status: str = "delivered"
 ) -> Message:
-    """A message that the portal handed over and that has come to its end."""
+    """Create a message that the portal handed over and that has come to its end."""
     return many_sent_statuses(alpha, sender, 1, seconds_ago=seconds_ago, status=status)[0]
 
 
@@ -64,7 +64,7 @@ def many_sent_statuses(
 
 
 def there(message: Message, sender: Sender) -> StateMessage:
-    """The same message as the portal has it."""
+    """Return the same message as the portal has it."""
     return StateMessage(
         id=0,
         message_id=message.message_id or "",

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @contextmanager
 def process(spool: Path, files: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """The process on this test's database."""
+    """Run the process on this test's database."""
     here = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database.settings_dict['NAME']}")
     ours = {"DATABASE_URL": urlunsplit(here), "SPOOL_DIR": str(spool), "ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8"}
     env = os.environ | ours

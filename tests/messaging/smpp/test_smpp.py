@@ -68,7 +68,7 @@ def sender(smsc: Smsc) -> Sender:
 
 @contextmanager
 def running() -> Iterator[SmppDispatcher]:
-    """A process's dispatcher, run by the test; whatever happens its binds and sends end."""
+    """Yield a process's dispatcher, run by the test; whatever happens its binds and sends end."""
     dispatcher = SmppDispatcher()
     try:
         yield dispatcher

@@ -34,7 +34,7 @@ ENDS: tuple[tuple[Status, dict[str, Any]], ...] = (
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test's own pace: several batches, and no rest between them."""
+    """Set the test's own pace: several batches, and no rest between them."""
     monkeypatch.setattr(backfill, "BATCH_SIZE", 7)
     monkeypatch.setattr(shutdown, "wait_for_request", lambda _seconds: False)
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 
 def ago(count: int) -> date:
-    """The first day of the month so many months before the newest that may be kept."""
+    """Return the first day of the month so many months before the newest that may be kept."""
     return monthly.finished_months(datetime.now(UTC).date())[count]
 
 
@@ -39,7 +39,7 @@ def climb(message: Message, status: Status, **fields: Any) -> None:
 
 
 def by_days() -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """The days of the kept months, summed up here."""
+    """Return the days of the kept months, summed up here."""
     found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     kept = set(MonthBreakdown.objects.values_list("portal", "month"))
     for row in DayBreakdown.objects.all():
