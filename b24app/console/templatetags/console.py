@@ -209,7 +209,7 @@ def _dressed(bound: BoundField) -> dict[str, Any]:
 
 @register.inclusion_tag("console/parts/copy_field.html")
 def copy(value: str, label: str) -> dict[str, str]:
-    """Render a value to be pasted elsewhere, with a button that copies it; `label` says what it is to a screen reader."""
+    """Render a value to be pasted elsewhere, with a button that copies it; `label` names it to a screen reader."""
     return {"value": value, "label": label}
 
 
