@@ -53,7 +53,7 @@ def paths_of(code: str) -> list[list[str]]:
 
 
 def answer_of(service: type[Provider], odd: object, good: object = None) -> dict[str, Any]:
-    """Return an answer in which all that a service looks for is the same odd thing; what is a list there is left out."""
+    """Return an answer in which all that a service looks for is the same odd thing; what is a list there is absent."""
     whole: dict[str, Any] = {}
     leaf = json.dumps(odd)  # a copy for each place, or one place would fill the others
     for steps in paths_of(service.code):
