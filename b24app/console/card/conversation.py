@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
+from b24app.core.database.keyset import rows_after
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.models.statuses import Origin
 from b24app.portals.crm_cards import Entity
@@ -58,8 +59,4 @@ def _before_message(portal: Portal, before: str) -> Q:
     except ValueError:
         return Q()
     place = found.values_list("received_at", "pk").first()
-    if place is None:
-        return Q()
-    at, pk = place
-    # The first part is a range of the index; PostgreSQL makes a filter of the other.
-    return Q(received_at__lte=at) & (Q(received_at__lt=at) | Q(pk__lt=pk))
+    return rows_after(NEWEST_FIRST, place) if place else Q()

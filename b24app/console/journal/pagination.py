@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from b24app.core.database.keyset import rows_after
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.portals.models import Portal
 
@@ -55,13 +56,13 @@ class Search:
 
         A row is its place, then the columns. Where hardly anything fits, few rows or none come, but soon.
         """
-        listed = self.listed.filter(_older_than(place)) if place else self.listed
+        listed = self.listed.filter(rows_after(NEWEST_FIRST, place)) if place else self.listed
         listed = listed.order_by(*NEWEST_FIRST)
         end = None
         if self.fitting:
             end = next(iter(listed.values_list("received_at", "pk")[MAX_SCANNED - 1 : MAX_SCANNED]), None)
             if end:
-                listed = listed.filter(_newer_than((end[0], end[1] - 1)))
+                listed = listed.filter(rows_after(OLDEST_FIRST, (end[0], end[1] - 1)))
         found = list(listed.filter(self.fitting).values_list("received_at", "pk", *columns)[:limit])
         return found, (found[-1][0], found[-1][1]) if len(found) == limit else end
 
@@ -74,15 +75,17 @@ class Search:
         return found.values_list("received_at", "pk").first()
 
     def _older_page(self, place: Place | None) -> Page:
-        listed = self.listed.filter(_older_than(place)) if place else self.listed
-        found, has_more, end = self._fetch(listed.order_by(*NEWEST_FIRST), lambda at, pk: _newer_than((at, pk - 1)))
+        listed = self.listed.filter(rows_after(NEWEST_FIRST, place)) if place else self.listed
+        found, has_more, end = self._fetch(
+            listed.order_by(*NEWEST_FIRST), lambda at, pk: rows_after(OLDEST_FIRST, (at, pk - 1))
+        )
         older = found[-1].reference.hex if has_more else end
         newer = found[0].reference.hex if found and place else ""
         return Page(found, older, newer, stopped=bool(end) and not has_more)
 
     def _newer_page(self, place: Place) -> Page:
-        listed = self.listed.filter(_newer_than(place)).order_by(*OLDEST_FIRST)
-        found, has_more, end = self._fetch(listed, lambda at, pk: _older_than((at, pk + 1)))
+        listed = self.listed.filter(rows_after(OLDEST_FIRST, place)).order_by(*OLDEST_FIRST)
+        found, has_more, end = self._fetch(listed, lambda at, pk: rows_after(NEWEST_FIRST, (at, pk + 1)))
         newer = found[-1].reference.hex if has_more else end
         older = found[0].reference.hex if found else ""
         return Page(found[::-1], older, newer)
@@ -103,14 +106,3 @@ class Search:
                 end = Message.objects.values_list("reference", flat=True).get(pk=last[0][1]).hex
         found = list(listed.filter(self.fitting).select_related("sender", "connection")[: PAGE_SIZE + 1])
         return found[:PAGE_SIZE], len(found) > PAGE_SIZE, end
-
-
-def _older_than(than: Place) -> Q:
-    # The first part is a range of the index; PostgreSQL makes a filter of the others.
-    at, pk = than
-    return Q(received_at__lte=at) & (Q(received_at__lt=at) | Q(pk__lt=pk))
-
-
-def _newer_than(than: Place) -> Q:
-    at, pk = than
-    return Q(received_at__gte=at) & (Q(received_at__gt=at) | Q(pk__gt=pk))
