@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import phonenumbers
 from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_decimal
 from django import template
@@ -24,6 +23,7 @@ from b24app.console.frame.navigation import SECTIONS
 from b24app.console.frame.screen import address
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase, Status
+from providers.kit.phones import format_number
 
 register = template.Library()
 
@@ -124,10 +124,7 @@ def money(amount: Decimal | None, currency: str = "") -> SafeString:
 @register.simple_tag
 def phone(e164: str, masked: bool = False) -> SafeString:  # noqa: FBT001, FBT002 - a template calls it by name
     """Return a number in international form, left to right; masked: the country code and the last two digits only."""
-    try:
-        shown = phonenumbers.format_number(phonenumbers.parse(e164), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-    except phonenumbers.NumberParseException:
-        shown = e164
+    shown = format_number(e164)
     if masked:
         country, space, rest = shown.partition(" ")
         hidden = [sign if not sign.isdigit() or place >= len(rest) - 2 else "•" for place, sign in enumerate(rest)]
