@@ -125,15 +125,3 @@ def format_number(e164: str) -> str:
         return metadata.format_number(metadata.parse(e164), PhoneNumberFormat.INTERNATIONAL)
     except NumberParseException:
         return e164
-
-
-def mask_number(e164: str) -> str:
-    """Return the number with country code, area and the last two digits only, e.g. "+1 202 *** ** 47"."""
-    digits = re.sub(r"[^0-9]", "", e164)
-    national = national_digits(e164)
-    if len(national) < 7:
-        return f"*** {digits[-2:]}" if len(digits) > 4 else "***"
-    country = digits[: len(digits) - len(national)]
-    hidden = len(national) - 5
-    stars = " ".join("*" * min(3, hidden - start) for start in range(0, hidden, 3))
-    return f"+{country} {national[:3]} {stars} {national[-2:]}"

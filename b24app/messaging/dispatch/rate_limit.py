@@ -24,9 +24,3 @@ class RateLimit:
         if count:
             now = timezone.now()
             self.used_until = max(self.used_until or now, now) + count * self._gap
-
-    def seconds_to_next(self) -> float:
-        """Return the seconds until one may go; 0 if one may go now."""
-        if self.used_until is None:
-            return 0.0
-        return max(0.0, (self.used_until + self._gap - self._burst - timezone.now()).total_seconds())

@@ -121,14 +121,6 @@ def total_used(portal_id: int, kind: LimitKind, since: datetime) -> int:
     return int(rows.aggregate(total=Sum("used"))["total"] or 0)
 
 
-def usage_of(windows: Iterable[Window]) -> dict[Window, int]:
-    """Return how many messages each window has counted; reads without a lock, for display."""
-    wanted = set(windows)
-    rows = CapUse.objects.filter(portal_id__in={one.portal_id for one in wanted}, since__in={w.since for w in wanted})
-    found = {Window(row.portal_id, row.kind, row.key, row.since): row.used for row in rows}
-    return {window: found.get(window, 0) for window in wanted}
-
-
 def prune_uses() -> int:
     """Delete the counts of windows that ended days ago; return how many."""
     held = [int(key) for key in dead_letters.held(Letter.CAP)]

@@ -71,7 +71,3 @@ class Sender(models.Model):
     def written(self, text: str) -> str:
         """Return a text as its messages carry it."""
         return rewrite_text(text, smart=self.smart, latin=self.latin)
-
-    def name_in(self, language: str) -> str:
-        """Return the name in a language, or the default name."""
-        return str(self.names.get(language) or self.name)

@@ -3,7 +3,7 @@
 import phonenumbers
 import pytest
 
-from providers.kit.phones import BadNumber, format_number, mask_number, read_number, region_of
+from providers.kit.phones import BadNumber, format_number, read_number, region_of
 
 READABLE = [
     ("8 (916) 123-45-67", "RU", "+79161234567"),
@@ -57,13 +57,6 @@ def test_a_number_says_its_country_and_whether_it_is_likely_to_take_an_sms() -> 
     assert (mobile.region, mobile.likely, mobile.national) == ("RU", True, "9161234567")
     assert read_number("+1-800-FLOWERS").likely is False
     assert read_number("+44 20 7946 0123").likely is False
-
-
-def test_a_masked_number_keeps_area_and_last_two_digits() -> None:
-    assert mask_number("+12025550147") == "+1 202 *** ** 47"
-    assert mask_number("+447700900123") == "+44 770 *** ** 23"
-    assert mask_number("12") == "***"
-    assert mask_number("INFO") == "***"
 
 
 def test_a_pretty_number_is_international() -> None:
