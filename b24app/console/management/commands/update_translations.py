@@ -50,7 +50,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{path.parts[-3]}: {len(catalog)} texts, {len(missing)} not translated")
             if not check:
                 with path.open("wb") as file:
-                    write_po(file, catalog, width=120, include_lineno=False, sort_output=True)
+                    write_po(file, catalog, width=120, no_location=True, sort_output=True)
         if check and has_missing:
             raise SystemExit(1)
 
