@@ -47,7 +47,7 @@ _NAMES = {
     "502": "RejectedByGateway",
 }
 _MEANINGS: Mapping[str, tuple[Reason, str]] = {
-    "RiskHold": ("blocked", _("Africa's Talking holds this message back as a risk. Ask its support.")),
+    "RiskHold": ("blocked", _("Africa's Talking blocked this message as risky. Contact their support.")),
     "InvalidSenderId": ("invalid_request", advice.SENDER),
     "InvalidPhoneNumber": ("invalid_number", advice.NUMBER),
     "UnsupportedNumberType": ("invalid_number", advice.NOT_MOBILE),
@@ -72,7 +72,7 @@ _MEANINGS: Mapping[str, tuple[Reason, str]] = {
 }
 _SPELT = {name.lower(): name for name in _MEANINGS} | {"notnetworksubcriber": "NotNetworkSubscriber"}
 
-_CREDENTIALS = _("The name of the app and its key, in the Africa's Talking dashboard: the app, Settings, API key.")
+_CREDENTIALS = _("In the Africa's Talking dashboard: your app name, and the key under Settings > API key.")
 
 
 class AfricasTalking(Provider):
@@ -83,14 +83,16 @@ class AfricasTalking(Provider):
     docs = "https://developers.africastalking.com/docs/sms/overview"
     countries = ("CI", "ET", "GH", "KE", "MW", "NG", "RW", "SN", "TZ", "UG", "ZA", "ZM")
     fields = (
-        Text("username", _("User name"), help=_("The name of the app; sandbox for the sandbox."), pattern=r"[^\s/?#]+"),
+        Text(
+            "username", _("Username"), help=_("Your app name. For the sandbox, enter “sandbox”."), pattern=r"[^\s/?#]+"
+        ),
         Secret("api_key", _("API key"), help=_CREDENTIALS),
     )
     setup = (
         Step(advice.COPY, _CREDENTIALS, "https://account.africastalking.com/"),
         Step(
             advice.REPORTS,
-            _("In the dashboard open SMS, SMS callback URLs, Delivery reports and paste this address: {report_url}"),
+            _("In the dashboard, go to SMS > SMS callback URLs > Delivery reports and paste this URL: {report_url}"),
             "https://developers.africastalking.com/docs/sms/notifications",
         ),
     )
@@ -119,7 +121,7 @@ class AfricasTalking(Provider):
             raise reply.refusal(status, reply.find("SMSMessageData.Recipients.0.status"), self.hints)
         ref = reply.need("SMSMessageData.Recipients.0.messageId")
         if ref == "None":
-            raise reply.unclear(_("The answer lacks what it should hold."))
+            raise reply.unclear(_("The response is missing required data."))
         price, currency = _read_money(reply.find("SMSMessageData.Recipients.0.cost"))
         parts = re.search(r"Message parts: ([0-9]{1,3})", summary)
         return Accepted(ref=ref, parts=int(parts[1]) if parts else None, price=price, currency=currency)

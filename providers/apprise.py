@@ -59,8 +59,8 @@ SERVICES: Mapping[str, tuple[str, frozenset[str]]] = {
 _JSON = re.compile(r'\s*[\[{].*"\s*:\s*(?:"[^"]|[-0-9tf])', re.DOTALL)
 _RECEIPTS = {"exotel": re.compile(r".*<Sid>[^<]", re.DOTALL), "smsmanager": re.compile("OK")}
 
-_UNREADABLE = _("Apprise cannot read this address. Compare it with its page about the service.")
-_NO_REQUEST = _("No request can be made of these settings and this message.")
+_UNREADABLE = _("Apprise can’t read this URL. Check the format in the Apprise documentation for the service.")
+_NO_REQUEST = _("These settings and this message don’t form a valid request.")
 _ASSET = AppriseAsset(app_id="Sendline")
 
 
@@ -207,7 +207,7 @@ class _Address(Secret):
     def check(self, value: str) -> str:
         value = Field.check(self, value)
         if _read_scheme(value) not in SERVICES:
-            raise BadField(_("The address does not start with one of the services that can be used here."))
+            raise BadField(_("The URL must start with one of the supported services."))
         if not _private_values(value) or _make_plugin(value, "+12025550100") is None:
             raise BadField(_UNREADABLE)
         return value
@@ -227,18 +227,21 @@ class Apprise(Provider):
         _Address(
             "url",
             "Apprise URL",
-            help=_("As Apprise's page about your service writes it; any number may stand for the recipient."),
+            help=_("The URL format from the Apprise documentation for your service. Use any number as the recipient."),
             placeholder="bulksms://token-id:token-secret@+12025550199",
         ),
     )
     setup = (
         Step(
-            _("Write the address"),
-            _("Open Apprise's page about your service and put the address together from your credentials."),
+            _("Build the URL"),
+            _("Open the Apprise documentation for your service and build the URL from your credentials."),
             docs,
         ),
-        Step(_("Services that can be used here"), ", ".join(f"{scheme}://" for scheme in sorted(SERVICES))),
-        Step(advice.REPORTS, _("None come: Apprise does not pass them on. Whether a message arrived stays unknown.")),
+        Step(_("Supported services"), ", ".join(f"{scheme}://" for scheme in sorted(SERVICES))),
+        Step(
+            advice.REPORTS,
+            _("Not available: Apprise does not pass on delivery reports, so delivery can’t be confirmed."),
+        ),
     )
     reports = Reports.NONE
     identified_by = ("url",)
@@ -266,5 +269,5 @@ class Apprise(Provider):
         words = "" if reply.text.lstrip().startswith("<") else reply.text
         if reply.ok:
             # A refusal inside a success, an answer that the plugin does not know, or none of them.
-            raise reply.unclear(reply.strike(words)[:MAX_WORDS] or _("The answer lacks what it should hold."))
+            raise reply.unclear(reply.strike(words)[:MAX_WORDS] or _("The response is missing required data."))
         raise reply.refusal("", words)

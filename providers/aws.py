@@ -106,14 +106,17 @@ STATUSES = {
     "RCS_PROTECT_BLOCKED": Status.FAILED,
 }
 
-_PROTECTED = _("A protect configuration stops it. Change its rules in the EUM console: Protect configurations.")
-_SANDBOX = _("The account is in the sandbox of AWS. Confirm the number there, or ask AWS to leave the sandbox.")
-_CLOCK = _("AWS finds the time of the request wrong. The clock of this server is off; tell whoever runs it.")
-_IAM = _(
-    "In IAM the key needs sms-voice:SendTextMessage and sms-voice:Describe*, or for SNS sns:Publish and "
-    "sns:GetSMSAttributes."
+_PROTECTED = _(
+    "Blocked by a protect configuration. Change its rules in the AWS End User Messaging console "
+    "under Protect configurations."
 )
-_RESOURCE = _("AWS does not know a sender or configuration set of this name in this region.")
+_SANDBOX = _("The account is in the AWS sandbox. Verify the recipient number there, or request to leave the sandbox.")
+_CLOCK = _("AWS rejected the request time: the server clock is wrong. Contact Sendline support.")
+_IAM = _(
+    "The key needs these IAM permissions: sms-voice:SendTextMessage and sms-voice:Describe*, or for "
+    "SNS sns:Publish and sns:GetSMSAttributes."
+)
+_RESOURCE = _("AWS found no sender or configuration set with this name in this region.")
 
 # A code is the reason that EUM gives or, where it gives none, the name of the exception; SNS has codes of its own.
 _CODES: Mapping[str, tuple[Reason, str]] = {
@@ -198,7 +201,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
 _EVENTS: Mapping[str, tuple[Reason, str]] = {
     "TEXT_UNREACHABLE": ("", advice.OFF),
     "TEXT_CARRIER_UNREACHABLE": ("", advice.NO_REASON),
-    "TEXT_UNKNOWN": ("", _("The operator sent no receipt. The message may have arrived.")),
+    "TEXT_UNKNOWN": ("", _("The operator sent no delivery receipt. The message may have been delivered.")),
     "TEXT_TTL_EXPIRED": ("", advice.EXPIRED),
     "TEXT_INVALID": ("invalid_number", advice.NUMBER),
     "TEXT_INVALID_MESSAGE": ("invalid_request", advice.TEXT),
@@ -214,7 +217,7 @@ _EVENTS: Mapping[str, tuple[Reason, str]] = {
 _DOCS = "https://docs.aws.amazon.com/"
 _SENDING = f"{_DOCS}pinpoint/latest/apireference_smsvoicev2/API_SendTextMessage.html"
 _EVENT_TYPES = f"{_DOCS}sms-voice/latest/userguide/configuration-sets-event-types.html"
-_INDIA = _("For India only: as registered at the DLT platform.")
+_INDIA = _("India only: as registered on the DLT platform.")
 
 _CERTIFICATE_KEPT = 24 * 3600.0
 _MOST_PAGES = 10
@@ -230,33 +233,33 @@ class Aws(Provider):
     title = "Amazon Web Services (AWS)"
     docs = f"{_DOCS}sms-voice/latest/userguide/what-is-sms-mms.html"
     fields = (
-        Text("access_key_id", "Access key ID", help=_("IAM, Users, Security credentials, Create access key.")),
-        Secret("secret_access_key", "Secret access key", help=_("Shown once, when the access key is created.")),
+        Text("access_key_id", "Access key ID", help=_("IAM > Users > Security credentials > Create access key.")),
+        Secret("secret_access_key", "Secret access key", help=_("Shown once, when you create the access key.")),
         Choice("region", _("Region"), choices=REGIONS, default="us-east-1"),
         Choice(
             "product",
             _("Product"),
-            help=_("End User Messaging tells what became of each message; SNS never does."),
+            help=_("End User Messaging reports delivery for every message. SNS does not."),
             choices=(("eum", "End User Messaging SMS"), ("sns", "SNS")),
             default="eum",
         ),
         Text(
             "configuration_set",
             "Configuration set",
-            help=_("Its event destination brings the delivery reports; without one none come."),
+            help=_("Required for delivery reports: its event destination sends them."),
             required=False,
         ),
         Text(
             "topic_arn",
             "Topic ARN",
-            help=_("Of the SNS topic the reports come through. If filled in, those of any other are refused."),
+            help=_("The SNS topic that delivers the reports. If set, reports from other topics are rejected."),
             required=False,
         ),
         Secret("session_token", "Session token", required=False, advanced=True),
         Url(
             "base_url",
-            _("Address of the service"),
-            help=_("Leave it empty for AWS itself."),
+            _("Service URL"),
+            help=_("Leave empty to use AWS."),
             required=False,
             advanced=True,
         ),
@@ -264,7 +267,7 @@ class Aws(Provider):
     sender_fields = (
         Choice(
             "message_type",
-            _("Kind of messages"),
+            _("Message type"),
             choices=(("TRANSACTIONAL", _("Transactional")), ("PROMOTIONAL", _("Promotional"))),
             default="TRANSACTIONAL",
         ),
@@ -276,8 +279,9 @@ class Aws(Provider):
         Step(
             advice.REPORTS,
             _(
-                "Create an SNS topic, subscribe this address to it by HTTPS without raw message delivery, and make the "
-                "topic an event destination of the configuration set. We confirm the subscription: {report_url}"
+                "Create an SNS topic, subscribe this URL over HTTPS without raw message delivery, and add the "
+                "topic as an event destination of the configuration set. Sendline confirms the subscription: "
+                "{report_url}"
             ),
             "https://console.aws.amazon.com/sms-voice/",
         ),
@@ -452,5 +456,5 @@ def _xml_element(reply: Reply, name: str) -> str:
 def _require_element(reply: Reply, name: str) -> str:
     found = _xml_element(reply, name)
     if not found:
-        raise reply.unclear(_("The answer lacks what it should hold."))
+        raise reply.unclear(_("The response is missing required data."))
     return found

@@ -51,9 +51,9 @@ STATUSES = {
 # indicate that the message was not received".
 FAILURE_STATUSES = dict.fromkeys(("4701", "4702", "5106", "5201", "5650"), Status.UNDELIVERED) | {"9902": Status.SENT}
 
-_NOT_ALLOWED = _("Bandwidth has not switched this on for the account. Ask its support.")
-_TOO_FAST = _("More was sent than the operator allows this sender. Lower the rate, or add senders.")
-_NETWORK = _("The operator had trouble with its network. Try again later.")
+_NOT_ALLOWED = _("This feature is not enabled for your Bandwidth account. Contact Bandwidth support.")
+_TOO_FAST = _("The operator’s limit for this sender was exceeded. Lower the sending rate or add senders.")
+_NETWORK = _("The operator had a network problem. Try again later.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     # The type of a refusal, or the field it is about.
@@ -70,7 +70,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "4302": ("invalid_request", advice.SENDER),
     "4303": ("invalid_number", advice.NUMBER),
     "4350": ("invalid_number", advice.NUMBER),
-    "4360": ("", _("The message waited too long in the queue of the service. Lower the rate, or add senders.")),
+    "4360": ("", _("The message waited too long at the service. Lower the sending rate or add senders.")),
     "4401": ("rejected", advice.NO_ROUTE),
     "4403": ("invalid_request", advice.SENDER),
     "4404": ("invalid_number", advice.NUMBER),
@@ -109,7 +109,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "4751": ("invalid_request", advice.TOO_LONG),
     "4752": ("invalid_request", advice.TEXT),
     "4770": ("blocked", advice.SPAM),
-    "4771": ("blocked", _("The operator does not take shortened links. Write the whole address.")),
+    "4771": ("blocked", _("The operator does not allow shortened links. Use the full URL.")),
     "4772": ("blocked", advice.OPERATOR),
     "4773": ("blocked", advice.REGISTER_SENDER),
     "4774": ("blocked", advice.REGISTER_SENDER),
@@ -138,12 +138,12 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "5630": ("", _NETWORK),
     "5650": ("", advice.OFF),
     "5999": ("", advice.LOOK_THERE),
-    "9902": ("", _("The operator sent no receipt. The message may have arrived.")),
+    "9902": ("", _("The operator sent no delivery receipt. The message may have been delivered.")),
     "9999": ("", advice.NO_REASON),
 }
 
-_CREDENTIAL = _("Bandwidth App: Account, API Credentials. The credential needs the role for messaging.")
-_CALLBACKS = _("As set for the callbacks in the application at Bandwidth. Delivery reports are checked with it.")
+_CREDENTIAL = _("Bandwidth App > Account > API Credentials. The credential needs the messaging role.")
+_CALLBACKS = _("As set for callbacks in your Bandwidth application. Used to verify delivery reports.")
 LOGIN = "https://api.bandwidth.com/api/v1/oauth2/token"
 
 
@@ -155,22 +155,22 @@ class Bandwidth(Provider):
     docs = "https://dev.bandwidth.com/docs/messaging/"
     countries = ("US", "CA")
     fields = (
-        Text("account_id", "Account ID", help=_("At the top of the Bandwidth App, beside the name of the account.")),
+        Text("account_id", "Account ID", help=_("At the top of the Bandwidth App, next to the account name.")),
         Text("api_token", "Client ID", help=_CREDENTIAL),
         Secret("api_secret", "Client Secret", help=_CREDENTIAL),
-        Text("application_id", "Application ID", help=_("Bandwidth App: Applications, the one for messaging.")),
-        Text("callback_username", _("User name"), help=_CALLBACKS, required=False, advanced=True),
+        Text("application_id", "Application ID", help=_("Bandwidth App > Applications > your messaging application.")),
+        Text("callback_username", _("Username"), help=_CALLBACKS, required=False, advanced=True),
         Secret("callback_password", _("Password"), help=_CALLBACKS, required=False, advanced=True),
     )
     setup = (
         Step(
             advice.COPY,
-            _("Create a credential in the Bandwidth App under Account, API Credentials, and copy it into the form."),
+            _("In the Bandwidth App, go to Account > API Credentials, create a credential and copy it here."),
             "https://app.bandwidth.com/",
         ),
         Step(
             advice.REPORTS,
-            _("Enter this address in the messaging application as the address for status callbacks: {report_url}"),
+            _("In your messaging application, set this URL for status callbacks: {report_url}"),
         ),
     )
     reports = Reports.PUSHED

@@ -36,8 +36,8 @@ STATUSES = {
     "routing_error": Status.FAILED,
 }
 
-_NO_SMS = _("SMS is not switched on for this integration. Switch it on in the Clickatell portal.")
-_LIMIT = _("A limit of this account is used up. Clickatell can raise it.")
+_NO_SMS = _("SMS is not enabled for this integration. Enable it in the Clickatell portal.")
+_LIMIT = _("An account limit was reached. Clickatell can raise it.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     "1": ("auth", advice.CREDENTIALS),
@@ -72,13 +72,13 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "100": ("invalid_request", advice.TOO_LONG),
     "101": ("invalid_request", advice.SENDER),
     "110": ("blocked", advice.REGISTER_SENDER),
-    "111": ("blocked", _("For the USA, switch on the STOP command of the integration in the Clickatell portal.")),
+    "111": ("blocked", _("For the US, turn on the STOP command of the integration in the Clickatell portal.")),
 }
 # A report's numbers mean something else than an answer's, so its words are its codes.
 _STATUS_HINTS: Mapping[str, tuple[Reason, str]] = {
     "EXPIRED": ("", advice.EXPIRED),
     "DELIVERY_FAILURE": ("", advice.NO_REASON),
-    "EMULATED": ("", _("This is a sandbox: nothing was sent. Use an integration for production.")),
+    "EMULATED": ("", _("This is a sandbox integration: nothing was sent. Use a production integration.")),
     "STOPPED_BY_USER": ("rejected", advice.STOPPED),
     "STOPPED_BY_ADMIN": ("blocked", advice.STOPPED),
     "INSUFFICIENT_ACCOUNT_BALANCE": ("balance", advice.TOP_UP),
@@ -102,16 +102,16 @@ class Clickatell(Provider):
     code = "clickatell"
     title = "Clickatell"
     docs = "https://docs.clickatell.com/channels/one-api/"
-    fields = (Secret("api_key", _("API key"), help=_("Clickatell portal: the integration of the type One API.")),)
+    fields = (Secret("api_key", _("API key"), help=_("In the Clickatell portal: the One API integration.")),)
     setup = (
         Step(
             advice.COPY,
-            _("Create an integration of the type One API in the Clickatell portal and copy its API key into the form."),
+            _("In the Clickatell portal, create a One API integration and copy its API key here."),
             "https://portal.clickatell.com/",
         ),
         Step(
             advice.REPORTS,
-            _("Enter this address in the integration as the callback for delivery notifications: {report_url}"),
+            _("In the integration, set this URL as the delivery notification callback: {report_url}"),
             "https://portal.clickatell.com/",
         ),
     )

@@ -32,21 +32,24 @@ STATUSES = {
     "cancelledafterreview": Status.FAILED,
 }
 
-_NETWORK = _("The operator had trouble with its network. Try again later.")
+_NETWORK = _("The operator had a network problem. Try again later.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     "MISSING_CREDENTIALS": ("auth", advice.CREDENTIALS),
     "INVALID_CREDENTIALS": ("auth", advice.CREDENTIALS),
     "UNAUTHORIZED": ("auth", advice.CREDENTIALS),
     "FORBIDDEN": ("auth", advice.RIGHTS),
-    "ACCOUNT_NOT_ACTIVATED": ("auth", _("The account is not activated yet. Do that in the ClickSend dashboard.")),
+    "ACCOUNT_NOT_ACTIVATED": (
+        "auth",
+        _("Your ClickSend account is not activated yet. Activate it in the ClickSend dashboard."),
+    ),
     "INSUFFICIENT_CREDIT": ("balance", advice.TOP_UP),
     "INVALID_RECIPIENT": ("invalid_number", advice.NUMBER),
     "OPTED_OUT": ("opt_out", advice.OPT_OUT),
     "UNSUBSCRIBED": ("opt_out", advice.OPT_OUT),
     "COUNTRY_NOT_ENABLED": ("blocked", advice.COUNTRY),
     "REGISTRATION_NEEDED": ("blocked", advice.REGISTER_SENDER),
-    "BLOCKED": ("blocked", _("ClickSend stopped the message. Links need its permission: ask its support.")),
+    "BLOCKED": ("blocked", _("ClickSend blocked the message. Links require approval: contact ClickSend support.")),
     # It does not ask to slow down: "identical message recently sent to the same recipient".
     "THROTTLED": ("duplicate", advice.REPEATED),
     "TOO_MANY_REQUESTS": ("throttled", advice.SLOW_DOWN),
@@ -84,7 +87,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
 
 _WORDS_PAGE = "https://developers.clicksend.com/docs/#application-status-codes"
 _CODES_PAGE = "https://help.clicksend.com/en/articles/42318-sms-error-codes"
-_CREDENTIALS = _("ClickSend dashboard: Developers, API Credentials.")
+_CREDENTIALS = _("ClickSend dashboard > Developers > API Credentials.")
 NAMES = ("message_id", "custom_string", "to", "status", "status_code", "error_code")
 BASE = "https://rest.clicksend.com/v3"
 
@@ -96,18 +99,18 @@ class ClickSend(Provider):
     title = "ClickSend"
     docs = "https://developers.clicksend.com/docs/"
     fields = (
-        Text("username", _("User name"), help=_CREDENTIALS),
+        Text("username", _("Username"), help=_CREDENTIALS),
         Secret("api_key", _("API key"), help=_CREDENTIALS),
     )
     setup = (
         Step(
             advice.COPY,
-            _("Open Developers, API Credentials in the ClickSend dashboard and copy user name and API key."),
+            _("In the ClickSend dashboard, go to Developers > API Credentials and copy the username and API key."),
             "https://dashboard.clicksend.com/",
         ),
         Step(
             advice.REPORTS,
-            _("Add a rule for SMS delivery reports with the action URL in the ClickSend dashboard: {report_url}"),
+            _("In the ClickSend dashboard, add an SMS delivery report rule with this URL as the action: {report_url}"),
             "https://dashboard.clicksend.com/",
         ),
     )

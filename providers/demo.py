@@ -29,13 +29,13 @@ class Demo(Provider):
     title = "Demo"
     docs = ""
     setup = (
-        Step(_("Nothing is sent"), _("This service only pretends. No message leaves, and nothing costs money.")),
+        Step(_("Nothing is sent"), _("This is the demo service. Nothing is sent and nothing is charged.")),
         Step(
-            _("Choose the fate"),
+            _("Simulate different results"),
             _(
-                "The last two digits of the number decide: 00 to 79 delivered, 80 to 89 not delivered, 90 to 94 the "
-                "number is refused, 95 the person unsubscribed, 96 no money left, 97 too fast at first and delivered "
-                "the second time, 98 no answer, 99 not reachable."
+                "The last two digits of the phone number decide: 00–79 delivered, 80–89 not delivered, 90–94 "
+                "rejected, 95 opted out, 96 no balance, 97 delivered on the second attempt, 98 no response, 99 "
+                "unreachable."
             ),
         ),
     )
@@ -43,12 +43,12 @@ class Demo(Provider):
     tested = "contract"
     pretends = True
     hints = {
-        "number": Hint("invalid_number", _("The demo refuses numbers that end in 90 to 94.")),
-        "opt_out": Hint("opt_out", _("In the demo, people whose number ends in 95 have unsubscribed.")),
+        "number": Hint("invalid_number", _("Demo: numbers ending in 90 to 94 are rejected.")),
+        "opt_out": Hint("opt_out", _("Demo: numbers ending in 95 have opted out.")),
         "balance": Hint(
-            "balance", _("The demo's account is empty for numbers that end in 96. Press Check credentials.")
+            "balance", _("Demo: the balance is used up for numbers ending in 96. Select Test connection to reset it.")
         ),
-        "absent": Hint("", _("In the demo, phones whose number ends in 80 to 89 are switched off.")),
+        "absent": Hint("", _("Demo: phones with numbers ending in 80 to 89 are turned off.")),
     }
 
     def send(self, sms: Sms) -> Accepted:
@@ -60,16 +60,16 @@ class Demo(Provider):
         if outcome == 97:
             self._throttle_once(sms.reference)
         if outcome == 98:
-            raise Uncertain(_("The demo gives no answer to numbers that end in 98."))
+            raise Uncertain(_("Demo: the service does not respond for numbers ending in 98."))
         if outcome == 99:
-            raise Unreachable(_("The demo cannot be reached for numbers that end in 99."))
+            raise Unreachable(_("Demo: the service is unreachable for numbers ending in 99."))
         return Accepted(ref=f"demo-{int(time.time())}-{digits}-{sms.reference}", parts=measure(sms.text).parts)
 
     def look_up(self, refs: Sequence[str]) -> list[Report]:
         return [_report_by_age(ref, found) for ref in refs if (found := _REF.fullmatch(ref))]
 
     def check(self) -> Account:
-        return Account(label=_("Demo: sends nothing"))
+        return Account(label=_("Demo"))
 
     def senders(self) -> list[str]:
         return ["DEMO"]
@@ -78,7 +78,7 @@ class Demo(Provider):
         with self.memo.lock(reference):
             if self.memo.get(reference) is None:
                 self.memo.put(reference, "throttled", FORGET_AFTER)
-                raise Throttled(_("The demo was asked too fast, for once."), after=2.0)
+                raise Throttled(_("Demo: rate limit reached on the first attempt."), after=2.0)
 
 
 def _report_by_age(ref: str, found: re.Match[str]) -> Report:

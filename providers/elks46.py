@@ -49,13 +49,13 @@ class Elks46(Provider):
     title = "46elks"
     docs = "https://46elks.com/docs"
     fields = (
-        Text("username", _("User name"), help=_("The API username in the dashboard of 46elks, under Account.")),
-        Secret("password", _("Password"), help=_("The API password beside it, not the one you log in with.")),
+        Text("username", _("Username"), help=_("In the 46elks dashboard under Account.")),
+        Secret("password", _("Password"), help=_("The API password next to it, not your login password.")),
     )
     setup = (
         Step(
             advice.COPY,
-            _("Copy API username and API password from the dashboard of 46elks into the form."),
+            _("Copy the API username and API password from your 46elks dashboard."),
             "https://46elks.com/account",
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),

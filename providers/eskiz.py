@@ -39,7 +39,7 @@ STATUSES = {
     "failed": Status.FAILED,
 }
 
-_BARRED = _("Most often the operator has barred this phone for a debt. Try again later.")
+_BARRED = _("Usually the operator has suspended this phone for non-payment. Try again later.")
 _DOCS = "https://documenter.getpostman.com/view/663428/RzfmES4z"
 _KEY = "https://my.eskiz.uz/sms/settings"
 _TEMPLATES = "https://my.eskiz.uz/sms/template"
@@ -77,20 +77,18 @@ class Eskiz(Provider):
     docs = _DOCS
     countries = ("UZ",)
     fields = (
-        Text("email", _("E-mail"), help=_("The one you log in with at my.eskiz.uz.")),
+        Text("email", _("Email"), help=_("Your login email at my.eskiz.uz.")),
         Secret(
             "password",
             _("Password"),
-            help=_("The secret key at my.eskiz.uz under SMS, SMS gateway; not the password you log in with."),
+            help=_("At my.eskiz.uz under SMS > SMS gateway. Not your login password."),
         ),
     )
     setup = (
+        Step(advice.COPY, _("At my.eskiz.uz, go to SMS > SMS gateway and copy the email and secret key."), _KEY),
         Step(
-            advice.COPY, _("Open SMS, SMS gateway at my.eskiz.uz and copy e-mail and secret key into the form."), _KEY
-        ),
-        Step(
-            _("Have your texts approved"),
-            _("Eskiz lets approved texts through only. Submit each of them under SMS, Templates."),
+            _("Get your texts approved"),
+            _("Eskiz sends approved texts only. Submit each text under SMS > Templates."),
             _TEMPLATES,
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),

@@ -34,7 +34,7 @@ STATUSES = {
     "skipped": Status.FAILED,
 }
 
-_NOT_ENABLED = _("SMS is not enabled for this account. Ask GatewayAPI to enable it.")
+_NOT_ENABLED = _("SMS is not enabled for this account. Contact GatewayAPI to enable it.")
 _API_CODES: Mapping[str, tuple[Reason, str]] = {
     "0210 0211 0221 0223 0224 0225 0226 0229": ("auth", advice.CREDENTIALS),
     "0212 0213": ("auth", advice.OUR_ADDRESS),
@@ -97,18 +97,18 @@ class GatewayApi(Provider):
     title = "GatewayAPI"
     docs = "https://gatewayapi.com/docs/"
     fields = (
-        Secret("token", _("Token"), help=_("In the dashboard of GatewayAPI under API, API Keys: the API token.")),
+        Secret("token", _("Token"), help=_("GatewayAPI dashboard > API > API Keys.")),
         Choice(
             "host",
-            _("Address of the service"),
-            help=_("Where you log in: the two do not share accounts."),
+            _("Service URL"),
+            help=_("Where you log in. Accounts are not shared between the two."),
             choices=(("gatewayapi.com", "gatewayapi.com"), ("gatewayapi.eu", "gatewayapi.eu")),
             default="gatewayapi.com",
         ),
         Secret(
             "webhook_secret",
-            _("Authentication token of the webhook"),
-            help=_("Only if GatewayAPI signs its calls: what you typed there under API, Web Hooks, Authentication."),
+            _("Webhook authentication token"),
+            help=_("Only if GatewayAPI signs its webhooks: the value from API > Web Hooks > Authentication."),
             required=False,
             advanced=True,
         ),
@@ -117,7 +117,7 @@ class GatewayApi(Provider):
         Choice(
             "message_class",
             _("Message class"),
-            help=_("Premium and secret cost more and have to be enabled for the account."),
+            help=_("Premium and secret cost more and must be enabled for your account."),
             choices=(("standard", "standard"), ("premium", "premium"), ("secret", "secret")),
             default="standard",
             advanced=True,
@@ -126,7 +126,7 @@ class GatewayApi(Provider):
     setup = (
         Step(
             advice.COPY,
-            _("Create a key in the dashboard of GatewayAPI under API, API Keys and copy its API token into the form."),
+            _("In the GatewayAPI dashboard, go to API > API Keys, create a key and copy its API token."),
             "https://gatewayapi.com/app/",
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),

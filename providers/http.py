@@ -37,32 +37,32 @@ class OwnGateway(Provider):
     """What goes on the wire is what the administrator wrote, with each placeholder escaped for its place."""
 
     code = "http"
-    title = _("Your own gateway")
+    title = _("Custom HTTP gateway")
     docs = "https://en.wikipedia.org/wiki/SMS_gateway"
     fields = (
         Choice("method", _("Method"), choices=(("POST", "POST"), ("GET", "GET"), ("PUT", "PUT")), default="POST"),
         UrlTemplate(
             "url",
-            _("Address"),
-            help=_("May hold {to}, {text} and the other placeholders, as in https://…/send?phone={to_digits}."),
+            _("URL"),
+            help=_("You can use {to}, {text} and other placeholders, for example https://…/send?phone={to_digits}"),
             placeholder="https://gateway.example.com/send",
             plain=True,
         ),
         Choice(
             "login",
-            _("Logging in"),
+            _("Authentication"),
             choices=(
-                ("template", _("I write {username} and {password} where they belong")),
-                ("basic", _("HTTP Basic: user name and password")),
-                ("bearer", _("Authorization: Bearer and the password")),
+                ("template", _("Custom: I use {username} and {password} in the template")),
+                ("basic", _("HTTP Basic: username and password")),
+                ("bearer", _("Bearer token: the password")),
             ),
             default="template",
         ),
-        Text("username", _("User name"), required=False),
+        Text("username", _("Username"), required=False),
         Secret(
             "password",
             _("Password or API key"),
-            help=_("Write {password} in the address, headers or body: what stands here is kept encrypted."),
+            help=_("Use {password} in the URL, headers or body. The value is stored encrypted."),
             required=False,
         ),
         HeadersTemplate(
@@ -77,15 +77,16 @@ class OwnGateway(Provider):
         Choice(
             "content",
             _("Body"),
-            choices=(("form", _("Form")), ("json", "JSON"), ("xml", "XML"), ("text", _("Text of my own"))),
+            choices=(("form", _("Form data")), ("json", "JSON"), ("xml", "XML"), ("text", _("Plain text"))),
             default="form",
         ),
         BodyTemplate(
             "body",
             _("Body template"),
             help=_(
-                "{to} is the number with +, {to_digits} without, {text} the message, {sender} the sender, {reference} "
-                "our id, {report_url} where to send delivery reports. Form: name=value, one per line."
+                "Placeholders: {to} – number with +, {to_digits} – digits only, {text} – message, {sender} – "
+                "sender ID, {reference} – Sendline message ID, {report_url} – delivery report URL. Form data: "
+                "name=value, one per line."
             ),
             required=False,
             multiline=True,
@@ -94,44 +95,46 @@ class OwnGateway(Provider):
         ),
         Text(
             "success_text",
-            _("Text of success"),
-            help=_("If the gateway answers 200 even when it refuses: a text that stands in good answers only."),
+            _("Success text"),
+            help=_("If your gateway returns 200 even on errors: text that appears only in successful responses."),
             required=False,
         ),
         Choice(
             "id_from",
-            _("Message id in the answer"),
+            _("Message ID in the response"),
             choices=(
-                ("none", _("There is none")),
-                ("json", _("At a JSON path, as in messages.0.id")),
-                ("text", _("In the text, where the star stands, as in OK: *")),
+                ("none", _("None")),
+                ("json", _("JSON path, for example messages.0.id")),
+                ("text", _("Text pattern with * for the ID, for example OK: *")),
             ),
             default="none",
         ),
-        Text("id_path", _("Path or text of the id"), required=False),
+        Text("id_path", _("JSON path or text pattern"), required=False),
         Text(
             "report_status",
-            _("Status field of a report"),
-            help=_("The name of the field, or its JSON path. Empty: the gateway sends no reports."),
+            _("Status field in reports"),
+            help=_("Field name or JSON path. Leave empty if your gateway sends no reports."),
             required=False,
         ),
-        Text("report_id", _("Id field of a report"), required=False, advanced=True),
+        Text("report_id", _("Message ID field in reports"), required=False, advanced=True),
         Choice(
             "recognises",
-            _("A repeated {reference}"),
+            _("If {reference} is repeated"),
             choices=(
-                ("0", _("is a new message to the gateway")),
-                ("1", _("is recognised for an hour and not sent twice")),
-                ("24", _("is recognised for a day and not sent twice")),
+                ("0", _("it is sent again as a new message")),
+                ("1", _("the gateway ignores repeats for an hour")),
+                ("24", _("the gateway ignores repeats for a day")),
             ),
-            help=_("Only if the gateway's description promises it: after a broken connection we then try again."),
+            help=_("Only if your gateway guarantees it. Lets Sendline retry safely after a lost connection."),
             default="0",
             advanced=True,
         ),
         StatusTable(
             "report_words",
-            _("Words of the reports"),
-            help=_("One per line, as in DELIVRD=delivered. Ours are queued, sent, delivered, undelivered, failed."),
+            _("Status mapping"),
+            help=_(
+                "One per line, for example DELIVRD=delivered. Allowed: queued, sent, delivered, undelivered, failed."
+            ),
             required=False,
             multiline=True,
             default="DELIVRD=delivered\nDELIVERED=delivered\nUNDELIV=undelivered\nEXPIRED=undelivered\nREJECTD=failed",
@@ -140,11 +143,14 @@ class OwnGateway(Provider):
     setup = (
         Step(
             _("Describe the request"),
-            _("Fill in address, headers and body as the gateway's description says. The preview shows the result."),
+            _(
+                "Fill in the URL, headers and body from your gateway’s documentation. The preview shows the "
+                "resulting request."
+            ),
         ),
         Step(
             advice.REPORTS,
-            _("Put {report_url} into the request where the gateway wants the address for reports."),
+            _("Use {report_url} in the request where your gateway expects the delivery report URL."),
         ),
     )
     reports = Reports.PUSHED
@@ -199,7 +205,7 @@ class OwnGateway(Provider):
                     record_as=outline_request(self.account),
                 )
             )
-        raise AccountBlocked(trouble, hint=_("Mend the templates of this gateway; the preview shows the request."))
+        raise AccountBlocked(trouble, hint=_("Fix the request template. The preview shows the resulting request."))
 
     def verify(self, call: Call) -> None:  # noqa: ARG002 (see below)
         # The path of a report address carries a MAC of ours, which was checked before: nothing else can be asked of a
@@ -226,7 +232,7 @@ class OwnGateway(Provider):
             case "text":
                 found = text_at_star(reply.text, path)
                 if not found:
-                    raise reply.unclear(_("The answer lacks what it should hold."))
+                    raise reply.unclear(_("The response is missing required data."))
                 return Accepted(ref=found)
             case _:
                 return Accepted()

@@ -31,8 +31,8 @@ IDS = {"2": Status.SENT, "26": Status.QUEUED}
 DUPLICATE = "23"
 _TAKEN = {"0", "1", "3"}
 
-_ADDRESS = _("Infobip does not know this address. Copy the base URL from the home page of its portal.")
-_FRAUD = _("Infobip took the message for fraud. Trust the number under Signals in its portal.")
+_ADDRESS = _("Infobip does not recognize this URL. Copy the base URL from the Infobip portal home page.")
+_FRAUD = _("Infobip blocked the message as suspected fraud. Trust the number under Signals in the Infobip portal.")
 
 _HTTP: dict[str, tuple[Reason, str]] = {
     "E400": ("invalid_request", advice.SETTING),
@@ -56,7 +56,7 @@ _STATUSES: dict[str, tuple[Reason, str]] = {
     "10": ("opt_out", advice.OPT_OUT),
     "11": ("blocked", advice.REGISTER_SENDER),
     "12": ("balance", advice.TOP_UP),
-    "13": ("blocked", _("The sender is on the blocklist of your Infobip account. Take it off there.")),
+    "13": ("blocked", _("The sender is on the blocklist of your Infobip account. Remove it there.")),
     "14": ("blocked", advice.STOP_LIST),
     "15": ("", advice.EXPIRED),
     "17": ("balance", advice.TOP_UP),
@@ -106,7 +106,7 @@ _ERRORS: Sequence[tuple[Reason, str, str]] = (
     ("", advice.NO_REASON, "1796 2048 4102"),
 )
 _PAGE = "https://www.infobip.com/docs/essentials/api-essentials/response-status-and-error-codes"
-_INDIA = _("Only for texts to India: as registered with DLT there.")
+_INDIA = _("India only: as registered on DLT.")
 LOGS_AT_ONCE = 60
 """`messageId` of a question for logs takes at most 2,048 characters."""
 
@@ -120,20 +120,18 @@ class Infobip(Provider):
     fields = (
         Url(
             "base_url",
-            _("Address of the service"),
-            help=_("The base URL of your account: on the home page of the Infobip portal."),
+            _("Service URL"),
+            help=_("Your base URL, shown on the Infobip portal home page."),
             default="https://api.infobip.com",
         ),
         Secret(
             "api_key",
             _("API key"),
-            help=_(
-                "In the Infobip portal under API keys. It needs the scopes sms:manage and account-management:manage."
-            ),
+            help=_("Infobip portal > API keys. Required scopes: sms:manage and account-management:manage."),
             required=False,
         ),
-        Text("username", _("User name"), help=_("Only instead of an API key."), required=False, advanced=True),
-        Secret("password", _("Password"), help=_("Only instead of an API key."), required=False, advanced=True),
+        Text("username", _("Username"), help=_("Alternative to an API key."), required=False, advanced=True),
+        Secret("password", _("Password"), help=_("Alternative to an API key."), required=False, advanced=True),
     )
     sender_fields = (
         Text("entity_id", "Principal entity ID", help=_INDIA, required=False, advanced=True),
@@ -142,7 +140,7 @@ class Infobip(Provider):
     setup = (
         Step(
             advice.COPY,
-            _("Make an API key in the Infobip portal and copy base URL and API key into the form."),
+            _("In the Infobip portal, create an API key and copy the base URL and API key."),
             "https://portal.infobip.com/dev/api-keys",
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),

@@ -33,16 +33,22 @@ SHORTEST_SECRET = 6
 _ANSWERS: Mapping[str, tuple[Reason, str]] = {
     "Authorization failed": (
         "auth",
-        _("Compare user name and password with Kannel's group sendsms-user, and see that it allows our address."),
+        _(
+            "Check the username and password against the sendsms-user group in Kannel, and make sure our IP "
+            "address is allowed."
+        ),
     ),
-    "Unknown request": ("auth", _("Kannel has no sendsms at this address. Compare it with sendsms-url in its group.")),
+    "Unknown request": (
+        "auth",
+        _("Kannel has no sendsms service at this URL. Compare it with sendsms-url in the Kannel configuration."),
+    ),
     "Not routable": ("blocked", advice.NO_ROUTE),
     "Number(s) has/have been denied": ("blocked", advice.STOP_LIST),
     "Missing receiver": ("invalid_number", advice.NUMBER),
     "Empty receiver": ("invalid_number", advice.NUMBER),
     "Sender missing": ("invalid_request", advice.SENDER),
     # The guide: "There was temporal failure in Kannel. Try again later." The bearerbox did not take it.
-    "Temporal failure": ("unreachable", _("Kannel cannot pass messages on for now. It goes on by itself.")),
+    "Temporal failure": ("unreachable", _("Kannel can’t forward messages right now. We retry automatically.")),
     "rejected": ("invalid_request", advice.SETTING),
 }
 _TAKEN = re.compile(r"\s*([03]:|(accepted|queued|sent|success|ok)\b)", re.IGNORECASE)
@@ -58,13 +64,13 @@ class Kannel(Provider):
     fields = (
         Url(
             "send_url",
-            _("Address of the service"),
-            help=_("The whole address of sendsms. Parameters written behind it, such as smsc, go along."),
+            _("Service URL"),
+            help=_("The full sendsms URL. Extra parameters such as smsc are kept."),
             placeholder="http://gateway.example.com:13013/cgi-bin/sendsms",
             plain=True,
         ),
-        Text("username", _("User name"), help=_("Of the group sendsms-user.")),
-        Secret("password", _("Password"), help=_("Of the group sendsms-user.")),
+        Text("username", _("Username"), help=_("From the sendsms-user group.")),
+        Secret("password", _("Password"), help=_("From the sendsms-user group.")),
     )
     setup = (Step(advice.REPORTS, advice.REPORTS_COME),)
     reports = Reports.PUSHED
@@ -116,7 +122,7 @@ class Kannel(Provider):
         known = (key for key in self.hints if text.startswith(key) or (key == "rejected" and text.endswith(key)))
         code = next(known, "")
         if reply.ok and not code:
-            raise reply.unclear(_("The answer lacks what it should hold."))
+            raise reply.unclear(_("The response is missing required data."))
         raise reply.refusal(code, text, self.hints)
 
 

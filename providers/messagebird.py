@@ -81,21 +81,19 @@ class MessageBird(Provider):
         Secret(
             "access_key",
             "Access key",
-            help=_("In the MessageBird dashboard under Developers, API access. A live key; a test key sends nothing."),
+            help=_("MessageBird dashboard > Developers > API access. Use a live key; test keys send nothing."),
         ),
         Secret(
             "signing_key",
             "Signing key",
-            help=_(
-                "In the MessageBird dashboard under Developers, API settings. Delivery reports are checked with it."
-            ),
+            help=_("MessageBird dashboard > Developers > API settings. Used to verify delivery reports."),
             required=False,
         ),
     )
     setup = (
         Step(
             advice.COPY,
-            _("Open Developers, API access in the MessageBird dashboard and copy a live access key into the form."),
+            _("In the MessageBird dashboard, go to Developers > API access and copy a live access key."),
             "https://dashboard.messagebird.com/en/developers/access",
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),

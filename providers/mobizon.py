@@ -61,9 +61,15 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "12 recipient": ("invalid_number", advice.NUMBER),
     "12 from": ("blocked", advice.SENDER),
     "12 text": ("invalid_request", advice.TEXT),
-    "13": ("auth", _("This account belongs to the Mobizon of another country. Choose its address in the account.")),
+    "13": (
+        "auth",
+        _("This account belongs to Mobizon in another country. Choose that country in the account settings."),
+    ),
     "14": ("auth", advice.SUSPENDED),
-    "15": ("rejected", _("Mobizon could not do it and says why in its own words. Often the balance is too low.")),
+    "15": (
+        "rejected",
+        _("Mobizon rejected the request; see its response for the reason. Often the balance is too low."),
+    ),
     "30": ("throttled", advice.SLOW_DOWN),
     "98": ("rejected", advice.STOPPED),
     "99": ("rejected", advice.STOPPED),
@@ -88,11 +94,11 @@ class Mobizon(Provider):
     docs = "https://mobizon.kz/help/api-docs/sms-api"
     countries = ("KZ", "UA", "UZ", "KG", "BR", "DE")
     fields = (
-        Secret("api_key", _("API key"), help=_("In the Mobizon control panel: API.")),
+        Secret("api_key", _("API key"), help=_("Mobizon control panel > API.")),
         Choice(
             "base_url",
-            _("Address of the service"),
-            help=_("The country whose Mobizon the account was opened at."),
+            _("Service URL"),
+            help=_("The country where your Mobizon account was opened."),
             default="https://api.mobizon.kz",
             choices=tuple(
                 (f"https://api.mobizon.{place}", f"mobizon.{place}")
@@ -101,15 +107,18 @@ class Mobizon(Provider):
         ),
         Secret(
             "webhook_secret",
-            _("Secret key of the webhook"),
-            help=_("The one set with the webhook, if there is one. Delivery reports are signed with it."),
+            _("Webhook secret key"),
+            help=_("The key you set for the webhook, if any. Used to verify delivery reports."),
             required=False,
         ),
     )
     setup = (
         Step(
             advice.REPORTS,
-            _("In the Mobizon panel open API, Webhooks and create one for SMS statuses, as json, to {report_url}"),
+            _(
+                "In the Mobizon panel, go to API > Webhooks and create an SMS status webhook (JSON) with this "
+                "URL: {report_url}"
+            ),
             "https://mobizon.kz/help/api-docs/webhook",
         ),
     )

@@ -29,8 +29,8 @@ STATUSES = {
     "blocked number": Status.FAILED,
 }
 
-_AUTHKEY = _("In the MSG91 panel under Authkey. List our address there, or switch its IP security off.")
-_TEMPLATE = _("MSG91 does not take this template. Compare the template ID and the variables of the sender with MSG91.")
+_AUTHKEY = _("MSG91 panel > Authkey. Add our IP addresses there, or turn off IP security.")
+_TEMPLATE = _("MSG91 rejected this template. Check the template ID and variables of the sender.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     "001": ("uncertain", advice.LOOK_THERE),
@@ -61,7 +61,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "311": ("duplicate", advice.REPEATED),
     "209": ("rejected", advice.NO_ROUTE),
     "210": ("rejected", advice.NO_ROUTE),
-    "306": ("blocked", _("This route of MSG91 is open from 9 to 21 o'clock Indian time only.")),
+    "306": ("blocked", _("This MSG91 route is open from 9:00 to 21:00 India time only.")),
     "505": ("blocked", advice.TRIAL),
     "506": ("blocked", advice.DAY_LIMIT),
 }
@@ -111,11 +111,13 @@ class Msg91(Provider):
     countries = ("IN",)
     fields = (Secret("authkey", "Authkey", help=_AUTHKEY),)
     sender_fields = (
-        Text("template_id", _("Template ID"), help=_("In the MSG91 panel: SMS, Templates.")),
+        Text("template_id", _("Template ID"), help=_("MSG91 panel > SMS > Templates.")),
         Text(
             "variables",
-            _("Variables of the template"),
-            help=_("In their order, with commas. A single one takes the whole text, several take a line each."),
+            _("Template variables"),
+            help=_(
+                "In order, separated by commas. A single variable takes the whole text; several take one line each."
+            ),
             default="VAR1",
         ),
     )
@@ -123,7 +125,7 @@ class Msg91(Provider):
         Step(advice.COPY, _AUTHKEY, "https://control.msg91.com/"),
         Step(
             advice.REPORTS,
-            _("In the MSG91 panel open SMS, Webhook, choose version v2 and paste this address: {report_url}"),
+            _("In the MSG91 panel, go to SMS > Webhook, choose version v2 and paste this URL: {report_url}"),
             "https://msg91.com/help/webhooks/how-can-i-get-the-delivery-reports-on-my-webhook-url",
         ),
     )
@@ -159,7 +161,7 @@ class Msg91(Provider):
         url = "https://control.msg91.com/api/v5/flow/"
         reply = self._check_reply(self.http.post(url, json=payload, headers={"authkey": self.account["authkey"]}))
         if reply.need("type") != "success":
-            raise reply.unclear(_("The answer lacks what it should hold."))
+            raise reply.unclear(_("The response is missing required data."))
         return Accepted(ref=reply.find("request_id") or reply.need("message"))
 
     def read_reports(self, call: Call) -> list[Report]:
@@ -177,7 +179,7 @@ class Msg91(Provider):
         reply = self._check_reply(self.http.get(url, params={"authkey": self.account["authkey"], "type": "4"}))
         text = reply.text.strip().strip('"')
         if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,10})?", text):
-            raise reply.unclear(_("The answer lacks what it should hold."))
+            raise reply.unclear(_("The response is missing required data."))
         return Account(balance=Decimal(text))  # in the account's currency, which is not given
 
     def _check_reply(self, reply: Reply) -> Reply:

@@ -34,9 +34,9 @@ STATUSES = {
     "22": Status.FAILED,
 }
 
-_NO_ENTRY = _("Compare user name and password, and see at Netgsm whether this user may use the API from our address.")
-_CONSENT = _("Commercial messages go only to people who have agreed to them at İYS.")
-_NO_CONSENT_CHECK = _("The account at Netgsm cannot ask İYS for consent. Set up İYS there, or send as information.")
+_NO_ENTRY = _("Check the username and password, and make sure this Netgsm user may use the API from our IP addresses.")
+_CONSENT = _("Commercial messages reach only people who consented in İYS.")
+_NO_CONSENT_CHECK = _("Your Netgsm account can’t check consent in İYS. Set up İYS there, or send as informational.")
 _CODES: Mapping[str, tuple[Reason, str]] = {
     "20": ("invalid_request", advice.TOO_LONG),
     "30": ("auth", _NO_ENTRY),
@@ -95,18 +95,18 @@ class Netgsm(Provider):
     docs = "https://www.netgsm.com.tr/dokuman/"
     countries = ("TR",)
     fields = (
-        Text("usercode", _("User name"), help=_("The subscriber number you log in with at Netgsm.")),
-        Secret("password", _("Password"), help=_("Of a sub-user of the kind API; not the one you log in with.")),
+        Text("usercode", _("Username"), help=_("The subscriber number you use to log in to Netgsm.")),
+        Secret("password", _("Password"), help=_("From an API sub-user, not your login password.")),
     )
     sender_fields = (
         Choice(
             "iysfilter",
-            _("Kind of messages"),
+            _("Message type"),
             help=_CONSENT,
             choices=(
-                ("0", _("Information")),
-                ("11", _("Commercial, to individuals")),
-                ("12", _("Commercial, to traders")),
+                ("0", _("Informational")),
+                ("11", _("Commercial, to consumers")),
+                ("12", _("Commercial, to businesses")),
             ),
             default="0",
         ),
@@ -114,7 +114,7 @@ class Netgsm(Provider):
     setup = (
         Step(
             advice.COPY,
-            _("Under Alt Kullanıcı Hesapları add an API Kullanıcısı with the right to SMS, and copy its password."),
+            _("Under Alt Kullanıcı Hesapları, add an API Kullanıcısı with SMS rights and copy its password."),
         ),
         Step(advice.REPORTS, advice.REPORTS_ASKED),
     )

@@ -72,21 +72,21 @@ class PlayMobile(Provider):
     docs = _DOCS
     countries = ("UZ",)
     fields = (
-        Text("username", _("User name"), help=_("Play Mobile sends it when the contract is signed.")),
-        Secret("password", _("Password"), help=_("It comes together with the user name.")),
+        Text("username", _("Username"), help=_("Play Mobile sends it after you sign the contract.")),
+        Secret("password", _("Password"), help=_("Sent together with the username.")),
         Url(
             "base_url",
-            _("Address of the service"),
-            help=_("The one that Play Mobile named to you, without /broker-api."),
+            _("Service URL"),
+            help=_("The URL you received from Play Mobile, without /broker-api."),
             default="https://send.smsxabar.uz",
             advanced=True,
         ),
     )
     setup = (
-        Step(advice.COPY, _("Copy user name and password from Play Mobile's message into the form.")),
+        Step(advice.COPY, _("Copy the username and password from the Play Mobile email.")),
         Step(
             advice.REPORTS,
-            _("Ask Play Mobile's support to send the statuses of your messages to this address: {report_url}"),
+            _("Ask Play Mobile support to send delivery statuses to this URL: {report_url}"),
         ),
     )
     reports = Reports.PUSHED
@@ -113,7 +113,7 @@ class PlayMobile(Provider):
         if code or not reply.ok:
             raise reply.refusal(code, reply.find("error-description") or reply.find("error_description"), self.hints)
         if reply.text.strip().lower() != TAKEN:
-            raise reply.unclear(_("The answer lacks what it should hold."))
+            raise reply.unclear(_("The response is missing required data."))
         return Accepted()
 
     def read_reports(self, call: Call) -> list[Report]:

@@ -30,7 +30,7 @@ STATUSES = {
     "rejected": Status.FAILED,
 }
 
-_COUNTRIES = _("Allow the countries you write to under Messaging, Settings, Geo permissions.")
+_COUNTRIES = _("Enable the countries you send to under Messaging > Settings > Geo permissions.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     # A refused request has no code, only words: these names are ours.
@@ -39,11 +39,14 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "credit": ("balance", advice.TOP_UP),
     # In reports.
     "10": ("rejected", advice.TEXT),
-    "20": ("", _("The operator had trouble with its network. Try again later.")),
+    "20": ("", _("The operator had a network problem. Try again later.")),
     "30": ("blocked", advice.SPAM),
     "40": ("invalid_request", advice.SENDER),
     "50": ("invalid_number", advice.NUMBER),
-    "60": ("blocked", _("The operator saw messages going round in a circle. Is a machine answering at this number?")),
+    "60": (
+        "blocked",
+        _("The operator detected a message loop. Check whether an automated system replies from this number."),
+    ),
     "70": ("invalid_number", advice.NOT_IN_USE),
     "80": ("", advice.OFF),
     "90": ("rejected", advice.NO_ROUTE),
@@ -52,14 +55,14 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "200": ("opt_out", advice.OPT_OUT),
     "201": ("blocked", advice.NO_ROUTE),
     "300": ("", advice.LOOK_THERE),
-    "420": ("", _("The message waited too long in the queue of the service. Lower the rate, or add senders.")),
+    "420": ("", _("The message waited too long at the service. Lower the sending rate or add senders.")),
     "450": ("blocked", _COUNTRIES),
     "900": ("balance", advice.TOP_UP),
     "910": ("auth", advice.SUSPENDED),
     "1000": ("", advice.NO_REASON),
 }
 
-_INDIA = _("For India only: as registered at the DLT platform.")
+_INDIA = _("India only: as registered on the DLT platform.")
 
 
 class Plivo(Provider):
@@ -69,12 +72,12 @@ class Plivo(Provider):
     title = "Plivo"
     docs = "https://www.plivo.com/docs/messaging/"
     fields = (
-        Text("auth_id", "Auth ID", help=_("On the first page of the Plivo console.")),
-        Secret("auth_token", "Auth Token", help=_("Beside the Auth ID. Delivery reports are signed with it.")),
+        Text("auth_id", "Auth ID", help=_("On the Plivo console home page.")),
+        Secret("auth_token", "Auth Token", help=_("Next to the Auth ID. Used to verify delivery reports.")),
         Text(
             "powerpack_uuid",
             "Powerpack UUID",
-            help=_("Takes the place of a sender: Messaging, Powerpacks in the Plivo console."),
+            help=_("Replaces the sender ID. Plivo console > Messaging > Powerpacks."),
             required=False,
         ),
     )
@@ -95,10 +98,10 @@ class Plivo(Provider):
     setup = (
         Step(
             advice.COPY,
-            _("Open the Plivo console and copy Auth ID and Auth Token into the form."),
+            _("Open the Plivo console and copy the Auth ID and Auth Token."),
             "https://cx.plivo.com/",
         ),
-        Step(_("Allow your countries"), _COUNTRIES, "https://cx.plivo.com/messaging-settings"),
+        Step(_("Enable countries"), _COUNTRIES, "https://cx.plivo.com/messaging-settings"),
         Step(advice.REPORTS, advice.REPORTS_COME),
     )
     reports = Reports.PUSHED

@@ -47,7 +47,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "illegal_number_type": ("invalid_number", advice.NOT_MOBILE),
     "forbidden_number": ("blocked", advice.STOP_LIST),
     "blocked_account": ("auth", advice.SUSPENDED),
-    "not_found": ("auth", _("Sinch does not know this service plan there. Check its ID and the region.")),
+    "not_found": ("auth", _("Sinch found no such service plan in this region. Check the ID and the region.")),
 }
 # The `code` of a report is a number of the operators or of Sinch; its name keeps it apart.
 _REPORTED: Sequence[tuple[Reason, str, str]] = (
@@ -74,7 +74,7 @@ SIGNED_WITH = {"HmacSHA256": "sha256", "HmacSHA512": "sha512"}
 FRESH = 300.0
 """Seconds a signature stays good."""
 _OURS = re.compile("[0-9a-f]{32}")
-_WHERE = _("In the Sinch dashboard under SMS, APIs.")
+_WHERE = _("Sinch dashboard > SMS > APIs.")
 
 
 class Sinch(Provider):
@@ -89,14 +89,14 @@ class Sinch(Provider):
         Choice(
             "region",
             _("Region"),
-            help=_("Where the service plan was made."),
+            help=_("The region where the service plan was created."),
             default="us",
             choices=(("us", "US"), ("eu", "EU"), ("au", "AU"), ("br", "BR"), ("ca", "CA")),
         ),
         Secret(
             "webhook_secret",
             "Webhook secret",
-            help=_("Only if Sinch signs your callbacks, which its support switches on."),
+            help=_("Only if Sinch signs your callbacks. Sinch support can enable this."),
             required=False,
             advanced=True,
         ),
@@ -104,7 +104,7 @@ class Sinch(Provider):
     setup = (
         Step(
             advice.COPY,
-            _("Open SMS, APIs in the Sinch dashboard and copy service plan ID and API token into the form."),
+            _("In the Sinch dashboard, go to SMS > APIs and copy the service plan ID and API token."),
             "https://dashboard.sinch.com/sms/api/rest",
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),

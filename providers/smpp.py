@@ -34,10 +34,10 @@ from providers.kit.smpp.wire import Lost, Wire, describe_failure
 
 OK, ALREADY_BOUND = "0x00", "0x05"
 
-_BUSY = _("The service cannot take messages for now. It goes on by itself.")
-_BIND = _("The service refused the bind. Compare the credentials, and ask how many binds the account may hold at once.")
-_TYPE = _("The service does not know this system type. Ask it for the right one; often it is empty.")
-_PARTS = _("Ask the service how it takes long texts and which numbering it expects, and choose that in the account.")
+_BUSY = _("The service can’t accept messages right now. We retry automatically.")
+_BIND = _("The service rejected the bind. Check the credentials and ask how many binds are allowed.")
+_TYPE = _("The service does not know this system type. Ask for the correct value; it is often empty.")
+_PARTS = _("Ask the service how it handles long texts and which number format it expects, and set both in the account.")
 
 _STATUSES: Mapping[str, tuple[Reason, str]] = {
     # What Kannel's own SMPP client takes for passing, it tries again: 0x08, 0x14, 0x58, 0x64.
@@ -46,7 +46,7 @@ _STATUSES: Mapping[str, tuple[Reason, str]] = {
     "0x08": ("unreachable", _BUSY),
     "0x64": ("unreachable", _BUSY),
     "0x04": ("unreachable", _BUSY),
-    "0x05": ("unreachable", _("The account is bound already. Stop the other program that uses it, or wait a minute.")),
+    "0x05": ("unreachable", _("The account is already bound. Stop the other application, or wait a minute.")),
     "0x0D": ("auth", _BIND),
     "0x0E": ("auth", advice.CREDENTIALS),
     "0x0F": ("auth", advice.CREDENTIALS),
@@ -68,7 +68,7 @@ _STATUSES: Mapping[str, tuple[Reason, str]] = {
     "0x43": ("invalid_request", _PARTS),
     "0x54": ("invalid_request", advice.OURS),
     "0x61": ("invalid_request", advice.OURS),
-    "0x62": ("invalid_request", _("The service does not accept the validity. Change or empty it in the account.")),
+    "0x62": ("invalid_request", _("The service rejected the validity period. Change or clear it in the account.")),
     "0x63": ("invalid_request", advice.OURS),
     "0xC0": ("invalid_request", _PARTS),
     "0xC1": ("invalid_request", _PARTS),
@@ -105,23 +105,23 @@ class Smpp(Provider):
     docs = "https://smpp.org/"
     speaks = "smpp"
     fields = (
-        Host("host", _("Host name of the SMSC"), placeholder="smpp.example.com"),
+        Host("host", _("SMSC host name"), placeholder="smpp.example.com"),
         Number("port", _("Port"), min=1, max=65535, default="2775", directs=True),
         Choice("tls", _("Encryption"), choices=(("no", _("None")), ("yes", "TLS")), default="no", directs=True),
-        Text("system_id", "System ID", help=_("The service gives it to you.")),
-        Secret("password", _("Password"), help=_("The service gives it to you.")),
+        Text("system_id", "System ID", help=_("Provided by the service.")),
+        Secret("password", _("Password"), help=_("Provided by the service.")),
         Text("system_type", "System type", required=False, advanced=True),
         Choice(
             "source_numbering",
             _("TON / NPI of the sender"),
-            choices=(("auto", _("By what the sender looks like")), *_NUMBERINGS),
+            choices=(("auto", _("Based on the sender ID")), *_NUMBERINGS),
             default="auto",
             advanced=True,
         ),
-        Choice("dest_numbering", _("TON / NPI of the number"), choices=_NUMBERINGS, default="1/1", advanced=True),
+        Choice("dest_numbering", _("TON / NPI of the recipient"), choices=_NUMBERINGS, default="1/1", advanced=True),
         Choice(
             "data_coding",
-            _("Alphabet"),
+            _("Character encoding"),
             choices=(
                 ("gsm", "GSM 7-bit (data_coding 0)"),
                 (DEFAULT_LATIN, "Latin-1 (data_coding 0)"),
@@ -129,13 +129,13 @@ class Smpp(Provider):
                 (ASCII, "ASCII (data_coding 1)"),
                 (UCS2, "UCS-2 (data_coding 8)"),
             ),
-            help=_("What the service takes for its default alphabet. What does not fit goes as UCS-2."),
+            help=_("The default alphabet of the service. Other characters are sent as UCS-2."),
             default="gsm",
             advanced=True,
         ),
         Choice(
             "long_text",
-            _("Long texts"),
+            _("Long messages"),
             choices=(
                 ("udh", "UDH, 8-bit reference"),
                 ("udh16", "UDH, 16-bit reference"),
@@ -149,26 +149,26 @@ class Smpp(Provider):
             "registered_delivery",
             advice.REPORTS,
             choices=(
-                ("1", _("Of every message")),
-                ("17", _("Of every message, also on the way")),
-                ("2", _("Of failures only")),
+                ("1", _("For every message")),
+                ("17", _("For every message, including intermediate statuses")),
+                ("2", _("For failures only")),
                 ("0", _("None")),
             ),
             default="1",
             advanced=True,
         ),
-        Number("validity", _("Validity in hours"), min=1, max=720, required=False, advanced=True),
+        Number("validity", _("Validity period (hours)"), min=1, max=720, required=False, advanced=True),
         Number(
             "window",
             _("Window"),
-            help=_("How many messages may wait for an answer at once."),
+            help=_("How many unanswered messages are allowed at the same time."),
             min=1,
             max=100,
             default="10",
             advanced=True,
         ),
     )
-    setup = (Step(advice.REPORTS, _("Nothing to do: they come over the same connection.")),)
+    setup = (Step(advice.REPORTS, _("No setup needed: reports arrive over the same connection.")),)
     reports = Reports.PUSHED
     identified_by = ("host", "port", "system_id")
     concurrency = 10

@@ -61,12 +61,12 @@ class Smsaero(Provider):
     docs = "https://smsaero.ru/integration/documentation/api/"
     countries = ("RU",)
     fields = (
-        Text("email", _("E-mail"), help=_("The one you log in with at the service.")),
-        Secret("api_key", _("API key"), help=_("In the SMS Aero console: Settings, API.")),
+        Text("email", _("Email"), help=_("Your login at the service.")),
+        Secret("api_key", _("API key"), help=_("SMS Aero console > Settings > API.")),
         Choice(
             "host",
-            _("Address of the service"),
-            help=_("Another one if the first cannot be reached from here."),
+            _("Service URL"),
+            help=_("An alternative URL if the first one is not reachable."),
             default="gate.smsaero.ru",
             choices=tuple((host, host) for host in ("gate.smsaero.ru", "gate.smsaero.org", "gate.smsaero.net")),
             advanced=True,
@@ -75,7 +75,7 @@ class Smsaero(Provider):
     setup = (
         Step(
             advice.COPY,
-            _("Create an API key in the settings of SMS Aero and copy it."),
+            _("Create an API key in the SMS Aero settings and copy it."),
             "https://smsaero.ru/cabinet/settings/apikey/",
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),

@@ -71,10 +71,10 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "57": ("blocked", advice.STOP_LIST),
     "59": ("opt_out", advice.OPT_OUT),
     "70": ("invalid_request", advice.OURS),
-    "74": ("blocked", _("The account may not send at this hour. Change its sending hours at SMSAPI.")),
+    "74": ("blocked", _("The account can’t send at this hour. Change its sending hours at SMSAPI.")),
     "76": ("invalid_request", advice.SETTING),
     "93": ("invalid_request", advice.OURS),
-    "94": ("blocked", _("The account may not send links. Ask SMSAPI to allow them, or leave the link out.")),
+    "94": ("blocked", _("The account can’t send links. Ask SMSAPI to allow them, or remove the link.")),
     "96": ("blocked", advice.COUNTRY),
     "98": ("blocked", advice.TRIAL),
     "101": ("auth", advice.CREDENTIALS),
@@ -116,12 +116,12 @@ class SmsApi(Provider):
         Secret(
             "token",
             _("Token"),
-            help=_("In the panel of SMSAPI under API settings, API tokens. It is shown once, when it is made."),
+            help=_("SMSAPI panel > API settings > API tokens. Shown once, when you create it."),
         ),
         Choice(
             "host",
-            _("Address of the service"),
-            help=_("Where you log in: an account of one country does not exist at the others."),
+            _("Service URL"),
+            help=_("Where you log in. Accounts are separate in each country."),
             choices=(
                 ("api.smsapi.pl", "smsapi.pl"),
                 ("api.smsapi.com", "smsapi.com"),
@@ -134,7 +134,10 @@ class SmsApi(Provider):
     setup = (
         Step(
             advice.COPY,
-            _("Make a token with access to SMS, sender names and profile under API settings, API tokens; copy it."),
+            _(
+                "Under API settings > API tokens, create a token with access to SMS, sender names and profile, "
+                "and copy it."
+            ),
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),
     )

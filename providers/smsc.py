@@ -47,14 +47,14 @@ STATUSES = {
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     "1": ("invalid_request", advice.SETTING),
-    "2": ("auth", _("Compare login and password, and look whether SMSC is set to allow certain IP addresses only.")),
+    "2": ("auth", _("Check the login and password, and whether SMSC allows certain IP addresses only.")),
     "3": ("balance", advice.TOP_UP),
-    "4": ("auth", _("SMSC keeps us out for a while after many faulty requests. Correct the settings, then wait.")),
+    "4": ("auth", _("SMSC has blocked us temporarily after too many invalid requests. Fix the settings, then wait.")),
     "5": ("invalid_request", advice.OURS),
-    "6": ("blocked", _("SMSC forbids this text or this sender. Have them approved there, or change them.")),
+    "6": ("blocked", _("SMSC does not allow this text or sender ID. Get it approved or change it.")),
     "7": ("invalid_number", advice.NUMBER),
     "8": ("invalid_number", advice.NO_ROUTE),
-    "9": ("throttled", _("The same message came twice within a minute, or too many at once. It goes on by itself.")),
+    "9": ("throttled", _("Duplicate within a minute, or too many requests at once. We retry automatically.")),
 }
 # The parameters `err` and `status` of a report count from 1 too, so their names are part of the code.
 _STATUS_HINTS: Mapping[str, tuple[Reason, str]] = {
@@ -64,7 +64,7 @@ _STATUS_HINTS: Mapping[str, tuple[Reason, str]] = {
     "err 12": ("", advice.CANNOT),
     "err 13": ("", advice.NOT_IN_USE),
     "err 21": ("", advice.CANNOT),
-    "err 200": ("", _("The account is in test mode at SMSC, so nothing is really sent. Switch it off there.")),
+    "err 200": ("", _("Your SMSC account is in test mode: nothing is sent. Turn it off at SMSC.")),
     "err 219": ("", advice.CANNOT),  # for a day after the SIM card was replaced
     "err 220": ("", advice.OFF),
     "err 237": ("", advice.OFF),
@@ -104,20 +104,20 @@ class Smsc(Provider):
     docs = "https://smsc.ru/api/http/"
     countries = ("RU", "KZ", "UA", "BY", "KG", "UZ")
     fields = (
-        Text("login", _("Login"), help=_("The one you log in with at the service.")),
-        Secret("password", _("Password"), help=_("The one you log in with at the service.")),
+        Text("login", _("Login"), help=_("Your login at the service.")),
+        Secret("password", _("Password"), help=_("Your login at the service.")),
         Choice(
             "host",
-            _("Address of the service"),
-            help=_("Where the account was opened."),
+            _("Service URL"),
+            help=_("The country where the account was opened."),
             default="smsc.ru",
             choices=tuple((host, host) for host in ("smsc.ru", "smsc.kz", "smsc.ua", "smscentre.com")),
         ),
         Secret(
             "callback_secret",
-            _("Secret word for delivery reports"),
+            _("Delivery report secret"),
             help=_(
-                "To have reports signed, add &sha1= and a word of your choice to our address there, and the word here."
+                "To have reports signed, add &sha1= and a secret to our URL at SMSC, and enter the same secret here."
             ),
             required=False,
         ),
@@ -125,7 +125,7 @@ class Smsc(Provider):
     setup = (
         Step(
             advice.REPORTS,
-            _("Paste this in the user settings at SMSC as the address for statuses: {report_url}?charset=utf-8"),
+            _("In your SMSC user settings, set this URL for statuses: {report_url}?charset=utf-8"),
             "https://smsc.ru/api/http/miscellaneous/callback/",
         ),
     )

@@ -47,7 +47,7 @@ STATUSES = {
     "150": Status.FAILED,
 }
 
-_GUARD = _("The guard against fraud at SMS.ru stopped it. Its limits can be changed in the settings there.")
+_GUARD = _("SMS.ru fraud protection blocked it. You can change its limits in the SMS.ru settings.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     "104": ("", advice.EXPIRED),
@@ -77,15 +77,15 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "215": ("opt_out", advice.OPT_OUT),
     "216": ("blocked", advice.TEXT),
     "217": ("blocked", advice.TEXT),
-    "220": ("unreachable", _("SMS.ru is out of order for the moment. It goes on by itself.")),
-    "221": ("blocked", _("SMS.ru sends only under a name of your own. Register one there under Senders.")),
+    "220": ("unreachable", _("SMS.ru is temporarily down. We retry automatically.")),
+    "221": ("blocked", _("SMS.ru requires your own sender name. Register one under Senders at SMS.ru.")),
     "230": ("blocked", advice.NUMBER_LIMIT),
     "231": ("duplicate", advice.REPEATED),
     "232": ("duplicate", advice.REPEATED),
     "233": ("blocked", _GUARD),
     "300": ("auth", advice.CREDENTIALS),
     "301": ("auth", advice.CREDENTIALS),
-    "302": ("auth", _("Confirm the account at SMS.ru with the code that it sent you.")),
+    "302": ("auth", _("Confirm the account at SMS.ru with the code you received.")),
     "500": ("uncertain", advice.LOOK_THERE),
     "501": ("blocked", _GUARD),
     "502": ("blocked", _GUARD),
@@ -107,9 +107,9 @@ class Smsru(Provider):
     title = "SMS.ru"
     docs = "https://sms.ru/api"
     countries = ("RU",)
-    fields = (Secret("api_id", "api_id", help=_("On the page API of the SMS.ru console; 36 characters.")),)
+    fields = (Secret("api_id", "api_id", help=_("On the API page in SMS.ru; 36 characters.")),)
     setup = (
-        Step(advice.COPY, _("Copy the api_id from the page API of the SMS.ru console."), "https://sms.ru/?panel=api"),
+        Step(advice.COPY, _("Copy the api_id from the API page in SMS.ru."), "https://sms.ru/?panel=api"),
         Step(advice.REPORTS, advice.REPORTS_PASTE, "https://sms.ru/?panel=api"),
     )
     reports = Reports.PUSHED

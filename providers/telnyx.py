@@ -36,10 +36,10 @@ STATUSES = {
     "cancelled": Status.FAILED,
 }
 
-_TOO_FAST = _("More was sent than the operator allows this sender. Lower the rate, or add senders.")
-_NOT_ASSIGNED = _("This number may not send yet. Assign it to a messaging profile in the Telnyx portal: Numbers.")
-_NOT_READY = _("This sender is not ready. Look at it in the Telnyx portal, or ask the support of Telnyx.")
-_COUNTRIES = _("Allow the countries you write to in the messaging profile. Telnyx portal: Messaging.")
+_TOO_FAST = _("The operator’s limit for this sender was exceeded. Lower the sending rate or add senders.")
+_NOT_ASSIGNED = _("This number can’t send yet. Assign it to a messaging profile in the Telnyx portal under Numbers.")
+_NOT_READY = _("This sender is not ready. Check it in the Telnyx portal or contact Telnyx support.")
+_COUNTRIES = _("Enable the countries you send to in the messaging profile: Telnyx portal > Messaging.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     "10001": ("invalid_request", advice.SENDER),
@@ -74,7 +74,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "40309": ("blocked", _COUNTRIES),
     "40310": ("invalid_number", advice.NUMBER),
     "40311": ("auth", advice.CREDENTIALS),
-    "40312": ("auth", _("The messaging profile is switched off. Switch it on in the Telnyx portal: Messaging.")),
+    "40312": ("auth", _("The messaging profile is disabled. Enable it in the Telnyx portal under Messaging.")),
     "40313": ("auth", advice.CREDENTIALS),
     "40314": ("auth", advice.SUSPENDED),
     "40315": ("invalid_request", _NOT_READY),
@@ -83,7 +83,10 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "40318": ("throttled", advice.QUEUE_FULL),
     "40319": ("invalid_request", advice.NO_ROUTE),
     "40320": ("invalid_request", _NOT_READY),
-    "40321": ("invalid_request", _("No number of the messaging profile may send. Add one in the Telnyx portal.")),
+    "40321": (
+        "invalid_request",
+        _("The messaging profile has no number that can send. Add one in the Telnyx portal."),
+    ),
     "40322": ("blocked", advice.TEXT),
     "40323": ("invalid_request", _NOT_READY),
     "40325": ("invalid_request", advice.SENDER),
@@ -98,14 +101,14 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "40003": ("blocked", advice.SPAM),
     "40004": ("blocked", advice.OPERATOR),
     "40005": ("", advice.EXPIRED),
-    "40006": ("", _("The operator had trouble with its network. Try again later.")),
+    "40006": ("", _("The operator had a network problem. Try again later.")),
     "40008": ("blocked", advice.OPERATOR),
     "40009": ("invalid_request", advice.TEXT),
     "40010": ("blocked", advice.REGISTER_SENDER),
     "40011": ("blocked", _TOO_FAST),
     "40012": ("invalid_number", advice.NUMBER),
     "40013": ("invalid_request", advice.SENDER),
-    "40014": ("", _("The message waited too long in the queue of the service. Lower the rate, or add senders.")),
+    "40014": ("", _("The message waited too long at the service. Lower the sending rate or add senders.")),
     "40015": ("blocked", advice.TEXT),
     "40016": ("blocked", _TOO_FAST),
     "40017": ("blocked", advice.SPAM),
@@ -129,17 +132,17 @@ class Telnyx(Provider):
     title = "Telnyx"
     docs = "https://developers.telnyx.com/docs/messaging"
     fields = (
-        Secret("api_key", _("API key"), help=_("Telnyx portal: API Keys; starts with KEY.")),
+        Secret("api_key", _("API key"), help=_("Telnyx portal > API Keys. Starts with KEY.")),
         Text(
             "messaging_profile_id",
             "Messaging Profile ID",
-            help=_("For sender names, and where Telnyx is to choose the number. Telnyx portal: Messaging."),
+            help=_("For alphanumeric sender IDs, or to let Telnyx choose the number. Telnyx portal > Messaging."),
             required=False,
         ),
         Text(
             "public_key",
             "Public Key",
-            help=_("Delivery reports are checked with it. Telnyx portal: Keys and Credentials, Public Key."),
+            help=_("Telnyx portal > Keys and Credentials > Public Key. Used to verify delivery reports."),
             required=False,
             placeholder="T6V/VCys/bmcgXEykdXM2J9eeQyb8BPguSlRZPh1kMM=",
             pattern="[A-Za-z0-9+/]{43}=",
@@ -148,10 +151,10 @@ class Telnyx(Provider):
     setup = (
         Step(
             advice.COPY,
-            _("Open the Telnyx portal and copy API key and Public Key into the form."),
+            _("Open the Telnyx portal and copy the API key and Public Key."),
             "https://portal.telnyx.com/#/app/api-keys",
         ),
-        Step(_("Allow your countries"), _COUNTRIES, "https://portal.telnyx.com/#/app/messaging"),
+        Step(_("Enable countries"), _COUNTRIES, "https://portal.telnyx.com/#/app/messaging"),
         Step(advice.REPORTS, advice.REPORTS_COME),
     )
     reports = Reports.PUSHED

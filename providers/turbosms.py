@@ -53,7 +53,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "104": ("invalid_request", advice.OURS),
     "105": ("auth", advice.CREDENTIALS),
     "106": ("auth", advice.CREDENTIALS),
-    "200": ("invalid_request", _("There is no sender. Choose one that TurboSMS has approved.")),
+    "200": ("invalid_request", _("No sender ID selected. Choose one approved by TurboSMS.")),
     "201": ("invalid_request", advice.EMPTY),
     "202": ("invalid_request", advice.OURS),
     "203": ("balance", advice.TOP_UP),
@@ -66,7 +66,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "306": ("invalid_request", advice.OURS),
     "307": ("invalid_request", advice.OURS),
     "400": ("blocked", advice.SENDER),
-    "401": ("blocked", _("This sender is not active at TurboSMS: it is not paid for, or not fully registered yet.")),
+    "401": ("blocked", _("This sender ID is not active at TurboSMS: it is unpaid or not fully registered.")),
     "403": ("invalid_request", advice.OURS),
     "404": ("opt_out", advice.STOP_LIST),
     "405": ("invalid_request", advice.OURS),
@@ -106,18 +106,21 @@ class Turbosms(Provider):
     docs = "https://turbosms.ua/en/api.html"
     countries = ("UA",)
     fields = (
-        Secret("token", _("Token"), help=_("In the API settings of TurboSMS, once HTTP API is switched on.")),
+        Secret("token", _("Token"), help=_("In the TurboSMS API settings, after you enable the HTTP API.")),
         Secret(
             "webhook_secret",
-            _("Secret key of the webhook"),
-            help=_("The one set with the webhook, if there is one. Delivery reports are signed with it."),
+            _("Webhook secret key"),
+            help=_("The key you set for the webhook, if any. Used to verify delivery reports."),
             required=False,
         ),
     )
     setup = (
         Step(
             advice.REPORTS,
-            _("Under Webhooks at TurboSMS add one for the delivery of SMS sent by HTTP API, as JSON, to {report_url}"),
+            _(
+                "At TurboSMS under Webhooks, add a JSON webhook for HTTP API delivery reports with this URL: "
+                "{report_url}"
+            ),
             "https://turbosms.ua/en/callback.html",
         ),
     )

@@ -46,36 +46,47 @@ STATUSES = {
     "canceled": Status.FAILED,
 }
 
-_CREDENTIALS = _("Check Account SID and Auth Token (or the API key) in the Twilio console.")
-_SUSPENDED = _("The Twilio account is not active. Look at its balance and its notices in the Twilio console.")
-_TOO_FAST = _("More is sent than this sender may. It goes on by itself; lower the rate if this comes often.")
-_SENDER = _("Twilio does not accept this sender. Choose a number of this account, or set a Messaging Service.")
-_SETTING = _("Twilio does not accept a value of the request. Check the sender and the Messaging Service.")
-_NUMBER = _("The number cannot receive SMS. Check it in the CRM card; a mobile number with country code is needed.")
+_CREDENTIALS = _("Check the Account SID and Auth Token (or API key) in the Twilio Console.")
+_SUSPENDED = _("Your Twilio account is not active. Check its balance and notices in the Twilio Console.")
+_TOO_FAST = _(
+    "The sender’s rate limit was exceeded. We retry automatically; lower the sending rate if this happens often."
+)
+_SENDER = _("Twilio rejected this sender ID. Choose a number from this account or set a Messaging Service.")
+_SETTING = _("Twilio rejected a value in the request. Check the sender and the Messaging Service.")
+_NUMBER = _("The number can’t receive SMS. Check it in the CRM: it must be a mobile number with country code.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     **dict.fromkeys(("20429", "14107", "63018", "30022"), ("throttled", _TOO_FAST)),
     "63038": ("throttled", advice.DAY_LIMIT),
-    "21611": ("throttled", _("The queue of this sender is full at Twilio. It goes on by itself.")),
-    "30410": ("uncertain", _("Twilio waited for another system in vain. Look at the message in the Twilio console.")),
+    "21611": ("throttled", _("The queue of this sender at Twilio is full. We retry automatically.")),
+    "30410": (
+        "uncertain",
+        _("Twilio timed out waiting for another system. Check the message in the Twilio Console."),
+    ),
     "20003": ("auth", _CREDENTIALS),
     "20005": ("auth", _SUSPENDED),
-    "20006": ("auth", _("This key may not do that. Use the Auth Token, or a key with all permissions.")),
+    "20006": ("auth", _("This key lacks permission. Use the Auth Token or a key with full access.")),
     "20008": ("auth", advice.RIGHTS),
     "10001": ("auth", _SUSPENDED),
     "30002": ("auth", _SUSPENDED),
-    "20404": ("auth", _("Twilio does not know this account. Check the Account SID and the address of the service.")),
+    "20404": ("auth", _("Twilio does not recognize this account. Check the Account SID and the service URL.")),
     **dict.fromkeys(("21211", "21214", "21217", "21265", "21266", "21604", "63024"), ("invalid_number", _NUMBER)),
     "21612": ("invalid_number", _("Twilio cannot reach this number from this sender. Try another sender.")),
     "21614": ("invalid_number", advice.NOT_MOBILE),
     "21635": ("invalid_number", advice.NOT_MOBILE),
-    "21610": ("opt_out", _("The person replied STOP to this sender. Only they can allow messages again, with START.")),
-    "21408": ("blocked", _("Allow this country in the Twilio console: Messaging, Settings, Geo permissions.")),
-    "21608": ("blocked", _("A trial account sends to verified numbers only. Verify the number, or upgrade.")),
+    "21610": ("opt_out", _("The recipient replied STOP. Only they can opt in again by replying START.")),
+    "21408": (
+        "blocked",
+        _("Enable this country in the Twilio Console under Messaging > Settings > Geo permissions."),
+    ),
+    "21608": (
+        "blocked",
+        _("Trial accounts can send to verified numbers only. Verify the number or upgrade the account."),
+    ),
     "30004": ("blocked", _("The phone or its operator blocks messages from this sender.")),
     "30007": ("blocked", advice.SPAM),
-    "30023": ("blocked", _("The daily limit of this brand is used up. It opens again tomorrow.")),
-    "30027": ("blocked", _("The daily limit at the operator is used up. It opens again tomorrow.")),
+    "30023": ("blocked", _("The daily limit for this brand was reached. It resets tomorrow.")),
+    "30027": ("blocked", _("The operator’s daily limit was reached. It resets tomorrow.")),
     **dict.fromkeys(("30018", "30024", "30033", "30034"), ("blocked", advice.REGISTER_SENDER)),
     **dict.fromkeys(("30035", "30040", "30041", "30042"), ("blocked", advice.REGISTER_SENDER)),
     "30032": ("blocked", _("This toll-free number is not verified yet. Verify it in the Twilio console.")),
@@ -85,11 +96,14 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "21212": ("invalid_request", _SENDER),
     **dict.fromkeys(("21210", "21267", "21601", "21607", "21616"), ("invalid_request", _SENDER)),
     **dict.fromkeys(("21657", "21659", "21660", "21661", "21709", "21910"), ("invalid_request", _SENDER)),
-    "21603": ("invalid_request", _("There is no sender. Choose one, or set a Messaging Service.")),
+    "21603": ("invalid_request", _("No sender ID selected. Choose one or set a Messaging Service.")),
     "21606": ("invalid_request", _SENDER),
     "21703": ("invalid_request", _("The Messaging Service has no sender. Add one in the Twilio console.")),
-    "21704": ("invalid_request", _("The Messaging Service has no sender for this country. Add one.")),
-    "21705": ("invalid_request", _("There is no such Messaging Service. Check its SID.")),
+    "21704": (
+        "invalid_request",
+        _("The Messaging Service has no sender for this country. Add one in the Twilio Console."),
+    ),
+    "21705": ("invalid_request", _("Messaging Service not found. Check its SID.")),
     **dict.fromkeys(("21701", "21702"), ("invalid_request", _SETTING)),
     "21602": ("invalid_request", advice.EMPTY),
     "21618": ("invalid_request", advice.TEXT),
@@ -97,15 +111,15 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "30019": ("invalid_request", advice.TOO_LONG),
     "30044": ("invalid_request", advice.TOO_LONG),
     "21617": ("invalid_request", _("The text is longer than 1600 characters.")),
-    "21609": ("invalid_request", _("Twilio does not accept our report address. Tell whoever runs this application.")),
+    "21609": ("invalid_request", _("Twilio rejected our delivery report URL. Contact Sendline support.")),
     "21620": ("invalid_request", _SETTING),
-    "30010": ("rejected", _("The message costs more than the limit that is set.")),
+    "30010": ("rejected", _("The message exceeds the price limit you set.")),
     # Only in reports: they explain a status, and the application does nothing.
-    "30001": ("", _("The message waited too long in Twilio's queue. Lower the rate, or add senders.")),
-    "30003": ("", _("The phone is switched off or out of reach.")),
-    "30005": ("invalid_number", _("The number is not in use any more.")),
-    "30006": ("invalid_number", _("This is a landline, or its operator cannot be reached.")),
-    "30017": ("", _("The operator had trouble with its network. Try again later.")),
+    "30001": ("", _("The message waited too long in the Twilio queue. Lower the sending rate or add senders.")),
+    "30003": ("", _("The phone is turned off or out of coverage.")),
+    "30005": ("invalid_number", _("The number is no longer in service.")),
+    "30006": ("invalid_number", _("The number is a landline, or its operator is unreachable.")),
+    "30017": ("", _("The operator had a network problem. Try again later.")),
     "30036": ("", advice.EXPIRED),
     **dict.fromkeys(("30453", "30485"), ("", advice.NO_REASON)),
     "30500": ("", advice.LOOK_THERE),
@@ -120,26 +134,26 @@ class Twilio(Provider):
     title = "Twilio"
     docs = "https://www.twilio.com/docs/messaging"
     fields = (
-        Text("account_sid", "Account SID", help=_("On the first page of the Twilio console; starts with AC.")),
-        Secret("auth_token", "Auth Token", help=_("Beside the Account SID. Delivery reports are signed with it.")),
+        Text("account_sid", "Account SID", help=_("On the Twilio Console home page. Starts with AC.")),
+        Secret("auth_token", "Auth Token", help=_("Next to the Account SID. Used to verify delivery reports.")),
         Text(
             "messaging_service_sid",
             "Messaging Service SID",
-            help=_("If Twilio is to choose the sender: Messaging, Services; starts with MG."),
+            help=_("To let Twilio choose the sender: Messaging > Services. Starts with MG."),
             required=False,
         ),
         Text(
             "api_key_sid",
             "API Key SID",
-            help=_("If you would rather send with a key: Account, API keys; starts with SK."),
+            help=_("To use an API key instead of the Auth Token: Account > API keys. Starts with SK."),
             required=False,
             advanced=True,
         ),
         Secret("api_key_secret", "API Key Secret", required=False, advanced=True),
         Url(
             "base_url",
-            _("Address of the service"),
-            help=_("Another region, or another service that speaks Twilio's dialect."),
+            _("Service URL"),
+            help=_("For another region, or a Twilio-compatible service."),
             default="https://api.twilio.com",
             advanced=True,
         ),
@@ -147,12 +161,12 @@ class Twilio(Provider):
     setup = (
         Step(
             advice.COPY,
-            _("Open the Twilio console and copy Account SID and Auth Token into the form."),
+            _("Open the Twilio Console and copy the Account SID and Auth Token."),
             "https://console.twilio.com/",
         ),
         Step(
-            _("Allow your countries"),
-            _("Allow the countries you write to under Messaging, Settings, Geo permissions."),
+            _("Enable countries"),
+            _("Enable the countries you send to under Messaging > Settings > Geo permissions."),
             "https://console.twilio.com/us1/develop/sms/settings/geo-permissions",
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),

@@ -36,7 +36,7 @@ STATUSES = {
 }
 
 _ARTICLES = "https://docs.unifonic.com/articles"
-_APP_SID = _("The ID of the SMS application in the Unifonic console.")
+_APP_SID = _("The SMS application ID from the Unifonic console.")
 
 # The statuses of HTTP itself, which Unifonic has made its own: 402 has nothing to do with money here.
 _HTTP_HINTS: Mapping[str, tuple[Reason, str]] = {
@@ -88,8 +88,8 @@ class Unifonic(Provider):
     sender_fields = (
         Number(
             "message_type",
-            _("Class of the messages"),
-            help=_("For numbers of Saudi Arabia: the MessageType of Unifonic's documentation, such as 1 for warnings."),
+            _("Message class"),
+            help=_("Saudi Arabia only: the MessageType from the Unifonic documentation, for example 1 for warnings."),
             required=False,
             min=1,
             max=99,

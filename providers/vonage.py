@@ -37,7 +37,7 @@ STATUSES = {
 # The phone was not there, whichever of the words for a failure goes with it.
 _NOT_REACHED = ("err 2", "err 3", "err 7", "err 12", "1180", "1190", "1220", "1260")
 
-_PARTIAL = _("Vonage took only some of the parts. Look the message up there before you send it again.")
+_PARTIAL = _("Vonage accepted only some segments. Check the message there before resending.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     "1": ("throttled", advice.SLOW_DOWN),
@@ -46,7 +46,13 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "4": ("auth", advice.CREDENTIALS),
     "8": ("auth", advice.SUSPENDED),
     "11": ("auth", advice.RIGHTS),
-    "14": ("auth", _("This account must sign its messages, which we do not. Ask Vonage's support to switch that off.")),
+    "14": (
+        "auth",
+        _(
+            "This account requires signed requests, which Sendline does not support. Ask Vonage support to "
+            "turn them off."
+        ),
+    ),
     "32": ("auth", advice.OURS),
     "9": ("balance", advice.TOP_UP),
     "6": ("invalid_number", advice.NUMBER),
@@ -125,8 +131,8 @@ BASE = "https://rest.nexmo.com"
 FRESH = 300.0
 """Seconds a signed receipt stays good, as in the vendor's Java SDK (RequestSigning)."""
 _PAUSE = re.compile(r"\[ *([0-9]{1,6}) *\]")
-_SETTINGS = _("In the Vonage dashboard under Settings, API settings.")
-_INDIA = _("Only for texts to India: as registered with DLT there.")
+_SETTINGS = _("Vonage dashboard > Settings > API settings.")
+_INDIA = _("India only: as registered on DLT.")
 
 
 class Vonage(Provider):
@@ -142,8 +148,8 @@ class Vonage(Provider):
             "signature_secret",
             "Signature secret",
             help=_(
-                "Only if Vonage signs its webhooks, which its support switches on. "
-                "Fill it in once the address for delivery reports is saved there."
+                "Only if Vonage signs its webhooks (Vonage support can enable this). Enter it after you save the "
+                "delivery report URL at Vonage."
             ),
             required=False,
             advanced=True,
@@ -169,12 +175,15 @@ class Vonage(Provider):
     setup = (
         Step(
             advice.COPY,
-            _("Open Settings, API settings in the Vonage dashboard and copy API key and API secret into the form."),
+            _("In the Vonage dashboard, go to Settings > API settings and copy the API key and API secret."),
             "https://dashboard.nexmo.com/settings",
         ),
         Step(
             advice.REPORTS,
-            _("In the same place choose SMS API and paste this as the delivery receipts (DLR) webhook: {report_url}"),
+            _(
+                "On the same page, choose SMS API and paste this URL as the delivery receipt (DLR) webhook: "
+                "{report_url}"
+            ),
             "https://dashboard.nexmo.com/settings",
         ),
     )
@@ -237,7 +246,7 @@ class Vonage(Provider):
     def _read_acceptance(self, reply: Reply) -> Accepted:
         entries = value_at(reply.json(), "messages")
         if not isinstance(entries, list) or not entries:
-            raise reply.unclear(_("The answer lacks what it should hold."))
+            raise reply.unclear(_("The response is missing required data."))
         parts = [f"messages.{place}" for place in range(len(entries))]
         refused = [part for part in parts if reply.need(f"{part}.status") != "0"]
         if refused:

@@ -42,13 +42,13 @@ STATUSES = {
 }
 UNDELIVERABLE = "131026"
 
-_MANAGER = _("Meta restricts this number or its account. Look at both in the WhatsApp Manager.")
-_NO_WHATSAPP = _("The number has no WhatsApp, or cannot receive this message there.")
-_WINDOW = _("More than 24 hours have passed since the person wrote last. Choose a template for this sender.")
-_TEMPLATE = _("Meta does not take this template or its variables. Compare the sender with the WhatsApp Manager.")
+_MANAGER = _("Meta has restricted this number or account. Check both in WhatsApp Manager.")
+_NO_WHATSAPP = _("The number has no WhatsApp account or can’t receive this message.")
+_WINDOW = _("More than 24 hours since the recipient’s last message. Choose a template for this sender.")
+_TEMPLATE = _("Meta rejected this template or its variables. Compare the sender with WhatsApp Manager.")
 # Code 100 is a wrong parameter, but with this subcode the address: no such number, or not one that the token may use.
 _NO_SUCH_OBJECT = "33"
-_NUMBER_ID = _("In the Meta app: WhatsApp, API setup, below the number it sends from.")
+_NUMBER_ID = _("Meta app > WhatsApp > API setup, below the sending number.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     **dict.fromkeys(("4", "80007", "130429", "131056", "133016"), ("throttled", advice.SLOW_DOWN)),
@@ -82,7 +82,9 @@ class WhatsApp(Provider):
     title = "WhatsApp"
     docs = "https://developers.facebook.com/docs/whatsapp/cloud-api"
     fields = (
-        Secret("access_token", "Access Token", help=_("Of a system user: Meta Business, Settings, System users.")),
+        Secret(
+            "access_token", "Access Token", help=_("Token of a system user: Meta Business > Settings > System users.")
+        ),
         Text(
             "phone_number_id",
             "Phone number ID",
@@ -90,13 +92,11 @@ class WhatsApp(Provider):
             pattern="[0-9]{5,20}",
             placeholder="106540352242922",
         ),
-        Secret(
-            "app_secret", "App Secret", help=_("In the Meta app: Settings, Basic. Delivery reports are signed with it.")
-        ),
+        Secret("app_secret", "App Secret", help=_("Meta app > Settings > Basic. Used to verify delivery reports.")),
         Secret(
             "verify_token",
             "Verify Token",
-            help=_("Any word of yours; write the same in the Meta app beside the address."),
+            help=_("Choose any token and enter the same value in the Meta app next to the URL."),
         ),
         Text("version", "Graph API", pattern=r"v[0-9]{1,3}\.[0-9]", default="v25.0", advanced=True),
     )
@@ -105,18 +105,19 @@ class WhatsApp(Provider):
             "template",
             _("Template"),
             help=_(
-                "Its name in the WhatsApp Manager. Without one only people who wrote in the last 24 hours are reached."
+                "Template name in WhatsApp Manager. Without a template, you can only reach people who wrote to "
+                "you in the last 24 hours."
             ),
             required=False,
         ),
-        Text("language", _("Language of the template"), placeholder="en_US", default="en_US", required=False),
+        Text("language", _("Template language"), placeholder="en_US", default="en_US", required=False),
         Choice(
             "variables",
-            _("What becomes of the text"),
+            _("How the text is used"),
             choices=(
-                ("text", _("The whole text fills the only variable")),
-                ("lines", _("Each line fills a variable")),
-                ("none", _("The template has no variables")),
+                ("text", _("One variable with the whole text")),
+                ("lines", _("Each line fills one variable")),
+                ("none", _("Template without variables")),
             ),
             default="text",
         ),
@@ -125,7 +126,7 @@ class WhatsApp(Provider):
         Step(advice.COPY, _NUMBER_ID, "https://developers.facebook.com/apps/"),
         Step(
             advice.REPORTS,
-            _("In the Meta app: WhatsApp, Configuration, write this address and subscribe to messages: {report_url}"),
+            _("In the Meta app under WhatsApp > Configuration, enter this URL and subscribe to messages: {report_url}"),
             "https://developers.facebook.com/docs/whatsapp/cloud-api/guides/set-up-webhooks",
         ),
     )

@@ -53,7 +53,7 @@ _CODES: Mapping[str, tuple[Reason, str]] = {
     "INTERNAL_ERROR": ("uncertain", advice.LOOK_THERE),
 }
 
-_TOKEN = _("In the Zenvia console under API: create a token and copy it.")
+_TOKEN = _("In the Zenvia console under API, create a token and copy it.")
 _HEADER = "X-Webhook-Secret"
 
 
@@ -68,8 +68,10 @@ class Zenvia(Provider):
         Secret("api_token", "API Token", help=_TOKEN),
         Secret(
             "webhook_secret",
-            _("Secret of the webhook"),
-            help=_("If you give the webhook a header X-Webhook-Secret, its value; calls without it are then refused."),
+            _("Webhook secret"),
+            help=_(
+                "Value of the X-Webhook-Secret header, if you set one on the webhook. Requests without it are rejected."
+            ),
             required=False,
             advanced=True,
         ),
@@ -78,7 +80,7 @@ class Zenvia(Provider):
         Step(advice.COPY, _TOKEN, "https://app.zenvia.com/home/api"),
         Step(
             advice.REPORTS,
-            _("In Zenvia subscribe to the event MESSAGE_STATUS of the channel SMS with this address: {report_url}"),
+            _("In Zenvia, subscribe to the MESSAGE_STATUS event of the SMS channel with this URL: {report_url}"),
             "https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Subscriptions",
         ),
     )

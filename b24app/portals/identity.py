@@ -74,7 +74,7 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
         application_token=form.get("APPLICATION_TOKEN", ""),
     )
     if not claim.access:
-        raise NotOurs("NO_TOKEN", _("Please open the application from the menu of your Bitrix24."))
+        raise NotOurs("NO_TOKEN", _("Open Sendline from the Bitrix24 menu."))
     owner, host = confirm_claim(claim)
     if not _is_same_host(query.get("DOMAIN", ""), owner):
         raise _foreign_caller(None, "domain")
@@ -117,9 +117,7 @@ def confirm_claim(claim: ClaimedIdentity) -> tuple[TokenOwner, str]:
     if owner.member_id != claim.member_id:
         raise _foreign_caller(portal, "member_id")
     if not is_supported_endpoint(owner.client_endpoint):
-        raise NotOurs(
-            "BOX_NOT_SUPPORTED", _("The REST interface of this Bitrix24 must be reachable at https://…/rest/.")
-        )
+        raise NotOurs("BOX_NOT_SUPPORTED", _("The REST API of this Bitrix24 must be reachable at https://…/rest/."))
     caller_limits.cache_confirmed_token(claim.access, owner.member_id)
     for exchange in exchanges:  # only now: under a merely claimed portal strangers could fill the log
         exchange_records.record_exchange(portal, exchange)
@@ -195,11 +193,11 @@ def _find_owner(claim: ClaimedIdentity, portal: Portal | None, record: bitrix.Re
             caller_limits.cache_refused_token(claim.access)
             caller_limits.count_turned_away(response.code)
             raise _unknown_session() from None
-    raise InDoubt("OAUTH_SILENT", _("The authorisation server of Bitrix24 does not answer."))
+    raise InDoubt("OAUTH_SILENT", _("The Bitrix24 authorization server is not responding."))
 
 
 def _unknown_session() -> NotOurs:
-    return NotOurs("INVALID_TOKEN", _("Bitrix24 does not know this session. Please open it again."))
+    return NotOurs("INVALID_TOKEN", _("Your Bitrix24 session is no longer valid. Open Sendline again."))
 
 
 def _candidate_hosts(server_endpoint: str, portal: Portal | None) -> list[str]:
@@ -214,7 +212,7 @@ def _is_admin(portal: Portal, user_id: int, access: str) -> bool:
     try:
         bitrix.call_method(portal.rest_host, access, ADMIN_ONLY, {}, exchange_records.exchange_recorder(portal))
     except (NoResponse, Redirect):
-        failure: PortalError = InDoubt("PORTAL_SILENT", _("Your Bitrix24 does not answer. Please try again."))
+        failure: PortalError = InDoubt("PORTAL_SILENT", _("Your Bitrix24 is not responding. Try again."))
     except ErrorResponse as response:
         if response.code in {"ACCESS_DENIED", "USER_ACCESS_ERROR"} and not error_policy.plan_has_lapsed(response):
             return False
@@ -261,4 +259,4 @@ def _parse_options(text: str) -> Mapping[str, Any]:
 def _foreign_caller(portal: Portal | None, field: str) -> NotOurs:
     caller_limits.count_turned_away(field)
     log.info("foreign_launch", portal=portal.pk if portal else None, differs=field)
-    return NotOurs("FOREIGN", _("This call does not belong to the application or to the portal it names."))
+    return NotOurs("FOREIGN", _("This request does not match the application or the Bitrix24 it names."))

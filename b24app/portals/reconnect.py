@@ -42,17 +42,17 @@ def complete_reconnect(code: str, state: str) -> Portal:
     try:
         pair = bitrix.redeem_code(portal.oauth_host, code, exchange_records.exchange_recorder(portal))
     except ErrorResponse as response:
-        raise NotOurs(response.code, _("Bitrix24 did not confirm the connection. Please try again.")) from None
+        raise NotOurs(response.code, _("Bitrix24 did not confirm the connection. Try again.")) from None
     except (NoResponse, Redirect):
-        raise InDoubt("OAUTH_SILENT", _("The authorisation server of Bitrix24 does not answer.")) from None
+        raise InDoubt("OAUTH_SILENT", _("The Bitrix24 authorization server is not responding.")) from None
     if pair.member_id != portal.member_id:
-        raise NotOurs("FOREIGN", _("This is another Bitrix24 than the one that asked."))
+        raise NotOurs("FOREIGN", _("This is a different Bitrix24 from the one that started the request."))
     if portal.suspension:
         error_policy.update_portal(
             portal, suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=None
         )
     if not identity.store_if_admin(portal, pair):
-        raise NotOurs("NOT_ADMIN", _("Only an administrator of the portal can connect it."))
+        raise NotOurs("NOT_ADMIN", _("Only a Bitrix24 administrator can reconnect."))
     return portal
 
 
@@ -66,5 +66,5 @@ def _use_state(state: str) -> Portal:
         reconnect_nonce=""
     )
     if not is_valid:
-        raise NotOurs("STATE", _("This link was used before or is too old. Please start again."))
+        raise NotOurs("STATE", _("This link has expired or was already used. Start again."))
     return Portal.objects.get(uuid=portal)

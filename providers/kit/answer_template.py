@@ -15,7 +15,9 @@ class StatusTable(Text):
             word, equals, status = line.rpartition("=")
             if not equals or not word.strip() or status.strip().lower() not in set(Status):
                 known = ", ".join(Status)
-                raise BadField(_("Write one word per line, as in DELIVRD=delivered. Ours are {known}."), known=known)
+                raise BadField(
+                    _("Enter one mapping per line, for example DELIVRD=delivered. Allowed: {known}."), known=known
+                )
         return value
 
 

@@ -73,42 +73,42 @@ class SmsError(Exception):
 class Rejected(SmsError):
     """This message will never go. `reason`: invalid_number, blocked, opt_out, invalid_request, duplicate, rejected."""
 
-    sentence = _("The service refused the message.")
+    sentence = _("The service rejected the message.")
     default_reason = "rejected"
 
 
 class AccountBlocked(SmsError):
     """Nothing goes through this account until a person acts. `reason`: auth or balance."""
 
-    sentence = _("The service does not accept this account.")
+    sentence = _("The service rejected this account.")
     default_reason = "auth"
 
 
 class Throttled(SmsError):
     """Not taken because too much was sent; may be repeated `after` so many seconds, where the service says so."""
 
-    sentence = _("The service asks us to slow down.")
+    sentence = _("The service asked us to slow down.")
     default_reason = "throttled"
 
 
 class Unreachable(SmsError):
     """Surely not taken: no connection came about. May be repeated."""
 
-    sentence = _("The service could not be reached.")
+    sentence = _("The service is not reachable.")
     default_reason = "unreachable"
 
 
 class Uncertain(SmsError):
     """The request left and no verdict came: it may have been taken, so a repeat may send twice."""
 
-    sentence = _("The service did not say whether it took the message.")
+    sentence = _("The service did not confirm the message.")
     default_reason = "uncertain"
 
 
 class Forged(SmsError):
     """A call that claims to come from the service and does not prove it."""
 
-    sentence = _("The call does not come from the service.")
+    sentence = _("The request did not come from the service.")
     default_reason = "forged"
 
 

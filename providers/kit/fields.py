@@ -54,13 +54,13 @@ class Field:
                 raise BadField(_("This field is required."))
             return ""
         if len(value) > self.max_length:
-            raise BadField(_("At most {limit} characters, please."), limit=self.max_length)
+            raise BadField(_("Maximum {limit} characters."), limit=self.max_length)
         return self.check(value)
 
     def check(self, value: str) -> str:
         """Return the cleaned form of a value that is not empty; raise `BadField`. For subclasses."""
         if _CONTROL.search(value):
-            raise BadField(_("Line breaks and control characters are not allowed here."))
+            raise BadField(_("Line breaks and control characters are not allowed."))
         return value
 
 
@@ -78,13 +78,13 @@ class Text(Field):
         if self.multiline:
             value = value.replace("\r\n", "\n").replace("\r", "\n")
             if _CONTROL_BUT_LINES.search(value):
-                raise BadField(_("Control characters are not allowed here."))
+                raise BadField(_("Control characters are not allowed."))
         else:
             value = Field.check(
                 self, value
             )  # no super(): a slotted dataclass is rebuilt, and super() looks for the first
         if self.pattern and not re.fullmatch(self.pattern, value):
-            raise BadField(self.pattern_help or _("This does not look right."))
+            raise BadField(self.pattern_help or _("Invalid value."))
         return value
 
 
@@ -103,7 +103,7 @@ class Choice(Field):
 
     def check(self, value: str) -> str:
         if value not in {known for known, _label in self.choices}:
-            raise BadField(_("Choose one of the list."))
+            raise BadField(_("Select an option from the list."))
         return value
 
 
@@ -116,12 +116,12 @@ class Number(Field):
 
     def check(self, value: str) -> str:
         if not re.fullmatch(r"-?[0-9]{1,15}", value):
-            raise BadField(_("Write a whole number."))
+            raise BadField(_("Enter a whole number."))
         number = int(value)
         if self.min is not None and number < self.min:
-            raise BadField(_("Write {limit} or more."), limit=self.min)
+            raise BadField(_("Enter {limit} or more."), limit=self.min)
         if self.max is not None and number > self.max:
-            raise BadField(_("Write {limit} or less."), limit=self.max)
+            raise BadField(_("Enter {limit} or less."), limit=self.max)
         return str(number)
 
 
@@ -140,18 +140,18 @@ class Url(Field):
     def check(self, value: str) -> str:
         value = Field.check(self, value)
         if re.search(r"\s", value):
-            raise BadField(_("An address has no blanks in it."))
+            raise BadField(_("URLs can’t contain spaces."))
         try:
             parts = urlsplit(value)
             host, _port = parts.hostname or "", parts.port
         except ValueError:
-            raise BadField(_("This is not an address.")) from None
+            raise BadField(_("Enter a valid URL.")) from None
         if parts.scheme not in {"http", "https"}:
-            raise BadField(_("The address must start with https:// or http://."))
+            raise BadField(_("The URL must start with https:// or http://."))
         if "@" in parts.netloc:
-            raise BadField(_("Leave the name and password out of the address; there are fields for them."))
+            raise BadField(_("Remove the username and password from the URL. Use the separate fields."))
         if not _is_host(host):
-            raise BadField(_("The host name in this address is not right."))
+            raise BadField(_("The host name in the URL is not valid."))
         if {".", ".."} & set(parts.path.split("/")):
             raise BadField(_("Write the path without “.” and “..” between slashes."))
         return value
@@ -171,9 +171,9 @@ class Host(Field):
             parts = urlsplit(f"//{value}")
             host, _port = parts.hostname or "", parts.port
         except ValueError:
-            raise BadField(_("This is not a host name.")) from None
+            raise BadField(_("Enter a valid host name.")) from None
         if parts.netloc != value or "@" in value or not _is_host(host):
-            raise BadField(_("Write the host name only, without https:// and without a path."))
+            raise BadField(_("Enter the host name only, without https:// or a path."))
         return value
 
 

@@ -132,7 +132,7 @@ class Http:
         `NotConnected`.
         """
         if self._proxies:
-            raise Unreachable(_("This protocol does not pass the proxy of this installation."))
+            raise Unreachable(_("This protocol can’t be used through the proxy of this installation."))
         end = time.monotonic() + self._time_left(seconds)
         try:
             connected = self._guard.connect_by(host, port, end)
@@ -224,7 +224,7 @@ class Http:
                 return prepared
         except (ValueError, requests.RequestException, HTTPError):
             pass  # all of these print the address
-        raise Rejected(_("No request can be made of these settings and this message."), reason="invalid_request")
+        raise Rejected(_("These settings and this message don’t form a valid request."), reason="invalid_request")
 
     def _try_transfer(
         self, prepared: requests.PreparedRequest, timeout: float, where: str
@@ -289,10 +289,10 @@ class Http:
 
 
 def _make_blocked_error(where: str, refusal: AddressRefused) -> AccountBlocked:
-    hint = _("The host name leads to a private or reserved address. Use the public address of the service.")
+    hint = _("This host name points to a private or reserved address. Use the public address of the service.")
     if isinstance(refusal, PortRefused):
         hint = _("SMS services don’t use this port. Compare the address with the service’s documentation.")
-    return AccountBlocked(_("{where}: this address may not be reached from here.").format(where=where), hint=hint)
+    return AccountBlocked(_("{where}: this address is not allowed.").format(where=where), hint=hint)
 
 
 def _has_dot_segment(path: str) -> bool:

@@ -71,17 +71,17 @@ def read_e164(raw: str, region: str = "") -> str:
 def _parse_possible(raw: str, region: str) -> PhoneNumber:
     raw = raw.strip()
     if not raw:
-        raise BadNumber(_("There is no number."))
+        raise BadNumber(_("Enter a phone number."))
     if not region and re.fullmatch(r"[1-9][0-9]{9,14}", raw):
         raw = f"+{raw}"
     try:
         parsed = metadata.parse(raw, region.upper() or None)
     except NumberParseException as error:
         if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
-            raise BadNumber(_("The number has no known country code: start it with + and the country code.")) from None
-        raise BadNumber(_("This is not a telephone number.")) from None
+            raise BadNumber(_("Unknown country code. Start the number with + and the country code.")) from None
+        raise BadNumber(_("Enter a valid phone number.")) from None
     if not metadata.is_possible_number(parsed):
-        raise BadNumber(_("No telephone number in that country has this length."))
+        raise BadNumber(_("The number has the wrong length for its country."))
     return parsed
 
 

@@ -89,7 +89,7 @@ class Reply:
             return json.loads(self.text)
         except (ValueError, RecursionError):
             pass
-        raise self.unclear(_("The answer is not JSON."))
+        raise self.unclear(_("The response is not valid JSON."))
 
     def find(self, path: str) -> str:
         """Return the text at a dotted JSON path, "" where there is none or the body is not JSON."""
@@ -102,7 +102,7 @@ class Reply:
         """Return the text at a dotted JSON path; raise `Uncertain` where there is none."""
         found = _as_text(value_at(self.json(), path))
         if not found:
-            raise self.unclear(_("The answer lacks what it should hold."))
+            raise self.unclear(_("The response is missing required data."))
         return found
 
     def number(self, path: str) -> Decimal | None:

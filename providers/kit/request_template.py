@@ -39,7 +39,7 @@ def _check_names(template: str) -> None:
     for found in _LOOKS_LIKE_ONE.finditer(template):
         if found[1] not in NAMES:
             known = ", ".join(f"{{{name}}}" for name in NAMES)
-            raise BadField(_("There is no {name} here. You can write {known}."), name=found[0], known=known)
+            raise BadField(_("Unknown placeholder {name}. Available: {known}."), name=found[0], known=known)
 
 
 class UrlTemplate(Url):
@@ -67,9 +67,9 @@ class HeadersTemplate(Text):
         for line in filter(None, map(str.strip, value.split("\n"))):
             name, colon, _content = line.partition(":")
             if not colon or not _HEADER_NAME.fullmatch(name.strip()):
-                raise BadField(_("Write one header per line, as in Name: value."))
+                raise BadField(_("Enter one header per line, for example Name: value."))
             if name.strip().lower() in _SET_BY_CONNECTION:
-                raise BadField(_("The header {name} is set by the connection itself."), name=name.strip())
+                raise BadField(_("The header {name} is set automatically."), name=name.strip())
         return value
 
 
@@ -136,7 +136,7 @@ def _build_headers(account: Mapping[str, str], fill: Fill, dots: Mapping[str, st
 
 def _check_header_value(value: str) -> str:
     if re.search(r"[\x00-\x1f\x7f]", value):
-        raise Rejected(_("A line break cannot stand in a header."), reason="invalid_request")
+        raise Rejected(_("Headers can’t contain line breaks."), reason="invalid_request")
     return value
 
 
@@ -153,7 +153,7 @@ def _build_body(content: str, template: str, fill: Fill) -> str:
             try:
                 json.loads(body)
             except ValueError:
-                raise BadField(_("The body is not JSON: look at quotes and commas.")) from None
+                raise BadField(_("The body is not valid JSON. Check quotes and commas.")) from None
             return body
         case "xml":
             return fill(template, lambda value: escape_xml(_NOT_XML.sub("", value), {'"': "&quot;", "'": "&apos;"}))

@@ -76,13 +76,13 @@ def warnings(signature: str, region: str = "") -> list[str]:
     if not signature or kind is Kind.NUMBER:
         return []
     if kind is Kind.SHORT_CODE:
-        return [_("A short code works in one country only.")]
+        return [_("Short codes work in one country only.")]
     if kind is Kind.OTHER:
-        return [
-            _("Longer than 11 characters, or not in the plain alphabet: most operators change or refuse such a name.")
-        ]
+        return [_("Use up to 11 Latin letters and digits. Most operators change or reject longer or other sender IDs.")]
     if region in NOT_IN:
-        return [_("Operators of this country take no name: messages to it are refused, or signed with a number.")]
+        return [
+            _("Alphanumeric sender IDs are not supported in this country: messages are rejected or sent from a number.")
+        ]
     if region in REGISTERED_IN:
-        return [_("In this country a name must be registered through the service before it is used.")]
+        return [_("Alphanumeric sender IDs must be registered in this country. Register yours at the service.")]
     return []

@@ -91,8 +91,8 @@ def test_a_form_with_errors_is_in_order_and_leads_to_them(app: Stack, portal: Po
     path = next(one for one in _links(portal) if _name(one) == "connect")
     portal.frame.evaluate("(path) => htmx.ajax('GET', path, '#content')", f"{path}twilio/")
     portal.see("Connect Twilio")
-    portal.press("Check credentials")
-    expect(portal.frame.get_by_text("Nothing was saved. Look at these fields:")).to_be_visible(timeout=SECONDS)
+    portal.press("Test connection")
+    expect(portal.frame.get_by_text("Check the highlighted fields. Nothing was saved.")).to_be_visible(timeout=SECONDS)
     portal.settle()
     assert look(portal, "errors") == []
 

@@ -17,8 +17,8 @@ def test_ticks_are_counted_asked_about_and_acted_on_and_the_file_comes(furnished
     portal = furnished
     portal.open()
     portal.see("Home")
-    portal.press("Journal")
-    portal.see("Journal")
+    portal.press("Messages")
+    portal.see("Messages")
     portal.frame.locator("#filter-status").select_option("failed")
     portal.settle()
     boxes = portal.frame.locator("input[name=m]")
@@ -36,7 +36,7 @@ def test_ticks_are_counted_asked_about_and_acted_on_and_the_file_comes(furnished
     portal.frame.locator("#bulk .btn--danger").click()
     expect(portal.frame.locator("#toasts")).to_contain_text("on their way", timeout=SECONDS)
     with portal.page.expect_download(timeout=SECONDS) as download:
-        portal.press("Save these as CSV")
+        portal.press("Export CSV")
     assert download.value.suggested_filename.startswith("messages-")
     expect(portal.frame.locator("#export")).to_contain_text("The file is here", timeout=SECONDS)
     portal.picture("journal-export")
@@ -52,6 +52,6 @@ def test_help_shows_the_words_and_gives_a_file(furnished: Portal) -> None:
     portal.frame.locator("details.fold summary").first.click()
     portal.picture("help")
     with portal.page.expect_download(timeout=SECONDS) as download:
-        portal.press("Save the file")
+        portal.press("Download file")
     assert download.value.suggested_filename.endswith(".json")
     forgive_downloads(portal)

@@ -31,14 +31,14 @@ def test_an_administrator_reads_the_reports(app: Stack, portal: Portal) -> None:
     expect(portal.frame.locator("#by-country[aria-current]")).to_be_focused(timeout=SECONDS)
     portal.settle()
     with portal.page.expect_download(timeout=SECONDS) as download:
-        portal.frame.get_by_role("button", name="Save as CSV").last.click()
+        portal.frame.get_by_role("button", name="Export CSV").last.click()
     saved = Path(download.value.path()).read_text(encoding="utf-8-sig")
     assert saved.startswith("Country,Messages,Delivered,")
     expect(portal.frame.locator(".htmx-request")).to_have_count(0)  # a file that came is asked for no longer
     portal.frame.locator("#period-7").click()
     expect(portal.frame.locator("#period-7[aria-current]")).to_be_focused(timeout=SECONDS)
     expect(portal.frame.locator("#by-country[aria-current]")).to_be_visible(timeout=SECONDS)
-    portal.frame.get_by_text("Show as a table").first.click()
+    portal.frame.get_by_text("Show data table").first.click()
     expect(portal.frame.locator(".twin[open] tbody tr").first).to_be_visible(timeout=SECONDS)
     portal.settle()
     forgive(portal)

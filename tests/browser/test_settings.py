@@ -25,20 +25,20 @@ def test_an_administrator_chooses_notices_and_forgets_a_number(app: Stack, porta
     portal.see("Connect Twilio")
     mine = {"account-account_sid": "AC" + "2" * 32, "account-base_url": app.sms, "account-title": "Reception"}
     fill(portal, **ACCOUNT | mine)
-    portal.press("Check credentials")
+    portal.press("Test connection")
     expect(portal.frame.get_by_text("Choose how the messages are signed")).to_be_visible(timeout=SECONDS)
     fill(portal, **{"sender-signature": "Sendline", "sender-name_en": "Reception"})
-    portal.press("Save and turn on")
+    portal.press("Save and activate")
     portal.see("“Reception” is ready")
     portal.press("Send a test message")
     fill(portal, to=NUMBER)
-    portal.press("Send it")
+    portal.press("Send")
     expect(portal.frame.locator(".life")).to_contain_text("elivered", timeout=2 * SECONDS)
 
-    portal.press("Stop list")
-    portal.see("Stop list")
+    portal.press("Opt-outs")
+    portal.see("Opt-outs")
     fill(portal, number=NUMBER)
-    portal.press("Add it")
+    portal.press("Add")
     expect(portal.frame.locator("table.stoplist tbody")).not_to_have_count(0, timeout=SECONDS)
 
     portal.press("Settings")
@@ -51,10 +51,10 @@ def test_an_administrator_chooses_notices_and_forgets_a_number(app: Stack, porta
     expect(portal.frame.locator("[name^=low-]").first).to_have_value("1000000", timeout=SECONDS)
 
     fill(portal, number=NUMBER)
-    portal.press("Find messages")
-    expect(portal.frame.get_by_text("The oldest:")).to_be_visible(timeout=SECONDS)
+    portal.press("Find data")
+    expect(portal.frame.get_by_text("Oldest:")).to_be_visible(timeout=SECONDS)
     with portal.page.expect_download(timeout=SECONDS) as download:
-        portal.press("Save as JSON")
+        portal.press("Export JSON")
     saved = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
     assert saved["number"] == NUMBER
     assert saved["messages"]
@@ -62,12 +62,12 @@ def test_an_administrator_chooses_notices_and_forgets_a_number(app: Stack, porta
     portal.press("Erase")
     expect(portal.frame.get_by_text("this cannot be undone")).to_be_visible(timeout=SECONDS)
     portal.frame.locator("[name=keep]").check()
-    portal.press("Erase for good")
+    portal.press("Erase permanently")
     expect(portal.frame.get_by_text("the number is kept for that alone")).to_be_visible(timeout=SECONDS)
     portal.picture("settings-2-erase")
     fill(portal, why="They want no more messages.")
-    portal.press("Erase for good")
-    expect(portal.frame.get_by_text("Only the entry of the stop list is left.")).to_be_visible(timeout=SECONDS)
+    portal.press("Erase permanently")
+    expect(portal.frame.get_by_text("Only the opt-out entry remains.")).to_be_visible(timeout=SECONDS)
     portal.picture("settings-3-erased")
 
     portal.open("/notifications/")

@@ -41,7 +41,7 @@ def test_every_catalogue_is_compiled(code: Path) -> None:
 
 def test_the_first_form_of_a_plural_may_name_its_number(code: Path) -> None:
     """In Russian it is said of 21 as well; `pybabel compile` takes it for a mistake, and so nothing ever started."""
-    one, many = "%(before)s the day before", "%(before)s in the %(days)s days before"
+    one, many = "%(before)s the day before", "%(before)s in the previous %(days)s days"
     assert russian(code).ngettext(one, many, 21) == "%(before)s за %(days)s день до этого"
 
 
@@ -58,7 +58,7 @@ def test_only_what_has_changed_is_compiled_again_even_where_it_is_older(code: Pa
     source.write_text(source.read_text(encoding="utf-8").replace("день до этого", "день раньше"), encoding="utf-8")
     os.utime(source, (1_700_000_000, 1_700_000_000))
     build(code)
-    assert russian(code).ngettext("%(before)s the day before", "%(before)s in the %(days)s days before", 21) == (
+    assert russian(code).ngettext("%(before)s the day before", "%(before)s in the previous %(days)s days", 21) == (
         "%(before)s за %(days)s день раньше"
     )
     assert compiled.stat().st_mtime == 1_700_000_000

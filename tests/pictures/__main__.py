@@ -73,11 +73,11 @@ def _go(portal: Portal, place: str) -> None:
 
 
 def _journal(_app: Stack, portal: Portal) -> None:
-    _go(portal, "Journal")
+    _go(portal, "Messages")
 
 
 def _message(_app: Stack, portal: Portal) -> None:
-    _go(portal, "Journal")
+    _go(portal, "Messages")
     portal.frame.locator("[name=status]").select_option("undelivered")
     portal.settle()
     portal.frame.locator("tbody .rowlink", has_text="Marlow").first.click()
@@ -112,7 +112,7 @@ def _card(app: Stack, portal: Portal) -> None:
         control(app, "send", to=EMMA, text=text, code=code, author=1)
     portal.open("/crm/contact/details/1/")
     portal.page.get_by_role("tab", name="Sendline").click()
-    portal.see("SMS messages of Emma Evans")
+    portal.see("SMS with Emma Evans")
     for text in SENT:
         row = portal.frame.locator("li", has_text=text[:30])
         expect(row.locator(".status--delivered")).to_be_visible(timeout=4 * SECONDS)

@@ -337,8 +337,8 @@ def test_the_alphabet_is_what_the_text_needs(text: str, encoding: str) -> None:
         (reply(429, text="slow"), Throttled, "slow"),
         (reply(500, text="oh"), Uncertain, "oh"),
         (reply(503), Uncertain, "HTTP 503"),
-        (reply(text="<html>sign in</html>"), Uncertain, "The answer lacks what it should hold."),
-        (reply(201, text=""), Uncertain, "The answer lacks what it should hold."),
+        (reply(text="<html>sign in</html>"), Uncertain, "The response is missing required data."),
+        (reply(201, text=""), Uncertain, "The response is missing required data."),
         (reply(202, json={"id": "b-1"}), Uncertain, '{"id": "b-1"}'),
     ],
 )

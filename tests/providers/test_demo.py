@@ -77,7 +77,7 @@ def test_the_fate_lies_in_the_ref(age: int, digits: str, status: Status, code: s
 def test_the_demo_says_that_it_is_one_and_asks_no_network() -> None:
     demo = make()
 
-    assert demo.check() == Account(label="Demo: sends nothing")
+    assert demo.check() == Account(label="Demo")
     assert demo.senders() == ["DEMO"]
     assert Demo.pretends
     assert "sent" in Demo.setup[0].title

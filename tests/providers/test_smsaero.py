@@ -108,7 +108,7 @@ def test_the_field_at_fault_is_the_code(status: int, field: str, kind: type[SmsE
         (404, REFUSED, Rejected, "rejected", "404", "SMS Aero's words"),
         (429, REFUSED, Throttled, "throttled", "429", "SMS Aero's words"),
         (500, REFUSED, Uncertain, "uncertain", "500", "SMS Aero's words"),
-        (200, {"message": "what"}, Uncertain, "uncertain", "200", "The answer lacks what it should hold."),
+        (200, {"message": "what"}, Uncertain, "uncertain", "200", "The response is missing required data."),
     ],
 )
 def test_a_refusal_becomes_its_error(

@@ -191,7 +191,7 @@ def test_a_failure_is_explained(word: str, err: str, status: Status, code: str, 
 def test_a_report_code_is_not_taken_for_a_code_of_the_send() -> None:
     assert (Smsc.hints["6"].reason, Smsc.hints["err 6"].reason) == ("blocked", "")
     assert Smsc.hints["err 6"].link == "https://smsc.ru/api/http/status_messages/errors/"
-    assert Smsc.hints["err 219"].text == "The phone cannot receive such a message."
+    assert Smsc.hints["err 219"].text == "The phone can’t receive this type of message."
     assert Smsc.hints["status 20"].link == "https://smsc.ru/api/http/status_messages/statuses/"
 
 

@@ -114,9 +114,7 @@ def test_a_message_taken_in_part_is_neither_repeated_nor_stops_the_account(refus
         vonage.send(SMS)
 
     assert (raised.value.code, raised.value.words, raised.value.reason) == (refused, "Throttled", "rejected")
-    assert (
-        raised.value.hint == "Vonage took only some of the parts. Look the message up there before you send it again."
-    )
+    assert raised.value.hint == "Vonage accepted only some segments. Check the message there before resending."
     http.done()
 
 

@@ -71,7 +71,7 @@ def test_calls_are_taken_while_every_page_hangs(sender: Sender, tmp_path: Path, 
     shown, told = ([page for status, page in said if status == wanted] for wanted in (200, 503))
     assert len(shown) + len(told) == pages
     assert min(pages, 16) <= len(shown) <= 20  # four being answered, and sixteen in line
-    assert all("One moment" in page for page in told)
+    assert all("Temporarily unavailable" in page for page in told)
 
 
 def test_the_webhooks_process_answers_webhooks_and_nothing_else(sender: Sender, tmp_path: Path) -> None:

@@ -64,13 +64,14 @@ class CardForm(forms.Form):
 
     to = forms.CharField(max_length=40, label=gettext_lazy("To"), widget=forms.Select())
     sender = forms.ChoiceField(
-        label=gettext_lazy("Sender"), error_messages={"invalid_choice": gettext_lazy("Choose one of the list.")}
+        label=gettext_lazy("Sender"),
+        error_messages={"invalid_choice": gettext_lazy("Select an option from the list.")},
     )
     text = forms.CharField(
         max_length=5000,
-        label=gettext_lazy("Text"),
+        label=gettext_lazy("Message"),
         widget=forms.Textarea({"rows": "6"}),
-        error_messages={"required": gettext_lazy("Write a text.")},
+        error_messages={"required": gettext_lazy("Enter a message.")},
     )
     nonce = forms.UUIDField(required=False, widget=forms.HiddenInput())
 
@@ -87,7 +88,7 @@ class CardForm(forms.Form):
         except BadNumber as bad:
             raise forms.ValidationError(_(bad.words)) from None
         if number not in {phone.e164 for phone in self.entity.phones}:
-            raise forms.ValidationError(_("This number is not on the card."))
+            raise forms.ValidationError(_("This number is not on the CRM item."))
         return number
 
 
@@ -113,7 +114,7 @@ def _refuse_expired(request: FramedRequest) -> HttpResponse:
     if request.method != "POST":
         stop: HttpResponse = reswap(HttpResponseStopPolling(), "none")
         return stop
-    text = _("This page is too old to send from. Copy the text, reload the card and open its Sendline tab.")
+    text = _("This page has expired. Copy your text, reload the CRM item and open the Sendline tab again.")
     return with_toast(HttpResponse(status=204), text)
 
 
@@ -127,7 +128,7 @@ def show_card(request: FramedRequest, entity: Entity, signed: str) -> HttpRespon
     if request.method == "POST":
         form = CardForm(entity, senders, request.portal.country, request.POST)
         if form.is_valid() and _send_from_card(request, form, senders):
-            form, toast = None, _("On its way.")
+            form, toast = None, _("Sending…")
     before = request.GET.get("before", "")
     page = find_conversation(request.portal, entity, before)
     seen = _card_digest(page.messages)
@@ -204,7 +205,7 @@ def _send_from_card(request: FramedRequest, form: CardForm, senders: Sequence[Se
         form.add_error("to", _(bad.words))
         return None
     except messages.BadText:
-        form.add_error("text", _("The text is longer than this service takes."))
+        form.add_error("text", _("The text is longer than this service allows."))
         return None
     enqueue.drain(sender.connection_id, slow=sender.connection.slow)
     enqueue.note(request.portal.pk)

@@ -140,11 +140,11 @@ def read_numbers(file: IO[bytes], country: str) -> ParsedNumbers:
 
 def too_large_message() -> str:
     """Return what to say of a file above the limit."""
-    return gettext("The file is larger than {most} MB; divide it.").format(most=MAX_BYTES >> 20)
+    return gettext("The file is larger than {most} MB. Split it into smaller files.").format(most=MAX_BYTES >> 20)
 
 
 def _not_text_message() -> str:
-    return gettext("This is not a text file. Save the table as CSV, then choose that file.")
+    return gettext("This is not a text file. Save the spreadsheet as CSV and try again.")
 
 
 def _split_line(line: str, delimiter: str) -> list[str]:

@@ -18,10 +18,10 @@ class Section:
 
 SECTIONS = (
     Section("home", pgettext_lazy("place", "Home"), "home", for_employees=True),
-    Section("journal", _("Journal"), "journal", for_employees=True),
+    Section("journal", _("Messages"), "journal", for_employees=True),
     Section("reports", _("Reports"), "report"),
     Section("senders", _("Senders"), "sender"),
-    Section("stoplist", _("Stop list"), "stop"),
+    Section("stoplist", _("Opt-outs"), "stop"),
     Section("settings", _("Settings"), "settings"),
     Section("help", _("Help"), "help", for_employees=True),
 )

@@ -26,7 +26,7 @@ def export_trace(request: FramedRequest) -> HttpResponse:
     typed = request.POST.get("reference", "").strip()
     reference = _find_named(request.portal, typed) if typed else _find_latest_failure(request.portal)
     if reference is None:
-        trouble = _("The portal has no message with this reference.") if typed else _("No message went wrong.")
+        trouble = _("No message found with this ID.") if typed else _("No failed messages.")
         return render(request, "console/help/support.html", {"trouble": trouble, "reference": typed})
     if file_downloads.current_file(request.portal):
         return file_downloads.refuse_second_file()

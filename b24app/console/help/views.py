@@ -68,9 +68,9 @@ def _check_accounts(portal: Portal) -> Iterable[AccountChecklist]:
         checks = [
             _check_state(connection),
             _check_reports(connection, title, Reports(service.reports)),
-            Check(_("A test message was delivered."), done=True)
+            Check(_("Test message delivered."), done=True)
             if connection.pk in tested
-            else Check(_("No test message was delivered yet. Send one from its sender."), done=False, is_open=True),
+            else Check(_("No test message delivered yet. Send a test from the sender."), done=False, is_open=True),
         ]
         yield AccountChecklist(
             connection,
@@ -87,22 +87,22 @@ def _check_state(connection: Connection) -> Check:
         return Check(f"{why.what} {why.todo}", done=False, is_open=True)
     if connection.state == ConnectionState.PAUSED:
         return Check(_("The account is paused."), done=False)
-    return Check(_("The account is connected and sends."), done=True)
+    return Check(_("The account is connected."), done=True)
 
 
 def _check_reports(connection: Connection, title: str, reports: Reports) -> Check:
     if connection.last_report_at is not None:
-        return Check(_("Reports of what became of messages come in."), done=True)
+        return Check(_("Delivery reports are coming in."), done=True)
     match reports:
         case Reports.NONE:
-            return Check(_("{service} does not tell whether it arrives").format(service=title) + ".", done=False)
+            return Check(_("{service} does not report delivery").format(service=title) + ".", done=False)
         case Reports.POLLED:
             return Check(
-                _("We ask {service} what became of messages; there is nothing to set up.").format(service=title),
+                _("Sendline fetches delivery reports from {service}. No setup needed.").format(service=title),
                 done=True,
             )
         case Reports.PUSHED:
-            return Check(_("No report has ever come. Compare the steps below."), done=False, is_open=True)
+            return Check(_("No delivery reports received yet. Check the setup steps below."), done=False, is_open=True)
 
 
 urlpatterns = [path("help/", show_help, name="help")]

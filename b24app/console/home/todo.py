@@ -47,8 +47,8 @@ def _portal_todos(portal: Portal) -> list[Todo]:
             Todo(
                 "bad",
                 "portal",
-                _("The portal does not let us in any more"),
-                _("Messages go out, but the portal does not learn what became of them. Reconnecting mends it."),
+                _("Sendline has lost access to Bitrix24"),
+                _("Messages are still being sent, but Bitrix24 does not receive their status. Reconnect to fix this."),
                 address(portal, "reconnect"),
                 _("Reconnect"),
             )
@@ -60,25 +60,25 @@ def _portal_todos(portal: Portal) -> list[Todo]:
 
 
 def _suspension_texts(kind: str) -> tuple[str, str]:
-    meanwhile = _("Messages go out meanwhile; the portal will be told what became of them later.")
+    meanwhile = _("Messages are still being sent. Bitrix24 will get their status later.")
     match kind:
         case Suspension.PLAN:
-            return _("The portal’s plan does not include applications"), _(
-                "Extend the plan of your Bitrix24."
+            return _("Your Bitrix24 plan does not include applications"), _(
+                "Upgrade your Bitrix24 plan."
             ) + " " + meanwhile
         case Suspension.PAYMENT:
-            return _("The subscription for applications has ended"), _("Extend it in your Bitrix24.") + " " + meanwhile
+            return _("Your Market subscription has ended"), _("Renew it in Bitrix24.") + " " + meanwhile
         case Suspension.OVERLOAD:
-            return _("Bitrix24 has stopped our calls for now"), meanwhile
+            return _("Bitrix24 is limiting our requests"), meanwhile
         case _:
-            return _("The portal says that Sendline is not installed"), _("Install it again from the Market.")
+            return _("Sendline is not installed in Bitrix24"), _("Reinstall Sendline from the Market.")
 
 
 def _pause_todos(portal: Portal) -> list[Todo]:
     if not Rules.objects.filter(portal=portal, paused_at__isnull=False).exists():
         return []
-    words = _("Messages wait, and fail when they are too old. Turn it on in the settings when all is well.")
-    return [Todo("warn", "pause", _("All sending is paused"), words, address(portal, "settings"), _("To the settings"))]
+    words = _("Messages stay queued and fail when they expire. Resume sending in Settings when you’re ready.")
+    return [Todo("warn", "pause", _("All sending is paused"), words, address(portal, "settings"), _("Go to settings"))]
 
 
 def _connection_todos(portal: Portal) -> list[Todo]:
@@ -88,11 +88,11 @@ def _connection_todos(portal: Portal) -> list[Todo]:
         if connection.state == ConnectionState.BLOCKED:
             why = explain_block(connection)
             icon = "wallet" if connection.blocked_reason == "balance" else "lock"
-            todos.append(Todo("bad", icon, str(why.what), str(why.todo), there, _("Mend it")))
+            todos.append(Todo("bad", icon, str(why.what), str(why.todo), there, _("Fix")))
         elif connection.breaker_until and connection.breaker_until > timezone.now():
-            title = _("{service} does not answer").format(service=service_title(connection.service))
-            words = _("Messages of “{account}” wait and are tried again by themselves.")
-            todos.append(Todo("warn", "warning", title, words.format(account=connection.title), there, _("Look at it")))
+            title = _("{service} is not responding").format(service=service_title(connection.service))
+            words = _("Messages from “{account}” are queued and retried automatically.")
+            todos.append(Todo("warn", "warning", title, words.format(account=connection.title), there, _("View")))
     return todos
 
 
@@ -100,9 +100,9 @@ def _sender_todos(portal: Portal) -> list[Todo]:
     todos = []
     for sender in Sender.objects.filter(portal=portal, state=SenderState.REFUSED).order_by("pk"):
         why = explain_refusal(sender)
-        title = _("The portal has refused the sender “{name}”").format(name=sender.name)
+        title = _("Bitrix24 rejected the sender “{name}”").format(name=sender.name)
         there = address(portal, "sender", sender=sender.uuid)
-        todos.append(Todo("bad", "sender", title, str(why.what), there, _("Mend it")))
+        todos.append(Todo("bad", "sender", title, str(why.what), there, _("Fix")))
     return todos
 
 
@@ -110,7 +110,7 @@ def _message_todos(portal: Portal) -> list[Todo]:
     unknown = Message.objects.filter(portal=portal, phase=Phase.UNKNOWN)[:MAX_COUNTED].count()
     if not unknown:
         return []
-    title = ngettext("{count} message waits for your decision", "{count} messages wait for your decision", unknown)
-    words = _("The connection broke after they had left us, so they may or may not have been sent.")
+    title = ngettext("{count} message needs your review", "{count} messages need your review", unknown)
+    words = _("The connection was lost before the service confirmed them, so they may or may not have been sent.")
     there = f"{address(portal, 'journal')}?status=unknown"
-    return [Todo("", "unknown", title.format(count=unknown), words, there, _("Decide"))]
+    return [Todo("", "unknown", title.format(count=unknown), words, there, _("Review"))]

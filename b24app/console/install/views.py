@@ -42,12 +42,12 @@ def _reconcile_senders(portal: Portal) -> None:
 
 
 STEPS = (
-    InstallStep(_("Bitrix24 has confirmed who you are"), None),
-    InstallStep(_("Access to the portal is kept, encrypted"), None),
-    InstallStep(_("The portal tells us when the application is updated or removed"), _bind_events),
-    InstallStep(_("CRM cards have a Sendline tab, where the portal allows it"), _bind_tabs),
-    InstallStep(_("Country and time zone are taken from your profile"), region.detect_region),
-    InstallStep(_("Senders you had before are in the menu again"), _reconcile_senders),
+    InstallStep(_("Identity confirmed by Bitrix24"), None),
+    InstallStep(_("Bitrix24 access granted and stored encrypted"), None),
+    InstallStep(_("Update and uninstall events connected"), _bind_events),
+    InstallStep(_("Sendline tab added to CRM items"), _bind_tabs),
+    InstallStep(_("Country and time zone taken from your profile"), region.detect_region),
+    InstallStep(_("Existing senders restored"), _reconcile_senders),
 )
 
 

@@ -111,11 +111,11 @@ def _run_actions(request: FramedRequest, job: Job) -> HttpResponse:
 def _result_text(job: Job) -> str:
     match job.act:
         case BulkAction.RESEND:
-            text = ngettext("{count} message is on its way.", "{count} messages are on their way.", job.changed)
+            text = ngettext("Sending {count} message", "Sending {count} messages", job.changed)
         case BulkAction.MARK_SENT:
-            text = ngettext("{count} message marked as sent.", "{count} messages marked as sent.", job.changed)
+            text = ngettext("{count} message marked as sent", "{count} messages marked as sent", job.changed)
         case BulkAction.CANCEL:
-            text = ngettext("{count} message will not be sent.", "{count} messages will not be sent.", job.changed)
+            text = ngettext("{count} message canceled", "{count} messages canceled", job.changed)
     return text.format(count=job.changed)
 
 

@@ -62,5 +62,5 @@ def _make_link(kind: str, number: str) -> CrmLink | None:
         owner_type = _OWNER_TYPES[kind]
         return CrmLink(_TITLES[owner_type], number, f"/crm/{owner_type.name.lower()}/details/{number}/")
     if int(kind) >= FIRST_DYNAMIC_TYPE:
-        return CrmLink(_("Item of a smart process"), number, f"/crm/type/{kind}/details/{number}/")
+        return CrmLink(_("Smart process item"), number, f"/crm/type/{kind}/details/{number}/")
     return None

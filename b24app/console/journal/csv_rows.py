@@ -28,9 +28,9 @@ COLUMNS = (
 )  # fmt: skip
 AUTHOR = 2 + COLUMNS.index("author_id")  # in a row, which begins with its place
 _TITLES: tuple[str | Promise, ...] = (
-    _("Status"), _("Error"), _("To"), _("Text"), _("Sender"), _("Service"), _("Segments"), _("Price"), _("Currency"),
-    _("Source"), _("Employee"), _("Employee’s name"), _("Final word"), _("The service’s words"), _("Code"),
-    _("Our reference"), _("The service’s number"),
+    _("Status"), _("Error"), _("To"), _("Message"), _("Sender"), _("Service"), _("Segments"), _("Price"), _("Currency"),
+    _("Source"), _("Employee"), _("Employee name"), _("Final status at"), _("Service response"), _("Code"),
+    _("Sendline ID"), _("Service message ID"),
 )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ class RowLabels:
             return cls(
                 titles=(gettext("Time") + f" ({portal.zone.key})", *map(str, _TITLES)),
                 statuses={code: str(words) for code, words in STATUS_WORDS.items()},
-                unknown=gettext("Outcome unknown"),
+                unknown=gettext("Unknown"),
                 reasons={code: str(words) for code, words in REASON_NAMES.items()},
                 waits={code: str(words) for code, words in WAIT_NAMES.items()},
                 sources={code: str(words) for code, (words, _query) in SOURCES.items()},

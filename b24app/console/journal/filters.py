@@ -27,21 +27,21 @@ WINDOW = timedelta(days=30)
 EXACT_FROM = 10  # digits; fewer are looked for at the end of the number
 
 STATUSES: Mapping[str, tuple[str | Promise, Q]] = {
-    "waiting": (_("Waiting"), Q(phase__in=[Phase.WAITING, Phase.ON_WIRE])),
-    "unknown": (_("Outcome unknown"), Q(phase=Phase.UNKNOWN)),
+    "waiting": (_("Queued"), Q(phase__in=[Phase.WAITING, Phase.ON_WIRE])),
+    "unknown": (_("Unknown"), Q(phase=Phase.UNKNOWN)),
     "sent": (_("Sent"), Q(status=Status.SENT)),
     "delivered": (_("Delivered"), Q(status=Status.DELIVERED)),
-    "undelivered": (_("Undelivered"), Q(status=Status.UNDELIVERED)),
+    "undelivered": (_("Not delivered"), Q(status=Status.UNDELIVERED)),
     "failed": (_("Failed"), Q(status=Status.FAILED)),
 }
 SOURCES: Mapping[str, tuple[str | Promise, Q]] = {
-    "crm": (_("CRM card"), has_source("crm")),
-    "automation": (_("Automation"), has_source("automation")),
-    "campaign": (_("Campaign"), has_source("campaign")),
-    "other": (_("Elsewhere in the portal"), has_source("other")),
-    "card": (_("Sendline on a CRM card"), has_source("card")),
+    "crm": (_("CRM item"), has_source("crm")),
+    "automation": (_("Automation rule or workflow"), has_source("automation")),
+    "campaign": (_("Marketing campaign"), has_source("campaign")),
+    "other": (_("Other"), has_source("other")),
+    "card": (_("Sendline tab"), has_source("card")),
     "test": (_("Test message"), has_source("test")),
-    "resend": (_("Sent again by hand"), has_source("resend")),
+    "resend": (_("Resent manually"), has_source("resend")),
 }
 
 _ACTS: Mapping[str, tuple[BulkAction, ...]] = {

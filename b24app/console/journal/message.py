@@ -118,12 +118,12 @@ def resend_by_hand(request: FramedRequest, reference: uuid.UUID) -> HttpResponse
     """Ask in place, naming the risk, then send the same text again as a new message."""
     found = message_or_404(request, reference)
     if not _allowed_actions(request, found)["resend"]:
-        return redirect(request, "message", reference=found.reference, toast=_("It is not to be sent again any more."))
+        return redirect(request, "message", reference=found.reference, toast=_("This message can no longer be resent."))
     if request.method != "POST":
         return render(request, "console/message/confirm_resend.html", {"message": found})
     again = messages.resend_message(found, request.visitor.user_id)
     enqueue.drain(again.connection_id)
-    return redirect(request, "message", reference=again.reference, toast=_("On its way again."))
+    return redirect(request, "message", reference=again.reference, toast=_("Resending…"))
 
 
 @admin_only
@@ -136,7 +136,7 @@ def mark_as_sent(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     done = messages.mark_sent(found)
     if done:
         enqueue.push(request.portal.pk)
-    text = _("Marked as sent.") if done else _("Its outcome is known by now.")
+    text = _("Marked as sent.") if done else _("The status is already known.")
     return redirect(request, "message", reference=found.reference, toast=text)
 
 
@@ -148,7 +148,7 @@ def cancel_sending(request: FramedRequest, reference: uuid.UUID) -> HttpResponse
     done = messages.cancel_message(found)
     if done:
         enqueue.push(request.portal.pk)
-    text = _("It will not be sent.") if done else _("Too late: it has left already.")
+    text = _("Message canceled.") if done else _("Too late: the message has already been sent.")
     return redirect(request, "message", reference=found.reference, toast=text)
 
 

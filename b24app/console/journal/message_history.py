@@ -56,7 +56,7 @@ def describe_source(message: Message) -> str:
         return str(_ORIGINS[Origin(message.origin)])
     if message.module in MODULE_SOURCES:
         return str(_SOURCES[MODULE_SOURCES[message.module]])
-    return gettext("From the portal ({module})").format(module=message.module) if message.module else gettext("Portal")
+    return gettext("Bitrix24 ({module})").format(module=message.module) if message.module else gettext("Bitrix24")
 
 
 def missing_text_label(message: Message, portal: Portal) -> str:
@@ -64,25 +64,25 @@ def missing_text_label(message: Message, portal: Portal) -> str:
     emptied_to = portal.texts_emptied_to
     is_erased = not (message.to or message.raw_to)  # on request, before the retention period ends
     if is_erased or (emptied_to and message.received_at < emptied_to):
-        return gettext("(no longer kept)")
-    return gettext("(no text)")
+        return gettext("(deleted)")
+    return gettext("(empty)")
 
 
 _ORIGINS = {
     Origin.TEST: _("Test message"),
-    Origin.CARD: _("Sendline on a CRM card"),
-    Origin.RESEND: _("Sent again by hand"),
+    Origin.CARD: _("Sendline tab"),
+    Origin.RESEND: _("Resent manually"),
 }
 _SOURCES = {
-    "crm": _("CRM card"),
+    "crm": _("CRM item"),
     "automation": _("Automation rule or workflow"),
     "campaign": _("Marketing campaign"),
 }
 
 
 def _received_step(message: Message) -> HistoryStep:
-    titles = {Origin.PORTAL: _("Taken from the portal"), Origin.RESEND: _("Sent again by hand")}
-    title = titles.get(Origin(message.origin), _("Taken by Sendline"))
+    titles = {Origin.PORTAL: _("Received from Bitrix24"), Origin.RESEND: _("Resent manually")}
+    title = titles.get(Origin(message.origin), _("Accepted by Sendline"))
     text = describe_source(message) if message.origin == Origin.PORTAL else ""
     return HistoryStep(at=message.received_at, mark="ok", icon="check", title=title, text=text)
 
@@ -99,7 +99,7 @@ def _attempt_steps(message: Message, exchanges: Iterable[Exchange]) -> list[Hist
     if is_accepted:
         steps.append(_accepted_step(message, service, attempts[-1] if attempts else None))
     elif not attempts and message.first_attempt_at:
-        title = ngettext("Handed to {service}", "Handed to {service}, {count} tries", message.attempts)
+        title = ngettext("Sent to {service}", "Sent to {service}, {count} attempts", message.attempts)
         title = title.format(service=service, count=message.attempts)
         steps.append(HistoryStep(at=message.first_attempt_at, mark="info", icon="sent", title=title))
     lookups = [one for one in with_service if until is not None and one.at > until]
@@ -108,32 +108,32 @@ def _attempt_steps(message: Message, exchanges: Iterable[Exchange]) -> list[Hist
 
 def _failed_attempt(one: Exchange, place: int, service: str) -> HistoryStep:
     if one.status == 0:
-        title = gettext("Try {place}: no answer from {service}").format(place=place, service=service)
+        title = gettext("Attempt {place}: no response from {service}").format(place=place, service=service)
         return HistoryStep(at=one.at, mark="warn", icon="retry", title=title, text=one.error)
-    title = gettext("Try {place}: {service} did not take it").format(place=place, service=service)
-    text = gettext("Answered {status} in {ms} ms").format(status=one.status, ms=one.ms)
+    title = gettext("Attempt {place}: rejected by {service}").format(place=place, service=service)
+    text = gettext("Response {status} in {ms} ms").format(status=one.status, ms=one.ms)
     return HistoryStep(at=one.at, mark="warn", icon="retry", title=title, text=text)
 
 
 def _accepted_step(message: Message, service: str, answer: Exchange | None) -> HistoryStep:
-    title = gettext("Taken by {service}").format(service=service)
+    title = gettext("Accepted by {service}").format(service=service)
     details = []
     if message.ref:
-        details.append(gettext("Its id there: {ref}").format(ref=message.ref))
+        details.append(gettext("Message ID: {ref}").format(ref=message.ref))
     if answer is not None and answer.status:
-        details.append(gettext("answered in {ms} ms").format(ms=answer.ms))
+        details.append(gettext("response in {ms} ms").format(ms=answer.ms))
     return HistoryStep(at=message.sent_at, mark="ok", icon="check", title=title, text=", ".join(details))
 
 
 def _lookup_step(one: Exchange, service: str) -> HistoryStep:
-    title = gettext("Asked {service} what became of it").format(service=service)
-    text = gettext("Answered {status} in {ms} ms").format(status=one.status, ms=one.ms) if one.status else one.error
+    title = gettext("Status requested from {service}").format(service=service)
+    text = gettext("Response {status} in {ms} ms").format(status=one.status, ms=one.ms) if one.status else one.error
     return HistoryStep(at=one.at, mark="info", icon="search", title=title, text=text)
 
 
 _REPORTED = {
-    Status.QUEUED: ("info", "queued", _("{service} has it in its queue")),
-    Status.SENT: ("info", "sent", _("{service} passed it on")),
+    Status.QUEUED: ("info", "queued", _("Queued at {service}")),
+    Status.SENT: ("info", "sent", _("Sent by {service}")),
     Status.DELIVERED: ("ok", "delivered", _("Delivered")),
     Status.UNDELIVERED: ("warn", "undelivered", _("Not delivered")),
     Status.FAILED: ("bad", "failed", _("Failed")),
@@ -158,7 +158,7 @@ def _final_steps(message: Message, reports: list[DeliveryReport]) -> list[Histor
         return []
     mark, icon, title = _REPORTED[Status(message.status)]
     if message.reason == Reason.CANCELLED:
-        title = _("Stopped before it was sent")
+        title = _("Canceled before sending")
     why = explain_end(message)
     text = f"{why.what} {why.words}".strip() if why else ""
     return [
@@ -168,7 +168,7 @@ def _final_steps(message: Message, reports: list[DeliveryReport]) -> list[Histor
 
 def _resend_steps(message: Message) -> list[HistoryStep]:
     return [
-        HistoryStep(at=again.received_at, mark="info", icon="retry", title=_("Sent again by hand"))
+        HistoryStep(at=again.received_at, mark="info", icon="retry", title=_("Resent manually"))
         for again in message.resends.order_by("pk")
     ]
 
@@ -178,37 +178,37 @@ def _push_steps(message: Message) -> list[HistoryStep]:
     if message.message_id is None or message.phase != Phase.DONE:
         return []
     if message.push_at is None:
-        title = gettext("The portal shows “{status}”").format(status=message.pushed)
+        title = gettext("Status in Bitrix24: “{status}”").format(status=message.pushed)
         return [HistoryStep(at=None, mark="info", icon="portal", title=title)]
     if message.push_error:
-        title = gettext("The portal did not take “{status}”").format(status=message.status)
+        title = gettext("Bitrix24 did not accept the status “{status}”").format(status=message.status)
         return [
             HistoryStep(
                 at=message.push_at, mark="warn", icon="portal", title=title, code=message.push_error, ahead=True
             )
         ]
-    title = gettext("The portal is told “{status}”").format(status=message.status)
+    title = gettext("Sending status to Bitrix24: “{status}”").format(status=message.status)
     return [HistoryStep(at=message.push_at, mark="wait", icon="portal", title=title, ahead=True)]
 
 
 def _next_steps(message: Message) -> list[HistoryStep]:
     service = service_title(message.connection.service)
     if message.phase == Phase.ON_WIRE:
-        title = gettext("On its way to {service}").format(service=service)
+        title = gettext("Sending to {service}").format(service=service)
         return [HistoryStep(at=None, mark="spin", icon="", title=title)]
     if message.phase == Phase.UNKNOWN:
         why = explain_end(message)
         text = why.what if why else ""
-        title = gettext("Outcome unknown")
+        title = gettext("Unknown")
         return [HistoryStep(at=None, mark="warn", icon="unknown", title=title, text=text, code=message.service_code)]
     if message.phase == Phase.WAITING:
         return [_next_attempt(message)]
     if message.status != Status.SENT:
         return []
     if _sends_no_reports(message.connection.service):
-        title = gettext("{service} does not tell whether it arrives").format(service=service)
+        title = gettext("{service} does not report delivery").format(service=service)
         return [HistoryStep(at=None, mark="wait", icon="info", title=title)]
-    return [HistoryStep(at=None, mark="spin", icon="", title=_("Waiting for the phone"))]
+    return [HistoryStep(at=None, mark="spin", icon="", title=_("Waiting for delivery"))]
 
 
 def _next_attempt(message: Message) -> HistoryStep:
@@ -216,12 +216,12 @@ def _next_attempt(message: Message) -> HistoryStep:
     text = why.what if why else ""
     if message.wait in ("paused", "blocked", "unavailable"):
         return HistoryStep(
-            at=message.due_at, mark="wait", icon="pause", title=_("Waits, at most until"), text=text, ahead=True
+            at=message.due_at, mark="wait", icon="pause", title=_("Waiting, expires"), text=text, ahead=True
         )
     if message.wait in ("quiet_hours", "cap"):
-        title = _("Expires") if expires_first(message) else _("Waits until")
+        title = _("Expires") if expires_first(message) else _("Waiting until")
         return HistoryStep(at=message.due_at, mark="wait", icon="pause", title=title, text=text, ahead=True)
-    title = _("Next try") if message.attempts else _("First try")
+    title = _("Next attempt") if message.attempts else _("First attempt")
     return HistoryStep(at=message.due_at, mark="wait", icon="queued", title=title, text=text, ahead=True)
 
 

@@ -45,7 +45,7 @@ def _day_labels(days: Days) -> Sequence[str]:
 
 
 def _day_hint(day: date, stack: Sequence[int]) -> str:
-    words = (_("Delivered"), _("On the way"), _("Undelivered"), _("Failed"))
+    words = (_("Delivered"), _("In progress"), _("Not delivered"), _("Failed"))
     parts = [f"{word} {locales.number(count)}" for word, count in zip(words, stack, strict=True) if count]
     return "\n".join([f"{locales.short_day(day)}: {locales.number(sum(stack))}", *parts])
 
@@ -79,4 +79,4 @@ def _count_cells(counts: Counts) -> Sequence[str]:
 def _rate_cells(rate: Rate) -> Sequence[str]:
     if rate.is_telling:
         return locales.number(rate.ended), locales.percent(rate.delivered, rate.ended)
-    return locales.number(rate.ended), _("too few") if rate.ended else _("none")
+    return locales.number(rate.ended), _("Not enough data") if rate.ended else _("None")

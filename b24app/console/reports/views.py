@@ -104,7 +104,7 @@ def _report_rows(query: ReportQuery, report: Report) -> list[ReportRow]:
         rest = BreakdownLine("")
         for line in others:
             rest += line
-        words = ngettext("{count} other", "{count} others", len(others)).format(count=locales.number(len(others)))
+        words = ngettext("{count} more", "{count} more", len(others)).format(count=locales.number(len(others)))
         rows.append(ReportRow(rest, words, share=_line_share(rest, report)))
     return rows
 
@@ -137,11 +137,11 @@ def _employee_names(query: ReportQuery, lines: Iterable[BreakdownLine]) -> Emplo
 def _line_title(query: ReportQuery, key: str, people: EmployeeNames) -> str:
     """Return the name of a line."""
     if not key:
-        return _("No employee") if query.params.by == "employee" else _("not known")
+        return _("No employee") if query.params.by == "employee" else _("Unknown")
     match query.params.by:
         case "sender":
             sender = query.senders.get(int(key))
-            return sender.name if sender else _("not known")
+            return sender.name if sender else _("Unknown")
         case "service":
             return service_title(key)
         case "country":
@@ -210,14 +210,14 @@ def _line_rows(portal: Portal, params: ReportParams) -> Iterator[Sequence[object
     lines = query.breakdown_lines()
     people = _employee_names(query, lines)
     currencies = _used_currencies(line.money for line in lines)
-    yield [DIMENSIONS[params.by], *_column_titles(), _("Half arrive within"), *_cost_titles(currencies)]
+    yield [DIMENSIONS[params.by], *_column_titles(), _("Median delivery time"), *_cost_titles(currencies)]
     for line in lines:
         title, half = _line_title(query, line.key, people), _median_column(line.times)
         yield [title, *_count_columns(line.counts), half, *_cost_columns(line.money, currencies)]
 
 
 def _column_titles() -> list[str | Promise]:
-    words = (_("Messages"), _("Delivered"), _("On the way"), _("Undelivered"), _("Failed"), _("Delivery rate"))
+    words = (_("Messages"), _("Delivered"), _("In progress"), _("Not delivered"), _("Failed"), _("Delivery rate"))
     return list(words)
 
 

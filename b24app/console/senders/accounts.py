@@ -65,7 +65,7 @@ def edit_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
                 found.title = str(form.cleaned_data["title"]) or found.title
                 found.save(update_fields=["title"])
                 enqueue.drain(found.pk)
-                return redirect(request, "senders", toast=_("The new credentials work and are saved."))
+                return redirect(request, "senders", toast=_("Credentials saved and tested."))
     return render_screen(request, "console/senders/account.html", context)
 
 
@@ -108,12 +108,12 @@ def remove_account(request: FramedRequest, connection: uuid.UUID) -> HttpRespons
         except PortalError as error:
             trouble = explain_portal_error(error)
             enqueue.reconcile(request.portal.pk)
-            unchanged = _("Nothing was forgotten; try again later.")
+            unchanged = _("The account was not disconnected. Try again later.")
             return with_toast(HttpResponse(status=204), f"{trouble.what} {unchanged}")
     lifecycle.disconnect_account(found)
     enqueue.drain(found.pk)
     return redirect(
-        request, "senders", toast=_("“{name}” is disconnected, its credentials are forgotten.").format(name=found.title)
+        request, "senders", toast=_("“{name}” disconnected. Its credentials were deleted.").format(name=found.title)
     )
 
 

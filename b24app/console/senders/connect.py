@@ -83,9 +83,9 @@ def _group_services(services: Iterable[ServiceInfo], country: str) -> list[Servi
         (here if one.countries else worldwide).append(one)
     name = _country_names().get(country, country)
     groups = [
-        ServiceGroup(_("At home in {country}").format(country=name), at_home),
-        ServiceGroup(_("Worldwide"), worldwide),
-        ServiceGroup(_("In other countries"), elsewhere),
+        ServiceGroup(_("Available in {country}").format(country=name), at_home),
+        ServiceGroup(_("International"), worldwide),
+        ServiceGroup(_("Other countries"), elsewhere),
     ]
     return [group for group in groups if group.services]
 

@@ -72,7 +72,7 @@ def _make_widget(declared: kit.Field) -> forms.Widget:
         case kit.Choice():
             choices = [(value, gettext(label)) for value, label in declared.choices]
             if not declared.required and not declared.default:
-                choices.insert(0, ("", gettext("Not chosen")))
+                choices.insert(0, ("", gettext("Not selected")))
             return forms.Select(attributes, choices=choices)
         case kit.Secret():
             # After a failed check the typed secret stays in the page, and nowhere else (docs/frame.md 10).

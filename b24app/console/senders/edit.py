@@ -84,7 +84,7 @@ def _save_sender(request: FramedRequest, service: type[Provider], sender: Sender
     if trouble is None:
         if is_first_time:
             return redirect(request, "sender-ready", sender=sender.uuid)
-        return redirect(request, "senders", toast=_("“{name}” is changed in the portal too.").format(name=sender.name))
+        return redirect(request, "senders", toast=_("“{name}” updated in Bitrix24.").format(name=sender.name))
     if trouble.field in form.fields:
         form.add_error(trouble.field, f"{trouble.what} {trouble.todo}")
     response = render_screen(request, "console/senders/edit.html", _form_context(service, sender, form, trouble))

@@ -22,8 +22,8 @@ class AccountForm(DeclaredForm):
     title = forms.CharField(
         max_length=100,
         required=False,
-        label=gettext_lazy("Name of this connection"),
-        help_text=gettext_lazy("Helps to tell accounts apart. Only administrators see it."),
+        label=gettext_lazy("Account name"),
+        help_text=gettext_lazy("Helps you tell accounts apart. Visible to administrators only."),
         widget=forms.TextInput(PLAIN_INPUT),
     )
 
@@ -73,43 +73,41 @@ class SenderForm(DeclaredForm):
     signature = forms.CharField(
         max_length=60,
         required=False,
-        label=gettext_lazy("Messages are signed with"),
+        label=gettext_lazy("Sender ID"),
         widget=forms.TextInput(PLAIN_INPUT | {"dir": "ltr", "spellcheck": "false"}),
     )
     bulk = forms.BooleanField(
         required=False,
-        label=gettext_lazy("For campaigns"),
-        help_text=gettext_lazy("Its messages let those of other senders of this account go first."),
+        label=gettext_lazy("Low priority (campaigns)"),
+        help_text=gettext_lazy("Messages from other senders of this account go first."),
     )
 
     smart = forms.BooleanField(
         required=False,
-        label=gettext_lazy("Plain quotes, dashes and blanks"),
-        help_text=gettext_lazy("Typographic ones look the same to most people and can double the number of segments."),
+        label=gettext_lazy("Replace curly quotes, long dashes and special spaces"),
+        help_text=gettext_lazy("They look the same to most readers but can double the number of segments."),
     )
     latin = forms.BooleanField(
         required=False,
-        label=gettext_lazy("Latin letters for other alphabets"),
+        label=gettext_lazy("Convert to Latin letters"),
         help_text=gettext_lazy(
-            "Cyrillic, Greek, Turkish and others are spelled in Latin letters: up to half the segments."
+            "Converts Cyrillic, Greek, Turkish and other letters to Latin. Can halve the number of segments."
         ),
     )
     transactional = forms.BooleanField(
         required=False,
-        label=gettext_lazy("At any hour"),
-        help_text=gettext_lazy(
-            "For codes and appointments: quiet hours do not hold its messages. Campaigns always keep quiet hours."
-        ),
+        label=gettext_lazy("Send during quiet hours"),
+        help_text=gettext_lazy("For codes and appointment reminders. Campaigns always follow quiet hours."),
     )
-    per_hour = limit_field(gettext_lazy("At most in an hour"))
-    per_day = limit_field(gettext_lazy("At most in a day"))
+    per_hour = limit_field(gettext_lazy("Hourly limit"))
+    per_day = limit_field(gettext_lazy("Daily limit"))
     max_age = forms.TypedChoiceField(
         coerce=int,
         required=False,
         empty_value=None,
-        label=gettext_lazy("Give up after"),
-        help_text=gettext_lazy("A message that has not left by then fails, so that nobody reads it too late."),
-        widget=forms.Select({"data-note": gettext_lazy("since the portal sent it")}),
+        label=gettext_lazy("Expire after"),
+        help_text=gettext_lazy("Messages not sent within this time fail, so recipients don’t get outdated messages."),
+        widget=forms.Select({"data-note": gettext_lazy("after it was sent from Bitrix24")}),
     )
 
     prefix = "sender"
@@ -128,7 +126,7 @@ class SenderForm(DeclaredForm):
         self.language = language  # of the portal, in its own code
         self.offered = list(offered)
         self.fields["signature"].help_text = gettext(
-            "A number or a name that {service} has approved. Leave it empty if {service} is to choose."
+            "A number or name approved by {service}. Leave empty to let {service} choose."
         ).format(service=gettext(service.title))
         if self.offered:
             self._add_offer_field()
@@ -143,13 +141,13 @@ class SenderForm(DeclaredForm):
         self.initial["offer"] = chosen if chosen in self.offered else self.offered[0]
         if chosen and chosen not in self.offered:
             self.initial["offer"] = ""
-        choices = [(one, one) for one in self.offered] + [("", pgettext_lazy("signature", "Another"))]
+        choices = [(one, one) for one in self.offered] + [("", pgettext_lazy("signature", "Other"))]
         has_many = len(self.offered) > MAX_RADIOS
         widget = forms.Select({"dir": "ltr"}, choices) if has_many else forms.RadioSelect(choices=choices)
-        label = gettext("Messages are signed with")
+        label = gettext("Sender ID")
         self.fields["offer"] = forms.CharField(required=False, max_length=60, label=label, widget=widget)
-        self.fields["signature"].label = gettext("Another name or number")
-        self.fields["signature"].help_text = gettext("What you write here is used instead of the choice above.")
+        self.fields["signature"].label = gettext("Custom sender ID")
+        self.fields["signature"].help_text = gettext("Overrides the selection above.")
         if chosen in self.offered:
             self.initial["signature"] = ""
 
@@ -161,7 +159,7 @@ class SenderForm(DeclaredForm):
         if not any(cleaned.get(f"name_{code}") for code in FRAME_CODES):
             first = f"name_{FRAME_CODES[0]}"
             if first not in self.errors:
-                self.add_error(first, gettext("Employees choose the sender by its name: write at least one."))
+                self.add_error(first, gettext("Enter a name in at least one language."))
         return cleaned
 
     def rules_open(self) -> bool:
@@ -218,11 +216,11 @@ class MessageForm(forms.Form):
         max_length=40,
         label=gettext_lazy("To"),
         widget=forms.TextInput({"inputmode": "tel", "dir": "ltr", "autocomplete": "tel"}),
-        error_messages={"required": gettext_lazy("Write the number it shall go to.")},
+        error_messages={"required": gettext_lazy("Enter a phone number.")},
     )
     text = forms.CharField(
         max_length=5000,
-        label=gettext_lazy("Text"),
+        label=gettext_lazy("Message"),
         widget=forms.Textarea({"rows": "3"}),
-        error_messages={"required": gettext_lazy("Write a text.")},
+        error_messages={"required": gettext_lazy("Enter a message.")},
     )

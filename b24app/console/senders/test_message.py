@@ -60,7 +60,7 @@ def _suggest_message(request: FramedRequest) -> dict[str, str]:
     """Return the number that this visitor tested with last, and a text."""
     mine = Message.objects.filter(portal=request.portal, origin=Origin.TEST, author_id=request.visitor.user_id)
     last = mine.order_by(*NEWEST_FIRST).values_list("to", flat=True).first()
-    return {"to": last or "", "text": _("Hello. This is a test of Sendline.")}
+    return {"to": last or "", "text": _("This is a test message from Sendline.")}
 
 
 def _is_free(service: str) -> bool:
@@ -81,7 +81,7 @@ def _store_test(request: FramedRequest, sender: Sender, form: MessageForm) -> Me
         form.add_error("to", _(bad.words))
         return None
     except messages.BadText:
-        form.add_error("text", _("The text is longer than this service takes."))
+        form.add_error("text", _("The text is longer than this service allows."))
         return None
     sender.tested_at = timezone.now()
     sender.save(update_fields=["tested_at"])

@@ -91,7 +91,7 @@ def register_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     found = _sender_or_404(request, sender)
     trouble = registration.save_and_register(found)
     if trouble is None:
-        return redirect(request, "senders", toast=_("“{name}” is in the “Send SMS” menu.").format(name=found.name))
+        return redirect(request, "senders", toast=_("“{name}” is available in Bitrix24.").format(name=found.name))
     return redirect(request, "senders", toast=f"{trouble.what} {trouble.todo}")
 
 
@@ -107,10 +107,10 @@ def remove_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
         sender_registration.remove_sender(found)
     except PortalError as error:
         enqueue.reconcile(request.portal.pk)
-        trouble, later = explain_portal_error(error), _("It is removed as soon as the portal answers.")
+        trouble, later = explain_portal_error(error), _("It will be removed when Bitrix24 responds.")
         return redirect(request, "senders", toast=f"{trouble.what} {later}")
     return redirect(
-        request, "senders", toast=_("“{name}” is out of the menu. It can be added again.").format(name=found.name)
+        request, "senders", toast=_("“{name}” removed from Bitrix24. You can restore it.").format(name=found.name)
     )
 
 
@@ -151,9 +151,9 @@ def sync_senders(request: FramedRequest) -> HttpResponse:
     except PortalError as error:
         trouble = explain_portal_error(error)
         return with_toast(HttpResponse(status=204), f"{trouble.what} {trouble.todo}")
-    text = _("The portal has the same senders.")
+    text = _("Senders are in sync with Bitrix24.")
     if added:
-        text = _("Senders added again because the portal had lost them: {count}.").format(count=added)
+        text = _("Senders restored in Bitrix24: {count}.").format(count=added)
     return redirect(request, "senders", toast=text)
 
 

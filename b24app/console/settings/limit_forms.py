@@ -45,31 +45,37 @@ class LimitsForm(forms.Form):
     use_required_attribute = False
 
     portal_per_hour = limit_field(
-        gettext_lazy("The whole portal, in an hour"), gettext_lazy("What is above it waits for the next hour.")
+        gettext_lazy("All senders together, per hour"),
+        gettext_lazy("Messages above the limit wait for the next hour."),
     )
     employee_per_hour = limit_field(
-        gettext_lazy("Each employee, in an hour"),
-        gettext_lazy("Counts what they send by hand and what runs in their name. What is above it waits."),
+        gettext_lazy("Per employee, per hour"),
+        gettext_lazy(
+            "Counts messages the employee sends manually and messages sent on their behalf. Messages above "
+            "the limit are queued."
+        ),
     )
     recipient_per_hour = limit_field(
-        gettext_lazy("Each recipient, in an hour"),
-        gettext_lazy("What is above it fails: a flood is not worth reading later. It guards against rules that loop."),
+        gettext_lazy("Per recipient, per hour"),
+        gettext_lazy("Messages above the limit fail. This protects recipients from automation loops."),
     )
     recipient_per_day = limit_field(
-        gettext_lazy("Each recipient, in a day"), gettext_lazy("What is above it fails too.")
+        gettext_lazy("Per recipient, per day"), gettext_lazy("Messages above the limit fail.")
     )
     quiet = forms.BooleanField(
         required=False,
-        label=gettext_lazy("Keep quiet hours"),
-        help_text=gettext_lazy("For senders that are not marked “at any hour”. Messages wait until the morning."),
+        label=gettext_lazy("Quiet hours"),
+        help_text=gettext_lazy("Applies to senders that don’t send during quiet hours. Messages wait until morning."),
         widget=forms.CheckboxInput({"role": "switch"}),
     )
     quiet_from = forms.TimeField(required=False, label=gettext_lazy("From"), widget=_time_input())
-    quiet_until = forms.TimeField(required=False, label=gettext_lazy("Until"), widget=_time_input())
+    quiet_until = forms.TimeField(required=False, label=gettext_lazy("To"), widget=_time_input())
     warn = forms.BooleanField(
         required=False,
-        label=gettext_lazy("Warn of possible repeats"),
-        help_text=gettext_lazy("The same text to the same number within minutes goes out, but is marked here."),
+        label=gettext_lazy("Flag possible duplicates"),
+        help_text=gettext_lazy(
+            "Flags a message if the same text was sent to the same number within this time. It is still sent."
+        ),
         widget=forms.CheckboxInput({"role": "switch"}),
     )
     duplicate_minutes = forms.IntegerField(
@@ -85,9 +91,9 @@ class LimitsForm(forms.Form):
         if cleaned.get("quiet") and "quiet_from" not in self.errors and "quiet_until" not in self.errors:
             start, end = cleaned.get("quiet_from"), cleaned.get("quiet_until")
             if start is None or end is None:
-                self.add_error("quiet_from" if start is None else "quiet_until", _("Write a time, such as 21:00."))
+                self.add_error("quiet_from" if start is None else "quiet_until", _("Enter a time, for example 21:00."))
             elif start == end:
-                self.add_error("quiet_until", _("It must not be the time at which they begin."))
+                self.add_error("quiet_until", _("The end time must differ from the start time."))
         return cleaned
 
     @classmethod

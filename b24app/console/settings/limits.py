@@ -35,7 +35,7 @@ def edit_limits(request: FramedRequest) -> HttpResponse:
         if pauses.reconsider_waiting(request.portal):
             for connection in _active_connections(request.portal):
                 enqueue.drain(connection)
-        return redirect(request, "settings", toast=_("The limits are saved"))
+        return redirect(request, "settings", toast=_("Limits saved"))
     return render_screen(request, "console/settings/limits.html", {"form": form})
 
 

@@ -30,30 +30,29 @@ class NoticeForm(forms.Form):
 
     people = forms.TypedMultipleChoiceField(
         coerce=int,
-        label=gettext_lazy("Who is told"),
+        label=gettext_lazy("Recipients"),
         help_text=gettext_lazy(
-            "In Bitrix24, as a notification; a newer one replaces the older. Administrators who have opened Sendline "
-            "are listed here."
+            "Sent as Bitrix24 notifications. Only administrators who have opened Sendline are listed."
         ),
         widget=forms.CheckboxSelectMultiple,
         error_messages={
-            "required": gettext_lazy("Choose at least one person. To hear nothing, turn off what is below.")
+            "required": gettext_lazy(
+                "Choose at least one person. To stop all notifications, turn off the events below."
+            )
         },
     )
     broken = _switch_field(
-        gettext_lazy("A service stops working, and when it works again"),
-        gettext_lazy("Also when the portal itself no longer lets us in. Told after two minutes, at most once an hour."),
+        gettext_lazy("Service outage and recovery"),
+        gettext_lazy("Includes lost access to Bitrix24. Sent after two minutes, at most once an hour."),
     )
     undecided = _switch_field(
-        gettext_lazy("Messages wait for a decision"),
-        gettext_lazy("When it is not known whether they were sent. At most once an hour."),
+        gettext_lazy("Messages to review"),
+        gettext_lazy("When we don’t know whether messages were sent. At most once an hour."),
     )
     senders = _switch_field(
-        gettext_lazy("Senders were added again"), gettext_lazy("When the portal had lost them, as after an update.")
+        gettext_lazy("Senders restored"), gettext_lazy("When Bitrix24 lost them, for example after an update.")
     )
-    balance = _switch_field(
-        gettext_lazy("A balance is low"), gettext_lazy("Sendline asks the services once a day what is left.")
-    )
+    balance = _switch_field(gettext_lazy("Low balance"), gettext_lazy("Sendline checks balances once a day."))
 
     def __init__(self, portal: Portal, visitor_id: int, data: Any = None) -> None:
         self.rules = detection.notice_rules(portal)
@@ -111,6 +110,6 @@ def _threshold_field(account: Connection) -> forms.DecimalField:
         max_digits=14,
         decimal_places=4,
         initial=None if low is None else Decimal(f"{low.normalize():f}"),
-        label=_("“{account}” is low below").format(account=account.title),
+        label=_("Alert when “{account}” falls below").format(account=account.title),
         widget=forms.TextInput(attrs),
     )

@@ -24,7 +24,7 @@ def confirm_pause(
 def finish_pause(request: FramedRequest, screen: str, waiting: int) -> HttpResponse:
     """Push the statuses that the pause has changed, then show `screen`."""
     enqueue.push(request.portal.pk)
-    text = ngettext("Paused; {count} message waits.", "Paused; {count} messages wait.", waiting)
+    text = ngettext("Paused. {count} message is queued.", "Paused. {count} messages are queued.", waiting)
     return redirect(request, screen, toast=text.format(count=waiting))
 
 
@@ -32,7 +32,5 @@ def finish_resume(request: FramedRequest, screen: str, connections: Iterable[int
     """Let the connections send what has been waiting, then show `screen`."""
     for connection in connections:
         enqueue.drain(connection)
-    text = ngettext(
-        "Turned on; {count} message is on its way.", "Turned on; {count} messages are on their way.", released
-    )
+    text = ngettext("Resumed. Sending {count} queued message.", "Resumed. Sending {count} queued messages.", released)
     return redirect(request, screen, toast=text.format(count=released))

@@ -46,7 +46,7 @@ class NumberForm(forms.Form):
         max_length=40,
         label=gettext_lazy("Phone number"),
         widget=forms.TextInput({"class": "input--sm", "inputmode": "tel", "dir": "ltr", "autocomplete": "off"}),
-        error_messages={"required": gettext_lazy("There is no number.")},
+        error_messages={"required": gettext_lazy("Enter a phone number.")},
     )
 
     def __init__(self, country: str = "", data: object = None) -> None:
@@ -63,18 +63,18 @@ class NumberForm(forms.Form):
 class ErasureForm(NumberForm):
     """The order to erase a number; one that stays on the stop list stays for a reason."""
 
-    keep = forms.BooleanField(required=False, label=gettext_lazy("Keep the number on the stop list"))
+    keep = forms.BooleanField(required=False, label=gettext_lazy("Keep the number on the opt-out list"))
     why = forms.CharField(
         max_length=200,
         required=False,
-        label=gettext_lazy("Why it stays there"),
+        label=gettext_lazy("Reason for keeping it"),
         widget=forms.TextInput({"class": "input--sm", "autocomplete": "off"}),
     )
 
     def clean(self) -> dict[str, object]:
         values: dict[str, object] = super().clean() or self.cleaned_data
         if values.get("keep") and not values.get("why"):
-            self.add_error("why", _("Write why: the number is kept for that alone."))
+            self.add_error("why", _("Enter a reason. The number is stored for this purpose only."))
         return values
 
 

@@ -49,35 +49,34 @@ class SettingsForm(forms.Form):
 
     country = forms.ChoiceField(
         label=gettext_lazy("Default country"),
-        help_text=gettext_lazy("For numbers written without a country code."),
+        help_text=gettext_lazy("Used for phone numbers without a country code."),
         required=False,
     )
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
-        help_text=gettext_lazy("For times on these screens, and for where a day begins in the figures."),
+        help_text=gettext_lazy("Used for displayed times and daily statistics."),
     )
     keep_texts = forms.IntegerField(
-        label=gettext_lazy("Keep texts and numbers, days"),
+        label=gettext_lazy("Keep texts and phone numbers for (days)"),
         help_text=gettext_lazy(
-            "After that a message stays in the journal without its text and its number, and cannot be sent again. "
-            "From 8 to 1,825."
+            "After that, the text and phone number are removed from the message, and it can’t be resent. 8 "
+            "to 1,825 days."
         ),
         min_value=8,  # longer than the longest that a message may wait to be sent
         max_value=MAX_DAYS,
     )
     keep_messages = forms.IntegerField(
-        label=gettext_lazy("Keep messages, days"),
+        label=gettext_lazy("Keep messages for (days)"),
         help_text=gettext_lazy(
-            "After that a message leaves the journal with what the service reported of it. The figures stay. "
-            "From 30 to 1,825."
+            "After that, messages and their delivery reports are deleted. Statistics are kept. 30 to 1,825 days."
         ),
         min_value=30,  # the row guards against the same handler call coming again
         max_value=MAX_DAYS,
     )
     keep_exchanges = forms.IntegerField(
-        label=gettext_lazy("Keep the technical record, days"),
+        label=gettext_lazy("Keep technical logs for (days)"),
         help_text=gettext_lazy(
-            "What Sendline, the services and the portal said to one another, without numbers and texts. From 3 to 90."
+            "Requests between Sendline, the services and Bitrix24, without phone numbers and texts. 3 to 90 days."
         ),
         min_value=3,  # the market asks for three days
         max_value=90,
@@ -86,27 +85,27 @@ class SettingsForm(forms.Form):
         required=False,
         label=gettext_lazy("Hide phone numbers from employees"),
         help_text=gettext_lazy(
-            "They see the country code and the last two digits. Administrators see the whole number."
+            "Employees see the country code and the last two digits. Administrators see the full number."
         ),
         widget=forms.CheckboxInput({"role": "switch"}),
     )
     language = forms.ChoiceField(
         label=gettext_lazy("Language"),
-        help_text=gettext_lazy("Applies to you only. Sendline follows your portal unless you choose one."),
+        help_text=gettext_lazy("Only you. By default, Sendline uses your Bitrix24 language."),
         required=False,
     )
-    theme = forms.ChoiceField(label=gettext_lazy("Look"), help_text=gettext_lazy("Applies to you only."))
+    theme = forms.ChoiceField(label=gettext_lazy("Appearance"), help_text=gettext_lazy("Only you."))
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on unchanged
         choices = {
             "country": _country_choices(),
             "time_zone": _zone_choices(timezone.now()),
-            "language": [("", _("As in the portal")), *installation_settings.LANGUAGES],
+            "language": [("", _("Bitrix24 language")), *installation_settings.LANGUAGES],
             "theme": [
                 (Theme.LIGHT, _("Light")),
                 (Theme.DARK, _("Dark")),
-                (Theme.SYSTEM, pgettext("theme", "As the device has it")),
+                (Theme.SYSTEM, pgettext("theme", "System")),
             ],
         }
         for name, field_choices in choices.items():
@@ -119,7 +118,7 @@ class SettingsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if values.get("keep_texts", 0) > values.get("keep_messages", MAX_DAYS):
-            self.add_error("keep_texts", _("A text cannot be kept longer than its message."))
+            self.add_error("keep_texts", _("Texts can’t be kept longer than messages."))
         return values
 
     def save(self, portal: Portal, preference: Preference) -> None:
@@ -145,7 +144,10 @@ def _country_choices() -> list[tuple[str, str]]:
         (region, f"{names.get(region, region)} (+{phonenumbers.country_code_for_region(region)})")
         for region in phonenumbers.SUPPORTED_REGIONS
     ]
-    return [("", _("None: such numbers are refused")), *sorted(countries, key=lambda choice: choice[1])]
+    return [
+        ("", _("None – numbers without a country code are rejected")),
+        *sorted(countries, key=lambda choice: choice[1]),
+    ]
 
 
 @cache
@@ -197,7 +199,7 @@ def edit_settings(request: FramedRequest) -> HttpResponse:
     form = _make_settings_form(request, request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         form.save(request.portal, request.preference)
-        return redirect(request, "settings", toast=_("The settings are saved"), whole=True)
+        return redirect(request, "settings", toast=_("Settings saved"), whole=True)
     return _show_settings(request, form)
 
 
@@ -208,7 +210,7 @@ def save_notices(request: FramedRequest) -> HttpResponse:
     form = NoticeForm(request.portal, request.visitor.user_id, request.POST)
     if form.is_valid():
         form.save()
-        return redirect(request, "settings", toast=_("The settings are saved"))
+        return redirect(request, "settings", toast=_("Settings saved"))
     return _show_settings(request, _make_settings_form(request), form)
 
 

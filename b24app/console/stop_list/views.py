@@ -36,10 +36,10 @@ PAGE_SIZE = 50
 MAX_BAD_SHOWN = 200
 FORM_BYTES = 10_000  # of a form around its file
 SOURCES = {
-    StopSource.REFUSAL: gettext_lazy("the service refused a message"),
-    StopSource.REPORT: gettext_lazy("the service reported it"),
-    StopSource.HAND: gettext_lazy("by hand"),
-    StopSource.FILE: gettext_lazy("from a file"),
+    StopSource.REFUSAL: gettext_lazy("Message rejected by the service"),
+    StopSource.REPORT: gettext_lazy("Reported by the service"),
+    StopSource.HAND: gettext_lazy("Added manually"),
+    StopSource.FILE: gettext_lazy("Imported"),
 }
 
 
@@ -59,7 +59,7 @@ class NumberForm(forms.Form):
         max_length=40,
         label=gettext_lazy("Number"),
         widget=forms.TextInput({"inputmode": "tel", "dir": "ltr", "autocomplete": "off"}),
-        error_messages={"required": gettext_lazy("Write the number that gets nothing any more.")},
+        error_messages={"required": gettext_lazy("Enter the phone number to block.")},
     )
     note = forms.CharField(
         max_length=200, required=False, label=gettext_lazy("Note"), widget=forms.TextInput({"autocomplete": "off"})
@@ -84,7 +84,7 @@ def show_stop_list(request: FramedRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         number, note = form.cleaned_data["number"], form.cleaned_data["note"]
         new = stop_list.add_numbers(request.portal, {number: note}, StopSource.HAND, request.visitor.user_id)
-        text = _("It gets nothing any more.") if new else _("It was on the list already.")
+        text = _("Number added to the opt-out list.") if new else _("Number was already on the list.")
         return redirect(request, "stoplist", toast=text)
     phone = request.GET.get("phone", "").strip()[:40]
     rows, older = _find_entries(request, phone)
@@ -126,7 +126,7 @@ def remove_number(request: FramedRequest, entry: uuid.UUID) -> HttpResponse:
         by_service = found.source in (StopSource.REFUSAL, StopSource.REPORT)
         return render(request, "console/stop_list/confirm_removal.html", {"entry": found, "by_service": by_service})
     stop_list.remove_number(request.portal, found.pk)
-    return redirect(request, "stoplist", toast=_("It may get messages again."))
+    return redirect(request, "stoplist", toast=_("Number removed from the opt-out list."))
 
 
 # -- a file in --------------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def _import_file(request: FramedRequest) -> HttpResponse:
     if too_large:
         return render(request, "console/stop_list/import_preview.html", {"trouble": csv_files.too_large_message()})
     if not isinstance(file, UploadedFile) or file.file is None:
-        trouble = _("Choose a file first.")
+        trouble = _("Choose a file.")
         return render(request, "console/stop_list/import_preview.html", {"trouble": trouble})
     try:
         parsed = csv_files.read_numbers(file.file, request.portal.country)
@@ -161,7 +161,7 @@ def _import_file(request: FramedRequest) -> HttpResponse:
     seen = _file_digest(file.file)
     if request.POST.get("seen") == seen and "keep" in request.POST:
         new = stop_list.add_numbers(request.portal, parsed.numbers, StopSource.FILE, request.visitor.user_id)
-        text = ngettext("{count} number added.", "{count} numbers added.", new).format(count=new)
+        text = ngettext("{count} number added", "{count} numbers added", new).format(count=new)
         return redirect(request, "stoplist", toast=text)
     there = stop_list.count_stopped(request.portal, list(parsed.numbers))
     context = {

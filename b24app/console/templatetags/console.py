@@ -31,24 +31,24 @@ STATUS_WORDS = {
     Status.QUEUED: gettext_lazy("Queued"),
     Status.SENT: gettext_lazy("Sent"),
     Status.DELIVERED: gettext_lazy("Delivered"),
-    Status.UNDELIVERED: gettext_lazy("Undelivered"),
+    Status.UNDELIVERED: gettext_lazy("Not delivered"),
     Status.FAILED: gettext_lazy("Failed"),
 }
 
 # The condition of a sender, an account or the portal: class of the mark and word.
 BADGES = {
-    "working": ("ok", gettext_lazy("Working")),
+    "working": ("ok", gettext_lazy("Active")),
     "attention": ("bad", gettext_lazy("Needs attention")),
     "off": ("off", gettext_lazy("Off")),
     "untested": ("", gettext_lazy("Not tested")),
-    "active": ("ok", gettext_lazy("Working")),
+    "active": ("ok", gettext_lazy("Active")),
     "paused": ("off", gettext_lazy("Paused")),
-    "blocked": ("bad", gettext_lazy("Blocked by the service")),
+    "blocked": ("bad", gettext_lazy("Blocked by service")),
     "draft": ("", gettext_lazy("Draft")),
-    "registering": ("info", gettext_lazy("Being added")),
-    "registered": ("ok", gettext_lazy("In the menu")),
-    "refused": ("bad", gettext_lazy("Refused by the portal")),
-    "removing": ("info", gettext_lazy("Being removed")),
+    "registering": ("info", gettext_lazy("Adding…")),
+    "registered": ("ok", gettext_lazy("Available")),
+    "refused": ("bad", gettext_lazy("Rejected by Bitrix24")),
+    "removing": ("info", gettext_lazy("Removing…")),
     "removed": ("off", gettext_lazy("Removed")),
 }
 
@@ -70,7 +70,7 @@ def icon(name: str, classes: str = "") -> SafeString:
 def status(message: Message, classes: str = "") -> SafeString:
     """Render a message's status: mark, word, colour. An unknown outcome is a question, not a sixth status."""
     if message.phase == Phase.UNKNOWN:
-        kind, word = "unknown", _("Outcome unknown")
+        kind, word = "unknown", _("Unknown")
     else:
         kind, word = message.status, str(STATUS_WORDS[Status(message.status)])
     return format_html('<span class="{}">{}{}</span>', f"status status--{kind} {classes}".strip(), icon(kind), word)

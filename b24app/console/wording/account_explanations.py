@@ -12,24 +12,24 @@ from providers.kit.errors import SmsError
 
 _CHECK_ERRORS: Mapping[str, tuple[Words, Words]] = {
     "auth": (
-        _("{service} does not accept these credentials."),
-        _("Compare them with what {service} shows, letter by letter, and check again."),
+        _("{service} rejected these credentials."),
+        _("Compare them with the values in {service} and test again."),
     ),
     "balance": (
-        _("{service} knows this account, but says that its balance is used up."),
-        _("Top it up at {service}, then check again."),
+        _("The account is valid, but its {service} balance is used up."),
+        _("Top up your {service} account, then test again."),
     ),
-    "throttled": (_("{service} was asked too often."), _("Wait a minute and check again.")),
+    "throttled": (_("{service} received too many requests."), _("Wait a minute, then test again.")),
     "unreachable": (
-        _("{service} could not be reached."),
-        _("Check the address if you entered one; otherwise try again in a few minutes."),
+        _("{service} is not reachable."),
+        _("If you entered a custom URL, check it. Otherwise, try again in a few minutes."),
     ),
-    "uncertain": (_("{service} did not answer in time."), _("Try again in a few minutes.")),
+    "uncertain": (_("{service} did not respond in time."), _("Try again in a few minutes.")),
 }
 
 _OTHER_CHECK_ERROR = (
-    _("{service} refused the check."),
-    _("Read below what it answered, correct the fields and check again."),
+    _("{service} rejected the test."),
+    _("See the response below, correct the fields and test again."),
 )
 
 
@@ -47,8 +47,8 @@ def explain_check_error(error: SmsError, service: str) -> Explained:
 
 def explain_duplicate_account(connection: Connection) -> Explained:
     """Explain why an account is not connected a second time."""
-    what = gettext("This account is connected already, as “{title}”.").format(title=connection.title)
-    return Explained(what=what, todo=_("All its senders go under that one connection: add another sender there."))
+    what = gettext("This account is already connected as “{title}”.").format(title=connection.title)
+    return Explained(what=what, todo=_("Add another sender to that account instead."))
 
 
 def explain_account_limit(full: TooManyAccounts) -> Explained:
@@ -74,9 +74,9 @@ def explain_block(connection: Connection) -> Explained:
     service = service_title(connection.service)
     hint, link = service_hint(connection.service, connection.error_code)
     if connection.blocked_reason == "balance":
-        what, todo = _("The balance at {service} is used up."), _("Top it up at {service}, then turn it on again.")
+        what, todo = _("Your {service} balance is used up."), _("Top up your {service} account, then resume.")
     else:
-        what, todo = _("{service} does not accept the credentials any more."), _("Enter new ones.")
+        what, todo = _("{service} no longer accepts the credentials."), _("Enter new credentials.")
     return Explained(
         what=what.format(service=service),
         todo=hint or todo.format(service=service),

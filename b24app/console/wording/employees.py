@@ -32,7 +32,7 @@ class EmployeeNames:
         """Return an employee's name, with the user id where another one here has the same name."""
         name = self.names.get(user_id, "")
         if not name:
-            return _("employee %(number)s") % {"number": user_id}
+            return _("Employee %(number)s") % {"number": user_id}
         return f"{name} ({user_id})" if name.casefold() in self.shared else name
 
     def sorted_choices(self, ids: Iterable[int]) -> list[tuple[int, str]]:

@@ -13,70 +13,70 @@ from b24app.messaging.models.statuses import Phase, Reason, Wait
 _REASONS: Mapping[str, tuple[Words, Words]] = {
     Reason.INVALID_NUMBER: (
         _("This number cannot receive messages."),
-        _("Correct the number in the CRM, then send again."),
+        _("Correct the number in the CRM, then resend."),
     ),
     Reason.BLOCKED: (
-        _("The message was blocked on its way."),
-        _("Ask {service} why; another sender or another text may pass."),
+        _("The message was blocked by the service or operator."),
+        _("Ask {service} for the reason, or try another sender or text."),
     ),
     Reason.OPT_OUT: (
-        _("The person has asked not to receive messages from this sender."),
-        _("Only they can allow it again."),
+        _("The recipient has opted out of messages from this sender."),
+        _("Only the recipient can opt in again."),
     ),
     Reason.INVALID_REQUEST: (
-        _("{service} does not accept something in the message or in the settings of the sender."),
-        _("Check the sender, then send again."),
+        _("{service} rejected a value in the message or in the sender settings."),
+        _("Check the sender, then resend."),
     ),
-    Reason.DUPLICATE: (_("{service} took it for a repeat of an earlier message."), ""),
-    Reason.REJECTED: (_("{service} refused the message."), _("Its own words below may say why.")),
+    Reason.DUPLICATE: (_("{service} treated it as a duplicate of an earlier message."), ""),
+    Reason.REJECTED: (_("{service} rejected the message."), _("See the response below for details.")),
     Reason.EXPIRED: (
-        _("It waited longer than messages of this sender may wait, so it was not sent."),
-        _("Send it again if it is still worth reading."),
+        _("The message expired before it could be sent."),
+        _("Resend it if it is still relevant."),
     ),
-    Reason.EMPTY_TEXT: (_("The message had no text."), _("Look at the rule or the card it came from.")),
-    Reason.TEXT_TOO_LONG: (_("The text is longer than {service} takes."), _("Shorten it and send again.")),
+    Reason.EMPTY_TEXT: (_("The message had no text."), _("Check the automation rule or CRM item that sent it.")),
+    Reason.TEXT_TOO_LONG: (_("The text is longer than {service} allows."), _("Shorten the text and resend.")),
     Reason.SENDER_REMOVED: (
-        _("Its sender had been removed here, but the portal still used it."),
-        _("Choose another sender in the rule it came from."),
+        _("The sender was removed, but Bitrix24 still used it."),
+        _("Choose another sender in the automation rule that sent it."),
     ),
-    Reason.NOT_CONFIGURED: (_("The sender was not set up to the end."), _("Finish it under Senders.")),
-    Reason.CANCELLED: (_("It was stopped here before it was sent."), ""),
+    Reason.NOT_CONFIGURED: (_("The sender setup is incomplete."), _("Finish the setup under Senders.")),
+    Reason.CANCELLED: (_("Canceled before sending."), ""),
     Reason.CAPPED: (
-        _("This number has had as many messages as your limits allow, so it was not sent."),
-        _("Raise the limit in Settings, or send it again when the hour or the day is over."),
+        _("Not sent: this number has reached the limit you set."),
+        _("Raise the limit in Settings, or resend in the next hour or day."),
     ),
     Reason.TIMED_OUT: (
-        _("{service} fell silent after we had handed the message over, so it may have been sent."),
-        _("Sending again could reach the person twice. Look at {service} if you can, then decide."),
+        _("{service} did not confirm the message, so it may have been sent."),
+        _("Resending could deliver it twice. Check {service} if you can, then choose."),
     ),
     Reason.INTERRUPTED: (
-        _("We were interrupted while handing the message over, so it may have been sent."),
-        _("Sending again could reach the person twice. Look at {service} if you can, then decide."),
+        _("Sendline was interrupted while sending, so the message may have been sent."),
+        _("Resending could deliver it twice. Check {service} if you can, then choose."),
     ),
     Reason.UNREACHED: (
         _("The phone could not be reached."),
-        _("It may be switched off or out of range; try again later."),
+        _("It may be turned off or out of coverage. Try again later."),
     ),
 }
 _ON_STOP_LIST = Explained(
-    what=_("This number is on your stop list, so the message was not sent and cost nothing."),
-    todo=_("If the person agrees to messages again, take the number off the list, then send again."),
+    what=_("Not sent: this number is on your opt-out list. You were not charged."),
+    todo=_("If the recipient agrees to receive messages again, remove the number from the opt-out list, then resend."),
 )
-_NO_REASON = (_("{service} gave no reason."), _("Try again later, or ask {service}."))
+_NO_REASON = (_("{service} gave no reason."), _("Try again later, or contact {service}."))
 
 _WAITS: Mapping[str, Words] = {
-    Wait.NONE: _("It is next in line."),
-    Wait.RATE: _("{service} asked us to slow down. Nothing is lost."),
-    Wait.RETRY: _("The last try surely did not send it, so it is safe to try again. Nothing is lost."),
-    Wait.PAUSED: _("All sending is paused by an administrator. It goes out when somebody turns it on again."),
-    Wait.BLOCKED: _("{service} does not accept the account “{connection}”. It goes out once that is mended."),
-    Wait.UNAVAILABLE: _("{service} is not available in this installation for now. Whoever runs it has been told."),
-    Wait.QUIET_HOURS: _("It is night where the person may be. It goes out when the quiet hours end there."),
-    Wait.CAP: _("A limit of messages is reached. It goes out when the hour or the day is over."),
+    Wait.NONE: _("Next in the queue."),
+    Wait.RATE: _("{service} asked us to slow down. We retry automatically."),
+    Wait.RETRY: _("The last attempt was not sent, so it is safe to retry. We retry automatically."),
+    Wait.PAUSED: _("An administrator paused all sending. The message is sent when sending is resumed."),
+    Wait.BLOCKED: _("{service} rejected the account “{connection}”. The message is sent when the account works again."),
+    Wait.UNAVAILABLE: _("{service} is currently unavailable in Sendline. Sendline support has been notified."),
+    Wait.QUIET_HOURS: _("It is quiet hours at the recipient’s location. The message is sent when they end."),
+    Wait.CAP: _("Sending limit reached. The message is sent in the next hour or day."),
 }
-_PAUSED_ACCOUNT = _("“{connection}” is paused by an administrator. It goes out when somebody turns it on again.")
-_PAUSED_SENDER = _("The sender “{sender}” is paused by an administrator. It goes out when somebody turns it on again.")
-_EXPIRES_FIRST = _("It will be too old by then, so it will not be sent: stop it, or change the rule it waits for.")
+_PAUSED_ACCOUNT = _("An administrator paused “{connection}”. The message is sent when the account is resumed.")
+_PAUSED_SENDER = _("An administrator paused the sender “{sender}”. The message is sent when the sender is resumed.")
+_EXPIRES_FIRST = _("It will expire before it can be sent. Cancel it, or change the limit or pause that holds it.")
 
 
 def explain_end(message: Message) -> Explained | None:
@@ -155,18 +155,18 @@ def wait_meanings() -> dict[str, list[str]]:
 _MEANINGS: Mapping[str, tuple[Words, Words]] = {
     "queued": (
         _("Queued"),
-        _("Sendline has it, the service not yet: it waits for its turn or is being handed over just now."),
+        _("In Sendline: waiting to be sent, or being sent right now."),
     ),
-    "sent": (_("Sent"), _("The service has taken it. Whether it arrives is not known yet, and some never tell.")),
-    "delivered": (_("Delivered"), _("The service says that it has reached the phone.")),
-    "undelivered": (_("Undelivered"), _("The service has tried, but the phone was not reached.")),
+    "sent": (_("Sent"), _("Accepted by the service. Delivery is not confirmed yet; some services never confirm it.")),
+    "delivered": (_("Delivered"), _("The service confirmed delivery to the phone.")),
+    "undelivered": (_("Not delivered"), _("The service tried to deliver it, but the phone could not be reached.")),
     "failed": (
         _("Failed"),
-        _("It was not sent: the service refused it, or it was stopped here. Its page says why."),
+        _("The message was not sent: the service rejected it or Sendline stopped it. See the message for the reason."),
     ),
     "unknown": (
-        _("Outcome unknown"),
-        _("It may have been sent: the service fell silent before it answered. An administrator decides what to do."),
+        _("Unknown"),
+        _("The message may have been sent: the service did not confirm it. An administrator has to review it."),
     ),
 }
 
@@ -189,26 +189,26 @@ def short_wait(wait: str) -> str:
 
 WAIT_NAMES: Mapping[str, Words] = {
     Wait.PAUSED: _("Paused"),
-    Wait.BLOCKED: _("Account not accepted"),
-    Wait.UNAVAILABLE: _("Service not available"),
+    Wait.BLOCKED: _("Account rejected"),
+    Wait.UNAVAILABLE: _("Service unavailable"),
     Wait.QUIET_HOURS: _("Quiet hours"),
     Wait.CAP: _("Limit reached"),
 }
 REASON_NAMES: Mapping[str, Words] = {
-    Reason.INVALID_NUMBER: _("Wrong number"),
+    Reason.INVALID_NUMBER: _("Invalid number"),
     Reason.BLOCKED: _("Blocked"),
-    Reason.OPT_OUT: _("Unsubscribed"),
-    Reason.INVALID_REQUEST: _("Setting not accepted"),
-    Reason.DUPLICATE: _("Taken for a repeat"),
-    Reason.REJECTED: _("Refused by the service"),
-    Reason.EXPIRED: _("Waited too long"),
-    Reason.EMPTY_TEXT: _("No text"),
+    Reason.OPT_OUT: _("Opted out"),
+    Reason.INVALID_REQUEST: _("Invalid setting"),
+    Reason.DUPLICATE: _("Treated as a duplicate"),
+    Reason.REJECTED: _("Rejected by the service"),
+    Reason.EXPIRED: _("Expired"),
+    Reason.EMPTY_TEXT: _("Empty text"),
     Reason.TEXT_TOO_LONG: _("Text too long"),
     Reason.SENDER_REMOVED: _("Sender removed"),
-    Reason.NOT_CONFIGURED: _("Sender not finished"),
-    Reason.CANCELLED: _("Stopped by a person"),
-    Reason.CAPPED: _("Too many to this number"),
-    Reason.TIMED_OUT: _("No answer came"),
-    Reason.INTERRUPTED: _("Interrupted on our side"),
-    Reason.UNREACHED: _("Phone not reached"),
+    Reason.NOT_CONFIGURED: _("Sender not set up"),
+    Reason.CANCELLED: _("Canceled"),
+    Reason.CAPPED: _("Recipient limit reached"),
+    Reason.TIMED_OUT: _("No response"),
+    Reason.INTERRUPTED: _("Interrupted in Sendline"),
+    Reason.UNREACHED: _("Phone unreachable"),
 }

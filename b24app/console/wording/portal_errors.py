@@ -8,60 +8,60 @@ from b24app.console.wording.explained import Explained, Words
 from b24app.messaging.models import Sender
 from b24app.portals import errors as portal_errors
 
-_ADDRESS_TODO = _("Whoever runs Sendline must set its public address (PUBLIC_URL) to one that the portal can call.")
-_TRY_AGAIN = _("Try again; if it stays, send the code below to whoever runs Sendline.")
+_ADDRESS_TODO = _("Sendline support must set a public URL (PUBLIC_URL) that Bitrix24 can reach.")
+_TRY_AGAIN = _("Try again. If the error persists, send the code below to Sendline support.")
 
 # The order and the codes of messageservice.sender.add and .update are those of docs/bitrix24.md D.1 and D.2.
 _REFUSALS: Mapping[str, tuple[Words, Words, str]] = {
-    "Empty sender NAME!": (_("The portal wants a name for the sender."), _("Write at least one."), "name_en"),
-    "Empty sender code!": (_("The portal did not get the code of the sender."), _TRY_AGAIN, ""),
-    "Wrong sender code!": (_("The portal does not accept the code of the sender."), _TRY_AGAIN, ""),
-    "Empty sender message TYPE!": (_("The portal did not get the kind of the sender."), _TRY_AGAIN, ""),
-    "Unknown sender message TYPE!": (_("The portal does not know the kind of the sender."), _TRY_AGAIN, ""),
-    "Empty data!": (_("The portal got an empty request."), _TRY_AGAIN, ""),
-    "ERROR_SENDER_VALIDATION_FAILURE": (_("The portal does not accept something about the sender."), _TRY_AGAIN, ""),
-    "ERROR_WRONG_HANDLER_URL": (_("The portal cannot call the address of this Sendline."), _ADDRESS_TODO, ""),
-    "ERROR_UNSUPPORTED_PROTOCOL": (_("The portal calls only http and https addresses."), _ADDRESS_TODO, ""),
+    "Empty sender NAME!": (_("Bitrix24 requires a sender name."), _("Enter at least one."), "name_en"),
+    "Empty sender code!": (_("Bitrix24 did not receive the sender code."), _TRY_AGAIN, ""),
+    "Wrong sender code!": (_("Bitrix24 rejected the sender code."), _TRY_AGAIN, ""),
+    "Empty sender message TYPE!": (_("Bitrix24 did not receive the sender type."), _TRY_AGAIN, ""),
+    "Unknown sender message TYPE!": (_("Bitrix24 does not know this sender type."), _TRY_AGAIN, ""),
+    "Empty data!": (_("Bitrix24 received an empty request."), _TRY_AGAIN, ""),
+    "ERROR_SENDER_VALIDATION_FAILURE": (_("Bitrix24 rejected the sender settings."), _TRY_AGAIN, ""),
+    "ERROR_WRONG_HANDLER_URL": (_("Bitrix24 cannot reach the Sendline server."), _ADDRESS_TODO, ""),
+    "ERROR_UNSUPPORTED_PROTOCOL": (_("Bitrix24 accepts only http and https URLs."), _ADDRESS_TODO, ""),
     "ERROR_HANDLER_URL_MATCH": (
-        _("The portal wants the senders on the same host as the application."),
+        _("Bitrix24 requires senders on the same host as the application."),
         _ADDRESS_TODO,
         "",
     ),
-    "ERROR_SENDER_ALREADY_INSTALLED": (_("The portal already has a sender with this code."), _TRY_AGAIN, ""),
+    "ERROR_SENDER_ALREADY_INSTALLED": (_("Bitrix24 already has a sender with this code."), _TRY_AGAIN, ""),
     "ERROR_SENDER_ADD_FAILURE": (
-        _("The portal could not save the sender."),
+        _("Bitrix24 could not save the sender."),
         _("Shorten its name and description, then try again."),
         "name_en",
     ),
     "ERROR_SENDER_UPDATE_FAILURE": (
-        _("The portal could not save the change."),
+        _("Bitrix24 could not save the change."),
         _("Shorten the name and description, then try again."),
         "name_en",
     ),
     "ERROR_SENDER_NOT_FOUND": (
-        _("The portal does not have this sender any more."),
-        _("Try again: it is added anew."),
+        _("The sender no longer exists in Bitrix24."),
+        _("Try again to add it."),
         "",
     ),
-    "ERROR_SENDER_CODE_REQUIRED": (_("The portal did not get the code of the sender."), _TRY_AGAIN, ""),
-    "ERROR_SENDER_OTHER_PARAMS_REQUIRED": (_("The portal found nothing to change."), _TRY_AGAIN, ""),
+    "ERROR_SENDER_CODE_REQUIRED": (_("Bitrix24 did not receive the sender code."), _TRY_AGAIN, ""),
+    "ERROR_SENDER_OTHER_PARAMS_REQUIRED": (_("Bitrix24 found no changes."), _TRY_AGAIN, ""),
     "ACCESS_DENIED": (
-        _("The portal lets only administrators add senders, and only from inside the application."),
-        _("Open Sendline from the portal as an administrator and try again."),
+        _("Only administrators can add senders, and only from inside Sendline."),
+        _("Open Sendline from Bitrix24 as an administrator and try again."),
         "",
     ),
     "INSUFFICIENT_SCOPE": (
-        _("The application may not register senders in this portal."),
-        _("Reinstall it, or ask whoever runs Sendline to add the permission “messageservice”."),
+        _("Sendline is not allowed to register senders in this Bitrix24."),
+        _("Reinstall Sendline, or ask Sendline support to add the “messageservice” permission."),
         "",
     ),
     "ERROR_METHOD_NOT_FOUND": (
-        _("This portal does not know how to register senders."),
-        _("On a server of your own, update the module “messageservice”."),
+        _("This Bitrix24 version does not support senders from applications."),
+        _("If you host Bitrix24 yourself, update the “messageservice” module."),
         "",
     ),
 }
-_OTHER_REFUSAL = (_("The portal refused the sender."), _TRY_AGAIN, "")
+_OTHER_REFUSAL = (_("Bitrix24 rejected the sender."), _TRY_AGAIN, "")
 
 
 def _find_refusal(code: str, words: str) -> tuple[Words, Words, str]:
@@ -81,20 +81,20 @@ def explain_portal_error(error: portal_errors.PortalError) -> Explained:
     todo: Words
     match error:
         case portal_errors.NoToken():
-            what = _("Sendline has no working access to the portal.")
+            what = _("Sendline has no access to Bitrix24.")
             todo = _(
-                "What you entered is saved here. Open Sendline from the portal once more as an administrator, "
-                "or reconnect it in Settings."
+                "Your changes are saved in Sendline. Open Sendline from Bitrix24 as an administrator, or "
+                "reconnect it in Settings."
             )
         case portal_errors.NotNow():
-            what = _("The portal asks us to wait.")
-            todo = _("The sender is saved here and is registered as soon as the portal lets us.")
+            what = _("Bitrix24 asked us to slow down.")
+            todo = _("The sender is saved and will be registered in Bitrix24 automatically.")
         case portal_errors.PortalGone():
-            what = _("The portal says that Sendline is not installed there any more.")
-            todo = _("Install it again from the Market.")
+            what = _("Sendline is no longer installed in Bitrix24.")
+            todo = _("Reinstall Sendline from the Market.")
         case portal_errors.PortalRefused():
             what, todo, _field = _find_refusal(error.code, error.message)
         case _:
-            what = _("The portal has not answered.")
-            todo = _("The sender is saved here. We look in a minute whether the portal has it, and add it if not.")
+            what = _("Bitrix24 did not respond.")
+            todo = _("The sender is saved. We check in a minute whether Bitrix24 has it, and add it if not.")
     return Explained(what=what, todo=todo, code=error.code, words=error.message)

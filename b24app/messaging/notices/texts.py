@@ -37,19 +37,21 @@ def _alert_text(notice: Notice, connection: Connection | None) -> str:
         case NoticeKind.BROKEN if connection:
             return f"{_account_heading(connection)} {_outage_text(notice.word, connection)}"
         case NoticeKind.BALANCE if connection:
-            text = _("The balance at {service} is low: {amount}.")
+            text = _("Low balance at {service}: {amount}.")
             amount = _format_money(notice.word, connection.currency)
             return f"{_account_heading(connection)} {text.format(service=_service_title(connection), amount=amount)}"
         case NoticeKind.PORTAL:
-            what = _("The portal does not let us in any more.")
-            todo = _("Messages go out, but the portal does not learn what became of them. Reconnecting mends it.")
+            what = _("Sendline has lost access to Bitrix24.")
+            todo = _(
+                "Messages are still being sent, but Bitrix24 does not receive their status. Reconnect to fix this."
+            )
             return f"{what} {todo}"
         case NoticeKind.SENDERS:
-            text = _("Senders added again because the portal had lost them: {count}.")
+            text = _("Senders restored in Bitrix24: {count}.")
             return text.format(count=notice.word)
     count = int(notice.word)
-    text = ngettext("{count} message waits for your decision", "{count} messages wait for your decision", count)
-    why = _("The connection broke after they had left us, so they may or may not have been sent.")
+    text = ngettext("{count} message needs your review", "{count} messages need your review", count)
+    why = _("The connection was lost before the service confirmed them, so they may or may not have been sent.")
     return f"{text.format(count=count)}. {why}"
 
 
@@ -57,20 +59,22 @@ def _outage_text(reason: str, connection: Connection) -> str:
     service = _service_title(connection)
     if reason == SILENT:
         what, todo = (
-            _("{service} does not answer") + ".",
-            _("Messages of “{account}” wait and are tried again by themselves."),
+            _("{service} is not responding") + ".",
+            _("Messages from “{account}” are queued and retried automatically."),
         )
     elif reason == "balance":
-        what, todo = _("The balance at {service} is used up."), _("Top it up at {service}, then turn it on again.")
+        what, todo = _("Your {service} balance is used up."), _("Top up your {service} account, then resume.")
     else:
-        what, todo = _("{service} does not accept the credentials any more."), _("Enter new ones.")
+        what, todo = _("{service} no longer accepts the credentials."), _("Enter new credentials.")
     return f"{what} {todo}".format(service=service, account=strip_links(connection.title))
 
 
 def _recovery_text(connection: Connection | None) -> str:
     if connection is None:
-        return " ".join((_("The portal lets us in again."), _("What had to wait is told to the portal at once.")))
-    return " ".join((_account_heading(connection), _("It works again: messages go out.")))
+        return " ".join(
+            (_("Sendline has access to Bitrix24 again."), _("Queued status updates are being sent to Bitrix24 now."))
+        )
+    return " ".join((_account_heading(connection), _("Working again. Messages are being sent.")))
 
 
 def _account_heading(connection: Connection) -> str:

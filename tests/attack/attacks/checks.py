@@ -93,7 +93,7 @@ def _kept_keys(scene: Scene, code: str) -> Iterator[str]:
     browser, home = open_as(scene.alpha, BOB)
     page = visitor.fetch_page("GET", urljoin(home.url, f"journal/{reference}/"), headers=browser.headers())
     if KEY in page.text:
-        yield "the employee reads the key"
+        yield "the Employee reads the key"
 
 
 def employee_as_portal(scene: Scene) -> Iterator[str]:

@@ -94,7 +94,7 @@ def test_the_tab_opens_on_the_entity(client: Client, bound: There) -> None:
     assert "Evans" not in page.content.decode()
     headers = {"Authorization": f"Bearer {ticket_of(page)}", "HX-Request": "true", "HX-Target": "app"}
     shown = Client(headers=headers).get(start_of(page))
-    assert "SMS messages of Emma Evans" in words(shown)
+    assert "SMS with Emma Evans" in words(shown)
     assert 'class="nav"' not in shown.content.decode()
 
 
@@ -112,7 +112,7 @@ def test_an_employee_opens_it_too_and_leaves_no_token(client: Client, bound: The
 def test_a_card_the_portal_does_not_show_is_not_opened(client: Client, bound: There, kind: str, number: object) -> None:
     page = launch(client, tab(bound, BOB, number, kind))
     assert page.status_code == 200
-    assert "This card is not open to you" in words(page)
+    assert "No access to this item" in words(page)
     assert "sendline-ticket" not in page.content.decode()
     assert page["Content-Security-Policy"].endswith(f"frame-ancestors http://{bound.domain}")
 
@@ -121,11 +121,11 @@ def test_a_card_the_portal_does_not_show_is_not_opened(client: Client, bound: Th
 def test_options_that_make_no_sense_are_survived(client: Client, bound: There, options: str) -> None:
     page = launch(client, tab(bound), PLACEMENT_OPTIONS=options)
     assert page.status_code == 200
-    assert "This card is not open to you" in words(page)
+    assert "No access to this item" in words(page)
 
 
 def test_another_place_is_no_card(client: Client, bound: There) -> None:
-    assert "This card is not open to you" in words(launch(client, tab(bound), PLACEMENT="DEFAULT"))
+    assert "No access to this item" in words(launch(client, tab(bound), PLACEMENT="DEFAULT"))
 
 
 def test_a_post_without_tokens_is_survived(client: Client, bound: There) -> None:
@@ -133,7 +133,7 @@ def test_a_post_without_tokens_is_survived(client: Client, bound: There) -> None
     fields = {name: frame["fields"][name] for name in ("member_id", "PLACEMENT", "PLACEMENT_OPTIONS")}
     page = launch(client, frame | {"fields": fields})
     assert page.status_code == 200
-    assert "We could not make out who you are" in words(page)
+    assert "We couldn’t verify your session" in words(page)
     assert "sendline-ticket" not in page.content.decode()
 
 
@@ -142,7 +142,7 @@ def test_a_foreign_token_opens_nothing(client: Client, bound: There, box: Sandbo
     beta.install()
     charlie = beta.issue_token(1).access
     page = launch(client, tab(bound), AUTH_ID=charlie)
-    assert "We could not make out who you are" in words(page)
+    assert "We couldn’t verify your session" in words(page)
     assert "sendline-ticket" not in page.content.decode()
 
 
@@ -152,12 +152,12 @@ def test_a_silent_portal_is_said_kindly(client: Client, bound: There) -> None:
     bound.switches.down = True
     page = launch(client, frame)
     assert page.status_code == 200
-    assert "Bitrix24 does not answer just now" in words(page)
+    assert "Bitrix24 is not responding" in words(page)
 
 
 def test_head_and_get_are_answered(client: Client, db: None) -> None:
     assert client.head("/card/").status_code == 200
-    assert "Open Sendline from your Bitrix24" in words(client.get("/card/"))
+    assert "Open Sendline in Bitrix24" in words(client.get("/card/"))
 
 
 def test_the_installer_binds_the_tab_and_a_portal_without_the_permission_installs_all_the_same(
@@ -183,7 +183,7 @@ def test_the_installer_binds_the_tab_and_a_portal_without_the_permission_install
 
 
 def closed(response: Any) -> bool:
-    return "Open the tab again" in words(response) and "New message" not in words(response)
+    return "Reopen this tab" in words(response) and "New message" not in words(response)
 
 
 def test_an_address_belongs_to_one_visitor_of_one_portal(
@@ -264,9 +264,9 @@ def test_what_was_sent_from_the_card_to_a_number_it_no_longer_has_is_shown(
 def test_a_card_without_messages_or_numbers_says_so(portal: Portal, sender: Sender, alice: Client) -> None:
     page = words(alice.get(at(portal, Entity(OwnerType.CONTACT, 3, "", ()))))
     assert "No messages yet" in page
-    assert "There is no number on this card" in page
-    assert "SMS messages of Contact 3" in page
-    assert "Send it" not in page
+    assert "No phone number" in page
+    assert "SMS with Contact 3" in page
+    assert "Send" not in page
 
 
 def test_the_pages_go_on_where_the_one_before_ended(portal: Portal, sender: Sender, alice: Client) -> None:
@@ -346,7 +346,7 @@ def test_a_message_is_sent_from_the_card(portal: Portal, sender: Sender, bob: Cl
     assert (message.sender, message.message_id) == (sender, None)
     assert message.links["bindings"] == [{"OWNER_TYPE_ID": "3", "OWNER_ID": "1"}]
     assert texts(response) == ["Your order is ready."]
-    assert "On its way." in response["HX-Trigger"]
+    assert "Sending…" in response["HX-Trigger"]
     assert found(r'<textarea name="text"[^>]*>\s*([^<]*)<', response) == ""
     assert rung("drain")
     assert rung("note")
@@ -418,13 +418,13 @@ def test_only_senders_that_are_ready_are_offered_and_taken(portal: Portal, sende
     for name, other in others.items():
         assert other.uuid.hex not in page, name
         response = alice.post(at(portal), posted(other))
-        assert "Choose one of the list." in words(response), name
+        assert "Select an option from the list." in words(response), name
     assert not Message.objects.exists()
 
 
 def test_a_card_without_a_sender_says_so(portal: Portal, sender: Sender, alice: Client) -> None:
     Sender.objects.update(paused_at=timezone.now())
-    assert "No sender is ready" in words(alice.get(at(portal)))
+    assert "No active sender" in words(alice.get(at(portal)))
     alice.post(at(portal), posted(sender))
     assert not Message.objects.exists()
 
@@ -459,30 +459,30 @@ def test_segments_and_cost_are_counted(portal: Portal, sender: Sender, bob: Clie
     count = words(bob.post(at(portal, EMMA, BOB, "count"), posted(sender, text="a" * 161)))
     assert "2 segments" in count
     assert "about USD 0.10" in count
-    assert "Straighten" not in count
+    assert "Use plain characters" not in count
     assert not Message.objects.exists()
 
 
 def test_plain_quotes_are_offered_where_they_spare_something(portal: Portal, sender: Sender, alice: Client) -> None:
     counted = words(alice.post(at(portal, EMMA, ALICE, "count"), posted(sender, text=CURLY)))
     assert "2 segments" in counted
-    assert "Saves 1 segment." in counted
-    assert "Straighten" in counted
-    assert "Straighten" not in words(alice.post(at(portal, EMMA, ALICE, "count"), posted(sender, text="“a”")))
+    assert "Saves 1 segment" in counted
+    assert "Use plain characters" in counted
+    assert "Use plain characters" not in words(alice.post(at(portal, EMMA, ALICE, "count"), posted(sender, text="“a”")))
     response = alice.post(at(portal, EMMA, ALICE, "straighten"), posted(sender, text=CURLY))
     assert found(r"<textarea[^>]*data-first[^>]*>\s*([^<]*)<", response) == CURLY.replace("“", "&quot;").replace(
         "”", "&quot;"
     )
     assert "1 segment" in words(response)
-    assert "Straighten" not in words(response)
+    assert "Use plain characters" not in words(response)
 
 
 def test_a_sender_that_straightens_by_itself_needs_no_offer(portal: Portal, sender: Sender, alice: Client) -> None:
     Sender.objects.update(smart=True)
     counted = words(alice.post(at(portal, EMMA, ALICE, "count"), posted(sender, text=CURLY)))
     assert "1 segment" in counted
-    assert "It is sent as:" in counted
-    assert "Straighten" not in counted
+    assert "Will be sent as:" in counted
+    assert "Use plain characters" not in counted
 
 
 @pytest.mark.parametrize("more", ["count", "straighten"])

@@ -80,7 +80,7 @@ def test_every_line_is_accounted_for() -> None:
     found = understood("202 555 0147,first\n\nnobody\n+12025550147,again\n+1202,too short\n+442079460321\n")
     assert found.numbers == {"+12025550147": "first", "+442079460321": ""}
     assert [(one.line, one.text) for one in found.bad] == [(3, "nobody"), (5, "+1202 too short")]
-    assert found.bad[0].why == "This is not a telephone number."
+    assert found.bad[0].why == "Enter a valid phone number."
     assert (found.twice, found.empty, found.header, found.lines) == (1, 1, False, 6)
 
 

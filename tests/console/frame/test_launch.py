@@ -53,7 +53,7 @@ def test_head_and_bare_get_are_answered_for_the_market(client: Client, address: 
     assert client.head(address).status_code == 200
     page = client.get(address)
     assert page.status_code == 200
-    assert "Open Sendline from your Bitrix24" in page.content.decode()
+    assert "Open Sendline in Bitrix24" in page.content.decode()
     assert page["X-Frame-Options"] == "DENY"
     assert not Portal.objects.exists()
 
@@ -97,7 +97,7 @@ def test_a_step_that_fails_can_be_tried_again_and_nothing_is_finished(client: Cl
     stopped = visitor(page).post(f"/p/{portal.uuid.hex}/install/run/")
     portal.refresh_from_db()
     assert stopped.status_code == 200
-    assert "The installation stopped" in stopped.content.decode()
+    assert "Installation stopped" in stopped.content.decode()
     assert "Try again" in stopped.content.decode()
     assert "data-install-finish" not in stopped.content.decode()
     assert portal.installed_at is None
@@ -115,7 +115,7 @@ def test_an_employee_at_the_installer_installs_nothing(client: Client, box: Sand
     portal = Portal.objects.get()
     bob = visitor(page)
 
-    assert "An administrator has to install Sendline" in bob.get(start_of(page)).content.decode()
+    assert "Ask an administrator to install Sendline" in bob.get(start_of(page)).content.decode()
     assert bob.post(f"/p/{portal.uuid.hex}/install/run/").status_code == 403
     portal.refresh_from_db()
     assert portal.installed_at is None
@@ -131,7 +131,7 @@ def test_an_employee_at_the_installer_installs_nothing(client: Client, box: Sand
 def test_what_bitrix24_does_not_confirm_is_not_believed(client: Client, box: Sandbox, changes: dict[str, str]) -> None:
     page = launch(client, box.portal("alpha").frame(ALICE), **changes)
     assert page.status_code == 200
-    assert "We could not make out who you are" in page.content.decode()
+    assert "We couldn’t verify your session" in page.content.decode()
     assert "sendline-ticket" not in page.content.decode()
     assert "<script" not in page.content.decode()
     assert not Portal.objects.exists()
@@ -143,7 +143,7 @@ def test_a_foreign_domain_in_the_address_is_not_believed(client: Client, box: Sa
     query = parse_qs(urlsplit(frame["action"]).query)
     query["DOMAIN"] = ["evil.example"]
     page = launch(client, frame | {"action": f"/app/?{urlencode(query, doseq=True)}"})
-    assert "We could not make out who you are" in page.content.decode()
+    assert "We couldn’t verify your session" in page.content.decode()
     assert not Portal.objects.exists()
 
 
@@ -152,7 +152,7 @@ def test_a_silent_oauth_server_is_said_kindly(client: Client, box: Sandbox, sett
     settings.B24_OAUTH_HOSTS = ["127.0.0.1:1"]
     page = launch(client, frame)
     assert page.status_code == 200
-    assert "Bitrix24 does not answer just now" in page.content.decode()
+    assert "Bitrix24 is not responding" in page.content.decode()
     assert not Portal.objects.exists()
 
 
@@ -201,9 +201,9 @@ def test_reconnecting_works_once(client: Client, box: Sandbox) -> None:
     PortalToken.objects.all().delete()
 
     back = client.get(reverse("oauth"), {"code": alpha.issue_code(ALICE), "state": state})
-    assert "The portal is connected again" in back.content.decode()
+    assert "Bitrix24 is connected" in back.content.decode()
     assert PortalToken.objects.get().user_id == ALICE
 
     again = client.get(reverse("oauth"), {"code": alpha.issue_code(ALICE), "state": state})
-    assert "The portal is not connected" in again.content.decode()
+    assert "Bitrix24 is not connected" in again.content.decode()
     assert back["X-Frame-Options"] == "DENY"

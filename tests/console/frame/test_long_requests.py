@@ -224,7 +224,7 @@ def test_acts_on_many_messages_wait_for_their_turn_and_go_on(outside: World) -> 
     assert 'hx-trigger="load delay:5s"' in page
     [job] = set(re.findall(r'"job": "([^"]*)"', page))
     asked = alice.post(there, {"job": job}).content.decode()
-    assert "Send 2 texts once more?" in asked
+    assert "Resend 2 messages?" in asked
     [job] = set(re.findall(r'"job": "([^"]*)"', asked))
     with places_taken(outside.alice):
         page = alice.post(there, {"job": job, "sure": "1"}).content.decode()
@@ -385,7 +385,7 @@ def test_a_page_that_tried_often_leaves_it_to_the_reader(hanging: There) -> None
 def test_what_is_posted_again_must_be_ours(client: Client, db: None, again: str) -> None:
     page = client.post("/app/", {"again": again, "AUTH_ID": "guessed"})
     assert page.status_code == 200
-    assert "We could not make out who you are" in page.content.decode()
+    assert "We couldn’t verify your session" in page.content.decode()
 
 
 def test_a_ticket_is_asked_for_again_a_little_later(hanging: There) -> None:
@@ -410,7 +410,7 @@ def test_a_reconnection_that_came_too_soon_is_not_spent(hanging: There) -> None:
     assert "This page tries again automatically" in busy.content.decode()
     portal.refresh_from_db()
     assert portal.reconnect_nonce
-    assert "The portal is connected again" in Client().get(reverse("oauth"), back).content.decode()
+    assert "Bitrix24 is connected" in Client().get(reverse("oauth"), back).content.decode()
 
 
 def test_a_launch_that_nobody_was_asked_about_comes_again_too(hanging: There) -> None:

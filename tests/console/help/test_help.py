@@ -48,7 +48,7 @@ def test_all_six_words_and_every_reason_to_wait_are_told(alice: Client, sender: 
         assert str(means) in shown
     assert len(explanations.status_meanings()) == len(Status) + 1
     assert sum(map(len, explanations.wait_meanings().values())) == len(Wait)
-    assert "The service asked us to slow down. Nothing is lost." in shown
+    assert "The service asked us to slow down. We retry automatically." in shown
     assert "It is night where the person may be." in shown
 
 
@@ -56,24 +56,24 @@ def test_an_employee_reads_how_it_works_and_nothing_of_accounts(sender: Sender) 
     bob = factories.visitor(sender.portal, factories.BOB, is_admin=False)
     shown = words(bob.get(at(sender.portal)))
     assert "How it works" in shown
-    assert "Outcome unknown" in shown
+    assert "Unknown" in shown
     for hidden in ("Acme", "Twilio", "Your accounts", "support"):
         assert hidden not in shown
 
 
 def test_the_list_of_an_account_says_what_is_missing(alice: Client, sender: Sender) -> None:
     shown = words(alice.get(at(sender.portal)))
-    assert "The account is connected and sends." in shown
-    assert "No report has ever come. Compare the steps below." in shown
-    assert "No test message was delivered yet. Send one from its sender." in shown
+    assert "The account is connected." in shown
+    assert "No delivery reports received yet. Check the setup steps below." in shown
+    assert "No test message delivered yet. Send a test from the sender." in shown
 
 
 def test_the_list_of_an_account_says_what_is_well(alice: Client, sender: Sender) -> None:
     Connection.objects.update(last_report_at=timezone.now())
     factories.message(sender, origin=Origin.TEST, status=Status.DELIVERED, message_id=None)
     shown = words(alice.get(at(sender.portal)))
-    assert "Reports of what became of messages come in." in shown
-    assert "A test message was delivered." in shown
+    assert "Delivery reports are coming in." in shown
+    assert "Test message delivered." in shown
     assert "No report has ever come" not in shown
 
 
@@ -81,9 +81,9 @@ def test_the_list_of_an_account_says_what_is_well(alice: Client, sender: Sender)
     ("fields", "said"),
     [
         ({"state": ConnectionState.PAUSED}, "The account is paused."),
-        ({"state": ConnectionState.BLOCKED, "blocked_reason": "balance"}, "The balance at Twilio is used up."),
-        ({"service": "gone"}, "Service not available"),
-        ({"service": "demo"}, "We ask Demo what became of messages; there is nothing to set up."),
+        ({"state": ConnectionState.BLOCKED, "blocked_reason": "balance"}, "Your Twilio balance is used up."),
+        ({"service": "gone"}, "Service unavailable"),
+        ({"service": "demo"}, "Sendline fetches delivery reports from Demo. No setup needed."),
     ],
 )
 def test_an_account_in_trouble_says_which(alice: Client, sender: Sender, fields: dict[str, str], said: str) -> None:
@@ -190,7 +190,7 @@ def test_the_file_says_what_support_has_to_know(alice: Client, sender: Sender, l
     assert "[number]" in message["detail"]
     assert "[text]" in message["detail"]
     assert "[secret]" in message["detail"]
-    assert trace["life"][0]["title"] == "Taken from the portal"
+    assert trace["life"][0]["title"] == "Received from Bitrix24"
     [exchange], [report] = trace["exchanges"], trace["reports"]
     assert (exchange["host"], exchange["status"], exchange["ms"]) == ("api.twilio.com", 400, 120)
     assert (report["word"], report["code"]) == ("failed", "30003")
@@ -211,8 +211,8 @@ def test_without_a_reference_it_is_the_latest_that_went_wrong(alice: Client, sen
 
 @pytest.mark.parametrize(
     ("reference", "said"),
-    [("", "No message went wrong."), ("nonsense", "The portal has no message with this reference."),
-     ("0" * 32, "The portal has no message with this reference.")],
+    [("", "No failed messages."), ("nonsense", "No message found with this ID."),
+     ("0" * 32, "No message found with this ID.")],
 )  # fmt: skip
 def test_what_is_not_there_is_said_beside_the_field(alice: Client, sender: Sender, reference: str, said: str) -> None:
     response = alice.post(at(sender.portal, "support/"), {"reference": reference})

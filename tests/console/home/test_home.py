@@ -44,7 +44,7 @@ def home(portal: Portal) -> str:
 
 def test_the_first_visit_offers_one_step(portal: Portal) -> None:
     page = home(portal)
-    assert "Messages from your CRM, through the service you choose" in page
+    assert "Send SMS from Bitrix24 with your own SMS service" in page
     assert page.count("btn--filled") == 1
     assert f'href="{address(portal, "connect")}"' in page
 
@@ -53,7 +53,7 @@ def test_an_employee_reads_what_they_may_do(portal: Portal) -> None:
     factories.sender(factories.connection(portal, title="Account of Alice"))
     answer = factories.visitor(portal, BOB, is_admin=False).get(f"/p/{portal.uuid.hex}/")
     page = answer.content.decode()
-    assert "You send, the administrators set up" in page
+    assert "You’re ready to send" in page
     assert "/settings/" not in page
     assert "Account of Alice" not in page
 
@@ -61,8 +61,8 @@ def test_an_employee_reads_what_they_may_do(portal: Portal) -> None:
 def test_nothing_to_do_is_said(portal: Portal) -> None:
     factories.sender(factories.connection(portal), tested_at=timezone.now())
     page = home(portal)
-    assert "All is well. Nothing needs you." in page
-    assert "What to do next" not in page
+    assert "Everything is running. No action needed." in page
+    assert "Needs attention" not in page
 
 
 def test_everything_that_waits_for_an_administrator_is_listed(portal: Portal) -> None:
@@ -75,12 +75,12 @@ def test_everything_that_waits_for_an_administrator_is_listed(portal: Portal) ->
     Portal.objects.filter(pk=portal.pk).update(no_token_since=timezone.now())
 
     page = home(portal)
-    assert "5 things need you." in page
-    assert "The portal does not let us in any more" in page
+    assert "5 issues need your attention" in page
+    assert "Sendline has lost access to Bitrix24" in page
     assert "does not accept the credentials any more" in page
-    assert "Messages of “Silent” wait and are tried again by themselves." in page
-    assert "The portal has refused the sender “Warehouse”" in page
-    assert "1 message waits for your decision" in page
+    assert "Messages from “Silent” are queued and retried automatically." in page
+    assert "Bitrix24 rejected the sender “Warehouse”" in page
+    assert "1 message needs your review" in page
     assert page.count("btn btn--filled") == 1
     for there in (
         address(portal, "reconnect"),
@@ -97,7 +97,7 @@ def test_a_suspended_portal_is_explained(portal: Portal, kind: Suspension) -> No
     factories.sender(factories.connection(portal), tested_at=timezone.now())
     Portal.objects.filter(pk=portal.pk).update(suspension=kind)
     page = home(portal)
-    assert "One thing needs you." in page
+    assert "1 issue needs your attention" in page
     assert "badge--bad" in page
 
 
@@ -126,7 +126,7 @@ def test_no_rate_from_fewer_than_twenty(portal: Portal) -> None:
     sender = factories.sender(factories.connection(portal), tested_at=timezone.now())
     tally(sender, Status.DELIVERED, 19)
     page = home(portal)
-    assert "too few" in page
+    assert "Not enough data" in page
     assert "100%" not in page
     tally(sender, Status.FAILED, 1)
     assert "95%" in home(portal)
@@ -173,8 +173,8 @@ def test_a_sender_tells_its_last_success_and_its_last_error(portal: Portal) -> N
     page = home(portal)
     there = f"{address(portal, 'journal')}?error=invalid_number&amp;sender={sender.uuid.hex}&amp;since={row.error.day}"
     assert f'<a href="{there}">Wrong number</a>' in page
-    assert "Correct the number in the CRM, then send again." in page
-    assert "over 30 days ago" in page
+    assert "Correct the number in the CRM, then resend." in page
+    assert "More than 30 days ago" in page
 
 
 def test_a_service_that_tells_no_more_succeeds_by_taking_a_message(portal: Portal) -> None:

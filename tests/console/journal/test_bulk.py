@@ -77,15 +77,15 @@ def test_the_bar_says_what_can_be_done_with_the_ticked(
     assert "5 selected" in shown
     assert "Resend (2)" in shown
     assert "Mark as sent (1)" in shown
-    assert "Do not send (1)" in shown
+    assert "Cancel sending (1)" in shown
 
 
 @pytest.mark.parametrize(
     ("query", "acts"),
     [
-        ("", ["Resend", "Mark as sent", "Do not send"]),
+        ("", ["Resend", "Mark as sent", "Cancel sending"]),
         ("status=unknown", ["Resend", "Mark as sent"]),
-        ("status=waiting", ["Do not send"]),
+        ("status=waiting", ["Cancel sending"]),
         ("status=failed", ["Resend"]),
         ("status=delivered", []),
     ],
@@ -94,22 +94,22 @@ def test_without_ticks_the_bar_offers_what_the_filters_may_find(
     alice: Client, sender: Sender, query: str, acts: list[str]
 ) -> None:
     shown = words(alice.post(at(sender, "chosen"), {"query": query}))
-    assert [act for act in ("Resend", "Mark as sent", "Do not send") if act in shown] == acts
+    assert [act for act in ("Resend", "Mark as sent", "Cancel sending") if act in shown] == acts
 
 
 def test_resending_names_how_many_what_it_costs_and_the_risk_and_does_nothing_yet(
     alice: Client, sender: Sender, house: dict[str, Message]
 ) -> None:
     shown = words(question(alice, sender, "resend"))
-    assert "Send 3 texts once more?" in shown
-    assert "It costs 4 segments." in shown
-    assert "1 of them may have been sent already: then the person reads it twice." in shown
+    assert "Resend 3 messages?" in shown
+    assert "Uses 4 segments." in shown
+    assert "1 of them may already have been sent; the recipient could get it twice." in shown
     assert Message.objects.count() == len(house)
 
 
 def test_all_that_match_are_resent_as_one_is(alice: Client, sender: Sender, house: dict[str, Message]) -> None:
     response = confirm(alice, sender, sealed(question(alice, sender, "resend")))
-    assert "3 messages are on their way." in response["HX-Trigger"]
+    assert "Sending 3 messages" in response["HX-Trigger"]
     again = Message.objects.exclude(resend_of=None)
     assert {one.resend_of_id for one in again} == {house[name].pk for name in ("unknown", "undelivered", "failed")}
     assert {(one.origin, one.status, one.author_id) for one in again} == {("resend", "queued", factories.ALICE)}
@@ -119,7 +119,7 @@ def test_all_that_match_are_resent_as_one_is(alice: Client, sender: Sender, hous
 
 def test_only_the_ticked_are_meant_when_some_are(alice: Client, sender: Sender, house: dict[str, Message]) -> None:
     asked = question(alice, sender, "resend", ticked=[house["failed"], house["delivered"]])
-    assert "Send 1 text once more?" in words(asked)
+    assert "Resend 1 message?" in words(asked)
     confirm(alice, sender, sealed(asked))
     assert [one.resend_of_id for one in Message.objects.exclude(resend_of=None)] == [house["failed"].pk]
 
@@ -127,7 +127,7 @@ def test_only_the_ticked_are_meant_when_some_are(alice: Client, sender: Sender, 
 def test_pressed_twice_it_is_done_once(alice: Client, sender: Sender, house: dict[str, Message]) -> None:
     job = sealed(question(alice, sender, "resend"))
     confirm(alice, sender, job)
-    assert "0 messages are on their way." in confirm(alice, sender, job)["HX-Trigger"]
+    assert "Sending 0 messages" in confirm(alice, sender, job)["HX-Trigger"]
     assert Message.objects.exclude(resend_of=None).count() == 3
 
 
@@ -148,7 +148,7 @@ def test_of_a_chain_of_repeats_only_the_last_is_repeated(
     again = messages.resend_message(house["failed"], None)
     Message.objects.advance([Change(pk=again.pk, status=Status.FAILED)])
     asked = question(alice, sender, "resend", "status=failed")
-    assert "Send 1 text once more?" in words(asked)
+    assert "Resend 1 message?" in words(asked)
     confirm(alice, sender, sealed(asked))
     assert Message.objects.latest("pk").resend_of_id == again.pk
 
@@ -170,7 +170,7 @@ def test_never_more_are_done_than_were_named(alice: Client, sender: Sender, hous
 def test_unknown_ones_are_marked_as_sent(alice: Client, sender: Sender, house: dict[str, Message]) -> None:
     asked = question(alice, sender, "mark_sent")
     assert "Mark 1 message as sent?" in words(asked)
-    assert "1 message marked as sent." in confirm(alice, sender, sealed(asked))["HX-Trigger"]
+    assert "1 message marked as sent" in confirm(alice, sender, sealed(asked))["HX-Trigger"]
     house["unknown"].refresh_from_db()
     assert (house["unknown"].status, house["unknown"].phase) == (Status.SENT, Phase.DONE)
 
@@ -179,8 +179,8 @@ def test_waiting_ones_are_stopped_and_those_on_the_wire_are_not(
     alice: Client, sender: Sender, house: dict[str, Message]
 ) -> None:
     asked = question(alice, sender, "cancel")
-    assert "Stop 1 message that still waits?" in words(asked)
-    assert "1 message will not be sent." in confirm(alice, sender, sealed(asked))["HX-Trigger"]
+    assert "Cancel 1 queued message?" in words(asked)
+    assert "1 message canceled" in confirm(alice, sender, sealed(asked))["HX-Trigger"]
     house["waiting"].refresh_from_db()
     assert (house["waiting"].status, house["waiting"].reason) == (Status.FAILED, Reason.CANCELLED)
     house["on wire"].refresh_from_db()
@@ -201,7 +201,7 @@ def test_many_steps_do_what_one_does_without_gap_or_repeat(
         factories.message(sender, now=now - timedelta(seconds=age // 3), status=Status.DELIVERED)
     monkeypatch.setattr(bulk_job, "STEP_SECONDS", 0.000001)
     first = alice.post(at(sender), {"act": act})
-    assert "2 counted so far" in words(first)
+    assert "2 found so far" in words(first)
     response = question(alice, sender, act)
     assert "11" in words(response)
     monkeypatch.setattr(bulk_job, "STEP_SECONDS", 0.001)
@@ -217,7 +217,7 @@ def test_after_it_the_page_that_was_open_is_shown(alice: Client, sender: Sender,
 
 
 def test_where_nothing_can_be_done_it_says_so(alice: Client, sender: Sender) -> None:
-    assert "There is no message that this can be done with." in words(question(alice, sender, "cancel"))
+    assert "None of the selected messages allows this action." in words(question(alice, sender, "cancel"))
 
 
 @pytest.mark.parametrize("body", [{"act": "delete"}, {"job": "nonsense"}, {"job": "nonsense", "sure": "1"}, {}])

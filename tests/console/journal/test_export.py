@@ -69,8 +69,8 @@ def test_a_row_says_all_that_the_journal_knows(alice: Client, sender: Sender) ->
     local = f"{now.astimezone(sender.portal.zone):%Y-%m-%d %H:%M:%S}"
     assert titles[:4] == ["Time (Europe/Berlin)", "Status", "Error", "To"]
     assert row == [
-        local, "Failed", "Refused by the service", "+12025550147", 'Hello; "you"', "Front desk", "Demo",
-        "2", "0.01580", "USD", "CRM card", "7", "", local, "Too bad", "30007", message.reference.hex, "SM1",
+        local, "Failed", "Rejected by the service", "+12025550147", 'Hello; "you"', "Front desk", "Demo",
+        "2", "0.01580", "USD", "CRM item", "7", "", local, "Too bad", "30007", message.reference.hex, "SM1",
     ]  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def test_the_file_holds_what_the_filters_find_and_only_this_portal_s(alice: Clie
     assert [row[4] for row in table(alice, sender.portal)[1:]] == ["unknown", "arrived", "waits"]
     assert [row[4] for row in table(alice, sender.portal, status="delivered")[1:]] == ["arrived"]
     [unknown] = table(alice, sender.portal, status="unknown")[1:]
-    assert (unknown[1], unknown[10]) == ("Outcome unknown", "Test message")
+    assert (unknown[1], unknown[10]) == ("Unknown", "Test message")
 
 
 @pytest.mark.parametrize("query", [{}, {"status": "sent"}, {"phone": "0147"}, {"status": "failed"}])
@@ -117,11 +117,11 @@ def test_the_page_is_told_how_far_the_file_is(alice: Client, sender: Sender, mon
     page = alice.get(at(sender.portal)).content.decode()
     [begin] = re.findall(r'hx-get="([^"]*/file/[^"]*)"', page)
     [asked] = re.findall(r'hx-get="([^"]*)" hx-trigger="every 1s"', page)
-    assert "0 messages written" in words(alice.get(asked))
+    assert "0 messages exported" in words(alice.get(asked))
     stream = Client().get(alice.get(begin)["HX-Redirect"]).streaming_content  # type: ignore[attr-defined]
     list(stream)
     response = alice.get(asked)
-    assert "The file is here, with 3 messages" in words(response)
+    assert "Export ready: 3 messages" in words(response)
     assert "every 1s" not in response.content.decode()
 
 
@@ -138,7 +138,7 @@ def test_a_reader_who_leaves_ends_the_file_and_the_page_says_so(
     response._iterator.close()  # what the server does when nobody reads any more
     assert export_progress.read_progress(sender.portal, job) == Progress(0, over=True)
     assert current_file(sender.portal) == ""
-    assert "The file was not written to its end" in words(alice.get(at(sender.portal, f"{job}/")))
+    assert "Export incomplete" in words(alice.get(at(sender.portal, f"{job}/")))
 
 
 def test_one_file_of_a_portal_is_written_at_a_time(alice: Client, sender: Sender) -> None:
@@ -147,7 +147,7 @@ def test_one_file_of_a_portal_is_written_at_a_time(alice: Client, sender: Sender
     with hold_file(sender.portal, uuid.uuid4().hex):
         export_progress.write_progress(sender.portal, current_file(sender.portal), Progress(4000))
         page = alice.get(at(sender.portal))
-        assert "4,000 messages written" in words(page)
+        assert "4,000 messages exported" in words(page)
         assert "/file/" not in page.content.decode()
         refused = Client().get(there)
         assert (refused.status_code, refused["Retry-After"]) == (503, "5")

@@ -70,11 +70,11 @@ def test_a_message_that_arrived(sender: Sender) -> None:
     report(message, "sent", received_at=start + timedelta(seconds=5))
     report(message, "delivered", received_at=start + timedelta(seconds=9))
     assert line(message) == [
-        ("ok", "Taken from the portal"),
-        ("ok", "Taken by Twilio"),
-        ("info", "Twilio passed it on"),
+        ("ok", "Received from Bitrix24"),
+        ("ok", "Accepted by Twilio"),
+        ("info", "Sent by Twilio"),
         ("ok", "Delivered"),
-        ("info", "The portal shows “delivered”"),
+        ("info", "Status in Bitrix24: “delivered”"),
     ]
 
 
@@ -88,30 +88,30 @@ def test_tries_that_failed_stand_before_the_one_that_worked(sender: Sender) -> N
     exchange(message, at=start + timedelta(seconds=29))
     exchange(message, at=start + timedelta(seconds=50), method="GET", status=200)
     assert line(message) == [
-        ("ok", "Taken from the portal"),
-        ("warn", "Try 1: no answer from Twilio"),
-        ("warn", "Try 2: Twilio did not take it"),
-        ("ok", "Taken by Twilio"),
-        ("info", "Asked Twilio what became of it"),
-        ("spin", "Waiting for the phone"),
+        ("ok", "Received from Bitrix24"),
+        ("warn", "Attempt 1: no response from Twilio"),
+        ("warn", "Attempt 2: rejected by Twilio"),
+        ("ok", "Accepted by Twilio"),
+        ("info", "Status requested from Twilio"),
+        ("spin", "Waiting for delivery"),
     ]
 
 
 def test_a_message_that_waits_shows_its_next_try(sender: Sender) -> None:
     message = factories.message(sender, wait=Wait.RETRY, attempts=1, first_attempt_at=timezone.now())
-    assert line(message)[-1] == ("wait", "Next try")
+    assert line(message)[-1] == ("wait", "Next attempt")
 
 
 def test_a_message_that_is_held_shows_how_long_at_most(sender: Sender) -> None:
     message = factories.message(sender, wait=Wait.PAUSED)
-    assert line(message) == [("ok", "Taken from the portal"), ("wait", "Waits, at most until")]
+    assert line(message) == [("ok", "Received from Bitrix24"), ("wait", "Waiting, expires")]
 
 
 def test_a_message_on_the_wire_and_one_of_unknown_outcome(sender: Sender) -> None:
     on_wire = factories.message(sender, phase=Phase.ON_WIRE, due_at=None, first_attempt_at=timezone.now(), attempts=1)
-    assert line(on_wire)[-1] == ("spin", "On its way to Twilio")
+    assert line(on_wire)[-1] == ("spin", "Sending to Twilio")
     unknown = factories.message(sender, phase=Phase.UNKNOWN, due_at=None, reason=Reason.TIMED_OUT)
-    assert line(unknown)[-1] == ("warn", "Outcome unknown")
+    assert line(unknown)[-1] == ("warn", "Unknown")
 
 
 def test_a_word_we_do_not_know_is_shown_and_not_guessed(sender: Sender) -> None:
@@ -129,14 +129,14 @@ def test_what_the_portal_did_not_take_is_shown_with_its_code(sender: Sender) -> 
         push_at=timezone.now(),
         push_error="ERROR_MESSAGE_NOT_FOUND",
     )
-    assert line(message)[-1] == ("warn", "The portal did not take “failed”")
+    assert line(message)[-1] == ("warn", "Bitrix24 did not accept the status “failed”")
 
 
 def test_a_test_message_has_nothing_to_tell_the_portal(sender: Sender) -> None:
     message = factories.message(
         sender, origin=Origin.TEST, message_id=None, status=Status.DELIVERED, final_at=timezone.now()
     )
-    assert line(message) == [("ok", "Taken by Sendline"), ("ok", "Delivered")]
+    assert line(message) == [("ok", "Accepted by Sendline"), ("ok", "Delivered")]
 
 
 # -- the page
@@ -169,7 +169,7 @@ def test_every_reason_has_its_words(alice: Client, sender: Sender, reason: Reaso
 @pytest.mark.parametrize("wait", [wait for wait in Wait if wait])
 def test_every_wait_has_its_words(alice: Client, sender: Sender, wait: Wait) -> None:
     page = words(alice.get(at(factories.message(sender, wait=wait))))
-    assert "We give up:" in page
+    assert "Expires:" in page
     assert "{" not in page
 
 
@@ -185,7 +185,7 @@ def test_facts_segments_price_and_links(alice: Client, sender: Sender) -> None:
         links={"bindings": [{"OWNER_TYPE_ID": "2", "OWNER_ID": "1184"}]},
     )
     response = alice.get(at(message))
-    assert "1 segment, room for 64 more characters, any alphabet (UCS-2)" in words(response)
+    assert "1 segment, room for 64 more characters, Unicode (UCS-2)" in words(response)
     assert "0.0079" in words(response)
     page = re.sub(r">\s+", ">", response.content.decode())
     assert """data-portal="openPath" data-with='{"path": "/crm/deal/details/1184/"}'>Deal 1184<""" in page
@@ -228,7 +228,9 @@ def unknown(sender: Sender) -> Message:
 
 def test_resending_asks_first_and_names_the_risk(alice: Client, unknown: Message) -> None:
     question = words(alice.get(at(unknown, "resend/")))
-    assert "It may have been sent already: then the person reads it twice, and it costs twice." in question
+    assert (
+        "This message may already have been sent. The recipient could get it twice, and you could be charged twice."
+    ) in question
     assert Message.objects.count() == 1
 
 
@@ -239,14 +241,14 @@ def test_a_resend_is_a_new_message_and_the_original_stays(alice: Client, unknown
     assert (again.to, again.text, again.status, again.origin) == (unknown.to, unknown.text, "queued", "resend")
     unknown.refresh_from_db()
     assert unknown.phase == Phase.UNKNOWN
-    assert ("info", "Sent again by hand") in line(unknown)
+    assert ("info", "Resent manually") in line(unknown)
 
 
 def test_a_message_is_not_resent_twice_while_its_repeat_is_under_way(alice: Client, unknown: Message) -> None:
     alice.post(at(unknown, "resend/"))
     alice.post(at(unknown, "resend/"))
     assert Message.objects.filter(resend_of=unknown).count() == 1
-    assert "Resend" not in words(alice.get(at(unknown))).replace("Resend it", "")
+    assert "Resend" not in words(alice.get(at(unknown))).replace("Resend", "")
 
 
 @pytest.mark.parametrize("status", [Status.SENT, Status.DELIVERED])
@@ -257,11 +259,11 @@ def test_what_is_well_cannot_be_resent(alice: Client, sender: Sender, status: St
 
 
 def test_marking_as_sent_settles_an_unknown_outcome(alice: Client, unknown: Message) -> None:
-    assert "Mark it as sent?" in words(alice.get(at(unknown, "mark-sent/")))
+    assert "Mark as sent?" in words(alice.get(at(unknown, "mark-sent/")))
     alice.post(at(unknown, "mark-sent/"))
     unknown.refresh_from_db()
     assert (unknown.status, unknown.phase) == (Status.SENT, Phase.DONE)
-    assert "Its outcome is known by now." in str(alice.post(at(unknown, "mark-sent/"))["HX-Trigger"])
+    assert "The status is already known." in str(alice.post(at(unknown, "mark-sent/"))["HX-Trigger"])
 
 
 def test_what_waits_can_be_stopped_and_what_has_left_cannot(alice: Client, sender: Sender) -> None:

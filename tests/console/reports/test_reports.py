@@ -110,7 +110,7 @@ def test_a_year_at_most_is_shown_and_that_is_said(alice: Client, portal: Portal,
     period = Period.from_query({"since": "2020-01-01", "until": "2026-11-18"}, TODAY)
     assert (len(period), period.last, period.is_cut) == (366, TODAY, True)
     page = words(alice.get(at(portal), {"since": "2020-01-01", "until": str(today(portal))}))
-    assert "A year at most is shown at a time." in page
+    assert "The maximum period is one year." in page
     assert "A year at most" not in words(alice.get(at(portal)))
 
 
@@ -125,7 +125,7 @@ def test_days_are_those_of_the_portal_s_calendar(alice: Client, portal: Portal, 
     tally(sender, Status.DELIVERED, 3)
     assert "Messages 3" in words(alice.get(at(portal), {"period": "7"}))
     Portal.objects.filter(pk=portal.pk).update(time_zone="Pacific/Niue")  # a day behind: it is tomorrow there
-    assert "No messages in these days" in words(alice.get(at(portal), {"period": "7"}))
+    assert "No messages in this period" in words(alice.get(at(portal), {"period": "7"}))
 
 
 # -- what is counted --------------------------------------------------------------------------------------------------
@@ -140,10 +140,10 @@ def test_the_figures_of_a_period(alice: Client, portal: Portal, sender: Sender) 
     tally(sender, Status.DELIVERED, 1000, ago=7)
     breakdown(sender, Dimension.SOURCE, "crm", messages=95, delivered=95, took_5=60, took_30=30, took_longer=5)
     page = words(alice.get(at(portal), {"period": "7"}))
-    assert "Messages 157 1,000 in the 7 days before" in page
-    assert "Delivered 95% 95 of 100 with a final word" in page
-    assert "Half arrive within 5 sec 9 of 10 within 30 sec" in page
-    assert "Cost KZT 40.00 USD 1.20 as far as the services tell the price" in page
+    assert "Messages 157 1,000 in the previous 7 days" in page
+    assert "Delivered 95% 95 of 100 with a final status" in page
+    assert "Median delivery time 5 sec 9 of 10 within 30 sec" in page
+    assert "Cost KZT 40.00 USD 1.20 Where the service reports prices" in page
 
 
 def test_each_day_stands_in_the_twin_also_one_without_messages(portal: Portal, sender: Sender) -> None:
@@ -167,15 +167,15 @@ def test_no_rate_and_no_time_from_fewer_than_twenty(alice: Client, portal: Porta
     tally(sender, Status.DELIVERED, 19)
     breakdown(sender, Dimension.SOURCE, "crm", messages=19, delivered=19, took_2=19)
     page = alice.get(at(portal))
-    assert "100%" not in words(page).split("Broken down by")[0]
+    assert "100%" not in words(page).split("Breakdown")[0]
     assert "Delivered too few" in words(page)
-    assert "Half arrive within too few" in words(page)
+    assert "Median delivery time too few" in words(page)
     assert "plotline" not in page.content.decode()
     tally(sender, Status.FAILED, 1, reason=Reason.REJECTED)
     breakdown(sender, Dimension.SOURCE, "card", messages=1, delivered=1, took_2=1)
     page = alice.get(at(portal))
     assert "Delivered 95% 19 of 20" in words(page)
-    assert "Half arrive within 2 sec" in words(page)
+    assert "Median delivery time 2 sec" in words(page)
     assert "plotline" in page.content.decode()
 
 
@@ -212,9 +212,9 @@ def test_lines_by_sender_and_by_service(portal: Portal, sender: Sender) -> None:
     ("by", "value", "title"),
     [
         ("country", "KZ", "Kazakhstan"),
-        ("country", "", "not known"),
-        ("source", "automation", "Automation"),
-        ("employee", "17", "employee 17"),
+        ("country", "", "Unknown"),
+        ("source", "automation", "Automation rule or workflow"),
+        ("employee", "17", "Employee 17"),
         ("employee", "", "No employee"),
     ],
 )
@@ -245,8 +245,8 @@ def test_many_lines_end_in_one_of_the_others_and_the_file_has_all(
     for place in range(23):
         breakdown(sender, Dimension.EMPLOYEE, str(100 + place), messages=100 - place)
     page = words(alice.get(at(portal), {"by": "employee"}))
-    assert "employee 119" in page
-    assert "employee 120" not in page
+    assert "Employee 119" in page
+    assert "Employee 120" not in page
     assert "3 others 237" in page
     assert len(saved(alice, portal, "lines", by="employee")) == 24
 
@@ -297,7 +297,7 @@ def test_an_address_that_makes_no_sense_shows_the_usual(
 
 def test_days_without_messages_say_so(alice: Client, portal: Portal, sender: Sender) -> None:
     page = words(alice.get(at(portal)))
-    assert "No messages in these days" in page
+    assert "No messages in this period" in page
     assert "Clear filters" not in page
     assert "Clear filters" in words(alice.get(at(portal), {"sender": sender.uuid.hex}))
 
@@ -321,12 +321,12 @@ def test_the_most_frequent_reasons_come_first_in_words(alice: Client, portal: Po
     tally(sender, Status.UNDELIVERED, 5, reason=Reason.UNREACHED)
     tally(sender, Status.FAILED, 1, reason=Reason.BLOCKED)
     tally(sender, Status.FAILED, 0, reason=Reason.OPT_OUT)
-    page = words(alice.get(at(portal))).split("Why messages did not arrive")[1]
-    shown = ["Phone not reached", "Wrong number", "Blocked"]
+    page = words(alice.get(at(portal))).split("Top errors")[1]
+    shown = ["Phone unreachable", "Invalid number", "Blocked"]
     assert sorted(shown, key=page.index) == shown
-    assert "Correct the number in the CRM, then send again." in page
-    assert "Ask Demo why; another sender or another text may pass." in page
-    assert "Unsubscribed" not in page
+    assert "Correct the number in the CRM, then resend." in page
+    assert "Ask Demo for the reason, or try another sender or text." in page
+    assert "Opted out" not in page
 
 
 def test_what_helps_names_a_service_only_if_it_is_one(alice: Client, portal: Portal, sender: Sender) -> None:
@@ -388,7 +388,7 @@ def test_another_tenant_sees_nothing_of_it(portal: Portal, sender: Sender) -> No
         page = words(charlie.get(at(charlies), query))
         for word in ("4,321", "987", "Kazakhstan", "Front desk"):
             assert word not in page, query
-    assert "No messages in these days" in words(charlie.get(at(charlies), {"sender": sender.uuid.hex}))
+    assert "No messages in this period" in words(charlie.get(at(charlies), {"sender": sender.uuid.hex}))
     file = saved(charlie, charlies, "lines", sender=sender.uuid.hex)
     assert len(file) == 1
 
@@ -439,10 +439,10 @@ def test_the_road_s_messages_arrive_in_the_reports(alice: Client, portal: Portal
         Message.objects.advance([sent])
         Message.objects.advance([Change(pk=message.pk, status=Status.DELIVERED) if place else lost])
     breakdowns.count_climbs()
-    for by, title in (("country", "United Kingdom"), ("source", "Campaign"), ("employee", "employee 17")):
+    for by, title in (("country", "United Kingdom"), ("source", "Marketing campaign"), ("employee", "Employee 17")):
         page = words(alice.get(at(portal), {"by": by}))
         assert f"{title} 20 95% of 20 too few USD 0.20" in page
-        assert "Delivered 95% 19 of 20 with a final word" in page
+        assert "Delivered 95% 19 of 20 with a final status" in page
     assert sum(lines(portal, by="country")["GB"].times.counts) == 19
 
 
@@ -468,7 +468,7 @@ def test_the_days_as_a_file(alice: Client, portal: Portal, sender: Sender) -> No
     tally(sender, Status.SENT, 1, ago=1)
     found = saved(alice, portal, "days", period="7")
     assert found[0] == [
-        "Day", "Messages", "Delivered", "On the way", "Undelivered", "Failed", "Delivery rate",
+        "Day", "Messages", "Delivered", "In progress", "Not delivered", "Failed", "Delivery rate",
         "Cost, EUR", "Cost, USD",
     ]  # fmt: skip
     assert len(found) == 8

@@ -135,7 +135,7 @@ def test_reports_and_their_files_read_no_message(alice: Client, portal: Portal, 
     monthly.roll_up_months()
     files = [link(alice, portal, what, by=by, period="90") for what in ("days", "lines")]
     with CaptureQueriesContext(database) as found:
-        assert "Broken down by" in words(alice.get(at(portal), {"by": by, "period": "90"}))
+        assert "Breakdown" in words(alice.get(at(portal), {"by": by, "period": "90"}))
         for file in files:
             assert b"".join(Client().get(file).streaming_content)  # type: ignore[attr-defined]
     assert {"messaging_daytally", "messaging_daybreakdown", "messaging_monthbreakdown"} <= tables(found)

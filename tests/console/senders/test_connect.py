@@ -66,28 +66,28 @@ def test_the_catalogue_shows_the_shelf_and_the_practice_service_apart(alice: Cli
     page = text(alice.get(at(alpha, "connect/")))
     worldwide = sum(not one.countries and not one.pretends for one in registry.services().values())
     assert f"Worldwide {worldwide}" in page
-    assert "Twilio Tells whether a message arrived Tested to its specification" in page
-    assert "Just looking around?" in page
+    assert "Twilio Delivery reports Tested against API docs" in page
+    assert "Want to try it first?" in page
 
 
 def test_the_practice_service_is_hidden_where_no_demonstration_is_wanted(
     alice: Client, alpha: Portal, settings: Any
 ) -> None:
     settings.DEMO = False
-    assert "Just looking around?" not in text(alice.get(at(alpha, "connect/")))
+    assert "Want to try it first?" not in text(alice.get(at(alpha, "connect/")))
     assert alice.get(at(alpha, "connect/demo/")).status_code == 404
 
 
 def test_a_search_changes_the_shelves_alone(alice: Client, alpha: Portal) -> None:
     shelves = alice.get(at(alpha, "connect/"), {"q": "twil"}, headers={"HX-Target": "shelves"})
     assert "Twilio" in text(shelves)
-    assert "Your own gateway" not in text(shelves)
+    assert "Custom HTTP gateway" not in text(shelves)
     assert "<h1" not in shelves.content.decode()
 
 
 def test_a_search_without_a_hit_points_to_the_own_gateway(alice: Client, alpha: Portal) -> None:
     page = text(alice.get(at(alpha, "connect/"), {"q": "<b>nobody"}))
-    assert "No service fits" in page
+    assert "No matching services" in page
     assert "“&lt;b&gt;nobody”" in page
 
 
@@ -96,7 +96,7 @@ def test_an_unfinished_connection_can_be_continued_or_discarded(alice: Client, a
     finished = factories.connection(alpha, title="Finished")
     factories.sender(finished)
     page = alice.get(at(alpha, "connect/"))
-    assert "You have an unfinished connection: Begun" in text(page)
+    assert "Unfinished setup: Begun" in text(page)
     assert "Finished" not in text(page)
     assert at(alpha, f"accounts/{begun.uuid}/new/") in page.content.decode()
     went_to(alice.post(at(alpha, f"accounts/{begun.uuid}/remove/")))
@@ -116,7 +116,7 @@ def test_good_credentials_are_kept_and_lead_to_the_sender(alice: Client, alpha: 
     assert (str(made.balance), made.currency) == ("42.1000", "EUR")
     assert made.account["auth_token"] == SECRET
     page = alice.get(went_to(response))
-    assert "Connected: Sandbox account. Balance EUR 42.10" in text(page)
+    assert "Connected to Sandbox account. Balance EUR 42.10" in text(page)
     assert SECRET not in page.content.decode()
 
 
@@ -124,8 +124,8 @@ def test_wrong_credentials_are_explained_and_nothing_is_kept(alice: Client, alph
     response = alice.post(at(alpha, "connect/twilio/"), credentials(box, auth_token="sentinel-wrong-token"))
     page = text(response)
     assert response.status_code == 200
-    assert "Twilio does not accept these credentials. Nothing was saved and nothing was sent." in page
-    assert "Check Account SID and Auth Token (or the API key) in the Twilio console." in page
+    assert "Twilio does not accept these credentials. Nothing was saved or sent." in page
+    assert "Check the Account SID and Auth Token (or API key) in the Twilio Console." in page
     assert "code 20003" in page
     assert "Authenticate" in page
     assert "sentinel" not in response.content.decode()
@@ -135,7 +135,7 @@ def test_wrong_credentials_are_explained_and_nothing_is_kept(alice: Client, alph
 
 def test_an_unreachable_service_is_not_the_fault_of_the_credentials(alice: Client, alpha: Portal, box: Sandbox) -> None:
     page = text(alice.post(at(alpha, "connect/twilio/"), credentials(box, base_url="http://127.0.0.1:9")))
-    assert "Twilio could not be reached. Nothing was saved and nothing was sent." in page
+    assert "Twilio could not be reached. Nothing was saved or sent." in page
     assert not Connection.objects.exists()
 
 
@@ -155,7 +155,7 @@ def test_an_account_is_connected_once_and_its_senders_go_under_it(
     alice: Client, alpha: Portal, account: Connection, box: Sandbox
 ) -> None:
     page = alice.post(at(alpha, "connect/twilio/"), credentials(box))
-    assert "This account is connected already, as “Alice&#x27;s account”." in text(page)
+    assert "This account is already connected as “Alice&#x27;s account”." in text(page)
     assert at(alpha, f"accounts/{account.uuid}/new/") in page.content.decode()
     assert Connection.objects.get() == account
 
@@ -224,7 +224,7 @@ def test_the_sender_is_registered_in_both_languages(
     )
     registered = there.senders[made.code]
     assert registered.names == {"**": "Front desk", "en": "Front desk", "ru": "Приёмная"}
-    assert "Where it shows up now" in text(alice.get(went_to(response)))
+    assert "Available in" in text(alice.get(went_to(response)))
 
 
 def test_the_account_s_own_numbers_are_offered(alice: Client, alpha: Portal, account: Connection) -> None:
@@ -245,19 +245,19 @@ VALIDATION = "ERROR_SENDER_VALIDATION_FAILURE"
     ("code", "told", "status", "shown"),
     [
         ("ACCESS_DENIED", "Access denied! Application context required", 403, "access to the portal"),
-        (VALIDATION, "Empty data!", 400, "The portal got an empty request."),
-        (VALIDATION, "Empty sender code!", 400, "The portal did not get the code of the sender."),
-        (VALIDATION, "Wrong sender code!", 400, "The portal does not accept the code of the sender."),
-        ("ERROR_WRONG_HANDLER_URL", "Wrong handler URL", 400, "The portal cannot call the address of this Sendline."),
+        (VALIDATION, "Empty data!", 400, "Bitrix24 received an empty request."),
+        (VALIDATION, "Empty sender code!", 400, "Bitrix24 did not receive the sender code."),
+        (VALIDATION, "Wrong sender code!", 400, "Bitrix24 rejected the sender code."),
+        ("ERROR_WRONG_HANDLER_URL", "Wrong handler URL", 400, "Bitrix24 cannot reach the Sendline server."),
         ("ERROR_UNSUPPORTED_PROTOCOL", "Unsupported handler protocol", 400, "only http and https addresses"),
         ("ERROR_HANDLER_URL_MATCH", "Handler URL host doesn't match application url", 400, "on the same host"),
-        (VALIDATION, "Empty sender NAME!", 400, "The portal wants a name for the sender. Write at least one."),
-        (VALIDATION, "Empty sender message TYPE!", 400, "The portal did not get the kind of the sender."),
-        (VALIDATION, "Unknown sender message TYPE!", 400, "The portal does not know the kind of the sender."),
-        ("ERROR_SENDER_ADD_FAILURE", "Sender save error!", 400, "The portal could not save the sender."),
+        (VALIDATION, "Empty sender NAME!", 400, "Bitrix24 requires a sender name. Enter at least one."),
+        (VALIDATION, "Empty sender message TYPE!", 400, "Bitrix24 did not receive the sender type."),
+        (VALIDATION, "Unknown sender message TYPE!", 400, "Bitrix24 does not know this sender type."),
+        ("ERROR_SENDER_ADD_FAILURE", "Sender save error!", 400, "Bitrix24 could not save the sender."),
         ("ERROR_METHOD_NOT_FOUND", "Method not found!", 404, "does not know how to register senders"),
         ("insufficient_scope", "Insufficient scope", 403, "may not register senders"),
-        ("INTERNAL_SERVER_ERROR", "Internal", 500, "The portal has not answered."),
+        ("INTERNAL_SERVER_ERROR", "Internal", 500, "Bitrix24 did not respond."),
     ],
 )
 def test_every_refusal_is_explained_where_it_can_be_mended_and_mended_there(
@@ -295,7 +295,7 @@ def test_what_a_field_can_mend_is_said_at_the_field(
 
 def test_a_nameless_sender_is_not_saved(alice: Client, alpha: Portal, account: Connection) -> None:
     response = alice.post(at(alpha, f"accounts/{account.uuid}/new/"), words(name_en="", name_ru=""))
-    assert "Employees choose the sender by its name: write at least one." in text(response)
+    assert "Enter a name in at least one language." in text(response)
     assert not Sender.objects.exists()
 
 
@@ -310,7 +310,7 @@ def test_bob_reads_that_this_is_for_administrators(alpha: Portal, box: Sandbox, 
     for path in ("connect/", "connect/twilio/", f"accounts/{account.uuid}/new/"):
         response = bob.get(at(alpha, path))
         assert response.status_code == 403
-        assert "This is up to the administrators" in text(response)
+        assert "You need administrator rights" in text(response)
     assert bob.post(at(alpha, "connect/twilio/"), credentials(box)).status_code == 403
     assert Connection.objects.count() == 1
 
@@ -326,7 +326,7 @@ def test_no_more_accounts_are_connected_than_a_portal_may_have(
         factories.connection(alpha, state=state)
     factories.connection(factories.portal("charlie"))
     page = text(alice.post(at(alpha, "connect/twilio/"), credentials(box)))
-    assert "This Bitrix24 has 2 accounts, which is the limit. Nothing was saved and nothing was sent." in page
+    assert "This Bitrix24 has 2 accounts, which is the limit. Nothing was saved or sent." in page
     assert "Disconnect an account you no longer use, or ask Sendline support for a higher limit." in page
     assert SECRET not in page
     assert Connection.objects.filter(service="twilio").count() == 0

@@ -21,7 +21,7 @@ class Everything(Provider):
         Secret("key", "Key"),
         Choice("region", "Region", choices=(("eu", "Europe"), ("us", "America")), default="eu"),
         Number("port", "Port", min=1, max=65535, required=False, advanced=True),
-        Url("base_url", "Address", default="https://api.example.com", advanced=True),
+        Url("base_url", "URL", default="https://api.example.com", advanced=True),
         Host("host", "Host", required=False, advanced=True),
     )
     sender_fields: ClassVar[tuple[Field, ...]] = (Text("template", "Template", required=False),)
@@ -54,10 +54,10 @@ def test_values_are_cleaned_by_the_declaration_and_empty_ones_take_the_default()
     [
         ("login", "", "This field is required."),
         ("key", " ", "This field is required."),
-        ("region", "mars", "Choose one of the list."),
-        ("port", "70000", "Write 65535 or less."),
-        ("base_url", "ftp://example.com", "The address must start with https:// or http://."),
-        ("host", "https://example.com/", "Write the host name only, without https:// and without a path."),
+        ("region", "mars", "Select an option from the list."),
+        ("port", "70000", "Enter 65535 or less."),
+        ("base_url", "ftp://example.com", "The URL must start with https:// or http://."),
+        ("host", "https://example.com/", "Enter the host name only, without https:// or a path."),
     ],
 )
 def test_an_error_stands_at_its_field(name: str, value: str, words: str) -> None:
@@ -136,7 +136,7 @@ def test_one_name_is_enough_but_none_is_an_error_at_the_first() -> None:
     assert only_russian.is_valid()
     assert only_russian.names_by_language() == {"ru": "Приёмная"}
     nameless = SenderForm(Everything, sender(name_en=" "))
-    assert nameless.errors == {"name_en": ["Employees choose the sender by its name: write at least one."]}
+    assert nameless.errors == {"name_en": ["Enter a name in at least one language."]}
 
 
 def test_the_signature_is_one_of_the_account_s_or_another() -> None:

@@ -52,7 +52,7 @@ def toast(response: Any) -> str:
 
 def test_without_an_account_the_page_offers_one_step(alice: Client, alpha: Portal) -> None:
     page = alice.get(at(alpha))
-    assert "Until you connect a service, “Send SMS” in the portal offers nothing from Sendline." in text(page)
+    assert "Connect a service to send SMS from Bitrix24." in text(page)
     assert at(alpha, "connect/") in page.content.decode()
 
 
@@ -77,8 +77,8 @@ def test_a_refusal_is_explained_and_can_be_tried_again(
         error_words="Wrong handler URL",
     )
     page = text(alice.get(at(alpha)))
-    assert "Refused by the portal" in page
-    assert "The portal cannot call the address of this Sendline." in page
+    assert "Rejected by Bitrix24" in page
+    assert "Bitrix24 cannot reach the Sendline server." in page
     assert "“Wrong handler URL”" in page
     response = alice.post(at(alpha, f"{refused.uuid}/register/"))
     refused.refresh_from_db()
@@ -142,7 +142,7 @@ def test_a_refused_update_is_explained_and_the_portal_keeps_the_old_name(
     told = MethodError("messageservice.sender.update", "ERROR_SENDER_UPDATE_FAILURE", "Sender update error!")
     there.switches.method_errors = [told]
     response = alice.post(at(alpha, f"{sender.uuid}/"), {"sender-name_en": "Reception"})
-    assert "The portal could not save the change. Shorten the name and description, then try again." in text(response)
+    assert "Bitrix24 could not save the change. Shorten the name and description, then try again." in text(response)
     assert there.senders[sender.code].names["en"] == "Front desk"
 
 
@@ -152,9 +152,9 @@ def test_removing_asks_first_and_names_what_breaks(alice: Client, alpha: Portal,
         portal=alpha, day=today, connection=sender.connection, sender=sender, status="delivered", messages=812
     )
     question = text(alice.get(at(alpha, f"{sender.uuid}/remove/")))
-    assert "Remove “Front desk” from the portal?" in question
-    assert "Automation rules and campaigns that send with it will stop sending." in question
-    assert "It carried 812 messages in the last 30 days." in question
+    assert "Remove “Front desk” from Bitrix24?" in question
+    assert "Automation rules and campaigns that use it will stop sending." in question
+    assert "812 messages sent in the last 30 days." in question
     assert list(there.senders) == [sender.code]
 
 
@@ -164,7 +164,7 @@ def test_a_removed_sender_comes_back_under_its_code(alice: Client, alpha: Portal
     sender.refresh_from_db()
     assert sender.state == SenderState.REMOVED
     assert there.senders == {}
-    assert "Bring “Front desk” back" in text(alice.get(at(alpha)))
+    assert "Restore “Front desk”" in text(alice.get(at(alpha)))
     alice.post(at(alpha, f"{sender.uuid}/register/"))
     sender.refresh_from_db()
     assert (sender.state, sender.code) == (SenderState.REGISTERED, code)
@@ -178,7 +178,7 @@ def test_a_portal_that_does_not_answer_leaves_the_removal_for_later(
     response = alice.post(at(alpha, f"{sender.uuid}/remove/"))
     sender.refresh_from_db()
     assert sender.state == SenderState.REMOVING
-    assert "It is removed as soon as the portal answers." in toast(response)
+    assert "It will be removed when Bitrix24 responds." in toast(response)
 
 
 def test_comparing_adds_again_what_the_portal_has_lost(
@@ -192,10 +192,10 @@ def test_comparing_adds_again_what_the_portal_has_lost(
 
 def test_pausing_holds_what_waits_and_turning_on_lets_it_go(alice: Client, alpha: Portal, sender: Sender) -> None:
     message = factories.message(sender)
-    assert "Paused; 1 message waits." in toast(alice.post(at(alpha, f"accounts/{sender.connection.uuid}/pause/")))
+    assert "Paused. 1 message is queued." in toast(alice.post(at(alpha, f"accounts/{sender.connection.uuid}/pause/")))
     message.refresh_from_db()
     assert message.wait == Wait.PAUSED
-    assert "Paused. 1 message waits." in text(alice.get(at(alpha)))
+    assert "Paused. 1 message is queued." in text(alice.get(at(alpha)))
     assert "1 message is on its way" in toast(alice.post(at(alpha, f"accounts/{sender.connection.uuid}/resume/")))
     message.refresh_from_db()
     assert message.wait == Wait.NONE
@@ -213,10 +213,10 @@ def test_a_blocked_account_says_why_and_since_when(alice: Client, alpha: Portal)
     )
     factories.message(factories.sender(blocked), wait=Wait.BLOCKED)
     page = text(alice.get(at(alpha)))
-    assert "Twilio does not accept the credentials any more." in page
+    assert "Twilio no longer accepts the credentials." in page
     assert "Check Account SID and Auth Token" in page
-    assert "1 message waits and goes out by itself then." in page
-    assert "Enter new credentials" in page
+    assert "1 message is queued and will be sent automatically." in page
+    assert "Update credentials" in page
 
 
 def test_new_credentials_are_checked_before_they_replace_the_old(
@@ -226,11 +226,11 @@ def test_new_credentials_are_checked_before_they_replace_the_old(
     typed = {"account-account_sid": "AC" + "2" * 32, "account-base_url": box.sms_url}
     here = at(alpha, f"accounts/{account.uuid}/")
     refused = alice.post(here, {**typed, "account-auth_token": "sentinel-wrong"})
-    assert "The saved credentials stay as they were." in text(refused)
+    assert "Your saved credentials were not changed." in text(refused)
     account.refresh_from_db()
     assert (account.account["account_sid"], account.state) == ("AC" + "1" * 32, ConnectionState.BLOCKED)
     accepted = alice.post(here, {**typed, "account-auth_token": "sentinel-new", "account-title": "Renamed"})
-    assert "The new credentials work and are saved." in toast(accepted)
+    assert "Credentials saved and tested." in toast(accepted)
     account.refresh_from_db()
     assert account.account["auth_token"] == "sentinel-new"
     assert (account.title, account.state) == ("Renamed", ConnectionState.ACTIVE)
@@ -243,7 +243,7 @@ def test_an_account_does_not_become_another_that_is_connected(
     factories.connection(alpha, "twilio", title="The other", account=other)
     typed = {f"account-{name}": value for name, value in other.items()}
     page = text(alice.post(at(alpha, f"accounts/{account.uuid}/"), {**typed, "account-title": "Renamed"}))
-    assert "This account is connected already, as “The other”. The saved credentials stay as they were." in page
+    assert "This account is connected already, as “The other”. Your saved credentials were not changed." in page
     account.refresh_from_db()
     assert (account.account["account_sid"], account.title) == ("AC" + "1" * 32, "Alice's account")
 
@@ -253,7 +253,7 @@ def test_a_blank_secret_stays_and_is_shown_by_its_end_only(
 ) -> None:
     here = at(alpha, f"accounts/{account.uuid}/")
     page = alice.get(here)
-    assert "Saved, ends with 4f2a" in text(page)
+    assert "Saved, ends in 4f2a" in text(page)
     assert "sentinel" not in page.content.decode()
     alice.post(
         here, {"account-account_sid": "AC" + "3" * 32, "account-auth_token": "", "account-base_url": box.sms_url}
@@ -276,7 +276,7 @@ def test_disconnecting_names_what_breaks_then_forgets_the_credentials(
     here = at(alpha, f"accounts/{sender.connection.uuid}/remove/")
     question = text(alice.get(here))
     assert "“Front desk”" in question
-    assert "1 waiting message will not be sent." in question
+    assert "1 queued message will be canceled." in question
     alice.post(here)
     gone = Connection.objects.get()
     assert (gone.state, gone.account) == (ConnectionState.REMOVED, {})
@@ -292,7 +292,7 @@ def test_nothing_is_forgotten_while_the_portal_does_not_answer(
     there.switches.method_errors = [MethodError("messageservice.sender.delete", "INTERNAL_SERVER_ERROR", "", 500)]
     response = alice.post(at(alpha, f"accounts/{sender.connection.uuid}/remove/"))
     assert response.status_code == 204
-    assert "Nothing was forgotten; try again later." in toast(response)
+    assert "The account was not disconnected. Try again later." in toast(response)
     kept = Connection.objects.get()
     assert (kept.state, kept.account["auth_token"]) == (ConnectionState.ACTIVE, "sentinel-token-4f2a")
 
@@ -336,7 +336,7 @@ def test_while_the_portal_does_not_answer_the_old_address_stays_and_the_page_say
     there.switches.method_errors = [MethodError("*", "INTERNAL_SERVER_ERROR", status=500)]
     for path in (f"{sender.uuid}/address/", "addresses/"):
         said = toast(alice.post(at(alpha, path)))
-        assert "The portal has not answered. The old address works until Bitrix24 has the new one." in said
+        assert "Bitrix24 did not respond. The old address works until Bitrix24 has the new one." in said
     assert there.senders[sender.code].handler == old
     assert "Until then, the old one works." in text(alice.get(at(alpha)))
 

@@ -47,7 +47,7 @@ def test_a_test_is_stored_and_its_life_line_moves(alice: Client, sender: Sender)
         factories.ALICE,
     )
     assert message.message_id is None
-    assert "Taken by Sendline" in words(response)
+    assert "Accepted by Sendline" in words(response)
     assert at(sender.portal, f"tests/{message.reference}/") in response.content.decode()
     sender.refresh_from_db()
     assert sender.tested_at is not None
@@ -63,7 +63,7 @@ def test_the_line_ends_with_the_message(alice: Client, sender: Sender) -> None:
         status=Status.DELIVERED, phase=Phase.DONE, due_at=None, sent_at=now, final_at=now, ref="demo-1", attempts=1
     )
     end = alice.get(progress)
-    assert "Taken by Demo Its id there: demo-1" in words(end)
+    assert "Taken by Demo Message ID: demo-1" in words(end)
     assert "Delivered" in words(end)
     assert "every 1s" not in end.content.decode()
 
@@ -72,7 +72,7 @@ def test_after_a_minute_the_page_may_be_closed(alice: Client, sender: Sender) ->
     send(alice, sender)
     Message.objects.update(received_at=timezone.now() - timedelta(seconds=61))
     late = alice.get(at(sender.portal, f"tests/{Message.objects.get().reference}/"))
-    assert "Still waiting. You may close this page: the journal will show the end." in words(late)
+    assert "Still in progress. You can close this page; the result appears under Messages." in words(late)
     assert "every 1s" not in late.content.decode()
 
 
@@ -87,7 +87,7 @@ def test_a_test_goes_all_the_way_to_the_service(box: Sandbox) -> None:
     assert message.status == Status.SENT
     line = words(alice.get(at(sender.portal, f"tests/{message.reference}/")))
     assert f"Taken by Twilio Its id there: {message.ref}, answered in " in line
-    assert "Waiting for the phone" in line
+    assert "Waiting for delivery" in line
     page = alice.get(f"/p/{sender.portal.uuid.hex}/journal/{message.reference}/").content.decode()
     assert "sentinel" not in page
     assert "POST 127.0.0.1" in page
@@ -96,11 +96,11 @@ def test_a_test_goes_all_the_way_to_the_service(box: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("to", "text", "told"),
     [
-        ("", "Hello", "Write the number it shall go to."),
-        ("not a number", "Hello", "This is not a telephone number."),
-        ("+1 202", "Hello", "No telephone number in that country has this length."),
-        ("+12025550147", " ", "Write a text."),
-        ("+12025550147", "x" * 1601, "The text is longer than this service takes."),
+        ("", "Hello", "Enter a phone number."),
+        ("not a number", "Hello", "Enter a valid phone number."),
+        ("+1 202", "Hello", "The number has the wrong length for its country."),
+        ("+12025550147", " ", "Enter a message."),
+        ("+12025550147", "x" * 1601, "The text is longer than this service allows."),
     ],
 )
 def test_what_cannot_be_sent_is_said_at_the_field_and_nothing_is_stored(
@@ -124,15 +124,15 @@ def test_it_says_whether_it_costs(alice: Client, sender: Sender) -> None:
     assert "nothing is sent and nothing costs" in words(alice.get(at(sender.portal, f"{sender.uuid}/test/")))
     real = factories.sender(factories.connection(sender.portal, "twilio"))
     page = words(alice.get(at(sender.portal, f"{real.uuid}/test/")))
-    assert "It is a real message, and Twilio charges for it." in page
+    assert "This is a real message. Twilio will charge you for it." in page
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("Hello", "1 segment, room for 155 more characters, plain alphabet (GSM-7)"),
-        ("x" * 161, "2 segments, room for 145 more characters, plain alphabet (GSM-7)"),
-        ("Привет", "1 segment, room for 64 more characters, any alphabet (UCS-2)"),
+        ("Hello", "1 segment, room for 155 more characters, standard characters (GSM-7)"),
+        ("x" * 161, "2 segments, room for 145 more characters, standard characters (GSM-7)"),
+        ("Привет", "1 segment, room for 64 more characters, Unicode (UCS-2)"),
     ],
 )
 def test_segments_are_counted_while_typing(alice: Client, sender: Sender, text: str, told: str) -> None:
@@ -145,9 +145,9 @@ def test_a_text_is_counted_as_the_sender_writes_it_with_what_segments_have_cost(
     DayTally.objects.create(portal=sender.portal, day=timezone.localdate(), parts=4, messages=3, money=1, **tally)
     told = words(alice.post(at(sender.portal, f"{sender.uuid}/segments/"), {"text": "Ждём вас – " * 9}))
 
-    assert "1 segment, room for 52 more characters, plain alphabet (GSM-7), about EUR 0.25" in told
-    assert "It is sent as: Zhdem vas - Zhdem" in told
-    assert "Saves 1 segment." in told
+    assert "1 segment, room for 52 more characters, standard characters (GSM-7), about EUR 0.25" in told
+    assert "Will be sent as: Zhdem vas - Zhdem" in told
+    assert "Saves 1 segment" in told
 
 
 def test_a_saving_is_tried_before_it_is_switched_on(alice: Client, sender: Sender) -> None:
@@ -155,8 +155,8 @@ def test_a_saving_is_tried_before_it_is_switched_on(alice: Client, sender: Sende
     untouched = words(alice.post(asked, {"text": "“Да”"}))
     rewritten = words(alice.post(asked, {"text": "“Да”", "smart": "on", "latin": "on"}))
 
-    assert untouched.strip() == "1 segment, room for 66 more characters, any alphabet (UCS-2)"
-    assert "It is sent as: &quot;Da&quot;" in rewritten
+    assert untouched.strip() == "1 segment, room for 66 more characters, Unicode (UCS-2)"
+    assert "Will be sent as: &quot;Da&quot;" in rewritten
     assert Sender.objects.get(pk=sender.pk).smart is False
 
 

@@ -64,7 +64,7 @@ def test_limits_are_saved_and_what_the_old_ones_held_is_looked_at_again(
     paused = factories.message(sender, wait=Wait.PAUSED, due_at=later)
     typed = {"portal_per_hour": "500", "employee_per_hour": "50", "recipient_per_hour": "5", "recipient_per_day": "10"}
     answer = alice.post(at(portal, "settings/limits/"), {**NOTHING, **typed, "quiet": "on", "quiet_from": "22:30"})
-    assert "The limits are saved" in answer["HX-Trigger"]
+    assert "Limits saved" in answer["HX-Trigger"]
     rules = Rules.objects.get()
     assert (rules.portal_per_hour, rules.employee_per_hour) == (500, 50)
     assert (rules.recipient_per_hour, rules.recipient_per_day) == (5, 10)
@@ -76,8 +76,8 @@ def test_limits_are_saved_and_what_the_old_ones_held_is_looked_at_again(
     assert held.due_at <= timezone.now()
     assert (paused.wait, paused.due_at) == (Wait.PAUSED, later)
     settings = text(alice.get(at(portal, "settings/")))
-    assert "Quiet from 22:30 to 09:00." in settings
-    assert "4 limits are set." in settings
+    assert "Quiet hours: 22:30 to 09:00." in settings
+    assert "4 limits set" in settings
 
 
 def test_limits_can_be_taken_away_again(alice: Client, portal: Portal) -> None:
@@ -111,7 +111,7 @@ def test_a_wrong_limit_is_said_beside_its_field_and_nothing_is_saved(
 
 def test_a_senders_limits_are_shown_beside_it(alice: Client, portal: Portal, sender: Sender) -> None:
     Sender.objects.update(per_hour=50, per_day=1250)
-    assert "at most 50 an hour, at most 1,250 a day" in text(alice.get(at(portal, "senders/")))
+    assert "max. 50 per hour, at most 1,250 a day" in text(alice.get(at(portal, "senders/")))
 
 
 # -- pauses -----------------------------------------------------------------------------------------------------------
@@ -137,13 +137,13 @@ def test_pausing_a_sender_says_first_what_waits_and_when_it_expires(
 
 def test_a_paused_sender_is_shown_as_such_and_resumed(alice: Client, portal: Portal, sender: Sender) -> None:
     message = factories.message(sender)
-    assert "Paused; 1 message waits." in alice.post(at(portal, f"senders/{sender.uuid}/pause/"))["HX-Trigger"]
+    assert "Paused. 1 message is queued." in alice.post(at(portal, f"senders/{sender.uuid}/pause/"))["HX-Trigger"]
     sender.refresh_from_db()
     assert sender.paused_at is not None
     assert re.search(r"Paused since .* 1 message waits\.", text(alice.get(at(portal, "senders/"))))
     assert "The sender “Front desk” is paused by an administrator." in page_of(alice, message)
     answer = alice.post(at(portal, f"senders/{sender.uuid}/resume/"))
-    assert "Turned on; 1 message is on its way." in answer["HX-Trigger"]
+    assert "Resumed. Sending 1 queued message." in answer["HX-Trigger"]
     message.refresh_from_db()
     assert message.wait == Wait.NONE
     assert Sender.objects.filter(pk=sender.pk, paused_at=None).exists()
@@ -152,7 +152,7 @@ def test_a_paused_sender_is_shown_as_such_and_resumed(alice: Client, portal: Por
 def test_pausing_an_account_asks_first_too(alice: Client, portal: Portal, sender: Sender) -> None:
     question = text(alice.get(at(portal, f"senders/accounts/{sender.connection.uuid}/pause/")))
     assert "Pause “Main account”?" in question
-    assert "Nothing waits now." in question
+    assert "No messages in the queue." in question
     sender.connection.refresh_from_db()
     assert sender.connection.state == "active"
 
@@ -164,18 +164,18 @@ def test_all_sending_is_paused_and_everybody_who_can_mend_it_is_told(
     other = factories.message(factories.sender(factories.connection(factories.portal("charlie"))))
     assert "Pause all sending?" in text(alice.get(at(portal, "settings/pause/")))
     assert not Rules.objects.exists()
-    assert "Paused; 1 message waits." in alice.post(at(portal, "settings/pause/"))["HX-Trigger"]
+    assert "Paused. 1 message is queued." in alice.post(at(portal, "settings/pause/"))["HX-Trigger"]
     for place, words in (
-        ("", "All sending is paused"),
-        ("senders/", "All sending is paused."),
+        ("", "Pause all sending is paused"),
+        ("senders/", "Sending is paused."),
         ("settings/", "Paused"),
     ):
         assert words in text(alice.get(at(portal, place))), place
-    assert "All sending is paused by an administrator." in page_of(alice, message)
+    assert "Pause all sending is paused by an administrator." in page_of(alice, message)
     other.refresh_from_db()
     assert other.wait == Wait.NONE
-    assert "Turned on; 1 message is on its way." in alice.post(at(portal, "settings/resume/"))["HX-Trigger"]
-    assert "All sending is paused" not in text(alice.get(at(portal)))
+    assert "Resumed. Sending 1 queued message." in alice.post(at(portal, "settings/resume/"))["HX-Trigger"]
+    assert "Pause all sending is paused" not in text(alice.get(at(portal)))
 
 
 # -- what a message says ----------------------------------------------------------------------------------------------
@@ -185,9 +185,9 @@ def test_a_message_that_a_limit_holds_says_until_when(alice: Client, portal: Por
     later = timezone.now() + timedelta(hours=2)
     message = factories.message(sender, wait=Wait.CAP, due_at=later)
     page = page_of(alice, message)
-    assert "A limit of messages is reached. It goes out when the hour or the day is over." in page
+    assert "Sending limit reached. The message is sent in the next hour or day." in page
     assert "Until:" in page
-    assert "Waits until" in page
+    assert "Waiting until" in page
     assert "It will be too old by then" not in page
     assert at(portal, "settings/limits/") in alice.get(at(portal, f"journal/{message.reference}/")).content.decode()
     assert re.search(r"Limit reached, until (today|tomorrow)", text(alice.get(at(portal, "journal/"))))
@@ -212,7 +212,7 @@ def test_a_number_on_the_stop_list_is_named_with_a_way_to_its_entry(
     assert address not in alice.get(there).content.decode()
     StoppedNumber.objects.create(portal=portal, number=message.to, source=StopSource.HAND)
     page = page_of(alice, message)
-    assert "This number is on your stop list, so the message was not sent and cost nothing." in page
+    assert "Not sent: this number is on your opt-out list. You were not charged." in page
     assert stop_list.CODE not in page
     assert address in alice.get(there).content.decode()
     assert "stop-list" not in bob.get(there).content.decode()
@@ -222,15 +222,15 @@ def test_an_opt_out_at_the_service_keeps_its_own_words(alice: Client, sender: Se
     failed = {"status": Status.FAILED, "reason": Reason.OPT_OUT, "final_at": timezone.now()}
     message = factories.message(sender, service_code="21610", **failed)
     page = page_of(alice, message)
-    assert "The person has asked not to receive messages from this sender." in page
+    assert "The recipient has opted out of messages from this sender." in page
     assert "code 21610" in page
 
 
 def test_a_message_above_a_recipients_limit_is_explained(alice: Client, portal: Portal, sender: Sender) -> None:
     message = factories.message(sender, status=Status.FAILED, reason=Reason.CAPPED, final_at=timezone.now())
-    assert "This number has had as many messages as your limits allow, so it was not sent." in page_of(alice, message)
+    assert "Not sent: this number has reached the limit you set." in page_of(alice, message)
     journal = text(alice.get(at(portal, "journal/"), {"error": "capped"}))
-    assert "Too many to this number" in journal
+    assert "Recipient limit reached" in journal
     assert message.text in journal
 
 
@@ -239,18 +239,18 @@ def test_a_possible_repeat_is_marked_for_administrators(
 ) -> None:
     first = factories.message(sender, status=Status.SENT)
     second = factories.message(sender, status=Status.SENT, repeats=first.reference, author_id=BOB)
-    assert "The same text went to this number shortly before." in page_of(alice, second)
+    assert "The same text was sent to this number shortly before." in page_of(alice, second)
     assert (
         at(portal, f"journal/{first.reference}/")
         in alice.get(at(portal, f"journal/{second.reference}/")).content.decode()
     )
-    assert "possibly sent twice" in text(alice.get(at(portal, "journal/")))
+    assert "possible duplicate" in text(alice.get(at(portal, "journal/")))
     assert "shortly before" not in page_of(bob, second)
-    assert "possibly sent twice" not in text(bob.get(at(portal, "journal/")))
+    assert "possible duplicate" not in text(bob.get(at(portal, "journal/")))
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
-    assert "Possible repeats" not in text(alice.get(at(portal)))
+    assert "Duplicate detection" not in text(alice.get(at(portal)))
     CapUse.objects.create(portal=portal, kind=limits.LimitKind.DUPLICATES, since=hour, used=3)
-    assert "Possible repeats in 24 hours 3" in text(alice.get(at(portal)))
+    assert "Possible duplicates, 24 hours 3" in text(alice.get(at(portal)))
 
 
 def test_an_employee_finds_no_way_to_the_rules(bob: Client, portal: Portal, sender: Sender) -> None:

@@ -69,18 +69,18 @@ def taken(client: Client, portal: Portal, shape: str) -> Any:
 
 
 def test_the_settings_have_the_place_and_a_number_is_counted(alice: Client, sender: Sender, portal: Portal) -> None:
-    assert "Everything about one phone number" in text(alice.get(f"/p/{portal.uuid.hex}/settings/"))
+    assert "Data for one phone number" in text(alice.get(f"/p/{portal.uuid.hex}/settings/"))
     delivered(sender)
     delivered(sender, to="+12025550148")
     stop_list.add_numbers(portal, {NUMBER: ""}, StopSource.HAND, ALICE)
     for typed in (NUMBER, "(202) 555-0147"):
         words = text(alice.post(at(portal), {"number": typed}))
         assert "1 message to +1 202-555-0147 ." in words, typed
-        assert "The number is on the stop list." in words
-    assert "Nothing is kept of +1 202-555-0199 ." in text(alice.post(at(portal), {"number": "+12025550199"}))
+        assert "The number is on the opt-out list." in words
+    assert "No data stored for +1 202-555-0199 ." in text(alice.post(at(portal), {"number": "+12025550199"}))
 
 
-@pytest.mark.parametrize(("typed", "why"), [("", "There is no number."), ("x", "This is not a telephone number.")])
+@pytest.mark.parametrize(("typed", "why"), [("", "Enter a phone number."), ("x", "Enter a valid phone number.")])
 def test_what_is_no_number_is_said(alice: Client, portal: Portal, typed: str, why: str) -> None:
     for path in ("", "export/", "erase/"):
         answer = alice.post(at(portal, path), {"number": typed, "sure": "1", "shape": "csv"})
@@ -165,19 +165,19 @@ def test_it_is_done_in_the_background_and_the_page_shows_how_far(alice: Client, 
     answer = alice.post(at(portal, "erase/"), {"number": NUMBER, "sure": "1"})
     order = Erasure.objects.get()
     assert (order.portal, order.number, order.asked_by, order.found) == (portal, NUMBER, ALICE, 2)
-    assert "Erasing: 0 of 2 messages." in text(answer)
+    assert "Erasing 0 of 2 messages…" in text(answer)
     assert "every 2s" in answer.content.decode()
-    assert "Everything about one phone number" in text(answer)
-    assert "Erasing: 0 of 2 messages." in text(alice.get(f"/p/{portal.uuid.hex}/settings/"))
+    assert "Data for one phone number" in text(answer)
+    assert "Erasing 0 of 2 messages…" in text(alice.get(f"/p/{portal.uuid.hex}/settings/"))
     tasks.erase_number(order.pk)
     done = alice.get(at(portal, f"erasures/{order.uuid}/"))
-    assert "Erased: 2 messages. Nothing tells of the person any more." in text(done)
+    assert "Erased: 2 messages. All personal data of this person has been erased." in text(done)
     assert "every 2s" not in done.content.decode()
     message.refresh_from_db()
     assert (message.to, message.text) == ("", "")
     assert "Nothing is kept" in text(alice.post(at(portal), {"number": NUMBER}))
     journal = text(alice.get(f"/p/{portal.uuid.hex}/journal/"))
-    assert journal.count("(no longer kept)") == 2
+    assert journal.count("(deleted)") == 2
     assert "order is ready" not in journal
 
 
@@ -188,13 +188,13 @@ def test_the_stop_list_entry_stays_only_with_a_reason(alice: Client, sender: Sen
         alice.post(at(portal, "erase/"), {"number": NUMBER})
     )
     answer = alice.post(at(portal, "erase/"), {"number": NUMBER, "sure": "1", "keep": "on", "why": " "})
-    assert "Write why: the number is kept for that alone." in text(answer)
+    assert "Enter a reason. The number is stored for this purpose only." in text(answer)
     assert answer["HX-Retarget"] == "#ask-erase"
     assert not Erasure.objects.exists()
     alice.post(at(portal, "erase/"), {"number": NUMBER, "sure": "1", "keep": "on", "why": "she opted out"})
     tasks.erase_number(Erasure.objects.get().pk)
     assert StoppedNumber.objects.get().note == "she opted out"
-    assert "Erased: 1 message. Only the entry of the stop list is left." in text(
+    assert "Erased: 1 message. Only the opt-out entry remains." in text(
         alice.get(at(portal, f"erasures/{Erasure.objects.get().uuid}/"))
     )
 

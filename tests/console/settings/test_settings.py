@@ -86,7 +86,7 @@ def test_times_are_in_the_portals_zone(portal: Portal) -> None:
     Portal.objects.filter(pk=portal.pk).update(time_zone="Asia/Almaty")
     ticket = factories.visitor(portal)
     page = ticket.get(f"/p/{portal.uuid.hex}/", headers={"HX-Target": "app"}).content.decode()
-    assert "Times in Asia/Almaty" in page
+    assert "Time zone: Asia/Almaty" in page
 
 
 @pytest.mark.parametrize("hidden", [True, False])

@@ -49,18 +49,18 @@ def seen(response: Any) -> str:
 
 def test_the_empty_list_says_what_it_is_for(alice: Client, portal: Portal) -> None:
     page = text(alice.get(at(portal)))
-    assert "Nobody is on the list" in page
+    assert "No opted-out numbers" in page
     assert "A number stays here when messages are erased or grow old" in page
 
 
 def test_a_number_is_added_by_hand_in_any_writing_and_once(alice: Client, portal: Portal) -> None:
     answer = alice.post(at(portal), {"number": "(202) 555-0147", "note": "asked by phone"})
-    assert "It gets nothing any more." in answer["HX-Trigger"]
+    assert "Number added to the opt-out list." in answer["HX-Trigger"]
     found = StoppedNumber.objects.get()
     assert (found.portal, found.number, found.source) == (portal, "+12025550147", StopSource.HAND)
     assert (found.note, found.added_by) == ("asked by phone", ALICE)
     again = alice.post(at(portal), {"number": "+12025550147", "note": "another"})
-    assert "It was on the list already." in again["HX-Trigger"]
+    assert "Number was already on the list." in again["HX-Trigger"]
     assert StoppedNumber.objects.get().note == "asked by phone"
 
 
@@ -80,7 +80,7 @@ def test_a_number_is_found_by_its_end_and_only_ones_own(alice: Client, portal: P
         assert "hers" in page, typed
         assert "another" not in page, typed
     assert "his" not in text(alice.get(at(portal), {"phone": "47"}))
-    assert "This number is not on the list" in text(alice.get(at(portal), {"phone": "999"}))
+    assert "Number not found on the list" in text(alice.get(at(portal), {"phone": "999"}))
 
 
 def test_pages_follow_each_other_without_gaps(alice: Client, portal: Portal) -> None:
@@ -98,12 +98,12 @@ def test_pages_follow_each_other_without_gaps(alice: Client, portal: Portal) -> 
 
 def test_removing_asks_in_place_and_says_what_a_service_will_do(alice: Client, portal: Portal) -> None:
     by_hand, by_service = stopped(portal), stopped(portal, "+12025550148", source=StopSource.REFUSAL)
-    assert "From then on the portal can write to it." in text(alice.get(at(portal, f"{by_hand.uuid}/remove/")))
+    assert "Messages to this number will be sent again." in text(alice.get(at(portal, f"{by_hand.uuid}/remove/")))
     question = text(alice.get(at(portal, f"{by_service.uuid}/remove/")))
     assert "it goes on refusing, and the number comes back here" in question
     assert StoppedNumber.objects.count() == 2
     answer = alice.post(at(portal, f"{by_hand.uuid}/remove/"))
-    assert "It may get messages again." in answer["HX-Trigger"]
+    assert "Number removed from the opt-out list." in answer["HX-Trigger"]
     assert list(StoppedNumber.objects.all()) == [by_service]
 
 
@@ -112,7 +112,7 @@ def test_nobody_else_sees_or_changes_it(alice: Client, portal: Portal) -> None:
     bob = factories.visitor(portal, BOB, is_admin=False)
     charlies = factories.portal("charlie")
     charlie = factories.visitor(charlies, CHARLIE)
-    assert "Stop list" not in text(bob.get(f"/p/{portal.uuid.hex}/"))
+    assert "Opt-outs" not in text(bob.get(f"/p/{portal.uuid.hex}/"))
     for path in ("", "import/", "export/", f"{entry.uuid}/remove/"):
         for method in ("get", "post"):
             answer = getattr(bob, method)(at(portal, path), {"number": "+12025550148"})
@@ -121,7 +121,7 @@ def test_nobody_else_sees_or_changes_it(alice: Client, portal: Portal) -> None:
     for method in ("get", "post"):
         assert getattr(charlie, method)(at(charlies, f"{entry.uuid}/remove/")).status_code == 404
     assert list(StoppedNumber.objects.all()) == [entry]
-    assert "Stop list" in text(alice.get(f"/p/{portal.uuid.hex}/stop-list/", headers={"HX-Target": "app"}))
+    assert "Opt-outs" in text(alice.get(f"/p/{portal.uuid.hex}/stop-list/", headers={"HX-Target": "app"}))
 
 
 # -- a file in --------------------------------------------------------------------------------------------------------
@@ -134,15 +134,15 @@ def test_a_file_is_shown_as_understood_and_kept_only_when_confirmed(alice: Clien
     words = text(preview)
     assert "Lines read 6" in words
     assert "New numbers 1" in words
-    assert "On the list already 1" in words
-    assert "Twice in the file 1" in words
+    assert "Already on the list 1" in words
+    assert "Duplicates in the file 1" in words
     assert "Empty lines 1" in words
-    assert "5 nobody wrong This is not a telephone number." in words
+    assert "5 nobody wrong Enter a valid phone number." in words
     assert "Add 1 number" in words
     assert StoppedNumber.objects.count() == 1
 
     answer = upload(alice, portal, content, keep="1", seen=seen(preview))
-    assert "1 number added." in answer["HX-Trigger"]
+    assert "1 number added" in answer["HX-Trigger"]
     new = StoppedNumber.objects.get(number="+12025550101")
     assert (new.portal, new.source, new.added_by, new.note) == (portal, StopSource.FILE, ALICE, "new")
     assert StoppedNumber.objects.count() == 2
@@ -156,7 +156,7 @@ def test_another_file_than_the_one_shown_is_shown_first(alice: Client, portal: P
 
 
 def test_no_file_and_no_text_are_explained(alice: Client, portal: Portal) -> None:
-    assert "Choose a file first." in text(alice.post(at(portal, "import/"), {}))
+    assert "Choose a file." in text(alice.post(at(portal, "import/"), {}))
     assert "This is not a text file." in text(upload(alice, portal, "PK\0"))
     huge = upload(alice, portal, "1" * (csv_files.MAX_BYTES + 20_000))
     assert "The file is larger than 5 MB" in text(huge)
@@ -184,11 +184,11 @@ def test_ten_thousand_lines_lose_none(alice: Client, portal: Portal) -> None:
     words = text(preview)
     assert "Lines read 10,000" in words
     assert "New numbers 9,700" in words
-    assert "Not understood 300" in words
-    assert "9701 x0 This is not a telephone number." in words
-    assert "And 100 more lines: 9901–10000" in words
+    assert "Invalid 300" in words
+    assert "9701 x0 Enter a valid phone number." in words
+    assert "And 100 more lines 9901–10000" in words
     answer = upload(alice, portal, content, keep="1", seen=seen(preview))
-    assert "9700 numbers added." in answer["HX-Trigger"]
+    assert "9700 numbers added" in answer["HX-Trigger"]
     assert StoppedNumber.objects.filter(portal=portal).count() == 9_700
 
 
@@ -213,8 +213,8 @@ def test_the_list_is_saved_as_a_file_that_can_be_brought_in_again(
     assert lines[2].endswith(',+12025550147,"\'=HYPERLINK(""http://evil.example"")",hand,7')
     assert lines[3:] == [""]
     preview = text(upload(alice, portal, body))
-    assert "On the list already 2" in preview
-    assert "Not understood 0" in preview
+    assert "Already on the list 2" in preview
+    assert "Invalid 0" in preview
 
 
 def test_the_address_of_the_file_is_sealed_soon_over_and_dead_when_we_are_removed(

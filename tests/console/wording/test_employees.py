@@ -80,7 +80,7 @@ def test_a_name_where_there_is_one_else_the_number(portal: Portal) -> None:
     name(portal, BOB, "Bob Brown")
     name(portal, ERIN, "")
     people = EmployeeNames.load(portal, [BOB, ERIN, ALICE, None, 0])
-    assert [people.display_name(one) for one in (BOB, ERIN, ALICE)] == ["Bob Brown", "employee 31", "employee 1"]
+    assert [people.display_name(one) for one in (BOB, ERIN, ALICE)] == ["Bob Brown", "Employee 31", "Employee 1"]
 
 
 def test_two_of_the_same_name_are_told_apart_by_their_numbers(portal: Portal) -> None:
@@ -90,7 +90,7 @@ def test_two_of_the_same_name_are_told_apart_by_their_numbers(portal: Portal) ->
         (BOB, "Bob Brown"),
         (ERIN, "Erin Evans (31)"),
         (TWIN, "erin evans (32)"),
-        (ALICE, "employee 1"),
+        (ALICE, "Employee 1"),
     ]
 
 
@@ -108,7 +108,7 @@ def test_the_journal_s_filter_and_its_chip_have_names_in_their_order(alice: Clie
         ("31", "&lt;b title=&quot;x&quot;&gt;Eve&lt;/b&gt;"),
         ("7", "Zoë Zimmer"),
         ("1", "álvaro Ruiz"),
-        ("32", "employee 32"),
+        ("32", "Employee 32"),
     ]
     assert "Employee: Zoë Zimmer" in words(page)
     assert "Employee: 32" in words(alice.get(at(sender.portal, "journal/"), {"employee": "32"}))
@@ -142,7 +142,7 @@ def test_the_stop_list_says_who_added_a_number(alice: Client, portal: Portal) ->
     name(portal, BOB, "Bob Brown")
     page = words(alice.get(at(portal, "stop-list/")))
     assert "by hand Bob Brown" in page
-    assert "by hand employee 31" in page
+    assert "by hand Employee 31" in page
 
 
 def test_notices_offer_administrators_by_name(alice: Client, portal: Portal) -> None:
@@ -153,7 +153,7 @@ def test_notices_offer_administrators_by_name(alice: Client, portal: Portal) -> 
     page = alice.get(at(portal, "settings/"))
     assert "Alice Adams (you)" in words(page)
     assert "&lt;b title=&quot;x&quot;&gt;Eve&lt;/b&gt;" in page.content.decode()
-    assert "employee" not in words(page).split("Who is told")[1].split("A service stops working")[0]
+    assert "employee" not in words(page).split("Recipients")[1].split("A service stops working")[0]
 
 
 def counted(sender: Sender, *authors: int) -> None:
@@ -170,14 +170,14 @@ def test_reports_and_their_file_have_names(alice: Client, sender: Sender) -> Non
     name(sender.portal, ERIN, '=HYPERLINK("x")')
     page = words(alice.get(at(sender.portal, "reports/"), {"by": Dimension.EMPLOYEE.value}))
     assert "Bob Brown 3" in page
-    assert "employee 32 1" in page
+    assert "Employee 32 1" in page
     link = alice.get(at(sender.portal, "reports/lines/export/"), {"by": "employee"})["HX-Redirect"]
     found = table(Client().get(link))
     assert [row[:2] for row in found] == [
         ["Employee", "Messages"],
         ["Bob Brown", "3"],
         ['\'=HYPERLINK("x")', "2"],
-        ["employee 32", "1"],
+        ["Employee 32", "1"],
     ]
 
 
@@ -189,7 +189,7 @@ def test_the_journal_s_file_has_the_name_beside_the_number(alice: Client, sender
     (begin,) = re.findall(r'hx-get="([^"]*/file/[^"]*)"', page)
     titles, *rows = table(Client().get(alice.get(begin.replace("&amp;", "&"))["HX-Redirect"]))
     place = titles.index("Employee")
-    assert titles[place + 1] == "Employee’s name"
+    assert titles[place + 1] == "Employee name"
     assert [row[place : place + 2] for row in rows] == [["", ""], ["31", ""], ["7", "'=Bob"]]
 
 
@@ -207,7 +207,7 @@ def test_charlie_reads_nothing_of_alice_s(sender: Sender) -> None:
     for path in paths:
         page = charlie.get(at(charlies.portal, path))
         assert page.status_code == 200, path
-        assert "employee 1" in words(page), path
+        assert "Employee 1" in words(page), path
         assert "Adams" not in page.content.decode(), path
 
 
@@ -251,7 +251,7 @@ def test_what_bob_opens_asks_for_nobody(bob: Client, sender: Sender) -> None:
 def test_a_portal_without_the_permission_keeps_numbers_and_is_not_asked(alice: Client, sender: Sender) -> None:
     Portal.objects.update(scope="messageservice,placement,crm,im")
     factories.message(sender, author_id=BOB)
-    assert options(alice.get(at(sender.portal, "journal/"))) == [("7", "employee 7")]
+    assert options(alice.get(at(sender.portal, "journal/"))) == [("7", "Employee 7")]
     assert rung() == []
 
 
@@ -264,13 +264,13 @@ def test_without_redis_the_screens_show_what_they_know(
     factories.message(sender, author_id=BOB)
     monkeypatch.setattr(enqueue, "redis_client", away)
     monkeypatch.setattr(current_app, "send_task", away)
-    assert options(alice.get(at(sender.portal, "journal/"))) == [("7", "employee 7")]
+    assert options(alice.get(at(sender.portal, "journal/"))) == [("7", "Employee 7")]
 
 
 def test_the_task_learns_what_the_next_look_shows(alpha: Portal, there: There) -> None:
     factories.message(factories.sender(factories.connection(alpha)), author_id=BOB)
     alice = factories.visitor(alpha)
-    assert options(alice.get(at(alpha, "journal/"))) == [("7", "employee 7")]
+    assert options(alice.get(at(alpha, "journal/"))) == [("7", "Employee 7")]
     ((portal_id, ids),) = rung()
     tasks.fetch_employee_names(portal_id, ids)
     assert options(alice.get(at(alpha, "journal/"))) == [("7", "Bob Brown")]
@@ -283,7 +283,7 @@ def test_a_portal_that_does_not_answer_keeps_numbers_without_trouble(alpha: Port
     alpha.refresh_from_db()
     assert (alpha.trouble, alpha.suspension, Employee.objects.count()) == ("", "", 0)
     assert employees.stored_employees(alpha, [BOB]).due == [BOB]
-    assert options(factories.visitor(alpha).get(at(alpha, "journal/"))) == [("7", "employee 7")]
+    assert options(factories.visitor(alpha).get(at(alpha, "journal/"))) == [("7", "Employee 7")]
 
 
 # -- the price --------------------------------------------------------------------------------------------------------

@@ -65,8 +65,8 @@ def calls(alpha: SandboxPortal) -> int:
     return sum(call.method == "im.notify.system.add" for call in alpha.rest_log)
 
 
-BROKE = "[B]Front (desk)[/B]: Twilio does not accept the credentials any more. Enter new ones."
-WORKS = "[B]Front (desk)[/B]: It works again: messages go out."
+BROKE = "[B]Front (desk)[/B]: Twilio does not accept the credentials any more. Enter new credentials."
+WORKS = "[B]Front (desk)[/B]: Working again. Messages are being sent."
 
 
 def test_a_blocked_account_is_announced_once_with_a_link_and_a_tag(alpha: SandboxPortal, account: Connection) -> None:
@@ -149,7 +149,7 @@ def test_another_reason_replaces_the_first(alpha: SandboxPortal, account: Connec
     block(account, "balance")
     later(minutes=61)
     delivery.send_due(account.portal_id)
-    words = "[B]Front (desk)[/B]: The balance at Twilio is used up. Top it up at Twilio, then turn it on again."
+    words = "[B]Front (desk)[/B]: The balance at Twilio is used up. Top up your Twilio account, then resume."
     assert notifications(alpha) == [(1, f"SENDLINE|broken|{account.pk}", words)]
 
 
@@ -170,7 +170,7 @@ def test_a_service_that_does_not_answer_is_announced(alpha: SandboxPortal, accou
     assert calls(alpha) == 0
     later(minutes=3)
     delivery.send_due(account.portal_id)
-    words = "Twilio does not answer. Messages of “Front (desk)” wait and are tried again by themselves."
+    words = "Twilio does not answer. Messages from “Front (desk)” are queued and retried automatically."
     assert [one for _, _, one in notifications(alpha)] == [f"[B]Front (desk)[/B]: {words}"]
 
 
@@ -192,7 +192,11 @@ def test_a_portal_gets_a_recovery_only_after_an_alert(alpha: SandboxPortal, acco
     later(minutes=3)
     delivery.send_due(account.portal_id)
     assert notifications(alpha) == [
-        (1, "SENDLINE|portal|0", "The portal lets us in again. What had to wait is told to the portal at once.")
+        (
+            1,
+            "SENDLINE|portal|0",
+            ("Sendline has access to Bitrix24 again. Queued status updates are being sent to Bitrix24 now."),
+        )
     ]
     assert calls(alpha) == 2
 
@@ -205,7 +209,7 @@ def test_a_low_balance_is_announced_and_announced_again_when_it_falls(
     delivery.send_due(account.portal_id)
     later(minutes=6)
     delivery.send_due(account.portal_id)
-    words = "[B]Front (desk)[/B]: The balance at Twilio is low: EUR 4.20."
+    words = "[B]Front (desk)[/B]: Low balance at Twilio: EUR 4.20."
     assert notifications(alpha) == [(1, f"SENDLINE|balance|{account.pk}", words)]
     Connection.objects.update(balance=3)
     later(minutes=61)
@@ -239,7 +243,7 @@ def test_senders_that_were_added_again_are_announced_with_their_count(
     assert sender_registration.reconcile_senders(live) == 1
     assert sweep.to_notify() == [live.pk]
     delivery.send_due(live.pk)
-    words = "Senders added again because the portal had lost them: 1."
+    words = "Senders restored in Bitrix24: 1."
     assert notifications(alpha) == [(1, "SENDLINE|senders|0", words)]
     assert sweep.to_notify() == []
     for _ in range(2):  # lost again, twice within the hour

@@ -49,4 +49,4 @@ def test_an_unknown_code_keeps_the_services_own_words() -> None:
 
 
 def test_an_error_without_words_says_a_sentence() -> None:
-    assert str(Unreachable()) == "The service could not be reached."
+    assert str(Unreachable()) == "The service is not reachable."

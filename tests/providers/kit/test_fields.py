@@ -76,7 +76,7 @@ def test_the_words_can_be_translated_and_filled() -> None:
     with pytest.raises(BadField) as refused:
         Number("a", "A", max=9).clean("10")
 
-    assert refused.value.template.format(**refused.value.values) == "Write 9 or less."
+    assert refused.value.template.format(**refused.value.values) == "Enter 9 or less."
 
 
 MOVING = (Text("login", "L"), Url("base", "B", default="https://api.example.com"), Number("port", "P", directs=True))

@@ -33,7 +33,7 @@ def test_signatures_are_told_apart(signature: str, kind: Kind) -> None:
         ("Acme", "", None),
         ("Acme", "US", "Operators of this country take no name"),
         ("Acme", "IN", "In this country a name must be registered"),
-        ("55501", "GB", "A short code works in one country only."),
+        ("55501", "GB", "Short codes work in one country only."),
         ("Acme Brothers", "GB", "Longer than 11 characters"),
     ],
 )
