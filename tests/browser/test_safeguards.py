@@ -121,7 +121,7 @@ def test_a_pause_says_what_it_costs(app: Stack, portal: Portal) -> None:
     expect(portal.page.get_by_text("The kitchen is closed tonight.").last).to_be_visible(timeout=SECONDS)
     portal.open()
     portal.see("Home")
-    expect(portal.frame.get_by_text("Pause all sending is paused")).to_be_visible(timeout=SECONDS)
+    expect(portal.frame.get_by_text("All sending is paused")).to_be_visible(timeout=SECONDS)
     portal.picture("safeguards-9-home")
     portal.press("Senders")
     portal.see("Senders")
@@ -131,9 +131,7 @@ def test_a_pause_says_what_it_costs(app: Stack, portal: Portal) -> None:
     portal.press("Messages")
     portal.see("Messages")
     portal.frame.locator("tbody .rowlink").first.click()
-    expect(portal.frame.get_by_text("Pause all sending is paused by an administrator.").first).to_be_visible(
-        timeout=SECONDS
-    )
+    expect(portal.frame.get_by_text("All sending is paused by an administrator.").first).to_be_visible(timeout=SECONDS)
     portal.picture("safeguards-11-held")
     portal.press("Settings")
     portal.see("Settings")

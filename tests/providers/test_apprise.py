@@ -425,7 +425,7 @@ def test_what_a_plugin_does_not_take_is_rejected_and_nothing_asked(url: str, sms
 def test_only_known_services_are_spoken_to(url: str) -> None:
     with pytest.raises(BadField) as raised:
         make_account(Apprise, url=url)
-    assert "the services that can be used here" in raised.value.words
+    assert "one of the supported services" in raised.value.words
 
 
 @pytest.mark.parametrize(
@@ -434,7 +434,7 @@ def test_only_known_services_are_spoken_to(url: str) -> None:
 def test_an_address_that_its_plugin_cannot_read_is_a_wrong_field(url: str) -> None:
     with pytest.raises(BadField) as raised:
         make_account(Apprise, url=url)
-    assert "Apprise cannot read this address" in raised.value.words
+    assert "Apprise can’t read this URL" in raised.value.words
 
 
 def test_the_list_of_the_set_up_is_the_list_that_is_kept_to() -> None:

@@ -158,22 +158,22 @@ def test_a_line_break_in_a_header_is_refused_before_the_wire() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("url", "https://gw.example.com/?to={phone}", "There is no {phone} here."),
-        ("url", "https://gw.example.com/?to={to.__class__}", "There is no {to.__class__} here."),
+        ("url", "https://gw.example.com/?to={phone}", "Unknown placeholder {phone}."),
+        ("url", "https://gw.example.com/?to={to.__class__}", "Unknown placeholder {to.__class__}."),
         ("url", "https://{to}.example.com/", "host name"),
         ("url", "file:///etc/passwd", "must start with"),
         ("url", "https://gw.example.com/a/../b", "Write the path without"),
-        ("body", "to={To}", "There is no {To} here."),
-        ("body", "to={text!r}", "There is no {text!r} here."),
-        ("headers", "X-Key: {key}", "There is no {key} here."),
+        ("body", "to={To}", "Unknown placeholder {To}."),
+        ("body", "to={text!r}", "Unknown placeholder {text!r}."),
+        ("headers", "X-Key: {key}", "Unknown placeholder {key}."),
         ("headers", "Host: inner.example.com", "The header Host is set"),
         ("headers", "content-length: 5", "The header content-length is set"),
         ("headers", "Transfer-Encoding : chunked", "The header Transfer-Encoding is set"),
         ("headers", "no colon", "one header per line"),
         ("headers", "X A: b", "one header per line"),
         ("headers", "X-A: b\x00", "Control characters"),
-        ("report_words", "DELIVRD=arrived", "one word per line"),
-        ("report_words", "DELIVRD", "one word per line"),
+        ("report_words", "DELIVRD=arrived", "one mapping per line"),
+        ("report_words", "DELIVRD", "one mapping per line"),
     ],
 )
 def test_a_template_that_cannot_work_is_refused_with_a_sentence(field: str, value: str, words: str) -> None:
@@ -188,7 +188,7 @@ def test_json_that_is_none_stops_the_account_and_asks_nobody() -> None:
 
     with pytest.raises(AccountBlocked) as raised:
         gateway.send(SMS)
-    assert "not JSON" in raised.value.words
+    assert "not valid JSON" in raised.value.words
     assert http.asked == []
 
 

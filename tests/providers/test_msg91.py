@@ -141,7 +141,7 @@ def test_a_refused_address_says_what_to_do_and_where_to_read() -> None:
     with pytest.raises(AccountBlocked) as raised:
         msg91.send(SMS)
 
-    assert "listed addresses" in raised.value.hint
+    assert "allowed IP addresses" in raised.value.hint
     assert raised.value.link == "https://msg91.com/help/api"
 
 
@@ -228,8 +228,8 @@ def test_a_number_becomes_a_status_and_an_unknown_one_none(
 @pytest.mark.parametrize(
     ("name", "told", "code", "hint"),
     [
-        ("failedReason", "EXP Abssubs", "EXP ABSSUBS", "switched off"),
-        ("failureReason", "Inbox  Capacity Exceeded", "INBOX CAPACITY EXCEEDED", "memory"),
+        ("failedReason", "EXP Abssubs", "EXP ABSSUBS", "turned off"),
+        ("failureReason", "Inbox  Capacity Exceeded", "INBOX CAPACITY EXCEEDED", "storage"),
         ("failureReason", "call +910000000147 back", "2", "no reason"),
     ],
 )

@@ -545,7 +545,7 @@ def test_a_flood_before_the_answer_to_a_bind_ends_the_attempt_at_once() -> None:
         with pytest.raises(Unreachable) as raised:
             service.check()
         assert time.monotonic() - began < 5.0
-    assert raised.value.words.endswith("the service says much, but is not responding")
+    assert raised.value.words.endswith("the service says much, but does not answer")
 
 
 def test_a_bind_that_is_answered_byte_by_byte_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,7 +131,7 @@ def test_a_recipient_may_be_refused_inside_a_success() -> None:
     with pytest.raises(Rejected) as raised:
         smsapi.send(SMS)
     assert (raised.value.reason, raised.value.code, raised.value.words) == ("blocked", "57", "")
-    assert "stop list" in raised.value.hint
+    assert "opt-out list" in raised.value.hint
 
 
 def test_a_new_style_refusal_goes_by_its_status() -> None:

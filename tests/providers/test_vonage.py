@@ -160,7 +160,7 @@ def test_a_known_code_says_what_to_do_and_where_to_read() -> None:
     with pytest.raises(Rejected) as raised:
         vonage.send(SMS)
 
-    assert "trial" in raised.value.hint
+    assert "Trial" in raised.value.hint
     assert raised.value.link == "https://developer.vonage.com/en/api-errors/sms"
 
 

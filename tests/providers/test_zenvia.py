@@ -89,7 +89,7 @@ def test_the_field_at_fault_is_named_in_the_hint() -> None:
             make(reply(400, json=body))[0].send(SMS)
         hints.append(raised.value.hint)
 
-    assert ["CRM card" in hint for hint in hints] == [True, False, False, False]
+    assert ["in the CRM" in hint for hint in hints] == [True, False, False, False]
     assert len(set(hints)) == 4
     assert raised.value.link == "https://zenvia.github.io/zenvia-openapi-spec/v2/#section/Error-Handling"
 

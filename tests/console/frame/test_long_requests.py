@@ -230,7 +230,7 @@ def test_acts_on_many_messages_wait_for_their_turn_and_go_on(outside: World) -> 
         page = alice.post(there, {"job": job, "sure": "1"}).content.decode()
         assert Message.objects.count() == 2
     [job] = set(re.findall(r'"job": "([^"]*)"', page))
-    assert "2 messages are on their way" in alice.post(there, {"job": job})["HX-Trigger"]
+    assert "Sending 2 messages" in alice.post(there, {"job": job})["HX-Trigger"]
     assert Message.objects.count() == 4
 
 

@@ -114,7 +114,7 @@ def test_a_key_in_a_saved_template_is_pointed_out_by_itself() -> None:
     assert "so enter this again" not in page
     moved = account | {"url": "https://gw.example.com/?apikey={password}"}
     page = text(post(connection, moved, login="template", method="POST", content="form", id_from="none"))
-    assert "“Address” has changed, so enter this again" in page
+    assert "“URL” has changed, so enter this again" in page
     assert "HX-Location" in post(connection, moved | {"method": "POST"}, password="abc", login="template")
 
 

@@ -77,7 +77,7 @@ def test_everything_that_waits_for_an_administrator_is_listed(portal: Portal) ->
     page = home(portal)
     assert "5 issues need your attention" in page
     assert "Sendline has lost access to Bitrix24" in page
-    assert "does not accept the credentials any more" in page
+    assert "no longer accepts the credentials" in page
     assert "Messages from “Silent” are queued and retried automatically." in page
     assert "Bitrix24 rejected the sender “Warehouse”" in page
     assert "1 message needs your review" in page
@@ -172,7 +172,7 @@ def test_a_sender_tells_its_last_success_and_its_last_error(portal: Portal) -> N
     assert (rows[new].success_at, rows[new].is_old) == (None, False)
     page = home(portal)
     there = f"{address(portal, 'journal')}?error=invalid_number&amp;sender={sender.uuid.hex}&amp;since={row.error.day}"
-    assert f'<a href="{there}">Wrong number</a>' in page
+    assert f'<a href="{there}">Invalid number</a>' in page
     assert "Correct the number in the CRM, then resend." in page
     assert "More than 30 days ago" in page
 
@@ -204,8 +204,8 @@ def test_what_has_to_be_mended_is_one_step_away(portal: Portal) -> None:
     table = re.sub(r"\s*([<>])\s*", r"\1", home(portal).split('id="senders"')[1])
     assert "Invalid API key" in table
     assert "Wrong code" in table
-    assert f'href="{address(portal, "connection", connection=blocked.uuid)}">Mend it</a>' in table
-    assert f'href="{address(portal, "sender", sender=refused.uuid)}">Mend it</a>' in table
+    assert f'href="{address(portal, "connection", connection=blocked.uuid)}">Fix</a>' in table
+    assert f'href="{address(portal, "sender", sender=refused.uuid)}">Fix</a>' in table
 
 
 def test_fourteen_days_are_pictured_with_their_table(portal: Portal) -> None:

@@ -223,7 +223,7 @@ def test_a_search_without_an_index_stops_and_goes_on_where_it_stopped(
     assert (texts(first), list(pager(first))) == (["0 min"], ["Search older messages"])
     second = alice.get(f"{at(sender.portal)}?{pager(first)['Search older messages']}")
     assert (texts(second), list(pager(second))) == ([], ["Search older messages"])
-    assert "No matches so far The latest 4 messages were looked through." in words(second)
+    assert "No matches so far Searched the latest 4 messages." in words(second)
     third = alice.get(f"{at(sender.portal)}?{pager(second)['Search older messages']}")
     assert (texts(third), list(pager(third))) == (["8 min"], ["Newer"])
     back = alice.get(f"{at(sender.portal)}?{pager(third)['Newer']}")
@@ -308,7 +308,7 @@ def test_a_message_of_unknown_outcome_asks_to_be_decided(alice: Client, sender: 
     message = factories.message(sender, phase=Phase.UNKNOWN, due_at=None, reason="timed_out")
     response = alice.get(at(sender.portal))
     assert "Unknown No response" in words(response)
-    assert "Sending again could reach the person twice." in words(response)
+    assert "Resending could deliver it twice." in words(response)
     assert f"/journal/{message.reference}/" in response.content.decode()
 
 

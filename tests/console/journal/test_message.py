@@ -153,7 +153,7 @@ def test_a_failure_is_explained_with_the_service_s_code_and_a_link(alice: Client
     )
     response = alice.get(at(message))
     assert "This number cannot receive messages. This is not a mobile number." in words(response)
-    assert "code 21614" in words(response)
+    assert "Code 21614" in words(response)
     assert "is not a valid mobile number" in words(response)
     assert "https://www.twilio.com/docs/api/errors/21614" in response.content.decode()
 
@@ -185,7 +185,7 @@ def test_facts_segments_price_and_links(alice: Client, sender: Sender) -> None:
         links={"bindings": [{"OWNER_TYPE_ID": "2", "OWNER_ID": "1184"}]},
     )
     response = alice.get(at(message))
-    assert "1 segment, room for 64 more characters, Unicode (UCS-2)" in words(response)
+    assert "1 segment, 64 characters left, Unicode (UCS-2)" in words(response)
     assert "0.0079" in words(response)
     page = re.sub(r">\s+", ">", response.content.decode())
     assert """data-portal="openPath" data-with='{"path": "/crm/deal/details/1184/"}'>Deal 1184<""" in page

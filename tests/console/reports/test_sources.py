@@ -156,7 +156,7 @@ def test_home_reads_no_message_that_has_ended(alice: Client, portal: Portal, sen
 
 # -- where the breakdowns begin ---------------------------------------------------------------------------------------
 
-BEGIN = "Countries, sources, employees and times to delivery are known from"
+BEGIN = "Country, source, employee and delivery time are available from"
 
 
 def began(report: Report) -> int | None:

@@ -79,4 +79,4 @@ def test_the_days_of_a_year_have_no_hints() -> None:
     assert len([label for label in bars.plot.labels if label]) == 5
     volume, rates = chart_data.chart_tables(days)
     assert (volume[0], len(volume)) == (("Nov 18, 2026", ["1", "0", "1", "0", "0"]), 365)
-    assert rates[0] == ("Nov 18, 2026", ("0", "none"))
+    assert rates[0] == ("Nov 18, 2026", ("0", "None"))

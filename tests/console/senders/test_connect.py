@@ -65,7 +65,7 @@ def account(alpha: Portal, box: Sandbox) -> Connection:
 def test_the_catalogue_shows_the_shelf_and_the_practice_service_apart(alice: Client, alpha: Portal) -> None:
     page = text(alice.get(at(alpha, "connect/")))
     worldwide = sum(not one.countries and not one.pretends for one in registry.services().values())
-    assert f"Worldwide {worldwide}" in page
+    assert f"International {worldwide}" in page
     assert "Twilio Delivery reports Tested against API docs" in page
     assert "Want to try it first?" in page
 
@@ -124,9 +124,9 @@ def test_wrong_credentials_are_explained_and_nothing_is_kept(alice: Client, alph
     response = alice.post(at(alpha, "connect/twilio/"), credentials(box, auth_token="sentinel-wrong-token"))
     page = text(response)
     assert response.status_code == 200
-    assert "Twilio does not accept these credentials. Nothing was saved or sent." in page
+    assert "Twilio rejected these credentials. Nothing was saved or sent." in page
     assert "Check the Account SID and Auth Token (or API key) in the Twilio Console." in page
-    assert "code 20003" in page
+    assert "Code 20003" in page
     assert "Authenticate" in page
     assert "sentinel" not in response.content.decode()
     assert not Connection.objects.exists()
@@ -135,7 +135,7 @@ def test_wrong_credentials_are_explained_and_nothing_is_kept(alice: Client, alph
 
 def test_an_unreachable_service_is_not_the_fault_of_the_credentials(alice: Client, alpha: Portal, box: Sandbox) -> None:
     page = text(alice.post(at(alpha, "connect/twilio/"), credentials(box, base_url="http://127.0.0.1:9")))
-    assert "Twilio could not be reached. Nothing was saved or sent." in page
+    assert "Twilio is not reachable. Nothing was saved or sent." in page
     assert not Connection.objects.exists()
 
 
@@ -190,7 +190,7 @@ def test_the_request_of_the_own_gateway_is_drawn_while_typing(alice: Client, alp
 
 def test_a_wrong_template_is_explained_in_the_preview(alice: Client, alpha: Portal) -> None:
     typed = {"account-url": "https://gateway.example.com/send?to={number}"}
-    assert "There is no {number} here." in text(alice.post(at(alpha, "connect/http/preview/"), typed))
+    assert "Unknown placeholder {number}." in text(alice.post(at(alpha, "connect/http/preview/"), typed))
 
 
 def test_a_key_that_is_written_out_is_moved_to_where_it_is_encrypted(alice: Client, alpha: Portal) -> None:
@@ -244,19 +244,19 @@ VALIDATION = "ERROR_SENDER_VALIDATION_FAILURE"
 @pytest.mark.parametrize(
     ("code", "told", "status", "shown"),
     [
-        ("ACCESS_DENIED", "Access denied! Application context required", 403, "access to the portal"),
+        ("ACCESS_DENIED", "Access denied! Application context required", 403, "Sendline has no access to Bitrix24."),
         (VALIDATION, "Empty data!", 400, "Bitrix24 received an empty request."),
         (VALIDATION, "Empty sender code!", 400, "Bitrix24 did not receive the sender code."),
         (VALIDATION, "Wrong sender code!", 400, "Bitrix24 rejected the sender code."),
         ("ERROR_WRONG_HANDLER_URL", "Wrong handler URL", 400, "Bitrix24 cannot reach the Sendline server."),
-        ("ERROR_UNSUPPORTED_PROTOCOL", "Unsupported handler protocol", 400, "only http and https addresses"),
+        ("ERROR_UNSUPPORTED_PROTOCOL", "Unsupported handler protocol", 400, "accepts only http and https URLs"),
         ("ERROR_HANDLER_URL_MATCH", "Handler URL host doesn't match application url", 400, "on the same host"),
         (VALIDATION, "Empty sender NAME!", 400, "Bitrix24 requires a sender name. Enter at least one."),
         (VALIDATION, "Empty sender message TYPE!", 400, "Bitrix24 did not receive the sender type."),
         (VALIDATION, "Unknown sender message TYPE!", 400, "Bitrix24 does not know this sender type."),
         ("ERROR_SENDER_ADD_FAILURE", "Sender save error!", 400, "Bitrix24 could not save the sender."),
-        ("ERROR_METHOD_NOT_FOUND", "Method not found!", 404, "does not know how to register senders"),
-        ("insufficient_scope", "Insufficient scope", 403, "may not register senders"),
+        ("ERROR_METHOD_NOT_FOUND", "Method not found!", 404, "does not support senders from applications"),
+        ("insufficient_scope", "Insufficient scope", 403, "not allowed to register senders"),
         ("INTERNAL_SERVER_ERROR", "Internal", 500, "Bitrix24 did not respond."),
     ],
 )

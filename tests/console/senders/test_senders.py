@@ -84,7 +84,7 @@ def test_a_refusal_is_explained_and_can_be_tried_again(
     refused.refresh_from_db()
     assert refused.state == SenderState.REGISTERED
     assert list(there.senders) == [refused.code]
-    assert "is in the" in toast(response)
+    assert "is available in" in toast(response)
 
 
 def test_renaming_updates_the_portal_and_keeps_the_code(
@@ -187,7 +187,7 @@ def test_comparing_adds_again_what_the_portal_has_lost(
     there.senders.clear()
     response = alice.post(at(alpha, "compare/"))
     assert list(there.senders) == [sender.code]
-    assert "lost them: 1." in toast(response)
+    assert "Senders restored in Bitrix24: 1." in toast(response)
 
 
 def test_pausing_holds_what_waits_and_turning_on_lets_it_go(alice: Client, alpha: Portal, sender: Sender) -> None:
@@ -196,7 +196,7 @@ def test_pausing_holds_what_waits_and_turning_on_lets_it_go(alice: Client, alpha
     message.refresh_from_db()
     assert message.wait == Wait.PAUSED
     assert "Paused. 1 message is queued." in text(alice.get(at(alpha)))
-    assert "1 message is on its way" in toast(alice.post(at(alpha, f"accounts/{sender.connection.uuid}/resume/")))
+    assert "Sending 1 queued message" in toast(alice.post(at(alpha, f"accounts/{sender.connection.uuid}/resume/")))
     message.refresh_from_db()
     assert message.wait == Wait.NONE
 
@@ -214,7 +214,7 @@ def test_a_blocked_account_says_why_and_since_when(alice: Client, alpha: Portal)
     factories.message(factories.sender(blocked), wait=Wait.BLOCKED)
     page = text(alice.get(at(alpha)))
     assert "Twilio no longer accepts the credentials." in page
-    assert "Check Account SID and Auth Token" in page
+    assert "Check the Account SID and Auth Token" in page
     assert "1 message is queued and will be sent automatically." in page
     assert "Update credentials" in page
 
@@ -243,7 +243,7 @@ def test_an_account_does_not_become_another_that_is_connected(
     factories.connection(alpha, "twilio", title="The other", account=other)
     typed = {f"account-{name}": value for name, value in other.items()}
     page = text(alice.post(at(alpha, f"accounts/{account.uuid}/"), {**typed, "account-title": "Renamed"}))
-    assert "This account is connected already, as “The other”. Your saved credentials were not changed." in page
+    assert "This account is already connected as “The other”. Your saved credentials were not changed." in page
     account.refresh_from_db()
     assert (account.account["account_sid"], account.title) == ("AC" + "1" * 32, "Alice's account")
 
@@ -387,8 +387,10 @@ def test_a_full_bucket_of_the_portal_costs_a_second_and_no_error(
 def test_a_signature_is_warned_of_while_it_is_typed(alice: Client, alpha: Portal) -> None:
     Portal.objects.filter(pk=alpha.pk).update(country="US")
     asked = at(alpha, "signature/")
-    assert "Operators of this country take no name" in text(alice.post(asked, {"sender-signature": "Acme"}))
-    assert "works in one country only" in text(alice.post(asked, {"sender-signature": "", "sender-offer": "55501"}))
+    assert "Alphanumeric sender IDs are not supported in this country" in text(
+        alice.post(asked, {"sender-signature": "Acme"})
+    )
+    assert "work in one country only" in text(alice.post(asked, {"sender-signature": "", "sender-offer": "55501"}))
     assert text(alice.post(asked, {"sender-signature": "+12025550142"})).strip() == ""
     bob = factories.visitor(alpha, factories.BOB, is_admin=False)
     assert bob.post(asked, {"sender-signature": "Acme"}).status_code == 403

@@ -63,7 +63,7 @@ def test_the_line_ends_with_the_message(alice: Client, sender: Sender) -> None:
         status=Status.DELIVERED, phase=Phase.DONE, due_at=None, sent_at=now, final_at=now, ref="demo-1", attempts=1
     )
     end = alice.get(progress)
-    assert "Taken by Demo Message ID: demo-1" in words(end)
+    assert "Accepted by Demo Message ID: demo-1" in words(end)
     assert "Delivered" in words(end)
     assert "every 1s" not in end.content.decode()
 
@@ -86,7 +86,7 @@ def test_a_test_goes_all_the_way_to_the_service(box: Sandbox) -> None:
     message = Message.objects.get()
     assert message.status == Status.SENT
     line = words(alice.get(at(sender.portal, f"tests/{message.reference}/")))
-    assert f"Taken by Twilio Its id there: {message.ref}, answered in " in line
+    assert f"Accepted by Twilio Message ID: {message.ref}, response in " in line
     assert "Waiting for delivery" in line
     page = alice.get(f"/p/{sender.portal.uuid.hex}/journal/{message.reference}/").content.decode()
     assert "sentinel" not in page
@@ -121,7 +121,7 @@ def test_the_last_number_is_suggested_but_not_somebody_else_s(alice: Client, sen
 
 
 def test_it_says_whether_it_costs(alice: Client, sender: Sender) -> None:
-    assert "nothing is sent and nothing costs" in words(alice.get(at(sender.portal, f"{sender.uuid}/test/")))
+    assert "Nothing is sent and nothing is charged" in words(alice.get(at(sender.portal, f"{sender.uuid}/test/")))
     real = factories.sender(factories.connection(sender.portal, "twilio"))
     page = words(alice.get(at(sender.portal, f"{real.uuid}/test/")))
     assert "This is a real message. Twilio will charge you for it." in page
@@ -130,9 +130,9 @@ def test_it_says_whether_it_costs(alice: Client, sender: Sender) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("Hello", "1 segment, room for 155 more characters, standard characters (GSM-7)"),
-        ("x" * 161, "2 segments, room for 145 more characters, standard characters (GSM-7)"),
-        ("Привет", "1 segment, room for 64 more characters, Unicode (UCS-2)"),
+        ("Hello", "1 segment, 155 characters left, standard characters (GSM-7)"),
+        ("x" * 161, "2 segments, 145 characters left, standard characters (GSM-7)"),
+        ("Привет", "1 segment, 64 characters left, Unicode (UCS-2)"),
     ],
 )
 def test_segments_are_counted_while_typing(alice: Client, sender: Sender, text: str, told: str) -> None:
@@ -145,7 +145,7 @@ def test_a_text_is_counted_as_the_sender_writes_it_with_what_segments_have_cost(
     DayTally.objects.create(portal=sender.portal, day=timezone.localdate(), parts=4, messages=3, money=1, **tally)
     told = words(alice.post(at(sender.portal, f"{sender.uuid}/segments/"), {"text": "Ждём вас – " * 9}))
 
-    assert "1 segment, room for 52 more characters, standard characters (GSM-7), about EUR 0.25" in told
+    assert "1 segment, 52 characters left, standard characters (GSM-7), about EUR 0.25" in told
     assert "Will be sent as: Zhdem vas - Zhdem" in told
     assert "Saves 1 segment" in told
 
@@ -155,7 +155,7 @@ def test_a_saving_is_tried_before_it_is_switched_on(alice: Client, sender: Sende
     untouched = words(alice.post(asked, {"text": "“Да”"}))
     rewritten = words(alice.post(asked, {"text": "“Да”", "smart": "on", "latin": "on"}))
 
-    assert untouched.strip() == "1 segment, room for 66 more characters, Unicode (UCS-2)"
+    assert untouched.strip() == "1 segment, 66 characters left, Unicode (UCS-2)"
     assert "Will be sent as: &quot;Da&quot;" in rewritten
     assert Sender.objects.get(pk=sender.pk).smart is False
 

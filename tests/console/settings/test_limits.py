@@ -111,7 +111,7 @@ def test_a_wrong_limit_is_said_beside_its_field_and_nothing_is_saved(
 
 def test_a_senders_limits_are_shown_beside_it(alice: Client, portal: Portal, sender: Sender) -> None:
     Sender.objects.update(per_hour=50, per_day=1250)
-    assert "max. 50 per hour, at most 1,250 a day" in text(alice.get(at(portal, "senders/")))
+    assert "max. 50 per hour, max. 1,250 per day" in text(alice.get(at(portal, "senders/")))
 
 
 # -- pauses -----------------------------------------------------------------------------------------------------------
@@ -127,7 +127,9 @@ def test_pausing_a_sender_says_first_what_waits_and_when_it_expires(
         factories.message(sender, expires_at=tomorrow + timedelta(minutes=minutes))
     question = text(alice.get(at(portal, f"senders/{sender.uuid}/pause/")))
     assert "Pause “Front desk”?" in question
-    assert re.search(r"3 messages wait now; the first expires tomorrow, 2:05 PM if it cannot go by then\.", question)
+    assert re.search(
+        r"3 messages are queued\. The first one expires tomorrow, 2:05 PM if it is not sent by then\.", question
+    )
     assert "2 messages: tomorrow, 2:05 PM – tomorrow, 2:15 PM" in question
     assert "1 message: tomorrow, 5:05 PM" in question
     sender.refresh_from_db()
@@ -140,8 +142,8 @@ def test_a_paused_sender_is_shown_as_such_and_resumed(alice: Client, portal: Por
     assert "Paused. 1 message is queued." in alice.post(at(portal, f"senders/{sender.uuid}/pause/"))["HX-Trigger"]
     sender.refresh_from_db()
     assert sender.paused_at is not None
-    assert re.search(r"Paused since .* 1 message waits\.", text(alice.get(at(portal, "senders/"))))
-    assert "The sender “Front desk” is paused by an administrator." in page_of(alice, message)
+    assert re.search(r"Paused since .* 1 message is queued\.", text(alice.get(at(portal, "senders/"))))
+    assert "An administrator paused the sender “Front desk”." in page_of(alice, message)
     answer = alice.post(at(portal, f"senders/{sender.uuid}/resume/"))
     assert "Resumed. Sending 1 queued message." in answer["HX-Trigger"]
     message.refresh_from_db()
@@ -166,16 +168,16 @@ def test_all_sending_is_paused_and_everybody_who_can_mend_it_is_told(
     assert not Rules.objects.exists()
     assert "Paused. 1 message is queued." in alice.post(at(portal, "settings/pause/"))["HX-Trigger"]
     for place, words in (
-        ("", "Pause all sending is paused"),
+        ("", "All sending is paused"),
         ("senders/", "Sending is paused."),
         ("settings/", "Paused"),
     ):
         assert words in text(alice.get(at(portal, place))), place
-    assert "Pause all sending is paused by an administrator." in page_of(alice, message)
+    assert "An administrator paused all sending." in page_of(alice, message)
     other.refresh_from_db()
     assert other.wait == Wait.NONE
     assert "Resumed. Sending 1 queued message." in alice.post(at(portal, "settings/resume/"))["HX-Trigger"]
-    assert "Pause all sending is paused" not in text(alice.get(at(portal)))
+    assert "All sending is paused" not in text(alice.get(at(portal)))
 
 
 # -- what a message says ----------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def test_a_message_that_expires_before_the_morning_says_so(alice: Client, portal
     message = factories.message(sender, wait=Wait.QUIET_HOURS)
     Message.objects.update(due_at=message.expires_at)
     page = page_of(alice, message)
-    assert "It will be too old by then, so it will not be sent" in page
+    assert "It will expire before it can be sent" in page
     assert "Expires" in page
     assert "Quiet hours" in text(alice.get(at(portal, "journal/")))
 
@@ -223,7 +225,7 @@ def test_an_opt_out_at_the_service_keeps_its_own_words(alice: Client, sender: Se
     message = factories.message(sender, service_code="21610", **failed)
     page = page_of(alice, message)
     assert "The recipient has opted out of messages from this sender." in page
-    assert "code 21610" in page
+    assert "Code 21610" in page
 
 
 def test_a_message_above_a_recipients_limit_is_explained(alice: Client, portal: Portal, sender: Sender) -> None:
@@ -256,7 +258,7 @@ def test_a_possible_repeat_is_marked_for_administrators(
 def test_an_employee_finds_no_way_to_the_rules(bob: Client, portal: Portal, sender: Sender) -> None:
     message = factories.message(sender, wait=Wait.CAP, author_id=BOB)
     page = bob.get(at(portal, f"journal/{message.reference}/")).content.decode()
-    assert "A limit of messages is reached." in page
+    assert "Sending limit reached." in page
     assert "settings/limits" not in page
     for path in ("settings/limits/", "settings/pause/", "settings/resume/", f"senders/{sender.uuid}/pause/"):
         assert bob.post(at(portal, path), NOTHING).status_code == 403, path

@@ -43,8 +43,8 @@ def low(account: Connection) -> str:
 def test_whoever_installed_us_is_told_of_everything_until_somebody_chooses(alice: Client, portal: Portal) -> None:
     shown = page(alice, portal)
     assert f'value="{ALICE}" id="id_people_0" checked' in shown.replace('aria-describedby="id_people_helptext" ', "")
-    assert f"employee {ALICE} (you)" in shown
-    assert f"employee {DANA}" in shown
+    assert f"Employee {ALICE} (you)" in shown
+    assert f"Employee {DANA}" in shown
     assert f"employee {BOB}" not in shown
     assert "Employee 900" not in shown
     for kind in ALL_ON:

@@ -171,11 +171,11 @@ def test_it_is_done_in_the_background_and_the_page_shows_how_far(alice: Client, 
     assert "Erasing 0 of 2 messages…" in text(alice.get(f"/p/{portal.uuid.hex}/settings/"))
     tasks.erase_number(order.pk)
     done = alice.get(at(portal, f"erasures/{order.uuid}/"))
-    assert "Erased: 2 messages. All personal data of this person has been erased." in text(done)
+    assert "2 messages erased. All personal data of this person has been erased." in text(done)
     assert "every 2s" not in done.content.decode()
     message.refresh_from_db()
     assert (message.to, message.text) == ("", "")
-    assert "Nothing is kept" in text(alice.post(at(portal), {"number": NUMBER}))
+    assert "No data stored for" in text(alice.post(at(portal), {"number": NUMBER}))
     journal = text(alice.get(f"/p/{portal.uuid.hex}/journal/"))
     assert journal.count("(deleted)") == 2
     assert "order is ready" not in journal
@@ -184,7 +184,7 @@ def test_it_is_done_in_the_background_and_the_page_shows_how_far(alice: Client, 
 def test_the_stop_list_entry_stays_only_with_a_reason(alice: Client, sender: Sender, portal: Portal) -> None:
     delivered(sender)
     stop_list.add_numbers(portal, {NUMBER: "Jane"}, StopSource.HAND, ALICE)
-    assert "If it leaves the list, the portal can write to the person again." in text(
+    assert "If you remove it there, messages to this person are allowed again." in text(
         alice.post(at(portal, "erase/"), {"number": NUMBER})
     )
     answer = alice.post(at(portal, "erase/"), {"number": NUMBER, "sure": "1", "keep": "on", "why": " "})
@@ -194,7 +194,7 @@ def test_the_stop_list_entry_stays_only_with_a_reason(alice: Client, sender: Sen
     alice.post(at(portal, "erase/"), {"number": NUMBER, "sure": "1", "keep": "on", "why": "she opted out"})
     tasks.erase_number(Erasure.objects.get().pk)
     assert StoppedNumber.objects.get().note == "she opted out"
-    assert "Erased: 1 message. Only the opt-out entry remains." in text(
+    assert "1 message erased. Only the opt-out entry remains." in text(
         alice.get(at(portal, f"erasures/{Erasure.objects.get().uuid}/"))
     )
 
@@ -215,7 +215,7 @@ def test_an_employee_and_another_tenant_get_nothing(alice: Client, sender: Sende
         assert charlie.post(at(portal, path), data).status_code == 401, path
     assert bob.get(at(portal, f"erasures/{order.uuid}/")).status_code == 403
     assert charlie.get(at(charlies, f"erasures/{order.uuid}/")).status_code == 404
-    assert "Nothing is kept" in text(charlie.post(at(charlies), data))
+    assert "No data stored for" in text(charlie.post(at(charlies), data))
     assert taken(charlie, charlies, "csv").getvalue().decode().count("\n") == 1
     charlie.post(at(charlies, "erase/"), data)
     for one in Erasure.objects.filter(portal=charlies):

@@ -50,7 +50,7 @@ def seen(response: Any) -> str:
 def test_the_empty_list_says_what_it_is_for(alice: Client, portal: Portal) -> None:
     page = text(alice.get(at(portal)))
     assert "No opted-out numbers" in page
-    assert "A number stays here when messages are erased or grow old" in page
+    assert "Numbers stay on the list even when messages are erased or expire" in page
 
 
 def test_a_number_is_added_by_hand_in_any_writing_and_once(alice: Client, portal: Portal) -> None:
@@ -100,7 +100,7 @@ def test_removing_asks_in_place_and_says_what_a_service_will_do(alice: Client, p
     by_hand, by_service = stopped(portal), stopped(portal, "+12025550148", source=StopSource.REFUSAL)
     assert "Messages to this number will be sent again." in text(alice.get(at(portal, f"{by_hand.uuid}/remove/")))
     question = text(alice.get(at(portal, f"{by_service.uuid}/remove/")))
-    assert "it goes on refusing, and the number comes back here" in question
+    assert "the service keeps blocking messages and the number will be added again" in question
     assert StoppedNumber.objects.count() == 2
     answer = alice.post(at(portal, f"{by_hand.uuid}/remove/"))
     assert "Number removed from the opt-out list." in answer["HX-Trigger"]

@@ -141,8 +141,8 @@ def test_the_stop_list_says_who_added_a_number(alice: Client, portal: Portal) ->
         StoppedNumber.objects.create(portal=portal, number=number, source=StopSource.HAND, added_by=who)
     name(portal, BOB, "Bob Brown")
     page = words(alice.get(at(portal, "stop-list/")))
-    assert "by hand Bob Brown" in page
-    assert "by hand Employee 31" in page
+    assert "Added manually Bob Brown" in page
+    assert "Added manually Employee 31" in page
 
 
 def test_notices_offer_administrators_by_name(alice: Client, portal: Portal) -> None:

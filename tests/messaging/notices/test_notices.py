@@ -65,7 +65,7 @@ def calls(alpha: SandboxPortal) -> int:
     return sum(call.method == "im.notify.system.add" for call in alpha.rest_log)
 
 
-BROKE = "[B]Front (desk)[/B]: Twilio does not accept the credentials any more. Enter new credentials."
+BROKE = "[B]Front (desk)[/B]: Twilio no longer accepts the credentials. Enter new credentials."
 WORKS = "[B]Front (desk)[/B]: Working again. Messages are being sent."
 
 
@@ -149,7 +149,7 @@ def test_another_reason_replaces_the_first(alpha: SandboxPortal, account: Connec
     block(account, "balance")
     later(minutes=61)
     delivery.send_due(account.portal_id)
-    words = "[B]Front (desk)[/B]: The balance at Twilio is used up. Top up your Twilio account, then resume."
+    words = "[B]Front (desk)[/B]: Your Twilio balance is used up. Top up your Twilio account, then resume."
     assert notifications(alpha) == [(1, f"SENDLINE|broken|{account.pk}", words)]
 
 
@@ -170,7 +170,7 @@ def test_a_service_that_does_not_answer_is_announced(alpha: SandboxPortal, accou
     assert calls(alpha) == 0
     later(minutes=3)
     delivery.send_due(account.portal_id)
-    words = "Twilio does not answer. Messages from “Front (desk)” are queued and retried automatically."
+    words = "Twilio is not responding. Messages from “Front (desk)” are queued and retried automatically."
     assert [one for _, _, one in notifications(alpha)] == [f"[B]Front (desk)[/B]: {words}"]
 
 
@@ -270,16 +270,16 @@ def test_pending_decisions_are_announced_again_only_when_there_are_more(alpha: S
     def after_hours() -> list[str]:
         later(minutes=61)
         delivery.send_due(portal)
-        return [words.split(" for your")[0] for _, _, words in notifications(alpha)]
+        return [words.split(" The connection")[0] for _, _, words in notifications(alpha)]
 
     unknown(2)
     assert sweep.to_notify() == [portal]
     delivery.send_due(portal)
-    assert after_hours() == ["2 messages wait"]
+    assert after_hours() == ["2 messages need your review."]
     unknown(1)
-    assert after_hours() == ["2 messages wait"]
+    assert after_hours() == ["2 messages need your review."]
     unknown(2)
-    assert after_hours() == ["2 messages wait"]
+    assert after_hours() == ["2 messages need your review."]
     assert calls(alpha) == 2  # there was one, then one more came
     unknown(0)
     after_hours()

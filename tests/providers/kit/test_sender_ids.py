@@ -31,10 +31,10 @@ def test_signatures_are_told_apart(signature: str, kind: Kind) -> None:
         ("+12025550142", "US", None),
         ("Acme", "GB", None),
         ("Acme", "", None),
-        ("Acme", "US", "Operators of this country take no name"),
-        ("Acme", "IN", "In this country a name must be registered"),
+        ("Acme", "US", "Alphanumeric sender IDs are not supported in this country"),
+        ("Acme", "IN", "Alphanumeric sender IDs must be registered in this country"),
         ("55501", "GB", "Short codes work in one country only."),
-        ("Acme Brothers", "GB", "Longer than 11 characters"),
+        ("Acme Brothers", "GB", "Use up to 11 Latin letters and digits"),
     ],
 )
 def test_a_signature_is_warned_of_by_the_rules_of_the_country(signature: str, region: str, begins: str | None) -> None:
