@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connections
 from django.utils import timezone
 
-from b24app.console.journal.filters import SOURCES, STATUSES
+from b24app.console.journal.conditions import SOURCES, STATUS_GROUPS
 from b24app.core import tokens
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.portals.models import Portal
@@ -71,7 +71,7 @@ def _pages(portal: Portal, of: str) -> dict[str, Query]:
     some = Message.objects.filter(portal=portal, status="delivered")
     number = some.order_by("pk").values_list("to", flat=True)[1000]
     filters: dict[str, dict[str, Query]] = {
-        "status": {f"status {one}": {"status": one} for one in STATUSES},
+        "status": {f"status {one}": {"status": one} for one in STATUS_GROUPS},
         "sender": {"sender": {"sender": of}},
         "employee": {"employee": {"employee": "17"}, "employee, none": {"employee": "777"}},
         "source": {f"source {one}": {"source": one} for one in SOURCES},

@@ -10,7 +10,7 @@ from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from b24app.console.formats.csv_files import blank_if_none
-from b24app.console.journal.filters import SOURCES
+from b24app.console.journal.conditions import SOURCES
 from b24app.console.journal.pagination import Place, Search
 from b24app.console.templatetags.console import STATUS_WORDS
 from b24app.console.wording.employees import EmployeeNames

@@ -12,61 +12,29 @@ from urllib.parse import parse_qsl, urlencode
 
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.utils import timezone
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 from b24app.console.formats.periods import read_day
 from b24app.console.formats.query_values import read_choice, read_service, read_uuid
+from b24app.console.journal import conditions
+from b24app.console.journal.conditions import INDEXED_SOURCES, NONE, SOURCES, STATUS_GROUPS
 from b24app.messaging.actions.bulk import BulkAction
 from b24app.messaging.models import Connection, Sender
-from b24app.messaging.models.dimensions import has_source
-from b24app.messaging.models.statuses import Phase, Reason, Status
-from providers.kit.phones import BadNumber, read_number
+from b24app.messaging.models.statuses import Reason
 
 WINDOW = timedelta(days=30)
-EXACT_FROM = 10  # digits; fewer are looked for at the end of the number
-
-STATUSES: Mapping[str, tuple[str | Promise, Q]] = {
-    "waiting": (_("Queued"), Q(phase__in=[Phase.WAITING, Phase.ON_WIRE])),
-    "unknown": (_("Unknown"), Q(phase=Phase.UNKNOWN)),
-    "sent": (_("Sent"), Q(status=Status.SENT)),
-    "delivered": (_("Delivered"), Q(status=Status.DELIVERED)),
-    "undelivered": (_("Not delivered"), Q(status=Status.UNDELIVERED)),
-    "failed": (_("Failed"), Q(status=Status.FAILED)),
-}
-SOURCES: Mapping[str, tuple[str | Promise, Q]] = {
-    "crm": (_("CRM item"), has_source("crm")),
-    "automation": (_("Automation rule or workflow"), has_source("automation")),
-    "campaign": (_("Marketing campaign"), has_source("campaign")),
-    "other": (_("Other"), has_source("other")),
-    "card": (_("Sendline tab"), has_source("card")),
-    "test": (_("Test message"), has_source("test")),
-    "resend": (_("Resent manually"), has_source("resend")),
-}
-
-_ACTS: Mapping[str, tuple[BulkAction, ...]] = {
-    "": (BulkAction.RESEND, BulkAction.MARK_SENT, BulkAction.CANCEL),
-    "waiting": (BulkAction.CANCEL,),
-    "unknown": (BulkAction.RESEND, BulkAction.MARK_SENT),
-    "sent": (),
-    "delivered": (),
-    "undelivered": (BulkAction.RESEND,),
-    "failed": (BulkAction.RESEND,),
-}
-INDEXED_STATUSES = ("unknown", "undelivered", "failed")
-INDEXED_SOURCES = ("card", "test", "resend")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
     """What a list is narrowed to. Empty text means all; without dates the last 30 days count."""
 
-    status: str = ""
+    status: str = ""  # a code of STATUS_GROUPS
     sender: str = ""
     service: str = ""  # its code; set by links alone
     source: str = ""
     error: str = ""
-    employee: str = ""  # the portal's user id
+    employee: str = ""  # the portal's user id, or NONE
+    country: str = ""  # its ISO code, or NONE; set by links alone
     phone: str = ""
     since: date | None = None
     until: date | None = None
@@ -75,12 +43,13 @@ class Filters:
     def from_query(cls, query: Mapping[str, str]) -> Self:
         """Read the query of an address; values that make no sense are ignored."""
         return cls(
-            status=read_choice(query.get("status", ""), STATUSES),
+            status=read_choice(query.get("status", ""), STATUS_GROUPS),
             sender=read_uuid(query.get("sender", "")),
             service=read_service(query.get("service", "")),
             source=read_choice(query.get("source", ""), SOURCES),
             error=read_choice(query.get("error", ""), Reason.values),
             employee=_read_user_id(query.get("employee", "")),
+            country=_read_country(query.get("country", "")),
             phone=query.get("phone", "").strip()[:40],
             since=_read_first_day(query.get("since", "")),
             until=read_day(query.get("until", "")),
@@ -94,7 +63,7 @@ class Filters:
     @property
     def possible_acts(self) -> tuple[BulkAction, ...]:
         """Return the actions that are possible at all with messages that these filters find."""
-        return _ACTS[self.status]
+        return conditions.possible_acts(self.status)
 
     def written(self, **changes: Any) -> str:
         """Return the query of an address with these filters, changed."""
@@ -124,48 +93,41 @@ class Filters:
         Of several with an index the first is likely to be the most selective. `country` reads numbers without a country
         code.
         """
-        conditions: list[tuple[Q, bool]] = []  # whether an index of the journal knows it
+        found: list[tuple[Q, bool]] = []  # whether an index of the journal knows it
         if self.phone:
-            conditions.append(number_condition(self.phone, country))
+            found.append(conditions.number_condition(self.phone, country))
         if self.error:
-            conditions.append((Q(reason=self.error), True))
+            found.append((Q(reason=self.error), True))
         if self.status:
-            conditions.append((STATUSES[self.status][1], self.status in INDEXED_STATUSES))
+            group = STATUS_GROUPS[self.status]
+            found += [(group.indexed, True)] if group.indexed else []
+            found += [(group.other, False)] if group.other else []
         if self.source:
-            conditions.append((SOURCES[self.source][1], self.source in INDEXED_SOURCES))
+            found.append((SOURCES[self.source][1], self.source in INDEXED_SOURCES))
         if self.employee:
-            conditions.append((Q(author_id=int(self.employee)), True))
+            found.append((conditions.author_condition(self.employee), self.employee != NONE))
+        if self.country:
+            found.append((conditions.country_condition(self.country), False))
         if self.sender:
             # A subquery, not a join: the planner may begin a join with the wrong table.
             senders = Sender.objects.filter(uuid=uuid.UUID(self.sender)).values("pk")
-            conditions.append((Q(sender_id=Subquery(senders)), False))
+            found.append((Q(sender_id=Subquery(senders)), False))
         if self.service:
             mine = Connection.objects.filter(pk=OuterRef("connection_id"), service=self.service)
-            conditions.append((Q(Exists(mine)), False))
-        indexed = [condition for condition, has_index in conditions if has_index]
-        others = [condition for condition, has_index in conditions if not has_index]
+            found.append((Q(Exists(mine)), False))
+        indexed = [condition for condition, has_index in found if has_index]
+        others = [condition for condition, has_index in found if not has_index]
         return reduce(and_, indexed[:1], Q()), reduce(and_, indexed[1:] + others, Q())
 
 
-def number_condition(typed: str, country: str, column: str = "to") -> tuple[Q, bool]:
-    """Return a condition on a phone number, and whether an index knows it.
-
-    The whole number has an index, if enough of it was typed; its last digits have none.
-    """
-    digits = re.sub(r"[^0-9]", "", typed)
-    if not digits:
-        return Q(pk__in=[]), True
-    if typed.startswith("+") or len(digits) >= EXACT_FROM:
-        try:
-            return Q(**{column: read_number(typed, country).e164}), True
-        except BadNumber:
-            pass
-    return Q(**{f"{column}__endswith": digits}), False
-
-
 def _read_user_id(value: str) -> str:
-    """Return a user id as the portal writes it, no longer than a column holds; "" for anything else."""
-    return value if re.fullmatch(r"[1-9][0-9]{0,17}", value) else ""
+    """Return a user id as the portal writes it, no longer than a column holds, or NONE; "" for anything else."""
+    return value if value == NONE or re.fullmatch(r"[1-9][0-9]{0,17}", value) else ""
+
+
+def _read_country(value: str) -> str:
+    """Return what may be a country's ISO code, or NONE; "" for anything else."""
+    return value if value == NONE or re.fullmatch(r"[A-Z]{2}", value) else ""
 
 
 def _read_first_day(value: str) -> date | None:

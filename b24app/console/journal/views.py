@@ -15,7 +15,8 @@ from django_htmx.http import HttpResponseStopPolling
 from b24app.console.formats import locales
 from b24app.console.frame.screen import FramedRequest, render_screen
 from b24app.console.journal import pagination
-from b24app.console.journal.filters import SOURCES, STATUSES, Filters
+from b24app.console.journal.conditions import NONE, OFFERED_STATUSES, SOURCES, STATUS_GROUPS
+from b24app.console.journal.filters import Filters
 from b24app.console.journal.message_history import describe_source, missing_text_label
 from b24app.console.journal.pagination import Page
 from b24app.console.journal.search import hides_numbers, search_messages
@@ -70,7 +71,7 @@ def show_journal(request: FramedRequest) -> HttpResponse:
         "is_live": is_live,
         "senders": senders,
         "chips": _make_chips(filters, {one.uuid.hex: one.name for one in senders or ()}, people),
-        "statuses": {code: words for code, (words, _query) in STATUSES.items()},
+        "statuses": _status_choices(filters),
         "sources": {code: words for code, (words, _query) in SOURCES.items()},
         "errors": explanations.REASON_NAMES,
         "employees": people.sorted_choices(employees),
@@ -83,11 +84,17 @@ def show_journal(request: FramedRequest) -> HttpResponse:
     return render_screen(request, "console/journal/journal.html", context)
 
 
+def _status_choices(filters: Filters) -> Mapping[str, object]:
+    """Return the status groups to choose from, the chosen one always among them."""
+    codes = [one for one in STATUS_GROUPS if one in OFFERED_STATUSES or one == filters.status]
+    return {code: STATUS_GROUPS[code].title for code in codes}
+
+
 def _employee_choices(request: FramedRequest, filters: Filters) -> set[int]:
     """Return the employees to choose from, the chosen one always among them; none for employees."""
     if not request.visitor.is_admin:
         return set()
-    chosen = {int(filters.employee)} if filters.employee else set()
+    chosen = {int(filters.employee)} if filters.employee.isdecimal() else set()
     return {*authors_of(request.portal, MAX_EMPLOYEES), *chosen}
 
 
@@ -104,16 +111,25 @@ def _make_chips(filters: Filters, senders: Mapping[str, str], people: EmployeeNa
     days = [locales.day(day) if day else "…" for day in (filters.since, filters.until)]
     chips = [
         Chip(_("Phone"), filters.phone, filters.written(phone="")),
-        Chip(_("Status"), _choice_label(STATUSES, filters.status), filters.written(status="")),
+        Chip(
+            _("Status"),
+            str(STATUS_GROUPS[filters.status].title) if filters.status else "",
+            filters.written(status=""),
+        ),
         Chip(_("Sender"), senders.get(filters.sender, ""), filters.written(sender="")),
         Chip(_("Service"), filters.service and explained.service_title(filters.service), filters.written(service="")),
         Chip(_("Source"), _choice_label(SOURCES, filters.source), filters.written(source="")),
         Chip(_("Error"), explanations.short_reason(filters.error), filters.written(error="")),
     ]
-    if filters.employee:
+    if filters.employee == NONE:
+        chips.append(Chip(_("Employee"), _("No employee"), filters.written(employee="")))
+    elif filters.employee:
         chosen = int(filters.employee)
         who = people.display_name(chosen) if chosen in people.names else filters.employee
         chips.append(Chip(_("Employee"), who, filters.written(employee="")))
+    if filters.country:
+        name = _("Unknown") if filters.country == NONE else locales.country_name(filters.country)
+        chips.append(Chip(_("Country"), name, filters.written(country="")))
     if filters.since or filters.until:
         chips.append(Chip(_("Date"), " – ".join(days), filters.written(since=None, until=None)))
     return [chip for chip in chips if chip.value]

@@ -18,7 +18,8 @@ from b24app.console.frame import file_downloads
 from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, address, admin_only, render_screen
-from b24app.console.journal.filters import SOURCES, Filters
+from b24app.console.journal.conditions import SOURCES
+from b24app.console.journal.filters import Filters
 from b24app.console.reports import chart_data
 from b24app.console.reports.figures import BreakdownLine, Counts, Money, Report, ReportTrouble, Times
 from b24app.console.reports.params import DIMENSIONS, ReportParams

@@ -25,7 +25,7 @@ from b24app.console.frame.download_tokens import read_download_token, redirect_t
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.long_requests import FILES
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
-from b24app.console.journal.filters import number_condition
+from b24app.console.journal.conditions import number_condition
 from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models.guards import StoppedNumber, StopSource

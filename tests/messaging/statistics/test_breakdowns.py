@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from b24app.console.journal.filters import SOURCES
+from b24app.console.journal.conditions import SOURCES
 from b24app.core import redis
 from b24app.messaging import tasks
 from b24app.messaging.actions import messages
