@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from b24app.sandbox.state import User
 
 LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4
+DELIVERY = 1036  # a smart process
 KINDS = {"lead": LEAD, "deal": DEAL, "contact": CONTACT, "company": COMPANY}
 
 
@@ -65,5 +66,6 @@ _ALL = (
             "PHONE": _phone_rows(("MOBILE", "+12025550145")),
         },
     ),
+    Entity(DELIVERY, 1, "Delivery of the oak shelf", {"CONTACT_ID": "1", "COMPANY_ID": "0"}),
 )
 ENTITIES = {(entity.type_id, entity.id): entity for entity in _ALL}

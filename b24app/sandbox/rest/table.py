@@ -1,6 +1,6 @@
 """The table of all REST methods of a portal, and the methods that describe it."""
 
-from b24app.sandbox.rest import basics, crm, events, messages, placements, senders
+from b24app.sandbox.rest import basics, crm, crm_lists, events, messages, placements, senders
 from b24app.sandbox.rest.call import Call, Method
 from b24app.sandbox.rest.errors import method_not_found
 from b24app.sandbox.state import PortalState
@@ -38,6 +38,7 @@ def _list_methods(call: Call) -> object:
 METHODS: dict[str, Method] = {
     **basics.METHODS,
     **crm.METHODS,
+    **crm_lists.METHODS,
     **events.METHODS,
     **messages.METHODS,
     **placements.METHODS,
