@@ -147,3 +147,38 @@ class Employee(models.Model):
 
     def __str__(self) -> str:
         return f"employee {self.user_id} of portal {self.portal_id}"
+
+
+class CrmName(models.Model):
+    """What a CRM item is called, as the portal told one viewer when it was last asked.
+
+    `viewer` is a user id, 0 for all administrators. Empty names: the item has none, or the viewer may not read it.
+    """
+
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+", db_index=False)
+    viewer = models.BigIntegerField()
+    type_id = models.IntegerField()  # the owner type
+    item_id = models.BigIntegerField()
+    name = models.CharField(max_length=200, default="", blank=True)
+    person = models.CharField(max_length=200, default="", blank=True)  # a lead's own
+    owner_type = models.IntegerField(default=0)  # with owner_id: the contact or company that a deal is with
+    owner_id = models.BigIntegerField(default=0)
+    phones = models.JSONField(default=list, blank=True)  # keyed digests: whose number it is, not the number
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["portal", "viewer", "type_id", "item_id"], name="one_name_per_viewer")
+        ]
+        indexes = [models.Index(fields=["portal", "asked_at"], name="crm_name_by_age")]
+
+    def __str__(self) -> str:
+        return f"item {self.item_id} of type {self.type_id} of portal {self.portal_id}"
+
+    @property
+    def item(self) -> tuple[int, int]:
+        return self.type_id, self.item_id
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        return self.owner_type, self.owner_id
