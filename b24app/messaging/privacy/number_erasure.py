@@ -23,6 +23,7 @@ from b24app.messaging.models import Connection, DeliveryReport, Message
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import StoppedNumber
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status
+from b24app.portals.crm_names import names
 from b24app.portals.models import Portal
 
 BATCH_SIZE = 500
@@ -152,6 +153,7 @@ def _finish_erasure(erasure: Erasure) -> None:
         unmatched.filter(recipient__endswith=digits).update(recipient="", detail="")
         accounts.filter(error_words__contains=digits).update(error_words="")
         limits.forget_recipient(portal.pk, number)
+        names.forget_number(portal, number)
         entry = StoppedNumber.objects.filter(portal=portal, number=number)
         if erasure.keep_stopped:
             entry.update(note=erasure.why)

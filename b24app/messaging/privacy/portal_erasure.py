@@ -12,7 +12,7 @@ from b24app.messaging.models.dead_letters import DeadLetter, Kind
 from b24app.messaging.models.guards import CapUse, StoppedNumber
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, SetAsideClimb, UncountedClimb
 from b24app.messaging.privacy import retention
-from b24app.portals.models import Portal
+from b24app.portals.models import CrmName, Portal
 
 BATCH_SIZE = 2000
 
@@ -40,6 +40,8 @@ def _erase_batch(portal: Portal) -> None:
     deleted += StoppedNumber.objects.filter(pk__in=list(stopped)).delete()[0]
     uses = CapUse.objects.filter(portal=portal).values_list("pk", flat=True)[:BATCH_SIZE]
     deleted += CapUse.objects.filter(pk__in=list(uses)).delete()[0]
+    names = CrmName.objects.filter(portal=portal).values_list("pk", flat=True)[:BATCH_SIZE]
+    deleted += CrmName.objects.filter(pk__in=list(names)).delete()[0]
     if deleted:
         return
     with transaction.atomic(), database.cursor() as cursor:

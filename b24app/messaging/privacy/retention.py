@@ -29,7 +29,8 @@ from b24app.exchange_log.models import Exchange
 from b24app.messaging import dead_letters
 from b24app.messaging.models import NEWEST_FIRST, DeliveryReport, Message, MessagePart
 from b24app.messaging.models.dead_letters import Kind
-from b24app.portals.models import Portal
+from b24app.portals.crm_names import names
+from b24app.portals.models import CrmName, Portal
 
 log = structlog.get_logger(__name__)
 
@@ -106,6 +107,10 @@ def _due_batches(now: datetime) -> list[Batch]:
     batches += [
         Batch("exchanges", one.pk, partial(pruning.prune_exchanges, one.pk, hour - one.keep_exchanges, BATCH_SIZE))
         for one in due
+    ]
+    unused = CrmName.objects.filter(portal=OuterRef("pk"), asked_at__lt=now - names.KEEP_FOR)
+    batches += [
+        Batch("names", one.pk, partial(names.forget_unused, one.pk, BATCH_SIZE)) for one in _portals_with(unused)
     ]
     held = dead_letters.held(Kind.RETENTION)
     batches = [batch for batch in batches if batch.key not in held]

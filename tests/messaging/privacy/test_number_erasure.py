@@ -19,7 +19,8 @@ from b24app.messaging.models.guards import CapUse, StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from b24app.messaging.privacy import number_erasure
 from b24app.messaging.reports import applier
-from b24app.portals.models import Portal
+from b24app.portals.crm_names import names
+from b24app.portals.models import CrmName, Portal
 from tests import factories
 from tests.factories import ALICE
 
@@ -229,3 +230,15 @@ def test_an_export_has_everything_of_a_number_oldest_first_and_nothing_else(
     assert [list(one.reports) for one in told] == [[], [], [], [reported], []]
     known = number_erasure.summarize_number(portal, NUMBER)
     assert (known.messages, known.oldest, known.stopped) == (5, mine[0].received_at, None)
+
+
+def test_the_person_s_name_in_the_crm_is_forgotten_and_nobody_else_s(portal: Portal, sender: Sender) -> None:
+    to_jane(sender)
+    for number, phone in ((1, NUMBER), (2, "+12025550148")):
+        CrmName.objects.create(
+            portal=portal, viewer=number, type_id=3, item_id=number, name=f"Person {number}",
+            phones=[names.digest_phone(portal, phone)], asked_at=timezone.now(),
+        )  # fmt: skip
+    erasure = number_erasure.request_erasure(portal, NUMBER, ALICE, keep_stopped=False, why="")
+    tasks.erase_number(erasure.pk)
+    assert list(CrmName.objects.values_list("name", flat=True)) == ["Person 2"]

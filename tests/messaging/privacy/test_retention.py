@@ -14,7 +14,7 @@ from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DayTally, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.models.statuses import Status
 from b24app.messaging.privacy import retention
-from b24app.portals.models import Portal
+from b24app.portals.models import CrmName, Portal
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -172,3 +172,13 @@ def test_a_locked_row_is_skipped_and_emptied_later(sender: Sender) -> None:
         assert Portal.objects.get().texts_emptied_to == locked.received_at
     assert retention.prune_messages() == 1
     assert not Message.objects.exclude(text="").filter(pk__in=[locked.pk, free.pk]).exists()
+
+
+def test_names_of_crm_items_go_when_nobody_has_looked_at_them_for_a_month(sender: Sender) -> None:
+    at = timezone.now() - 31 * DAY
+    for number, asked_at in ((1, at), (2, timezone.now())):
+        CrmName.objects.create(
+            portal=sender.portal, viewer=0, type_id=3, item_id=number, name="Jane Doe", asked_at=asked_at
+        )
+    retention.prune_messages()
+    assert list(CrmName.objects.values_list("item_id", flat=True)) == [2]
