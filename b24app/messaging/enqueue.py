@@ -24,6 +24,7 @@ DEDUP_TTL = 20  # seconds after which a task that no worker took may be sent aga
 PUSH_DELAY = timedelta(seconds=1)
 REPORTS_DELAY = timedelta(seconds=0.3)
 EMPLOYEE_NAMES_EVERY = 120  # seconds
+CRM_NAMES_EVERY = 5  # seconds; a portal that does not answer is left alone for longer by `crm_names` itself
 SOON_SECONDS = 5.0  # seconds
 MAX_DELAY = 60.0  # seconds ahead; the sweep enqueues what is later
 SWEEP_EVERY = 10
@@ -97,6 +98,16 @@ def employee_names(portal_id: int, user_ids: Sequence[int]) -> None:
             current_app.send_task("b24app.messaging.tasks.names", [portal_id, list(user_ids)], queue="care")
     except AWAY:
         log.warning("redis_unavailable", kind="names")
+
+
+def crm_names(portal_id: int, viewer: int, items: Sequence[tuple[int, int]]) -> None:
+    """Enqueue asking a portal for the names of CRM items that a viewer looks at, at most every few seconds."""
+    try:
+        if redis_client().set(f"bell:crm-names:{portal_id}:{viewer}", b"1", nx=True, ex=CRM_NAMES_EVERY):
+            task = "b24app.messaging.tasks.crm_names"
+            current_app.send_task(task, [portal_id, viewer, [list(item) for item in items]], queue="care")
+    except AWAY:
+        log.warning("redis_unavailable", kind="crm_names")
 
 
 def clear(kind: str, pk: int, delay: str) -> None:

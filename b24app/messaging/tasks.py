@@ -25,6 +25,7 @@ from b24app.messaging.push import pusher, sender_registration, timeline
 from b24app.messaging.reports import applier, polling
 from b24app.messaging.statistics import breakdowns, monthly
 from b24app.portals import employees, placements, tokens
+from b24app.portals.crm_names import names
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal, PortalToken
 
@@ -123,6 +124,15 @@ def fetch_employee_names(portal_id: int, user_ids: list[int]) -> None:
     with bulkhead.place(("portal", portal_id)) as is_free, suppress(PortalError):
         if is_free:
             employees.fetch_employees(Portal.objects.get(pk=portal_id), user_ids)
+
+
+@shared_task(name="b24app.messaging.tasks.crm_names")
+@note_task_errors("crm_names")
+def fetch_crm_names(portal_id: int, viewer: int, items: list[tuple[int, int]]) -> None:
+    """Ask a portal for names of CRM items, whose messages show numbers until it answers."""
+    with bulkhead.place(("portal", portal_id)) as is_free:
+        if is_free:
+            names.fetch_names(Portal.objects.get(pk=portal_id), viewer, [(type_id, one) for type_id, one in items])
 
 
 @shared_task(name="b24app.messaging.tasks.erase")

@@ -23,6 +23,7 @@ from b24app.console.models import Preference
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
 from b24app.portals import crm_cards, installation
+from b24app.portals.crm_names import visitor_tokens
 from b24app.portals.errors import Busy as PortalBusy
 from b24app.portals.errors import NotOurs, PortalError, PortalRefused
 from b24app.portals.identity import Launch, verify_launch
@@ -72,12 +73,19 @@ def open_card(request: HttpRequest) -> HttpResponse:
 def _open_start_screen(request: HttpRequest, *, at_installer: bool) -> HttpResponse:
     def show_start(posted: Mapping[str, str]) -> HttpResponse:
         launch = verify_launch(request.GET, posted)
+        _keep_access(launch, posted)
         start = "install" if at_installer or launch.first_time else "home"
         # The installer tells employees that they need an administrator, and begins nothing for them.
         _record_opening(launch, at_installer=at_installer and launch.is_admin)
         return _show_shell(request, launch, address(launch.portal, start))
 
     return _answer_launch(request, show_start)
+
+
+def _keep_access(launch: Launch, posted: Mapping[str, str]) -> None:
+    """Keep an employee's token for as long as the page lives: names in the CRM are asked for with it."""
+    if not launch.is_admin:
+        visitor_tokens.keep_token(launch.portal, launch.user_id, posted.get("AUTH_ID", ""))
 
 
 def _answer_launch(request: HttpRequest, render_launch: Callable[[Mapping[str, str]], HttpResponse]) -> HttpResponse:
@@ -149,6 +157,7 @@ def renew_ticket(request: HttpRequest) -> JsonResponse:
     try:
         with hold_launch(_claimed_portal(request.POST)):
             launch = verify_launch(request.POST, request.POST)
+            _keep_access(launch, request.POST)
     except (Busy, PortalBusy):
         return mark_busy(request, JsonResponse({"ticket": "", "seconds": 0}, status=503))
     except (NotOurs, PortalError):
