@@ -14,6 +14,7 @@ from b24app.console.reports.figures import Counts
 from b24app.console.reports.params import ReportParams
 from b24app.console.reports.query import ReportQuery
 from b24app.messaging.models import Connection, ConnectionState, SenderState
+from b24app.messaging.statistics.delivery_rate import MIN_MESSAGES
 from b24app.portals.models import Portal
 
 CHART_DAYS = 14  # days
@@ -32,7 +33,7 @@ def show_home(request: FramedRequest) -> HttpResponse:
     context |= {
         "figures": sender_health.day_figures(portal),
         "senders": senders,
-        "enough": sender_health.MIN_MESSAGES,
+        "enough": MIN_MESSAGES,
         "portal": portal,
     }
     days = _recent_days(portal)

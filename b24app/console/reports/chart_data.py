@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from b24app.console.formats import locales
 from b24app.console.reports import svg_charts
 from b24app.console.reports.figures import Counts, Times
-from b24app.console.reports.sender_health import Rate
 from b24app.messaging.models.statistics import TIMES
+from b24app.messaging.statistics.delivery_rate import Rate
 
 KINDS = ("delivered", "way", "undelivered", "failed")
 MAX_HINTED_DAYS = 92  # days

@@ -7,9 +7,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Self
 
-from b24app.console.reports.sender_health import MIN_MESSAGES, Rate, round_money
+from b24app.console.reports.sender_health import round_money
 from b24app.messaging.models.statistics import TIMES, TOOK
 from b24app.messaging.models.statuses import Status
+from b24app.messaging.statistics.delivery_rate import MIN_MESSAGES, Rate
 
 
 @dataclass(slots=True)
@@ -44,7 +45,7 @@ class Counts:
 
     @property
     def rate(self) -> Rate:
-        return Rate(self.delivered, self.delivered + self.undelivered + self.failed)
+        return Rate(self.delivered, self.delivered + self.undelivered + self.failed, self.stopped)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """How well things go, from day tallies and the states of connections and senders; no single message is read."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,26 +17,11 @@ from b24app.messaging.models import Connection, ConnectionState, DayTally, Messa
 from b24app.messaging.models.dimensions import NO_FAILURE
 from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.messaging.smpp import bind_limit
+from b24app.messaging.statistics.delivery_rate import Rate, sum_rates
 from b24app.portals.models import Portal
 
-MIN_MESSAGES = 20  # a rate of fewer messages means nothing
 LOOKED_BACK = timedelta(days=31)  # how far back the last success and the last error are searched
 MAX_COUNTED = 10_000  # waiting messages are counted live, and a flood must not slow the screen
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Delivered out of those with a final status, without what a person or a limit stopped: that is not a failure."""
-
-    delivered: int = 0
-    ended: int = 0
-
-    @property
-    def is_telling(self) -> bool:
-        return self.ended >= MIN_MESSAGES
-
-    def __add__(self, other: "Rate") -> "Rate":
-        return Rate(self.delivered + other.delivered, self.ended + other.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +86,7 @@ def day_figures(portal: Portal) -> DayFigures:
             money[tally.currency] += tally.money
         else:
             figures.yesterday += tally.messages
-        figures.recent += _count_rate(tally.status, tally.reason, tally.messages)
+        figures.recent += Rate.of(tally.status, tally.reason, tally.messages)
     figures.spent = sorted((currency, round_money(sum_)) for currency, sum_ in money.items() if currency and sum_)
     accounts = list(Connection.objects.filter(portal=portal).values_list("pk", flat=True))
     waiting = Message.objects.filter(connection__in=accounts, phase=Phase.WAITING)
@@ -130,7 +115,7 @@ def _week_rates(portal: Portal, today: date) -> defaultdict[int, list[tuple[date
     sums = week.values_list("sender_id", "day", "status", "reason").annotate(Sum("messages"))
     rates: defaultdict[int, list[tuple[date, Rate]]] = defaultdict(list)
     for sender_id, day, status, reason, messages in sums:
-        rates[sender_id].append((day, _count_rate(status, reason, messages)))
+        rates[sender_id].append((day, Rate.of(status, reason, messages)))
     return rates
 
 
@@ -152,25 +137,19 @@ def round_money(amount: Decimal) -> Decimal:
     return round(amount, 2) if abs(amount) >= 1 else amount
 
 
-def _count_rate(status: str, reason: str, messages: int) -> Rate:
-    if status not in FINAL or reason in NO_FAILURE:
-        return Rate()
-    return Rate(messages if status == Status.DELIVERED else 0, messages)
-
-
 def _sender_row(
     sender: Sender,
     days: Sequence[tuple[date, Rate]],
     latest: Mapping[tuple[str, str], tuple[datetime, date]],
     today: date,
 ) -> SenderHealth:
-    week = _sum_rates(rate for _day, rate in days)
+    week = sum_rates(rate for _day, rate in days)
     connection = sender.connection
     return SenderHealth(
         sender=sender,
         service=service_title(connection.service),
         state=_sender_state(sender, week, timezone.now()),
-        recent=_sum_rates(rate for day, rate in days if day >= today - timedelta(days=1)),
+        recent=sum_rates(rate for day, rate in days if day >= today - timedelta(days=1)),
         week=week,
         trouble=_trouble_text(sender),
         success_at=_last_success(latest),
@@ -224,7 +203,3 @@ def _is_error_latest(connection: Connection) -> bool:
     if connection.error_at is None:
         return False
     return connection.last_accepted_at is None or connection.last_accepted_at < connection.error_at
-
-
-def _sum_rates(rates: Iterable[Rate]) -> Rate:
-    return sum(rates, start=Rate())

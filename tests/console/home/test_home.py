@@ -8,10 +8,11 @@ import pytest
 from django.utils import timezone
 
 from b24app.console.frame.screen import address
-from b24app.console.reports.sender_health import Rate, day_figures, list_sender_health
+from b24app.console.reports.sender_health import day_figures, list_sender_health
 from b24app.messaging.models import ConnectionState, DayTally, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.messaging.smpp import bind_limit
+from b24app.messaging.statistics.delivery_rate import Rate
 from b24app.portals.models import Portal, Suspension
 from tests import factories
 from tests.factories import BOB
@@ -118,7 +119,7 @@ def test_the_figures_count_the_portals_own_day(portal: Portal) -> None:
 
     found = day_figures(portal)
     assert (found.today, found.yesterday, found.waiting) == (46, 8, 1)
-    assert found.recent == Rate(delivered=38, ended=40)
+    assert found.recent == Rate(delivered=38, ended=40, canceled=9)
     assert found.spent == [("KZT", Decimal(40)), ("USD", Decimal("1.75"))]
 
 
