@@ -130,7 +130,7 @@ class Report:
     """Everything that a report shows.
 
     `before` is the number of messages in the previous period, None if not counted. `begun` is the day on which the
-    breakdowns begin, if the period has messages from before.
+    breakdowns begin, if the period has messages from before. `demo` is the number of demo messages that are left out.
     """
 
     days: Sequence[tuple[date, Counts]]
@@ -141,3 +141,4 @@ class Report:
     troubles: Sequence[ReportTrouble]
     before: int | None
     begun: date | None
+    demo: int

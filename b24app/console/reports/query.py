@@ -16,6 +16,7 @@ from b24app.console.reports.params import ReportParams
 from b24app.messaging.models import DayTally, Sender, SenderState
 from b24app.messaging.models.dimensions import NO_FAILURE, STOPPED
 from b24app.messaging.models.statistics import TOOK, DayBreakdown, Dimension, MonthBreakdown
+from b24app.messaging.statistics.demo_accounts import is_demo
 from b24app.portals.models import Portal
 
 SENDER_DIMENSIONS = ("sender", "service")  # what the tallies themselves know
@@ -23,13 +24,14 @@ MAX_COMPARED_DAYS = 92  # days: longer periods are not compared with the one bef
 
 
 class ReportQuery:
-    """Reads a portal's rows for a report; senders of other portals cannot be selected."""
+    """Reads a portal's rows for a report, without its demo messages; senders of other portals cannot be selected."""
 
     def __init__(self, portal: Portal, params: ReportParams) -> None:
         self.portal = portal
         self.params = params
-        with_past = Sender.objects.filter(portal=portal).exclude(state=SenderState.DRAFT)
-        self.senders = {one.pk: one for one in with_past.select_related("connection").order_by("pk")}
+        with_past = Sender.objects.filter(portal=portal).select_related("connection").order_by("pk")
+        self._demo = [one.pk for one in with_past if is_demo(one.connection.service)]
+        self.senders = {one.pk: one for one in with_past if one.state != SenderState.DRAFT and one.pk not in self._demo}
         self.services = sorted({one.connection.service for one in self.senders.values()})
         self._selected = [pk for pk, one in self.senders.items() if self._is_selected(one)]
 
@@ -41,7 +43,8 @@ class ReportQuery:
             total += counts
         by_sender, troubles, money = self._sum_tallies()
         lines, times = self._sorted_lines(by_sender)
-        return Report(days, total, times, money, lines, troubles, self._count_previous(), self._breakdowns_begin(days))
+        before, begun = self._count_previous(), self._breakdowns_begin(days)
+        return Report(days, total, times, money, lines, troubles, before, begun, self._count_demo())
 
     def money_by_day(self) -> Mapping[date, Money]:
         """Return what each day's messages cost."""
@@ -75,8 +78,9 @@ class ReportQuery:
 
     def _select_rows(self, model: "type[DayTally | DayBreakdown | MonthBreakdown]", *which: Q) -> "QuerySet[Any]":
         rows = model._default_manager.filter(*which, portal=self.portal)
-        is_narrowed = self.params.sender or self.params.service
-        return rows.filter(sender__in=self._selected) if is_narrowed else rows
+        if self.params.sender or self.params.service:
+            return rows.filter(sender__in=self._selected)
+        return rows.exclude(sender__in=self._demo) if self._demo else rows
 
     def _select_tallies(self, period: Period) -> "QuerySet[Any]":
         return self._select_rows(DayTally, Q(day__range=(period.first, period.last)))
@@ -105,6 +109,20 @@ class ReportQuery:
         if len(self.params.period) > MAX_COMPARED_DAYS:
             return None
         rows = self._select_tallies(self.params.period.previous)
+        return int(rows.aggregate(all=Sum("messages"))["all"] or 0)
+
+    def _count_demo(self) -> int:
+        """Return how many messages are left out because a service only pretended to send them."""
+        if not self._demo:
+            return 0
+        period, params = self.params.period, self.params
+        rows = DayTally.objects.filter(
+            portal=self.portal, day__range=(period.first, period.last), sender__in=self._demo
+        )
+        if params.sender:
+            rows = rows.filter(sender__uuid=params.sender)
+        if params.service:
+            rows = rows.filter(connection__service=params.service)
         return int(rows.aggregate(all=Sum("messages"))["all"] or 0)
 
     def _breakdowns_begin(self, days: Sequence[tuple[date, Counts]]) -> date | None:

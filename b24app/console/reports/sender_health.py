@@ -18,9 +18,11 @@ from b24app.messaging.models.dimensions import NO_FAILURE
 from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.messaging.smpp import bind_limit
 from b24app.messaging.statistics.delivery_rate import Rate, sum_rates
+from b24app.messaging.statistics.demo_accounts import is_demo
 from b24app.portals.models import Portal
 
 LOOKED_BACK = timedelta(days=31)  # how far back the last success and the last error are searched
+LatestChanges = Mapping[tuple[str, str], tuple[datetime, date]]  # by status and reason
 MAX_COUNTED = 10_000  # waiting messages are counted live, and a flood must not slow the screen
 
 
@@ -51,6 +53,11 @@ class SenderHealth:
     error: LastError | None = None
 
     @property
+    def is_demo(self) -> bool:
+        """Return whether its service only pretends, so that no figure counts its messages."""
+        return is_demo(self.sender.connection.service)
+
+    @property
     def is_the_account(self) -> bool:
         """Return whether it is the account that needs fixing, not the sender."""
         return self.sender.state != SenderState.REFUSED and self.state == "attention"
@@ -63,7 +70,7 @@ class SenderHealth:
 
 @dataclass(slots=True)
 class DayFigures:
-    """The four figures of a portal's day."""
+    """The four figures of a portal's day, without its demo messages; `demo` is how many those were."""
 
     today: int = 0
     yesterday: int = 0
@@ -72,6 +79,7 @@ class DayFigures:
     has_more_waiting: bool = False
     repeated: int = 0  # with a warning, in the last day
     spent: list[tuple[str, Decimal]] = field(default_factory=list)  # currencies are never added up
+    demo: int = 0  # today and yesterday
 
 
 def day_figures(portal: Portal) -> DayFigures:
@@ -80,7 +88,11 @@ def day_figures(portal: Portal) -> DayFigures:
     yesterday = today - timedelta(days=1)
     figures = DayFigures()
     money: defaultdict[str, Decimal] = defaultdict(Decimal)
+    accounts = dict(Connection.objects.filter(portal=portal).values_list("pk", "service"))
     for tally in DayTally.objects.filter(portal=portal, day__gte=yesterday):
+        if is_demo(accounts[tally.connection_id]):
+            figures.demo += tally.messages
+            continue
         if tally.day == today:
             figures.today += tally.messages
             money[tally.currency] += tally.money
@@ -88,8 +100,8 @@ def day_figures(portal: Portal) -> DayFigures:
             figures.yesterday += tally.messages
         figures.recent += Rate.of(tally.status, tally.reason, tally.messages)
     figures.spent = sorted((currency, round_money(sum_)) for currency, sum_ in money.items() if currency and sum_)
-    accounts = list(Connection.objects.filter(portal=portal).values_list("pk", flat=True))
-    waiting = Message.objects.filter(connection__in=accounts, phase=Phase.WAITING)
+    counted = [pk for pk, service in accounts.items() if not is_demo(service)]
+    waiting = Message.objects.filter(connection__in=counted, phase=Phase.WAITING)
     figures.waiting = waiting[: MAX_COUNTED + 1].count()
     figures.repeated = limits.total_used(portal.pk, limits.LimitKind.DUPLICATES, timezone.now() - timedelta(days=1))
     figures.has_more_waiting = figures.waiting > MAX_COUNTED
@@ -140,15 +152,17 @@ def round_money(amount: Decimal) -> Decimal:
 def _sender_row(
     sender: Sender,
     days: Sequence[tuple[date, Rate]],
-    latest: Mapping[tuple[str, str], tuple[datetime, date]],
+    latest: LatestChanges,
     today: date,
 ) -> SenderHealth:
-    week = sum_rates(rate for _day, rate in days)
     connection = sender.connection
+    if is_demo(connection.service):
+        days = []
+    week = sum_rates(rate for _day, rate in days)
     return SenderHealth(
         sender=sender,
         service=service_title(connection.service),
-        state=_sender_state(sender, week, timezone.now()),
+        state=_sender_state(sender, latest, timezone.now()),
         recent=sum_rates(rate for day, rate in days if day >= today - timedelta(days=1)),
         week=week,
         trouble=_trouble_text(sender),
@@ -157,7 +171,7 @@ def _sender_row(
     )
 
 
-def _last_success(latest: Mapping[tuple[str, str], tuple[datetime, date]]) -> datetime | None:
+def _last_success(latest: LatestChanges) -> datetime | None:
     for wanted in (Status.DELIVERED, Status.SENT):
         moments = [at for (status, _reason), (at, _day) in latest.items() if status == wanted]
         if moments:
@@ -165,7 +179,7 @@ def _last_success(latest: Mapping[tuple[str, str], tuple[datetime, date]]) -> da
     return None
 
 
-def _last_error(latest: Mapping[tuple[str, str], tuple[datetime, date]], service: str) -> LastError | None:
+def _last_error(latest: LatestChanges, service: str) -> LastError | None:
     errors = [
         (at, day, reason)
         for (status, reason), (at, day) in latest.items()
@@ -186,7 +200,7 @@ def _trouble_text(sender: Sender) -> str:
     return connection.error_words if connection.state == ConnectionState.BLOCKED or _is_error_latest(connection) else ""
 
 
-def _sender_state(sender: Sender, week: Rate, now: datetime) -> str:
+def _sender_state(sender: Sender, latest: LatestChanges, now: datetime) -> str:
     connection = sender.connection
     is_broken = connection.breaker_until is not None and connection.breaker_until > now
     if sender.state == SenderState.REFUSED or connection.state == ConnectionState.BLOCKED or is_broken:
@@ -195,7 +209,7 @@ def _sender_state(sender: Sender, week: Rate, now: datetime) -> str:
         return "off"
     if sender.state != SenderState.REGISTERED:
         return str(sender.state)
-    return "working" if sender.tested_at or week.delivered else "untested"
+    return "working" if sender.tested_at or (Status.DELIVERED, "") in latest else "untested"
 
 
 def _is_error_latest(connection: Connection) -> bool:

@@ -13,6 +13,7 @@ from b24app.messaging.models import ConnectionState, DayTally, Sender, SenderSta
 from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.messaging.smpp import bind_limit
 from b24app.messaging.statistics.delivery_rate import Rate
+from b24app.messaging.statistics.demo_accounts import has_only_demo
 from b24app.portals.models import Portal, Suspension
 from tests import factories
 from tests.factories import BOB
@@ -105,7 +106,7 @@ def test_a_suspended_portal_is_explained(portal: Portal, kind: Suspension) -> No
 def test_the_figures_count_the_portals_own_day(portal: Portal) -> None:
     Portal.objects.filter(pk=portal.pk).update(time_zone="Asia/Almaty")
     portal.refresh_from_db()
-    sender = factories.sender(factories.connection(portal))
+    sender = factories.sender(factories.connection(portal, "twilio"))
     tally(sender, Status.DELIVERED, 30, money=Decimal("1.5"), currency="USD")
     tally(sender, Status.SENT, 5, money=Decimal("0.25"), currency="USD")
     tally(sender, Status.FAILED, 9, reason=Reason.CANCELLED)
@@ -113,7 +114,7 @@ def test_the_figures_count_the_portals_own_day(portal: Portal) -> None:
     tally(sender, Status.DELIVERED, 8, days=1, money=Decimal(9), currency="USD")
     tally(sender, Status.DELIVERED, 1000, days=2)
     factories.message(sender)
-    other = factories.sender(factories.connection(factories.portal("charlie")))
+    other = factories.sender(factories.connection(factories.portal("charlie"), "twilio"))
     tally(other, Status.DELIVERED, 77)
     factories.message(other)
 
@@ -123,8 +124,30 @@ def test_the_figures_count_the_portals_own_day(portal: Portal) -> None:
     assert found.spent == [("KZT", Decimal(40)), ("USD", Decimal("1.75"))]
 
 
+def test_demo_messages_are_in_none_of_the_figures(portal: Portal) -> None:
+    demo = factories.sender(factories.connection(portal, "demo"), names={"en": "Practice"})
+    tally(demo, Status.DELIVERED, 30, money=Decimal("1.5"), currency="USD", last_at=timezone.now())
+    factories.message(demo)
+    assert has_only_demo(portal)
+    real = factories.sender(factories.connection(portal, "twilio"))
+    tally(real, Status.DELIVERED, 25, days=1)
+    factories.messages(real, 2)
+    found = day_figures(portal)
+    assert (found.today, found.yesterday, found.waiting, found.spent, found.demo) == (0, 25, 2, [], 30)
+    assert found.recent == Rate(delivered=25, ended=25)
+    rows = {row.sender: row for row in list_sender_health(portal)}
+    assert (rows[demo].is_demo, rows[demo].recent, rows[demo].week, rows[demo].state) == (
+        True,
+        Rate(),
+        Rate(),
+        "working",
+    )
+    assert (rows[real].is_demo, rows[real].week) == (False, Rate(delivered=25, ended=25))
+    assert not has_only_demo(portal)
+
+
 def test_no_rate_from_fewer_than_twenty(portal: Portal) -> None:
-    sender = factories.sender(factories.connection(portal), tested_at=timezone.now())
+    sender = factories.sender(factories.connection(portal, "twilio"), tested_at=timezone.now())
     tally(sender, Status.DELIVERED, 19)
     page = home(portal)
     assert "Not enough data" in page
@@ -210,7 +233,7 @@ def test_what_has_to_be_mended_is_one_step_away(portal: Portal) -> None:
 
 
 def test_fourteen_days_are_pictured_with_their_table(portal: Portal) -> None:
-    sender = factories.sender(factories.connection(portal))
+    sender = factories.sender(factories.connection(portal, "twilio"))
     tally(sender, Status.DELIVERED, 4321, days=13)
     tally(sender, Status.DELIVERED, 9876, days=14)
     page = home(portal)

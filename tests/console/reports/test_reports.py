@@ -24,7 +24,7 @@ from b24app.console.reports.query import ReportQuery
 from b24app.messaging.models import DayTally, Message, Sender, SenderState
 from b24app.messaging.models.statistics import TOOK, DayBreakdown, Dimension
 from b24app.messaging.models.statuses import Change, Reason, Status
-from b24app.messaging.statistics import breakdowns
+from b24app.messaging.statistics import breakdowns, monthly
 from b24app.portals.models import Portal
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE
@@ -41,7 +41,7 @@ def portal() -> Portal:
 
 @pytest.fixture
 def sender(portal: Portal) -> Sender:
-    return factories.sender(factories.connection(portal, title="Acme"), names={"en": "Front desk"})
+    return factories.sender(factories.connection(portal, "twilio", title="Acme"), names={"en": "Front desk"})
 
 
 def at(portal: Portal, path: str = "") -> str:
@@ -191,7 +191,7 @@ def test_times_are_told_by_the_seconds_within_which_so_many_arrive(
 
 def test_lines_by_sender_and_by_service(portal: Portal, sender: Sender) -> None:
     second = factories.sender(sender.connection, names={"en": "Back office"})
-    other = factories.sender(factories.connection(portal, service="twilio"), names={"en": "Twilio's"})
+    other = factories.sender(factories.connection(portal, service="vonage"), names={"en": "Vonage's"})
     for one, count in ((sender, 30), (second, 12), (other, 5)):
         tally(one, Status.DELIVERED, count, money=Decimal(count), currency="USD")
         breakdown(one, Dimension.SOURCE, "crm", messages=count, delivered=count, took_2=count)
@@ -203,9 +203,9 @@ def test_lines_by_sender_and_by_service(portal: Portal, sender: Sender) -> None:
     assert by_sender[str(second.pk)].money.told == [("EUR", Decimal(1)), ("USD", Decimal(12))]
     assert by_sender[str(second.pk)].times.counts == [12, 0, 0, 0, 0, 0, 0, 0]
     by_service = lines(portal, by="service")
-    assert {key: line.counts.messages for key, line in by_service.items()} == {"demo": 43, "twilio": 5}
-    assert by_service["demo"].times.total == 42
-    assert by_service["demo"].money.told == [("EUR", Decimal(1)), ("USD", Decimal(42))]
+    assert {key: line.counts.messages for key, line in by_service.items()} == {"twilio": 43, "vonage": 5}
+    assert by_service["twilio"].times.total == 42
+    assert by_service["twilio"].money.told == [("EUR", Decimal(1)), ("USD", Decimal(42))]
 
 
 @pytest.mark.parametrize(
@@ -253,14 +253,14 @@ def test_many_lines_end_in_one_of_the_others_and_the_file_has_all(
 
 @pytest.mark.parametrize("narrow", ["sender", "service"])
 def test_filters_narrow_everything(alice: Client, portal: Portal, sender: Sender, narrow: str) -> None:
-    other = factories.sender(factories.connection(portal, service="twilio"), names={"en": "Twilio's"})
+    other = factories.sender(factories.connection(portal, service="vonage"), names={"en": "Vonage's"})
     tally(sender, Status.DELIVERED, 30, money=Decimal(3), currency="USD")
     tally(sender, Status.DELIVERED, 4, ago=30)
     tally(other, Status.FAILED, 70, reason=Reason.OPT_OUT, money=Decimal(7), currency="EUR")
     for dimension in Dimension:
         breakdown(sender, dimension, "1", messages=30, delivered=30, took_2=30)
         breakdown(other, dimension, "2", messages=70, failed=70)
-    query = {"sender": sender.uuid.hex} if narrow == "sender" else {"service": "demo"}
+    query = {"sender": sender.uuid.hex} if narrow == "sender" else {"service": "twilio"}
     report = reading(portal, **query).build_report()
     assert (report.total, report.before) == (Counts(messages=30, delivered=30), 4)
     assert (report.money.told, report.times.total, list(report.troubles)) == ([("USD", Decimal(3))], 30, [])
@@ -272,12 +272,12 @@ def test_filters_narrow_everything(alice: Client, portal: Portal, sender: Sender
 
 def test_what_is_asked_for_stays_in_every_link(alice: Client, portal: Portal, sender: Sender) -> None:
     tally(sender, Status.SENT, 1)
-    asked = {"period": "7", "sender": sender.uuid.hex, "service": "demo", "by": "country"}
+    asked = {"period": "7", "sender": sender.uuid.hex, "service": "twilio", "by": "country"}
     page = html.unescape(alice.get(at(portal), asked).content.decode())
     links = [parse_qs(urlsplit(one).query) for one in re.findall(rf'href="({at(portal)}\?[^"]*)"', page)]
     periods = {one.get("period", ["30"])[0] for one in links}
     assert periods == {"7", "30", "90", "month", "last-month"}
-    assert all(one["sender"] == [sender.uuid.hex] and one["service"] == ["demo"] for one in links)
+    assert all(one["sender"] == [sender.uuid.hex] and one["service"] == ["twilio"] for one in links)
     assert {one.get("by", ["sender"])[0] for one in links} == {"sender", "service", "country", "source", "employee"}
     assert '<input type="hidden" name="period" value="7">' in page
     assert '<input type="hidden" name="by" value="country">' in page
@@ -313,6 +313,32 @@ def test_a_removed_sender_is_still_told_and_a_draft_is_not_offered(
     assert "Half done" not in page
 
 
+# -- demo messages ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["sender", "service", "country", "source", "employee"])
+def test_demo_messages_are_in_no_figure_of_days_or_months(portal: Portal, sender: Sender, by: str) -> None:
+    demo = factories.sender(factories.connection(portal, "demo"), names={"en": "Practice"})
+    for one, count in ((sender, 30), (demo, 1000)):
+        for ago in (0, 40, 45):
+            tally(one, Status.DELIVERED, count, money=Decimal(count), currency="USD", ago=ago)
+            for dimension in Dimension:
+                breakdown(one, dimension, "17", messages=count, delivered=count, took_2=count, ago=ago)
+        tally(one, Status.FAILED, count, reason=Reason.REJECTED)
+    asked = {"since": str(today(portal) - timedelta(days=89)), "by": by}
+    for _ in range(2):
+        report = reading(portal, **asked).build_report()
+        assert (report.total, report.demo) == (Counts(messages=120, delivered=90, failed=30), 4000)
+        assert (report.money.told, report.times.total) == ([("USD", Decimal(90))], 90)
+        assert [(one.reason, one.messages) for one in report.troubles] == [("rejected", 30)]
+        assert [line.counts.delivered for line in report.lines] == [90]
+        assert sum(counts.messages for _day, counts in report.days) == 120
+        monthly.roll_up_months()
+    for narrowed in ({"sender": demo.uuid.hex}, {"service": "demo"}):
+        report = reading(portal, **asked, **narrowed).build_report()
+        assert (report.total, report.lines, report.demo) == (Counts(), [], 4000)
+
+
 # -- errors -----------------------------------------------------------------------------------------------------------
 
 
@@ -325,12 +351,12 @@ def test_the_most_frequent_reasons_come_first_in_words(alice: Client, portal: Po
     shown = ["Phone unreachable", "Invalid number", "Blocked"]
     assert sorted(shown, key=page.index) == shown
     assert "Correct the number in the CRM, then resend." in page
-    assert "Ask Demo for the reason, or try another sender or text." in page
+    assert "Ask Twilio for the reason, or try another sender or text." in page
     assert "Opted out" not in page
 
 
 def test_what_helps_names_a_service_only_if_it_is_one(alice: Client, portal: Portal, sender: Sender) -> None:
-    other = factories.sender(factories.connection(portal, service="twilio"))
+    other = factories.sender(factories.connection(portal, service="vonage"))
     for one in (sender, other):
         tally(one, Status.FAILED, 1, reason=Reason.BLOCKED)
     page = words(alice.get(at(portal)))
@@ -343,7 +369,7 @@ def test_what_helps_names_a_service_only_if_it_is_one(alice: Client, portal: Por
 def test_a_reason_leads_into_the_journal_with_its_filter_and_period(
     alice: Client, portal: Portal, sender: Sender, narrow: str
 ) -> None:
-    other = factories.sender(factories.connection(portal, service="twilio"))
+    other = factories.sender(factories.connection(portal, service="vonage"))
     wanted = factories.message(sender, text="hers, wrong number")
     others = [
         factories.message(sender, text="hers, refused"),
@@ -353,7 +379,7 @@ def test_a_reason_leads_into_the_journal_with_its_filter_and_period(
     for message in (wanted, *others, elsewhere):
         reason = Reason.REJECTED if message == others[0] else Reason.INVALID_NUMBER
         Message.objects.advance([Change(pk=message.pk, status=Status.FAILED, reason=reason)])
-    query = {"": {}, "sender": {"sender": sender.uuid.hex}, "service": {"service": "demo"}}[narrow]
+    query = {"": {}, "sender": {"sender": sender.uuid.hex}, "service": {"service": "twilio"}}[narrow]
     page = html.unescape(alice.get(at(portal), {"period": "7", **query}).content.decode())
     (href,) = re.findall(r'href="([^"]*journal/\?[^"]*error=invalid_number[^"]*)"', page)
     shown = re.findall(r'class="rowlink clip"[^>]*>\s*([^<]*?)\s*</a>', alice.get(href).content.decode())
@@ -380,11 +406,11 @@ def test_another_tenant_sees_nothing_of_it(portal: Portal, sender: Sender) -> No
     breakdown(sender, Dimension.COUNTRY, "KZ", messages=4321)
     charlies = factories.portal("charlie")
     charlie = factories.visitor(charlies, CHARLIE)
-    mine = factories.sender(factories.connection(charlies), names={"en": "Charlie's"})
+    mine = factories.sender(factories.connection(charlies, "twilio"), names={"en": "Charlie's"})
     tally(mine, Status.DELIVERED, 6)
     assert charlie.get(at(portal)).status_code == 401
     assert "Messages 6" in words(charlie.get(at(charlies)))
-    for query in ({"sender": sender.uuid.hex}, {"service": "demo"}, {"by": "country"}):
+    for query in ({"sender": sender.uuid.hex}, {"service": "twilio"}, {"by": "country"}):
         page = words(charlie.get(at(charlies), query))
         for word in ("4,321", "987", "Kazakhstan", "Front desk"):
             assert word not in page, query

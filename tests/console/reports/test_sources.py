@@ -60,10 +60,10 @@ def periods(portal: Portal) -> Iterator[dict[str, str]]:
 
 
 def test_months_say_what_their_days_say(portal: Portal, sender: Sender) -> None:
-    other = factories.sender(factories.connection(portal, service="twilio"))
+    other = factories.sender(factories.connection(portal, service="vonage"))
     for one in (sender, other):
         a_year(one)
-    narrowed: tuple[dict[str, str], ...] = ({}, {"sender": sender.uuid.hex}, {"service": "twilio"})
+    narrowed: tuple[dict[str, str], ...] = ({}, {"sender": sender.uuid.hex}, {"service": "vonage"})
     asked = [{**period, **more, "by": by} for period in periods(portal) for more in narrowed for by in DIMENSIONS]
 
     def all_values() -> list[Any]:
@@ -112,7 +112,7 @@ def test_a_month_that_is_not_kept_between_two_that_are_is_read_by_its_days(porta
 
 
 def test_another_tenant_s_months_are_not_read(portal: Portal, sender: Sender) -> None:
-    charlies = factories.sender(factories.connection(factories.portal("charlie")))
+    charlies = factories.sender(factories.connection(factories.portal("charlie"), "twilio"))
     month = monthly.finished_months(datetime.now(UTC).date())[0]
     for one, count in ((sender, 2), (charlies, 500)):
         breakdown(one, Dimension.SOURCE, "crm", ago=(today(portal) - month).days, messages=count)
@@ -188,7 +188,7 @@ def test_a_report_says_where_its_breakdowns_begin_if_messages_were_before(
     tally(sender, Status.DELIVERED, 5)
     if first_breakdown is not None:
         breakdown(sender, Dimension.SOURCE, "crm", ago=first_breakdown, messages=5)
-    other = factories.sender(factories.connection(factories.portal("charlie")))
+    other = factories.sender(factories.connection(factories.portal("charlie"), "twilio"))
     breakdown(other, Dimension.SOURCE, "crm", ago=90, messages=5)
     assert began(reading(portal, period=period).build_report()) == expected
     assert (BEGIN in words(alice.get(at(portal), {"period": period}))) == (expected is not None)
@@ -231,7 +231,7 @@ def test_the_days_are_said_once_where_there_is_one_and_today_is_not_over(
 )
 def test_a_message_counts_on_the_portal_s_day_whatever_its_clocks_do(zone: str, moment: str, day: str) -> None:
     portal = factories.portal("alice", time_zone=zone)
-    sender = factories.sender(factories.connection(portal))
+    sender = factories.sender(factories.connection(portal, "twilio"))
     received_at = datetime.fromisoformat(moment)
     payload = {"message_id": "1", "message_to": "+12025550100", "message_body": "Ready.", "module_id": "crm"}
     acceptance.accept_call(sender.uuid.hex, {**payload, "ts": str(int(received_at.timestamp()))}, received_at)
