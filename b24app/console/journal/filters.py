@@ -31,6 +31,7 @@ class Filters:
     status: str = ""  # a code of STATUS_GROUPS
     sender: str = ""
     service: str = ""  # its code; set by links alone
+    without: str = ""  # the code of a service to leave out; set by links alone
     source: str = ""
     error: str = ""
     employee: str = ""  # the portal's user id, or NONE
@@ -46,6 +47,7 @@ class Filters:
             status=read_choice(query.get("status", ""), STATUS_GROUPS),
             sender=read_uuid(query.get("sender", "")),
             service=read_service(query.get("service", "")),
+            without=read_service(query.get("without", "")),
             source=read_choice(query.get("source", ""), SOURCES),
             error=read_choice(query.get("error", ""), Reason.values),
             employee=_read_user_id(query.get("employee", "")),
@@ -112,12 +114,19 @@ class Filters:
             # A subquery, not a join: the planner may begin a join with the wrong table.
             senders = Sender.objects.filter(uuid=uuid.UUID(self.sender)).values("pk")
             found.append((Q(sender_id=Subquery(senders)), False))
-        if self.service:
-            mine = Connection.objects.filter(pk=OuterRef("connection_id"), service=self.service)
-            found.append((Q(Exists(mine)), False))
+        if self.service or self.without:
+            found.append((_service_condition(self.service, self.without), False))
         indexed = [condition for condition, has_index in found if has_index]
         others = [condition for condition, has_index in found if not has_index]
         return reduce(and_, indexed[:1], Q()), reduce(and_, indexed[1:] + others, Q())
+
+
+def _service_condition(service: str, without: str) -> Q:
+    """Return the condition for messages through accounts at a service, or at any but another."""
+    accounts = Connection.objects.filter(pk=OuterRef("connection_id"))
+    if without:
+        accounts = accounts.exclude(service=without)
+    return Q(Exists(accounts.filter(service=service) if service else accounts))
 
 
 def _read_user_id(value: str) -> str:

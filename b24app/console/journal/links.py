@@ -17,13 +17,14 @@ class Conditions(TypedDict, total=False):
 
     Besides single statuses there are `counted` (the messages of a report), `rated` (the denominator of the delivery
     rate), `canceled`, `failed-only` and `not-arrived`. `sender` is a uuid, `employee` a user id, `country` an ISO code;
-    NONE stands for messages of no employee or to no known country. `since` and `until` are the first and the last day,
-    in the portal's time zone; without them the last 30 days count.
+    NONE stands for messages of no employee or to no known country. `without` is a service to leave out. `since` and
+    `until` are the first and the last day, in the portal's time zone; without them the last 30 days count.
     """
 
     status: str
     sender: uuid.UUID | str
     service: str
+    without: str
     source: str
     reason: str
     employee: int | str
@@ -39,6 +40,7 @@ def messages_url(portal: Portal, **conditions: Unpack[Conditions]) -> str:
         status=_require_code(conditions.get("status", ""), STATUS_GROUPS),
         sender=uuid.UUID(str(sender)).hex if sender else "",
         service=conditions.get("service", ""),
+        without=conditions.get("without", ""),
         source=_require_code(conditions.get("source", ""), SOURCES),
         error=_require_code(conditions.get("reason", ""), Reason.values),
         employee=str(employee),

@@ -118,6 +118,7 @@ def _make_chips(filters: Filters, senders: Mapping[str, str], people: EmployeeNa
         ),
         Chip(_("Sender"), senders.get(filters.sender, ""), filters.written(sender="")),
         Chip(_("Service"), filters.service and explained.service_title(filters.service), filters.written(service="")),
+        Chip(_("Without"), filters.without and explained.service_title(filters.without), filters.written(without="")),
         Chip(_("Source"), _choice_label(SOURCES, filters.source), filters.written(source="")),
         Chip(_("Error"), explanations.short_reason(filters.error), filters.written(error="")),
     ]

@@ -84,6 +84,16 @@ def test_a_bar_of_one_day_and_one_sender_is_listed(alice: Client, sender: Sender
     assert listed(alice, messages_url(sender.portal, since=old, until=old)) == ["40 days old"]
 
 
+def test_what_a_service_only_pretended_to_send_may_be_left_out(alice: Client, sender: Sender) -> None:
+    real = factories.sender(factories.connection(sender.portal, "twilio"))
+    factories.message(sender, text="pretended")
+    factories.message(real, text="real")
+    assert listed(alice, messages_url(sender.portal)) == ["pretended", "real"]
+    without = messages_url(sender.portal, without="demo")
+    assert listed(alice, without) == ["real"]
+    assert "Without: Demo" in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", alice.get(without).content.decode()))
+
+
 def test_a_link_without_conditions_is_the_list_itself(sender: Sender) -> None:
     assert messages_url(sender.portal) == f"/p/{sender.portal.uuid.hex}/journal/"
 
