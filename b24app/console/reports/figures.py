@@ -7,7 +7,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Self
 
-from b24app.console.reports.sender_health import round_money
 from b24app.messaging.models.statistics import TIMES, TOOK
 from b24app.messaging.models.statuses import Status
 from b24app.messaging.statistics.delivery_rate import MIN_MESSAGES, Rate
@@ -95,8 +94,8 @@ class Money:
 
     @property
     def told(self) -> list[tuple[str, Decimal]]:
-        """Return currencies and amounts, as far as services report prices; hundredths are enough for a sum."""
-        return sorted((currency, round_money(amount)) for currency, amount in self.sums.items() if amount)
+        """Return currencies and amounts, as far as services report prices."""
+        return sorted((currency, amount) for currency, amount in self.sums.items() if amount)
 
 
 @dataclass(slots=True)

@@ -99,7 +99,7 @@ def day_figures(portal: Portal) -> DayFigures:
         else:
             figures.yesterday += tally.messages
         figures.recent += Rate.of(tally.status, tally.reason, tally.messages)
-    figures.spent = sorted((currency, round_money(sum_)) for currency, sum_ in money.items() if currency and sum_)
+    figures.spent = sorted((currency, sum_) for currency, sum_ in money.items() if currency and sum_)
     counted = [pk for pk, service in accounts.items() if not is_demo(service)]
     waiting = Message.objects.filter(connection__in=counted, phase=Phase.WAITING)
     figures.waiting = waiting[: MAX_COUNTED + 1].count()
@@ -142,11 +142,6 @@ def _latest_changes(portal: Portal, today: date) -> defaultdict[int, dict[tuple[
         moment = at or datetime.combine(day, time.min, portal.zone)
         found[sender_id][status, reason] = (moment, day)
     return found
-
-
-def round_money(amount: Decimal) -> Decimal:
-    """Round a sum for reading; one below 1 keeps its digits."""
-    return round(amount, 2) if abs(amount) >= 1 else amount
 
 
 def _sender_row(
