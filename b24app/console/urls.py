@@ -11,6 +11,7 @@ from b24app.console.install import reconnect
 from b24app.console.install import views as install_views
 from b24app.console.journal import bulk, export, message
 from b24app.console.journal import views as journal_views
+from b24app.console.reports import files as report_files
 from b24app.console.reports import views as reports_views
 from b24app.console.senders import connect, segment_count, test_message
 from b24app.console.senders import views as senders_views
@@ -27,6 +28,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *segment_count.urlpatterns,
     *journal_views.urlpatterns,
     *reports_views.urlpatterns,
+    *report_files.urlpatterns,
     *export.urlpatterns,
     *bulk.urlpatterns,
     *message.urlpatterns,
@@ -44,7 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *launch.urlpatterns,
     *stop_list_views.downloads,
     *privacy.downloads,
-    *reports_views.downloads,
+    *report_files.downloads,
     *export.downloads,
     *support_file.downloads,
     path("p/<str:key>/", include(SCREENS)),

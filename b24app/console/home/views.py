@@ -10,6 +10,7 @@ from b24app.console.formats.periods import Period
 from b24app.console.frame.screen import FramedRequest, render_screen
 from b24app.console.home.todo import list_todos
 from b24app.console.reports import chart_data, sender_health
+from b24app.console.reports.drill_down import MessageLinks
 from b24app.console.reports.figures import Counts
 from b24app.console.reports.params import ReportParams
 from b24app.console.reports.query import ReportQuery
@@ -37,7 +38,9 @@ def show_home(request: FramedRequest) -> HttpResponse:
         "portal": portal,
     }
     days = _recent_days(portal)
-    context |= {"volume": chart_data.volume_chart(days), "volume_table": chart_data.chart_tables(days)[0]}
+    links = MessageLinks.of_portal(portal)
+    context["volume"] = chart_data.volume_chart(days, links)
+    context["volume_table"] = chart_data.volume_table(days, links, linked_days=0)
     context |= {"in_menu": sum(row.sender.state == SenderState.REGISTERED for row in senders)}
     return render_screen(request, "console/home/home.html", context)
 

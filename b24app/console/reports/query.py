@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from b24app.console.formats.periods import Period
+from b24app.console.reports.drill_down import MessageLinks
 from b24app.console.reports.figures import BreakdownLine, Counts, Money, Report, ReportTrouble, Times
 from b24app.console.reports.params import ReportParams
 from b24app.messaging.models import DayTally, Sender, SenderState
@@ -30,10 +31,23 @@ class ReportQuery:
         self.portal = portal
         self.params = params
         with_past = Sender.objects.filter(portal=portal).select_related("connection").order_by("pk")
-        self._demo = [one.pk for one in with_past if is_demo(one.connection.service)]
-        self.senders = {one.pk: one for one in with_past if one.state != SenderState.DRAFT and one.pk not in self._demo}
+        self._demo = [one for one in with_past if is_demo(one.connection.service)]
+        self.senders = {one.pk: one for one in with_past if one.state != SenderState.DRAFT and one not in self._demo}
         self.services = sorted({one.connection.service for one in self.senders.values()})
         self._selected = [pk for pk, one in self.senders.items() if self._is_selected(one)]
+
+    @property
+    def links(self) -> MessageLinks:
+        """Return links into the list of messages, narrowed as this report is."""
+        params, demo = self.params, self._demo
+        return MessageLinks(
+            self.portal,
+            since=params.period.first,
+            until=params.period.last,
+            sender=params.sender,
+            service=params.service,
+            without=demo[0].connection.service if demo else "",
+        )
 
     def build_report(self) -> Report:
         """Read the whole report, with the same number of queries whatever the period."""
@@ -130,25 +144,34 @@ class ReportQuery:
         begun = rows.values_list("day", flat=True).first() or timezone.localdate(timezone=self.portal.zone)
         return begun if any(counts.messages and day < begun for day, counts in days) else None
 
-    def _sum_tallies(self) -> tuple[dict[str, BreakdownLine], list[ReportTrouble], Money]:
-        """Return lines by sender, without times; why messages did not arrive; and what all cost."""
-        lines: dict[str, BreakdownLine] = {}
+    def list_troubles(self, period: Period) -> list[ReportTrouble]:
+        """Return why messages of some of the days did not arrive, most frequent first."""
+        rows = self._select_tallies(period).exclude(reason="")
+        return self._sort_troubles(_group_sums(rows, ("sender_id", "reason"), [Sum("messages")]))
+
+    def _sort_troubles(self, counted: Iterable[tuple[int, str, int]]) -> list[ReportTrouble]:
+        """Return the reasons of messages, counted by sender and reason, most frequent first."""
         reasons: defaultdict[str, int] = defaultdict(int)
         services: defaultdict[str, set[str]] = defaultdict(set)
-        money = Money()
-        keys, sums = ("sender_id", "status", "reason", "currency"), (Sum("messages"), Sum("money"))
-        for pk, status, reason, currency, messages, amount in _group_sums(
-            self._select_tallies(self.params.period), keys, sums
-        ):
-            line = lines.setdefault(str(pk), BreakdownLine(str(pk)))
-            line.counts.add(STOPPED if reason in NO_FAILURE else status, messages)
-            line.money.add(currency, amount)
-            money.add(currency, amount)
+        for pk, reason, messages in counted:
             if reason and messages > 0:
                 reasons[reason] += messages
                 services[reason].add(self._service_of(str(pk)))
         troubles = [ReportTrouble(reason, count, frozenset(services[reason])) for reason, count in reasons.items()]
-        return lines, sorted(troubles, key=lambda one: (-one.messages, one.reason)), money
+        return sorted(troubles, key=lambda one: (-one.messages, one.reason))
+
+    def _sum_tallies(self) -> tuple[dict[str, BreakdownLine], list[ReportTrouble], Money]:
+        """Return lines by sender, without times; why messages did not arrive; and what all cost."""
+        lines: dict[str, BreakdownLine] = {}
+        money = Money()
+        keys, sums = ("sender_id", "status", "reason", "currency"), (Sum("messages"), Sum("money"))
+        rows = list(_group_sums(self._select_tallies(self.params.period), keys, sums))
+        for pk, status, reason, currency, messages, amount in rows:
+            line = lines.setdefault(str(pk), BreakdownLine(str(pk)))
+            line.counts.add(STOPPED if reason in NO_FAILURE else status, messages)
+            line.money.add(currency, amount)
+            money.add(currency, amount)
+        return lines, self._sort_troubles((row[0], row[2], row[4]) for row in rows), money
 
     def _sorted_lines(self, by_sender: Mapping[str, BreakdownLine]) -> tuple[list[BreakdownLine], Times]:
         """Return the lines of the breakdown, and the delivery times of all."""

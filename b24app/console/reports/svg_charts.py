@@ -31,12 +31,20 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """What lies over a cell of a chart for the pointer: a tooltip, and a link if `href` is not empty."""
+
+    hint: str
+    href: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BarChart:
-    """Stacked bars: a path for each kind, whose name is the end of a CSS class."""
+    """Stacked bars: a path for each kind, whose name is the end of a CSS class. A hit for each cell, or none."""
 
     plot: Plot
     paths: Sequence[tuple[str, str]]
-    hints: Sequence[tuple[int, str]] = ()  # where a cell begins, and its tooltip
+    hits: Sequence[Hit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class LineChart:
     line: str
     area: str
     dots: str = field(default="")
+    hits: Sequence[Hit] = ()
 
     @property
     def floor(self) -> int:
@@ -54,7 +63,7 @@ class LineChart:
 
 
 def draw_bars(
-    stacks: Sequence[Sequence[int]], kinds: Sequence[str], labels: Sequence[str], hints: Sequence[str]
+    stacks: Sequence[Sequence[int]], kinds: Sequence[str], labels: Sequence[str], hits: Sequence[Hit]
 ) -> BarChart:
     """Draw a bar for each stack of counts, the first kind at the bottom; none is wider than a tenth of the chart."""
     wide = min(BAR, len(stacks))
@@ -69,11 +78,10 @@ def draw_bars(
                 x = _format_coordinate(cell * CELL + (CELL - wide) / 2)
                 path.append(f"M{x} {_format_coordinate(y)}h{wide}v{_format_coordinate(height)}h-{wide}z")
     drawn = [(kind, "".join(path)) for kind, path in zip(kinds, paths, strict=True) if path]
-    places = [(cell * CELL, hint) for cell, hint in enumerate(hints)]
-    return BarChart(Plot(len(stacks), ticks, labels), drawn, places)
+    return BarChart(Plot(len(stacks), ticks, labels), drawn, hits)
 
 
-def draw_rates(percents: Sequence[float | None], labels: Sequence[str]) -> LineChart | None:
+def draw_rates(percents: Sequence[float | None], labels: Sequence[str], hits: Sequence[Hit] = ()) -> LineChart | None:
     """Draw a line of rates; None without any. The scale begins where it still shows the lowest."""
     present = [percent for percent in percents if percent is not None]
     if not present:
@@ -92,6 +100,7 @@ def draw_rates(percents: Sequence[float | None], labels: Sequence[str]) -> LineC
         line="".join(_line_path(run) for run in runs if len(run) > 1),
         area="".join(f"{_line_path(run)}L{run[-1][0]} 100L{run[0][0]} 100z" for run in runs if len(run) > 1),
         dots="".join(f"M{x} {_format_coordinate(y)}h0" for x, y in dict.fromkeys([*alone, lowest])),
+        hits=hits,
     )
 
 

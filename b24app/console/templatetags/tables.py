@@ -49,6 +49,12 @@ def cell_attrs(label: str = "") -> SafeString:
 
 
 @register.simple_tag
+def link_if(text: str, href: str) -> str:
+    """Return a text as a link, or as it is where it leads nowhere; to be filled into a sentence too."""
+    return format_html('<a href="{}">{}</a>', href, text) if href else text
+
+
+@register.simple_tag
 def figure_rows(rows: Iterable[tuple[str, Sequence[str]]], *labels: str) -> SafeString:
     """Return a row for each heading with its figures, one for each label; in one go, for a year has 366 rows."""
     cells = format_html_join("", '<td {} class="n">{{}}</td>', ((cell_attrs(label),) for label in labels))

@@ -141,6 +141,7 @@ def test_the_figures_of_a_period(alice: Client, portal: Portal, sender: Sender) 
     breakdown(sender, Dimension.SOURCE, "crm", messages=95, delivered=95, took_5=60, took_30=30, took_longer=5)
     page = words(alice.get(at(portal), {"period": "7"}))
     assert "Messages 157 1,000 in the previous 7 days" in page
+    assert "with a final status Without 50 canceled messages Median" in page
     assert "Delivered 95% 95 of 100 with a final status" in page
     assert "Median delivery time 5 sec 90% within 30 sec" in page
     assert "Cost KZT 40.00 USD 1.20 Where the service reports prices" in page
@@ -171,10 +172,12 @@ def test_no_rate_and_no_time_from_fewer_than_twenty(alice: Client, portal: Porta
     assert "Delivered Not enough data" in words(page)
     assert "Median delivery time Not enough data" in words(page)
     assert "plotline" not in page.content.decode()
+    assert "Not enough messages for a rate" in words(page)
     tally(sender, Status.FAILED, 1, reason=Reason.REJECTED)
+    tally(sender, Status.DELIVERED, 20, ago=1)
     breakdown(sender, Dimension.SOURCE, "card", messages=1, delivered=1, took_2=1)
     page = alice.get(at(portal))
-    assert "Delivered 95% 19 of 20" in words(page)
+    assert "Delivered 97.5% 39 of 40" in words(page)
     assert "Median delivery time 2 sec" in words(page)
     assert "plotline" in page.content.decode()
 
@@ -334,9 +337,31 @@ def test_demo_messages_are_in_no_figure_of_days_or_months(portal: Portal, sender
         assert [line.counts.delivered for line in report.lines] == [90]
         assert sum(counts.messages for _day, counts in report.days) == 120
         monthly.roll_up_months()
+    assert {key for key, _title in reading(portal, **asked).senders.items()} == {sender.pk}
     for narrowed in ({"sender": demo.uuid.hex}, {"service": "demo"}):
         report = reading(portal, **asked, **narrowed).build_report()
         assert (report.total, report.lines, report.demo) == (Counts(), [], 4000)
+
+
+def test_a_portal_with_demo_messages_alone_reads_why_there_are_no_figures(alice: Client, portal: Portal) -> None:
+    demo = factories.sender(factories.connection(portal, "demo"))
+    tally(demo, Status.DELIVERED, 3)
+    page = alice.get(at(portal))
+    assert "Demo messages are not counted" in words(page)
+    assert "No messages in this period" not in words(page)
+    assert 'class="figure"' not in page.content.decode()
+    assert re.search(r'href="[^"]*/journal/\?status=counted&amp;service=demo&amp;', page.content.decode())
+
+
+def test_beside_real_messages_it_is_said_how_many_are_not_counted(
+    alice: Client, portal: Portal, sender: Sender
+) -> None:
+    tally(sender, Status.DELIVERED, 3)
+    assert "not counted" not in words(alice.get(at(portal)))
+    tally(factories.sender(factories.connection(portal, "demo")), Status.DELIVERED, 12)
+    page = words(alice.get(at(portal)))
+    assert "12 demo messages are not counted." in page
+    assert "Messages 3 " in page
 
 
 # -- errors -----------------------------------------------------------------------------------------------------------
@@ -347,7 +372,7 @@ def test_the_most_frequent_reasons_come_first_in_words(alice: Client, portal: Po
     tally(sender, Status.UNDELIVERED, 5, reason=Reason.UNREACHED)
     tally(sender, Status.FAILED, 1, reason=Reason.BLOCKED)
     tally(sender, Status.FAILED, 0, reason=Reason.OPT_OUT)
-    page = words(alice.get(at(portal))).split("Top errors")[1]
+    page = words(alice.get(at(portal))).split("Top errors", 1)[1]
     shown = ["Phone unreachable", "Invalid number", "Blocked"]
     assert sorted(shown, key=page.index) == shown
     assert "Correct the number in the CRM, then resend." in page
@@ -425,9 +450,12 @@ def test_another_tenant_sees_nothing_of_it(portal: Portal, sender: Sender) -> No
 def test_every_picture_has_its_table_and_nothing_breaks_the_policy(
     alice: Client, portal: Portal, sender: Sender
 ) -> None:
-    tally(sender, Status.DELIVERED, 30)
+    for ago in (0, 1):
+        tally(sender, Status.DELIVERED, 30, ago=ago)
+    tally(sender, Status.FAILED, 2, reason=Reason.REJECTED)
     breakdown(sender, Dimension.SOURCE, "crm", messages=30, delivered=30, took_2=30)
     page = alice.get(at(portal)).content.decode()
+    assert page.count("<caption") == page.count("<table") == 5
     cards = page.split("<section")[1:]
     assert len(cards) == 5
     for card in cards[:4]:
@@ -491,15 +519,16 @@ def saved(client: Client, portal: Portal, what: str, **query: str) -> list[list[
 def test_the_days_as_a_file(alice: Client, portal: Portal, sender: Sender) -> None:
     tally(sender, Status.DELIVERED, 38, money=Decimal("1.5"), currency="USD")
     tally(sender, Status.FAILED, 2, reason=Reason.REJECTED, money=Decimal("0.25"), currency="EUR")
+    tally(sender, Status.FAILED, 5, reason=Reason.CANCELLED)
     tally(sender, Status.SENT, 1, ago=1)
     found = saved(alice, portal, "days", period="7")
     assert found[0] == [
-        "Day", "Messages", "Delivered", "In progress", "Not delivered", "Failed", "Delivery rate",
+        "Day", "Messages", "Delivered", "In progress", "Not delivered", "Failed", "Canceled", "Delivery rate",
         "Cost, EUR", "Cost, USD",
     ]  # fmt: skip
     assert len(found) == 8
-    assert found[-2] == [str(today(portal) - timedelta(days=1)), "1", "0", "1", "0", "0", "", "0", "0"]
-    assert found[-1] == [str(today(portal)), "40", "38", "0", "0", "2", "95.0%", "0.25", "1.5"]
+    assert found[-2] == [str(today(portal) - timedelta(days=1)), "1", "0", "1", "0", "0", "0", "", "0", "0"]
+    assert found[-1] == [str(today(portal)), "45", "38", "0", "0", "2", "5", "95.0%", "0.25", "1.5"]
 
 
 def test_a_breakdown_as_a_file_has_no_formulas(alice: Client, portal: Portal, sender: Sender) -> None:
@@ -507,9 +536,17 @@ def test_a_breakdown_as_a_file_has_no_formulas(alice: Client, portal: Portal, se
     tally(sender, Status.DELIVERED, 20, money=Decimal("0.00791"), currency="USD")
     breakdown(sender, Dimension.SOURCE, "crm", messages=20, delivered=20, took_longer=20)
     found = saved(alice, portal, "lines")
-    assert found[0][0] == "Sender"
-    assert found[1] == ["'=HYPERLINK(1)", "20", "20", "0", "0", "0", "100.0%", "> 1 hr", "0.00791"]
+    assert found[0][:2] == ["Sender", "Code"]
+    assert found[0][-2:] == ["Median delivery time, seconds", "Cost, USD"]
+    name = ["'=HYPERLINK(1)", sender.code]
+    assert found[1] == [*name, "20", "20", "0", "0", "0", "0", "100.0%", "> 3600", "0.00791"]
     assert len(found) == 2
+
+
+def test_a_file_never_says_that_all_arrived_when_some_did_not(alice: Client, portal: Portal, sender: Sender) -> None:
+    tally(sender, Status.DELIVERED, 9999)
+    tally(sender, Status.FAILED, 1, reason=Reason.REJECTED)
+    assert saved(alice, portal, "days", period="7")[-1][-1] == "99.9%"
 
 
 def test_a_file_speaks_the_reader_s_language(portal: Portal, sender: Sender) -> None:
@@ -517,7 +554,7 @@ def test_a_file_speaks_the_reader_s_language(portal: Portal, sender: Sender) -> 
     breakdown(sender, Dimension.COUNTRY, "US", messages=1)
     Preference.objects.create(portal=portal, user_id=ALICE, language="ru")
     found = saved(factories.visitor(portal), portal, "lines", by="country")
-    assert found[1][0] == "Соединенные Штаты"
+    assert found[1][:2] == ["Соединенные Штаты", "US"]
 
 
 def test_a_file_is_named_and_kept_by_nobody(alice: Client, portal: Portal, sender: Sender) -> None:

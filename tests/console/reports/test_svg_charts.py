@@ -6,6 +6,7 @@ import pytest
 
 from b24app.console.reports import chart_data, svg_charts
 from b24app.console.reports.figures import Counts
+from b24app.console.reports.svg_charts import Hit
 
 
 @pytest.mark.parametrize(
@@ -25,9 +26,10 @@ def test_a_scale_has_few_round_steps_and_room_for_all(most: int, ticks: list[int
 
 
 def test_bars_stand_on_each_other_and_one_path_draws_a_kind() -> None:
-    bars = svg_charts.draw_bars([(1, 1), (0, 2), (4, 0)], ["low", "high"], ["a", "b", "c"], ["one", "two", "three"])
+    hits = [Hit("one"), Hit("two", "/there/"), Hit("three")]
+    bars = svg_charts.draw_bars([(1, 1), (0, 2), (4, 0)], ["low", "high"], ["a", "b", "c"], hits)
     assert bars.paths == [("low", "M3.5 75h3v25h-3zM23.5 0h3v100h-3z"), ("high", "M3.5 50h3v25h-3zM13.5 50h3v50h-3z")]
-    assert bars.hints == [(0, "one"), (10, "two"), (20, "three")]
+    assert bars.hits == hits
     assert (bars.plot.width, bars.plot.grid) == (30, "M0 0h30M0 25h30M0 50h30M0 75h30")
 
 
@@ -68,15 +70,28 @@ def test_labels_are_few_enough_not_to_run_into_each_other() -> None:
     days = [(date(2026, 10, 20) + timedelta(days=place), Counts(messages=1, delivered=1)) for place in range(30)]
     bars = chart_data.volume_chart(days)
     assert len(bars.plot.labels) == 30
-    assert [label for label in bars.plot.labels if label] == ["Oct 20", "Oct 26", "Nov 1", "Nov 7", "Nov 13"]
-    assert bars.hints[1] == (10, "Oct 21: 1\nDelivered 1")
+    assert [label for label in bars.plot.labels if label] == ["Oct 20", "Oct 28", "Nov 5", "Nov 13"]
+    assert bars.hits[1] == Hit("Oct 21: 1\nDelivered 1")
+
+
+@pytest.mark.parametrize("days", [1, 2, 4, 5, 7, 14, 30, 31, 90, 366])
+def test_there_are_never_more_than_four_labels(days: int) -> None:
+    course = [(date(2026, 1, 1) + timedelta(days=place), Counts()) for place in range(days)]
+    labels = chart_data.volume_chart(course).plot.labels
+    assert len(labels) == days
+    assert 1 <= len([label for label in labels if label]) <= 4
+
+
+def test_what_was_canceled_is_a_series_of_its_own() -> None:
+    bars = chart_data.volume_chart([(date(2026, 11, 18), Counts(messages=4, delivered=1, failed=1, stopped=2))])
+    assert [kind for kind, _path in bars.paths] == ["delivered", "failed", "canceled"]
+    assert bars.hits == [Hit("Nov 18: 4\nDelivered 1\nFailed 1\nCanceled 2")]
 
 
 def test_the_days_of_a_year_have_no_hints() -> None:
     days = [(date(2025, 11, 19) + timedelta(days=place), Counts(messages=1)) for place in range(365)]
     bars = chart_data.volume_chart(days)
-    assert bars.hints == []
-    assert len([label for label in bars.plot.labels if label]) == 5
-    volume, rates = chart_data.chart_tables(days)
-    assert (volume[0], len(volume)) == (("Nov 18, 2026", ["1", "0", "1", "0", "0"]), 365)
-    assert rates[0] == ("Nov 18, 2026", ("0", "None"))
+    assert bars.hits == []
+    assert len([label for label in bars.plot.labels if label]) == 4
+    volume = chart_data.volume_table(days)
+    assert (volume[0], len(volume)) == (("Nov 18, 2026", ["1", "0", "1", "0", "0", "0"]), 365)
