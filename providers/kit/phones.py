@@ -68,6 +68,16 @@ def read_e164(raw: str, region: str = "") -> str:
     return str(metadata.format_number(_parse_possible(raw, region), PhoneNumberFormat.E164))
 
 
+def mask_number(e164: str) -> str:
+    """Return a number as it is shown to those who may not see it: the country code and the last two digits."""
+    shown = format_number(e164)
+    country, space, rest = shown.partition(" ")
+    if not space:
+        return "•" * len(shown)
+    hidden = (sign if not sign.isdigit() or place >= len(rest) - 2 else "•" for place, sign in enumerate(rest))
+    return country + space + "".join(hidden)
+
+
 def _parse_possible(raw: str, region: str) -> PhoneNumber:
     raw = raw.strip()
     if not raw:

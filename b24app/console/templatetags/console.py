@@ -24,7 +24,7 @@ from b24app.console.frame.navigation import SECTIONS
 from b24app.console.frame.screen import address
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase, Status
-from providers.kit.phones import format_number
+from providers.kit.phones import format_number, mask_number
 
 register = template.Library()
 
@@ -125,11 +125,7 @@ def money(amount: Decimal | None, currency: str = "", places: int | None = None)
 @register.simple_tag
 def phone(e164: str, masked: bool = False) -> SafeString:  # noqa: FBT001, FBT002 - a template calls it by name
     """Return a number in international form, left to right; masked: the country code and the last two digits only."""
-    shown = format_number(e164)
-    if masked:
-        country, space, rest = shown.partition(" ")
-        hidden = [sign if not sign.isdigit() or place >= len(rest) - 2 else "•" for place, sign in enumerate(rest)]
-        shown = country + space + "".join(hidden) if space else "•" * len(shown)
+    shown = mask_number(e164) if masked else format_number(e164)
     return format_html('<bdi dir="ltr" class="nowrap">{}</bdi>', shown)
 
 
