@@ -42,6 +42,9 @@ ACCOUNTS_PER_PORTAL = env.int("ACCOUNTS_PER_PORTAL", default=20)
 # Of those, SMPP accounts, which stay bound: each takes a thread and three open files of the smpp process.
 SMPP_ACCOUNTS_PER_PORTAL = env.int("SMPP_ACCOUNTS_PER_PORTAL", default=5)
 
+# Who changed what is kept for so many days.
+KEEP_CHANGES_DAYS = env.int("KEEP_CHANGES_DAYS", default=730)
+
 # -- stores ------------------------------------------------------------------------------------------------------------
 
 DATABASES = {
@@ -105,6 +108,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "b24app.exchange_log",
     "b24app.portals",
+    "b24app.audit",
     "b24app.messaging",
     "b24app.console",
     "b24app.operations",

@@ -4,6 +4,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
+from b24app.audit import pruning as audit_pruning
 from b24app.core.isolation import work_each
 from b24app.exchange_log import pruning
 from b24app.messaging import dead_letters
@@ -39,6 +40,7 @@ def _erase_batch(portal: Portal) -> None:
     stopped = StoppedNumber.objects.filter(portal=portal).order_by("-id").values_list("pk", flat=True)[:BATCH_SIZE]
     deleted += StoppedNumber.objects.filter(pk__in=list(stopped)).delete()[0]
     uses = CapUse.objects.filter(portal=portal).values_list("pk", flat=True)[:BATCH_SIZE]
+    deleted += audit_pruning.erase_changes(portal, BATCH_SIZE)
     deleted += CapUse.objects.filter(pk__in=list(uses)).delete()[0]
     names = CrmName.objects.filter(portal=portal).values_list("pk", flat=True)[:BATCH_SIZE]
     deleted += CrmName.objects.filter(pk__in=list(names)).delete()[0]

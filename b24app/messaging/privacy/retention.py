@@ -20,6 +20,7 @@ from django.db.models import DateTimeField, Exists, ExpressionWrapper, OuterRef,
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from b24app.audit import pruning as audit_pruning
 from b24app.core import shutdown
 from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.core.database.outage import AWAY
@@ -94,6 +95,7 @@ def _due_batches(now: datetime) -> list[Batch]:
     hour = now.replace(minute=0, second=0, microsecond=0)  # a portal's rows are pruned an hour's worth at a time
     batches = [
         Batch("strays", None, partial(_delete_unmatched, now - KEEP_UNMATCHED)),
+        Batch("changes", None, partial(audit_pruning.prune_changes, BATCH_SIZE)),
         Batch("nobody", None, partial(pruning.prune_exchanges, None, now - KEEP_UNOWNED_EXCHANGES, BATCH_SIZE)),
     ]
     messages = Message.objects.filter(portal=OuterRef("pk"))
@@ -163,6 +165,7 @@ def delete_messages(messages: Sequence[int]) -> None:
     Exchange.objects.filter(message_id__in=messages).delete()
     DeliveryReport.objects.filter(message__in=messages).delete()
     MessagePart.objects.filter(message__in=messages).delete()
+    audit_pruning.forget_messages(messages)
     Message.objects.filter(resend_of__in=messages).update(resend_of=None)
     # Without the ORM, which would read every row with its text before deleting it.
     with database.cursor() as cursor:

@@ -1,0 +1,37 @@
+"""Find changes: the newest of an object, of a message, and whether one can still be undone."""
+
+from collections.abc import Sequence
+
+from b24app.audit.models import Action, Change, ChangedMessage, Kind
+from b24app.portals.models import Portal
+
+
+def latest_changes(portal: Portal, kind: Kind, object_id: int, limit: int) -> list[Change]:
+    """Return the newest changes of an object."""
+    mine = Change.objects.filter(portal=portal, kind=kind, object_id=object_id)
+    return list(mine.order_by("-id")[:limit])
+
+
+def latest_change(portal: Portal, kind: Kind, object_id: int, actions: Sequence[Action]) -> Change | None:
+    """Return the newest change of an object by one of these actions."""
+    mine = Change.objects.filter(portal=portal, kind=kind, object_id=object_id, action__in=actions)
+    return mine.order_by("-id").first()
+
+
+def change_of_message(portal: Portal, message_id: int, action: Action) -> Change | None:
+    """Return the change of this kind that a person made to a message, be it alone or with many others."""
+    single = latest_change(portal, Kind.MESSAGE, message_id, [action])
+    if single is not None:
+        return single
+    deeds = ChangedMessage.objects.filter(pk=message_id).values("change")
+    return Change.objects.filter(portal=portal, action=action, uuid__in=deeds).first()
+
+
+def can_undo(change: Change) -> bool:
+    """Return whether the change may be reversed: recent, and its object was not changed again."""
+    if not change.may_be_undone:
+        return False
+    later = Change.objects.filter(
+        portal_id=change.portal_id, kind=change.kind, object_id=change.object_id, pk__gt=change.pk
+    )
+    return not later.exists()
