@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
+from b24app.audit.actor import acting_as
 from b24app.console.frame.errors import show_busy, show_database_away
 from b24app.console.frame.page import render_shell
 from b24app.console.models import Preference
@@ -94,7 +95,8 @@ class TicketSession:
             return show_database_away(request)
         if not is_authenticated:
             return _refuse_request(401)
-        return self.get_response(request)
+        with acting_as(request.visitor.user_id):  # type: ignore[attr-defined]  # set with the portal
+            return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, _view: Callable[..., HttpResponse], _args: Any, kwargs: dict[str, Any]

@@ -62,8 +62,7 @@ def edit_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
             except lifecycle.AlreadyConnected as twin:
                 context["trouble"] = explain_duplicate_account(twin.connection)
             else:
-                found.title = str(form.cleaned_data["title"]) or found.title
-                found.save(update_fields=["title"])
+                lifecycle.rename_account(found, str(form.cleaned_data["title"]) or found.title)
                 enqueue.drain(found.pk)
                 return redirect(request, "senders", toast=_("Credentials saved and tested."))
     return render_screen(request, "console/senders/account.html", context)

@@ -10,6 +10,8 @@ from django.db.models import Count, Max, Min, QuerySet
 from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
+from b24app.audit.models import Action, Kind
+from b24app.audit.recording import Subject, record_change
 from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.messaging.connections.lifecycle import put_off_messages
 from b24app.messaging.models import Connection, Message, Sender
@@ -75,7 +77,8 @@ def _group_by_expiry(waiting: "QuerySet[Message]", by: TruncHour | TruncDay) -> 
 def pause_sender(sender: Sender) -> int:
     """Send nothing from a sender until somebody resumes it; return how many messages are held now."""
     with transaction.atomic():
-        Sender.objects.filter(pk=sender.pk, paused_at=None).update(paused_at=timezone.now())
+        if Sender.objects.filter(pk=sender.pk, paused_at=None).update(paused_at=timezone.now()):
+            record_change(Action.PAUSED, sender.audit_subject)
         return _hold_as_paused(waiting_messages(sender.portal, sender))
 
 
@@ -83,7 +86,8 @@ def pause_sender(sender: Sender) -> int:
 def resume_sender(sender: Sender) -> int:
     """Send again; return how many messages were waiting for that."""
     with transaction.atomic():
-        Sender.objects.filter(pk=sender.pk).update(paused_at=None)
+        if Sender.objects.filter(pk=sender.pk, paused_at__isnull=False).update(paused_at=None):
+            record_change(Action.RESUMED, sender.audit_subject)
         return _release_waiting(waiting_messages(sender.portal, sender), [Wait.PAUSED])
 
 
@@ -92,7 +96,8 @@ def pause_portal(portal: Portal) -> int:
     """Send nothing from a portal until somebody resumes it; return how many messages are held now."""
     with transaction.atomic():
         rules, _created = Rules.objects.get_or_create(portal=portal)
-        Rules.objects.filter(pk=rules.pk, paused_at=None).update(paused_at=timezone.now())
+        if Rules.objects.filter(pk=rules.pk, paused_at=None).update(paused_at=timezone.now()):
+            record_change(Action.PAUSED, _portal_subject(portal))
         return _hold_as_paused(waiting_messages(portal))
 
 
@@ -100,7 +105,8 @@ def pause_portal(portal: Portal) -> int:
 def resume_portal(portal: Portal) -> int:
     """Send again; return how many messages were waiting for that."""
     with transaction.atomic():
-        Rules.objects.filter(portal=portal).update(paused_at=None)
+        if Rules.objects.filter(portal=portal, paused_at__isnull=False).update(paused_at=None):
+            record_change(Action.RESUMED, _portal_subject(portal))
         return _release_waiting(waiting_messages(portal), [Wait.PAUSED])
 
 
@@ -109,6 +115,10 @@ def reconsider_waiting(portal: Portal, sender: Sender | None = None) -> int:
     """Make due what limits or quiet hours hold, after these have changed; return how many messages."""
     with transaction.atomic():
         return _release_waiting(waiting_messages(portal, sender), HELD_BY_RULES)
+
+
+def _portal_subject(portal: Portal) -> Subject:
+    return Subject(portal.pk, Kind.PORTAL, portal.pk)
 
 
 def _hold_as_paused(waiting: "QuerySet[Message]") -> int:

@@ -9,6 +9,8 @@ from django.db.models import DateTimeField, F, QuerySet, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from b24app.audit.models import Action
+from b24app.audit.recording import record_change, record_edit
 from b24app.core import sanitize, signed_urls, wait_limit
 from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.exchange_log.recording import Recorder
@@ -116,7 +118,7 @@ def connect_account(
     with transaction.atomic():
         refuse_duplicate(portal, service, account)
         refuse_too_many(portal, service)
-        return Connection.objects.create(
+        connection = Connection.objects.create(
             portal=portal,
             service=service,
             title=title or columns["label"][:MAX_TITLE].strip() or registry.get(service).title,
@@ -124,6 +126,8 @@ def connect_account(
             checked_at=timezone.now(),
             **columns,
         )
+        record_change(Action.ADDED, connection.audit_subject, after={"service": service})
+        return connection
 
 
 def refuse_duplicate(
@@ -160,20 +164,32 @@ def rotate_credentials(connection: Connection, account: Mapping[str, str], found
     """Store new, checked credentials and release what waited for them; raise AlreadyConnected."""
     with transaction.atomic():
         refuse_duplicate(connection.portal, connection.service, account, excluding=connection)
+        names = {*connection.account, *account}
+        replaced = sorted(name for name in names if connection.account.get(name) != account.get(name))
         connection.account = dict(account)
         columns = account_columns(found)
         connection.label = columns["label"] or connection.label
         connection.balance, connection.currency = columns["balance"], columns["currency"]
         connection.checked_at = timezone.now()
         connection.save(update_fields=["account", "label", "balance", "currency", "checked_at"])
+        if replaced:  # which fields, never their values
+            record_change(Action.CREDENTIALS, connection.audit_subject, after={"fields": replaced})
     connection.refresh_from_db(fields=["state"])  # the check took a while
     if connection.state == ConnectionState.BLOCKED:
         resume_connection(connection)
 
 
+def rename_account(connection: Connection, title: str) -> None:
+    """Store a new title of an account, which administrators see."""
+    with record_edit(connection.audit_subject, lambda: {"title": connection.title}):
+        connection.title = title
+        connection.save(update_fields=["title"])
+
+
 def pause_connection(connection: Connection) -> int:
     """Stop sending until somebody resumes it; return how many messages are held now."""
-    _set_state(connection, ConnectionState.PAUSED)
+    with transaction.atomic():
+        _set_state(connection, ConnectionState.PAUSED, Action.PAUSED)
     return hold_messages(connection)
 
 
@@ -184,32 +200,37 @@ def block_connection(connection: Connection, reason: str, code: str, message: st
     """
     now = timezone.now()
     unchanged = Connection.objects.filter(pk=connection.pk, checked_at=connection.checked_at)
-    blocked = unchanged.filter(state=ConnectionState.ACTIVE).update(
-        state=ConnectionState.BLOCKED,
-        blocked_reason=reason,
-        blocked_since=now,
-        error_code=code[:60],
-        error_words=message[:300],
-        error_at=now,
-    )
+    with transaction.atomic():
+        blocked = unchanged.filter(state=ConnectionState.ACTIVE).update(
+            state=ConnectionState.BLOCKED,
+            blocked_reason=reason,
+            blocked_since=now,
+            error_code=code[:60],
+            error_words=message[:300],
+            error_at=now,
+        )
+        if blocked:
+            record_change(Action.BLOCKED, connection.audit_subject, after={"reason": reason, "code": code[:60]})
     if blocked:
         hold_messages(connection)
 
 
 def resume_connection(connection: Connection) -> int:
     """Send again; return how many messages were waiting for that."""
-    _set_state(connection, ConnectionState.ACTIVE)
-    Connection.objects.filter(pk=connection.pk).update(
-        blocked_reason="", blocked_since=None, troubles_in_a_row=0, breaker_until=None, throttled_until=None
-    )
+    with transaction.atomic():
+        _set_state(connection, ConnectionState.ACTIVE, Action.RESUMED)
+        Connection.objects.filter(pk=connection.pk).update(
+            blocked_reason="", blocked_since=None, troubles_in_a_row=0, breaker_until=None, throttled_until=None
+        )
     return release_messages(connection)
 
 
 def disconnect_account(connection: Connection) -> None:
     """Delete the credentials; the next drain fails what still waits, with the reason `sender_removed`."""
-    connection.account = {}
-    connection.save(update_fields=["account"])
-    _set_state(connection, ConnectionState.REMOVED)
+    with transaction.atomic():
+        connection.account = {}
+        connection.save(update_fields=["account"])
+        _set_state(connection, ConnectionState.REMOVED, Action.REMOVED)
     release_messages(connection)
 
 
@@ -247,6 +268,10 @@ def report_address(connection: Connection) -> str:
     return signed_urls.report_url(connection.uuid.hex)
 
 
-def _set_state(connection: Connection, state: ConnectionState) -> None:
+def _set_state(connection: Connection, state: ConnectionState, action: Action) -> None:
+    """Store a state, and record who set it unless the account was in it. Runs inside the caller's transaction."""
+    was = Connection.objects.select_for_update(no_key=True).values_list("state", flat=True).get(pk=connection.pk)
     connection.state = state
     connection.save(update_fields=["state"])
+    if was != state:
+        record_change(action, connection.audit_subject, before={"state": was}, after={"state": str(state)})

@@ -5,6 +5,8 @@ import uuid
 from django.db import models
 from django.utils import timezone
 
+from b24app.audit.models import Kind
+from b24app.audit.recording import Subject
 from b24app.core.sealing import SealedJSON
 from b24app.portals.models import Portal
 
@@ -63,3 +65,8 @@ class Connection(models.Model):
     def sends(self) -> bool:
         """Return whether messages may be sent over it."""
         return self.state == ConnectionState.ACTIVE
+
+    @property
+    def audit_subject(self) -> Subject:
+        """Return what changes of it are recorded as."""
+        return Subject(self.portal_id, Kind.ACCOUNT, self.pk, self.title)

@@ -6,6 +6,8 @@ from datetime import timedelta
 from django.db import models
 from django.utils import timezone
 
+from b24app.audit.models import Kind
+from b24app.audit.recording import Subject
 from b24app.messaging.models.connections import Connection
 from b24app.portals.models import Portal
 from providers.kit.transliteration import rewrite_text
@@ -67,6 +69,11 @@ class Sender(models.Model):
     @property
     def name(self) -> str:
         return next(iter(self.names.values()), self.code)
+
+    @property
+    def audit_subject(self) -> Subject:
+        """Return what changes of it are recorded as."""
+        return Subject(self.portal_id, Kind.SENDER, self.pk, self.name)
 
     def written(self, text: str) -> str:
         """Return a text as its messages carry it."""
