@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from django.db import transaction
 from django.db.models import Case, F, QuerySet, Subquery, When
 from django.db.models.functions import Least
 from django.utils import timezone
 
+from b24app.audit.models import Action, Kind
+from b24app.audit.recording import Subject, record_change, record_edit
 from b24app.core import signed_urls
 from b24app.messaging.intake.admission import GRACE_PERIOD
 from b24app.messaging.models import Sender, SenderState
@@ -29,6 +32,10 @@ ADD, UPDATE = "messageservice.sender.add", "messageservice.sender.update"
 LIST, DELETE = "messageservice.sender.list", "messageservice.sender.delete"
 ALREADY_EXISTS, NOT_FOUND = "ERROR_SENDER_ALREADY_INSTALLED", "ERROR_SENDER_NOT_FOUND"
 NO_SUCH_METHOD = "ERROR_METHOD_NOT_FOUND"
+EDITED_COLUMNS = (
+    "names", "descriptions", "signature", "options", "bulk", "max_age", "transactional", "per_hour", "per_day",
+    "smart", "latin",
+)  # fmt: skip
 ADDRESS_COLUMNS = ("generation", "oldest_generation", "previous_until", "installation")
 
 
@@ -43,13 +50,25 @@ def save_sender(sender: Sender) -> None:
     sender.error_code = sender.error_words = ""
     if sender._state.adding:
         sender.installation = sender.portal.generation
-        sender.save()
+        with transaction.atomic():
+            sender.save()
+            record_change(Action.ADDED, sender.audit_subject)
         return
-    # Without the address, which may have been replaced since this sender was read.
-    sender.save(update_fields=[field.name for field in sender._meta.concrete_fields if _is_saved(field)])
-    if was_removed:
-        _replace_addresses(Sender.objects.filter(pk=sender.pk), sender.portal)
+    # Some of a service's own options may be secret.
+    with record_edit(sender.audit_subject, lambda: _edited_columns(sender), secret=["options"]):
+        # Without the address, which may have been replaced since this sender was read.
+        sender.save(update_fields=[field.name for field in sender._meta.concrete_fields if _is_saved(field)])
+        if was_removed:
+            _replace_addresses(Sender.objects.filter(pk=sender.pk), sender.portal)
+            record_change(Action.RESTORED, sender.audit_subject)
     sender.refresh_from_db(fields=ADDRESS_COLUMNS)
+
+
+def _edited_columns(sender: Sender) -> dict[str, object]:
+    """Return what is stored of all that an administrator edits; locked, so that no other edit comes between."""
+    stored = Sender.objects.select_for_update(no_key=True).filter(pk=sender.pk).values(*EDITED_COLUMNS)
+    columns: dict[str, object] = stored.get()
+    return columns
 
 
 def renew_address(sender: Sender) -> Sender:
@@ -69,7 +88,15 @@ def renew_addresses(chosen: QuerySet[Sender]) -> int:
 
     The next `reconcile_senders` registers them; until then the portal calls the former ones.
     """
-    return chosen.filter(state__in=WANTED).update(generation=F("generation") + 1, state=SenderState.REGISTERING)
+    with transaction.atomic():
+        senders = list(chosen.filter(state__in=WANTED).select_for_update(no_key=True, of=("self",)).order_by("pk"))
+        keys = [one.pk for one in senders]
+        Sender.objects.filter(pk__in=keys).update(generation=F("generation") + 1, state=SenderState.REGISTERING)
+        if senders:
+            all_of_them = Subject(senders[0].portal_id, Kind.SENDER)
+            subject = senders[0].audit_subject if len(senders) == 1 else all_of_them
+            record_change(Action.ADDRESS, subject, count=len(senders))
+    return len(senders)
 
 
 def register_sender(sender: Sender) -> Sender:
@@ -91,8 +118,11 @@ def register_sender(sender: Sender) -> Sender:
 
 def remove_sender(sender: Sender) -> Sender:
     """Remove a sender from the portal's menu; its address is still answered. Raise as `register_sender` does."""
-    sender.state = SenderState.REMOVING
-    sender.save(update_fields=["state"])
+    with transaction.atomic():
+        if sender.state not in (SenderState.REMOVING, SenderState.REMOVED):
+            record_change(Action.REMOVED, sender.audit_subject)
+        sender.state = SenderState.REMOVING
+        sender.save(update_fields=["state"])
     _delete_from_portal(sender.portal, sender.code)
     return _record_removed(sender)
 
@@ -114,8 +144,11 @@ def reconcile_senders(portal: Portal) -> int:
             _record_removed(sender)
         elif sender.state == SenderState.REMOVING:
             _record_removed(sender)
-    Portal.objects.filter(pk=portal.pk).update(senders_checked_at=timezone.now())
-    detection.record_restored_senders(portal, added)
+    with transaction.atomic():
+        Portal.objects.filter(pk=portal.pk).update(senders_checked_at=timezone.now())
+        detection.record_restored_senders(portal, added)
+        if added:
+            record_change(Action.RESTORED, Subject(portal.pk, Kind.SENDER), count=added)
     return added
 
 
