@@ -1,15 +1,21 @@
 """A portal's stop list: numbers that get no messages, reported by services, added by hand or imported from a file."""
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import connection as database
+from django.db import transaction
 from django.utils import timezone
 
+from b24app.audit import removed_numbers
+from b24app.audit.models import Action, Kind
+from b24app.audit.recording import Subject, record_change
 from b24app.core.database.keyset import iterate_pages
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
+from providers.kit.phones import mask_number
 
 CODE = "stop_list"  # the service code of a message that this list stopped, so it is not taken for a service's opt-out
 PAGE_SIZE, BATCH_SIZE = 2000, 10_000
@@ -52,6 +58,14 @@ def add_opt_outs(message_ids: Iterable[int], source: StopSource) -> int:
 
 def add_numbers(portal: Portal, numbers: Mapping[str, str], source: StopSource, user_id: int | None) -> int:
     """Add numbers (E.164), each with a note, and leave existing entries as they are; return how many are new."""
+    with transaction.atomic():
+        new = _insert_numbers(portal, numbers, source, user_id)
+        if new:
+            _record_added(portal, numbers, source, new)
+    return new
+
+
+def _insert_numbers(portal: Portal, numbers: Mapping[str, str], source: StopSource, user_id: int | None) -> int:
     common: dict[str, Any] = {"portal": portal.pk, "source": str(source), "now": timezone.now(), "user": user_id}
     rows, new = sorted(numbers.items()), 0
     for start in range(0, len(rows), BATCH_SIZE):
@@ -64,8 +78,49 @@ def add_numbers(portal: Portal, numbers: Mapping[str, str], source: StopSource, 
 
 
 def remove_number(portal: Portal, pk: int) -> bool:
-    """Delete an entry; return whether there was one."""
-    return StoppedNumber.objects.filter(portal=portal, pk=pk).delete()[0] > 0
+    """Delete an entry; return whether there was one. It can be restored for an hour."""
+    with transaction.atomic():
+        entry = StoppedNumber.objects.select_for_update().filter(portal=portal, pk=pk).first()
+        if entry is None:
+            return False
+        StoppedNumber.objects.filter(pk=entry.pk).delete()
+        change = record_change(Action.REMOVED, _entry_subject(entry))
+        stored: dict[str, object] = {
+            "number": entry.number,
+            "source": entry.source,
+            "added_at": entry.added_at.isoformat(),
+        }
+        stored |= {"added_by": entry.added_by, "note": entry.note}
+        transaction.on_commit(lambda: removed_numbers.keep_number(change.uuid, stored))
+    return True
+
+
+def restore_number(portal: Portal, change: uuid.UUID) -> bool:
+    """Bring back the entry that a change removed, as it was; return False if it is not known or was added again."""
+    stored = removed_numbers.take_number(change)
+    if stored is None:
+        return False
+    columns = {**stored, "added_at": datetime.fromisoformat(stored["added_at"])}
+    with transaction.atomic():
+        entry, is_new = StoppedNumber.objects.get_or_create(
+            portal=portal, number=columns.pop("number"), defaults=columns
+        )
+        if is_new:
+            record_change(Action.RESTORED, _entry_subject(entry))
+    return is_new
+
+
+def _record_added(portal: Portal, numbers: Mapping[str, str], source: StopSource, new: int) -> None:
+    """Record one number by itself, masked, and a file as a whole."""
+    if source == StopSource.FILE:
+        record_change(Action.IMPORTED, Subject(portal.pk, Kind.OPT_OUT), count=new)
+        return
+    for entry in StoppedNumber.objects.filter(portal=portal, number__in=list(numbers)):
+        record_change(Action.ADDED, _entry_subject(entry))
+
+
+def _entry_subject(entry: StoppedNumber) -> Subject:
+    return Subject(entry.portal_id, Kind.OPT_OUT, entry.pk, mask_number(entry.number))
 
 
 def count_stopped(portal: Portal, numbers: Sequence[str]) -> int:
