@@ -5,6 +5,7 @@ All of it stands in the page, sealed. Closing the page stops it, and pressing tw
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -56,6 +57,10 @@ class Job:
     @property
     def since(self) -> datetime:
         return datetime.fromtimestamp(self.asked_at, UTC)
+
+    def deed_of(self, portal: Portal, user: int) -> uuid.UUID:
+        """Return the id under which all steps of the job are recorded as one deed."""
+        return uuid.uuid5(portal.uuid, repr((user, self.act.value, self.query, self.references, self.asked_at)))
 
     def seal_for(self, portal: Portal, user: int) -> str:
         """Return the token that the page keeps, for this visitor alone."""
@@ -110,13 +115,13 @@ def run_step(job: Job, portal: Portal, user: int, on_result: Callable[[ActionRes
     """
     targets, until = _target_messages(job, portal), time.monotonic() + STEP_SECONDS
     place = targets.find_place(job.place) if job.place else None
-    seen, changed = job.seen, job.changed
+    seen, changed, deed = job.seen, job.changed, job.deed_of(portal, user)
     while True:
         found, place = targets.find_batch(place, min(RUN_BATCH, job.total - seen), ())
         keys = [pk for _at, pk in found]
         messages = Message.objects.filter(portal=portal).in_bulk(keys)
         for message in filter(None, map(messages.get, keys)):
-            result = run_action(job.act, message, user, job.since)
+            result = run_action(job.act, message, user, job.since, deed)
             changed += result.changed
             on_result(result)
         seen += len(found)

@@ -1,5 +1,6 @@
 """Actions on many messages: each message is treated exactly as if it were the only one."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -46,24 +47,27 @@ def eligible_messages(act: BulkAction) -> Q:
             return Q(phase=Phase.WAITING)
 
 
-def run_action(act: BulkAction, message: Message, author_id: int, since: datetime) -> ActionResult:
-    """Apply an action to one message; an action requested at `since` is applied once, however often this is called."""
+def run_action(act: BulkAction, message: Message, author_id: int, since: datetime, deed: uuid.UUID) -> ActionResult:
+    """Apply an action to one message; an action requested at `since` is applied once, however often this is called.
+
+    All messages of one request share a `deed`, under which it is recorded once.
+    """
     match act:
         case BulkAction.RESEND:
-            return _resend_once(message, author_id, since)
+            return _resend_once(message, author_id, since, deed)
         case BulkAction.MARK_SENT:
-            changed = messages.mark_sent(message)
+            changed = messages.mark_sent(message, deed)
         case BulkAction.CANCEL:
-            changed = messages.cancel_message(message)
+            changed = messages.cancel_message(message, deed)
     return ActionResult(changed, to_tell=changed)
 
 
-def _resend_once(message: Message, author_id: int, since: datetime) -> ActionResult:
+def _resend_once(message: Message, author_id: int, since: datetime, deed: uuid.UUID) -> ActionResult:
     """Resend a message unless it was resent since the request, even if that resend has failed already."""
     with transaction.atomic():
         Message.objects.select_for_update().get(pk=message.pk)
         if message.resends.filter(received_at__gte=since).exists():
             return ActionResult(changed=False)
-        resend = messages.resend_message(message, author_id)
+        resend = messages.resend_message(message, author_id, deed)
     is_new = resend.received_at >= since
     return ActionResult(is_new, to_drain=resend.connection_id if is_new else None)

@@ -8,6 +8,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from b24app.audit.models import Action
+from b24app.audit.recording import record_message
 from b24app.core import sanitize
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status
@@ -55,16 +57,20 @@ def compose_message(  # noqa: PLR0913 - each is a column of the message that onl
     return stored
 
 
-def resend_message(message: Message, author_id: int | None) -> Message:
+def resend_message(message: Message, author_id: int | None, deed: uuid.UUID | None = None) -> Message:
     """Store a resend: the same text to the same number under a new reference; the original stays as it was.
 
     Its final status is pushed to the portal under the original's message_id. While a resend is in progress, or after
-    one was delivered, that one is returned: a button pressed twice sends once.
+    one was delivered, that one is returned: a button pressed twice sends once. `deed` is the deed on many messages that
+    this belongs to.
     """
     with transaction.atomic():
         Message.objects.select_for_update().get(pk=message.pk)
         active = message.resends.exclude(status__in=[Status.FAILED, Status.UNDELIVERED]).exclude(phase=Phase.UNKNOWN)
-        return active.first() or _create_resend(message, author_id)
+        if (resend := active.first()) is not None:
+            return resend
+        record_message(Action.RESENT, message.portal_id, message.pk, message.reference, deed)
+        return _create_resend(message, author_id)
 
 
 def _create_resend(message: Message, author_id: int | None) -> Message:
@@ -79,20 +85,27 @@ def _create_resend(message: Message, author_id: int | None) -> Message:
     return resend
 
 
-def mark_sent(message: Message) -> bool:
+def mark_sent(message: Message, deed: uuid.UUID | None = None) -> bool:
     """Mark a message of unknown outcome as sent, as a person found out; return whether it was still unknown."""
     if not Message.objects.filter(pk=message.pk, phase=Phase.UNKNOWN).exists():
         return False
-    return bool(Message.objects.advance([Change(pk=message.pk, status=Status.SENT, detail=message.detail)]))
+    with transaction.atomic():
+        done = bool(Message.objects.advance([Change(pk=message.pk, status=Status.SENT, detail=message.detail)]))
+        if done:
+            record_message(Action.MARKED_SENT, message.portal_id, message.pk, message.reference, deed)
+    return done
 
 
-def cancel_message(message: Message) -> bool:
+def cancel_message(message: Message, deed: uuid.UUID | None = None) -> bool:
     """Fail a message that still waits; return whether it did."""
     with transaction.atomic():
         waiting = Message.objects.select_for_update().filter(pk=message.pk, phase=Phase.WAITING)
         if not waiting.exists():
             return False
-        return bool(Message.objects.advance([Change(pk=message.pk, status=Status.FAILED, reason=Reason.CANCELLED)]))
+        done = bool(Message.objects.advance([Change(pk=message.pk, status=Status.FAILED, reason=Reason.CANCELLED)]))
+        if done:
+            record_message(Action.CANCELED, message.portal_id, message.pk, message.reference, deed)
+        return done
 
 
 def _new_message(sender: Sender, received_at: datetime, sent_at: datetime) -> Message:
