@@ -32,8 +32,10 @@ def authorize_url(portal: Portal) -> str:
     return f"{portal.origin}/oauth/authorize/?{urlencode(query)}"
 
 
-def complete_reconnect(code: str, state: str) -> Portal:
+def complete_reconnect(code: str, state: str) -> tuple[Portal, int]:
     """Finish a reconnection with the callback's parameters, and store the administrator's tokens.
+
+    Return the portal and the administrator's user id.
 
     Raise NotOurs (an old or foreign state, a foreign portal, not an administrator), InDoubt, and what the portal's
     own error means.
@@ -53,7 +55,7 @@ def complete_reconnect(code: str, state: str) -> Portal:
         )
     if not identity.store_if_admin(portal, pair):
         raise NotOurs("NOT_ADMIN", _("Only a Bitrix24 administrator can reconnect."))
-    return portal
+    return portal, pair.user_id
 
 
 def _use_state(state: str) -> Portal:

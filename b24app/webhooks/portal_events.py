@@ -12,15 +12,20 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
+from b24app.audit.models import Action, Kind
+from b24app.audit.recording import Subject, record_change
 from b24app.core import signed_urls, spool
 from b24app.messaging import enqueue
 from b24app.portals import application_events
 from b24app.portals.errors import Busy, PortalError
+from b24app.portals.installation import InstallationChange
 from b24app.portals.models import Portal
 from b24app.portals.rest import exchange_records
 from b24app.webhooks import php_form, request_body
 
 log = structlog.get_logger(__name__)
+
+RECORDED = {InstallationChange.UNINSTALLED: Action.UNINSTALLED, InstallationChange.RESUMED: Action.RECONNECTED}
 
 
 @csrf_exempt
@@ -70,8 +75,13 @@ def act_on_event(record: Mapping[str, Any]) -> None:
     signed = record["generation"] is not None
     if signed and record["generation"] != portal.generation:
         exchange_records.record_event(portal, name, "of an earlier installation")
-    elif application_events.handle_event(portal, name, payload, signed=signed).wants_reconcile:
-        enqueue.reconcile(portal.pk)
+    else:
+        was_installed = portal.uninstalled_at is None
+        change = application_events.handle_event(portal, name, payload, signed=signed)
+        if change in RECORDED and was_installed:
+            record_change(RECORDED[change], Subject(portal.pk, Kind.PORTAL, portal.pk))
+        if change.wants_reconcile:
+            enqueue.reconcile(portal.pk)
 
 
 def _respond_to_event(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:

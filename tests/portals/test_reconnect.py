@@ -37,8 +37,8 @@ def test_the_address_names_us_the_portal_and_the_way_back(lost: Portal) -> None:
 
 
 def test_an_administrator_reconnects_the_portal(lost: Portal, alpha: There) -> None:
-    portal = complete_reconnect(alpha.issue_code(DANA), state_of(authorize_url(lost)))
-    assert portal == lost
+    portal, user_id = complete_reconnect(alpha.issue_code(DANA), state_of(authorize_url(lost)))
+    assert (portal, user_id) == (lost, DANA)
     assert (portal.no_token_since, portal.suspension) == (None, "")
     token = PortalToken.objects.get(user_id=DANA)
     assert token.is_admin

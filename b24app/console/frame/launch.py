@@ -14,6 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from b24app.audit.actor import acting_as
+from b24app.audit.models import Action, Kind
+from b24app.audit.recording import Subject, record_change
 from b24app.console.frame import card_tokens, launch_retry
 from b24app.console.frame.errors import RETRY_AFTER, mark_busy
 from b24app.console.frame.long_requests import hold_launch
@@ -27,6 +30,7 @@ from b24app.portals.crm_names import visitor_tokens
 from b24app.portals.errors import Busy as PortalBusy
 from b24app.portals.errors import NotOurs, PortalError, PortalRefused
 from b24app.portals.identity import Launch, verify_launch
+from b24app.portals.installation import InstallationChange
 from b24app.portals.languages import to_django
 from b24app.portals.page_tickets import LIFETIME, mint_ticket
 from b24app.portals.reconnect import complete_reconnect
@@ -118,6 +122,8 @@ def _render_busy(request: HttpRequest, **context: str) -> HttpResponse:
 
 def _record_opening(launch: Launch, *, at_installer: bool) -> None:
     opening = installation.record_opening(launch, at_installer=at_installer)
+    if opening == InstallationChange.RESUMED:
+        record_change(Action.RECONNECTED, Subject(launch.portal.pk, Kind.PORTAL, launch.portal.pk))
     if opening.wants_reconcile:
         enqueue.reconcile(launch.portal.pk)
 
@@ -175,13 +181,15 @@ def finish_reconnect(request: HttpRequest) -> HttpResponse:
     try:
         # Its first part names the portal, so a state that is not ours is refused before anything is waited for.
         with hold_launch(state.partition(":")[0][:200]):
-            portal = complete_reconnect(request.GET.get("code", ""), state)
+            portal, user_id = complete_reconnect(request.GET.get("code", ""), state)
     except Busy:  # before the link was used: the same address is good a moment later
         response = _render_busy(request, seconds=str(RETRY_AFTER))
         response["Refresh"] = str(RETRY_AFTER)
         return response
     except PortalError as refusal:
         return render(request, "console/install/reconnect_failed.html", {"words": refusal.message})
+    with acting_as(user_id):
+        record_change(Action.RECONNECTED, Subject(portal.pk, Kind.PORTAL, portal.pk))
     enqueue.reconcile(portal.pk)
     enqueue.push(portal.pk)
     with translation.override(to_django(portal.language)):

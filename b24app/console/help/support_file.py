@@ -30,7 +30,7 @@ def export_trace(request: FramedRequest) -> HttpResponse:
         return render(request, "console/help/support.html", {"trouble": trouble, "reference": typed})
     if file_downloads.current_file(request.portal):
         return file_downloads.refuse_second_file()
-    return redirect_to_download(request, "support-file", {"message": reference.hex})
+    return redirect_to_download(request, "support-file", {"message": reference.hex}, about=reference.hex)
 
 
 def _find_named(portal: Portal, typed: str) -> uuid.UUID | None:

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.http import HttpResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from b24app.audit.models import Action, Kind
+from b24app.audit.recording import Subject, record_change
 from b24app.console.frame.long_requests import LONGEST_SECONDS, hold_page
 from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
 from b24app.console.wording.portal_errors import explain_portal_error
@@ -88,9 +91,15 @@ def _run_steps(request: FramedRequest) -> HttpResponse:
                 failure, state = error, "failed"
         results.append({"title": step.title, "state": state})
     if failure is None:
-        installation.record_finish(request.portal)
+        _record_finish(request.portal)
     context = {"steps": results, "why": explain_portal_error(failure) if failure else None, "is_done": failure is None}
     return render_screen(request, "console/install/install.html", context)
+
+
+def _record_finish(portal: Portal) -> None:
+    with transaction.atomic():
+        if installation.record_finish(portal):
+            record_change(Action.INSTALLED, Subject(portal.pk, Kind.PORTAL, portal.pk))
 
 
 urlpatterns = [

@@ -37,6 +37,7 @@ def _age_label(hours: int) -> str:
 
 
 LIMIT_FIELDS = ("portal_per_hour", "employee_per_hour", "recipient_per_hour", "recipient_per_day")
+SAVED_FIELDS = (*LIMIT_FIELDS, "quiet_from", "quiet_until", "duplicate_minutes")
 
 
 class LimitsForm(forms.Form):
@@ -118,7 +119,7 @@ class LimitsForm(forms.Form):
         rules.quiet_until = self.cleaned_data["quiet_until"] if quiet else None
         minutes = self.cleaned_data["duplicate_minutes"] or DUPLICATE_MINUTES
         rules.duplicate_minutes = minutes if self.cleaned_data["warn"] else 0
-        rules.save(update_fields=[*LIMIT_FIELDS, "quiet_from", "quiet_until", "duplicate_minutes"])
+        rules.save(update_fields=SAVED_FIELDS)
 
     def cap_rows(self) -> list[forms.BoundField]:
         return [self[name] for name in LIMIT_FIELDS]

@@ -7,9 +7,11 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from b24app.audit.models import Kind
+from b24app.audit.recording import Subject, record_edit
 from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
-from b24app.console.settings.limit_forms import LimitsForm
+from b24app.console.settings.limit_forms import SAVED_FIELDS, LimitsForm
 from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
@@ -23,6 +25,18 @@ def rules_of(portal: Portal) -> Rules:
     return Rules.objects.filter(portal=portal).first() or Rules(portal=portal)
 
 
+def limits_subject(portal: Portal) -> Subject:
+    """Return what changes of the limits are recorded as."""
+    return Subject(portal.pk, Kind.LIMITS, portal.pk)
+
+
+def stored_limits(portal: Portal) -> dict[str, object]:
+    """Return the limits as they are stored, locked until the transaction ends."""
+    rows = Rules.objects.select_for_update(no_key=True).filter(portal=portal)
+    limits: dict[str, object] = rows.values(*SAVED_FIELDS).get()
+    return limits
+
+
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post()
@@ -31,7 +45,8 @@ def edit_limits(request: FramedRequest) -> HttpResponse:
     form = LimitsForm.for_rules(rules_of(request.portal), request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         rules, _created = Rules.objects.get_or_create(portal=request.portal)
-        form.save(rules)
+        with record_edit(limits_subject(request.portal), lambda: stored_limits(request.portal)):
+            form.save(rules)
         if pauses.reconsider_waiting(request.portal):
             for connection in _active_connections(request.portal):
                 enqueue.drain(connection)

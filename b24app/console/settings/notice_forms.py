@@ -76,6 +76,14 @@ class NoticeForm(forms.Form):
     def switches(self) -> list[forms.BoundField]:
         return [self[name] for name in KINDS]
 
+    def stored_values(self) -> dict[str, object]:
+        """Return what is stored now of all that `save` stores; thresholds by the title of their account."""
+        rows = NoticeRules.objects.filter(portal=self.rules.portal)
+        stored: dict[str, object] = rows.values("user_ids", *KINDS).first() or {}
+        accounts = Connection.objects.filter(pk__in=[one.pk for one in self.accounts]).order_by("pk")
+        lows = {one.title: f"{one.low_balance:f}" for one in accounts if one.low_balance is not None}
+        return {**stored, "low_balance": lows}
+
     def save(self) -> None:
         """Store what was chosen."""
         values = {name: self.cleaned_data[name] for name in KINDS}

@@ -28,7 +28,7 @@ from b24app.messaging.models.guards import StoppedNumber
 from b24app.messaging.privacy import number_erasure
 from b24app.messaging.privacy.number_erasure import ExportedMessage
 from b24app.portals.models import Portal
-from providers.kit.phones import BadNumber, read_e164
+from providers.kit.phones import BadNumber, mask_number, read_e164
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 COLUMNS = (
@@ -140,7 +140,7 @@ def export_number(request: FramedRequest) -> HttpResponse:
     if file_downloads.current_file(request.portal):
         return file_downloads.refuse_second_file()
     payload = {"number": form.cleaned_data["number"], "shape": shape}
-    return redirect_to_download(request, "personal-file", payload)
+    return redirect_to_download(request, "personal-file", payload, about=mask_number(payload["number"]))
 
 
 @require_safe

@@ -1,7 +1,7 @@
 """The portal's settings, and what a visitor chose for themselves."""
 
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 from django.views.decorators.http import require_POST
 
+from b24app.audit.models import Kind
+from b24app.audit.recording import Subject, record_edit
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.models import Preference, Theme
 from b24app.console.settings import privacy
@@ -38,6 +40,7 @@ ZONE_AREAS = (
 )
 
 RETENTION_FIELDS = ("keep_texts", "keep_messages", "keep_exchanges")
+PORTAL_FIELDS = ("country", "time_zone", "hide_numbers", *RETENTION_FIELDS)
 MAX_DAYS = 1825
 
 
@@ -127,7 +130,7 @@ class SettingsForm(forms.Form):
         for name in RETENTION_FIELDS:
             setattr(portal, name, timedelta(days=self.cleaned_data[name]))
         portal.hide_numbers = self.cleaned_data["hide_numbers"]
-        portal.save(update_fields=["country", "time_zone", "hide_numbers", *RETENTION_FIELDS])
+        portal.save(update_fields=PORTAL_FIELDS)
         preference.language, preference.theme = self.cleaned_data["language"], self.cleaned_data["theme"]
         preference.save()
 
@@ -193,12 +196,21 @@ def _make_settings_form(request: FramedRequest, data: Any = None) -> SettingsFor
     return SettingsForm(data, initial=saved)
 
 
+def _stored_settings(request: FramedRequest) -> dict[str, object]:
+    """Return the settings of the portal as they are stored, locked until the transaction ends."""
+    rows = Portal.objects.select_for_update(no_key=True).filter(pk=request.portal.pk)
+    stored: dict[str, object] = rows.values(*PORTAL_FIELDS).get()
+    return stored
+
+
 @admin_only
 def edit_settings(request: FramedRequest) -> HttpResponse:
     """Render the form, or save it and renew the frame: its language and zone may have changed."""
     form = _make_settings_form(request, request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
-        form.save(request.portal, request.preference)
+        subject = Subject(request.portal.pk, Kind.SETTINGS, request.portal.pk)
+        with record_edit(subject, partial(_stored_settings, request)):
+            form.save(request.portal, request.preference)
         return redirect(request, "settings", toast=_("Settings saved"), whole=True)
     return _show_settings(request, form)
 
@@ -209,7 +221,8 @@ def save_notices(request: FramedRequest) -> HttpResponse:
     """Save who is notified of what."""
     form = NoticeForm(request.portal, request.visitor.user_id, request.POST)
     if form.is_valid():
-        form.save()
+        with record_edit(Subject(request.portal.pk, Kind.NOTICES, request.portal.pk), form.stored_values):
+            form.save()
         return redirect(request, "settings", toast=_("Settings saved"))
     return _show_settings(request, _make_settings_form(request), form)
 

@@ -14,6 +14,8 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from b24app.audit.models import Action, Kind
+from b24app.audit.recording import Subject, record_change
 from b24app.core import shutdown
 from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.core.database.keyset import iterate_pages
@@ -25,6 +27,7 @@ from b24app.messaging.models.guards import StoppedNumber
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from b24app.portals.crm_names import names
 from b24app.portals.models import Portal
+from providers.kit.phones import mask_number
 
 BATCH_SIZE = 500
 ROUND_SECONDS = 10.0  # of a task; then other tasks get their turn
@@ -82,7 +85,7 @@ def request_erasure(portal: Portal, number: str, user_id: int, *, keep_stopped: 
         for pending in Erasure.objects.filter(portal=portal, due_at__isnull=False):
             if pending.number == number:
                 return pending
-        return Erasure.objects.create(
+        erasure = Erasure.objects.create(
             portal=portal,
             number=number,
             asked_by=user_id,
@@ -90,6 +93,9 @@ def request_erasure(portal: Portal, number: str, user_id: int, *, keep_stopped: 
             why=why[:200],
             found=Message.objects.filter(portal=portal, to=number).count(),
         )
+        subject = Subject(portal.pk, Kind.NUMBER, erasure.pk, mask_number(number))
+        record_change(Action.ERASED, subject, after={"keep_stopped": keep_stopped})
+        return erasure
 
 
 def run_erasure(erasure_id: int, seconds: float = ROUND_SECONDS) -> datetime | None:
