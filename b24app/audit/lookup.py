@@ -1,5 +1,6 @@
 """Find changes: the newest of an object, of a message, and whether one can still be undone."""
 
+import uuid
 from collections.abc import Sequence
 
 from b24app.audit.models import Action, Change, ChangedMessage, Kind
@@ -25,6 +26,16 @@ def change_of_message(portal: Portal, message_id: int, action: Action) -> Change
         return single
     deeds = ChangedMessage.objects.filter(pk=message_id).values("change")
     return Change.objects.filter(portal=portal, action=action, uuid__in=deeds).first()
+
+
+def undone_changes(portal: Portal, changes: Sequence[Change]) -> set[uuid.UUID]:
+    """Return which of these recent changes were undone; a reversal is a change of the same portal, hardly older."""
+    recent = [one for one in changes if one.may_be_undone]
+    if not recent:
+        return set()
+    later = Change.objects.filter(portal=portal, at__gte=min(one.at for one in recent), undoes__isnull=False)
+    reversed_changes = set(later.values_list("undoes", flat=True))
+    return {one.uuid for one in recent if one.uuid in reversed_changes}
 
 
 def can_undo(change: Change) -> bool:

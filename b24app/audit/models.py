@@ -106,6 +106,8 @@ class Change(models.Model):
     @property
     def may_be_undone(self) -> bool:
         """Return whether a deed of this kind can be reversed and is recent enough; what came later is not looked at."""
+        if (self.kind, self.action) == (Kind.ACCOUNT, Action.RESUMED) and self.before.get("state") != "paused":
+            return False  # it was blocked: a pause would be something else
         is_number = (self.kind, self.action) == (Kind.OPT_OUT, Action.REMOVED)
         period = NUMBER_UNDO_PERIOD if is_number else UNDO_PERIOD
         return (self.kind, self.action) in UNDOABLE and self.count == 1 and timezone.now() - self.at < period

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from b24app.console.card import views as card_views
+from b24app.console.changes import views as changes_views
 from b24app.console.frame import launch
 from b24app.console.help import support_file
 from b24app.console.help import views as help_views
@@ -35,6 +36,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *settings_views.urlpatterns,
     *privacy.urlpatterns,
     *limits.urlpatterns,
+    *changes_views.urlpatterns,
     *stop_list_views.urlpatterns,
     *reconnect.urlpatterns,
     *help_views.urlpatterns,
@@ -49,5 +51,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *report_files.downloads,
     *export.downloads,
     *support_file.downloads,
+    *changes_views.downloads,
     path("p/<str:key>/", include(SCREENS)),
 ]

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 # Parts of a screen that come on a click, files, what only takes a POST, the installer, and the card with its own test.
 PARTS = {
-    "card", "card-count", "card-straighten", "connect-preview", "connection-pause", "connection-remove",
+    "card", "change-undo", "changes-take", "card-count", "card-straighten", "connect-preview", "connection-pause", "connection-remove",
     "connection-resume", "install", "install-run", "journal-chosen", "journal-export", "journal-many",
     "journal-progress", "journal-take", "message-cancel", "message-mark-sent", "message-resend", "notices", "pause",
     "personal", "personal-erase", "personal-erasure", "personal-take", "reconnect", "reports-take", "resume",

@@ -18,6 +18,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
 
+from b24app.audit.models import Action, Change
+from b24app.audit.recording import record_change
 from b24app.console import urls as console
 from b24app.console.frame import card_tokens
 from b24app.console.journal import export_progress
@@ -108,6 +110,9 @@ DOORS = {
     "limits": Door(BOTH),
     "pause": Door(BOTH),
     "resume": Door(POST),
+    "changes": Door(READ, shows=True),
+    "changes-take": Door(READ),
+    "change-undo": Door(POST, ("change",)),
     "stoplist": Door(BOTH, form={"number": NUMBER}, shows=True),
     "stoplist-bring": Door(BOTH),
     "stoplist-take": Door(READ),
@@ -119,7 +124,7 @@ DOORS = {
     "card-count": Door(POST, ("signed",), BOX, bob=404),
     "card-straighten": Door(POST, ("signed",), BOX, bob=404),
 }
-FILES = {"stoplist-file", "personal-file", "reports-file", "journal-file", "support-file"}
+FILES = {"changes-file", "stoplist-file", "personal-file", "reports-file", "journal-file", "support-file"}
 WAYS_IN = {"main": BOTH, "card-tab": BOTH, "session": POST, "oauth": METHODS}
 NAMES = [pytest.param(name, id=name) for name in DOORS]
 
@@ -161,6 +166,8 @@ class World:
         # His own number is the same as hers.
         Employee.objects.create(portal=self.alice, user_id=ALICE, name=f"{SECRET} Adams", asked_at=timezone.now())
         export_progress.write_progress(self.alice, JOB, export_progress.Progress(31_337))
+        paused = record_change(Action.PAUSED, sender.audit_subject)
+        Sender.objects.filter(pk=sender.pk).update(paused_at=timezone.now())
         self.message = message
         self.card = Entity(3, 1, f"{SECRET} Evans", (Phone(NUMBER, "MOBILE", ""),))
         self.ids: dict[str, str] = {
@@ -172,6 +179,7 @@ class World:
             "job": JOB,
             "order": str(order.uuid),
             "entry": str(entry.uuid),
+            "change": str(paused.uuid),
             "signed": card_tokens.seal_card_token(self.card, self.alice, ALICE),
         }
 
@@ -200,7 +208,7 @@ class World:
 
 
 def tenants_models() -> tuple[type[Model], ...]:
-    return Connection, Sender, Message, StoppedNumber, Erasure, Rules, Preference, Employee
+    return Change, Connection, Sender, Message, StoppedNumber, Erasure, Rules, Preference, Employee
 
 
 @pytest.fixture
@@ -325,6 +333,7 @@ def token_of(name: str, world: World) -> str:
     """Such as Alice is given."""
     payloads: dict[str, dict[str, Any]] = {
         "stoplist-file": {},
+        "changes-file": {"filters": "", "language": "en"},
         "reports-file": {"what": reports_views.DAYS, "query": {}, "language": "en"},
         "personal-file": {"number": NUMBER, "shape": "json"},
         "journal-file": {"filters": "", "language": "en", "job": JOB[::-1]},

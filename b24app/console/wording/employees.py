@@ -35,6 +35,10 @@ class EmployeeNames:
             return _("Employee %(number)s") % {"number": user_id}
         return f"{name} ({user_id})" if name.casefold() in self.shared else name
 
+    def actor_name(self, user_id: int | None) -> str:
+        """Return who acted: an employee, or Sendline itself where there is none."""
+        return _("Sendline") if user_id is None else self.display_name(user_id)
+
     def sorted_choices(self, ids: Iterable[int]) -> list[tuple[int, str]]:
         """Return pairs of id and name: by name, as people look for them, nameless employees last."""
         return [(one, self.display_name(one)) for one in sorted(ids, key=self._sort_key)]

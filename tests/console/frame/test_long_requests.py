@@ -60,6 +60,7 @@ MUCH: dict[str, dict[str, str]] = {
     "pause": {},
     "resume": {},
     "stoplist-bring": {},
+    "change-undo": {},
     "journal-many": {"act": "resend"},
 }
 READ_OUTSIDE = {"sender-new", "sender"}  # whose GET asks the service for its numbers
