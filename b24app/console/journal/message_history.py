@@ -13,7 +13,7 @@ from b24app.console.wording.explanations import expires_first, explain_end, expl
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DeliveryReport, Message
 from b24app.messaging.models.dimensions import MODULE_SOURCES
-from b24app.messaging.models.statuses import Origin, Phase, Reason, Status
+from b24app.messaging.models.statuses import Origin, Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
 from providers.kit import registry
 from providers.kit.contract import Reports
@@ -221,6 +221,9 @@ def _next_attempt(message: Message) -> HistoryStep:
     if message.wait in ("quiet_hours", "cap"):
         title = _("Expires") if expires_first(message) else _("Waiting until")
         return HistoryStep(at=message.due_at, mark="wait", icon="pause", title=title, text=text, ahead=True)
+    if message.wait == Wait.SCHEDULED:
+        title = _("Scheduled for")
+        return HistoryStep(at=message.due_at, mark="wait", icon="queued", title=title, text=text, ahead=True)
     title = _("Next attempt") if message.attempts else _("First attempt")
     return HistoryStep(at=message.due_at, mark="wait", icon="queued", title=title, text=text, ahead=True)
 

@@ -192,8 +192,8 @@ def _short_explanation(message: Message) -> str:
 
 
 def _held_until(message: Message) -> datetime | None:
-    """Return when a rule releases the message that it holds."""
-    by_rule = message.phase == Phase.WAITING and message.wait in (Wait.QUIET_HOURS, Wait.CAP)
+    """Return when a rule releases the message that it holds, or when it is scheduled for."""
+    by_rule = message.phase == Phase.WAITING and message.wait in (Wait.QUIET_HOURS, Wait.CAP, Wait.SCHEDULED)
     return message.due_at if by_rule and not explanations.expires_first(message) else None
 
 

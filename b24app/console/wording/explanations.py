@@ -73,6 +73,7 @@ _WAITS: Mapping[str, Words] = {
     Wait.UNAVAILABLE: _("{service} is currently unavailable in Sendline. Sendline support has been notified."),
     Wait.QUIET_HOURS: _("It is quiet hours at the recipient’s location. The message is sent when they end."),
     Wait.CAP: _("Sending limit reached. The message is sent in the next hour or day."),
+    Wait.SCHEDULED: _("The message is sent at the scheduled time."),
 }
 _PAUSED_ACCOUNT = _("An administrator paused “{connection}”. The message is sent when the account is resumed.")
 _PAUSED_SENDER = _("An administrator paused the sender “{sender}”. The message is sent when the sender is resumed.")
@@ -193,6 +194,7 @@ WAIT_NAMES: Mapping[str, Words] = {
     Wait.UNAVAILABLE: _("Service unavailable"),
     Wait.QUIET_HOURS: _("Quiet hours"),
     Wait.CAP: _("Limit reached"),
+    Wait.SCHEDULED: _("Scheduled"),
 }
 REASON_NAMES: Mapping[str, Words] = {
     Reason.INVALID_NUMBER: _("Invalid number"),

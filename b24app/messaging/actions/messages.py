@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -12,14 +12,21 @@ from b24app.audit.models import Action
 from b24app.audit.recording import record_message
 from b24app.core import sanitize
 from b24app.messaging.models import Message, Sender
-from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status
+from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
 from providers.kit import registry
 from providers.kit.phones import read_number, region_of
 
+# A week less than the shortest time that messages are kept: no message that waits for its time is deleted before it.
+MAX_AHEAD = timedelta(days=21)
+
 
 class BadText(ValueError):
     """The text cannot be sent; the message says why."""
+
+
+class BadTime(ValueError):
+    """The message cannot be sent at that time: it is past, or further ahead than `MAX_AHEAD`."""
 
 
 def compose_message(  # noqa: PLR0913 - each is a column of the message that only the caller knows
@@ -32,10 +39,12 @@ def compose_message(  # noqa: PLR0913 - each is a column of the message that onl
     author_id: int | None,
     links: Mapping[str, Any] | None = None,
     reference: uuid.UUID | None = None,
+    send_at: datetime | None = None,
 ) -> Message:
-    """Store a message written in our own screens; raise BadNumber or BadText, with nothing stored.
+    """Store a message written in our own screens; raise BadNumber, BadText or BadTime, with nothing stored.
 
-    With the caller's `reference` it is stored once, however often this is called; return the stored message.
+    With the caller's `reference` it is stored once, however often this is called; return the stored message. With
+    `send_at` it waits until then, its validity counts from there, and the tallies count it on that day.
     """
     message = _new_message(sender, timezone.now(), timezone.now())
     message.origin, message.author_id, message.links = origin, author_id, dict(links or {})
@@ -47,6 +56,8 @@ def compose_message(  # noqa: PLR0913 - each is a column of the message that onl
         raise BadText("empty")
     if len(text) > limit:
         raise BadText("too long")
+    if send_at is not None:
+        _schedule(message, sender, send_at)
     if reference is None:
         message.save()
         return message
@@ -55,6 +66,16 @@ def compose_message(  # noqa: PLR0913 - each is a column of the message that onl
     Message.objects.bulk_create([message], ignore_conflicts=True)
     stored: Message = Message.objects.get(portal=portal, reference=reference)
     return stored
+
+
+def _schedule(message: Message, sender: Sender, send_at: datetime) -> None:
+    """Make an unsaved message wait until a time."""
+    if not message.received_at < send_at <= message.received_at + MAX_AHEAD:
+        raise BadTime
+    message.scheduled_at = message.due_at = send_at
+    message.wait = Wait.SCHEDULED
+    message.expires_at = send_at + sender.max_age
+    message.day = send_at.astimezone(sender.portal.zone).date()
 
 
 def resend_message(message: Message, author_id: int | None, deed: uuid.UUID | None = None) -> Message:

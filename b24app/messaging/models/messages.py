@@ -61,6 +61,7 @@ class Message(models.Model):
     day = models.DateField()  # of receipt, in the portal's time zone: where the tallies count it
     received_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
+    scheduled_at = models.DateTimeField(null=True, blank=True)  # when its author wants it sent; null: at once
     bulk = models.BooleanField(default=False)
     repeats = models.UUIDField(
         null=True, blank=True
@@ -132,6 +133,11 @@ class Message(models.Model):
             models.Index(fields=["portal", "reason", *NEWEST_FIRST], name="message_by_reason", condition=~Q(reason="")),
             models.Index(
                 fields=["portal", "origin", *NEWEST_FIRST], name="message_by_hand", condition=~Q(origin="portal")
+            ),
+            models.Index(
+                fields=["portal", "scheduled_at"],
+                name="message_scheduled",
+                condition=Q(scheduled_at__isnull=False) & ~Q(text=""),
             ),
         ]
 

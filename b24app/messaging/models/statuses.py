@@ -50,6 +50,7 @@ class Wait(models.TextChoices):
     UNAVAILABLE = "unavailable", "unavailable"  # the service's file does not load
     QUIET_HOURS = "quiet_hours", "quiet hours"
     CAP = "cap", "cap"
+    SCHEDULED = "scheduled", "scheduled"  # for the time its author chose
 
 
 class Reason(models.TextChoices):
