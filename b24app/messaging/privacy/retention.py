@@ -103,6 +103,9 @@ def _due_batches(now: datetime) -> list[Batch]:
     exchanges = Exchange.objects.filter(portal_id=OuterRef("pk"))
     due = _portals_with(with_texts.filter(received_at__lt=_keep_limit(hour, "keep_texts")))
     batches += [Batch("texts", one.pk, partial(_empty_texts, one.pk, hour - one.keep_texts)) for one in due]
+    scheduled = messages.exclude(text="").filter(scheduled_at__lt=_keep_limit(hour, "keep_texts"))
+    due = _portals_with(scheduled)
+    batches += [Batch("scheduled", one.pk, partial(_empty_scheduled, one.pk, hour - one.keep_texts)) for one in due]
     due = _portals_with(messages.filter(received_at__lt=_keep_limit(hour, "keep_messages")))
     batches += [Batch("messages", one.pk, partial(_delete_batch, one.pk, hour - one.keep_messages)) for one in due]
     due = _portals_with(exchanges.filter(at__lt=_keep_limit(hour, "keep_exchanges")))
@@ -134,18 +137,34 @@ def _empty_texts(portal_id: int, before: datetime) -> int:
     """Empty the texts and numbers of the oldest messages that have some; record on the portal how far that went.
 
     The phase is not checked: no message waits for that long (`Sender.max_age`), so none of them is still to be sent.
+    Scheduled ones may wait longer and are left to `_empty_scheduled`.
     """
     emptied_to = Portal.objects.values_list("texts_emptied_to", flat=True).filter(pk=portal_id).first()
     rows = Message.objects.filter(~Q(text="") | ~Q(to="") | ~Q(raw_to=""), portal_id=portal_id, received_at__lt=before)
-    rows = rows.filter(received_at__gte=emptied_to or LONG_AGO).order_by(*OLDEST_FIRST)
+    rows = rows.filter(received_at__gte=emptied_to or LONG_AGO, scheduled_at=None).order_by(*OLDEST_FIRST)
     with transaction.atomic():
         batch = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH_SIZE])
-        Message.objects.filter(pk__in=batch).update(text="", to="", raw_to="")
-        DeliveryReport.objects.filter(message__in=batch).exclude(recipient="").update(recipient="")
+        _empty_messages(batch)
         # Rows that another transaction has locked are left for the next batch.
         first_left = rows.values_list("received_at", flat=True).first()
         Portal.objects.filter(pk=portal_id).update(texts_emptied_to=first_left or before)
     return len(batch)
+
+
+@retry_on_deadlock
+def _empty_scheduled(portal_id: int, before: datetime) -> int:
+    """Empty scheduled messages, whose period counts from the time they were scheduled for."""
+    rows = Message.objects.exclude(text="").filter(portal_id=portal_id, scheduled_at__lt=before)
+    with transaction.atomic():
+        oldest = rows.order_by("scheduled_at").select_for_update(skip_locked=True)
+        batch = list(oldest.values_list("pk", flat=True)[:BATCH_SIZE])
+        _empty_messages(batch)
+    return len(batch)
+
+
+def _empty_messages(messages: Sequence[int]) -> None:
+    Message.objects.filter(pk__in=messages).update(text="", to="", raw_to="")
+    DeliveryReport.objects.filter(message__in=messages).exclude(recipient="").update(recipient="")
 
 
 @retry_on_deadlock

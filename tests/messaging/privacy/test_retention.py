@@ -182,3 +182,18 @@ def test_names_of_crm_items_go_when_nobody_has_looked_at_them_for_a_month(sender
         )
     retention.prune_messages()
     assert list(CrmName.objects.values_list("item_id", flat=True)) == [2]
+
+
+def test_the_text_of_a_scheduled_message_is_kept_from_the_time_it_is_scheduled_for(sender: Sender) -> None:
+    now = timezone.now()
+    waiting = factories.message(sender, now=now - 95 * DAY, scheduled_at=now + DAY, due_at=now + DAY)
+    young = aged(sender, 95, scheduled_at=now - 89 * DAY)
+    old = aged(sender, 95, scheduled_at=now - 91 * DAY)
+    retention.prune_messages()
+    for message in (waiting, young, old):
+        message.refresh_from_db()
+    assert [(one.text != "", one.to != "") for one in (waiting, young, old)] == [
+        (True, True),
+        (True, True),
+        (False, False),
+    ]
