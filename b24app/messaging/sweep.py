@@ -15,6 +15,7 @@ from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.notices import Notice
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.messaging.notices import detection
+from b24app.messaging.push import timeline
 from b24app.messaging.push.sender_registration import WANTED
 from b24app.messaging.reports import due_queue
 from b24app.portals.models import Portal
@@ -68,6 +69,15 @@ def to_notify() -> Sequence[int]:
     due = Notice.objects.filter(portal=OuterRef("pk"), due_at__lte=now)
     rows = Portal.objects.installed().filter(Q(Exists(due)) | detection.portals_to_sync())
     rows = rows.exclude(pk__in=dead_letters.held_ids("notify"))
+    rows = rows.exclude(rest_after__gt=now).exclude(suspended_until__gt=now)
+    return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:BATCH_SIZE])
+
+
+def to_note() -> Sequence[int]:
+    """Return portals with scheduled messages that were sent and have no entry in the timeline yet."""
+    now = timezone.now()
+    due = timeline.sent_on_schedule().filter(portal=OuterRef("pk"))
+    rows = Portal.objects.installed().filter(Exists(due)).exclude(pk__in=dead_letters.held_ids("note"))
     rows = rows.exclude(rest_after__gt=now).exclude(suspended_until__gt=now)
     return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:BATCH_SIZE])
 

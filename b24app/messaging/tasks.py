@@ -170,6 +170,11 @@ def _enqueue_notices() -> None:
         enqueue.notify(portal_id)
 
 
+def _enqueue_timelines() -> None:
+    for portal_id in sweep.to_note():
+        enqueue.note(portal_id)
+
+
 def _enqueue_erasures() -> None:
     for erasure_id in sweep.to_erase():
         enqueue.erase(erasure_id)
@@ -196,6 +201,7 @@ SWEEP: Steps = {
     "to_poll": _enqueue_polls,
     "to_push": _enqueue_pushes,
     "to_notify": _enqueue_notices,
+    "to_note": _enqueue_timelines,
     "to_erase": _enqueue_erasures,
     "count_climbs": breakdowns.count_climbs,
 }

@@ -3,6 +3,8 @@
 The message's `links` say that an entry is due. That is cleared before the portal is called, so an entry is written at
 most once: not again if the answer is lost, and a refused one is only logged. If the queued task is lost, the next
 message from a card of the same portal brings the entry along, within an hour.
+
+A scheduled message gets its entry when it has been sent; the sweep finds those. One that was canceled gets none.
 """
 
 from datetime import datetime, timedelta
@@ -10,6 +12,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from b24app.messaging import dead_letters
@@ -29,6 +32,7 @@ METHOD = "crm.timeline.logmessage.add"
 TITLE, ICON = "Sendline: SMS", "info"
 KEY, DUE, DONE = "timeline", "due", "done"
 WRITE_WITHIN = timedelta(hours=1)
+WRITE_SCHEDULED_WITHIN = timedelta(days=1)  # after the time chosen: quiet hours and pauses may hold it longer
 MAX_ENTRIES = 20  # of a task
 
 
@@ -57,14 +61,27 @@ def write_entries(portal_id: int) -> datetime | None:
 
 def _claim_next_message(portal: Portal) -> Message | None:
     """Return the oldest message whose entry is due, and mark that as written."""
-    recent = Message.objects.filter(portal=portal, origin=Origin.CARD, received_at__gte=timezone.now() - WRITE_WITHIN)
-    due = recent.exclude(to="").filter(links__contains={KEY: DUE}).order_by(*NEWEST_FIRST).reverse()
+    at_once = Message.objects.filter(
+        portal=portal, origin=Origin.CARD, scheduled_at=None, received_at__gte=timezone.now() - WRITE_WITHIN
+    )
     with transaction.atomic():
-        message: Message | None = due.select_for_update(skip_locked=True).first()
+        message = _first_due(at_once) or _first_due(sent_on_schedule().filter(portal=portal))
         if message is not None:
             message.links = {**message.links, KEY: DONE}
             message.save(update_fields=["links"])
     return message
+
+
+def sent_on_schedule() -> "QuerySet[Message]":
+    """Return the scheduled messages that have been sent lately and have no entry yet."""
+    now = timezone.now()
+    left = Message.objects.exclude(text="").filter(scheduled_at__gt=now - WRITE_SCHEDULED_WITHIN, scheduled_at__lte=now)
+    return left.filter(sent_at__isnull=False, links__contains={KEY: DUE})
+
+
+def _first_due(messages: "QuerySet[Message]") -> Message | None:
+    due = messages.exclude(to="").filter(links__contains={KEY: DUE}).order_by(*NEWEST_FIRST).reverse()
+    return due.select_for_update(skip_locked=True).first()
 
 
 def _mark_due(message: Message) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from b24app.messaging import tasks
+from b24app.messaging import sweep, tasks
 from b24app.messaging.models import Connection, Message, Sender
-from b24app.messaging.models.statuses import Origin
+from b24app.messaging.models.statuses import Origin, Status
 from b24app.messaging.push import sender_registration, timeline
 from b24app.portals.models import Portal
 from b24app.sandbox import MethodError
@@ -126,3 +126,19 @@ def test_a_portal_known_to_lack_the_permission_is_not_asked(alpha: SandboxPortal
     from_card(front)
     assert timeline.write_entries(live.pk) is None
     assert calls(alpha) == []
+
+
+def test_a_scheduled_message_gets_its_entry_when_it_is_sent(alpha: SandboxPortal, live: Portal, front: Sender) -> None:
+    alpha.state.timeline.clear()
+    now = timezone.now()
+    waiting = from_card(front, text="later", scheduled_at=now + timedelta(hours=1))
+    long_ago = now - timedelta(days=3)
+    sent = from_card(front, text="sent", now=long_ago, status=Status.SENT, sent_at=now, scheduled_at=now)
+    from_card(front, text="canceled", now=long_ago, status=Status.FAILED, scheduled_at=now)
+    assert sweep.to_note() == [live.pk]
+    tasks.write_timeline(live.pk)
+    assert [one.text.rpartition(" ")[2] for one in alpha.timeline] == ["sent"]
+    waiting.refresh_from_db()
+    sent.refresh_from_db()
+    assert (waiting.links["timeline"], sent.links["timeline"]) == ("due", "done")
+    assert sweep.to_note() == []
