@@ -21,7 +21,7 @@ _PAGES = {
     "/switches/": "switches.html",
     "/notifications/": "notifications.html",
 }
-_CARDS = tuple(f"/crm/{kind}/details/" for kind in KINDS)
+_CARDS = (*(f"/crm/{kind}/details/" for kind in KINDS), "/crm/type/")
 
 
 def serve_http(world: World, request: Request) -> Response:

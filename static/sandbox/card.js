@@ -1,14 +1,20 @@
 // A CRM card: the lead, deal, contact or company, the Send SMS box, the live list of messages, and the application's widgets.
 
 import { callSandbox, formatTime, el, redrawEverySecond, openPage, senderTitle } from "/static/sandbox/shell.js";
+import { drawComposerRow } from "/static/sandbox/composer.js";
 import { openFrame } from "/static/sandbox/frame.js";
 
 const { state, user, main } = await openPage();
-const [, , kind, , id] = location.pathname.split("/");
-const entity = kind.toUpperCase();
+// /crm/deal/details/1/, or of quotes, invoices and smart processes /crm/type/1030/details/1/
+const [, , ...path] = location.pathname.split("/");
 const OWNERS = { lead: 1, deal: 2, contact: 3, company: 4 };
+const NAMED = { 7: "QUOTE", 31: "SMART_INVOICE" };
+const isItem = path[0] === "type";
+const [kind, id] = isItem ? ["item", path[3]] : [path[0], path[2]];
+const typeId = isItem ? Number(path[1]) : OWNERS[kind];
+const entity = isItem ? NAMED[typeId] ?? `DYNAMIC_${typeId}` : kind.toUpperCase();
 const findItem = (type, number) => state.crm.find((item) => item.type_id === type && item.id === Number(number));
-const about = findItem(OWNERS[kind], id);
+const about = findItem(typeId, id);
 const name = about?.title ?? `${kind} #${id}`;
 const readable = !about || about.is_open || user.admin;
 const phone = [about, ...(about?.contacts ?? []).map((one) => findItem(OWNERS.contact, one))]
@@ -86,7 +92,7 @@ async function drawMessages() {
   const codes = fresh.senders.map((item) => item.code);
   const rows = fresh.messages.slice(-30).reverse().map((item) => buildMessageRow(item, codes.includes(item.code)));
   list.replaceChildren(...(rows.length ? rows : [el("p", { class: "empty" }, "No messages yet.")]));
-  const mine = fresh.timeline.filter((note) => note.entity_type_id === OWNERS[kind] && note.entity_id === Number(id));
+  const mine = fresh.timeline.filter((note) => note.entity_type_id === typeId && note.entity_id === Number(id));
   notes.replaceChildren(...mine.map((note) => el("div", { class: "message" }, el("strong", {}, note.title), el("p", {}, note.text))));
 }
 
@@ -110,6 +116,9 @@ const general = el(
   ),
 );
 const place = el("div", {});
+const composer = el("div", {});
+if (state.app.installed && entity) drawComposerRow(composer, { user, state, entity, typeId, id });
+general.lastChild.prepend(composer);
 const tabs = el("div", { class: "tabs", role: "tablist" });
 
 function addTab(title, show) {

@@ -13,7 +13,8 @@ const DENIED_IN_PLACEMENT = ["setTitle", "setScroll", "reloadWindow"];
 
 /**
  * Opens the application in `place`.
- * options: {user, placement, options, install, slider, state, onTitle(title), onClose()}
+ * options: {user, placement, options, install, slider, state, commands, onTitle(title), onClose()}
+ * `commands` are those that only this placement has.
  */
 export async function openFrame(place, { user, placement = "DEFAULT", options = {}, install, slider = false, ...rest }) {
   const data = await callSandbox("frame", { user: user.id, placement, options, install });
@@ -67,9 +68,10 @@ class Bridge {
   async receive(event) {
     if (event.origin !== this.origin || event.source !== this.frame.contentWindow) return;
     const { method, params, callback, sid } = parseMessage(event.data);
-    if (sid !== this.data.sid || this.isDenied(method) || !Object.hasOwn(COMMANDS, method)) return;
+    const commands = { ...COMMANDS, ...this.context.commands };
+    if (sid !== this.data.sid || this.isDenied(method) || !Object.hasOwn(commands, method)) return;
     const reply = (value) => this.reply(callback, value);
-    await COMMANDS[method](this, params, reply);
+    await commands[method](this, params, reply);
   }
 
   isDenied(method) {

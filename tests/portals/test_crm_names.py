@@ -20,7 +20,7 @@ from b24app.sandbox.rest.call import Method
 from tests import factories
 from tests.portals.launches import BOB, asked
 
-LEAD, DEAL, CONTACT, COMPANY, DELIVERY = 1, 2, 3, 4, 1036
+LEAD, DEAL, CONTACT, COMPANY, DELIVERY = 1, 2, 3, 4, 1030
 EMMA, FELIX, HARBOUR = (CONTACT, 1), (CONTACT, 2), (COMPANY, 1)
 ORDER, QUIET_ORDER = (DEAL, 1), (DEAL, 2)
 
@@ -59,7 +59,7 @@ def test_every_kind_of_item_has_a_name(portal: Portal, alpha: There) -> None:
         ORDER: "Website order",
         EMMA: "Emma Evans",
         HARBOUR: "Harbour Joinery",
-        (DELIVERY, 1): "Delivery of the oak shelf",
+        (DELIVERY, 1): "Delivery on Friday",
     }
     assert CrmName.objects.get(type_id=LEAD).person == "Hugo Hart"
     assert asked(alpha, "batch") == ["ok"]

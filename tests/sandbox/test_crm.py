@@ -64,3 +64,18 @@ def test_the_timeline_refuses_what_is_not_there_or_not_theirs(rest: Rest, bob: R
     assert rest.error("crm.timeline.logmessage.add", fields=fields | {"entityId": 99})[:2] == (400, "OWNER_NOT_FOUND")
     assert rest.error("crm.timeline.logmessage.add", fields={"entityTypeId": 3})[:2] == (400, "100")
     assert alpha.timeline == []
+
+
+@pytest.mark.parametrize(("type_id", "title"), [(7, "Quote 14"), (31, "Invoice 27"), (1030, "Delivery on Friday")])
+def test_quotes_invoices_and_smart_processes_are_items(rest: Rest, type_id: int, title: str) -> None:
+    item = rest("crm.item.get", entityTypeId=type_id, id=1)[1]["result"]["item"]
+    assert (item["title"], item["entityTypeId"], item["contactIds"], item["companyId"]) == (title, type_id, [1], 1)
+
+
+def test_an_item_that_is_not_open_is_refused(rest: Rest, bob: Rest) -> None:
+    assert rest("crm.item.get", entityTypeId=1030, id=2)[0] == 200
+    assert bob.error("crm.item.get", entityTypeId=1030, id=2) == (400, "", "Access denied.")
+
+
+def test_the_smart_processes_are_listed(bob: Rest) -> None:
+    assert bob("crm.type.list")[1]["result"]["types"] == [{"id": 1, "entityTypeId": 1030, "title": "Delivery"}]

@@ -37,9 +37,9 @@ def test_deals_name_whom_they_are_with(rest: Rest) -> None:
 
 
 def test_items_of_a_smart_process_have_names_in_camel_case(rest: Rest) -> None:
-    asked = {"filter": {"@id": [1, 2]}, "select": ["id", "title", "contactId", "companyId"]}
-    assert rest("crm.item.list", entityTypeId=1036, **asked)[1]["result"] == {
-        "items": [{"id": 1, "title": "Delivery of the oak shelf", "contactId": 1, "companyId": 0}]
+    asked = {"filter": {"@id": [1, 9]}, "select": ["id", "title", "contactId", "companyId"]}
+    assert rest("crm.item.list", entityTypeId=1030, **asked)[1]["result"] == {
+        "items": [{"id": 1, "title": "Delivery on Friday", "contactId": 1, "companyId": 1}]
     }
 
 

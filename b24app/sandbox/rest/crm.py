@@ -2,10 +2,26 @@
 
 import time
 
-from b24app.sandbox.crm import DEAL, ENTITIES, KINDS, Entity
+from b24app.sandbox.crm import DEAL, ENTITIES, KINDS, SMART_PROCESSES, Entity
 from b24app.sandbox.rest.call import Call, Function, Method
 from b24app.sandbox.rest.errors import RestError
 from b24app.sandbox.state import TimelineNote
+
+
+def get_item(call: Call) -> object:
+    """Handle crm.item.get, which reads entities of every type."""
+    entity = _read_entity(call, call.number("ENTITYTYPEID"))
+    numbers = {"id": entity.id, "entityTypeId": entity.type_id, "assignedById": 1}
+    return {"item": {**entity.fields, **numbers, "contactIds": list(entity.contacts)}}
+
+
+def list_types(_call: Call) -> object:
+    """Handle crm.type.list: the portal's smart processes."""
+    rows: list[object] = [
+        {"id": place, "entityTypeId": type_id, "title": title}
+        for place, (type_id, title) in enumerate(SMART_PROCESSES.items(), 1)
+    ]
+    return {"types": rows}
 
 
 def _read_entity(call: Call, type_id: int) -> Entity:
@@ -85,6 +101,8 @@ def _add_note(call: Call, owner: Entity, title: str, text: str) -> TimelineNote:
 METHODS = {
     **{f"crm.{kind}.get": Method("crm", _make_getter(type_id)) for kind, type_id in KINDS.items()},
     "crm.deal.contact.items.get": Method("crm", get_deal_contacts),
+    "crm.item.get": Method("crm", get_item),
+    "crm.type.list": Method("crm", list_types),
     "crm.timeline.logmessage.add": Method("crm", add_log_message),
     "crm.timeline.comment.add": Method("crm", add_comment),
 }

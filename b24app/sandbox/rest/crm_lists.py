@@ -6,12 +6,11 @@ from b24app.sandbox.crm import ENTITIES, KINDS, Entity
 from b24app.sandbox.rest.call import Call, Function, Method
 from b24app.sandbox.rest.errors import RestError
 
-_FIRST_DYNAMIC_TYPE = 128
 _ITEM_FIELDS: Mapping[str, Callable[[Entity], object]] = {
     "id": lambda entity: entity.id,
     "title": lambda entity: entity.title,
-    "contactId": lambda entity: int(str(entity.fields.get("CONTACT_ID") or 0)),
-    "companyId": lambda entity: int(str(entity.fields.get("COMPANY_ID") or 0)),
+    "contactId": lambda entity: _find_id(entity, "contactId", "CONTACT_ID"),
+    "companyId": lambda entity: _find_id(entity, "companyId", "COMPANY_ID"),
 }
 
 
@@ -27,7 +26,7 @@ def _make_lister(type_id: int) -> Function:
 def list_items(call: Call) -> object:
     """Handle crm.item.list, whose names are in camel case and whose ids are numbers."""
     type_id = call.number("ENTITYTYPEID")
-    if type_id not in KINDS.values() and not _is_smart_process(type_id):
+    if all(known != type_id for known, _id in ENTITIES):
         raise RestError("NOT_FOUND", "Smart process was not found")
     selected = _texts(call.params.get("SELECT")) or list(_ITEM_FIELDS)
     found = call.page(_find_readable(call, type_id)).rows
@@ -40,8 +39,9 @@ def list_items(call: Call) -> object:
     }
 
 
-def _is_smart_process(type_id: int) -> bool:
-    return type_id >= _FIRST_DYNAMIC_TYPE and any(known == type_id for known, _id in ENTITIES)
+def _find_id(entity: Entity, *names: str) -> int:
+    """Return the id in a field, which some types of items spell in another way; 0 if there is none."""
+    return int(str(next((entity.fields[name] for name in names if entity.fields.get(name)), 0)))
 
 
 def _find_readable(call: Call, type_id: int) -> list[Entity]:

@@ -1,10 +1,19 @@
 """placement.bind, placement.unbind, placement.get and placement.list (docs/bitrix24.md I)."""
 
+from b24app.sandbox.crm import SMART_PROCESSES
 from b24app.sandbox.rest.call import Call, Method, check_handler
 from b24app.sandbox.rest.errors import RestError
 from b24app.sandbox.state import Placement
 
-_ENTITIES = ("LEAD", "DEAL", "CONTACT", "COMPANY")
+_ENTITIES = (
+    "LEAD",
+    "DEAL",
+    "CONTACT",
+    "COMPANY",
+    "QUOTE",
+    "SMART_INVOICE",
+    *(f"DYNAMIC_{type_id}" for type_id in SMART_PROCESSES),
+)
 _PLACES = ("DETAIL_TAB", "DETAIL_ACTIVITY", "ACTIVITY_TIMELINE_MENU", "LIST_MENU", "LIST_TOOLBAR", "DETAIL_TOOLBAR")
 PLACEMENTS = (
     "DEFAULT",
