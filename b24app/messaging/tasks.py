@@ -91,8 +91,8 @@ def reconcile_senders(portal_id: int, delay: str = Delay.NOW) -> None:
         if is_free:
             portal = Portal.objects.get(pk=portal_id)
             sender_registration.reconcile_senders(portal)
-            if portal.tabs_bound_at is None:
-                placements.bind_tabs(portal)
+            if placements.must_bind(portal):
+                placements.bind_places(portal)
 
 
 @shared_task(name="b24app.messaging.tasks.note")

@@ -45,6 +45,7 @@ class Switches:
     modern: bool = True
     system_user: bool = False
     expire_next: bool = False
+    no_composer: bool = False
 
     def forced_error(self, method: str) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""

@@ -37,7 +37,7 @@ def _bind_events(portal: Portal) -> None:
 def _bind_tabs(portal: Portal) -> None:
     # Nothing else depends on the tabs, and the next check of the portal tries again.
     with suppress(PortalError):
-        placements.bind_tabs(portal)
+        placements.bind_places(portal)
 
 
 def _reconcile_senders(portal: Portal) -> None:

@@ -7,13 +7,15 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from b24app.portals.crm_owner_types import FIRST_DYNAMIC_TYPE, OwnerType
+from b24app.portals.crm_owner_types import FIRST_DYNAMIC_TYPE, OwnerType, card_path
 
 _TITLES: Mapping[OwnerType, str | Promise] = {
     OwnerType.LEAD: _("Lead"),
     OwnerType.DEAL: _("Deal"),
     OwnerType.CONTACT: _("Contact"),
     OwnerType.COMPANY: _("Company"),
+    OwnerType.QUOTE: _("Quote"),
+    OwnerType.SMART_INVOICE: _("Invoice"),
 }
 _OWNER_TYPES = {str(one.value): one for one in OwnerType}  # as strings: "01" is none
 
@@ -57,10 +59,8 @@ def _read_document(links: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _make_link(kind: str, number: str) -> CrmLink | None:
     if not (number.isascii() and number.isdigit() and kind.isascii() and kind.isdigit()):
         return None
-    # The frame's openPath lets only paths of these shapes through.
     if kind in _OWNER_TYPES:
-        owner_type = _OWNER_TYPES[kind]
-        return CrmLink(_TITLES[owner_type], number, f"/crm/{owner_type.name.lower()}/details/{number}/")
+        return CrmLink(_TITLES[_OWNER_TYPES[kind]], number, card_path(int(kind), number))
     if int(kind) >= FIRST_DYNAMIC_TYPE:
-        return CrmLink(_("Smart process item"), number, f"/crm/type/{kind}/details/{number}/")
+        return CrmLink(_("Smart process item"), number, card_path(int(kind), number))
     return None

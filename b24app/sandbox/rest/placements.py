@@ -31,7 +31,7 @@ def bind_placement(call: Call) -> object:
     call.need_application()
     call.need_admin()
     place, handler = call.text("PLACEMENT").upper(), call.text("HANDLER")
-    if place not in PLACEMENTS:
+    if place not in PLACEMENTS or (call.portal.switches.no_composer and place.endswith("_DETAIL_ACTIVITY")):
         raise RestError("ERROR_PLACEMENT_NOT_FOUND", "Placement not found")
     if not handler:
         raise RestError("EMPTY_ERROR_HANDLER_URL", "Handler URL is empty", 200)

@@ -67,7 +67,7 @@ def bound(transactional_db: None, box: Sandbox) -> There:
     """Return the portal alpha, with our tab on its cards."""
     there = box.portal("alpha")
     launch(Client(), there.frame(ALICE))
-    placements.bind_tabs(Portal.objects.get())
+    placements.bind_places(Portal.objects.get())
     there.install_finish(ALICE)
     Portal.objects.update(installed_at=timezone.now(), country="US")
     return there
@@ -176,7 +176,7 @@ def test_the_installer_binds_the_tab_and_a_portal_without_the_permission_install
     alpha.state.app.scope.append("placement")
     Portal.objects.update(scope="", tabs_bound_at=None)
     assert b"data-install-finish" in Client(headers=headers).post(run).content
-    assert len(alpha.placements) == 4
+    assert len(alpha.placements) == 14
 
 
 # -- the address -------------------------------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ def test_the_tabs_are_bound_once_and_again_after_an_update(alpha: SandboxPortal,
     alpha.placements.clear()
     tasks.reconcile_senders(live.pk)
     tasks.reconcile_senders(live.pk)
-    assert bound(alpha) == 4
-    assert len(alpha.placements) == 4
+    assert bound(alpha) == 14
+    assert len(alpha.placements) == 14
 
     alpha.placements.clear()
     live.refresh_from_db()
@@ -29,5 +29,5 @@ def test_the_tabs_are_bound_once_and_again_after_an_update(alpha: SandboxPortal,
     change = application_events.handle_event(live, "ONAPPUPDATE", {"data": {"VERSION": "2"}, "auth": auth})
     assert change.wants_reconcile
     tasks.reconcile_senders(live.pk)
-    assert bound(alpha) == 8
-    assert len(alpha.placements) == 4
+    assert bound(alpha) == 28
+    assert len(alpha.placements) == 14
