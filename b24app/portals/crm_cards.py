@@ -1,34 +1,22 @@
-"""The CRM card our tab is opened on: its title and phone numbers, as far as the visitor may read them.
+"""The CRM card our place is opened on: its title, numbers and fields, as far as the visitor may read them.
 
 The portal is asked with the visitor's own token, so that its access rights decide and not the browser's claim.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from b24app.portals.crm_owner_types import OwnerType
+from b24app.portals import crm_fields, employees, scopes
+from b24app.portals.crm_owner_types import WITH_METHODS, OwnerType, placed_on
 from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
 from b24app.portals.rest import bitrix, error_policy, exchange_records
 from b24app.portals.rest.responses import ErrorResponse, MethodResult, NoResponse, Redirect, as_mapping
 from providers.kit.phones import BadNumber, read_e164
 
-TABS: Mapping[str, OwnerType] = {
-    "CRM_LEAD_DETAIL_TAB": OwnerType.LEAD,
-    "CRM_DEAL_DETAIL_TAB": OwnerType.DEAL,
-    "CRM_CONTACT_DETAIL_TAB": OwnerType.CONTACT,
-    "CRM_COMPANY_DETAIL_TAB": OwnerType.COMPANY,
-}
 MAX_CONTACTS, MAX_PHONES = 20, 20
-MAX_TITLE = 100
 NO_SMS = frozenset({"FAX", "PAGER"})
-_METHODS: Mapping[int, str] = {
-    OwnerType.LEAD: "crm.lead.get",
-    OwnerType.DEAL: "crm.deal.get",
-    OwnerType.CONTACT: "crm.contact.get",
-    OwnerType.COMPANY: "crm.company.get",
-}
 _BUSY = error_policy.LIMITS | error_policy.TRANSIENT
 
 Command = tuple[str, Mapping[str, Any]]
@@ -36,67 +24,89 @@ Command = tuple[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A card's phone number: E.164, Bitrix24's type (MOBILE, WORK …), the owner's name, "" for the card itself."""
+    """A card's phone number: E.164, Bitrix24's type (MOBILE, WORK …), the owner's name, "" for the card itself.
+
+    `first_name` is the owner's, and tells a person from a company.
+    """
 
     e164: str
     kind: str
     owner: str = ""
+    first_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A CRM entity. `type_id` is the owner type; `title` is "" where the card has no name."""
+    """A CRM entity. `type_id` is the owner type; `title` is "" where the card has no name.
+
+    `values` are those of its fields that the visitor may read and texts may name (`crm_fields`).
+    """
 
     type_id: int
     id: int
     title: str
     phones: tuple[Phone, ...]
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_card(portal: Portal, access: str, placement: str, options: Mapping[str, Any]) -> Entity:
-    """Return the card the tab was opened on, read with the visitor's token in two calls at most.
+    """Return the card our place was opened on, read with the visitor's token in two calls at most.
 
-    A deal has the numbers of its contacts and company, a lead its own and theirs. Raise PortalRefused where there is no
-    such card or the visitor may not read it, InDoubt where the portal does not answer, and what its error means
-    otherwise.
+    A contact and a company have their own numbers, a lead its own and those of its people, everything else those of its
+    contacts and company. Raise PortalRefused where there is no such card or the visitor may not read it, InDoubt where
+    the portal does not answer, and what its error means otherwise.
     """
-    type_id, number = TABS.get(placement, 0), _positive_int(options.get("ID"))
+    type_id, number = placed_on(placement), _positive_int(options.get("ID", options.get("entityId")))
     if not (type_id and number):
         raise PortalRefused("NO_ENTITY")
-    commands: list[Command] = [(_METHODS[type_id], {"ID": number})]
+    commands: list[Command] = [_read_command(type_id, number)]
     if type_id == OwnerType.DEAL:
         commands.append(("crm.deal.contact.items.get", {"id": number}))
     answers = _call_batch(portal, access, commands)
-    fields = as_mapping(_require_result(answers[0]))
+    fields = crm_fields.as_fields(_require_result(answers[0]))
     if _positive_int(fields.get("ID")) != number:
         raise PortalRefused("NO_ENTITY")
-    phones = _read_phones(portal, fields, "")
-    if type_id in (OwnerType.LEAD, OwnerType.DEAL):
-        phones += _phones_of_people(portal, access, fields, answers[1:])
+    people = _read_people(portal, access, type_id, fields, answers[1:])
+    phones = _read_phones(portal, fields, "", "")
+    for owner_type, owner in people.owners:
+        first_name = crm_fields.first_name(owner) if owner_type == OwnerType.CONTACT else ""
+        if type_id not in (OwnerType.CONTACT, OwnerType.COMPANY):
+            phones += _read_phones(portal, owner, crm_fields.title_of(owner_type, owner), first_name)
     unique: dict[str, Phone] = {}
     for phone in phones:
         unique.setdefault(phone.e164, phone)
-    return Entity(type_id, number, _card_title(type_id, fields), tuple(unique.values())[:MAX_PHONES])
+    values = crm_fields.read_values(type_id, fields, people)
+    return Entity(type_id, number, crm_fields.title_of(type_id, fields), tuple(unique.values())[:MAX_PHONES], values)
 
 
-def _phones_of_people(portal: Portal, access: str, fields: Mapping[str, Any], linked: Sequence[Any]) -> list[Phone]:
-    """Return the numbers of a card's contacts and company, without those this visitor may not read."""
+def _read_people(
+    portal: Portal, access: str, type_id: int, fields: Mapping[str, Any], linked: Sequence[Any]
+) -> crm_fields.People:
+    """Return a card's contacts, company and responsible person, without those this visitor may not read."""
     ids = [
         _positive_int(as_mapping(row).get("CONTACT_ID"))
         for answer in linked
         for row in _as_list(_result_or_none(answer))
     ]
-    contacts = [one for one in dict.fromkeys([*ids, _positive_int(fields.get("CONTACT_ID"))]) if one][:MAX_CONTACTS]
-    people = [(int(OwnerType.CONTACT), one) for one in contacts]
-    if company := _positive_int(fields.get("COMPANY_ID")):
-        people.append((OwnerType.COMPANY, company))
-    if not people:
-        return []
-    answers = _call_batch(portal, access, [(_METHODS[type_id], {"ID": one}) for type_id, one in people])
-    found = [
-        (type_id, as_mapping(_result_or_none(answer))) for (type_id, _), answer in zip(people, answers, strict=True)
-    ]
-    return [phone for type_id, their in found for phone in _read_phones(portal, their, _card_title(type_id, their))]
+    ids += [_positive_int(one) for one in _as_list(fields.get("CONTACT_IDS"))]
+    ids += [_positive_int(fields.get("CONTACT_ID"))] if type_id != OwnerType.CONTACT else []
+    owners = [(int(OwnerType.CONTACT), one) for one in dict.fromkeys(ids) if one][:MAX_CONTACTS]
+    company = _positive_int(fields.get("COMPANY_ID")) if type_id != OwnerType.COMPANY else 0
+    owners += [(int(OwnerType.COMPANY), company)] if company else []
+    commands = [_read_command(owner_type, one) for owner_type, one in owners]
+    responsible = _positive_int(fields.get("ASSIGNED_BY_ID"))
+    if responsible and any(scopes.has_scopes(portal, scope) for scope in employees.SCOPES):
+        commands.append((employees.METHOD, {"ID": responsible}))
+    answers = [_result_or_none(one) for one in _call_batch(portal, access, commands)] if commands else []
+    found = [(owner_type, as_mapping(one)) for (owner_type, _), one in zip(owners, answers, strict=False)]
+    person = as_mapping(next(iter(_as_list(answers[len(owners)])), None)) if len(answers) > len(owners) else {}
+    return crm_fields.People([(owner_type, one) for owner_type, one in found if one], person)
+
+
+def _read_command(type_id: int, number: int) -> Command:
+    if type_id in WITH_METHODS:
+        return f"crm.{OwnerType(type_id).name.lower()}.get", {"ID": number}
+    return "crm.item.get", {"entityTypeId": type_id, "id": number}
 
 
 def _call_batch(portal: Portal, access: str, commands: Sequence[Command]) -> list[MethodResult | ErrorResponse | None]:
@@ -122,7 +132,7 @@ def _result_or_none(answer: MethodResult | ErrorResponse | None) -> Any:
     return answer.result if isinstance(answer, MethodResult) else None
 
 
-def _read_phones(portal: Portal, fields: Mapping[str, Any], owner: str) -> list[Phone]:
+def _read_phones(portal: Portal, fields: Mapping[str, Any], owner: str, first_name: str) -> list[Phone]:
     found = []
     for row in map(as_mapping, _as_list(fields.get("PHONE"))):
         kind = str(row.get("VALUE_TYPE") or "")[:20]
@@ -131,13 +141,8 @@ def _read_phones(portal: Portal, fields: Mapping[str, Any], owner: str) -> list[
         except BadNumber:
             continue
         if kind not in NO_SMS:
-            found.append(Phone(e164, kind, owner))
+            found.append(Phone(e164, kind, owner, first_name))
     return found
-
-
-def _card_title(type_id: int, fields: Mapping[str, Any]) -> str:
-    names = ("NAME", "LAST_NAME") if type_id == OwnerType.CONTACT else ("TITLE",)
-    return " ".join(str(fields[name]).strip() for name in names if fields.get(name))[:MAX_TITLE]
 
 
 def _as_list(value: Any) -> list[Any]:

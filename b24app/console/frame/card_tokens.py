@@ -28,23 +28,25 @@ class BadCard(Exception):
 
 def seal_card_token(entity: Entity, portal: Portal, user_id: int) -> str:
     """Return a URL-safe token that stands for an entity, for this visitor and twelve hours."""
-    phones = [[phone.e164, phone.kind, phone.owner] for phone in entity.phones]
-    claims = [portal.uuid.hex, user_id, entity.type_id, entity.id, entity.title, phones]
-    return _make_signer().sign(seal(zlib.compress(json.dumps(claims).encode())).decode())
+    phones = [[phone.e164, phone.kind, phone.owner, phone.first_name] for phone in entity.phones]
+    claims = [portal.uuid.hex, user_id, entity.type_id, entity.id, entity.title, phones, dict(entity.values)]
+    packed = json.dumps(claims, ensure_ascii=False, separators=(",", ":")).encode()
+    return _make_signer().sign(seal(zlib.compress(packed)).decode())
 
 
 def read_card_token(signed: str, portal: Portal, user_id: int) -> Entity:
     """Return the entity that a token stands for; raises BadCard."""
     try:
         sealed = _make_signer().unsign(signed, max_age=LIFETIME)
-        key, user, type_id, number, title, phones = json.loads(zlib.decompress(unseal(sealed.encode())))
+        claims = json.loads(zlib.decompress(unseal(sealed.encode())))
+        key, user, type_id, number, title, phones, *more = claims  # a token from before the fields has no values
     except signing.SignatureExpired:
         raise BadCard(expired=True) from None
     except (signing.BadSignature, CannotOpen, ValueError, TypeError, zlib.error):
         raise BadCard from None
     if (key, user) != (portal.uuid.hex, user_id):
         raise BadCard
-    return Entity(type_id, number, title, tuple(Phone(*phone) for phone in phones))
+    return Entity(type_id, number, title, tuple(Phone(*phone) for phone in phones), *more)
 
 
 def _make_signer() -> signing.TimestampSigner:
