@@ -1,6 +1,9 @@
-"""What a visitor chose for themselves. Everything else that the console shows belongs to other rooms."""
+"""What a visitor chose for themselves, and texts to choose from. All else that is shown belongs to other rooms."""
+
+import uuid
 
 from django.db import models
+from django.utils import timezone
 
 from b24app.portals.models import Portal
 
@@ -30,3 +33,20 @@ class Preference(models.Model):
         """Return the saved choice, or an unsaved one with the defaults."""
         saved = cls.objects.filter(portal=portal, user_id=user_id).first()
         return saved or cls(portal=portal, user_id=user_id)
+
+
+class TextTemplate(models.Model):
+    """A text that a portal's employees may choose; its fields stand in it as {code} or {code|text for none}."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # for addresses
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="text_templates", db_index=False)
+    title = models.CharField(max_length=60)
+    text = models.TextField()
+    changed_at = models.DateTimeField(default=timezone.now)
+    changed_by = models.BigIntegerField(null=True, blank=True)  # a user of the portal
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["portal", "title"], name="a_template_title_is_used_once")]
+
+    def __str__(self) -> str:
+        return self.title

@@ -19,6 +19,7 @@ from b24app.console.senders import views as senders_views
 from b24app.console.settings import limits, privacy
 from b24app.console.settings import views as settings_views
 from b24app.console.stop_list import views as stop_list_views
+from b24app.console.text_templates import views as text_template_views
 
 SCREENS: list[URLPattern | URLResolver] = [
     *home_views.urlpatterns,
@@ -37,6 +38,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *privacy.urlpatterns,
     *limits.urlpatterns,
     *changes_views.urlpatterns,
+    *text_template_views.urlpatterns,
     *stop_list_views.urlpatterns,
     *reconnect.urlpatterns,
     *help_views.urlpatterns,

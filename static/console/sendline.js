@@ -185,9 +185,16 @@
     for (const box of document.querySelectorAll(`input[name="${name}"]`)) box.checked = target.checked;
   }, true);
 
-  /* Buttons that need a script: copying, and asking the portal to open or close something. */
+  /* Buttons that need a script: inserting, copying, and asking the portal to open or close something. */
 
   document.addEventListener("click", ({ target }) => {
+    const insert = target.closest("[data-insert]");
+    if (insert) {
+      const field = document.getElementById(insert.dataset.into);
+      field.setRangeText(insert.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+      field.focus();
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
     const copy = target.closest("[data-copy]");
     if (copy) {
       const field = copy.parentElement.querySelector("input, textarea");

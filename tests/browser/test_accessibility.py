@@ -22,7 +22,7 @@ PARTS = {
     "personal", "personal-erase", "personal-erasure", "personal-take", "reconnect", "reports-take", "resume",
     "segments", "sender-address", "sender-pause", "sender-ready", "sender-register", "sender-remove", "sender-resume",
     "senders-addresses", "senders-compare", "signature", "stoplist-remove", "stoplist-take", "support",
-    "test-progress", "theme", "try-rewriting",
+    "test-progress", "text-template-delete", "text-template-length", "theme", "try-rewriting",
 }  # fmt: skip
 
 

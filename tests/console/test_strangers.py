@@ -23,7 +23,7 @@ from b24app.audit.recording import record_change
 from b24app.console import urls as console
 from b24app.console.frame import card_tokens
 from b24app.console.journal import export_progress
-from b24app.console.models import Preference
+from b24app.console.models import Preference, TextTemplate
 from b24app.console.reports import views as reports_views
 from b24app.core import tokens
 from b24app.core.redis import redis_client
@@ -113,6 +113,11 @@ DOORS = {
     "changes": Door(READ, shows=True),
     "changes-take": Door(READ),
     "change-undo": Door(POST, ("change",)),
+    "text-templates": Door(READ, shows=True),
+    "text-template-new": Door(BOTH, form={"title": "Stolen", "text": "Hello"}),
+    "text-template": Door(BOTH, ("template",), {"title": "Stolen", "text": "Hello"}, shows=True),
+    "text-template-delete": Door(BOTH, ("template",), shows=True),
+    "text-template-length": Door(POST, form={"text": "Hello"}),
     "stoplist": Door(BOTH, form={"number": NUMBER}, shows=True),
     "stoplist-bring": Door(BOTH),
     "stoplist-take": Door(READ),
@@ -162,6 +167,7 @@ class World:
             portal=self.alice, number=NUMBER, source=StopSource.HAND, note=f"{SECRET} asked"
         )
         order = Erasure.objects.create(portal=self.alice, number=NUMBER, asked_by=ALICE, why=f"{SECRET} asked")
+        template = TextTemplate.objects.create(portal=self.alice, title=f"{SECRET} ready", text=f"{SECRET} is ready.")
         Rules.objects.create(portal=self.alice, portal_per_hour=17)
         # His own number is the same as hers.
         Employee.objects.create(portal=self.alice, user_id=ALICE, name=f"{SECRET} Adams", asked_at=timezone.now())
@@ -180,6 +186,7 @@ class World:
             "order": str(order.uuid),
             "entry": str(entry.uuid),
             "change": str(paused.uuid),
+            "template": str(template.uuid),
             "signed": card_tokens.seal_card_token(self.card, self.alice, ALICE),
         }
 
@@ -208,7 +215,7 @@ class World:
 
 
 def tenants_models() -> tuple[type[Model], ...]:
-    return Change, Connection, Sender, Message, StoppedNumber, Erasure, Rules, Preference, Employee
+    return Change, Connection, Sender, Message, StoppedNumber, Erasure, Rules, Preference, Employee, TextTemplate
 
 
 @pytest.fixture
