@@ -63,6 +63,12 @@ def read_number(raw: str, region: str = "") -> Number:
     )
 
 
+def is_not_mobile(e164: str) -> bool:
+    """Return whether a number is known to be a landline, a toll-free number or the like, which rarely receive SMS."""
+    parsed = metadata.parse(e164)
+    return metadata.is_valid_number(parsed) and metadata.number_type(parsed) in _UNLIKELY
+
+
 def read_e164(raw: str, region: str = "") -> str:
     """Read a number as `read_number` does, and return only its E.164 form: half the work."""
     return str(metadata.format_number(_parse_possible(raw, region), PhoneNumberFormat.E164))

@@ -115,6 +115,20 @@ def admit_messages(limits_by_message: Mapping[int, Sequence[Limit]]) -> dict[int
     return over
 
 
+def read_usage(windows: Iterable[Window]) -> dict[Window, int]:
+    """Return how many messages were counted in these windows, without locking them."""
+    wanted = {(one.kind, one.key, one.since): one for one in windows}
+    if not wanted:
+        return {}
+    portals = {one.portal_id for one in wanted.values()}
+    rows = CapUse.objects.filter(
+        portal_id__in=portals, kind__in={kind for kind, _, _ in wanted}, since__in={since for _, _, since in wanted}
+    )
+    rows = rows.filter(key__in={key for _, key, _ in wanted})
+    found = {(one.kind, one.key, one.since): one.used for one in rows}
+    return {window: found[key] for key, window in wanted.items() if key in found}
+
+
 def total_used(portal_id: int, kind: LimitKind, since: datetime) -> int:
     """Return how many messages were counted in a portal's windows that began at `since` or later."""
     rows = CapUse.objects.filter(portal_id=portal_id, kind=kind.value, since__gte=since)

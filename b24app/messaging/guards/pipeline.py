@@ -27,7 +27,7 @@ def apply_guards(messages: Sequence[Message]) -> list[Message]:
         if decision is not None:
             screening.decisions[message.pk] = decision
     limits_by_message = {
-        one.pk: list(_limits_for(one, screening.facts[one.pk], now)) for one in screening.passed if _is_first_try(one)
+        one.pk: list(limits_for(one, screening.facts[one.pk], now)) for one in screening.passed if _is_first_try(one)
     }
     limits_by_message = {pk: found for pk, found in limits_by_message.items() if found}
     if screening.decisions or limits_by_message or any(screening.facts[one.pk].repeats for one in screening.passed):
@@ -48,11 +48,11 @@ def _decide_alone(message: Message, facts: Facts, now: datetime) -> Decision | N
     if facts.portal_paused or facts.sender_paused:
         # A repeat is safe only while the service recognises our reference; after that its outcome is unknown.
         return Hold(Wait.PAUSED, message.repeat_until)
-    until = _quiet_until(message, facts, now)
+    until = quiet_end(message, facts, now)
     return None if until is None else Hold(Wait.QUIET_HOURS, until)
 
 
-def _quiet_until(message: Message, facts: Facts, now: datetime) -> datetime | None:
+def quiet_end(message: Message, facts: Facts, now: datetime) -> datetime | None:
     """Return when the recipient's quiet hours end, None outside them and for messages they do not apply to.
 
     Somebody waits for a test message, and a repeat would outlive the time in which the service recognises it.
@@ -64,7 +64,8 @@ def _quiet_until(message: Message, facts: Facts, now: datetime) -> datetime | No
     return quiet_hours.quiet_until(message.to, facts.quiet_from, facts.quiet_until, facts.portal_zone, now)
 
 
-def _limits_for(message: Message, facts: Facts, now: datetime) -> Iterator[Limit]:
+def limits_for(message: Message, facts: Facts, now: datetime) -> Iterator[Limit]:
+    """Yield the limits that a message is counted against."""
     portal, sender, zone = message.portal_id, message.sender_id, facts.portal_zone
     recipient = limits.recipient_key(message.to)
     yield from limits.hourly_limit(portal, LimitKind.RECIPIENT_HOUR, recipient, facts.recipient_per_hour, now)
