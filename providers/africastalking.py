@@ -16,6 +16,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import value_at
 
 STATUSES = {
@@ -82,6 +83,12 @@ class AfricasTalking(Provider):
     title = "Africa's Talking"
     docs = "https://developers.africastalking.com/docs/sms/overview"
     countries = ("CI", "ET", "GH", "KE", "MW", "NG", "RW", "SN", "TZ", "UG", "ZA", "ZM")
+    listing = Listing(
+        about=_("Short codes and names across Africa, with a sandbox for trying it out."),
+        other_names=("AfricasTalking",),
+        sender_ids=SenderIds.SHARED,
+        mark=Mark(Colour.RUST, "M12 3h9l-9 9zM21 12v9l-9-9zM12 21H3l9-9zM3 12V3l9 9z"),
+    )
     fields = (
         Text(
             "username", _("Username"), help=_("Your app name. For the sandbox, enter “sandbox”."), pattern=r"[^\s/?#]+"

@@ -25,6 +25,7 @@ from providers.kit.errors import Rejected, SmsError
 from providers.kit.fields import BadField, Field, Secret, Step
 from providers.kit.http import Http, Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Group, Listing, Mark, SenderIds
 from providers.kit.reply import MAX_WORDS
 from providers.kit.segments import UCS_2, measure
 
@@ -223,6 +224,16 @@ class Apprise(Provider):
     code = "apprise"
     title = "Apprise"
     docs = "https://appriseit.com/services/"
+    listing = Listing(
+        about=_("About 20 more SMS services, by an address in the notation of Apprise."),
+        sender_ids=SenderIds.GATEWAY,
+        group=Group.EQUIPMENT,
+        mark=Mark(
+            Colour.VIOLET,
+            "M12 2a4 4 0 0 1 0 8 4 4 0 0 1 0-8zM12 14a4 4 0 0 1 0 8 4 4 0 0 1 0-8z"
+            "M6 8a4 4 0 0 1 0 8 4 4 0 0 1 0-8zM18 8a4 4 0 0 1 0 8 4 4 0 0 1 0-8z",
+        ),
+    )
     fields = (
         _Address(
             "url",

@@ -38,6 +38,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import text_at, value_at
 from providers.kit.sns import CERTIFICATE_URL, SUBSCRIBE_URL, read_envelope, read_public_key, verify_envelope
 
@@ -232,6 +233,11 @@ class Aws(Provider):
     code = "aws"
     title = "Amazon Web Services (AWS)"
     docs = f"{_DOCS}sms-voice/latest/userguide/what-is-sms-mms.html"
+    listing = Listing(
+        about=_("AWS End User Messaging or SNS, billed with your AWS account."),
+        other_names=("Amazon", "SNS", "Pinpoint", "End User Messaging"),
+        mark=Mark(Colour.AMBER, "M12 3l10 5-10 5L2 8zM2 12l10 5 10-5v3l-10 5-10-5z"),
+    )
     fields = (
         Text("access_key_id", "Access key ID", help=_("IAM > Users > Security credentials > Create access key.")),
         Secret("secret_access_key", "Secret access key", help=_("Shown once, when you create the access key.")),

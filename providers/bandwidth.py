@@ -29,6 +29,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.login import Login
 from providers.kit.reply import text_at, value_at
 
@@ -154,6 +155,11 @@ class Bandwidth(Provider):
     title = "Bandwidth"
     docs = "https://dev.bandwidth.com/docs/messaging/"
     countries = ("US", "CA")
+    listing = Listing(
+        about=_("An API for carriers and software companies with numbers in the US or Canada."),
+        sender_ids=SenderIds.NUMBERS,
+        mark=Mark(Colour.SLATE, "M3 4h2v16H3zM7 4h3v16H7zM12 4h4v16h-4zM18 4h3v16h-3z"),
+    )
     fields = (
         Text("account_id", "Account ID", help=_("At the top of the Bandwidth App, next to the account name.")),
         Text("api_token", "Client ID", help=_CREDENTIAL),

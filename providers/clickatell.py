@@ -14,6 +14,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import text_at, value_at
 
 STATUSES = {
@@ -102,6 +103,14 @@ class Clickatell(Provider):
     code = "clickatell"
     title = "Clickatell"
     docs = "https://docs.clickatell.com/channels/one-api/"
+    listing = Listing(
+        about=_("One API integrations that send from their own two-way numbers."),
+        sender_ids=SenderIds.NUMBERS,
+        mark=Mark(
+            Colour.RUST,
+            "M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18zm0 4a5 5 0 1 0 0 10 5 5 0 0 0 0-10zm0 3a2 2 0 1 1 0 4 2 2 0 0 1 0-4z",
+        ),
+    )
     fields = (Secret("api_key", _("API key"), help=_("In the Clickatell portal: the One API integration.")),)
     setup = (
         Step(

@@ -14,6 +14,7 @@ from providers.kit.errors import AccountBlocked, Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import text_at, value_at
 
 STATUSES = {
@@ -98,6 +99,11 @@ class ClickSend(Provider):
     code = "clicksend"
     title = "ClickSend"
     docs = "https://developers.clicksend.com/docs/"
+    listing = Listing(
+        about=_("Sign-in with a username and API key; delivery reports come by a rule in its dashboard."),
+        sender_ids=SenderIds.ACCOUNT,
+        mark=Mark(Colour.BLUE, "M3 3h18v18H3zM12 6l-6 6 6 6 6-6z"),
+    )
     fields = (
         Text("username", _("Username"), help=_CREDENTIALS),
         Secret("api_key", _("API key"), help=_CREDENTIALS),

@@ -13,6 +13,7 @@ from providers.kit.contract import Accepted, Account, Provider, Report, Reports,
 from providers.kit.errors import Hint, Throttled, Uncertain, Unreachable, error_for_code
 from providers.kit.fields import Step
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.segments import measure
 
 SENT_AFTER = 1
@@ -28,6 +29,10 @@ class Demo(Provider):
     code = "demo"
     title = "Demo"
     docs = ""
+    listing = Listing(
+        about=_("A practice service: nothing is sent and nothing is charged."),
+        mark=Mark(Colour.SLATE, "M3 3h5v2H5v3H3zM16 3h5v5h-2V5h-3zM3 16h2v3h3v2H3zM19 16h2v5h-5v-2h3zM9 9h6v6H9z"),
+    )
     setup = (
         Step(_("Nothing is sent"), _("This is the demo service. Nothing is sent and nothing is charged.")),
         Step(

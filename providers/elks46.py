@@ -16,6 +16,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import rows_at, text_at, value_at
 
 STATUSES = {
@@ -48,6 +49,11 @@ class Elks46(Provider):
     code = "elks46"
     title = "46elks"
     docs = "https://46elks.com/docs"
+    listing = Listing(
+        about=_("Sends from your numbers or a name of up to 11 characters, without registration."),
+        other_names=("46 elks",),
+        mark=Mark(Colour.SLATE, "M2 20L8 6l4 7 4-9 6 16z"),
+    )
     fields = (
         Text("username", _("Username"), help=_("In the 46elks dashboard under Account.")),
         Secret("password", _("Password"), help=_("The API password next to it, not your login password.")),

@@ -14,6 +14,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.login import Login
 from providers.kit.phones import read_number
 from providers.kit.reply import text_at
@@ -76,6 +77,12 @@ class Eskiz(Provider):
     title = "Eskiz"
     docs = _DOCS
     countries = ("UZ",)
+    listing = Listing(
+        about=_("Sends texts that Eskiz has approved as templates."),
+        other_names=("Эскиз", "Eskiz.uz"),
+        sender_ids=SenderIds.REGISTERED,
+        mark=Mark(Colour.GREEN, "M3 3h15L3 18zM21 6v15H6z"),
+    )
     fields = (
         Text("email", _("Email"), help=_("Your login email at my.eskiz.uz.")),
         Secret(

@@ -17,6 +17,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import text_at, value_at
 from providers.kit.segments import UCS_2, measure
 
@@ -96,6 +97,11 @@ class GatewayApi(Provider):
     code = "gatewayapi"
     title = "GatewayAPI"
     docs = "https://gatewayapi.com/docs/"
+    listing = Listing(
+        about=_("Two separate installations, gatewayapi.com and gatewayapi.eu, with 3 message classes."),
+        other_names=("Gateway API",),
+        mark=Mark(Colour.TEAL, "M3 21v-9a9 9 0 0 1 18 0v9h-5v-9a4 4 0 0 0-8 0v9z"),
+    )
     fields = (
         Secret("token", _("Token"), help=_("GatewayAPI dashboard > API > API Keys.")),
         Choice(

@@ -15,6 +15,7 @@ from providers.kit.errors import AccountBlocked, Forged
 from providers.kit.fields import BadField, Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Group, Listing, Mark, SenderIds
 from providers.kit.outline import find_key, written_words
 from providers.kit.request_template import (
     BodyTemplate,
@@ -39,6 +40,13 @@ class OwnGateway(Provider):
     code = "http"
     title = _("Custom HTTP gateway")
     docs = "https://en.wikipedia.org/wiki/SMS_gateway"
+    listing = Listing(
+        about=_("Any service with an HTTP API: you describe its request and response."),
+        other_names=("HTTP", "API", "webhook"),
+        sender_ids=SenderIds.GATEWAY,
+        group=Group.EQUIPMENT,
+        mark=Mark(Colour.BLUE, "M8 5l-7 7 7 7 2-2-5-5 5-5zM16 5l7 7-7 7-2-2 5-5-5-5z"),
+    )
     fields = (
         Choice("method", _("Method"), choices=(("POST", "POST"), ("GET", "GET"), ("PUT", "PUT")), default="POST"),
         UrlTemplate(

@@ -16,6 +16,7 @@ from providers.kit.errors import AccountBlocked, Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import rows_at, text_at, value_at
 
 GROUPS = {
@@ -117,6 +118,10 @@ class Infobip(Provider):
     code = "infobip"
     title = "Infobip"
     docs = "https://www.infobip.com/docs/sms"
+    listing = Listing(
+        about=_("A base URL for each account; a repeated message is recognized for 48 hours."),
+        mark=Mark(Colour.RUST, "M3 14h4v7H3zM10 9h4v12h-4zM17 3h4v18h-4z"),
+    )
     fields = (
         Url(
             "base_url",

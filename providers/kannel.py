@@ -15,6 +15,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Group, Listing, Mark, SenderIds
 from providers.kit.segments import UCS_2, measure
 
 DOCS = "https://www.kannel.org/download/1.4.5/userguide-1.4.5/userguide.html"
@@ -61,6 +62,16 @@ class Kannel(Provider):
     code = "kannel"
     title = "Kannel"
     docs = DOCS
+    listing = Listing(
+        about=_("The open-source gateway on your own server, through its sendsms service."),
+        sender_ids=SenderIds.GATEWAY,
+        group=Group.EQUIPMENT,
+        mark=Mark(
+            Colour.TEAL,
+            "M2 6c4-4 6 4 10 0s6 4 10 0v4c-4 4-6-4-10 0s-6-4-10 0z"
+            "M2 14c4-4 6 4 10 0s6 4 10 0v4c-4 4-6-4-10 0s-6-4-10 0z",
+        ),
+    )
     fields = (
         Url(
             "send_url",

@@ -16,6 +16,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import price_of, rows_at, text_at
 from providers.kit.signatures import is_same, read_jwt
 
@@ -77,6 +78,11 @@ class MessageBird(Provider):
     code = "messagebird"
     title = "MessageBird"
     docs = "https://developers.messagebird.com/api/sms-messaging/"
+    listing = Listing(
+        about=_("For accounts opened with MessageBird, now Bird; the new Bird platform has another API."),
+        other_names=("Bird",),
+        mark=Mark(Colour.BLUE, "M3 4h18l-9 16zM8 7l4 7 4-7z"),
+    )
     fields = (
         Secret(
             "access_key",

@@ -28,6 +28,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import text_at, value_at
 
 STATUSES = {
@@ -93,6 +94,12 @@ class Mobizon(Provider):
     title = "Mobizon"
     docs = "https://mobizon.kz/help/api-docs/sms-api"
     countries = ("KZ", "UA", "UZ", "KG", "BR", "DE")
+    listing = Listing(
+        about=_("Each country has its own Mobizon; an account is valid in one of them."),
+        other_names=("Мобизон",),
+        sender_ids=SenderIds.SHARED,
+        mark=Mark(Colour.VIOLET, "M4 3h16l-8 9zM12 12l8 9H4z"),
+    )
     fields = (
         Secret("api_key", _("API key"), help=_("Mobizon control panel > API.")),
         Choice(

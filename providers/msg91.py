@@ -17,6 +17,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import rows_at
 
 # The numbers that https://msg91.com/help/webhooks explains, by the words it gives them; others stay unknown.
@@ -109,6 +110,12 @@ class Msg91(Provider):
     title = "MSG91"
     docs = "https://docs.msg91.com/sms"
     countries = ("IN",)
+    listing = Listing(
+        about=_("Sends texts from templates that are approved on DLT."),
+        other_names=("MSG 91", "DLT"),
+        sender_ids=SenderIds.REGISTERED,
+        mark=Mark(Colour.VIOLET, "M12 2l9 8v5l-9-8-9 8v-5zM12 12l9 8v2H3v-2z"),
+    )
     fields = (Secret("authkey", "Authkey", help=_AUTHKEY),)
     sender_fields = (
         Text("template_id", _("Template ID"), help=_("MSG91 panel > SMS > Templates.")),

@@ -15,6 +15,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import rows_at, text_at, value_at
 from providers.kit.segments import UCS_2, measure
 
@@ -94,6 +95,12 @@ class Netgsm(Provider):
     title = "Netgsm"
     docs = "https://www.netgsm.com.tr/dokuman/"
     countries = ("TR",)
+    listing = Listing(
+        about=_("Checks recipient consent in İYS before it sends commercial messages."),
+        other_names=("İYS",),
+        sender_ids=SenderIds.REGISTERED,
+        mark=Mark(Colour.ROSE, "M5 3h14v3H5zM3 9h18v3H3zM7 15h10v3H7zM10 20h4v2h-4z"),
+    )
     fields = (
         Text("usercode", _("Username"), help=_("The subscriber number you use to log in to Netgsm.")),
         Secret("password", _("Password"), help=_("From an API sub-user, not your login password.")),

@@ -12,6 +12,7 @@ from providers.kit.contract import Accepted, Call, Proof, Provider, Report, Repo
 from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import rows_at, text_at
 
 STATUSES = {
@@ -71,6 +72,12 @@ class PlayMobile(Provider):
     title = "Play Mobile"
     docs = _DOCS
     countries = ("UZ",)
+    listing = Listing(
+        about=_("Access by contract; its support turns on delivery reports for you."),
+        other_names=("SMSXabar", "Плэй Мобайл"),
+        sender_ids=SenderIds.ACCOUNT,
+        mark=Mark(Colour.AMBER, "M4 3h4v18H4zM11 3a9 9 0 0 1 0 18z"),
+    )
     fields = (
         Text("username", _("Username"), help=_("Play Mobile sends it after you sign the contract.")),
         Secret("password", _("Password"), help=_("Sent together with the username.")),

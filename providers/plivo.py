@@ -18,6 +18,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import price_of, value_at
 
 STATUSES = {
@@ -71,6 +72,10 @@ class Plivo(Provider):
     code = "plivo"
     title = "Plivo"
     docs = "https://www.plivo.com/docs/messaging/"
+    listing = Listing(
+        about=_("Powerpacks choose the number to send from; prices are in US dollars."),
+        mark=Mark(Colour.GREEN, "M9 3h6v6h6v6h-6v6H9v-6H3V9h6z"),
+    )
     fields = (
         Text("auth_id", "Auth ID", help=_("On the Plivo console home page.")),
         Secret("auth_token", "Auth Token", help=_("Next to the Auth ID. Used to verify delivery reports.")),

@@ -18,6 +18,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import rows_at, text_at, value_at
 from providers.kit.signatures import is_fresh
 
@@ -83,6 +84,11 @@ class Sinch(Provider):
     code = "sinch"
     title = "Sinch"
     docs = "https://developers.sinch.com/docs/sms/"
+    listing = Listing(
+        about=_("Service plans in 5 regions: US, Europe, Australia, Brazil and Canada."),
+        sender_ids=SenderIds.ACCOUNT,
+        mark=Mark(Colour.AMBER, "M3 11a9 8 0 0 1 18 0zM3 13h18a9 8 0 0 1-18 0z"),
+    )
     fields = (
         Text("service_plan_id", "Service plan ID", help=_WHERE),
         Secret("api_token", "API token", help=_WHERE),

@@ -17,6 +17,7 @@ from providers.kit.errors import Hint, Reason, SmsError, Unreachable, error_for_
 from providers.kit.fields import Choice, Host, Number, Secret, Step, Text
 from providers.kit.http import Exchange
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Group, Listing, Mark, SenderIds
 from providers.kit.smpp.command_status import DESCRIPTIONS
 from providers.kit.smpp.encoding import (
     ASCII,
@@ -103,6 +104,13 @@ class Smpp(Provider):
     code = "smpp"
     title = "SMPP"
     docs = "https://smpp.org/"
+    listing = Listing(
+        about=_("A permanent SMPP 3.4 connection to an operator or an SMS center."),
+        other_names=("SMSC",),
+        sender_ids=SenderIds.GATEWAY,
+        group=Group.EQUIPMENT,
+        mark=Mark(Colour.SLATE, "M8 3L2 8l6 5v-3h14V6H8zM16 11l6 5-6 5v-3H2v-4h14z"),
+    )
     speaks = "smpp"
     fields = (
         Host("host", _("SMSC host name"), placeholder="smpp.example.com"),

@@ -24,6 +24,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import value_at
 
 STATUSES = {
@@ -60,6 +61,15 @@ class Smsaero(Provider):
     title = "SMS Aero"
     docs = "https://smsaero.ru/integration/documentation/api/"
     countries = ("RU",)
+    listing = Listing(
+        about=_("Lends the sender ID “SMS Aero” until your own is approved."),
+        other_names=("СМС Аэро", "SmsAero"),
+        sender_ids=SenderIds.SHARED,
+        mark=Mark(
+            Colour.TEAL,
+            "M5 16a3 3 0 1 1 0 6 3 3 0 0 1 0-6zM12 9a3 3 0 1 1 0 6 3 3 0 0 1 0-6zM19 2a3 3 0 1 1 0 6 3 3 0 0 1 0-6z",
+        ),
+    )
     fields = (
         Text("email", _("Email"), help=_("Your login at the service.")),
         Secret("api_key", _("API key"), help=_("SMS Aero console > Settings > API.")),

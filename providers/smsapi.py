@@ -15,6 +15,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Choice, Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import rows_at, text_at
 
 # By number in reports, by name in look-ups. 401 NOT_FOUND and 408 UNKNOWN say nothing of the message: no status.
@@ -112,6 +113,12 @@ class SmsApi(Provider):
     code = "smsapi"
     title = "SMSAPI"
     docs = "https://www.smsapi.com/docs"
+    listing = Listing(
+        about=_("Accounts at smsapi.pl, .com, .bg or .se; duplicates are ignored for 24 hours."),
+        other_names=("SMSAPI.pl", "SMSAPI.com"),
+        sender_ids=SenderIds.REGISTERED,
+        mark=Mark(Colour.BLUE, "M3 3h6v3H6v12h3v3H3zM21 3h-6v3h3v12h-3v3h6zM10 10h4v4h-4z"),
+    )
     fields = (
         Secret(
             "token",

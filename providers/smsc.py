@@ -28,6 +28,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import value_at
 
 STATUSES = {
@@ -103,6 +104,12 @@ class Smsc(Provider):
     title = "SMSC"
     docs = "https://smsc.ru/api/http/"
     countries = ("RU", "KZ", "UA", "BY", "KG", "UZ")
+    listing = Listing(
+        about=_("SMS Centre: one system at smsc.ru, smsc.kz, smsc.ua and smscentre.com."),
+        other_names=("SMS Centre", "SMSCentre", "СМС Центр", "SMS-центр"),
+        sender_ids=SenderIds.REGISTERED,
+        mark=Mark(Colour.BLUE, "M3 21V3a18 18 0 0 1 18 18h-4A14 14 0 0 0 7 8v13zM9 21v-9a9 9 0 0 1 6 9z"),
+    )
     fields = (
         Text("login", _("Login"), help=_("Your login at the service.")),
         Secret("password", _("Password"), help=_("Your login at the service.")),

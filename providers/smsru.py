@@ -28,6 +28,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import value_at
 
 STATUSES = {
@@ -107,6 +108,12 @@ class Smsru(Provider):
     title = "SMS.ru"
     docs = "https://sms.ru/api"
     countries = ("RU",)
+    listing = Listing(
+        about=_("Signed delivery reports and the price of each message in rubles."),
+        other_names=("СМС.ру", "sms ru"),
+        sender_ids=SenderIds.REGISTERED,
+        mark=Mark(Colour.GREEN, "M3 3h8v8H3zM13 3h8v8h-8zM3 13h8v8H3z"),
+    )
     fields = (Secret("api_id", "api_id", help=_("On the API page in SMS.ru; 36 characters.")),)
     setup = (
         Step(advice.COPY, _("Copy the api_id from the API page in SMS.ru."), "https://sms.ru/?panel=api"),

@@ -20,6 +20,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import price_of, text_at, value_at
 from providers.kit.signatures import is_fresh
 
@@ -131,6 +132,10 @@ class Telnyx(Provider):
     code = "telnyx"
     title = "Telnyx"
     docs = "https://developers.telnyx.com/docs/messaging"
+    listing = Listing(
+        about=_("Messaging profiles with a list of allowed countries; up to 50 messages per second."),
+        mark=Mark(Colour.TEAL, "M3 4h4l5 8-5 8H3l5-8zM11 4h4l5 8-5 8h-4l5-8z"),
+    )
     fields = (
         Secret("api_key", _("API key"), help=_("Telnyx portal > API Keys. Starts with KEY.")),
         Text(

@@ -28,6 +28,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import text_at, value_at
 
 STATUSES = {
@@ -105,6 +106,12 @@ class Turbosms(Provider):
     title = "TurboSMS"
     docs = "https://turbosms.ua/en/api.html"
     countries = ("UA",)
+    listing = Listing(
+        about=_("Long Latin texts of up to 1,521 characters; balance in hryvnias."),
+        other_names=("ТурбоСМС", "Turbo SMS"),
+        sender_ids=SenderIds.REGISTERED,
+        mark=Mark(Colour.ROSE, "M5 5h14v14H5zM12 1l11 11-11 11L1 12z"),
+    )
     fields = (
         Secret("token", _("Token"), help=_("In the TurboSMS API settings, after you enable the HTTP API.")),
         Secret(

@@ -30,6 +30,7 @@ from providers.kit.errors import AccountBlocked, Forged, Hint, Reason
 from providers.kit.fields import Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import rows_at, value_at
 
 STATUSES = {
@@ -133,6 +134,11 @@ class Twilio(Provider):
     code = "twilio"
     title = "Twilio"
     docs = "https://www.twilio.com/docs/messaging"
+    listing = Listing(
+        about=_("Numbers, short codes and Messaging Services; also for services that use Twilio’s API."),
+        other_names=("SignalWire",),
+        mark=Mark(Colour.ROSE, "M12 2l9 5v10l-9 5-9-5V7zm0 4.5L7 9.3v5.4l5 2.8 5-2.8V9.3z"),
+    )
     fields = (
         Text("account_sid", "Account SID", help=_("On the Twilio Console home page. Starts with AC.")),
         Secret("auth_token", "Auth Token", help=_("Next to the Account SID. Used to verify delivery reports.")),

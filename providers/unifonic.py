@@ -18,6 +18,7 @@ from providers.kit.errors import Hint, Reason
 from providers.kit.fields import Number, Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import price_of, value_at
 
 # https://docs.unifonic.com/docs/understanding-sms-delivery
@@ -84,6 +85,11 @@ class Unifonic(Provider):
     title = "Unifonic"
     docs = "https://docs.unifonic.com/reference/sms-api"
     countries = ("SA", "AE", "BH", "EG", "JO", "KW", "OM", "QA")
+    listing = Listing(
+        about=_("One AppSid per SMS application, with message types for Saudi numbers."),
+        sender_ids=SenderIds.ACCOUNT,
+        mark=Mark(Colour.GREEN, "M8.5 6a6 6 0 1 1 0 12 6 6 0 0 1 0-12zm7 0a6 6 0 1 1 0 12 6 6 0 0 1 0-12z"),
+    )
     fields = (Secret("app_sid", "AppSid", help=_APP_SID),)
     sender_fields = (
         Number(

@@ -18,6 +18,7 @@ from providers.kit.errors import Forged, Hint, Reason, SmsError
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import rows_at, text_at, value_at
 from providers.kit.segments import UCS_2, measure
 from providers.kit.signatures import is_fresh, is_same, read_jwt
@@ -141,6 +142,11 @@ class Vonage(Provider):
     code = "vonage"
     title = "Vonage"
     docs = "https://developer.vonage.com/en/messaging/sms/overview"
+    listing = Listing(
+        about=_("The former Nexmo: SMS API with a delivery report for each segment."),
+        other_names=("Nexmo",),
+        mark=Mark(Colour.VIOLET, "M8 5l6 7-6 7-6-7zM16 5l6 7-6 7-3-3.5 3-3.5-3-3.5z"),
+    )
     fields = (
         Text("api_key", _("API key"), help=_SETTINGS),
         Secret("api_secret", "API secret", help=_SETTINGS),

@@ -29,6 +29,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import rows_at, text_at
 
 STATUSES = {
@@ -81,6 +82,13 @@ class WhatsApp(Provider):
     code = "whatsapp"
     title = "WhatsApp"
     docs = "https://developers.facebook.com/docs/whatsapp/cloud-api"
+    listing = Listing(
+        about=_("WhatsApp messages from your business number, with templates approved by Meta."),
+        other_names=("Meta", "Facebook", "Cloud API"),
+        sender_ids=SenderIds.ASSIGNED,
+        channel="WhatsApp",
+        mark=Mark(Colour.GREEN, "M8 2h8l6 6v8l-6 6H8l-6-6V8zm4 6a4 4 0 1 0 0 8 4 4 0 0 0 0-8z"),
+    )
     fields = (
         Secret(
             "access_token", "Access Token", help=_("Token of a system user: Meta Business > Settings > System users.")

@@ -27,6 +27,7 @@ from providers.kit.errors import Forged, Hint, Reason
 from providers.kit.fields import Secret, Step
 from providers.kit.http import Reply
 from providers.kit.i18n import _
+from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import text_at, value_at
 from providers.kit.segments import UCS_2, measure
 
@@ -64,6 +65,11 @@ class Zenvia(Provider):
     title = "Zenvia"
     docs = "https://zenvia.github.io/zenvia-openapi-spec/v2/"
     countries = ("BR", "AR", "BO", "CL", "CO", "EC", "MX", "PE", "PY", "UY")
+    listing = Listing(
+        about=_("One platform for Latin America; its SMS channel comes with a sender ID."),
+        sender_ids=SenderIds.ASSIGNED,
+        mark=Mark(Colour.BLUE, "M3 3h7v6h5v6h6v6h-7v-6H9V9H3z"),
+    )
     fields = (
         Secret("api_token", "API Token", help=_TOKEN),
         Secret(

@@ -14,6 +14,7 @@ from typing import ClassVar, TypedDict, Unpack
 from providers.kit.errors import Forged, Hint
 from providers.kit.fields import BadField, Field, Secret, Step
 from providers.kit.http import Http
+from providers.kit.listing import Listing
 from providers.kit.memo import Memo
 
 
@@ -85,8 +86,7 @@ class Accepted:
 class Report:
     """What a service reports about a message, found by `ref` (its id) or `reference` (ours).
 
-    `word` is the service's own status word; `status` is None for a word we do not know.
-    `reason` is one of the kit's, where `code` is known.
+    `word` is the service's own; `status` is None for one we do not know; `reason` is of the kit, where `code` is known.
     """
 
     ref: str = ""
@@ -189,6 +189,7 @@ class Provider:
     docs: ClassVar[str]
     countries: ClassVar[tuple[str, ...]] = ()
     """ISO codes of its home countries; empty means worldwide."""
+    listing: ClassVar[Listing] = Listing()
     fields: ClassVar[tuple[Field, ...]] = ()
     sender_fields: ClassVar[tuple[Field, ...]] = ()
     """Fields of a sender; their values arrive as `Sms.options`."""
