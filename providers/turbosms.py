@@ -110,7 +110,7 @@ class Turbosms(Provider):
         about=_("Long Latin texts of up to 1,521 characters; balance in hryvnias."),
         other_names=("ТурбоСМС", "Turbo SMS"),
         sender_ids=SenderIds.REGISTERED,
-        mark=Mark(Colour.ROSE, "M5 5h14v14H5zM12 1l11 11-11 11L1 12z"),
+        mark=Mark(Colour.ROSE, "M12 1l3.2 4H19v3.8l4 3.2-4 3.2V19h-3.8L12 23l-3.2-4H5v-3.8L1 12l4-3.2V5h3.8z"),
     )
     fields = (
         Secret("token", _("Token"), help=_("In the TurboSMS API settings, after you enable the HTTP API.")),
