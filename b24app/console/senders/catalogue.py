@@ -1,18 +1,38 @@
-"""A service as templates see it: they would call a class, so they get its facts."""
+"""A service as templates see it: they would call a class, so they get its facts, in the reader's language."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from babel.lists import format_list
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
-from providers.kit.contract import Provider, Scope
+from b24app.console.formats import locales
+from providers.kit.contract import Provider, Reports, Scope
 from providers.kit.fields import Step
+from providers.kit.listing import Group, Mark, SenderIds
+
+NAMED = 3  # countries that a card names; the others are counted
+
+_SENDER_IDS: Mapping[SenderIds, Promise] = {
+    SenderIds.ANY: gettext_lazy("Sender ID: number or name"),
+    SenderIds.NUMBERS: gettext_lazy("Sender ID: number only"),
+    SenderIds.REGISTERED: gettext_lazy("Sender ID: approved name"),
+    SenderIds.SHARED: gettext_lazy("Sender ID: approved or shared name"),
+    SenderIds.ASSIGNED: gettext_lazy("Sender ID: assigned by the service"),
+    SenderIds.ACCOUNT: gettext_lazy("Sender ID: as your account allows"),
+    SenderIds.GATEWAY: gettext_lazy("Sender ID: as your gateway allows"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceInfo:
-    """`can_check`: the credentials can be checked; `can_preview`: the request can be shown before it is sent."""
+    """`can_check`: the credentials can be checked; `can_preview`: the request can be shown before it is sent.
+
+    `facts` are the lines of its card, `warning` is empty for most; `names` are what the search knows it by.
+    """
 
     code: str
     title: str
@@ -23,10 +43,16 @@ class ServiceInfo:
     pretends: bool
     can_check: bool
     can_preview: bool
+    about: str
+    facts: tuple[str, ...]
+    warning: str
+    names: str
+    group: Group
+    mark: Mark | None
 
     @classmethod
-    def from_provider(cls, service: type[Provider]) -> Self:
-        """Return the facts of a service, with its title in the reader's language."""
+    def from_provider(cls, service: type[Provider], country: str = "") -> Self:
+        """Return the facts of a service in the reader's language; `country` is named first among its countries."""
         return cls(
             code=service.code,
             title=_(service.title),
@@ -37,7 +63,71 @@ class ServiceInfo:
             pretends=service.pretends,
             can_check=service.can("check"),
             can_preview=hasattr(service, "preview"),
+            about=_(service.listing.about) if service.listing.about else "",
+            facts=tuple(filter(None, _state_facts(service, country))),
+            warning=_find_warning(service),
+            names=" ".join((service.title, _(service.title), service.code, *service.listing.other_names)).casefold(),
+            group=service.listing.group,
+            mark=service.listing.mark,
         )
+
+
+def _state_facts(service: type[Provider], country: str) -> Iterable[str]:
+    yield _describe_channel(service)
+    yield _describe_countries(service, country)
+    yield _describe_reports(service)
+    yield _describe_sender_ids(service)
+
+
+def _describe_countries(service: type[Provider], first: str = "") -> str:
+    """Return the countries a service is for, with `first` in front if it is one of them."""
+    if not service.countries:
+        return _("Any country") if service.listing.group is Group.EQUIPMENT else _("Worldwide")
+    ordered = sorted(service.countries, key=lambda one: one != first)  # stable: the order of the class otherwise
+    shown, more = ordered[:NAMED], len(ordered) - NAMED
+    if more == 1:
+        shown, more = ordered, 0  # a name takes no more room than "and 1 more"
+    names = _join_names([locales.country_name(one) for one in shown])
+    if more <= 0:
+        return names
+    words = ngettext("{countries} and {count} more country", "{countries} and {count} more countries", more)
+    return words.format(countries=names, count=more)
+
+
+def _join_names(names: Sequence[str]) -> str:
+    """Return names as a list of the reader's language."""
+    return format_list(names, style="unit-short", locale=locales.current())
+
+
+def _describe_reports(service: type[Provider]) -> str:
+    """Return whether the status of a message becomes known, and whether that has to be set up."""
+    if service.reports is Reports.NONE:
+        return _("No delivery reports")
+    if hasattr(service, "preview"):
+        return _("Delivery reports if your gateway sends them")
+    if service.speaks != "http":
+        return _("Delivery reports over the same connection")
+    if service.reports is Reports.POLLED:
+        return _("Delivery status requested by Sendline")
+    if service.report_scope == Scope.ACCOUNT:
+        return _("Delivery reports after one setup step")
+    return _("Delivery reports without setup")
+
+
+def _describe_sender_ids(service: type[Provider]) -> str:
+    """Return what a sender ID may be."""
+    return str(_SENDER_IDS[service.listing.sender_ids])
+
+
+def _describe_channel(service: type[Provider]) -> str:
+    """Return what is sent where that is no SMS."""
+    channel = service.listing.channel
+    return "" if channel == "SMS" else _("Channel: {channel}").format(channel=channel)
+
+
+def _find_warning(service: type[Provider]) -> str:
+    """Return what speaks against relying on a service at once, "" for most."""
+    return _("Not fully verified yet. Send a test message first.") if service.tested == "unverified" else ""
 
 
 def needs_address(service: type[Provider], step: Step) -> bool:

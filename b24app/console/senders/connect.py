@@ -1,15 +1,12 @@
 """The way to a first message: choose a service, enter its credentials, see where the sender shows up."""
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from babel.core import Locale
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -17,6 +14,7 @@ from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, needs_address
 from b24app.console.senders.forms import AccountForm
+from b24app.console.senders.shelves import arrange_services, list_countries, search_services
 from b24app.console.wording.account_explanations import (
     explain_account_limit,
     explain_check_error,
@@ -39,32 +37,31 @@ SAMPLE = Sms(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceGroup:
-    title: str
-    services: Sequence[ServiceInfo]
+GATEWAY = "http"
+"""The service that customers describe themselves, for those whose own is missing."""
 
 
 @admin_only
 @require_safe
 def show_catalogue(request: FramedRequest) -> HttpResponse:
-    """Render all services by country, and the connections that were begun and not finished."""
-    everything = [ServiceInfo.from_provider(one) for one in lifecycle.offered_services()]
-    offered = [one for one in everything if not one.pretends]
+    """Render all services, those of the country first, and the connections that were begun and not finished."""
     country = request.GET.get("country", request.portal.country).upper()
     query = request.GET.get("q", "").strip()
-    found = [one for one in offered if query.casefold() in f"{one.title} {one.code}".casefold()]
+    everything = [ServiceInfo.from_provider(one, country) for one in lifecycle.offered_services()]
+    found, named = search_services([one for one in everything if not one.pretends], query)
     context = {
         "query": query,
         "country": country,
-        "countries": _country_choices(offered),
-        "shelves": _group_services(found, country),
+        "countries": list_countries(),
+        "shelves": arrange_services(found, named or country),
+        "found": len(found),
         "practice": next((one for one in everything if one.pretends), None),
+        "gateway": next((one for one in everything if one.code == GATEWAY), None),
         "unavailable": registry.unavailable(),
         "unfinished": unfinished_connections(request),
     }
     if request.htmx.target == "shelves":
-        return render(request, "console/connect/services.html", context)
+        return render(request, "console/connect/services.html", context | {"is_update": True})
     return render_screen(request, "console/connect/catalogue.html", context)
 
 
@@ -72,33 +69,6 @@ def unfinished_connections(request: FramedRequest) -> QuerySet[Connection]:
     """Return checked accounts that have no sender yet."""
     mine = Connection.objects.filter(portal=request.portal).exclude(state=ConnectionState.REMOVED)
     return mine.annotate(count=Count("senders")).filter(count=0).order_by("-pk")
-
-
-def _group_services(services: Iterable[ServiceInfo], country: str) -> list[ServiceGroup]:
-    at_home: list[ServiceInfo] = []
-    worldwide: list[ServiceInfo] = []
-    elsewhere: list[ServiceInfo] = []
-    for one in services:
-        here = at_home if country in one.countries else elsewhere
-        (here if one.countries else worldwide).append(one)
-    name = _country_names().get(country, country)
-    groups = [
-        ServiceGroup(_("Available in {country}").format(country=name), at_home),
-        ServiceGroup(_("International"), worldwide),
-        ServiceGroup(_("Other countries"), elsewhere),
-    ]
-    return [group for group in groups if group.services]
-
-
-def _country_choices(services: Iterable[ServiceInfo]) -> list[tuple[str, str]]:
-    names = _country_names()
-    codes = {code for one in services for code in one.countries}
-    return sorted(((code, names.get(code, code)) for code in codes), key=lambda pair: pair[1])
-
-
-def _country_names() -> dict[str, str]:
-    locale = Locale.parse(translation.to_locale(translation.get_language() or "en"))
-    return {str(code): str(name) for code, name in locale.territories.items()}
 
 
 def offered_service(code: str) -> type[Provider]:

@@ -59,36 +59,17 @@ def account(alpha: Portal, box: Sandbox) -> Connection:
     return factories.connection(alpha, "twilio", title="Alice's account", account=given, label="Sandbox account")
 
 
-# -- the catalogue
-
-
-def test_the_catalogue_shows_the_shelf_and_the_practice_service_apart(alice: Client, alpha: Portal) -> None:
-    page = text(alice.get(at(alpha, "connect/")))
-    worldwide = sum(not one.countries and not one.pretends for one in registry.services().values())
-    assert f"International {worldwide}" in page
-    assert "Twilio Delivery reports Tested against API docs" in page
-    assert "Want to try it first?" in page
+# -- the catalogue; more in test_catalogue.py
 
 
 def test_the_practice_service_is_hidden_where_no_demonstration_is_wanted(
     alice: Client, alpha: Portal, settings: Any
 ) -> None:
     settings.DEMO = False
-    assert "Want to try it first?" not in text(alice.get(at(alpha, "connect/")))
+    page = text(alice.get(at(alpha, "connect/")))
+    assert "Connect a service" in page
+    assert "Want to try it first?" not in page
     assert alice.get(at(alpha, "connect/demo/")).status_code == 404
-
-
-def test_a_search_changes_the_shelves_alone(alice: Client, alpha: Portal) -> None:
-    shelves = alice.get(at(alpha, "connect/"), {"q": "twil"}, headers={"HX-Target": "shelves"})
-    assert "Twilio" in text(shelves)
-    assert "Custom HTTP gateway" not in text(shelves)
-    assert "<h1" not in shelves.content.decode()
-
-
-def test_a_search_without_a_hit_points_to_the_own_gateway(alice: Client, alpha: Portal) -> None:
-    page = text(alice.get(at(alpha, "connect/"), {"q": "<b>nobody"}))
-    assert "No matching services" in page
-    assert "“&lt;b&gt;nobody”" in page
 
 
 def test_an_unfinished_connection_can_be_continued_or_discarded(alice: Client, alpha: Portal) -> None:
@@ -96,7 +77,7 @@ def test_an_unfinished_connection_can_be_continued_or_discarded(alice: Client, a
     finished = factories.connection(alpha, title="Finished")
     factories.sender(finished)
     page = alice.get(at(alpha, "connect/"))
-    assert "Unfinished setup: Begun" in text(page)
+    assert "Unfinished setup: Begun Connected" in text(page)
     assert "Finished" not in text(page)
     assert at(alpha, f"accounts/{begun.uuid}/new/") in page.content.decode()
     went_to(alice.post(at(alpha, f"accounts/{begun.uuid}/remove/")))
