@@ -11,7 +11,7 @@ from urllib.parse import quote
 from providers.kit import advice
 from providers.kit.contract import Accepted, Account, Call, Proof, Provider, Report, Reports, Sms, Status
 from providers.kit.errors import Hint, Reason
-from providers.kit.fields import Secret, Step, Text
+from providers.kit.fields import EMAIL, NO_EMAIL, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark, SenderIds
@@ -84,7 +84,14 @@ class Eskiz(Provider):
         mark=Mark(Colour.GREEN, "M3 3h15L3 18zM21 6v15H6z"),
     )
     fields = (
-        Text("email", _("Email"), help=_("Your login email at my.eskiz.uz.")),
+        Text(
+            "email",
+            _("Email"),
+            help=_("Your login email at my.eskiz.uz."),
+            placeholder="name@example.com",
+            pattern=EMAIL,
+            pattern_help=NO_EMAIL,
+        ),
         Secret(
             "password",
             _("Password"),

@@ -88,6 +88,8 @@ class MessageBird(Provider):
             "access_key",
             "Access key",
             help=_("MessageBird dashboard > Developers > API access. Use a live key; test keys send nothing."),
+            pattern="(?!test_).+",
+            pattern_help=_("This is a test key: it sends nothing. Enter a live key."),
         ),
         Secret(
             "signing_key",

@@ -21,7 +21,7 @@ from providers.kit.contract import (
     Status,
 )
 from providers.kit.errors import Hint, Reason
-from providers.kit.fields import Choice, Secret, Step, Text
+from providers.kit.fields import EMAIL, NO_EMAIL, Choice, Secret, Step, Text
 from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark, SenderIds
@@ -71,7 +71,14 @@ class Smsaero(Provider):
         ),
     )
     fields = (
-        Text("email", _("Email"), help=_("Your login at the service.")),
+        Text(
+            "email",
+            _("Email"),
+            help=_("Your login at the service."),
+            placeholder="name@example.com",
+            pattern=EMAIL,
+            pattern_help=NO_EMAIL,
+        ),
         Secret("api_key", _("API key"), help=_("SMS Aero console > Settings > API.")),
         Choice(
             "host",

@@ -114,7 +114,16 @@ class Smsru(Provider):
         sender_ids=SenderIds.REGISTERED,
         mark=Mark(Colour.GREEN, "M3 3h8v8H3zM13 3h8v8h-8zM3 13h8v8H3z"),
     )
-    fields = (Secret("api_id", "api_id", help=_("On the API page in SMS.ru; 36 characters.")),)
+    fields = (
+        Secret(
+            "api_id",
+            "api_id",
+            help=_("On the API page in SMS.ru; 36 characters."),
+            placeholder="00000000-0000-0000-0000-000000000000",
+            pattern=r"\S{36}",
+            pattern_help=_("An api_id has exactly 36 characters. Copy it again from the API page in SMS.ru."),
+        ),
+    )
     setup = (
         Step(advice.COPY, _("Copy the api_id from the API page in SMS.ru."), "https://sms.ru/?panel=api"),
         Step(advice.REPORTS, advice.REPORTS_PASTE, "https://sms.ru/?panel=api"),

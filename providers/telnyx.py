@@ -137,7 +137,14 @@ class Telnyx(Provider):
         mark=Mark(Colour.TEAL, "M3 4h4l5 8-5 8H3l5-8zM11 4h4l5 8-5 8h-4l5-8z"),
     )
     fields = (
-        Secret("api_key", _("API key"), help=_("Telnyx portal > API Keys. Starts with KEY.")),
+        Secret(
+            "api_key",
+            _("API key"),
+            help=_("Telnyx portal > API Keys. Starts with KEY."),
+            placeholder="KEY0123456789",
+            pattern="KEY.+",
+            pattern_help=_("A Telnyx API key starts with KEY. Copy it again from the Telnyx portal."),
+        ),
         Text(
             "messaging_profile_id",
             "Messaging Profile ID",

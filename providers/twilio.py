@@ -9,6 +9,7 @@ Checked: 2026-11-23 against the sources in docs/services/twilio.md; read again 2
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlsplit
 
@@ -27,7 +28,7 @@ from providers.kit.contract import (
     Status,
 )
 from providers.kit.errors import AccountBlocked, Forged, Hint, Reason
-from providers.kit.fields import Secret, Step, Text, Url
+from providers.kit.fields import BadField, Secret, Step, Text, Url
 from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark
@@ -55,6 +56,9 @@ _TOO_FAST = _(
 _SENDER = _("Twilio rejected this sender ID. Choose a number from this account or set a Messaging Service.")
 _SETTING = _("Twilio rejected a value in the request. Check the sender and the Messaging Service.")
 _NUMBER = _("The number can’t receive SMS. Check it in the CRM: it must be a mobile number with country code.")
+
+_SID_PREFIXES = {"account_sid": "AC", "messaging_service_sid": "MG", "api_key_sid": "SK"}
+_NO_SID = _("Not a valid SID: it must be {prefix} followed by 32 digits or letters a to f. Copy it again.")
 
 _CODES: Mapping[str, tuple[Reason, str]] = {
     **dict.fromkeys(("20429", "14107", "63018", "30022"), ("throttled", _TOO_FAST)),
@@ -187,6 +191,16 @@ class Twilio(Provider):
     }
     tested = "contract"
 
+    @classmethod
+    def mistakes(cls, account: Mapping[str, str]) -> Mapping[str, BadField]:
+        """Check the SIDs by the form that Twilio publishes; services that speak its dialect have forms of their own."""
+        host = urlsplit(account.get("base_url", "")).hostname or ""
+        if not f".{host}".endswith(".twilio.com"):
+            return {}
+        given = {name: account.get(name, "") for name in _SID_PREFIXES}
+        wrong = [name for name, sid in given.items() if sid and not _is_sid(sid, _SID_PREFIXES[name])]
+        return {name: BadField(_NO_SID, prefix=_SID_PREFIXES[name]) for name in wrong}
+
     def send(self, sms: Sms) -> Accepted:
         payload = {
             "To": sms.to,
@@ -309,6 +323,10 @@ class Twilio(Provider):
     def _compute_signature(self, signed: str) -> bytes:
         key = self.account["auth_token"].encode()
         return base64.b64encode(hmac.new(key, signed.encode("utf-8", "replace"), hashlib.sha1).digest())
+
+
+def _is_sid(value: str, prefix: str) -> bool:
+    return re.fullmatch(f"{prefix}[0-9a-fA-F]{{32}}", value) is not None
 
 
 def _with_and_without_port(url: str) -> list[str]:

@@ -11,6 +11,9 @@ from providers.kit.i18n import _
 
 UNENCRYPTED = _("With http://, the credentials and the texts are sent unencrypted. Use https:// where you can.")
 """What the form says beside an address for which http:// is usual."""
+EMAIL = r"[^@\s]+@[^@\s]+"
+NO_EMAIL = _("Enter an email address.")
+"""The form of a login that is an email address, and what is said of anything else."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?", re.IGNORECASE)
@@ -83,16 +86,26 @@ class Text(Field):
             value = Field.check(
                 self, value
             )  # no super(): a slotted dataclass is rebuilt, and super() looks for the first
-        if self.pattern and not re.fullmatch(self.pattern, value):
-            raise BadField(self.pattern_help or _("Invalid value."))
+        _require_pattern(self, value)
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class Secret(Field):
-    """A password box, a value encrypted at rest, and a string struck out of every exchange."""
+    """A password box, a value encrypted at rest, and a string struck out of every exchange.
+
+    `pattern` must match the whole; only where the service publishes the form, for a wrong one locks customers out.
+    """
+
+    pattern: str = ""
+    pattern_help: str = ""
 
     max_length: ClassVar[int] = 5000
+
+    def check(self, value: str) -> str:
+        value = Field.check(self, value)
+        _require_pattern(self, value)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +197,11 @@ class Step:
     title: str
     text: str
     url: str = ""
+
+
+def _require_pattern(field: Text | Secret, value: str) -> None:
+    if field.pattern and not re.fullmatch(field.pattern, value):
+        raise BadField(field.pattern_help or _("Invalid value."))
 
 
 def find_redirection(fields: Sequence[Field], kept: Mapping[str, str], given: Mapping[str, str]) -> Field | None:

@@ -132,6 +132,18 @@ def test_a_missing_field_is_said_at_the_field_without_asking_the_service(
     assert not Connection.objects.exists()
 
 
+def test_a_wrong_form_of_credentials_is_said_at_the_field_and_nothing_leaves(alice: Client, alpha: Portal) -> None:
+    typed = {"account-account_sid": "123", "account-auth_token": SECRET, "account-base_url": "https://api.twilio.com"}
+    response = alice.post(at(alpha, "connect/twilio/"), typed)
+    html = response.content.decode()
+    assert response.status_code == 200
+    assert "Not a valid SID: it must be AC followed by 32 digits or letters a to f. Copy it again." in text(response)
+    assert re.search(r'name="account-account_sid" value="123"[^>]*aria-invalid="true"', html)
+    assert SECRET not in html
+    assert not Exchange.objects.filter(peer="twilio").exists()
+    assert not Connection.objects.exists()
+
+
 def test_an_account_is_connected_once_and_its_senders_go_under_it(
     alice: Client, alpha: Portal, account: Connection, box: Sandbox
 ) -> None:
