@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Self
 
-from babel.lists import format_list
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -95,8 +95,9 @@ def _describe_countries(service: type[Provider], first: str = "") -> str:
 
 
 def _join_names(names: Sequence[str]) -> str:
-    """Return names as a list of the reader's language."""
-    return format_list(names, style="unit-short", locale=locales.current())
+    """Return names as the beginning of a list in the reader's language, without "and"."""
+    middle: str = locales.current().list_patterns["standard"]["middle"]  # babel lacks units in most languages
+    return reduce(middle.format, names)
 
 
 def _describe_reports(service: type[Provider]) -> str:

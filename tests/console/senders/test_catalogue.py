@@ -133,6 +133,26 @@ def test_a_card_tells_countries_reports_and_sender_ids() -> None:
     assert card_of("http")[1] == "Delivery reports if your gateway sends them"
 
 
+@pytest.mark.parametrize(
+    ("language", "countries"),
+    [
+        ("de", "Russland, Kasachstan, Ukraine"),
+        ("ru", "Россия, Казахстан, Украина"),
+        ("ja", "ロシア、カザフスタン、ウクライナ"),
+        ("ar", "روسيا وكازاخستان وأوكرانيا"),
+    ],
+)
+def test_countries_are_listed_as_the_reader_s_language_does(language: str, countries: str) -> None:
+    with translation.override(language):
+        assert card_of("smsc")[0].startswith(countries)
+
+
+def test_cards_can_be_read_in_every_language(settings: Any) -> None:
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            assert all(card_of(one.code) for one in SERVICES), language
+
+
 def test_the_country_that_was_chosen_is_named_first() -> None:
     assert card_of("smsc", "UZ")[0] == "Uzbekistan, Russia, Kazakhstan and 3 more countries"
     assert card_of("smsc", "US")[0] == "Russia, Kazakhstan, Ukraine and 3 more countries"
