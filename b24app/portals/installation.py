@@ -57,6 +57,8 @@ def record_opening(launch: Launch, *, at_installer: bool = False) -> Installatio
         changes |= {"version": launch.version[:20], "events_bound_at": None, "tabs_bound_at": None}
         changes["trouble"] = ""
         change = InstallationChange.UPDATED if portal.installed_at else InstallationChange.INSTALLED
+    if portal.installed_by is None and launch.is_admin and (at_installer or launch.first_time):
+        changes["installed_by"] = launch.user_id
     if at_installer:
         changes |= {"installed_at": None, "events_bound_at": None, "tabs_bound_at": None}
     if portal.uninstalled_at is not None and launch.is_admin:

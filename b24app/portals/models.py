@@ -47,10 +47,12 @@ class Portal(models.Model):
     language = models.CharField(max_length=8, default="en")
     country = models.CharField(max_length=2, default="", blank=True)  # for numbers without a country code
     time_zone = models.CharField(max_length=64, default="UTC")
+    region_set_at = models.DateTimeField(null=True, blank=True)  # a person confirmed country and time zone
 
     generation = models.IntegerField(default=1)  # counts installations
     created_at = models.DateTimeField(default=timezone.now)
     installed_at = models.DateTimeField(null=True, blank=True)  # installFinish was called
+    installed_by = models.BigIntegerField(null=True, blank=True)  # user id of the first to open the installer
     uninstalled_at = models.DateTimeField(null=True, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)  # the latest uninstallation before this installation
     events_bound_at = models.DateTimeField(null=True, blank=True)
@@ -97,6 +99,11 @@ class Portal(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
+
+    @property
+    def has_region(self) -> bool:
+        """Return whether country and time zone are known, or a person has said that they are right as they are."""
+        return self.region_set_at is not None or bool(self.country and self.time_zone != "UTC")
 
     def has_application_token(self, given: str) -> bool:
         """Return whether this is the portal's application_token, as far as we know it; compared in constant time."""

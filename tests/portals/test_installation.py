@@ -10,7 +10,7 @@ from b24app.portals import installation
 from b24app.portals.installation import EVENTS, InstallationChange
 from b24app.portals.models import Portal, Suspension
 from b24app.sandbox import Portal as There
-from tests.portals.launches import asked, launch
+from tests.portals.launches import ALICE, BOB, DANA, asked, launch
 
 
 def test_the_first_opening_is_an_installation(db: None, alpha: There) -> None:
@@ -99,3 +99,11 @@ def test_a_reinstallation_begins_a_new_generation(portal: Portal, alpha: There) 
     again = Portal.objects.get()
     assert (again.pk, again.generation, again.uninstalled_at, again.erase_at) == (portal.pk, 2, None, None)
     assert again.tokens.count() == 1
+
+
+def test_the_first_administrator_at_the_installer_is_remembered(db: None, alpha: There) -> None:
+    installation.record_opening(launch(alpha, BOB), at_installer=True)
+    assert Portal.objects.get().installed_by is None
+    installation.record_opening(launch(alpha), at_installer=True)
+    installation.record_opening(launch(alpha, DANA), at_installer=True)
+    assert Portal.objects.get().installed_by == ALICE
