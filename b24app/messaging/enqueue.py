@@ -25,6 +25,7 @@ PUSH_DELAY = timedelta(seconds=1)
 REPORTS_DELAY = timedelta(seconds=0.3)
 EMPLOYEE_NAMES_EVERY = 120  # seconds
 CRM_NAMES_EVERY = 5  # seconds; a portal that does not answer is left alone for longer by `crm_names` itself
+PORTAL_CHECK_EVERY = 60  # seconds
 SOON_SECONDS = 5.0  # seconds
 MAX_DELAY = 60.0  # seconds ahead; the sweep enqueues what is later
 SWEEP_EVERY = 10
@@ -108,6 +109,18 @@ def crm_names(portal_id: int, viewer: int, items: Sequence[tuple[int, int]]) -> 
             current_app.send_task(task, [portal_id, viewer, [list(item) for item in items]], queue="care")
     except AWAY:
         log.warning("redis_unavailable", kind="crm_names")
+
+
+def portal_check(portal_id: int) -> bool:
+    """Enqueue asking a portal whether it answers, at most once a minute; return whether it was enqueued."""
+    try:
+        is_due = bool(redis_client().set(f"bell:ask:{portal_id}", b"1", nx=True, ex=PORTAL_CHECK_EVERY))
+        if is_due:
+            current_app.send_task("b24app.messaging.tasks.ask", [portal_id], queue="care")
+    except AWAY:
+        log.warning("redis_unavailable", kind="ask")
+        return False
+    return is_due
 
 
 def clear(kind: str, pk: int, delay: str) -> None:

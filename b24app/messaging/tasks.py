@@ -24,7 +24,7 @@ from b24app.messaging.privacy import number_erasure, portal_erasure, retention
 from b24app.messaging.push import pusher, sender_registration, timeline
 from b24app.messaging.reports import applier, polling
 from b24app.messaging.statistics import breakdowns, monthly
-from b24app.portals import employees, placements, tokens
+from b24app.portals import answering, employees, placements, tokens
 from b24app.portals.crm_names import names
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal, PortalToken
@@ -133,6 +133,15 @@ def fetch_crm_names(portal_id: int, viewer: int, items: list[tuple[int, int]]) -
     with bulkhead.place(("portal", portal_id)) as is_free:
         if is_free:
             names.fetch_names(Portal.objects.get(pk=portal_id), viewer, [(type_id, one) for type_id, one in items])
+
+
+@shared_task(name="b24app.messaging.tasks.ask")
+@note_task_errors("ask")
+def ask_portal(portal_id: int) -> None:
+    """Ask a portal whether it answers; what it says is on its row then."""
+    with bulkhead.place(("portal", portal_id)) as is_free:
+        if is_free:
+            answering.ask_portal(Portal.objects.get(pk=portal_id))
 
 
 @shared_task(name="b24app.messaging.tasks.erase")

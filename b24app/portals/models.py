@@ -72,6 +72,8 @@ class Portal(models.Model):
     trouble = models.CharField(max_length=300, default="", blank=True)  # the portal's own words
 
     rest_after = models.DateTimeField(null=True, blank=True)  # the query limit or the operating limit says wait
+    asked_at = models.DateTimeField(null=True, blank=True)  # when a screen last had it asked whether it answers
+    silent_since = models.DateTimeField(null=True, blank=True)  # it did not answer when it was asked so
     push_lease_until = models.DateTimeField(null=True, blank=True)
     push_failures = models.SmallIntegerField(default=0)  # in a row
     push_after = models.DateTimeField(null=True, blank=True)  # it did not answer last time: no push before

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 HELPERS = {"work_isolated", "work_apart", "work_each", "note_errors", "note_task_errors"}
 ROUNDS = {"isolated_steps:run_steps": "test_a_step_that_raises_ends_neither_the_round_nor_the_others"}
-ALONE = {"tasks:reconcile_senders", "tasks:fetch_employee_names", "tasks:fetch_crm_names"}
+ALONE = {"tasks:ask_portal", "tasks:reconcile_senders", "tasks:fetch_employee_names", "tasks:fetch_crm_names"}
 """Tasks that process rows of one portal only: see `test_a_task_that_raises_is_noted`."""
 
 
@@ -170,7 +170,7 @@ def test_one_row_that_raises_stops_nobody_else(scenario: Scenario) -> None:
     assert not DeadLetter.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["poll", "reconcile", "note", "notify", "names"])
+@pytest.mark.parametrize("name", ["ask", "poll", "reconcile", "note", "notify", "names"])
 def test_a_task_that_raises_is_noted(name: str) -> None:
     task = current_app.tasks[f"b24app.messaging.tasks.{name}"]
     task.run(0, *([[1]] if name == "names" else []))
