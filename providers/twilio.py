@@ -138,6 +138,7 @@ class Twilio(Provider):
     code = "twilio"
     title = "Twilio"
     docs = "https://www.twilio.com/docs/messaging"
+    billing = "https://console.twilio.com/us1/billing/manage-billing/billing-overview"
     listing = Listing(
         about=_("Numbers, short codes and Messaging Services; also for services that use Twilio’s API."),
         other_names=("SignalWire",),

@@ -187,6 +187,8 @@ class Provider:
     code: ClassVar[str]
     title: ClassVar[str]
     docs: ClassVar[str]
+    billing: ClassVar[str] = ""
+    """The page where the administrator tops up the account; empty where there is none that all accounts share."""
     countries: ClassVar[tuple[str, ...]] = ()
     """ISO codes of its home countries; empty means worldwide."""
     listing: ClassVar[Listing] = Listing()
