@@ -29,8 +29,9 @@ def finish_pause(request: FramedRequest, screen: str, waiting: int) -> HttpRespo
 
 
 def finish_resume(request: FramedRequest, screen: str, connections: Iterable[int], released: int) -> HttpResponse:
-    """Let the connections send what has been waiting, then show `screen`."""
+    """Let the connections send what has been waiting, then show `screen`, or Home where the button stood there."""
     for connection in connections:
         enqueue.drain(connection)
     text = ngettext("Resumed. Sending {count} queued message.", "Resumed. Sending {count} queued messages.", released)
-    return redirect(request, screen, toast=text.format(count=released))
+    shown = "home" if request.GET.get("from") == "home" else screen
+    return redirect(request, shown, toast=text.format(count=released))
