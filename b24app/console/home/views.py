@@ -9,6 +9,8 @@ from django.utils import timezone
 from b24app.console.formats.periods import Period
 from b24app.console.frame.screen import FramedRequest, render_screen
 from b24app.console.home.todo import list_todos
+from b24app.console.home.yesterday import count_by_this_time
+from b24app.console.journal.links import messages_url
 from b24app.console.reports import chart_data, sender_health
 from b24app.console.reports.drill_down import MessageLinks
 from b24app.console.reports.figures import Counts
@@ -36,6 +38,14 @@ def show_home(request: FramedRequest) -> HttpResponse:
         "senders": senders,
         "enough": MIN_MESSAGES,
         "portal": portal,
+    }
+    today = timezone.localdate()
+    context |= {
+        "by_now": count_by_this_time(portal, timezone.now()),
+        "today_href": messages_url(portal, status="counted", since=today, until=today),
+        "rated_href": messages_url(portal, status="rated", since=today - timedelta(days=1), until=today),
+        "canceled_href": messages_url(portal, status="canceled", since=today - timedelta(days=1), until=today),
+        "queued_href": messages_url(portal, status="waiting"),
     }
     days = _recent_days(portal)
     links = MessageLinks.of_portal(portal)

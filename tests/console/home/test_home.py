@@ -1,13 +1,14 @@
 """Home: what to do next, the figures and every sender's health."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
 from b24app.console.frame.screen import address
+from b24app.console.home.yesterday import count_by_this_time
 from b24app.console.reports.sender_health import day_figures, list_sender_health
 from b24app.messaging.models import ConnectionState, DayTally, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status
@@ -144,6 +145,38 @@ def test_demo_messages_are_in_none_of_the_figures(portal: Portal) -> None:
     )
     assert (rows[real].is_demo, rows[real].week) == (False, Rate(delivered=25, ended=25))
     assert not has_only_demo(portal)
+
+
+def test_each_figure_leads_to_its_messages_and_names_what_no_rate_contains(portal: Portal) -> None:
+    sender = factories.sender(factories.connection(portal), tested_at=timezone.now())
+    tally(sender, Status.DELIVERED, 30)
+    tally(sender, Status.FAILED, 1, reason=Reason.CANCELLED)
+    page = re.sub(r"\s*([<>])\s*", r"\1", home(portal))
+    today = timezone.localdate(timezone=portal.zone)
+    journal, before = address(portal, "journal"), today - timedelta(days=1)
+    for query, shown in (
+        (f"status=counted&amp;since={today}&amp;until={today}", "31"),
+        (f"status=rated&amp;since={before}&amp;until={today}", "100%"),
+        (f"status=canceled&amp;since={before}&amp;until={today}", "Without 1 canceled message"),
+        ("status=waiting", "0"),
+    ):
+        assert f'<a href="{journal}?{query}">{shown}</a>' in page
+    tally(sender, Status.FAILED, 1, reason=Reason.CAPPED, days=1)
+    assert "Without 2 canceled messages" in home(portal)
+
+
+def test_today_is_compared_with_yesterday_at_the_same_time(portal: Portal) -> None:
+    Portal.objects.update(time_zone="Asia/Almaty")
+    portal.refresh_from_db()
+    sender = factories.sender(factories.connection(portal), tested_at=timezone.now())
+    now = datetime(2026, 11, 18, 9, 30, tzinfo=portal.zone)
+    for at in ("17 00:00:00", "17 09:29:59", "17 09:30:00", "16 23:59:59", "18 09:00:00"):
+        day, clock = at.split()
+        received = datetime.fromisoformat(f"2026-11-{day}T{clock}").replace(tzinfo=portal.zone)
+        factories.message(sender, now=received)
+    factories.message(factories.sender(factories.connection(factories.portal("charlie"))), now=now - timedelta(days=1))
+    assert count_by_this_time(portal, now) == 2
+    assert "0 by this time yesterday" in home(portal)
 
 
 def test_no_rate_from_fewer_than_twenty(portal: Portal) -> None:
