@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from b24app.console.formats.periods import Period
 from b24app.console.frame.screen import FramedRequest, render_screen
+from b24app.console.home.sender_rows import list_sender_rows
 from b24app.console.home.todo import list_todos
 from b24app.console.home.yesterday import count_by_this_time
 from b24app.console.journal.links import messages_url
@@ -17,7 +18,6 @@ from b24app.console.reports.figures import Counts
 from b24app.console.reports.params import ReportParams
 from b24app.console.reports.query import ReportQuery
 from b24app.messaging.models import Connection, ConnectionState, SenderState
-from b24app.messaging.statistics.delivery_rate import MIN_MESSAGES
 from b24app.portals.models import Portal
 
 CHART_DAYS = 14  # days
@@ -32,11 +32,10 @@ def show_home(request: FramedRequest) -> HttpResponse:
     context: dict[str, object] = {"duties": list_todos(portal), "portal_state": _portal_state(portal)}
     if not accounts.exists():
         return render_screen(request, "console/home/first_run.html", context)
-    senders = sender_health.list_sender_health(portal)
+    senders = list_sender_rows(portal)
     context |= {
         "figures": sender_health.day_figures(portal),
         "senders": senders,
-        "enough": MIN_MESSAGES,
         "portal": portal,
     }
     today = timezone.localdate()
@@ -51,7 +50,7 @@ def show_home(request: FramedRequest) -> HttpResponse:
     links = MessageLinks.of_portal(portal)
     context["volume"] = chart_data.volume_chart(days, links)
     context["volume_table"] = chart_data.volume_table(days, links, linked_days=0)
-    context |= {"in_menu": sum(row.sender.state == SenderState.REGISTERED for row in senders)}
+    context |= {"in_menu": sum(row.health.sender.state == SenderState.REGISTERED for row in senders)}
     return render_screen(request, "console/home/home.html", context)
 
 

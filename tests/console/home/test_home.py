@@ -45,6 +45,12 @@ def home(portal: Portal) -> str:
     return str(answer.content.decode())
 
 
+def health_table(portal: Portal) -> str:
+    """Return the table of senders, without the blanks around its tags."""
+    table = home(portal).split('id="senders"')[1].split("</table>")[0]
+    return re.sub(r"\s+", " ", re.sub(r"\s*([<>])\s*", r"\1", table))
+
+
 def test_the_first_visit_offers_one_step(portal: Portal) -> None:
     page = home(portal)
     assert "Send SMS from Bitrix24 with your own SMS service" in page
@@ -228,10 +234,12 @@ def test_a_sender_tells_its_last_success_and_its_last_error(portal: Portal) -> N
     assert (rows[other].success_at, rows[other].is_old, rows[other].error) == (None, True, None)
     assert (rows[new].success_at, rows[new].is_old) == (None, False)
     page = home(portal)
-    there = f"{address(portal, 'journal')}?error=invalid_number&amp;sender={sender.uuid.hex}&amp;since={row.error.day}"
-    assert f'<a href="{there}">Invalid number</a>' in page
-    assert "Correct the number in the CRM, then resend." in page
+    assert "error=invalid_number" not in page  # something arrived since
     assert "More than 30 days ago" in page
+    tally(sender, Status.FAILED, 1, reason=Reason.BLOCKED, last_at=now, days=2)
+    day = timezone.localdate(timezone=portal.zone) - timedelta(days=2)
+    there = f"{address(portal, 'journal')}?sender={sender.uuid.hex}&amp;error=blocked&amp;since={day}"
+    assert f'<a href="{there}">' in health_table(portal)
 
 
 def test_a_service_that_tells_no_more_succeeds_by_taking_a_message(portal: Portal) -> None:
@@ -250,7 +258,7 @@ def test_what_was_counted_before_moments_were_kept_is_told_by_its_day(portal: Po
     assert timezone.localtime(found, portal.zone).date() == day
 
 
-def test_what_has_to_be_mended_is_one_step_away(portal: Portal) -> None:
+def test_what_has_to_be_fixed_is_one_step_away(portal: Portal) -> None:
     blocked = factories.connection(
         portal, state=ConnectionState.BLOCKED, blocked_reason="auth", error_words="Invalid API key"
     )
@@ -258,11 +266,15 @@ def test_what_has_to_be_mended_is_one_step_away(portal: Portal) -> None:
     refused = factories.sender(
         factories.connection(portal), state=SenderState.REFUSED, error_code="ERROR", error_words="Wrong code"
     )
-    table = re.sub(r"\s*([<>])\s*", r"\1", home(portal).split('id="senders"')[1])
-    assert "Invalid API key" in table
-    assert "Wrong code" in table
-    assert f'href="{address(portal, "connection", connection=blocked.uuid)}">Fix</a>' in table
-    assert f'href="{address(portal, "sender", sender=refused.uuid)}">Fix</a>' in table
+    table = health_table(portal)
+    assert "Invalid API key" not in table
+    assert "Wrong code" not in table
+    assert "no longer accepts the credentials." in table
+    for there in (
+        address(portal, "connection", connection=blocked.uuid),
+        address(portal, "sender", sender=refused.uuid),
+    ):
+        assert f'href="{there}">Fix<span class="sr">Front desk</span></a>' in table
 
 
 def test_fourteen_days_are_pictured_with_their_table(portal: Portal) -> None:
