@@ -33,7 +33,7 @@ class Todo:
 def list_todos(portal: Portal) -> list[Todo]:
     """Return everything that waits for an administrator of this portal."""
     return [
-        *_portal_todos(portal),
+        *list_portal_todos(portal),
         *_pause_todos(portal),
         *_connection_todos(portal),
         *_sender_todos(portal),
@@ -41,7 +41,8 @@ def list_todos(portal: Portal) -> list[Todo]:
     ]
 
 
-def _portal_todos(portal: Portal) -> list[Todo]:
+def list_portal_todos(portal: Portal) -> list[Todo]:
+    """Return what keeps Bitrix24 from being called, if anything does."""
     if portal.no_token_since:
         return [
             Todo(
@@ -56,6 +57,9 @@ def _portal_todos(portal: Portal) -> list[Todo]:
     if portal.suspension:
         what, todo = _suspension_texts(portal.suspension)
         return [Todo("bad", "portal", what, todo)]
+    if portal.silent_since:
+        words = _("Messages are still being sent. Bitrix24 will get their status later.")
+        return [Todo("warn", "portal", _("Bitrix24 is not responding"), words)]
     return []
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from b24app.console.formats.periods import Period
 from b24app.console.frame.screen import FramedRequest, render_screen
+from b24app.console.home import portal_card
 from b24app.console.home.sender_rows import list_sender_rows
 from b24app.console.home.todo import list_todos
 from b24app.console.home.yesterday import count_by_this_time
@@ -17,26 +18,28 @@ from b24app.console.reports.drill_down import MessageLinks
 from b24app.console.reports.figures import Counts
 from b24app.console.reports.params import ReportParams
 from b24app.console.reports.query import ReportQuery
-from b24app.messaging.models import Connection, ConnectionState, SenderState
+from b24app.messaging.models import Connection, ConnectionState
 from b24app.portals.models import Portal
 
 CHART_DAYS = 14  # days
 
 
 def show_home(request: FramedRequest) -> HttpResponse:
-    """Render home: for employees what they may do, for a portal without an account the way to its first message."""
+    """Render home: for employees what they may do, for a portal without an account the way to its first message.
+
+    Opening it has the portal asked, behind the screen, whether it answers.
+    """
     if not request.visitor.is_admin:
         return render_screen(request, "console/home/employee.html")
     portal = request.portal
     accounts = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED)
-    context: dict[str, object] = {"duties": list_todos(portal), "portal_state": _portal_state(portal)}
+    context: dict[str, object] = {"duties": list_todos(portal), "card": portal_card.ask_and_build(portal)}
     if not accounts.exists():
         return render_screen(request, "console/home/first_run.html", context)
     senders = list_sender_rows(portal)
     context |= {
         "figures": sender_health.day_figures(portal),
         "senders": senders,
-        "portal": portal,
     }
     today = timezone.localdate()
     context |= {
@@ -50,7 +53,6 @@ def show_home(request: FramedRequest) -> HttpResponse:
     links = MessageLinks.of_portal(portal)
     context["volume"] = chart_data.volume_chart(days, links)
     context["volume_table"] = chart_data.volume_table(days, links, linked_days=0)
-    context |= {"in_menu": sum(row.health.sender.state == SenderState.REGISTERED for row in senders)}
     return render_screen(request, "console/home/home.html", context)
 
 
@@ -61,8 +63,4 @@ def _recent_days(portal: Portal) -> list[tuple[date, Counts]]:
     ).daily_counts()
 
 
-def _portal_state(portal: Portal) -> str:
-    return "attention" if portal.no_token_since or portal.suspension else "working"
-
-
-urlpatterns = [path("", show_home, name="home")]
+urlpatterns = [path("", show_home, name="home"), *portal_card.urlpatterns]
