@@ -20,6 +20,12 @@ COUNTRY_OF_LANGUAGE: Mapping[str, str] = {
 }  # fmt: skip
 
 
+def likely_country(portal: Portal, zone: str) -> str:
+    """Return the country of a time zone, else of the portal's language; "" where neither has just one."""
+    country = str(get_global("zone_territories").get(zone, "")) or COUNTRY_OF_LANGUAGE.get(portal.language, "")
+    return country if len(country) == 2 else ""
+
+
 def detect_region(portal: Portal) -> None:
     """Fill in the country and time zone where they are unset; raise what `PortalClient.call` raises."""
     if portal.country and portal.time_zone != "UTC":
@@ -28,8 +34,8 @@ def detect_region(portal: Portal) -> None:
     changes: dict[str, object] = {}
     if portal.time_zone == "UTC" and zone in available_timezones():
         changes["time_zone"] = zone
-    country = str(get_global("zone_territories").get(zone, "")) or COUNTRY_OF_LANGUAGE.get(portal.language, "")
-    if not portal.country and len(country) == 2:
+    country = likely_country(portal, zone)
+    if not portal.country and country:
         changes["country"] = country
     if changes:
         error_policy.update_portal(portal, **changes)

@@ -101,6 +101,7 @@
 
   document.addEventListener("htmx:configRequest", ({ detail }) => {
     detail.headers.Authorization = `Bearer ${ticket}`;
+    detail.headers["Sendline-Zone"] = Intl.DateTimeFormat().resolvedOptions().timeZone; // suggested while none is set
   });
 
   document.addEventListener("htmx:beforeOnLoad", (event) => {

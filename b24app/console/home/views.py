@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from b24app.console.formats.periods import Period
 from b24app.console.frame.screen import FramedRequest, render_screen
-from b24app.console.home import portal_card
+from b24app.console.home import portal_card, region
 from b24app.console.home.sender_rows import list_sender_rows
 from b24app.console.home.todo import list_todos
 from b24app.console.home.yesterday import count_by_this_time
@@ -25,35 +25,37 @@ CHART_DAYS = 14  # days
 
 
 def show_home(request: FramedRequest) -> HttpResponse:
-    """Render home: for employees what they may do, for a portal without an account the way to its first message.
+    """Render home: an employee's own messages, or for administrators the way to a first message and what became of it.
 
     Opening it has the portal asked, behind the screen, whether it answers.
     """
+    portal = request.portal
     if not request.visitor.is_admin:
         return render_screen(request, "console/home/employee.html")
-    portal = request.portal
-    accounts = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED)
-    context: dict[str, object] = {"duties": list_todos(portal), "card": portal_card.ask_and_build(portal)}
-    if not accounts.exists():
-        return render_screen(request, "console/home/first_run.html", context)
-    senders = list_sender_rows(portal)
-    context |= {
-        "figures": sender_health.day_figures(portal),
-        "senders": senders,
+    context: dict[str, object] = {
+        "duties": list_todos(portal),
+        "card": portal_card.ask_and_build(portal),
+        "region": None if portal.has_region else region.make_region_form(request),
     }
+    if not Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED).exists():
+        return render_screen(request, "console/home/first_run.html", context)
+    return render_screen(request, "console/home/home.html", context | _figures(portal))
+
+
+def _figures(portal: Portal) -> dict[str, object]:
     today = timezone.localdate()
-    context |= {
+    days, links = _recent_days(portal), MessageLinks.of_portal(portal)
+    return {
+        "figures": sender_health.day_figures(portal),
         "by_now": count_by_this_time(portal, timezone.now()),
+        "senders": list_sender_rows(portal),
+        "volume": chart_data.volume_chart(days, links),
+        "volume_table": chart_data.volume_table(days, links, linked_days=0),
         "today_href": messages_url(portal, status="counted", since=today, until=today),
         "rated_href": messages_url(portal, status="rated", since=today - timedelta(days=1), until=today),
         "canceled_href": messages_url(portal, status="canceled", since=today - timedelta(days=1), until=today),
         "queued_href": messages_url(portal, status="waiting"),
     }
-    days = _recent_days(portal)
-    links = MessageLinks.of_portal(portal)
-    context["volume"] = chart_data.volume_chart(days, links)
-    context["volume_table"] = chart_data.volume_table(days, links, linked_days=0)
-    return render_screen(request, "console/home/home.html", context)
 
 
 def _recent_days(portal: Portal) -> list[tuple[date, Counts]]:
@@ -63,4 +65,8 @@ def _recent_days(portal: Portal) -> list[tuple[date, Counts]]:
     ).daily_counts()
 
 
-urlpatterns = [path("", show_home, name="home"), *portal_card.urlpatterns]
+urlpatterns = [
+    path("", show_home, name="home"),
+    *region.urlpatterns,
+    *portal_card.urlpatterns,
+]
