@@ -15,12 +15,13 @@ class Theme(models.TextChoices):
 
 
 class Preference(models.Model):
-    """One portal user's look and language; kept here because web storage may be denied inside a frame."""
+    """One portal user's look, language and checklist; kept here because web storage may be denied inside a frame."""
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+")
     user_id = models.BigIntegerField()
     theme = models.CharField(max_length=6, choices=Theme, default=Theme.LIGHT)
     language = models.CharField(max_length=10, default="", blank=True)  # Django's code; empty: as in the portal
+    hides_checklist = models.BooleanField(default=False, db_default=False)  # of the first days, on Home
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["portal", "user_id"], name="one_preference_per_user")]

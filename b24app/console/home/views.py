@@ -5,14 +5,18 @@ from datetime import date, timedelta
 from django.http import HttpResponse
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from b24app.console.formats.periods import Period
-from b24app.console.frame.screen import FramedRequest, render_screen
+from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.home import portal_card, region
+from b24app.console.home.checklist import Checklist, build_checklist
 from b24app.console.home.sender_rows import list_sender_rows
 from b24app.console.home.todo import list_todos
 from b24app.console.home.yesterday import count_by_this_time
 from b24app.console.journal.links import messages_url
+from b24app.console.models import Preference
 from b24app.console.reports import chart_data, sender_health
 from b24app.console.reports.drill_down import MessageLinks
 from b24app.console.reports.figures import Counts
@@ -35,6 +39,7 @@ def show_home(request: FramedRequest) -> HttpResponse:
     context: dict[str, object] = {
         "duties": list_todos(portal),
         "card": portal_card.ask_and_build(portal),
+        "checklist": _open_checklist(request),
         "region": None if portal.has_region else region.make_region_form(request),
     }
     if not Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED).exists():
@@ -58,6 +63,14 @@ def _figures(portal: Portal) -> dict[str, object]:
     }
 
 
+def _open_checklist(request: FramedRequest) -> Checklist | None:
+    """Return the steps of the first days until all are done or this visitor has hidden them."""
+    if request.preference.hides_checklist:
+        return None
+    checklist = build_checklist(request.portal)
+    return None if checklist.is_complete else checklist
+
+
 def _recent_days(portal: Portal) -> list[tuple[date, Counts]]:
     today = timezone.localdate()
     return ReportQuery(
@@ -65,8 +78,21 @@ def _recent_days(portal: Portal) -> list[tuple[date, Counts]]:
     ).daily_counts()
 
 
+@admin_only
+@require_POST
+def hide_checklist(request: FramedRequest) -> HttpResponse:
+    """Hide the checklist of the first days for this visitor, or show it again; the others keep theirs."""
+    hides = request.POST.get("hide") == "1"
+    Preference.objects.update_or_create(
+        portal=request.portal, user_id=request.visitor.user_id, defaults={"hides_checklist": hides}
+    )
+    text = _("Checklist hidden. Show it again from Help.") if hides else _("Checklist shown")
+    return redirect(request, "home", toast=text)
+
+
 urlpatterns = [
     path("", show_home, name="home"),
+    path("home/checklist/", hide_checklist, name="checklist"),
     *region.urlpatterns,
     *portal_card.urlpatterns,
 ]
