@@ -12,10 +12,12 @@ from b24app.console.formats.periods import Period
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.home import portal_card, region
 from b24app.console.home.checklist import Checklist, build_checklist
+from b24app.console.home.employee import build_employee_home
 from b24app.console.home.sender_rows import list_sender_rows
 from b24app.console.home.todo import list_todos
 from b24app.console.home.yesterday import count_by_this_time
 from b24app.console.journal.links import messages_url
+from b24app.console.journal.search import hides_numbers
 from b24app.console.models import Preference
 from b24app.console.reports import chart_data, sender_health
 from b24app.console.reports.drill_down import MessageLinks
@@ -35,8 +37,13 @@ def show_home(request: FramedRequest) -> HttpResponse:
     """
     portal = request.portal
     if not request.visitor.is_admin:
-        return render_screen(request, "console/home/employee.html")
-    context: dict[str, object] = {
+        context: dict[str, object] = {
+            "mine": build_employee_home(portal, request.visitor.user_id),
+            "hides": hides_numbers(request),
+            "shows_costs": True,
+        }
+        return render_screen(request, "console/home/employee.html", context)
+    context = {
         "duties": list_todos(portal),
         "card": portal_card.ask_and_build(portal),
         "checklist": _open_checklist(request),
