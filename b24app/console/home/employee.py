@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from b24app.console.journal.links import messages_url
 from b24app.console.journal.message_history import missing_text_label
-from b24app.console.reports.sender_health import round_money
 from b24app.console.wording import explanations
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.models.statistics import DayBreakdown, Dimension
@@ -69,4 +68,4 @@ def _spent_this_month(portal: Portal, user_id: int) -> list[tuple[str, Decimal]]
         portal=portal, dimension=Dimension.EMPLOYEE, day__gte=first, value=str(user_id), money__gt=0
     )
     sums = month.order_by().values_list("currency").annotate(Sum("money"))
-    return sorted((currency, round_money(money)) for currency, money in sums)
+    return sorted(sums)
