@@ -24,7 +24,7 @@ from b24app.console import urls as console
 from b24app.console.frame import card_tokens
 from b24app.console.journal import export_progress
 from b24app.console.models import Preference, TextTemplate
-from b24app.console.reports import views as reports_views
+from b24app.console.reports import files as report_files
 from b24app.core import tokens
 from b24app.core.redis import redis_client
 from b24app.exchange_log.models import Exchange
@@ -181,7 +181,7 @@ class World:
             "sender": str(sender.uuid),
             "connection": str(account.uuid),
             "reference": str(message.reference),
-            "what": reports_views.DAYS,
+            "what": report_files.DAYS,
             "job": JOB,
             "order": str(order.uuid),
             "entry": str(entry.uuid),
@@ -341,7 +341,7 @@ def token_of(name: str, world: World) -> str:
     payloads: dict[str, dict[str, Any]] = {
         "stoplist-file": {},
         "changes-file": {"filters": "", "language": "en"},
-        "reports-file": {"what": reports_views.DAYS, "query": {}, "language": "en"},
+        "reports-file": {"what": report_files.DAYS, "query": {}, "language": "en"},
         "personal-file": {"number": NUMBER, "shape": "json"},
         "journal-file": {"filters": "", "language": "en", "job": JOB[::-1]},
         "support-file": {"message": world.message.reference.hex},

@@ -62,9 +62,9 @@ def test_the_card_changes_only_once_the_answer_is_there(alice: Client, portal: P
     assert "every 2s" not in answer.content.decode()
 
 
-@pytest.mark.parametrize("asked", ["", "soon", "-1", "9" * 40, str(int(time.time()) - 60)])
+@pytest.mark.parametrize("asked", ["", "soon", "-1", "9" * 40, "a minute ago"])
 def test_it_does_not_wait_for_ever_nor_for_nonsense(alice: Client, portal: Portal, asked: str) -> None:
-    answer = card(alice, portal, asked)
+    answer = card(alice, portal, str(int(time.time()) - 60) if asked == "a minute ago" else asked)
     assert answer.status_code == 200
     assert "badge--ok" in answer.content.decode()
 
