@@ -154,6 +154,7 @@ class World:
         self.charlie = factories.portal("charlie")
         account = factories.connection(self.alice, title=f"{SECRET} account")
         sender = factories.sender(account, names={"en": f"{SECRET} desk"}, signature=f"{SECRET}")
+        factories.sender(factories.connection(self.alice, "twilio"), names={"en": f"{SECRET} in reports"})
         past = {"to": NUMBER, "text": f"{SECRET} is ready.", "first_attempt_at": timezone.now(), "attempts": 1}
         failed = {"status": Status.FAILED, "reason": Reason.OPT_OUT, "final_at": timezone.now()}
         message = factories.message(sender, **past, **failed, detail=f"{SECRET} refused")

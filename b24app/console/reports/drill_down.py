@@ -35,11 +35,11 @@ class MessageLinks:
         """Return links for figures of these days."""
         return replace(self, since=period.first, until=period.last)
 
-    def url(self, status: str, **more: Unpack[Conditions]) -> str:
+    def url(self, status: str, /, **more: Unpack[Conditions]) -> str:
         """Return the address of the messages of a status group; `more` narrows them further."""
         conditions: Conditions = {"status": status}
         if self.since and self.until:
-            conditions |= {"since": self.since, "until": self.until}
+            conditions["since"], conditions["until"] = self.since, self.until
         if self.sender:
             conditions["sender"] = self.sender
         if self.service:
