@@ -14,7 +14,7 @@ from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.notices import Notice
 from b24app.messaging.models.statuses import Phase, Status
-from b24app.messaging.notices import detection
+from b24app.messaging.notices import detection, failure_rate
 from b24app.messaging.push import timeline
 from b24app.messaging.push.sender_registration import WANTED
 from b24app.messaging.reports import due_queue
@@ -80,6 +80,16 @@ def to_note() -> Sequence[int]:
     rows = Portal.objects.installed().filter(Exists(due)).exclude(pk__in=dead_letters.held_ids("note"))
     rows = rows.exclude(rest_after__gt=now).exclude(suspended_until__gt=now)
     return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:BATCH_SIZE])
+
+
+def to_watch() -> Sequence[int]:
+    """Return portals where a sender may fail too often, and whose administrators can be notified."""
+    now = timezone.now()
+    rows = Portal.objects.installed().filter(
+        failure_rate.portals_with_failures(now), suspension="", no_token_since=None
+    )
+    rows = rows.exclude(pk__in=dead_letters.held_ids("notify")).exclude(rest_after__gt=now)
+    return list(rows.values_list("pk", flat=True)[:BATCH_SIZE])
 
 
 def to_erase() -> Sequence[int]:

@@ -184,6 +184,11 @@ def _enqueue_timelines() -> None:
         enqueue.note(portal_id)
 
 
+def _enqueue_failure_checks() -> None:
+    for portal_id in sweep.to_watch():
+        enqueue.notify(portal_id)
+
+
 def _enqueue_erasures() -> None:
     for erasure_id in sweep.to_erase():
         enqueue.erase(erasure_id)
@@ -216,6 +221,7 @@ SWEEP: Steps = {
 }
 MAINTENANCE: Steps = {
     "to_reconcile": _enqueue_reconciling,
+    "to_watch": _enqueue_failure_checks,
     "keep_tokens_alive": _keep_tokens_alive,
     "erase_portals": portal_erasure.erase_due,
     "sum_up_months": monthly.roll_up_months,

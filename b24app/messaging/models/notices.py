@@ -13,6 +13,7 @@ class NoticeKind(models.TextChoices):
     BALANCE = "balance", "balance"  # it is below the threshold an administrator set
     SENDERS = "senders", "senders"  # some were missing in the portal and were added again
     UNDECIDED = "undecided", "undecided"  # messages with unknown status wait for a person
+    FAILURES = "failures", "failures"  # of a sender's messages of the last hour too many were not delivered
 
 
 class NoticeRules(models.Model):
@@ -24,6 +25,9 @@ class NoticeRules(models.Model):
     balance = models.BooleanField(default=True)
     senders = models.BooleanField(default=True)
     undecided = models.BooleanField(default=True)
+    failures = models.BooleanField(default=True, db_default=True)
+    failure_percent = models.SmallIntegerField(default=50, db_default=50)  # not delivered or failed, from here on
+    failure_messages = models.IntegerField(default=20, db_default=20)  # of at least so many with a final status
 
     def __str__(self) -> str:
         return f"notice rules of portal {self.portal_id}"
@@ -38,7 +42,7 @@ class Notice(models.Model):
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="notices", db_index=False)
     kind = models.CharField(max_length=10, choices=NoticeKind)
-    subject = models.BigIntegerField(default=0)  # id of a connection; 0: the portal
+    subject = models.BigIntegerField(default=0)  # id of a connection, of a sender for FAILURES; 0: the portal
     is_on = models.BooleanField(default=True)  # whether the condition holds now
     since = models.DateTimeField(default=timezone.now)  # when it began or ended
     word = models.CharField(max_length=40, blank=True, default="")  # its detail: a reason, a balance, a count

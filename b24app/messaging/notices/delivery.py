@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from b24app.core.isolation import work_each
 from b24app.messaging import dead_letters
-from b24app.messaging.models import Connection, ConnectionState
+from b24app.messaging.models import Connection, ConnectionState, Sender
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.notices import detection, texts
@@ -65,7 +65,7 @@ def _schedule_next(notice: Notice, due_at: datetime | None) -> None:
 def _process_notice(portal: Portal, notice: Notice, rules: NoticeRules, people: Sequence[int]) -> datetime | None:
     """Send what is due about one subject; return when to process it next, None if it was closed."""
     announcement, later = detection.next_step(notice, timezone.now())
-    connection = Connection.objects.filter(portal=portal, pk=notice.subject).defer("account").first()
+    connection, sender = _load_subject(portal, notice)
     if announcement is None:
         return later or _close_notice(notice)
     if not rules.wants(notice.kind):
@@ -76,8 +76,17 @@ def _process_notice(portal: Portal, notice: Notice, rules: NoticeRules, people: 
         return _close_notice(notice)  # a person turned it off, so it has not recovered
     if not people:
         return timezone.now() + RETRY_REFUSED_AFTER
-    text = texts.notice_text(notice, portal, connection, is_recovery=is_recovery)
+    if notice.kind == NoticeKind.FAILURES and sender is None:
+        return _close_notice(notice)
+    text = texts.notice_text(notice, portal, connection, sender, is_recovery=is_recovery)
     return _notify_people(portal, notice, announcement, people, text)
+
+
+def _load_subject(portal: Portal, notice: Notice) -> tuple[Connection | None, Sender | None]:
+    """Return the account or the sender that a notice is about."""
+    if notice.kind == NoticeKind.FAILURES:
+        return None, Sender.objects.filter(portal=portal, pk=notice.subject).first()
+    return Connection.objects.filter(portal=portal, pk=notice.subject).defer("account").first(), None
 
 
 def _has_ended(notice: Notice) -> bool:

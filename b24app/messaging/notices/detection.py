@@ -17,6 +17,7 @@ from django.utils import timezone
 from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.models.statuses import Phase
+from b24app.messaging.notices import failure_rate
 from b24app.messaging.notices.texts import SILENT
 from b24app.portals.models import Portal, PortalToken
 
@@ -29,7 +30,8 @@ MAX_PEOPLE = 10
 
 NOT_SENDING = Q(state=ConnectionState.BLOCKED) | Q(breaker_until__isnull=False)
 LOW_BALANCE = Q(balance__lt=F("low_balance"))
-RECOVERS_BY_ITSELF = (NoticeKind.BROKEN, NoticeKind.PORTAL)  # so recovery is announced
+RECOVERS_BY_ITSELF = (NoticeKind.BROKEN, NoticeKind.PORTAL, NoticeKind.FAILURES)  # so recovery is announced
+AT_ONCE = (NoticeKind.SENDERS, NoticeKind.BALANCE, NoticeKind.FAILURES)  # nothing that passes within minutes
 
 
 class Announcement(Enum):
@@ -52,7 +54,7 @@ def is_in_use() -> Q:
     return Q(state__in=[ConnectionState.ACTIVE, ConnectionState.BLOCKED])
 
 
-def find_conditions(portal: Portal) -> Iterator[Condition]:
+def find_conditions(portal: Portal, now: datetime) -> Iterator[Condition]:
     """Yield the conditions of a portal that hold now."""
     if portal.no_token_since:
         yield Condition(NoticeKind.PORTAL, 0, "token", portal.no_token_since)
@@ -67,11 +69,13 @@ def find_conditions(portal: Portal) -> Iterator[Condition]:
     unknown = Message.objects.filter(portal=portal, phase=Phase.UNKNOWN)[:MAX_COUNTED].count()
     if unknown:
         yield Condition(NoticeKind.UNDECIDED, 0, str(unknown))
+    for sender, rate in failure_rate.failing_senders(portal, notice_rules(portal), now).items():
+        yield Condition(NoticeKind.FAILURES, sender, f"{rate.failed}/{rate.ended}")
 
 
 def sync_notices(portal: Portal, now: datetime) -> None:
     """Update a portal's notices to the conditions that hold now."""
-    present = {(condition.kind.value, condition.subject): condition for condition in find_conditions(portal)}
+    present = {(condition.kind.value, condition.subject): condition for condition in find_conditions(portal, now)}
     with transaction.atomic():
         rows = list(Notice.objects.select_for_update().filter(portal=portal).order_by("pk"))
         existing = {(row.kind, row.subject) for row in rows}
@@ -99,6 +103,8 @@ def _update_row(row: Notice, condition: Condition | None, now: datetime) -> bool
     if condition is not None:
         if not row.is_on:
             row.is_on, row.since, row.due_at = True, condition.since or now, now
+        if row.kind == NoticeKind.FAILURES and row.told:
+            return before != (row.is_on, row.word, row.told)  # other figures of the same episode are no news
         row.word = condition.detail
         if row.kind == NoticeKind.UNDECIDED and row.told and int(row.told) > int(row.word):
             row.told = row.word  # fewer than announced is no news, but an increase from here on is
@@ -118,7 +124,7 @@ def next_step(row: Notice, now: datetime) -> tuple[Announcement | None, datetime
     later = now + (CHECK_EVERY if row.kind in RECOVERS_BY_ITSELF else CHECK_SELDOM)
     if row.told == row.word:
         return None, later
-    ready_at = row.since if row.kind in (NoticeKind.SENDERS, NoticeKind.BALANCE) else row.since + ALERT_AFTER
+    ready_at = row.since if row.kind in AT_ONCE else row.since + ALERT_AFTER
     if row.told_at is not None:
         ready_at = max(ready_at, row.told_at + ALERT_EVERY)
     return (Announcement.ALERT, None) if ready_at <= now else (None, min(ready_at, later))

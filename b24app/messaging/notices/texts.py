@@ -3,13 +3,13 @@
 from decimal import Decimal, InvalidOperation
 
 from babel.core import Locale
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from b24app.messaging.models import Connection
+from b24app.messaging.models import Connection, Sender
 from b24app.messaging.models.notices import Notice, NoticeKind
 from b24app.portals.bbcode import strip_links
 from b24app.portals.languages import to_django
@@ -19,10 +19,20 @@ from providers.kit import registry
 SILENT = "silent"  # the service does not answer; the other details of an outage are the reasons of a block
 
 
-def notice_text(notice: Notice, portal: Portal, connection: Connection | None, *, is_recovery: bool = False) -> str:
+def notice_text(
+    notice: Notice,
+    portal: Portal,
+    connection: Connection | None,
+    sender: Sender | None = None,
+    *,
+    is_recovery: bool = False,
+) -> str:
     """Return a notification's text with a link to the application; `is_recovery` for the end of the condition."""
     with translation.override(to_django(portal.language)):
-        text = _recovery_text(connection) if is_recovery else _alert_text(notice, connection)
+        if sender is not None:
+            text = _failures_text(notice.word, sender, is_recovery=is_recovery)
+        else:
+            text = _recovery_text(connection) if is_recovery else _alert_text(notice, connection)
         label = _("Open Sendline")
         return f"{text} [URL={application_url(portal)}]{label}[/URL]"
 
@@ -75,6 +85,23 @@ def _recovery_text(connection: Connection | None) -> str:
             (_("Sendline has access to Bitrix24 again."), _("Queued status updates are being sent to Bitrix24 now."))
         )
     return " ".join((_account_heading(connection), _("Working again. Messages are being sent.")))
+
+
+def _failures_text(detail: str, sender: Sender, *, is_recovery: bool) -> str:
+    """Return what is said of a sender's failures; `detail` is how many of how many."""
+    heading = f"[B]{strip_links(sender.name)}[/B]:"
+    if is_recovery:
+        return f"{heading} {_('The failure rate is below your limit again.')}"
+    failed, ended = map(int, detail.split("/"))
+    what = ngettext(
+        "{failed} of {count} message in the last hour was not delivered or failed ({percent}).",
+        "{failed} of {count} messages in the last hour were not delivered or failed ({percent}).",
+        ended,
+    )
+    locale = Locale.parse(translation.to_locale(translation.get_language() or "en"))
+    percent = format_percent(failed / ended, locale=locale)
+    todo = _("Reports show the most frequent errors.")
+    return f"{heading} {what.format(failed=failed, count=ended, percent=percent)} {todo}"
 
 
 def _account_heading(connection: Connection) -> str:
