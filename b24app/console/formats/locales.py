@@ -1,14 +1,18 @@
 """The reader's language as Babel knows it, and what Babel calls countries, numbers, times and days in it."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
+from babel.lists import format_list as babel_format_list
 from babel.numbers import format_decimal
 from babel.units import format_unit
 from django.utils import translation
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
 
 MINUTE, HOUR = 60, 3600
 
@@ -55,6 +59,11 @@ def number(value: int) -> str:
 @lru_cache(maxsize=20_000)  # or a table of a year's days would take long
 def _format_number(value: int, language: str) -> str:
     return format_decimal(value, locale=_parse_locale(language))
+
+
+def format_list(items: Sequence[str]) -> SafeString:
+    """Join items with the marks of the reader's language; what is markup stays so, all else is escaped."""
+    return mark_safe(babel_format_list([conditional_escape(one) for one in items], locale=current()))  # noqa: S308
 
 
 def percent(part: int, whole: int) -> str:

@@ -14,6 +14,7 @@ from b24app.portals.models import Portal
 
 PAGE_SIZE = 50
 MAX_SCANNED = 5000  # messages that one page looks through, where no index knows the conditions
+MAX_COUNTED = 5000
 OLDEST_FIRST = tuple(name.removeprefix("-") for name in NEWEST_FIRST)
 
 Place = tuple[datetime, int]
@@ -30,6 +31,14 @@ class Page:
     older: str = ""
     newer: str = ""
     stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many messages a search finds; `is_more`: there are or may be more, for no more were looked at."""
+
+    number: int
+    is_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,17 @@ class Search:
                 listed = listed.filter(rows_after(OLDEST_FIRST, (end[0], end[1] - 1)))
         found = list(listed.filter(self.fitting).values_list("received_at", "pk", *columns)[:limit])
         return found, (found[-1][0], found[-1][1]) if len(found) == limit else end
+
+    def count(self) -> Total:
+        """Count what fits, among no more messages than one page looks through."""
+        listed = self.listed.order_by(*NEWEST_FIRST)
+        if not self.fitting:
+            number = listed.values("pk")[: MAX_COUNTED + 1].count()
+            return Total(min(number, MAX_COUNTED), number > MAX_COUNTED)
+        last = list(listed.values_list("received_at", "pk")[MAX_SCANNED - 1 : MAX_SCANNED + 1])
+        if len(last) == 2:
+            listed = listed.filter(rows_after(OLDEST_FIRST, (last[0][0], last[0][1] - 1)))
+        return Total(listed.filter(self.fitting).order_by().count(), len(last) == 2)
 
     def find_place(self, reference: str) -> Place | None:
         """Return a message's place in the order; its reference stands in addresses, its id only in logs."""

@@ -33,7 +33,7 @@ class Cost:
         """Estimate what a text costs through a sender, which need not be saved."""
         written = sender.written(text)
         now = measure(written)
-        price, currency = _average_segment_price(sender)
+        price, currency = average_segment_price(sender)
         return cls(
             measure=now,
             saved=measure(text).parts - now.parts,
@@ -43,7 +43,7 @@ class Cost:
         )
 
 
-def _average_segment_price(sender: Sender) -> tuple[Decimal | None, str]:
+def average_segment_price(sender: Sender) -> tuple[Decimal | None, str]:
     """Return the average price of this sender's segments over 30 days, in the currency most of them cost."""
     if sender._state.adding:
         return None, ""
