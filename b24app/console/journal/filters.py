@@ -22,11 +22,16 @@ from b24app.messaging.models import Connection, Sender
 from b24app.messaging.models.statuses import Reason
 
 WINDOW = timedelta(days=30)
+ALL_DAYS = "all"
+MAX_WORDS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What a list is narrowed to. Empty text means all; without dates the last 30 days count."""
+    """What a list is narrowed to. Empty text means all; without dates the last 30 days count.
+
+    `q` is looked for by `search`, which knows what it may be.
+    """
 
     status: str = ""  # a code of STATUS_GROUPS
     sender: str = ""
@@ -37,6 +42,8 @@ class Filters:
     employee: str = ""  # the portal's user id, or NONE
     country: str = ""  # its ISO code, or NONE; set by links alone
     phone: str = ""
+    q: str = ""  # words of a text, digits of a number, a name or an id
+    days: str = ""  # ALL_DAYS, or "" for the dates
     since: date | None = None
     until: date | None = None
 
@@ -53,6 +60,8 @@ class Filters:
             employee=_read_user_id(query.get("employee", "")),
             country=_read_country(query.get("country", "")),
             phone=query.get("phone", "").strip()[:40],
+            q=_read_words(query.get("q", "")),
+            days=read_choice(query.get("days", ""), (ALL_DAYS,)),
             since=_read_first_day(query.get("since", "")),
             until=read_day(query.get("until", "")),
         )
@@ -80,12 +89,19 @@ class Filters:
         return self.since or timezone.localdate() - WINDOW
 
     @property
+    def is_usual_window(self) -> bool:
+        """Return whether nobody has chosen any days."""
+        return not (self.days or self.since or self.until)
+
+    @property
     def is_over(self) -> bool:
         """Return whether the dates end before today, so that nothing new can come."""
         return self.until is not None and self.until < timezone.localdate()
 
     def date_condition(self) -> Q:
         """Return the dates as a condition on moments."""
+        if self.days and not (self.since or self.until):
+            return Q()
         window = Q(received_at__gte=_start_of_day(self.first_day))
         return window & Q(received_at__lt=_start_of_day(self.until + timedelta(days=1))) if self.until else window
 
@@ -132,6 +148,11 @@ def _service_condition(service: str, without: str) -> Q:
 def _read_user_id(value: str) -> str:
     """Return a user id as the portal writes it, no longer than a column holds, or NONE; "" for anything else."""
     return value if value == NONE or re.fullmatch(r"[1-9][0-9]{0,17}", value) else ""
+
+
+def _read_words(value: str) -> str:
+    """Return words to look for on one line; PostgreSQL takes no NUL."""
+    return " ".join(value.replace("\0", " ").split())[:MAX_WORDS]
 
 
 def _read_country(value: str) -> str:
