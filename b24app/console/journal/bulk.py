@@ -1,5 +1,6 @@
 """Actions on many messages of the journal: those that are ticked, or all that the filters find."""
 
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from django.db.models import Q
@@ -10,12 +11,17 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseLocation
 
+from b24app.console.formats.locales import format_list
+from b24app.console.formats.money import scale
 from b24app.console.formats.query_values import read_uuid
 from b24app.console.frame.long_requests import hold_page
 from b24app.console.frame.screen import FramedRequest, address, admin_only, with_toast
 from b24app.console.journal import bulk_job
 from b24app.console.journal.bulk_job import BadJob, Job
 from b24app.console.journal.filters import Filters
+from b24app.console.journal.pagination import Total
+from b24app.console.journal.search import search_messages
+from b24app.console.templatetags.console import money
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
 from b24app.messaging.actions.bulk import ActionResult, BulkAction, eligible_messages
@@ -26,21 +32,28 @@ from b24app.messaging.models import Message
 @require_POST
 def show_chosen(request: FramedRequest) -> HttpResponse:
     """Render what can be done with the ticked messages, or with all that the filters find."""
-    return render(
-        request,
-        "console/journal/bulk_actions.html",
-        bar_context(request, _read_query(request), _read_references(request)),
-    )
+    return _render_bar(request, takes_all="all" in request.POST)
 
 
-def bar_context(request: FramedRequest, query: str, references: list[str]) -> dict[str, object]:
-    """Return the context of the bar: how many are ticked, and to how many of them each action applies."""
-    if not references:
-        return {"ticked": 0, "query": query, "acts": {act.value: 0 for act in Filters.parse(query).possible_acts}}
+def _render_bar(request: FramedRequest, *, takes_all: bool) -> HttpResponse:
+    query, references = _read_query(request), _read_references(request)
+    filters = Filters.parse(query)
     ticked = Message.objects.filter(portal=request.portal, reference__in=references)
-    counts = {act.value: ticked.filter(Q(eligible_messages(act))).count() for act in BulkAction}
-    acts = {act: count for act, count in counts.items() if count}
-    return {"ticked": ticked.count(), "query": query, "references": references, "acts": acts}
+    if takes_all:
+        acts = {act.value: 0 for act in filters.possible_acts}
+    else:
+        counts = (
+            {act.value: ticked.filter(Q(eligible_messages(act))).count() for act in BulkAction} if references else {}
+        )
+        acts = {act: count for act, count in counts.items() if count}
+    context = {
+        "query": query,
+        "takes_all": takes_all,
+        "ticked": ticked.count() if references else 0,
+        "total": search_messages(request.portal, filters).count() if references or takes_all else Total(0),
+        "acts": acts,
+    }
+    return render(request, "console/journal/bulk_actions.html", context)
 
 
 @admin_only
@@ -50,7 +63,7 @@ def run_bulk(request: FramedRequest) -> HttpResponse:
     try:
         job = _read_job(request)
     except ValueError:
-        return render(request, "console/journal/bulk_actions.html", bar_context(request, _read_query(request), []))
+        return _render_bar(request, takes_all=False)
     try:
         with hold_page(request.portal):
             return _answer_step(request, job)
@@ -67,11 +80,15 @@ def _answer_step(request: FramedRequest, job: Job) -> HttpResponse:
 
 
 def _read_job(request: FramedRequest) -> Job:
-    """Return the job that the page has sealed, or a new one; raises ValueError for what is not ours."""
+    """Return the job that the page has sealed, or a new one; raises ValueError for what is not ours.
+
+    All that the filters find are meant only where the page says so, never because nothing is ticked.
+    """
     if "job" not in request.POST:
-        return bulk_job.start_job(
-            BulkAction(request.POST.get("act", "")), _read_query(request), _read_references(request)
-        )
+        references = [] if "all" in request.POST else _read_references(request)
+        if not references and "all" not in request.POST:
+            raise BadJob
+        return bulk_job.start_job(BulkAction(request.POST.get("act", "")), _read_query(request), references)
     job = Job.unseal(request.POST["job"], request.portal, request.visitor.user_id)
     if "sure" in request.POST:
         if not job.over or job.sure:
@@ -81,7 +98,18 @@ def _read_job(request: FramedRequest) -> Job:
 
 
 def _job_context(request: FramedRequest, job: Job) -> dict[str, object]:
-    return {"job": job, "sealed": job.seal_for(request.portal, request.visitor.user_id), "query": job.query}
+    return {
+        "job": job,
+        "sealed": job.seal_for(request.portal, request.visitor.user_id),
+        "query": job.query,
+        "price": _price_text(job),
+    }
+
+
+def _price_text(job: Job) -> str:
+    """Return the sums that are known, one for each currency; "" where none is."""
+    sums = {currency: Decimal(amount) for currency, amount in sorted(job.prices.items())}
+    return format_list([money(amount, currency, scale([amount])) for currency, amount in sums.items()])
 
 
 def _run_actions(request: FramedRequest, job: Job) -> HttpResponse:

@@ -6,9 +6,10 @@ All of it stands in the page, sealed. Closing the page stops it, and pressing tw
 import json
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Self
 
 from django.db.models import Q
@@ -16,6 +17,7 @@ from django.db.models import Q
 from b24app.console.journal.filters import Filters
 from b24app.console.journal.pagination import Place, Search
 from b24app.console.journal.search import search_messages
+from b24app.console.wording.costs import average_segment_price
 from b24app.core import sealing
 from b24app.messaging.actions.bulk import ActionResult, BulkAction, eligible_messages, run_action
 from b24app.messaging.models import Message, Sender
@@ -50,6 +52,8 @@ class Job:
     over: bool = False
     total: int = 0
     parts: int = 0
+    prices: Mapping[str, str] = field(default_factory=dict)  # estimated, by currency
+    unpriced: int = 0  # segments of which no price is known
     unknown: int = 0  # of the total
     seen: int = 0  # of the total, in this round
     changed: int = 0
@@ -94,18 +98,48 @@ def count_step(job: Job, portal: Portal) -> Job:
     """Count on for a moment; the job is `over` when all are counted."""
     targets, senders = _target_messages(job, portal), Sender.objects.filter(portal=portal).in_bulk()
     place, until = targets.find_place(job.place) if job.place else None, time.monotonic() + STEP_SECONDS
-    total, parts, unknown = job.total, job.parts, job.unknown
+    total, estimate, unknown = job.total, _Estimate.of(job), job.unknown
     while True:
         found, place = targets.find_batch(place, COUNT_BATCH, ("text", "sender_id", "phase"))
         total += len(found)
         unknown += sum(phase == Phase.UNKNOWN for *_, phase in found)
         if job.act == BulkAction.RESEND:
-            parts += sum(measure(senders[sender].written(text)).parts for *_, text, sender, _phase in found)
+            for *_, text, sender, _phase in found:
+                estimate.add(senders[sender], text)
         if place is None or time.monotonic() > until:
             break
-    return replace(
-        job, total=total, parts=parts, unknown=unknown, over=place is None, place=_place_reference(portal, place)
-    )
+    counted = estimate.counted(job)
+    return replace(counted, total=total, unknown=unknown, over=place is None, place=_place_reference(portal, place))
+
+
+class _Estimate:
+    """Adds up segments and what they cost, as prices have been lately; each sender's is looked up once."""
+
+    def __init__(self, parts: int, unpriced: int, prices: Mapping[str, str]) -> None:
+        self._parts, self._unpriced = parts, unpriced
+        self._sums = {currency: Decimal(amount) for currency, amount in prices.items()}
+        self._known: dict[int, tuple[Decimal | None, str]] = {}
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        return cls(job.parts, job.unpriced, job.prices)
+
+    def add(self, sender: Sender, text: str) -> None:
+        """Add a message."""
+        if sender.pk not in self._known:
+            self._known[sender.pk] = average_segment_price(sender)
+        price, currency = self._known[sender.pk]
+        parts = measure(sender.written(text)).parts
+        self._parts += parts
+        if price is None:
+            self._unpriced += parts
+        else:
+            self._sums[currency] = self._sums.get(currency, Decimal(0)) + price * parts
+
+    def counted(self, job: Job) -> Job:
+        """Return the job with the sums."""
+        prices = {currency: f"{amount:.5f}" for currency, amount in self._sums.items()}
+        return replace(job, parts=self._parts, unpriced=self._unpriced, prices=prices)
 
 
 def run_step(job: Job, portal: Portal, user: int, on_result: Callable[[ActionResult], None]) -> Job:

@@ -12,7 +12,7 @@ from b24app.console.journal import bulk_job, pagination
 from b24app.core.redis import redis_client
 from b24app.messaging.actions import messages
 from b24app.messaging.actions.bulk import BulkAction
-from b24app.messaging.models import Message, Sender
+from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from tests import factories
 
@@ -55,8 +55,8 @@ def sealed(response: Any) -> str:
 
 def question(client: Client, sender: Sender, act: str, query: str = "", ticked: list[Message] | None = None) -> Any:
     """Press the button, and go on as the page does until something is asked or said."""
-    body = {"act": act, "query": query, "m": [one.reference.hex for one in ticked or []]}
-    response: Any = client.post(at(sender), body)
+    body: dict[str, Any] = {"act": act, "query": query, "m": [one.reference.hex for one in ticked or []]}
+    response: Any = client.post(at(sender), body if ticked else {**body, "all": "1"})
     while 'hx-trigger="load"' in response.content.decode():
         response = client.post(at(sender), {"job": sealed(response)})
     return response
@@ -90,11 +90,55 @@ def test_the_bar_says_what_can_be_done_with_the_ticked(
         ("status=delivered", []),
     ],
 )
-def test_without_ticks_the_bar_offers_what_the_filters_may_find(
+def test_all_that_match_are_a_choice_of_their_own_with_what_the_filters_may_find(
     alice: Client, sender: Sender, query: str, acts: list[str]
 ) -> None:
-    shown = words(alice.post(at(sender, "chosen"), {"query": query}))
+    shown = words(alice.post(at(sender, "chosen"), {"query": query, "all": "1"}))
     assert [act for act in ("Resend", "Mark as sent", "Cancel sending") if act in shown] == acts
+
+
+def test_nothing_can_be_done_while_nothing_is_selected(
+    alice: Client, sender: Sender, house: dict[str, Message]
+) -> None:
+    page = alice.get(f"/p/{sender.portal.uuid.hex}/journal/").content.decode()
+    [bar] = re.findall(r'<form class="bulk".*?</form>', page, flags=re.DOTALL)
+    assert ("hidden" in bar.split(">")[0], "<button" in bar) == (True, False)
+    for act in ("resend", "mark_sent", "cancel"):
+        response = alice.post(at(sender), {"act": act})
+        assert ("alertdialog" in response.content.decode(), '"job"' in response.content.decode()) == (False, False)
+    assert Message.objects.count() == len(house)
+
+
+def test_a_selection_offers_to_take_all_that_match(alice: Client, sender: Sender, house: dict[str, Message]) -> None:
+    ticked = [house["failed"].reference.hex]
+    assert "1 selected Select all 2 matching" in words(
+        alice.post(at(sender, "chosen"), {"m": ticked, "query": "status=failed"})
+    )
+    both = [*ticked, house["emptied"].reference.hex]
+    assert "Select all" not in words(alice.post(at(sender, "chosen"), {"m": both, "query": "status=failed"}))
+    shown = words(alice.post(at(sender, "chosen"), {"query": "status=failed", "all": "1"}))
+    assert "All 2 matching messages selected" in shown
+    assert "Clear selection" in shown
+
+
+def test_the_question_names_the_price_as_it_has_been_lately(
+    alice: Client, sender: Sender, house: dict[str, Message]
+) -> None:
+    assert "The price is unknown." in words(question(alice, sender, "resend"))
+    tally(sender, parts=100, money="0.79", currency="USD")
+    assert "Uses 4 segments. Estimated price: USD 0.0316 ." in words(question(alice, sender, "resend"))
+    other = factories.sender(sender.connection)
+    factories.message(other, status=Status.FAILED)
+    assert "Estimated price: at least USD 0.0316 ." in words(question(alice, sender, "resend"))
+    tally(other, parts=10, money="30", currency="EUR")
+    assert "Estimated price: EUR 3.00 and USD 0.0316 ." in words(question(alice, sender, "resend"))
+
+
+def tally(sender: Sender, **fields: Any) -> None:
+    DayTally.objects.create(
+        portal=sender.portal, connection=sender.connection, sender=sender, day=timezone.localdate(),
+        status=Status.DELIVERED, messages=1, **fields,
+    )  # fmt: skip
 
 
 def test_resending_names_how_many_what_it_costs_and_the_risk_and_does_nothing_yet(
@@ -200,7 +244,7 @@ def test_many_steps_do_what_one_does_without_gap_or_repeat(
         factories.message(sender, now=now - timedelta(seconds=age // 3), **wanted)
         factories.message(sender, now=now - timedelta(seconds=age // 3), status=Status.DELIVERED)
     monkeypatch.setattr(bulk_job, "STEP_SECONDS", 0.000001)
-    first = alice.post(at(sender), {"act": act})
+    first = alice.post(at(sender), {"act": act, "all": "1"})
     assert "2 found so far" in words(first)
     response = question(alice, sender, act)
     assert "11" in words(response)
@@ -226,7 +270,8 @@ def test_nonsense_is_answered_with_the_bar(
 ) -> None:
     response = alice.post(at(sender), body)
     assert response.status_code == 200
-    assert "Select messages" in words(response)
+    assert 'id="bulk"' in response.content.decode()
+    assert "alertdialog" not in response.content.decode()
     assert Message.objects.count() == len(house)
 
 
