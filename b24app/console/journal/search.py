@@ -64,10 +64,11 @@ def find_by_id(portal: Portal, words: str) -> list[int]:
         if found:
             return list(found)
     accounts = list(Connection.objects.filter(portal=portal).values_list("pk", flat=True))
+    parts = MessagePart.objects.filter(connection__in=accounts, ref=words)
     by_id = [
         *mine.filter(origin=Origin.PORTAL, message_id=words).values_list("pk", flat=True),
         *mine.filter(connection__in=accounts, ref=words).values_list("pk", flat=True)[:MAX_SAME_ID],
-        *MessagePart.objects.filter(connection__in=accounts, ref=words).values_list("message", flat=True)[:MAX_SAME_ID],
+        *(one.message_id for one in parts[:MAX_SAME_ID]),
     ]
     return list(dict.fromkeys(by_id))
 

@@ -69,7 +69,7 @@ def test_nobody_finds_what_is_not_theirs(alice: Client, bob: Client, sender: Sen
     mine = factories.message(sender, text="walnut of Bob", author_id=factories.BOB)
     there = factories.portal("charlie")
     charlie = factories.visitor(there)
-    for one in ("walnut", "SM4711", message.reference.hex, message.message_id):
+    for one in ("walnut", "SM4711", message.reference.hex, str(message.message_id)):
         assert texts(charlie.get(at(there), {"q": one})) == []
         assert texts(bob.get(at(sender.portal), {"q": one})) == ([mine.text] if one == "walnut" else [])
 
