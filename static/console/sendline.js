@@ -153,9 +153,10 @@
     frame.removeAttribute("aria-busy");
     const heading = document.querySelector("#content h1");
     const invalidField = document.querySelector("#content [aria-invalid=true]");
+    const row = document.querySelector("#content [data-return]"); // of the list, which the reader comes back to
     if (target !== frame) {
       window.scrollTo(0, 0);
-      (invalidField ?? heading)?.focus({ preventScroll: !invalidField });
+      (invalidField ?? row ?? heading)?.focus({ preventScroll: !invalidField && !row });
     }
     if (title === document.title) return;
     title = document.title;

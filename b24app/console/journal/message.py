@@ -10,10 +10,11 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
+from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
 from b24app.console.journal.crm_links import crm_links
 from b24app.console.journal.message_history import build_history, describe_source, missing_text_label
 from b24app.console.journal.search import hides_numbers, visible_messages
+from b24app.console.journal.way_back import list_url, message_url, show_again
 from b24app.console.wording.costs import Cost
 from b24app.console.wording.employees import EmployeeNames
 from b24app.console.wording.explained import service_title
@@ -68,6 +69,8 @@ def show_message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "may": _allowed_actions(request, found),
         "is_live": _is_live(found),
         "seen": seen,
+        "here": message_url(request, found),
+        "back": list_url(request, found),
     }
     return render_screen(request, "console/message/message.html", context)
 
@@ -118,12 +121,14 @@ def resend_by_hand(request: FramedRequest, reference: uuid.UUID) -> HttpResponse
     """Ask in place, naming the risk, then send the same text again as a new message."""
     found = message_or_404(request, reference)
     if not _allowed_actions(request, found)["resend"]:
-        return redirect(request, "message", reference=found.reference, toast=_("This message can no longer be resent."))
+        return show_again(request, found, _("This message can no longer be resent."))
     if request.method != "POST":
-        return render(request, "console/message/confirm_resend.html", {"message": found})
+        return render(
+            request, "console/message/confirm_resend.html", {"message": found, "here": message_url(request, found)}
+        )
     again = messages.resend_message(found, request.visitor.user_id)
     enqueue.drain(again.connection_id)
-    return redirect(request, "message", reference=again.reference, toast=_("Resending…"))
+    return show_again(request, again, _("Resending…"))
 
 
 @admin_only
@@ -132,12 +137,14 @@ def mark_as_sent(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     """Ask in place, then record on a person's word that the message was sent."""
     found = message_or_404(request, reference)
     if request.method != "POST":
-        return render(request, "console/message/confirm_mark_sent.html", {"message": found})
+        return render(
+            request, "console/message/confirm_mark_sent.html", {"message": found, "here": message_url(request, found)}
+        )
     done = messages.mark_sent(found)
     if done:
         enqueue.push(request.portal.pk)
     text = _("Marked as sent.") if done else _("The status is already known.")
-    return redirect(request, "message", reference=found.reference, toast=text)
+    return show_again(request, found, text)
 
 
 @admin_only
@@ -149,7 +156,7 @@ def cancel_sending(request: FramedRequest, reference: uuid.UUID) -> HttpResponse
     if done:
         enqueue.push(request.portal.pk)
     text = _("Message canceled.") if done else _("Too late: the message has already been sent.")
-    return redirect(request, "message", reference=found.reference, toast=text)
+    return show_again(request, found, text)
 
 
 urlpatterns = [

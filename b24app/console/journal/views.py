@@ -1,7 +1,6 @@
 """The journal: all messages of the portal, newest first; employees who are not administrators see their own."""
 
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.urls import path
@@ -18,6 +17,7 @@ from b24app.console.journal.crm_names import MessageNames, viewer_of
 from b24app.console.journal.filters import ALL_DAYS, Filters
 from b24app.console.journal.rows import make_rows, page_digest
 from b24app.console.journal.search import hides_numbers, search_messages
+from b24app.console.journal.way_back import from_list, list_query, read_place
 from b24app.console.wording import explanations
 from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.models import Sender
@@ -33,7 +33,7 @@ def show_journal(request: FramedRequest) -> HttpResponse:
     A poll with `seen` gets content only if the page has changed, and ends when it cannot change any more.
     """
     filters = Filters.from_query(request.GET.dict())
-    place = {name: value for name in ("before", "after") if (value := read_uuid(request.GET.get(name, "")))}
+    place = read_place(request.GET.dict())
     is_live = not filters.is_over and not place
     found = search_messages(request.portal, filters, None if request.visitor.is_admin else request.visitor.user_id)
     page = found.find_page(place.get("before", ""), place.get("after", ""))
@@ -41,7 +41,7 @@ def show_journal(request: FramedRequest) -> HttpResponse:
     seen, is_polling = page_digest(page.messages, names), is_live or names.is_pending
     if request.GET.get("seen") == seen:
         return HttpResponse(status=204) if is_polling else HttpResponseStopPolling()
-    here = "&".join(filter(None, (filters.written(), urlencode(place))))
+    here = list_query(filters, place)
     context = {
         "filters": filters,
         "rows": make_rows(page.messages, request.portal, names, request.GET.getlist("m")),
@@ -53,7 +53,7 @@ def show_journal(request: FramedRequest) -> HttpResponse:
         "is_live": is_live,
         "is_polling": is_polling,
         "here": here,
-        "from": f"?{urlencode({'list': here})}" if here else "",
+        "from": from_list(here),
         "at": read_uuid(request.GET.get("at", "")),
         "query": filters.written(),
         "masked": not request.visitor.is_admin,
