@@ -96,8 +96,7 @@ RECORDED = {
     "message-cancel": Deed(Kind.MESSAGE, Action.CANCELED, prepare=_wait),
     "message-mark-sent": Deed(Kind.MESSAGE, Action.MARKED_SENT, prepare=_lose),
     "message-resend": Deed(Kind.MESSAGE, Action.RESENT),
-    "settings": Deed(Kind.SETTINGS, Action.EDITED, {**SETTINGS, "language": "", "theme": "light"}),
-    "notices": Deed(Kind.NOTICES, Action.EDITED, {"broken": "on"}),
+    "settings": Deed(Kind.SETTINGS, Action.EDITED, {**SETTINGS, "language": ""}),
     "limits": Deed(Kind.LIMITS, Action.EDITED, {"portal_per_hour": "20"}),
     "pause": Deed(Kind.PORTAL, Action.PAUSED),
     "resume": Deed(Kind.PORTAL, Action.RESUMED, prepare=_pause_all),
@@ -161,7 +160,7 @@ def test_what_an_employee_may_not_do_is_not_recorded(world: World, name: str) ->
 
 def test_a_deed_that_changes_nothing_is_not_recorded(world: World) -> None:
     """Each of them a second time: what is paused already is not paused again."""
-    for name in ("pause", "sender-pause", "connection-pause", "limits", "settings", "notices", "connection"):
+    for name in ("pause", "sender-pause", "connection-pause", "limits", "settings", "connection"):
         do(world, name, RECORDED[name])
         count = Change.objects.count()
         do(world, name, RECORDED[name])

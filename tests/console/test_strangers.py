@@ -101,7 +101,6 @@ DOORS = {
     "message-mark-sent": Door(BOTH, ("reference",)),
     "message-cancel": Door(POST, ("reference",)),
     "settings": Door(),
-    "notices": Door(POST),
     "theme": Door(POST, form={"theme": "dark"}, bob=204, charlie=204),
     "personal": Door(POST, form={"number": NUMBER}),
     "personal-take": Door(POST, form={"number": NUMBER, "shape": "json"}),

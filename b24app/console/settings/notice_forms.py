@@ -8,6 +8,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from b24app.console.settings.changed_fields import ChangedFieldsForm
 from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.models import Connection
 from b24app.messaging.models.notices import NoticeRules
@@ -23,10 +24,8 @@ def _switch_field(label: Any, help_text: Any) -> forms.BooleanField:
     )
 
 
-class NoticeForm(forms.Form):
+class NoticeForm(ChangedFieldsForm):
     """Switches of a portal, and a field for each account whose service reports its balance (`low-<uuid>`)."""
-
-    use_required_attribute = False
 
     people = forms.TypedMultipleChoiceField(
         coerce=int,
@@ -85,13 +84,16 @@ class NoticeForm(forms.Form):
         return {**stored, "low_balance": lows}
 
     def save(self) -> None:
-        """Store what was chosen."""
-        values = {name: self.cleaned_data[name] for name in KINDS}
-        values["user_ids"] = self.cleaned_data["people"]
-        NoticeRules.objects.update_or_create(portal=self.rules.portal, defaults=values)
+        """Store what was changed; without any change nobody has chosen yet, and the defaults go on applying."""
+        changed = self.changed_values()
+        values = {name: changed[name] for name in KINDS if name in changed}
+        if "people" in changed:
+            values["user_ids"] = changed["people"]
+        if values:
+            NoticeRules.objects.update_or_create(portal=self.rules.portal, defaults=values)
         for account in self.accounts:
-            low: Decimal | None = self.cleaned_data[_threshold_name(account)]
-            Connection.objects.filter(pk=account.pk).update(low_balance=low)
+            if (name := _threshold_name(account)) in changed:
+                Connection.objects.filter(pk=account.pk).update(low_balance=changed[name])
 
 
 def _accounts_with_balance(portal: Portal) -> list[Connection]:

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 
 DANA = 2
 ALL_ON = {"broken": "on", "undecided": "on", "senders": "on", "balance": "on"}
+GENERAL = {"time_zone": "UTC", "keep_texts": "90", "keep_messages": "365", "keep_exchanges": "30"}
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def portal() -> Portal:
 
 
 def at(portal: Portal) -> str:
-    return f"/p/{portal.uuid.hex}/settings/notifications/"
+    return f"/p/{portal.uuid.hex}/settings/"
 
 
 def page(client: Client, portal: Portal) -> str:
@@ -57,7 +58,7 @@ def test_what_is_chosen_is_kept_and_shows(alice: Client, portal: Portal) -> None
     account = factories.connection(portal, balance=Decimal(20), currency="EUR", title="Main")
     factories.connection(portal, title="Tells no balance")
     factories.connection(portal, balance=1, state=ConnectionState.REMOVED, title="Gone")
-    answer = alice.post(at(portal), {"people": [DANA], "broken": "on", low(account): "100.50"})
+    answer = alice.post(at(portal), GENERAL | {"people": [DANA], "broken": "on", low(account): "100.50"})
     assert "Settings saved" in answer["HX-Trigger"]
     rules = NoticeRules.objects.get()
     assert (rules.portal, rules.user_ids) == (portal, [DANA])
@@ -69,7 +70,7 @@ def test_what_is_chosen_is_kept_and_shows(alice: Client, portal: Portal) -> None
     assert "Alert when “Main” falls below" in shown
     assert "Tells no balance" not in shown
     assert "Gone" not in shown
-    alice.post(at(portal), {"people": [DANA], low(account): ""})
+    alice.post(at(portal), GENERAL | {"people": [DANA], low(account): ""})
     account.refresh_from_db()
     assert account.low_balance is None
 
@@ -88,7 +89,7 @@ def test_a_wrong_value_is_said_and_nothing_is_kept(
     alice: Client, portal: Portal, wrong: dict[str, Any], field: str
 ) -> None:
     account = factories.connection(portal, balance=Decimal(20))
-    data = {"people": [ALICE], **ALL_ON, **wrong}
+    data = {"people": [ALICE], **GENERAL, **ALL_ON, **wrong}
     data[low(account)] = data.pop("low", "")
     answer = alice.post(at(portal), data)
     name = low(account) if field == "low" else field
@@ -105,10 +106,10 @@ def test_nobody_else_changes_it_and_another_portals_accounts_cannot_be_named(ali
     charlies = factories.portal("charlie")
     factories.token(charlies, CHARLIE)
     bob = factories.visitor(portal, BOB, is_admin=False)
-    assert bob.post(at(portal), {"people": [ALICE]}).status_code == 403
+    assert bob.post(at(portal), GENERAL | {"people": [ALICE]}).status_code == 403
     charlie = factories.visitor(charlies, CHARLIE)
-    assert charlie.post(at(portal), {"people": [ALICE]}).status_code == 401
-    charlie.post(at(charlies), {"people": [CHARLIE], low(account): "5"})
+    assert charlie.post(at(portal), GENERAL | {"people": [ALICE]}).status_code == 401
+    charlie.post(at(charlies), GENERAL | {"people": [CHARLIE], low(account): "5"})
     account.refresh_from_db()
     assert account.low_balance is None
     assert [one.portal for one in NoticeRules.objects.all()] == [charlies]
