@@ -1,11 +1,13 @@
 """The form of a portal's limits and quiet hours, and the fields that it shares with the form of a sender."""
 
+from datetime import time
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from b24app.console.formats.clock_times import BadTime, parse_clock
 from b24app.messaging.models.guards import DUPLICATE_MINUTES, Rules
 
 MAX_LIMIT = 10_000_000
@@ -20,8 +22,27 @@ def limit_field(label: Any, help_text: Any = "") -> forms.IntegerField:
     )
 
 
-def _time_input() -> forms.TimeInput:
-    return forms.TimeInput({"type": "time", "class": "input--sm input--time"}, format="%H:%M")
+class ClockField(forms.TimeField):
+    """A time of day. A native box would show it in the browser's language, whatever the page's is."""
+
+    def __init__(self, label: Any) -> None:
+        attrs = {
+            "class": "input--sm input--tiny",
+            "inputmode": "numeric",
+            "autocomplete": "off",
+            "dir": "ltr",
+            "placeholder": "21:00",
+            "maxlength": "12",
+        }
+        super().__init__(required=False, label=label, widget=forms.TimeInput(attrs, format="%H:%M"))
+
+    def to_python(self, value: Any) -> time | None:
+        if value in self.empty_values or isinstance(value, time):
+            return value or None
+        try:
+            return parse_clock(str(value))
+        except BadTime:
+            raise forms.ValidationError(_("Enter a time, for example 21:00.")) from None
 
 
 def age_choices(current: object) -> list[tuple[int, str]]:
@@ -69,8 +90,8 @@ class LimitsForm(forms.Form):
         help_text=gettext_lazy("Applies to senders that don’t send during quiet hours. Messages wait until morning."),
         widget=forms.CheckboxInput({"role": "switch"}),
     )
-    quiet_from = forms.TimeField(required=False, label=gettext_lazy("From"), widget=_time_input())
-    quiet_until = forms.TimeField(required=False, label=gettext_lazy("To"), widget=_time_input())
+    quiet_from = ClockField(gettext_lazy("From"))
+    quiet_until = ClockField(gettext_lazy("To"))
     warn = forms.BooleanField(
         required=False,
         label=gettext_lazy("Flag possible duplicates"),

@@ -80,6 +80,16 @@ def test_limits_are_saved_and_what_the_old_ones_held_is_looked_at_again(
     assert "4 limits set" in settings
 
 
+def test_hours_are_typed_as_people_write_them_and_shown_the_same_to_everybody(alice: Client, portal: Portal) -> None:
+    alice.post(at(portal, "settings/limits/"), {**NOTHING, "quiet": "on", "quiet_from": "9.30 pm", "quiet_until": "8"})
+    rules = Rules.objects.get()
+    assert (rules.quiet_from, rules.quiet_until) == (time(21, 30), time(8))
+    page = alice.get(at(portal, "settings/limits/")).content.decode()
+    assert 'value="21:30"' in page
+    assert 'value="08:00"' in page
+    assert 'type="time"' not in page
+
+
 def test_limits_can_be_taken_away_again(alice: Client, portal: Portal) -> None:
     since = timezone.now()
     Rules.objects.create(portal=portal, portal_per_hour=5, quiet_from=time(21), quiet_until=time(9), paused_at=since)
