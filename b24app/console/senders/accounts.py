@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
@@ -75,9 +76,10 @@ def pause_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse
     """Ask in place, saying what waits, then stop sending; new messages wait too."""
     found = account_or_404(request, connection)
     if request.method != "POST":
-        waiting = Message.objects.filter(connection=found, phase=Phase.WAITING)
-        return confirm_pause(request, "console/senders/confirm_account_pause.html", waiting, connection=found)
-    return finish_pause(request, "senders", lifecycle.pause_connection(found))
+        return confirm_pause(
+            request, "console/senders/confirm_account_pause.html", _waiting_messages(found), connection=found
+        )
+    return finish_pause(request, "senders", _("Account paused."), lifecycle.pause_connection(found))
 
 
 @admin_only
@@ -86,7 +88,8 @@ def pause_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse
 def resume_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     """Send again, first what has been waiting."""
     found = account_or_404(request, connection)
-    return finish_resume(request, "senders", [found.pk], lifecycle.resume_connection(found))
+    lifecycle.resume_connection(found)
+    return finish_resume(request, "senders", _("Account resumed."), [found.pk], _waiting_messages(found))
 
 
 @admin_only
@@ -97,8 +100,7 @@ def remove_account(request: FramedRequest, connection: uuid.UUID) -> HttpRespons
     found = account_or_404(request, connection)
     registered = found.senders.exclude(state__in=[SenderState.REMOVED, SenderState.DRAFT])
     if request.method != "POST":
-        waiting = Message.objects.filter(connection=found, phase=Phase.WAITING).count()
-        context = {"connection": found, "senders": registered, "waiting": waiting}
+        context = {"connection": found, "senders": registered, "waiting": _waiting_messages(found).count()}
         return render(request, "console/senders/confirm_account_removal.html", context)
     for sender in registered:
         sender.portal = request.portal
@@ -114,6 +116,10 @@ def remove_account(request: FramedRequest, connection: uuid.UUID) -> HttpRespons
     return redirect(
         request, "senders", toast=_("“{name}” disconnected. Its credentials were deleted.").format(name=found.title)
     )
+
+
+def _waiting_messages(connection: Connection) -> "QuerySet[Message]":
+    return Message.objects.filter(connection=connection, phase=Phase.WAITING)
 
 
 urlpatterns = [

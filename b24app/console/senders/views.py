@@ -123,7 +123,7 @@ def pause_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
         waiting = pauses.waiting_messages(request.portal, found)
         return confirm_pause(request, "console/senders/confirm_pause.html", waiting, sender=found)
-    return finish_pause(request, "senders", pauses.pause_sender(found))
+    return finish_pause(request, "senders", _("Sender paused."), pauses.pause_sender(found))
 
 
 @admin_only
@@ -132,7 +132,9 @@ def pause_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 def resume_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     """Send with it again, first what has been waiting."""
     found = _sender_or_404(request, sender)
-    return finish_resume(request, "senders", [found.connection_id], pauses.resume_sender(found))
+    pauses.resume_sender(found)
+    waiting = pauses.waiting_messages(request.portal, found)
+    return finish_resume(request, "senders", _("Sender resumed."), [found.connection_id], waiting)
 
 
 def _count_recent(sender: Sender) -> int:

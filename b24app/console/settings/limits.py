@@ -61,7 +61,7 @@ def pause_sending(request: FramedRequest) -> HttpResponse:
     """Ask in place, saying what waits, then stop all sending; new messages wait too."""
     if request.method != "POST":
         return confirm_pause(request, "console/settings/confirm_pause.html", pauses.waiting_messages(request.portal))
-    return finish_pause(request, "settings", pauses.pause_portal(request.portal))
+    return finish_pause(request, "settings", _("All sending paused."), pauses.pause_portal(request.portal))
 
 
 @admin_only
@@ -69,8 +69,9 @@ def pause_sending(request: FramedRequest) -> HttpResponse:
 @long_post()
 def resume_sending(request: FramedRequest) -> HttpResponse:
     """Send again, first what has been waiting."""
-    released = pauses.resume_portal(request.portal)
-    return finish_resume(request, "settings", _active_connections(request.portal), released)
+    pauses.resume_portal(request.portal)
+    waiting = pauses.waiting_messages(request.portal)
+    return finish_resume(request, "settings", _("Sending resumed."), _active_connections(request.portal), waiting)
 
 
 def _active_connections(portal: Portal) -> Iterable[int]:

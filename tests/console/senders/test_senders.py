@@ -192,11 +192,15 @@ def test_comparing_adds_again_what_the_portal_has_lost(
 
 def test_pausing_holds_what_waits_and_turning_on_lets_it_go(alice: Client, alpha: Portal, sender: Sender) -> None:
     message = factories.message(sender)
-    assert "Paused. 1 message is queued." in toast(alice.post(at(alpha, f"accounts/{sender.connection.uuid}/pause/")))
+    assert "Account paused. 1 message is queued." in toast(
+        alice.post(at(alpha, f"accounts/{sender.connection.uuid}/pause/"))
+    )
     message.refresh_from_db()
     assert message.wait == Wait.PAUSED
-    assert "Paused. 1 message is queued." in text(alice.get(at(alpha)))
-    assert "Sending 1 queued message" in toast(alice.post(at(alpha, f"accounts/{sender.connection.uuid}/resume/")))
+    assert "1 message is queued." in text(alice.get(at(alpha)))
+    assert "Account resumed. 1 message is queued and sent next." in toast(
+        alice.post(at(alpha, f"accounts/{sender.connection.uuid}/resume/"))
+    )
     message.refresh_from_db()
     assert message.wait == Wait.NONE
 

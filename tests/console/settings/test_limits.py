@@ -1,5 +1,6 @@
 """Limits, quiet hours and pauses on the screens: what administrators set, and what everybody reads of it."""
 
+import json
 import re
 from datetime import time, timedelta
 from typing import Any
@@ -121,7 +122,7 @@ def test_a_wrong_limit_is_said_beside_its_field_and_nothing_is_saved(
 
 def test_a_senders_limits_are_shown_beside_it(alice: Client, portal: Portal, sender: Sender) -> None:
     Sender.objects.update(per_hour=50, per_day=1250)
-    assert "max. 50 per hour, max. 1,250 per day" in text(alice.get(at(portal, "senders/")))
+    assert "max. 50 per hour max. 1,250 per day" in text(alice.get(at(portal, "senders/")))
 
 
 # -- pauses -----------------------------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def test_pausing_a_sender_says_first_what_waits_and_when_it_expires(
     for minutes in (0, 10, 180):
         factories.message(sender, expires_at=tomorrow + timedelta(minutes=minutes))
     question = text(alice.get(at(portal, f"senders/{sender.uuid}/pause/")))
-    assert "Pause “Front desk”?" in question
+    assert "Pause sender “Front desk”?" in question
     assert re.search(
         r"3 messages are queued\. The first one expires tomorrow, 2:05 PM if it is not sent by then\.", question
     )
@@ -149,21 +150,41 @@ def test_pausing_a_sender_says_first_what_waits_and_when_it_expires(
 
 def test_a_paused_sender_is_shown_as_such_and_resumed(alice: Client, portal: Portal, sender: Sender) -> None:
     message = factories.message(sender)
-    assert "Paused. 1 message is queued." in alice.post(at(portal, f"senders/{sender.uuid}/pause/"))["HX-Trigger"]
+    assert (
+        "Sender paused. 1 message is queued." in alice.post(at(portal, f"senders/{sender.uuid}/pause/"))["HX-Trigger"]
+    )
     sender.refresh_from_db()
     assert sender.paused_at is not None
-    assert re.search(r"Paused since .* 1 message is queued\.", text(alice.get(at(portal, "senders/"))))
+    assert re.search(r"Paused by Employee 1 since .* 1 message is queued\.", text(alice.get(at(portal, "senders/"))))
     assert "An administrator paused the sender “Front desk”." in page_of(alice, message)
     answer = alice.post(at(portal, f"senders/{sender.uuid}/resume/"))
-    assert "Resumed. Sending 1 queued message." in answer["HX-Trigger"]
+    assert "Sender resumed. 1 message is queued and sent next." in answer["HX-Trigger"]
     message.refresh_from_db()
     assert message.wait == Wait.NONE
     assert Sender.objects.filter(pk=sender.pk, paused_at=None).exists()
 
 
+def test_resuming_says_when_what_waits_is_sent(alice: Client, portal: Portal, sender: Sender) -> None:
+    def resume() -> str:
+        return str(json.loads(alice.post(at(portal, f"senders/{sender.uuid}/resume/"))["HX-Trigger"])["toast"]["words"])
+
+    assert resume() == "Sender resumed."
+    today = timezone.localtime(timezone=portal.zone).replace(hour=23, minute=59, second=0, microsecond=0)
+    for minutes in (0, 60):
+        factories.message(sender, wait=Wait.RETRY, due_at=today + timedelta(minutes=minutes))
+    assert resume().replace("\u202f", " ") == "Sender resumed. 2 messages are queued, next attempt at 11:59 PM."
+    later = factories.sender(sender.connection, paused_at=timezone.now())
+    factories.message(later)
+    assert resume().startswith("Sender resumed. 2 messages are queued, next attempt at")
+    Rules.objects.create(portal=portal, paused_at=timezone.now())
+    assert resume() == "Sender resumed. 2 messages stay queued because of another pause."
+    account = alice.post(at(portal, f"senders/accounts/{sender.connection.uuid}/resume/"))
+    assert "Account resumed. 3 messages stay queued because of another pause." in account["HX-Trigger"]
+
+
 def test_pausing_an_account_asks_first_too(alice: Client, portal: Portal, sender: Sender) -> None:
     question = text(alice.get(at(portal, f"senders/accounts/{sender.connection.uuid}/pause/")))
-    assert "Pause “Main account”?" in question
+    assert "Pause account “Main account”?" in question
     assert "No messages in the queue." in question
     sender.connection.refresh_from_db()
     assert sender.connection.state == "active"
@@ -176,7 +197,7 @@ def test_all_sending_is_paused_and_everybody_who_can_mend_it_is_told(
     other = factories.message(factories.sender(factories.connection(factories.portal("charlie"))))
     assert "Pause all sending?" in text(alice.get(at(portal, "settings/pause/")))
     assert not Rules.objects.exists()
-    assert "Paused. 1 message is queued." in alice.post(at(portal, "settings/pause/"))["HX-Trigger"]
+    assert "All sending paused. 1 message is queued." in alice.post(at(portal, "settings/pause/"))["HX-Trigger"]
     for place, words in (
         ("", "All sending is paused"),
         ("senders/", "Sending is paused."),
@@ -186,7 +207,8 @@ def test_all_sending_is_paused_and_everybody_who_can_mend_it_is_told(
     assert "An administrator paused all sending." in page_of(alice, message)
     other.refresh_from_db()
     assert other.wait == Wait.NONE
-    assert "Resumed. Sending 1 queued message." in alice.post(at(portal, "settings/resume/"))["HX-Trigger"]
+    resumed = alice.post(at(portal, "settings/resume/"))
+    assert "Sending resumed. 1 message is queued and sent next." in resumed["HX-Trigger"]
     assert "All sending is paused" not in text(alice.get(at(portal)))
 
 
