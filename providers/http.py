@@ -32,6 +32,7 @@ _MOVE_IT = _(
     "“{key}” looks like a password or key. Put it into the field “Password or API key” and write {{password}} here: "
     "only that field is kept encrypted and never shown."
 )
+_REQUEST, _SIGN_IN, _RESPONSE, _REPORTS = _("Request"), _("Sign-in"), _("Response"), _("Delivery reports")
 
 
 class OwnGateway(Provider):
@@ -48,30 +49,20 @@ class OwnGateway(Provider):
         mark=Mark(Colour.BLUE, "M8 5l-7 7 7 7 2-2-5-5 5-5zM16 5l7 7-7 7-2-2 5-5-5-5z"),
     )
     fields = (
-        Choice("method", _("Method"), choices=(("POST", "POST"), ("GET", "GET"), ("PUT", "PUT")), default="POST"),
+        Choice(
+            "method",
+            _("Method"),
+            choices=(("POST", "POST"), ("GET", "GET"), ("PUT", "PUT")),
+            default="POST",
+            group=_REQUEST,
+        ),
         UrlTemplate(
             "url",
             _("URL"),
             help=_("You can use {to}, {text} and other placeholders, for example https://…/send?phone={to_digits}"),
             placeholder="https://gateway.example.com/send",
             plain=True,
-        ),
-        Choice(
-            "login",
-            _("Authentication"),
-            choices=(
-                ("template", _("Custom: I use {username} and {password} in the template")),
-                ("basic", _("HTTP Basic: username and password")),
-                ("bearer", _("Bearer token: the password")),
-            ),
-            default="template",
-        ),
-        Text("username", _("Username"), required=False),
-        Secret(
-            "password",
-            _("Password or API key"),
-            help=_("Use {password} in the URL, headers or body. The value is stored encrypted."),
-            required=False,
+            group=_REQUEST,
         ),
         HeadersTemplate(
             "headers",
@@ -81,12 +72,14 @@ class OwnGateway(Provider):
             required=False,
             multiline=True,
             directs=True,
+            group=_REQUEST,
         ),
         Choice(
             "content",
             _("Body"),
             choices=(("form", _("Form data")), ("json", "JSON"), ("xml", "XML"), ("text", _("Plain text"))),
             default="form",
+            group=_REQUEST,
         ),
         BodyTemplate(
             "body",
@@ -100,12 +93,33 @@ class OwnGateway(Provider):
             multiline=True,
             default="to={to}\ntext={text}\nfrom={sender}",
             directs=True,
+            group=_REQUEST,
+        ),
+        Choice(
+            "login",
+            _("Authentication"),
+            choices=(
+                ("template", _("Custom: I use {username} and {password} in the template")),
+                ("basic", _("HTTP Basic: username and password")),
+                ("bearer", _("Bearer token: the password")),
+            ),
+            default="template",
+            group=_SIGN_IN,
+        ),
+        Text("username", _("Username"), required=False, group=_SIGN_IN),
+        Secret(
+            "password",
+            _("Password or API key"),
+            help=_("Use {password} in the URL, headers or body. The value is stored encrypted."),
+            required=False,
+            group=_SIGN_IN,
         ),
         Text(
             "success_text",
             _("Success text"),
             help=_("If your gateway returns 200 even on errors: text that appears only in successful responses."),
             required=False,
+            group=_RESPONSE,
         ),
         Choice(
             "id_from",
@@ -116,15 +130,9 @@ class OwnGateway(Provider):
                 ("text", _("Text pattern with * for the ID, for example OK: *")),
             ),
             default="none",
+            group=_RESPONSE,
         ),
-        Text("id_path", _("JSON path or text pattern"), required=False),
-        Text(
-            "report_status",
-            _("Status field in reports"),
-            help=_("Field name or JSON path. Leave empty if your gateway sends no reports."),
-            required=False,
-        ),
-        Text("report_id", _("Message ID field in reports"), required=False, advanced=True),
+        Text("id_path", _("JSON path or text pattern"), required=False, group=_RESPONSE),
         Choice(
             "recognises",
             _("If {reference} is repeated"),
@@ -136,7 +144,16 @@ class OwnGateway(Provider):
             help=_("Only if your gateway guarantees it. Lets Sendline retry safely after a lost connection."),
             default="0",
             advanced=True,
+            group=_RESPONSE,
         ),
+        Text(
+            "report_status",
+            _("Status field in reports"),
+            help=_("Field name or JSON path. Leave empty if your gateway sends no reports."),
+            required=False,
+            group=_REPORTS,
+        ),
+        Text("report_id", _("Message ID field in reports"), required=False, group=_REPORTS),
         StatusTable(
             "report_words",
             _("Status mapping"),
@@ -146,6 +163,7 @@ class OwnGateway(Provider):
             required=False,
             multiline=True,
             default="DELIVRD=delivered\nDELIVERED=delivered\nUNDELIV=undelivered\nEXPIRED=undelivered\nREJECTD=failed",
+            group=_REPORTS,
         ),
     )
     setup = (

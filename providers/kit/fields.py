@@ -34,7 +34,8 @@ class Field:
     """One value a person types in. `advanced` fields are folded away; an empty value takes `default`.
 
     `directs` says that it decides where the secrets of the account go, or whether they go unencrypted: whoever changes
-    it has to enter them again (see `find_redirection`).
+    it has to enter them again (see `find_redirection`). `group` is the heading under which fields of the same group
+    stand together in a long form.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Field:
     default: str = ""
     advanced: bool = False
     directs: bool = False
+    group: str = ""
 
     max_length: ClassVar[int] = 500
 

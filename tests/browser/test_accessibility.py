@@ -16,8 +16,8 @@ pytestmark = pytest.mark.browser
 
 # Parts of a screen that come on a click, files, what only takes a POST, the installer, and the card with its own test.
 PARTS = {
-    "card", "card-count", "card-straighten", "change-undo", "changes-take", "connect-preview",
-    "connection-pause",
+    "card", "card-count", "card-straighten", "change-undo", "changes-take", "connect-curl", "connect-preview",
+    "connect-request", "connection-pause",
     "connection-remove", "connection-resume", "install", "install-run", "journal-chosen", "journal-export",
     "journal-many", "journal-progress", "journal-take", "message-cancel", "message-mark-sent", "message-resend",
     "pause", "personal", "personal-erase", "personal-erasure", "personal-take", "reconnect", "reports-take",

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.django_db
 # What takes a POST or hands out a file, and records nothing.
 SILENT = {
     "connect-preview": "renders what was typed",
+    "connect-curl": "renders what was pasted",
+    "connect-request": "sends to an account that is not saved; the technical log has it",
     "signature": "renders what was typed",
     "segments": "renders what was typed",
     "try-rewriting": "renders what was typed",

@@ -68,6 +68,8 @@ DOORS = {
     "connect": Door(READ),
     "connect-service": Door(BOTH, ("service",), charlie=200),
     "connect-preview": Door(POST, ("service",), charlie=404),
+    "connect-curl": Door(POST, ("service",), {"command": "curl https://gateway.example"}, charlie=404),
+    "connect-request": Door(POST, ("service",), {"request-number": NUMBER}, charlie=404),
     "sender-ready": Door(READ, ("sender",), shows=True),
     "senders": Door(READ, shows=True),
     "senders-compare": Door(POST, charlie=204),

@@ -12,8 +12,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
+from b24app.console.senders import gateway
 from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, needs_address
 from b24app.console.senders.forms import AccountForm
+from b24app.console.senders.gateway import RequestForm
 from b24app.console.senders.shelves import arrange_services, list_countries, search_services
 from b24app.console.wording.account_explanations import (
     explain_account_limit,
@@ -90,6 +92,7 @@ def connect_account(request: FramedRequest, service: str) -> HttpResponse:
         "service": ServiceInfo.from_provider(kind),
         "form": form,
         "steps": fill_setup_steps(step for step in kind.setup if not needs_address(kind, step)),
+        "message_form": RequestForm(request.portal.country),
     }
     if request.method == "POST" and form.is_valid():
         started = timezone.now()
@@ -155,5 +158,6 @@ urlpatterns = [
     path("senders/connect/", show_catalogue, name="connect"),
     path("senders/connect/<slug:service>/", connect_account, name="connect-service"),
     path("senders/connect/<slug:service>/preview/", preview_request, name="connect-preview"),
+    *gateway.urlpatterns,
     path("senders/<uuid:sender>/ready/", show_ready, name="sender-ready"),
 ]

@@ -161,15 +161,16 @@ class _Filler:
             return value
         if value in self.secrets or (value and _is_secret_name(name)):
             return self._secret(value)
-        placeholder = self._placeholder_for(_ROLE_OF.get(_bare(name), ""), value.strip())
+        placeholder = self._placeholder_for(_ROLE_OF.get(_bare(name), ""), value)
         return placeholder or quote(value)
 
     def _placeholder_for(self, role: str, value: str) -> str:
         """Return the placeholder for an example of the recipient, the text and so on, "" where it is none."""
-        is_example = bool(_EXAMPLE.fullmatch(value))
+        is_example = bool(_EXAMPLE.fullmatch(value.strip()))
         match role:
-            case "to" if is_example or _PHONE.fullmatch(value):
-                return self._placeholder("to" if value.startswith("+") else "to_digits")
+            case "to" if is_example or _PHONE.fullmatch(value.strip()):
+                has_plus = value.startswith(("+", " "))  # a plus that nobody encoded is read as a blank
+                return self._placeholder("to" if has_plus else "to_digits")
             case "report_url" if is_example or value.startswith("http"):
                 return self._placeholder("report_url")
             case "text" | "sender" | "reference" if value:

@@ -1,6 +1,7 @@
 """Form fields drawn from those that a service declares; a value is cleaned by its own declaration."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -83,6 +84,16 @@ def _make_widget(declared: kit.Field) -> forms.Widget:
             return forms.TextInput(attributes)
 
 
+@dataclass(frozen=True, slots=True)
+class FieldGroup:
+    """Fields under one heading, "" for none; `is_open` says that the advanced ones are not folded."""
+
+    title: str
+    usual: list[forms.BoundField]
+    advanced: list[forms.BoundField]
+    is_open: bool
+
+
 class DeclaredForm(forms.Form):
     """A form that also holds declared fields; the subclass adds its own."""
 
@@ -95,6 +106,20 @@ class DeclaredForm(forms.Form):
             secret = isinstance(one, kit.Secret)
             self.fields[one.name] = DeclaredField(one, saved.get(one.name, "") if secret else "")
             self.initial.setdefault(one.name, "" if secret else saved.get(one.name, one.default))
+
+    def fill_in(self, values: Mapping[str, str]) -> None:
+        """Show values that were read from what the person has just given us, the secrets among them too.
+
+        They go back to the one who sent them, once, and nothing of it is kept.
+        """
+        for one in self.declared:
+            if one.name not in values:
+                continue
+            self.initial[one.name] = values[one.name]
+            widget = self.fields[one.name].widget
+            if isinstance(widget, forms.PasswordInput):
+                widget.render_value = True
+                widget.attrs.pop("hx-preserve", None)  # or the empty box of the page would stay
 
     def declared_values(self) -> dict[str, str]:
         """Return the cleaned declared fields, as a service gets them."""
@@ -109,18 +134,19 @@ class DeclaredForm(forms.Form):
         """Return the first error in what was typed so far; an empty box is not an error yet."""
         return next((str(bound.errors[0]) for bound in self.wrong() if bound.data), "")
 
-    def usual(self) -> list[forms.BoundField]:
-        return [self[one.name] for one in self.declared if not one.advanced]
+    def groups(self) -> list[FieldGroup]:
+        """Return the declared fields by their headings, in the order in which these come first."""
+        titles = dict.fromkeys(one.group for one in self.declared)
+        return [self._group(title, [one for one in self.declared if one.group == title]) for title in titles]
 
-    def advanced(self) -> list[forms.BoundField]:
-        return [self[one.name] for one in self.declared if one.advanced]
-
-    def advanced_open(self) -> bool:
-        """Return whether the folded fields are worth showing: one is wrong or was filled in."""
-        return any(
-            self[one.name].errors or str(self[one.name].value() or "") != one.default
-            for one in self.declared
-            if one.advanced
+    def _group(self, title: str, declared: Sequence[kit.Field]) -> FieldGroup:
+        advanced = [one for one in declared if one.advanced]
+        return FieldGroup(
+            title=gettext(title) if title else "",
+            usual=[self[one.name] for one in declared if not one.advanced],
+            advanced=[self[one.name] for one in advanced],
+            # The folded fields are worth showing where one is wrong or was filled in.
+            is_open=any(self[one.name].errors or str(self[one.name].value() or "") != one.default for one in advanced),
         )
 
     def wrong(self) -> list[forms.BoundField]:

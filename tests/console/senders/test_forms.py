@@ -98,10 +98,11 @@ def test_a_good_secret_stays_in_the_page_and_a_wrong_one_is_typed_anew() -> None
 
 
 def test_advanced_fields_are_folded_until_one_of_them_matters() -> None:
-    assert [bound.name for bound in AccountForm(Everything).advanced()] == ["port", "base_url", "host"]
-    assert not AccountForm(Everything).advanced_open()
-    assert AccountForm(Everything, account(port="x")).advanced_open()
-    assert AccountForm(Everything, saved={"base_url": "https://eu.example.com"}).advanced_open()
+    (group,) = AccountForm(Everything).groups()
+    assert [bound.name for bound in group.advanced] == ["port", "base_url", "host"]
+    assert not group.is_open
+    assert AccountForm(Everything, account(port="x")).groups()[0].is_open
+    assert AccountForm(Everything, saved={"base_url": "https://eu.example.com"}).groups()[0].is_open
 
 
 def test_a_long_form_sums_its_errors_up_in_the_order_of_the_page() -> None:
