@@ -164,21 +164,25 @@
     callPortal("setTitle", { title }).catch(() => {});
   });
 
-  const toasts = document.getElementById("toasts");
-  let lastY = 0;
-  document.addEventListener("click", ({ pageY }) => { lastY = pageY; }, true);
+  /* What the first screen can do without is fetched once it is there: over.js, which shows toasts, and others. */
 
-  function showToast(text) {
-    const box = document.createElement("div");
-    box.className = "toast";
-    box.textContent = text;
-    // In a frame as tall as its content "the bottom of the window" may be far away from the reader's eyes.
-    toasts.style.insetBlockStart = document.documentElement.classList.contains("is-page") ? `${lastY + 24}px` : "";
-    toasts.replaceChildren(box);
-    setTimeout(() => box.remove(), 6000);
+  let later = null;
+
+  function fetchRest() {
+    later ??= new Promise((loaded) => {
+      for (const src of meta("later").content.split(" ")) {
+        const script = Object.assign(document.createElement("script"), { src, async: false, onload: loaded });
+        document.head.append(script);
+      }
+    });
+    return later;
   }
 
-  document.addEventListener("toast", ({ detail }) => showToast(detail.words));
+  document.addEventListener("htmx:afterOnLoad", fetchRest, { once: true });
+
+  function showToast(words) {
+    fetchRest().then(() => document.dispatchEvent(new CustomEvent("toast", { detail: { words } })));
+  }
 
   // All on the page at once; the list hears one change for it, as for each.
   document.addEventListener("change", ({ target }) => {

@@ -1,6 +1,7 @@
 """What every screen is written with: the request as the middleware leaves it, and the responses a screen may give."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -29,8 +30,23 @@ class FramedRequest(HttpRequest):
     htmx: HtmxDetails
 
 
+@dataclass(frozen=True, slots=True)
+class ToastAction:
+    """The one button of a toast. With `fields` it posts them to `path`, as a form that is gone once it was sent;
+    without, it is a link to that screen."""
+
+    label: str
+    path: str
+    fields: Mapping[str, str] | None = None
+
+
 def render_screen(
-    request: FramedRequest, template: str, context: Mapping[str, Any] | None = None, *, toast: str = ""
+    request: FramedRequest,
+    template: str,
+    context: Mapping[str, Any] | None = None,
+    *,
+    toast: str = "",
+    action: ToastAction | None = None,
 ) -> HttpResponse:
     """Render a screen: with its frame when the page asks for it as a whole, alone when one screen follows another.
 
@@ -38,11 +54,17 @@ def render_screen(
     """
     layout = "console/frame.html" if request.htmx.target == FRAME else "console/screen.html"
     response = render(request, template, {**(context or {}), "layout": layout})
-    return with_toast(response, toast) if toast else response
+    return with_toast(response, toast, action) if toast else response
 
 
 def redirect(
-    request: FramedRequest, name: str, *, toast: str = "", whole: bool = False, **arguments: Any
+    request: FramedRequest,
+    name: str,
+    *,
+    toast: str = "",
+    action: ToastAction | None = None,
+    whole: bool = False,
+    **arguments: Any,
 ) -> HttpResponse:
     """Send the page to another screen after a POST, with a toast if there is one to show.
 
@@ -51,12 +73,17 @@ def redirect(
     response: HttpResponse = HttpResponseLocation(
         address(request.portal, name, **arguments), target=f"#{FRAME if whole else SCREEN}", swap="innerHTML"
     )
-    return with_toast(response, toast) if toast else response
+    return with_toast(response, toast, action) if toast else response
 
 
-def with_toast(response: HttpResponse, text: str) -> HttpResponse:
-    """Add a notice of what a click did; it shows for a few seconds and is read aloud."""
-    return trigger_client_event(response, "toast", {"words": str(text)})
+def with_toast(response: HttpResponse, text: str, action: ToastAction | None = None) -> HttpResponse:
+    """Add a notice of what a click did, perhaps with a button; it shows for a few seconds and is read aloud."""
+    detail: dict[str, object] = {"words": str(text)}
+    if action is not None:
+        detail |= {"label": str(action.label), "path": action.path}
+        if action.fields is not None:
+            detail["fields"] = dict(action.fields)
+    return trigger_client_event(response, "toast", detail)
 
 
 def address(portal: Portal, name: str, **arguments: Any) -> str:

@@ -1,0 +1,103 @@
+/* What stands over the visible part of a page: toasts (docs/frame.md 7). */
+(() => {
+  "use strict";
+
+  const over = document.getElementById("over");
+  const toasts = document.getElementById("toasts");
+  const messages = document.getElementById("words").dataset;
+  const isInUse = () => over.querySelector(":scope > #toasts:not(:empty), :scope > :not(#toasts):not([hidden])");
+
+  /* A frame as tall as its content does not scroll. What of it is seen in the portal's page only an observer is told,
+     and only when that is more or less than before: so it is asked again while there is something to place. */
+
+  const eye = new IntersectionObserver((entries) => {
+    const { top, height } = entries.at(-1).intersectionRect;
+    if (!height || !document.documentElement.classList.contains("is-page")) return;
+    // Where the frame begins above, a bar of the portal's page may stand over it; that is told to nobody.
+    const bar = top > 0 ? 64 : 0;
+    over.style.insetBlockStart = `${top + bar + window.scrollY}px`;
+    over.style.blockSize = `${height - bar}px`;
+  });
+  let watch = 0;
+
+  function place() {
+    eye.disconnect();
+    eye.observe(document.body);
+    clearTimeout(watch);
+    if (isInUse()) watch = setTimeout(place, 200);
+  }
+  new MutationObserver(place).observe(over, { subtree: true, childList: true, attributeFilter: ["hidden"] });
+
+  document.addEventListener("htmx:beforeRequest", ({ detail: { target, elt, requestConfig } }) => {
+    if (target.id !== "content" || !requestConfig.triggeringEvent) return;
+    // What was said belongs to the screen that goes; the toast that was pressed is still needed by its request.
+    for (const toast of toasts.children) {
+      if (toast.contains(elt)) toast.hidden = true; else toast.remove();
+    }
+  });
+  document.addEventListener("htmx:historyCacheMiss", () => toasts.replaceChildren());
+
+  /* Toasts: one at a time, long enough to be read, and as long as somebody points at it or has its button in focus. */
+
+  function showToast({ words, label, path, fields }) {
+    const box = element("div", "toast");
+    box.append(element("span", "", words));
+    if (label) box.append(fields ? formOf(label, path, fields) : linkOf(label, path));
+    const close = element("button", "toast__x");
+    close.type = "button";
+    close.setAttribute("aria-label", messages.close);
+    close.append(document.getElementById("cross").content.cloneNode(true));
+    close.addEventListener("click", () => box.remove());
+    box.append(close);
+    box.addEventListener("keydown", ({ key }) => { if (key === "Escape") box.remove(); });
+    passLater(box, label ? 12000 : 6000);
+    toasts.replaceChildren(box);
+    window.htmx.process(box);
+  }
+
+  function passLater(box, time) {
+    const holds = new Set();
+    let timer = 0;
+    const wait = () => {
+      clearTimeout(timer);
+      if (!holds.size) timer = setTimeout(() => box.remove(), time);
+    };
+    for (const [held, released] of [["pointerenter", "pointerleave"], ["focusin", "focusout"]]) {
+      box.addEventListener(held, () => { holds.add(held); wait(); });
+      box.addEventListener(released, () => { holds.delete(held); wait(); });
+    }
+    wait();
+  }
+
+  function formOf(label, path, fields) {
+    const form = element("form");
+    form.method = "post";
+    form.setAttribute("hx-post", path);
+    form.setAttribute("hx-target", "#content");
+    for (const [name, value] of Object.entries(fields)) {
+      const field = element("input");
+      Object.assign(field, { type: "hidden", name, value });
+      form.append(field);
+    }
+    form.append(Object.assign(element("button", "linkbtn", label), { type: "submit" }));
+    return form;
+  }
+
+  function linkOf(label, path) {
+    const link = element("a", "linkbtn", label);
+    link.href = path;
+    link.setAttribute("hx-get", path);
+    link.setAttribute("hx-target", "#content");
+    link.setAttribute("hx-push-url", "true");
+    return link;
+  }
+
+  function element(name, className = "", words = "") {
+    const made = document.createElement(name);
+    made.className = className;
+    made.textContent = words;
+    return made;
+  }
+
+  document.addEventListener("toast", ({ detail }) => showToast(detail));
+})();

@@ -1,0 +1,91 @@
+"""What stands over a page: toasts in sight of whoever reads."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.people import SECONDS, Portal
+from tests.browser.test_parts import go
+
+pytestmark = pytest.mark.browser
+
+TOAST = "(detail) => document.dispatchEvent(new CustomEvent('toast', {detail}))"
+
+
+def _say(portal: Portal, **detail: Any) -> Locator:
+    portal.frame.evaluate(TOAST, detail)
+    toast = portal.frame.locator(".toast")
+    expect(toast).to_have_text(f"{detail['words']}{detail.get('label', '')}", timeout=SECONDS)
+    return toast
+
+
+def _distance(portal: Portal, toast: Locator) -> float:
+    """Return how far below the top of the visible part of the frame it stands, in the portal's page."""
+    frame, box = portal.page.locator("iframe").bounding_box(), toast.bounding_box()
+    assert frame
+    assert box
+    return box["y"] - max(frame["y"], 0)
+
+
+def _home(portal: Portal) -> str:
+    portal.open()
+    portal.see("Home")
+    return str(portal.frame.locator(".brand").get_attribute("href"))
+
+
+def test_a_toast_stands_at_the_top_of_what_is_seen(furnished: Portal) -> None:
+    portal = furnished
+    _home(portal)
+    go(portal, "Messages")
+    toast = _say(portal, words="Sender paused")
+    portal.page.wait_for_timeout(500)
+    assert 0 < _distance(portal, toast) < 100
+    portal.page.mouse.move(600, 500)
+    portal.page.mouse.wheel(0, 1500)
+    portal.page.wait_for_timeout(800)
+    frame = portal.page.locator("iframe").bounding_box()
+    assert frame
+    assert frame["y"] < -500, "the page did not scroll"
+    assert 0 < _distance(portal, toast) < 100
+
+
+def test_a_toast_goes_with_its_screen_or_when_it_is_closed(furnished: Portal) -> None:
+    portal = furnished
+    _home(portal)
+    toast = _say(portal, words="Sender paused")
+    toast.get_by_role("button", name="Close").click()
+    expect(toast).to_have_count(0)
+    _say(portal, words="Sender paused")
+    go(portal, "Senders")
+    expect(toast).to_have_count(0)
+
+
+def test_a_toast_stays_while_it_is_pointed_at(furnished: Portal) -> None:
+    portal = furnished
+    _home(portal)
+    toast = _say(portal, words="Sender paused")
+    toast.hover()
+    portal.page.wait_for_timeout(7000)
+    expect(toast).to_be_visible()
+    portal.page.mouse.move(600, 700)
+    expect(toast).to_have_count(0, timeout=8000)
+
+
+def test_the_button_of_a_toast_posts_its_fields_once(furnished: Portal) -> None:
+    portal = furnished
+    home = _home(portal)
+    toast = _say(portal, words="Theme changed", label="Undo", path=f"{home}theme/", fields={"theme": "light"})
+    with portal.page.expect_request("**/theme/") as sent:
+        toast.get_by_role("button", name="Undo").click()
+    assert sent.value.method == "POST"
+    assert sent.value.post_data == "theme=light"
+    expect(toast).to_be_hidden()
+
+
+def test_the_link_of_a_toast_opens_its_screen(furnished: Portal) -> None:
+    portal = furnished
+    home = _home(portal)
+    toast = _say(portal, words="Sender added", label="View", path=f"{home}senders/")
+    toast.get_by_role("link", name="View").click()
+    portal.see("Senders")
