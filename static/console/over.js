@@ -1,8 +1,9 @@
-/* What stands over the visible part of a page: toasts (docs/frame.md 7). */
+/* What stands over the visible part of a page: the sign that a screen is under way, and toasts (docs/frame.md 7). */
 (() => {
   "use strict";
 
   const over = document.getElementById("over");
+  const loading = document.getElementById("loading");
   const toasts = document.getElementById("toasts");
   const messages = document.getElementById("words").dataset;
   const isInUse = () => over.querySelector(":scope > #toasts:not(:empty), :scope > :not(#toasts):not([hidden])");
@@ -28,12 +29,61 @@
   }
   new MutationObserver(place).observe(over, { subtree: true, childList: true, attributeFilter: ["hidden"] });
 
-  document.addEventListener("htmx:beforeRequest", ({ detail: { target, elt, requestConfig } }) => {
-    if (target.id !== "content" || !requestConfig.triggeringEvent) return;
+  /* Navigation: the tab is marked at once, a line is drawn after a blink, a skeleton stands in for a whole section. */
+
+  const content = () => document.getElementById("content");
+  let underWay = null;
+  let undo = null;
+
+  function begin({ target, xhr, elt, requestConfig: { path, triggeringEvent } }) {
+    undo?.();
+    underWay = xhr;
+    target.setAttribute("aria-busy", "true");
+    const line = setTimeout(() => { loading.hidden = false; }, 150);
+    const tab = [...document.querySelectorAll("#nav a")].find((one) => one.getAttribute("href") === path);
+    const unmark = tab && markTab(tab);
+    const section = tab && triggeringEvent ? setTimeout(() => showSkeleton(target), 500) : 0;
+    place();
+    undo = () => {
+      clearTimeout(line);
+      clearTimeout(section);
+      loading.hidden = true;
+      target.removeAttribute("aria-busy");
+      target.querySelector(":scope > .standin")?.remove();
+      unmark?.();
+      underWay = undo = null;
+    };
+    if (!triggeringEvent) return;
     // What was said belongs to the screen that goes; the toast that was pressed is still needed by its request.
     for (const toast of toasts.children) {
       if (toast.contains(elt)) toast.hidden = true; else toast.remove();
     }
+  }
+
+  // A bar that came with the new screen knows better, and this one is then no longer in the page.
+  function markTab(tab) {
+    const before = document.querySelector("#nav a[aria-current]");
+    before?.removeAttribute("aria-current");
+    tab.setAttribute("aria-current", "page");
+    tab.closest("details")?.removeAttribute("open");
+    return () => {
+      tab.removeAttribute("aria-current");
+      before?.setAttribute("aria-current", "page");
+    };
+  }
+
+  function showSkeleton(target) {
+    const stand = document.createElement("div");
+    stand.className = "standin";
+    stand.append(document.getElementById("skeleton").content.cloneNode(true));
+    target.prepend(stand);
+  }
+
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (detail.target === content()) begin(detail);
+  });
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.xhr === underWay) undo();
   });
   document.addEventListener("htmx:historyCacheMiss", () => toasts.replaceChildren());
 

@@ -1,12 +1,13 @@
-"""What stands over a page: toasts in sight of whoever reads."""
+"""What stands over a page: toasts in sight and the sign that a screen is under way."""
 
+from re import compile as pattern
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.people import SECONDS, Portal
-from tests.browser.test_parts import go
+from tests.browser.test_parts import go, held
 
 pytestmark = pytest.mark.browser
 
@@ -89,3 +90,30 @@ def test_the_link_of_a_toast_opens_its_screen(furnished: Portal) -> None:
     toast = _say(portal, words="Sender added", label="View", path=f"{home}senders/")
     toast.get_by_role("link", name="View").click()
     portal.see("Senders")
+
+
+def test_a_click_on_a_tab_is_answered_at_once(furnished: Portal) -> None:
+    portal = furnished
+    _home(portal)
+    frame = portal.frame
+    with held(portal, pattern(r"/reports/$")):
+        frame.locator("nav").get_by_role("link", name="Reports", exact=True).click()
+        expect(frame.locator("nav [aria-current=page]")).to_have_text("Reports")
+        expect(frame.locator("#content")).to_have_attribute("aria-busy", "true")
+        expect(frame.locator("#loading")).to_be_visible(timeout=1000)
+        expect(frame.locator(".standin .skel").first).to_be_visible(timeout=2000)
+    portal.see("Reports")
+    expect(frame.locator("#loading")).to_be_hidden()
+    expect(frame.locator(".standin")).to_have_count(0)
+    assert frame.locator("#content").get_attribute("aria-busy") is None
+
+
+def test_a_tab_that_did_not_come_is_not_marked(furnished: Portal) -> None:
+    portal = furnished
+    _home(portal)
+    portal.page.route(pattern(r"/reports/$"), lambda route: route.fulfill(status=502, body=""))
+    portal.frame.locator("nav").get_by_role("link", name="Reports", exact=True).click()
+    expect(portal.frame.locator(".toast")).to_contain_text("not responding", timeout=SECONDS)
+    expect(portal.frame.locator("nav [aria-current=page]")).to_have_text("Home")
+    expect(portal.frame.get_by_role("heading", level=1, name="Home")).to_be_visible()
+    portal.troubles = [one for one in portal.troubles if "502" not in one and "/reports/" not in one]
