@@ -1,4 +1,4 @@
-"""What stands over a page: toasts in sight and the sign that a screen is under way."""
+"""What stands over a page: toasts in sight, the sign that a screen is under way, the question of unsaved changes."""
 
 from re import compile as pattern
 from typing import Any
@@ -12,6 +12,7 @@ from tests.browser.test_parts import go, held
 pytestmark = pytest.mark.browser
 
 TOAST = "(detail) => document.dispatchEvent(new CustomEvent('toast', {detail}))"
+OPT_IN = "document.querySelector('#content form[method=post]:has(select)').setAttribute('data-unsaved', '')"
 
 
 def _say(portal: Portal, **detail: Any) -> Locator:
@@ -117,3 +118,57 @@ def test_a_tab_that_did_not_come_is_not_marked(furnished: Portal) -> None:
     expect(portal.frame.locator("nav [aria-current=page]")).to_have_text("Home")
     expect(portal.frame.get_by_role("heading", level=1, name="Home")).to_be_visible()
     portal.troubles = [one for one in portal.troubles if "502" not in one and "/reports/" not in one]
+
+
+def _change(portal: Portal) -> Locator:
+    """Change something in Settings; return the select that was changed."""
+    go(portal, "Settings")
+    portal.frame.evaluate(OPT_IN)
+    dock = portal.frame.locator("#dock")
+    expect(dock).to_be_hidden()
+    choice = portal.frame.locator("form[data-unsaved] select").first
+    choice.select_option(index=3)
+    expect(dock).to_be_visible()
+    return choice
+
+
+def test_unsaved_changes_are_asked_about_before_they_are_left(furnished: Portal) -> None:
+    portal = furnished
+    _home(portal)
+    choice = _change(portal)
+    chosen = choice.input_value()
+    reports = portal.frame.locator("nav").get_by_role("link", name="Reports", exact=True)
+    reports.click()
+    keep = portal.frame.get_by_role("button", name="Keep editing")
+    expect(keep).to_be_focused()
+    keep.click()
+    assert choice.input_value() == chosen
+    expect(portal.frame.get_by_role("heading", level=1, name="Settings")).to_be_visible()
+
+    portal.frame.evaluate("history.back()")
+    expect(keep).to_be_focused()
+    assert choice.input_value() == chosen
+    portal.page.keyboard.press("Escape")
+    expect(keep).to_be_hidden()
+
+    reports.click()
+    portal.frame.get_by_role("button", name="Discard changes").click()
+    portal.see("Reports")
+    expect(portal.frame.locator("#dock")).to_be_hidden()
+
+
+def test_unsaved_changes_are_discarded_or_saved_from_the_dock(furnished: Portal) -> None:
+    portal = furnished
+    _home(portal)
+    choice = _change(portal)
+    chosen = choice.input_value()
+    dock = portal.frame.locator("#dock")
+    dock.get_by_role("button", name="Discard changes").click()
+    expect(dock).to_be_hidden()
+    assert choice.input_value() != chosen
+    choice.select_option(chosen)
+    dock.get_by_role("button", name="Save changes").click()
+    expect(portal.frame.locator(".toast")).to_be_visible(timeout=SECONDS)
+    portal.see("Settings")
+    expect(dock).to_be_hidden()
+    assert portal.frame.locator("#content form[method=post] select").first.input_value() == chosen
