@@ -61,7 +61,8 @@
   }
 
   // A bar that came with the new screen knows better, and this one is then no longer in the page.
-  function markTab(tab) {
+  function markTab(chosen) {
+    const tab = chosen.checkVisibility() ? chosen : document.querySelector("#nav summary");
     const before = document.querySelector("#nav a[aria-current]");
     before?.removeAttribute("aria-current");
     tab.setAttribute("aria-current", "page");
@@ -86,6 +87,23 @@
     if (detail.xhr === underWay) undo();
   });
   document.addEventListener("htmx:historyCacheMiss", () => toasts.replaceChildren());
+
+  /* A menu is a <details data-menu>: it closes when something else is clicked, reached or wanted. */
+
+  const menus = () => document.querySelectorAll("details[data-menu][open]");
+
+  for (const name of ["click", "focusin"]) {
+    document.addEventListener(name, ({ target }) => {
+      for (const menu of menus()) if (!menu.contains(target)) menu.open = false;
+    });
+  }
+  document.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    for (const menu of menus()) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
 
   /* Toasts: one at a time, long enough to be read, and as long as somebody points at it or has its button in focus. */
 

@@ -220,7 +220,17 @@ def bar(context: RequestContext, *, out_of_band: bool = False) -> dict[str, Any]
     for entry in entries:
         href = entry["href"]
         entry["is_current"] = request.path == href or (href != home and request.path.startswith(str(href)))
-    return {"entries": entries, "out_of_band": out_of_band}
+    current = [entry for entry in entries if entry["is_current"]]
+    for entry in entries:
+        entry["is_among_four"] = entry in _visible_tabs(entries, current, 4)
+        entry["is_among_five"] = entry in _visible_tabs(entries, current, 5)
+    return {"entries": entries, "has_more": len(entries) > 4, "out_of_band": out_of_band}
+
+
+def _visible_tabs(entries: list[dict[str, Any]], current: list[dict[str, Any]], room: int) -> list[dict[str, Any]]:
+    """Return the tabs that a narrow bar has room for: the first ones, of which the last yields to the current one."""
+    first = entries[:room]
+    return first if all(entry in first for entry in current) else first[:-1] + current
 
 
 @register.simple_tag(takes_context=True)
