@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,7 +15,7 @@ from playwright.sync_api import (
 from b24app.operations.local import stack
 from b24app.operations.local.embedded import temporary_folder
 from b24app.operations.local.stack import Ports, Stack
-from tests.browser.people import REFUSES, WATCH_POLICY, Portal, chromium, say_nothing
+from tests.browser.people import REFUSES, WATCH_POLICY, Portal, chromium, forget_places, say_nothing
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +41,7 @@ def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) ->
 def portal(app: Stack, browser: BrowserContext) -> Iterator[Portal]:
     """Yield the first sandbox portal in a new tab; at the end nothing may have been complained about."""
     page = browser.new_page()
-    person = Portal(page, app.portal)
+    person = Portal(page, app.portal, forget=partial(forget_places, app))
 
     def heard(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:

@@ -2,12 +2,13 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import redis
 from playwright.sync_api import (
     BrowserContext,
     Frame,
@@ -39,6 +40,17 @@ def say_nothing(_words: str) -> None:
     """Print nothing: the tests say enough."""
 
 
+def forget_nothing() -> None:
+    """Forget nothing: each portal is opened by somebody new."""
+
+
+def forget_places(app: Stack) -> None:
+    """Forget which section anybody looked at last."""
+    with redis.Redis.from_url(app.redis) as store:
+        for key in store.scan_iter("section:*"):
+            store.delete(key)
+
+
 SETTLED = """() => ({
     busy: document.readyState !== "complete"
         || document.querySelectorAll(".htmx-request, .htmx-swapping, .htmx-settling").length > 0,
@@ -63,9 +75,11 @@ class Portal:
     page: Page
     url: str
     troubles: list[str] = field(default_factory=list)
+    forget: Callable[[], None] = forget_nothing
 
     def open(self, path: str = "/app/", *, user: int = 1) -> None:
-        """Open a page of the portal as one of its employees."""
+        """Open a page of the portal as one of its employees, who was not here lately and so begins at Home."""
+        self.forget()
         self.page.goto(f"{self.url}{path}{'&' if '?' in path else '?'}user={user}")
 
     @property

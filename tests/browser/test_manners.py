@@ -140,3 +140,13 @@ def test_a_test_message_is_sent_by_keyboard_alone(app: Stack, furnished: Portal)
     enter(portal, "Test message")
     expect(portal.frame.locator("#progress .life b", has_text="Delivered")).to_be_visible(timeout=4 * SECONDS)
     assert portal.frame.evaluate(FOCUSED)["inside"]
+
+
+def test_a_reload_of_the_portals_page_returns_to_the_section(furnished: Portal) -> None:
+    portal = furnished
+    portal.open()
+    portal.see("Home")
+    portal.press("Reports")
+    portal.see("Reports")
+    portal.page.reload()
+    portal.see("Reports")

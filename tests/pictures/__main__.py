@@ -4,6 +4,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from playwright.sync_api import FloatRect, expect, sync_playwright
@@ -13,7 +14,7 @@ from b24app.operations.local.embedded import temporary_folder
 from b24app.operations.local.journey import Journey
 from b24app.operations.local.stack import ROOT, Ports, Stack
 from b24app.operations.management.demo_plan import DAYS
-from tests.browser.people import CHROMIUM, SECONDS, Portal, control
+from tests.browser.people import CHROMIUM, SECONDS, Portal, control, forget_places
 
 FOLDER = ROOT / "docs" / "screenshots"
 WIDTH, HEIGHT = 1280, 720
@@ -49,7 +50,7 @@ def _take_all(app: Stack) -> None:
         )
         for place, (name, arrange) in enumerate(PICTURES.items(), 1):
             page = context.new_page()
-            arrange(app, Portal(page, app.portal))
+            arrange(app, Portal(page, app.portal, forget=partial(forget_places, app)))
             page.mouse.move(0, 0)
             page.wait_for_timeout(500)  # pictures draw themselves
             corner = page.locator("iframe").bounding_box() or {"x": 0, "y": 0}

@@ -19,6 +19,7 @@ from b24app.audit.models import Action, Kind
 from b24app.audit.recording import Subject, record_change
 from b24app.console.frame import card_tokens, launch_retry
 from b24app.console.frame.errors import RETRY_AFTER, mark_busy
+from b24app.console.frame.last_section import last_section
 from b24app.console.frame.long_requests import hold_launch
 from b24app.console.frame.page import render_shell
 from b24app.console.frame.screen import address
@@ -78,7 +79,7 @@ def _open_start_screen(request: HttpRequest, *, at_installer: bool) -> HttpRespo
     def show_start(posted: Mapping[str, str]) -> HttpResponse:
         launch = verify_launch(request.GET, posted)
         _keep_access(launch, posted)
-        start = "install" if at_installer or launch.first_time else "home"
+        start = "install" if at_installer or launch.first_time else _last_section(launch)
         # The installer tells employees that they need an administrator, and begins nothing for them.
         _record_opening(launch, at_installer=at_installer and launch.is_admin)
         return _show_shell(request, launch, address(launch.portal, start))
@@ -126,6 +127,10 @@ def _record_opening(launch: Launch, *, at_installer: bool) -> None:
         record_change(Action.RECONNECTED, Subject(launch.portal.pk, Kind.PORTAL, launch.portal.pk))
     if opening.wants_reconcile:
         enqueue.reconcile(launch.portal.pk)
+
+
+def _last_section(launch: Launch) -> str:
+    return last_section(launch.portal, launch.user_id, is_admin=launch.is_admin)
 
 
 def _show_shell(request: HttpRequest, launch: Launch, start: str) -> HttpResponse:

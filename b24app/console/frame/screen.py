@@ -11,6 +11,7 @@ from django.urls import reverse
 from django_htmx.http import HttpResponseLocation, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
+from b24app.console.frame.last_section import remember_section
 from b24app.console.models import Preference
 from b24app.portals.models import Portal
 from b24app.portals.page_tickets import Visitor
@@ -53,6 +54,8 @@ def render_screen(
     The template says `{% extends layout %}` and fills the blocks `title` and `content`.
     """
     layout = "console/frame.html" if request.htmx.target == FRAME else "console/screen.html"
+    if request.method == "GET" and request.htmx.target in {FRAME, SCREEN}:
+        remember_section(request.portal, request.visitor.user_id, request.path)
     response = render(request, template, {**(context or {}), "layout": layout})
     return with_toast(response, toast, action) if toast else response
 

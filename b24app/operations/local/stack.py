@@ -38,6 +38,7 @@ class Stack:
     portal: str
     sms: str
     supervisor: Supervisor
+    redis: str = ""
 
 
 @contextmanager
@@ -61,6 +62,7 @@ def run_stack(local: Path, ports: Ports, *, durable: bool, say: Callable[[str], 
                 portal=f"http://localhost:{ports.portal}",
                 sms=f"http://127.0.0.1:{ports.sms}",
                 supervisor=supervisor,
+                redis=env["REDIS_URL"],
             )
         finally:
             supervisor.stop()

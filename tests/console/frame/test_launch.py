@@ -1,6 +1,7 @@
 """The entry points: a launch is believed when Bitrix24 confirms it, the installer finishes only what is saved."""
 
 import re
+import uuid
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -9,7 +10,9 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from b24app.console.frame import last_section
 from b24app.console.models import Preference
+from b24app.core.redis import redis_client
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.page_tickets import read_ticket
 from b24app.sandbox import MethodError, Sandbox
@@ -207,3 +210,53 @@ def test_reconnecting_works_once(client: Client, box: Sandbox) -> None:
     again = client.get(reverse("oauth"), {"code": alpha.issue_code(ALICE), "state": state})
     assert "Bitrix24 is not connected" in again.content.decode()
     assert back["X-Frame-Options"] == "DENY"
+
+
+def installed(client: Client, box: Sandbox) -> tuple[Any, str]:
+    """Install the application as Alice; return the portal and the address of Home."""
+    alpha = box.portal("alpha")
+    page = launch(client, alpha.frame(ALICE))
+    home = start_of(page).removesuffix("install/")
+    visitor(page).post(f"{home}install/run/")
+    alpha.install_finish(ALICE)
+    return alpha, home
+
+
+def test_a_reload_returns_to_the_last_section_of_the_same_person(client: Client, box: Sandbox) -> None:
+    alpha, home = installed(client, box)
+    page = launch(client, alpha.frame(ALICE))
+    assert start_of(page) == home
+    assert visitor(page).get(f"{home}settings/limits/").status_code == 200
+    assert start_of(launch(client, alpha.frame(ALICE))) == f"{home}settings/"
+    assert start_of(launch(client, alpha.frame(2))) == home
+    visitor(page).get(home)
+    assert start_of(launch(client, alpha.frame(ALICE))) == home
+
+
+def test_polls_and_writes_do_not_change_the_place(client: Client, box: Sandbox) -> None:
+    alpha, home = installed(client, box)
+    alice = visitor(launch(client, alpha.frame(ALICE)))
+    alice.get(f"{home}reports/")
+    alice.get(f"{home}journal/", headers={"HX-Target": "rows"})
+    alice.post(f"{home}stop-list/", {"number": "nobody"})
+    assert start_of(launch(client, alpha.frame(ALICE))) == f"{home}reports/"
+
+
+def test_nobody_begins_where_only_administrators_may_be(box: Sandbox) -> None:
+    portal = Portal(uuid=uuid.uuid4())
+    last_section.remember_section(portal, BOB, reverse("settings", kwargs={"key": portal.uuid.hex}))
+    assert last_section.last_section(portal, BOB, is_admin=True) == "settings"
+    assert last_section.last_section(portal, BOB, is_admin=False) == "home"
+    stranger = Portal(uuid=uuid.uuid4())
+    assert last_section.last_section(stranger, BOB, is_admin=True) == "home"
+
+
+def test_without_redis_everybody_begins_at_home(box: Sandbox, settings: Any) -> None:
+    portal = Portal(uuid=uuid.uuid4())
+    redis_client.cache_clear()
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    try:
+        last_section.remember_section(portal, ALICE, reverse("settings", kwargs={"key": portal.uuid.hex}))
+        assert last_section.last_section(portal, ALICE, is_admin=True) == "home"
+    finally:
+        redis_client.cache_clear()
