@@ -117,6 +117,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "b24app.console.frame.compression.CompressPages",
     "django.middleware.common.CommonMiddleware",
     "b24app.console.frame.middleware.FramePolicy",
     "b24app.console.frame.middleware.TicketSession",
