@@ -23,7 +23,7 @@ from b24app.console.formats.money import format_amount, scale
 from b24app.console.frame.navigation import SECTIONS
 from b24app.console.frame.screen import address
 from b24app.messaging.models import Message
-from b24app.messaging.models.statuses import Phase, Status
+from b24app.messaging.models.statuses import Phase, Status, Wait
 from providers.kit.phones import format_number, mask_number
 
 register = template.Library()
@@ -72,6 +72,8 @@ def status(message: Message, classes: str = "") -> SafeString:
     """Render a message's status: mark, word, colour. An unknown outcome is a question, not a sixth status."""
     if message.phase == Phase.UNKNOWN:
         kind, word = "unknown", _("Unknown")
+    elif message.phase == Phase.WAITING and message.wait == Wait.SCHEDULED:
+        kind, word = "queued", _("Scheduled")
     else:
         kind, word = message.status, str(STATUS_WORDS[Status(message.status)])
     return format_html('<span class="{}">{}{}</span>', f"status status--{kind} {classes}".strip(), icon(kind), word)
@@ -147,8 +149,14 @@ def moment(value: datetime | None, form: str = "short") -> SafeString:
         case "exact":
             shown = f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"  # Babel makes a thousand of the last half
         case _:
-            shown = f"{_day(local)}, {format_time(local, 'short', locale=_locale())}"
+            shown = short_moment(value)
     return _time(value, shown)
+
+
+def short_moment(value: datetime) -> str:
+    """Return a time in the portal's zone as plain text: today, 14:36."""
+    local = timezone.localtime(value)
+    return f"{_day(local)}, {format_time(local, 'short', locale=_locale())}"
 
 
 @register.simple_tag

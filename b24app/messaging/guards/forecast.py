@@ -11,7 +11,7 @@ from b24app.messaging.guards.limits import Limit
 from b24app.messaging.guards.screening import COMPARED_WITH, Facts
 from b24app.messaging.models import NEWEST_FIRST, Message, Sender
 from b24app.messaging.models.guards import DUPLICATE_MINUTES, Rules, StoppedNumber
-from b24app.messaging.models.statuses import Origin, Phase, Status
+from b24app.messaging.models.statuses import Origin, Phase, Reason, Status
 from providers.kit.phones import is_not_mobile
 
 NEARLY = 0.9  # of a limit
@@ -97,10 +97,17 @@ def _make_facts(sender: Sender, rules: Rules) -> Facts:
     )
 
 
+# These say nothing of the number.
+_NOT_ABOUT_NUMBER = frozenset(
+    {Reason.CANCELLED, Reason.EXPIRED, Reason.SENDER_REMOVED, Reason.NOT_CONFIGURED, Reason.CAPPED}
+    | {Reason.EMPTY_TEXT, Reason.TEXT_TOO_LONG}
+)
+
+
 def _undelivered(latest: list[Message]) -> Message | None:
     """Return the newest message whose end is known or unknown for good, if it did not arrive."""
     ended = (one for one in latest if one.phase == Phase.UNKNOWN or Status(one.status).is_final)
-    last = next(ended, None)
+    last = next((one for one in ended if one.reason not in _NOT_ABOUT_NUMBER), None)
     return last if last is not None and last.status != Status.DELIVERED else None
 
 

@@ -10,6 +10,7 @@ from django.utils import translation
 from b24app.console.models import TextTemplate
 from b24app.console.text_templates import views
 from b24app.console.text_templates.fields import (
+    field_choices,
     fill_template,
     show_template,
     store_template,
@@ -72,7 +73,7 @@ def test_a_template_is_stored_by_code_whatever_the_language_it_is_written_in() -
 def test_the_fields_have_different_names_in_every_language() -> None:
     for language in ("en", "de", "ru", "ar", "ja", "fr", "pt-br"):
         with translation.override(language):
-            names = [title.casefold() for _code, title in views.field_choices()]
+            names = [title.casefold() for _code, title in field_choices()]
             assert len(names) == len(set(names))
 
 
