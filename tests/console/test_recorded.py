@@ -26,6 +26,8 @@ SILENT = {
     "try-rewriting": "renders what was typed",
     "card-count": "renders what was typed",
     "card-straighten": "renders what was typed",
+    "card-fill": "renders what was typed",
+    "text-template-length": "renders what was typed",
     "journal-chosen": "renders what is ticked",
     "personal": "renders how much is stored",
     "card": "the message itself says who wrote it",
@@ -69,6 +71,10 @@ def _lose(world: World) -> None:
     Message.objects.filter(pk=world.message.pk).update(**unknown, final_at=None)
 
 
+def _miss(world: World) -> None:
+    Message.objects.filter(pk=world.message.pk).update(reason=Reason.UNREACHED)
+
+
 @dataclass(frozen=True, slots=True)
 class Deed:
     """What a POST (or the GET that hands out a file) records once the world is prepared for it."""
@@ -95,6 +101,8 @@ RECORDED = {
     "sender-resume": Deed(Kind.SENDER, Action.RESUMED, prepare=_pause_sender),
     "sender-address": Deed(Kind.SENDER, Action.ADDRESS),
     "senders-addresses": Deed(Kind.SENDER, Action.ADDRESS),
+    "card-cancel": Deed(Kind.MESSAGE, Action.CANCELED, prepare=_wait),
+    "card-resend": Deed(Kind.MESSAGE, Action.RESENT, prepare=_miss),
     "message-cancel": Deed(Kind.MESSAGE, Action.CANCELED, prepare=_wait),
     "message-mark-sent": Deed(Kind.MESSAGE, Action.MARKED_SENT, prepare=_lose),
     "message-resend": Deed(Kind.MESSAGE, Action.RESENT),

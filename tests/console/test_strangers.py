@@ -58,7 +58,7 @@ class Door:
     shows: bool = False  # Alice finds the secret there
 
 
-BOX = {"to": NUMBER, "sender": "{sender}", "text": "Hello"}
+BOX = {"to": "0", "sender": "{sender}", "text": "Hello"}
 TICKED = {"m": "{reference}", "query": "q=" + NUMBER.removeprefix("+")}
 
 DOORS = {
@@ -129,6 +129,9 @@ DOORS = {
     "card": Door(BOTH, ("signed",), BOX, bob=404, shows=True),
     "card-count": Door(POST, ("signed",), BOX, bob=404),
     "card-straighten": Door(POST, ("signed",), BOX, bob=404),
+    "card-fill": Door(POST, ("signed",), BOX, bob=404),
+    "card-cancel": Door(POST, ("signed", "reference"), bob=404),
+    "card-resend": Door(BOTH, ("signed", "reference"), bob=404),
 }
 FILES = {"changes-file", "stoplist-file", "personal-file", "reports-file", "journal-file", "support-file"}
 WAYS_IN = {"main": BOTH, "card-tab": BOTH, "session": POST, "oauth": METHODS}

@@ -1,102 +1,41 @@
-"""The tab on the card of a lead, deal, contact or company: its messages, and a form to send one more."""
+"""The tab on a CRM card: its messages, and a form to write one more."""
 
-import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from django import forms
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import path
-from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseStopPolling, reswap
 
-from b24app.console.card.conversation import Conversation, find_conversation
+from b24app.console.card.conversation import count_totals, find_conversation, find_message
+from b24app.console.card.forms import CardForm, scheduled_toast
+from b24app.console.card.rows import card_digest, card_rows, may_cancel, may_resend
+from b24app.console.card.writing import Desk
 from b24app.console.frame import card_tokens
 from b24app.console.frame.screen import FRAME, FramedRequest, with_toast
 from b24app.console.journal.crm_links import crm_links
-from b24app.console.journal.message_history import describe_source, missing_text_label
-from b24app.console.journal.search import hides_numbers
 from b24app.console.senders.segment_count import MAX_COUNTED
-from b24app.console.wording.costs import Cost
-from b24app.console.wording.explanations import explain_end, explain_wait
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
-from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
-from b24app.messaging.models.statuses import Origin
+from b24app.messaging.models import Message
+from b24app.messaging.models.statuses import Phase
 from b24app.messaging.push import timeline
-from b24app.portals.crm_cards import Entity, Phone
-from b24app.portals.models import Portal
-from providers.kit.phones import BadNumber, format_number, read_e164
-from providers.kit.segments import measure
+from b24app.portals.crm_cards import Entity
 from providers.kit.transliteration import rewrite_text
 
-KINDS = {
-    "MOBILE": pgettext_lazy("phone", "mobile"),
-    "WORK": pgettext_lazy("phone", "work"),
-    "HOME": pgettext_lazy("phone", "home"),
-}
-Screen = Callable[[FramedRequest, Entity, str], HttpResponse]
+Screen = Callable[..., HttpResponse]
 
 
-@dataclass(frozen=True, slots=True)
-class CardRow:
-    message: Message
-    source: str
-    why: object
-    no_text: str
-    new_day: bool
-
-
-class CardForm(forms.Form):
-    """A message to one of an entity's numbers.
-
-    `nonce` tells a form that was sent twice from two forms with the same content.
-    """
-
-    use_required_attribute = False
-
-    to = forms.CharField(max_length=40, label=gettext_lazy("To"), widget=forms.Select())
-    sender = forms.ChoiceField(
-        label=gettext_lazy("Sender"),
-        error_messages={"invalid_choice": gettext_lazy("Select an option from the list.")},
-    )
-    text = forms.CharField(
-        max_length=5000,
-        label=gettext_lazy("Message"),
-        widget=forms.Textarea({"rows": "6"}),
-        error_messages={"required": gettext_lazy("Enter a message.")},
-    )
-    nonce = forms.UUIDField(required=False, widget=forms.HiddenInput())
-
-    def __init__(self, entity: Entity, senders: Sequence[Sender], country: str, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.entity, self.country = entity, country
-        self.fields["to"].widget.choices = [(one.e164, _phone_label(one)) for one in entity.phones]
-        self.fields["sender"].choices = [(one.uuid.hex, one.name) for one in senders]  # type: ignore[attr-defined]  # a ChoiceField
-
-    def clean_to(self) -> str:
-        """Accept only a number that the portal has given for this entity."""
-        try:
-            number = read_e164(self.cleaned_data["to"], self.country)
-        except BadNumber as bad:
-            raise forms.ValidationError(_(bad.words)) from None
-        if number not in {phone.e164 for phone in self.entity.phones}:
-            raise forms.ValidationError(_("This number is not on the CRM item."))
-        return number
-
-
-def card_screen(screen: Screen) -> Callable[[FramedRequest, str], HttpResponse]:
+def card_screen(screen: Screen) -> Screen:
     """Let a visitor through who came from the card itself; others read how to, and see nothing of it."""
 
     @wraps(screen)
-    def guarded_screen(request: FramedRequest, signed: str) -> HttpResponse:
+    def guarded_screen(request: FramedRequest, signed: str, **arguments: Any) -> HttpResponse:
         try:
             entity = card_tokens.read_card_token(signed, request.portal, request.visitor.user_id)
         except card_tokens.BadCard as bad:
@@ -104,7 +43,7 @@ def card_screen(screen: Screen) -> Callable[[FramedRequest, str], HttpResponse]:
                 return _refuse_expired(request)
             # Chromium logs every 4xx to its console, and waiting too long is no error.
             return _render_card(request, "console/card/expired.html", {}, status=200 if bad.expired else 404)
-        return screen(request, entity, signed)
+        return screen(request, entity, signed, **arguments)
 
     return guarded_screen
 
@@ -122,33 +61,37 @@ def _refuse_expired(request: FramedRequest) -> HttpResponse:
 @card_screen
 def show_card(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
     """Render the messages and the form, or send one more; a poll with `seen` gets content only if something changed."""
-    senders = list(_ready_senders(request.portal))
-    form = None
-    toast = ""
+    desk = Desk(request, entity)
     if request.method == "POST":
-        form = CardForm(entity, senders, request.portal.country, request.POST)
-        if form.is_valid() and _send_from_card(request, form, senders):
-            form, toast = None, _("Sending…")
+        form = desk.read_form(request.POST)
+        message = desk.send(form) if form.is_valid() else None
+        if message is None:
+            return _show_conversation(request, desk, signed, form=form)
+        toast = scheduled_toast(message.scheduled_at) if message.scheduled_at else _("Sending…")
+        return _show_conversation(request, desk, signed, toast=toast)
+    return _show_conversation(request, desk, signed)
+
+
+def _show_conversation(
+    request: FramedRequest, desk: Desk, signed: str, *, form: CardForm | None = None, toast: str = ""
+) -> HttpResponse:
     before = request.GET.get("before", "")
-    page = find_conversation(request.portal, entity, before)
-    seen = _card_digest(page.messages)
+    page = find_conversation(request.portal, desk.entity, before)
+    seen = card_digest(page.messages)
     if request.GET.get("seen") == seen:
         return HttpResponse(status=204)
-    if form is None:
-        form = _empty_form(request, entity, senders, page)
     context = {
-        "entity": entity,
-        "name": entity.title or _fallback_name(entity),
+        "entity": desk.entity,
+        "name": desk.entity.title or _fallback_name(desk.entity),
         "signed": signed,
-        "rows": list(_card_rows(page.messages, request.portal)),
+        "rows": list(card_rows(request, desk.entity, page.messages)),
+        "totals": count_totals(request.portal, desk.entity) if page.messages else None,
         "page": page,
         "before": before,
         "seen": seen,
-        # Past messages are masked as in the journal: they may be to numbers that the card no longer has. The numbers
-        # to choose from are whole: the portal gave them to the visitor's own token, and shows them beside this tab.
-        "hides": hides_numbers(request),
-        "senders": senders,
-        **_cost_context(form, senders),
+        "hides": desk.hides,
+        "senders": desk.senders,
+        **desk.writing_context(form or desk.fresh_form(page.messages)),
     }
     response = _render_card(request, "console/card/card.html", context)
     return with_toast(response, toast) if toast else response
@@ -157,110 +100,84 @@ def show_card(request: FramedRequest, entity: Entity, signed: str) -> HttpRespon
 @require_POST
 @card_screen
 def count_card_segments(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
-    """Render what the text costs as it is typed. By POST: an address would be logged, and the text with it."""
-    senders = list(_ready_senders(request.portal))
-    form = CardForm(entity, senders, request.portal.country, request.POST)
-    return render(request, "console/card/text_cost.html", {"signed": signed, **_cost_context(form, senders)})
+    """Render what a text costs and meets as it is typed. By POST: an address would be logged, and the text with it."""
+    desk = Desk(request, entity)
+    context = desk.writing_context(desk.read_form(request.POST))
+    return render(request, "console/card/text_cost.html", {"signed": signed, **context})
 
 
 @require_POST
 @card_screen
 def simplify_text(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
     """Render the text with typographic characters replaced by plain ones, to be read before it is sent."""
-    senders = list(_ready_senders(request.portal))
-    plain = rewrite_text(request.POST.get("text", "")[:MAX_COUNTED], smart=True)
-    chosen = {"text": plain, "sender": request.POST.get("sender", "")}
-    form = CardForm(entity, senders, request.portal.country, initial=chosen)
-    form.fields["text"].widget.attrs["data-first"] = ""
-    return render(request, "console/card/text_field.html", {"signed": signed, **_cost_context(form, senders)})
+    desk = Desk(request, entity)
+    form = desk.changed_form(rewrite_text(request.POST.get("text", "")[:MAX_COUNTED], smart=True))
+    return _render_writing(request, desk, form, signed, focus=True)
 
 
-def _ready_senders(portal: Portal) -> Iterable[Sender]:
-    """Return the senders that can send now."""
-    ready = Sender.objects.filter(portal=portal, state=SenderState.REGISTERED, paused_at=None)
-    return ready.filter(connection__state=ConnectionState.ACTIVE).select_related("connection", "portal").order_by("pk")
+@require_POST
+@card_screen
+def fill_text(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
+    """Render the text after a template or another number was chosen.
 
-
-def _send_from_card(request: FramedRequest, form: CardForm, senders: Sequence[Sender]) -> Message | None:
-    """Store the message and wake its account; None when the text cannot be sent, which is said at the field.
-
-    Its reference is derived from what was posted, so that a form that arrives twice is one message.
+    A text that somebody wrote is kept: a template chosen then goes below it, and another number changes nothing.
     """
-    to, text, entity = form.cleaned_data["to"], form.cleaned_data["text"], form.entity
-    sender = next(one for one in senders if one.uuid.hex == form.cleaned_data["sender"])
-    nonce = form.cleaned_data["nonce"] or uuid.uuid4()
-    posted = (request.visitor.user_id, nonce.hex, entity.type_id, entity.id, sender.pk, to, text)
-    try:
-        message = messages.compose_message(
-            request.portal,
-            sender,
-            to,
-            text,
-            origin=Origin.CARD,
-            author_id=request.visitor.user_id,
-            links=timeline.links_with_entry(entity.type_id, entity.id),
-            reference=uuid.uuid5(request.portal.uuid, repr(posted)),
-        )
-    except BadNumber as bad:
-        form.add_error("to", _(bad.words))
-        return None
-    except messages.BadText:
-        form.add_error("text", _("The text is longer than this service allows."))
-        return None
-    enqueue.drain(sender.connection_id, slow=sender.connection.slow)
-    enqueue.note(request.portal.pk)
+    desk = Desk(request, entity)
+    posted = desk.read_form(request.POST)
+    is_template = request.POST.get("changed") != "to"
+    text = str(posted["text"].value() or "")[:MAX_COUNTED]
+    filled = desk.filled_template(posted)
+    if filled is not None and desk.is_as_filled(posted):
+        text = filled.text
+    elif filled is not None and is_template:
+        text = f"{text.rstrip()}\n{filled.text}"
+    return _render_writing(request, desk, desk.changed_form(text), signed, focus=is_template)
+
+
+def _render_writing(request: FramedRequest, desk: Desk, form: CardForm, signed: str, *, focus: bool) -> HttpResponse:
+    if focus:
+        form.fields["text"].widget.attrs["data-first"] = ""
+    return render(request, "console/card/text_field.html", {"signed": signed, **desk.writing_context(form)})
+
+
+# -- one message -------------------------------------------------------------------------------------------------------
+
+
+@require_POST
+@card_screen
+def cancel_card_message(request: FramedRequest, entity: Entity, signed: str, reference: uuid.UUID) -> HttpResponse:
+    """Cancel a message that waits."""
+    message = _message_here(request, entity, reference)
+    if message.phase == Phase.WAITING and not may_cancel(request, message):
+        raise Http404
+    done = messages.cancel_message(message)
+    if done and message.message_id is not None:
+        enqueue.push(request.portal.pk)
+    toast = _("Message canceled.") if done else _("Too late: the message has already been sent.")
+    return _show_conversation(request, Desk(request, entity), signed, toast=toast)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@card_screen
+def resend_card_message(request: FramedRequest, entity: Entity, signed: str, reference: uuid.UUID) -> HttpResponse:
+    """Ask in place, then send the text of a message that did not arrive again, as a new message."""
+    message = _message_here(request, entity, reference)
+    if request.method != "POST":
+        return render(request, "console/card/confirm_resend.html", {"message": message, "signed": signed})
+    if not may_resend(entity, message):
+        toast = _("This message can no longer be resent.")
+    else:
+        again = messages.resend_message(message, request.visitor.user_id)
+        enqueue.drain(again.connection_id)
+        toast = _("Resending…")
+    return _show_conversation(request, Desk(request, entity), signed, toast=toast)
+
+
+def _message_here(request: FramedRequest, entity: Entity, reference: uuid.UUID) -> Message:
+    message = find_message(request.portal, entity, reference)
+    if message is None:
+        raise Http404
     return message
-
-
-def _empty_form(request: FramedRequest, entity: Entity, senders: Sequence[Sender], page: Conversation) -> CardForm:
-    """Return an empty form, with the number and the sender that were posted or used last."""
-    numbers = [phone.e164 for phone in sorted(entity.phones, key=lambda one: one.kind != "MOBILE")]
-    last = [message.to for message in page.messages if message.to in numbers]
-    recent = [message.sender.uuid.hex for message in page.messages]
-    available = [one.uuid.hex for one in senders]
-    chosen = {
-        "to": request.POST.get("to") or next(iter([*last, *numbers]), ""),
-        "sender": request.POST.get("sender") or next((one for one in recent if one in available), ""),
-        "nonce": uuid.uuid4(),
-    }
-    return CardForm(entity, senders, request.portal.country, initial=chosen)
-
-
-def _cost_context(form: CardForm, senders: Sequence[Sender]) -> dict[str, Any]:
-    """Return the form with what its text costs through the chosen sender, and what plain quotes would save."""
-    chosen, text = form["sender"].value(), str(form["text"].value() or "")[:MAX_COUNTED]
-    sender = next((one for one in senders if one.uuid.hex == chosen), next(iter(senders), None))
-    if sender is None:
-        return {"form": form}
-    cost = Cost.estimate(text, sender)
-    plain = measure(sender.written(rewrite_text(text, smart=True)))
-    return {"form": form, "cost": cost, "measure": cost.measure, "spared": cost.measure.parts - plain.parts}
-
-
-def _card_rows(messages: Sequence[Message], portal: Portal) -> Iterable[CardRow]:
-    day = None
-    for message in messages:
-        local = timezone.localtime(message.received_at).date()
-        why = explain_end(message) or (explain_wait(message) if message.wait else None)
-        yield CardRow(
-            message,
-            describe_source(message),
-            why.what if why else "",
-            missing_text_label(message, portal),
-            local != day,
-        )
-        day = local
-
-
-def _card_digest(messages: Sequence[Message]) -> str:
-    shown = [(one.pk, one.status, one.phase, one.wait, one.reason, one.price) for one in messages]
-    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
-
-
-def _phone_label(phone: Phone) -> str:
-    """Return a number with its kind and owner; isolated, for it reads from left to right in every language."""
-    parts = [f"\u2066{format_number(phone.e164)}\u2069", *(str(KINDS[kind]) for kind in [phone.kind] if kind in KINDS)]
-    return ", ".join([*parts, *([phone.owner] if phone.owner else [])])
 
 
 def _fallback_name(entity: Entity) -> str:
@@ -279,5 +196,8 @@ def _render_card(
 urlpatterns = [
     path("card/<str:signed>/", show_card, name="card"),
     path("card/<str:signed>/count/", count_card_segments, name="card-count"),
+    path("card/<str:signed>/fill/", fill_text, name="card-fill"),
     path("card/<str:signed>/straighten/", simplify_text, name="card-straighten"),
+    path("card/<str:signed>/<uuid:reference>/cancel/", cancel_card_message, name="card-cancel"),
+    path("card/<str:signed>/<uuid:reference>/resend/", resend_card_message, name="card-resend"),
 ]
