@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from b24app.console.card import composer
 from b24app.console.card import views as card_views
 from b24app.console.changes import views as changes_views
 from b24app.console.frame import launch
@@ -44,6 +45,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *help_views.urlpatterns,
     *support_file.urlpatterns,
     *card_views.urlpatterns,
+    *composer.urlpatterns,
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

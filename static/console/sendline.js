@@ -36,6 +36,13 @@
     pendingCalls.get(data.slice(0, colon))?.(json ? JSON.parse(json) : null);
   });
 
+  // What the portal tells again and again, as it happens.
+  function listenToPortal(command, heard) {
+    const id = `sendline${++callCount}`;
+    pendingCalls.set(id, heard);
+    window.parent.postMessage([command, id, appSid].join(":"), portal);
+  }
+
   /* The ticket. Renewed a minute ahead, so that the server hardly ever has to refuse one. */
 
   let ticket = "";
@@ -112,6 +119,25 @@
     const { verb, path, elt, triggeringEvent } = requestConfig;
     const again = { source: elt, event: triggeringEvent, target, headers: { "Sendline-Again": "1" } };
     renewTicket().then(() => htmx.ajax(verb, path, again), () => showToast(messages.ended));
+  });
+
+  async function postForm(path, fields) {
+    if (!ticket || Date.now() > ticketStaleAt) await renewTicket();
+    const headers = { Authorization: `Bearer ${ticket}` };
+    const body = new URLSearchParams(fields);
+    const answer = await fetchUntilFree(path, { method: "POST", body, headers, credentials: "omit" });
+    return answer.ok && answer.status !== 204 ? answer.json() : null;
+  }
+
+  // The composer above a timeline is drawn by the portal; this frame is hidden there, and has a script of its own.
+  let hasComposer = false;
+
+  document.addEventListener("htmx:afterSettle", () => {
+    const element = document.querySelector("[data-composer]");
+    if (!element || hasComposer) return;
+    hasComposer = true;
+    const tools = { call: callPortal, listen: listenToPortal, post: postForm, element };
+    import(element.dataset.composer).then(({ start }) => start(tools));
   });
 
   // A file: htmx expects another page and would let the button turn for ever, but this one stays.

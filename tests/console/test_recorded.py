@@ -26,6 +26,7 @@ SILENT = {
     "try-rewriting": "renders what was typed",
     "card-count": "renders what was typed",
     "card-straighten": "renders what was typed",
+    "card-composer": "the message itself says who wrote it",
     "card-fill": "renders what was typed",
     "text-template-length": "renders what was typed",
     "journal-chosen": "renders what is ticked",

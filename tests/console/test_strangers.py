@@ -129,6 +129,7 @@ DOORS = {
     "card": Door(BOTH, ("signed",), BOX, bob=404, shows=True),
     "card-count": Door(POST, ("signed",), BOX, bob=404),
     "card-straighten": Door(POST, ("signed",), BOX, bob=404),
+    "card-composer": Door(BOTH, ("signed",), BOX, bob=404),
     "card-fill": Door(POST, ("signed",), BOX, bob=404),
     "card-cancel": Door(POST, ("signed", "reference"), bob=404),
     "card-resend": Door(BOTH, ("signed", "reference"), bob=404),

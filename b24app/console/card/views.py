@@ -123,15 +123,18 @@ def fill_text(request: FramedRequest, entity: Entity, signed: str) -> HttpRespon
     A text that somebody wrote is kept: a template chosen then goes below it, and another number changes nothing.
     """
     desk = Desk(request, entity)
-    posted = desk.read_form(request.POST)
     is_template = request.POST.get("changed") != "to"
-    text = str(posted["text"].value() or "")[:MAX_COUNTED]
-    filled = desk.filled_template(posted)
-    if filled is not None and desk.is_as_filled(posted):
-        text = filled.text
-    elif filled is not None and is_template:
-        text = f"{text.rstrip()}\n{filled.text}"
+    text = refilled_text(desk, desk.read_form(request.POST), is_template=is_template)
     return _render_writing(request, desk, desk.changed_form(text), signed, focus=is_template)
+
+
+def refilled_text(desk: Desk, form: CardForm, *, is_template: bool) -> str:
+    """Return the text of a form after a template, or else another number, was chosen in it."""
+    text = str(form["text"].value() or "")[:MAX_COUNTED]
+    filled = desk.filled_template(form)
+    if filled is None or not (is_template or desk.is_as_filled(form)):
+        return text
+    return filled.text if desk.is_as_filled(form) else f"{text.rstrip()}\n{filled.text}"
 
 
 def _render_writing(request: FramedRequest, desk: Desk, form: CardForm, signed: str, *, focus: bool) -> HttpResponse:

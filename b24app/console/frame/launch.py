@@ -70,7 +70,10 @@ def open_card(request: HttpRequest) -> HttpResponse:
         except PortalRefused:
             return _render_notice(request, "console/launch/entity.html")
         signed = card_tokens.seal_card_token(entity, launch.portal, launch.user_id)
-        return _show_shell(request, launch, address(launch.portal, "card", signed=signed))
+        # A portal that draws the composer itself keeps our page hidden; any other opens the tab's page in a slider.
+        is_drawn = launch.placement_options.get("useBuiltInInterface") == "Y"
+        screen = "card-composer" if is_drawn else "card"
+        return _show_shell(request, launch, address(launch.portal, screen, signed=signed))
 
     return _answer_launch(request, show_card)
 
