@@ -1,5 +1,6 @@
 """Our tab on a CRM card in a browser: write, count, straighten, send, and watch it arrive there and in the timeline."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -102,3 +103,76 @@ def test_the_tab_serves_a_phone(app: Stack, portal: Portal) -> None:
     assert not portal.frame.evaluate("document.documentElement.scrollWidth > innerWidth")
     expect(sent.locator(".status--delivered")).to_be_visible(timeout=4 * SECONDS)
     portal.shoot("card-3-phone")
+
+
+def add_template(portal: Portal, title: str, text: str) -> None:
+    """Write a template in Settings, unless an earlier test has."""
+    portal.open()
+    portal.see("Home")
+    portal.press("Settings")
+    portal.see("Settings")
+    portal.press("Manage templates")
+    portal.see("Text templates")
+    if portal.frame.get_by_role("link", name=title).count():
+        return
+    portal.press("Add template")
+    portal.see("New template")
+    fill(portal, title=title, text=text)
+    portal.frame.get_by_role("button", name="Amount").click()
+    expect(portal.frame.locator("#id_text")).to_have_value(f"{text}{{Amount}}")
+    expect(portal.frame.locator("#length")).to_contain_text("The length varies", timeout=SECONDS)
+    portal.press("Save template")
+    portal.see("Text templates")
+
+
+def test_a_template_is_sent_later_and_canceled(app: Stack, portal: Portal) -> None:
+    connect(app, portal)
+    add_template(portal, "Order ready", "Hello {Contact first name}, your order is ready: ")
+    open_tab(portal, "/crm/deal/details/1/")
+    portal.see("SMS with Website order")
+    portal.settle()
+    portal.frame.get_by_label("Template").select_option("Order ready")
+    expect(portal.frame.locator("#id_text")).to_have_value("Hello Emma, your order is ready: 1250 USD", timeout=SECONDS)
+    expect(portal.frame.locator(".compose__count")).to_contain_text("1 segment", timeout=SECONDS)
+    portal.frame.get_by_label("To", exact=False).first.select_option(index=2)
+    expect(portal.frame.locator("#id_text")).to_have_value(
+        "Hello Felix, your order is ready: 1250 USD", timeout=SECONDS
+    )
+    portal.frame.get_by_label("Later").check()
+    when = portal.frame.get_by_label("Date and time")
+    expect(when).to_be_visible()
+    when.fill(f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%dT%H:%M}")
+    wrong = look(portal, "tab with a time")
+    portal.picture("card-4-later")
+    portal.press("Send")
+    sent = portal.frame.locator(".talk > li:not(.day)").first
+    expect(sent).to_contain_text("Scheduled for", timeout=SECONDS)
+    wrong += look(portal, "tab with a scheduled message")
+    portal.picture("card-5-scheduled")
+    portal.press("Cancel sending")
+    expect(sent).to_contain_text("Canceled by you", timeout=SECONDS)
+    assert wrong == []
+
+
+def test_a_message_is_written_above_the_timeline(app: Stack, portal: Portal) -> None:
+    connect(app, portal)
+    add_template(portal, "Order ready", "Hello {Contact first name}, your order is ready: ")
+    portal.open("/crm/deal/details/1/")
+    portal.page.locator(".composer-row").get_by_role("button", name="Sendline").click()
+    layout = portal.page.locator("form.layout")
+    text = layout.locator("[data-block=text]")
+    expect(text).to_be_visible(timeout=SECONDS)
+    layout.locator("[data-block=template]").select_option("Order ready")
+    expect(text).to_have_value("Hello Emma, your order is ready: 1250 USD", timeout=SECONDS)
+    text.press("End")
+    text.press_sequentially("!")
+    expect(layout.locator("[data-block=count]")).to_contain_text("1 segment", timeout=SECONDS)
+    expect(text).to_have_value("Hello Emma, your order is ready: 1250 USD!")
+    portal.shoot("card-6-composer")
+    layout.get_by_role("button", name="Send").dblclick()
+    expect(layout).not_to_be_visible(timeout=SECONDS)
+    open_tab(portal, "/crm/deal/details/1/")
+    portal.see("SMS with Website order")
+    written = portal.frame.locator(".talk > li", has_text="1250 USD!")
+    expect(written.locator(".status--delivered")).to_be_visible(timeout=4 * SECONDS)
+    assert written.count() == 1
