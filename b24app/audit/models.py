@@ -50,6 +50,7 @@ class Kind(models.TextChoices):
     NOTICES = "notices", "notifications"
     FILE = "file", "file"
     NUMBER = "number", "personal data of a number"
+    TEMPLATE = "template", "text template"
 
 
 # What one request can reverse, as long as the object was not changed again.

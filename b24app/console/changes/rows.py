@@ -7,6 +7,7 @@ from typing import Self
 from b24app.audit import lookup
 from b24app.audit.models import Change, Kind
 from b24app.console.frame.screen import address
+from b24app.console.models import TextTemplate
 from b24app.console.wording.changes import FieldChange, describe_change, describe_fields
 from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
@@ -62,11 +63,14 @@ def _find_links(portal: Portal, changes: Iterable[Change]) -> dict[tuple[str, in
     senders = senders.exclude(connection__state=ConnectionState.REMOVED)
     accounts = Connection.objects.filter(portal=portal, pk__in=ids[Kind.ACCOUNT]).exclude(state=ConnectionState.REMOVED)
     messages = Message.objects.filter(portal=portal, pk__in=ids[Kind.MESSAGE])
+    templates = TextTemplate.objects.filter(portal=portal, pk__in=ids[Kind.TEMPLATE])
     links: dict[tuple[str, int], str] = {}
     for pk, found in senders.values_list("pk", "uuid"):
         links[Kind.SENDER.value, pk] = address(portal, "sender", sender=found)
     for pk, found in accounts.values_list("pk", "uuid"):
         links[Kind.ACCOUNT.value, pk] = address(portal, "connection", connection=found)
+    for pk, found in templates.values_list("pk", "uuid"):
+        links[Kind.TEMPLATE.value, pk] = address(portal, "text-template", template=found)
     for pk, found in messages.values_list("pk", "reference"):
         links[Kind.MESSAGE.value, pk] = address(portal, "message", reference=found)
     return links

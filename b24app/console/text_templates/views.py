@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from b24app.audit.models import Action, Kind
+from b24app.audit.recording import Subject, record_change
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.models import TextTemplate
 from b24app.console.text_templates.fields import (
@@ -135,7 +137,9 @@ def delete_template(request: FramedRequest, template: uuid.UUID) -> HttpResponse
     found = get_object_or_404(TextTemplate, portal=request.portal, uuid=template)
     if request.method != "POST":
         return render(request, "console/text_templates/confirm_deletion.html", {"template": found})
-    TextTemplate.objects.filter(pk=found.pk).delete()
+    with transaction.atomic():
+        if TextTemplate.objects.filter(pk=found.pk).delete()[0]:
+            record_change(Action.REMOVED, _subject_of(found))
     return redirect(request, "text-templates", toast=_("Template deleted"))
 
 
@@ -163,18 +167,41 @@ def _render_form(request: FramedRequest, form: TemplateForm, found: TextTemplate
 
 def _save_template(request: FramedRequest, form: TemplateForm, template: TextTemplate) -> bool:
     """Save what was written; return whether its name was free."""
-    template.title, template.text = form.cleaned_data["title"], form.cleaned_data["text"]
-    template.changed_at, template.changed_by = timezone.now(), request.visitor.user_id
-    if TextTemplate.objects.filter(portal=request.portal, title=template.title).exclude(pk=template.pk).exists():
+    title, text = form.cleaned_data["title"], form.cleaned_data["text"]
+    if TextTemplate.objects.filter(portal=request.portal, title=title).exclude(pk=template.pk).exists():
         form.add_error("title", _("Another template has this name."))
         return False
     try:
         with transaction.atomic():
-            template.save()
+            _write_template(template, title, text, request.visitor.user_id)
     except IntegrityError:  # somebody took the name in this moment
         form.add_error("title", _("Another template has this name."))
         return False
     return True
+
+
+def _write_template(template: TextTemplate, title: str, text: str, user_id: int) -> None:
+    """Store a template and who wrote it; of its text only that it changed."""
+    before = {"template_name": template.title, "template_text": template.text}
+    is_new = template.pk is None
+    template.title, template.text = title, text
+    template.changed_at, template.changed_by = timezone.now(), user_id
+    template.save()
+    after = {"template_name": title, "template_text": text}
+    if is_new:
+        record_change(Action.ADDED, _subject_of(template))
+    elif changed := [name for name in after if before[name] != after[name]]:
+        shown = [name for name in changed if name == "template_name"]
+        record_change(
+            Action.EDITED,
+            _subject_of(template),
+            before={name: before[name] if name in shown else None for name in changed},
+            after={name: after[name] if name in shown else None for name in changed},
+        )
+
+
+def _subject_of(template: TextTemplate) -> Subject:
+    return Subject(template.portal_id, Kind.TEMPLATE, template.pk, template.title)
 
 
 urlpatterns = [

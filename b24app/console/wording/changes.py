@@ -26,6 +26,7 @@ KINDS: Mapping[str, Words] = {
     Kind.NOTICES: gettext_lazy("Notifications"),
     Kind.FILE: gettext_lazy("Exports"),
     Kind.NUMBER: gettext_lazy("Personal data"),
+    Kind.TEMPLATE: gettext_lazy("Text templates"),
 }
 
 _SENTENCES: Mapping[tuple[str, str], Words] = {
@@ -57,6 +58,9 @@ _SENTENCES: Mapping[tuple[str, str], Words] = {
     (Kind.LIMITS, Action.EDITED): gettext_lazy("Sending limits and quiet hours changed"),
     (Kind.SETTINGS, Action.EDITED): gettext_lazy("Settings changed"),
     (Kind.NOTICES, Action.EDITED): gettext_lazy("Notification settings changed"),
+    (Kind.TEMPLATE, Action.ADDED): gettext_lazy("Text template added"),
+    (Kind.TEMPLATE, Action.EDITED): gettext_lazy("Text template edited"),
+    (Kind.TEMPLATE, Action.REMOVED): gettext_lazy("Text template deleted"),
     (Kind.NUMBER, Action.ERASED): gettext_lazy("Erasure of personal data started"),
 }
 _MANY: Mapping[tuple[str, str], Any] = {  # plurals that are chosen when they are formatted
@@ -113,6 +117,8 @@ _FIELDS: Mapping[str, Words] = {
     "transactional": gettext_lazy("Send during quiet hours"),
     "smart": gettext_lazy("Replace curly quotes, long dashes and special spaces"),
     "latin": gettext_lazy("Convert to Latin letters"),
+    "template_name": gettext_lazy("Template name"),
+    "template_text": gettext_lazy("Text"),
     "fields": pgettext_lazy("credentials", "Fields"),
     "keep_stopped": gettext_lazy("Keep on opt-out list"),
 }
