@@ -20,6 +20,10 @@ SECRET_KEY = env("SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 PUBLIC_URL = env("PUBLIC_URL").rstrip("/")
 
+# Whom help names as Sendline support; both may be empty.
+SUPPORT_EMAIL = env("SUPPORT_EMAIL", default="")
+SUPPORT_URL = env("SUPPORT_URL", default="")
+
 # Lists rotate without downtime: the first encrypts or signs, all decrypt or verify.
 SECRETS_KEYS = env.list("SECRETS_KEYS")
 ADDRESS_KEYS = env.list("ADDRESS_KEYS")

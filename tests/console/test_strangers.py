@@ -125,6 +125,9 @@ DOORS = {
     "stoplist-remove": Door(BOTH, ("entry",)),
     "reconnect": Door(),
     "help": Door(READ, bob=200, shows=True),
+    "help-news": Door(READ, bob=200),
+    "help-article": Door(READ, ("slug",), bob=200, charlie=200),
+    "help-service": Door(READ, ("service",), charlie=200, shows=True),
     "support": Door(POST, form={"reference": "{reference}"}),
     "card": Door(BOTH, ("signed",), BOX, bob=404, shows=True),
     "card-count": Door(POST, ("signed",), BOX, bob=404),
@@ -193,6 +196,7 @@ class World:
             "entry": str(entry.uuid),
             "change": str(paused.uuid),
             "template": str(template.uuid),
+            "slug": "not-delivered",
             "signed": card_tokens.seal_card_token(self.card, self.alice, ALICE),
         }
 

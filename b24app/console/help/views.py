@@ -1,14 +1,21 @@
-"""How Sendline works, what its words mean, what each account still lacks, and a file for support."""
+"""How Sendline works, what its words mean, what each account still lacks, articles with a search, and what is new."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.http import HttpResponse
+from django.conf import settings
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from b24app.console.frame.screen import FramedRequest, render_screen
+from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
+from b24app.console.help import service_articles
+from b24app.console.help.articles import ARTICLES, is_visible, visible_articles
+from b24app.console.help.glossary import TERMS
+from b24app.console.help.releases import RELEASES, VERSION
+from b24app.console.help.search import MAX_QUERY, search_help
 from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps
 from b24app.console.wording import account_explanations, explained, explanations
 from b24app.messaging.connections import lifecycle
@@ -42,15 +49,66 @@ class AccountChecklist:
 
 @require_safe
 def show_help(request: FramedRequest) -> HttpResponse:
-    """Render help; for administrators with a checklist of each account."""
+    """Render help, or what a search finds; for administrators with a checklist of each account."""
     is_admin = request.visitor.is_admin
+    query = request.GET.get("q", "").strip()[:MAX_QUERY]
+    found = {"query": query, "hits": search_help(request.portal, query, is_admin=is_admin)}
+    if request.htmx.target == "help-found":
+        return render(request, "console/help/found.html", found)
     context = {
+        **found,
         "is_admin": is_admin,
+        "articles": visible_articles(is_admin=is_admin),
+        "services": _service_links(request.portal) if is_admin else [],
+        "terms": TERMS,
         "meanings": explanations.status_meanings(),
         "waits": explanations.wait_meanings(),
         "accounts": list(_check_accounts(request.portal)) if is_admin else [],
+        "version": VERSION,
+        **support_context(),
     }
     return render_screen(request, "console/help/help.html", context)
+
+
+def support_context() -> dict[str, object]:
+    """Return where to send diagnostics, as the operator of this installation has set it."""
+    return {"support_email": settings.SUPPORT_EMAIL, "support_url": settings.SUPPORT_URL}
+
+
+def _service_links(portal: Portal) -> list[ServiceInfo]:
+    """Return the services of the catalogue, those with an account first."""
+    connected = service_articles.connected_codes(portal)
+    services = [ServiceInfo.from_provider(one) for one in lifecycle.offered_services()]
+    return sorted(services, key=lambda one: one.code not in connected)
+
+
+@require_safe
+def show_article(request: FramedRequest, slug: str) -> HttpResponse:
+    """Render one article."""
+    article = ARTICLES.get(slug)
+    if article is None or not is_visible(article, is_admin=request.visitor.is_admin):
+        raise Http404
+    others = [one for one in visible_articles(is_admin=request.visitor.is_admin) if one != article]
+    context = {"article": article, "others": others, "is_admin": request.visitor.is_admin, **support_context()}
+    return render_screen(request, "console/help/article.html", context)
+
+
+@admin_only
+@require_safe
+def show_service(request: FramedRequest, service: str) -> HttpResponse:
+    """Render the article of one service."""
+    kind = next((one for one in lifecycle.offered_services() if one.code == service), None)
+    if kind is None:
+        raise Http404
+    article = service_articles.build_article(kind)
+    mine = request.portal.connections.filter(service=service).exclude(state=ConnectionState.REMOVED)
+    return render_screen(request, "console/help/service.html", {"article": article, "accounts": mine.order_by("pk")})
+
+
+@require_safe
+def show_news(request: FramedRequest) -> HttpResponse:
+    """Render what is new, by version."""
+    return render_screen(request, "console/help/news.html", {"releases": RELEASES})
 
 
 def _check_accounts(portal: Portal) -> Iterable[AccountChecklist]:
@@ -105,4 +163,9 @@ def _check_reports(connection: Connection, title: str, reports: Reports) -> Chec
             return Check(_("No delivery reports received yet. Check the setup steps below."), done=False, is_open=True)
 
 
-urlpatterns = [path("help/", show_help, name="help")]
+urlpatterns = [
+    path("help/", show_help, name="help"),
+    path("help/news/", show_news, name="help-news"),
+    path("help/articles/<slug:slug>/", show_article, name="help-article"),
+    path("help/services/<slug:service>/", show_service, name="help-service"),
+]
