@@ -22,6 +22,7 @@ from b24app.messaging.models import Connection, ConnectionState, Message, Sender
 from b24app.messaging.models.guards import Rules, StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.portals.models import Employee, Portal
+from providers.kit import contract
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE
 
@@ -88,14 +89,10 @@ def test_of_credentials_only_the_names_are_recorded(portal: Portal, sender: Send
     account = {"account_sid": "AC1", "auth_token": "Hunter2Hunter2"}
     connection = factories.connection(portal, "twilio", title="Main", account=account)
     with acting_as(ALICE):
-        lifecycle.rotate_credentials(connection, {**account, "auth_token": "Hunter3Hunter3"}, _checked())
+        lifecycle.rotate_credentials(connection, {**account, "auth_token": "Hunter3Hunter3"}, contract.Account())
     change = Change.objects.get()
     assert (change.action, change.before, change.after) == ("credentials", {}, {"fields": ["auth_token"]})
     assert "Hunter" not in repr(vars(change))
-
-
-def _checked() -> Any:
-    return lifecycle.contract.Account()
 
 
 def test_filters_narrow_by_person_kind_and_day(alice: Client, portal: Portal, sender: Sender) -> None:
@@ -280,7 +277,7 @@ def test_a_removed_number_waits_sealed_and_for_an_hour(portal: Portal, django_ca
     with django_capture_on_commit_callbacks(execute=True):
         stop_list.remove_number(portal, entry.pk)
     key = f"undo:{Change.objects.get().uuid.hex}"
-    assert NUMBER[2:].encode() not in redis_client().get(key)
+    assert NUMBER[2:].encode() not in bytes(redis_client().get(key) or b"")  # type: ignore[arg-type]  # not awaited
     assert 3590 < redis_client().ttl(key) <= 3600
     redis_client().delete(key)
     assert not stop_list.restore_number(portal, Change.objects.get().uuid)
