@@ -48,6 +48,7 @@ class Kind(models.TextChoices):
     LIMITS = "limits", "limits and quiet hours"
     SETTINGS = "settings", "settings"
     NOTICES = "notices", "notifications"
+    TEMPLATE = "template", "text template"
     FILE = "file", "file"
     NUMBER = "number", "personal data of a number"
     TEMPLATE = "template", "text template"
@@ -81,8 +82,8 @@ class Change(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # for addresses
     at = models.DateTimeField(default=timezone.now)
     user_id = models.BigIntegerField(null=True, blank=True)
-    action = models.CharField(max_length=12, choices=Action)
-    kind = models.CharField(max_length=10, choices=Kind)
+    action = models.CharField(max_length=12)  # of Action
+    kind = models.CharField(max_length=10)  # of Kind
     object_id = models.BigIntegerField(null=True, blank=True)
     name = models.CharField(max_length=200, default="", blank=True)  # of the object, at that time
     before = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)

@@ -33,6 +33,7 @@ SILENT = {
     "personal": "renders how much is stored",
     "card": "the message itself says who wrote it",
     "test": "the message itself says who wrote it",
+    "text-template-length": "renders what was typed",
     "theme": "a person's own look",
     "install": "shows the steps, whatever the method",
     "home": "shows, whatever the method",

@@ -1,5 +1,6 @@
 """Country and time zone, asked on Home until a portal has both; the browser and the language suggest them."""
 
+from functools import partial
 from typing import Any
 
 import phonenumbers
@@ -11,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from b24app.audit.models import Kind
+from b24app.audit.recording import Subject, record_edit
 from b24app.console.formats import locales, time_zones
 from b24app.console.formats.time_zones import UTC
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect
@@ -87,8 +90,15 @@ def save_region(request: FramedRequest) -> HttpResponse:
     form = make_region_form(request, request.POST)
     if not form.is_valid():
         return redirect(request, "home", toast=_("Choose a country and a time zone from the lists"))
-    form.save(request.portal)
+    subject = Subject(request.portal.pk, Kind.SETTINGS, request.portal.pk)
+    with record_edit(subject, partial(_stored_region, request.portal)):
+        form.save(request.portal)
     return redirect(request, "home", toast=_("Country and time zone saved"), whole=True)
+
+
+def _stored_region(portal: Portal) -> dict[str, object]:
+    rows = Portal.objects.select_for_update(no_key=True).filter(pk=portal.pk)
+    return dict(rows.values("country", "time_zone").get())
 
 
 urlpatterns = [path("home/region/", save_region, name="region")]

@@ -24,6 +24,7 @@ KINDS: Mapping[str, Words] = {
     Kind.LIMITS: gettext_lazy("Sending limits and quiet hours"),
     Kind.SETTINGS: gettext_lazy("Settings"),
     Kind.NOTICES: gettext_lazy("Notifications"),
+    Kind.TEMPLATE: gettext_lazy("Text templates"),
     Kind.FILE: gettext_lazy("Exports"),
     Kind.NUMBER: gettext_lazy("Personal data"),
     Kind.TEMPLATE: gettext_lazy("Text templates"),
@@ -111,6 +112,7 @@ _FIELDS: Mapping[str, Words] = {
     "names": gettext_lazy("Name"),
     "descriptions": gettext_lazy("Description"),
     "signature": gettext_lazy("Sender ID"),
+    "text": gettext_lazy("Text"),
     "options": gettext_lazy("Service options"),
     "bulk": gettext_lazy("Low priority (campaigns)"),
     "max_age": gettext_lazy("Expire after"),
@@ -151,7 +153,7 @@ def describe_fields(change: Change, names: Mapping[int, str]) -> list[FieldChang
 
 
 def _describe_field(name: str, change: Change, names: Mapping[int, str]) -> FieldChange:
-    label = str(_FIELDS.get(name, name))
+    label = _("Template name") if name == "title" and change.kind == Kind.TEMPLATE else str(_FIELDS.get(name, name))
     before, after = change.before.get(name), change.after[name]
     if before is None and after is None:
         return FieldChange(label, "", "")
