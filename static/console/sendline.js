@@ -157,6 +157,8 @@
     document.addEventListener(name, ({ detail: { elt } }) => {
       if (!elt.matches("form[method=post], form[hx-post]")) return;
       for (const button of elt.querySelectorAll("[type=submit]")) button.disabled = busy;
+      // A browser remembers what is sent from an open box, and nothing of a password's.
+      for (const eye of elt.querySelectorAll("[data-reveal]")) revealSecret(eye, false);
     });
   }
 
@@ -216,6 +218,25 @@
     if (!name) return;
     for (const box of document.querySelectorAll(`input[name="${name}"]`)) box.checked = target.checked;
   }, true);
+
+  /* A secret is shown while it is typed, and only then. */
+
+  function revealSecret(eye, isShown) {
+    eye.setAttribute("aria-pressed", isShown);
+    eye.parentElement.querySelector("input").type = isShown ? "text" : "password";
+  }
+
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const eye of document.querySelectorAll("[data-reveal][hidden]")) {
+      eye.hidden = false;
+      revealSecret(eye, false);  // the box may have stayed from before a swap
+    }
+  });
+
+  document.addEventListener("click", ({ target }) => {
+    const eye = target.closest("[data-reveal]");
+    if (eye) revealSecret(eye, eye.getAttribute("aria-pressed") === "false");
+  });
 
   /* Buttons that need a script: inserting, copying, and asking the portal to open or close something. */
 

@@ -1,8 +1,10 @@
 """Forms drawn from declared fields."""
 
+import re
 from typing import Any, ClassVar
 
 import pytest
+from django.template.loader import render_to_string
 from django.utils import translation
 
 from b24app.console.senders.forms import AccountForm, SenderForm
@@ -71,6 +73,20 @@ def test_a_secret_is_never_rendered_back() -> None:
     drawn = form.as_p()
     assert "sentinel" not in drawn
     assert 'type="password"' in drawn
+
+
+def test_only_what_is_typed_can_be_shown() -> None:
+    saved = AccountForm(Everything, account(key="sentinel-typed"), saved={"key": "sentinel-kept-secret"})
+    for form in (AccountForm(Everything), saved):
+        drawn = render_to_string("console/forms/declared_fields.html", {"form": form})
+        assert drawn.count("data-reveal") == 1
+        button = re.findall(r"<button[^>]*data-reveal[^>]*>", drawn)[0]
+        assert 'type="button"' in button
+        assert " hidden " in button  # the script brings it: without one it would do nothing
+        assert 'aria-pressed="false"' in button
+        assert 'aria-controls="id_account-key"' in button
+        assert re.search(r'aria-label="Show [^"]+"', button)
+        assert "sentinel" not in drawn
 
 
 def test_a_blank_secret_keeps_the_saved_one() -> None:
