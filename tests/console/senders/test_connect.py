@@ -167,6 +167,17 @@ def test_an_unknown_service_is_not_found(alice: Client, alpha: Portal) -> None:
     assert alice.get(at(alpha, "connect/nobody/")).status_code == 404
 
 
+def test_each_completed_step_says_so(alice: Client, alpha: Portal) -> None:
+    first = alice.get(at(alpha, "connect/")).content.decode()
+    second = alice.get(at(alpha, "connect/twilio/")).content.decode()
+    assert (first.count("(completed)"), second.count("(completed)")) == (0, 1)
+    account = factories.connection(alpha, "twilio")
+    third = alice.get(at(alpha, f"accounts/{account.uuid}/new/")).content.decode()
+    sender = factories.sender(account)
+    last = alice.get(at(alpha, f"{sender.uuid}/ready/")).content.decode()
+    assert (third.count("(completed)"), last.count("(completed)")) == (2, 3)
+
+
 # -- the preview of the own gateway
 
 
