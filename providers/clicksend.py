@@ -16,6 +16,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import text_at, value_at
+from providers.kit.screens import Screen, copy_value
 
 STATUSES = {
     # Status codes of reports.
@@ -113,6 +114,10 @@ class ClickSend(Provider):
             advice.COPY,
             _("In the ClickSend dashboard, go to Developers > API Credentials and copy the username and API key."),
             "https://dashboard.clicksend.com/",
+            Screen(
+                ("Developers", "API Credentials"),
+                (copy_value("Username", "username", "you@example.com"), copy_value("API key", "api_key")),
+            ),
         ),
         Step(
             advice.REPORTS,

@@ -19,6 +19,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import text_at, value_at
+from providers.kit.screens import Screen, copy_value
 from providers.kit.segments import UCS_2, measure
 
 STATUSES = {
@@ -134,6 +135,7 @@ class GatewayApi(Provider):
             advice.COPY,
             _("In the GatewayAPI dashboard, go to API > API Keys, create a key and copy its API token."),
             "https://gatewayapi.com/app/",
+            Screen(("API", "API Keys"), (copy_value("API token", "token"),)),
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),
     )

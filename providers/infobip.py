@@ -18,6 +18,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import rows_at, text_at, value_at
+from providers.kit.screens import Screen, copy_value, press_button
 
 GROUPS = {
     "0": Status.SENT,
@@ -147,6 +148,14 @@ class Infobip(Provider):
             advice.COPY,
             _("In the Infobip portal, create an API key and copy the base URL and API key."),
             "https://portal.infobip.com/dev/api-keys",
+            Screen(
+                ("Developer tools", "API keys"),
+                (
+                    copy_value("Base URL", "base_url", "xxxxx.api.infobip.com"),
+                    press_button("Create API key"),
+                    copy_value("API key", "api_key"),
+                ),
+            ),
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),
     )

@@ -18,6 +18,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import price_of, rows_at, text_at
+from providers.kit.screens import Screen, copy_value
 from providers.kit.signatures import is_same, read_jwt
 
 STATUSES = {
@@ -103,6 +104,7 @@ class MessageBird(Provider):
             advice.COPY,
             _("In the MessageBird dashboard, go to Developers > API access and copy a live access key."),
             "https://dashboard.messagebird.com/en/developers/access",
+            Screen(("Developers", "API access"), (copy_value("Access key", "access_key", "live_…"),)),
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),
     )

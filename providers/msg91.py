@@ -19,6 +19,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import rows_at
+from providers.kit.screens import Screen, copy_value, paste_address, turn_on
 
 # The numbers that https://msg91.com/help/webhooks explains, by the words it gives them; others stay unknown.
 NUMBERS = {"1": "delivered", "2": "failed", "9": "ndnc", "16": "rejected", "25": "rejected", "17": "blocked number"}
@@ -129,11 +130,17 @@ class Msg91(Provider):
         ),
     )
     setup = (
-        Step(advice.COPY, _AUTHKEY, "https://control.msg91.com/"),
+        Step(
+            advice.COPY,
+            _AUTHKEY,
+            "https://control.msg91.com/",
+            Screen(("Authkey",), (copy_value("Authkey", "authkey"),)),
+        ),
         Step(
             advice.REPORTS,
             _("In the MSG91 panel, go to SMS > Webhook, choose version v2 and paste this URL: {report_url}"),
             "https://msg91.com/help/webhooks/how-can-i-get-the-delivery-reports-on-my-webhook-url",
+            Screen(("SMS", "Webhook"), (turn_on("v2"), paste_address("Webhook"))),
         ),
     )
     reports = Reports.PUSHED

@@ -20,6 +20,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import price_of, value_at
+from providers.kit.screens import Screen, copy_value, turn_on
 
 STATUSES = {
     "queued": Status.QUEUED,
@@ -105,8 +106,14 @@ class Plivo(Provider):
             advice.COPY,
             _("Open the Plivo console and copy the Auth ID and Auth Token."),
             "https://cx.plivo.com/",
+            Screen(("Overview",), (copy_value("Auth ID", "auth_id"), copy_value("Auth Token", "auth_token"))),
         ),
-        Step(_("Enable countries"), _COUNTRIES, "https://cx.plivo.com/messaging-settings"),
+        Step(
+            _("Enable countries"),
+            _COUNTRIES,
+            "https://cx.plivo.com/messaging-settings",
+            Screen(("Messaging", "Settings", "Geo permissions"), (turn_on("United States"), turn_on("Germany"))),
+        ),
         Step(advice.REPORTS, advice.REPORTS_COME),
     )
     reports = Reports.PUSHED

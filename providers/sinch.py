@@ -20,6 +20,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import rows_at, text_at, value_at
+from providers.kit.screens import Screen, copy_value
 from providers.kit.signatures import is_fresh
 
 STATUSES = {
@@ -112,6 +113,10 @@ class Sinch(Provider):
             advice.COPY,
             _("In the Sinch dashboard, go to SMS > APIs and copy the service plan ID and API token."),
             "https://dashboard.sinch.com/sms/api/rest",
+            Screen(
+                ("SMS", "APIs"),
+                (copy_value("Service plan ID", "service_plan_id"), copy_value("API token", "api_token")),
+            ),
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),
     )

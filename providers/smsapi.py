@@ -17,6 +17,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import rows_at, text_at
+from providers.kit.screens import Screen, copy_value
 
 # By number in reports, by name in look-ups. 401 NOT_FOUND and 408 UNKNOWN say nothing of the message: no status.
 STATUSES = {
@@ -145,6 +146,7 @@ class SmsApi(Provider):
                 "Under API settings > API tokens, create a token with access to SMS, sender names and profile, "
                 "and copy it."
             ),
+            screen=Screen(("API settings", "API tokens"), (copy_value("Token", "token"),)),
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),
     )

@@ -30,6 +30,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import value_at
+from providers.kit.screens import Screen, copy_value
 
 STATUSES = {
     "100": Status.QUEUED,
@@ -125,7 +126,12 @@ class Smsru(Provider):
         ),
     )
     setup = (
-        Step(advice.COPY, _("Copy the api_id from the API page in SMS.ru."), "https://sms.ru/?panel=api"),
+        Step(
+            advice.COPY,
+            _("Copy the api_id from the API page in SMS.ru."),
+            "https://sms.ru/?panel=api",
+            Screen(("API",), (copy_value("api_id", "api_id", "00000000-0000-0000-…"),)),
+        ),
         Step(advice.REPORTS, advice.REPORTS_PASTE, "https://sms.ru/?panel=api"),
     )
     reports = Reports.PUSHED

@@ -22,6 +22,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import price_of, text_at, value_at
+from providers.kit.screens import Screen, copy_value, press_button
 from providers.kit.signatures import is_fresh
 
 STATUSES = {
@@ -165,6 +166,7 @@ class Telnyx(Provider):
             advice.COPY,
             _("Open the Telnyx portal and copy the API key and Public Key."),
             "https://portal.telnyx.com/#/app/api-keys",
+            Screen(("API Keys",), (press_button("Create API Key"), copy_value("API Key", "api_key", "KEY0123456789…"))),
         ),
         Step(_("Enable countries"), _COUNTRIES, "https://portal.telnyx.com/#/app/messaging"),
         Step(advice.REPORTS, advice.REPORTS_COME),

@@ -33,6 +33,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import rows_at, value_at
+from providers.kit.screens import Screen, copy_value, turn_on
 
 STATUSES = {
     "accepted": Status.QUEUED,
@@ -174,11 +175,19 @@ class Twilio(Provider):
             advice.COPY,
             _("Open the Twilio Console and copy the Account SID and Auth Token."),
             "https://console.twilio.com/",
+            Screen(
+                ("Account Dashboard", "Account Info"),
+                (
+                    copy_value("Account SID", "account_sid", "AC0123456789abcdef…"),
+                    copy_value("Auth Token", "auth_token"),
+                ),
+            ),
         ),
         Step(
             _("Enable countries"),
             _("Enable the countries you send to under Messaging > Settings > Geo permissions."),
             "https://console.twilio.com/us1/develop/sms/settings/geo-permissions",
+            Screen(("Messaging", "Settings", "Geo permissions"), (turn_on("United States"), turn_on("Germany"))),
         ),
         Step(advice.REPORTS, advice.REPORTS_COME),
     )

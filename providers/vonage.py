@@ -20,6 +20,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark
 from providers.kit.reply import rows_at, text_at, value_at
+from providers.kit.screens import Screen, copy_value, paste_address, turn_on
 from providers.kit.segments import UCS_2, measure
 from providers.kit.signatures import is_fresh, is_same, read_jwt
 
@@ -183,6 +184,10 @@ class Vonage(Provider):
             advice.COPY,
             _("In the Vonage dashboard, go to Settings > API settings and copy the API key and API secret."),
             "https://dashboard.nexmo.com/settings",
+            Screen(
+                ("Settings", "API settings"),
+                (copy_value("API key", "api_key", "a1b2c3d4"), copy_value("API secret", "api_secret")),
+            ),
         ),
         Step(
             advice.REPORTS,
@@ -191,6 +196,9 @@ class Vonage(Provider):
                 "{report_url}"
             ),
             "https://dashboard.nexmo.com/settings",
+            Screen(
+                ("Settings", "API settings"), (turn_on("SMS API"), paste_address("Delivery receipts (DLR) webhooks"))
+            ),
         ),
     )
     reports = Reports.PUSHED

@@ -31,6 +31,7 @@ from providers.kit.http import Reply
 from providers.kit.i18n import _
 from providers.kit.listing import Colour, Listing, Mark, SenderIds
 from providers.kit.reply import rows_at, text_at
+from providers.kit.screens import Box, Deed, Screen, copy_value, paste_address, turn_on
 
 STATUSES = {
     "accepted": Status.QUEUED,
@@ -131,11 +132,26 @@ class WhatsApp(Provider):
         ),
     )
     setup = (
-        Step(advice.COPY, _NUMBER_ID, "https://developers.facebook.com/apps/"),
+        Step(
+            advice.COPY,
+            _NUMBER_ID,
+            "https://developers.facebook.com/apps/",
+            Screen(
+                ("WhatsApp", "API setup"),
+                (
+                    copy_value("Access token", "access_token"),
+                    copy_value("Phone number ID", "phone_number_id", "106540352242922"),
+                ),
+            ),
+        ),
         Step(
             advice.REPORTS,
             _("In the Meta app under WhatsApp > Configuration, enter this URL and subscribe to messages: {report_url}"),
             "https://developers.facebook.com/docs/whatsapp/cloud-api/guides/set-up-webhooks",
+            Screen(
+                ("WhatsApp", "Configuration"),
+                (paste_address("Callback URL"), Box("Verify token", Deed.PASTE, "verify_token"), turn_on("messages")),
+            ),
         ),
     )
     reports = Reports.PUSHED

@@ -8,6 +8,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from providers.kit.i18n import _
+from providers.kit.screens import Screen
 
 UNENCRYPTED = _("With http://, the credentials and the texts are sent unencrypted. Use https:// where you can.")
 """What the form says beside an address for which http:// is usual."""
@@ -194,11 +195,15 @@ class Host(Field):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A set-up instruction; the console fills `{report_url}` in text and url."""
+    """A set-up instruction; the console fills `{report_url}` in text and url.
+
+    `screen` is a schematic picture of where at the service it is done.
+    """
 
     title: str
     text: str
     url: str = ""
+    screen: Screen | None = None
 
 
 def _require_pattern(field: Text | Secret, value: str) -> None:

@@ -42,7 +42,7 @@ def test_a_test_message_arrives_a_few_clicks_after_the_first_opening(app: Stack,
     person.press("Connect a service")
     portal.see("Connect a service")
     person.press("Try the demo service")
-    portal.see("Connect Demo")
+    portal.see("Connect the demo service")
     person.press("Continue")
     expect(portal.frame.get_by_text("Choose how the messages are signed")).to_be_visible(timeout=SECONDS)
     person.press("Save and activate")

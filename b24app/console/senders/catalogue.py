@@ -36,7 +36,10 @@ class ServiceInfo:
 
     code: str
     title: str
+    heading: str
     docs: str
+    docs_title: str
+    has_pictures: bool
     countries: tuple[str, ...]
     reports: str
     tested: str
@@ -56,7 +59,10 @@ class ServiceInfo:
         return cls(
             code=service.code,
             title=_(service.title),
+            heading=_head_connecting(service),
             docs=service.docs,
+            docs_title=_name_docs(service),
+            has_pictures=any(step.screen for step in service.setup),
             countries=service.countries,
             reports=service.reports,
             tested=service.tested,
@@ -70,6 +76,21 @@ class ServiceInfo:
             group=service.listing.group,
             mark=service.listing.mark,
         )
+
+
+def _head_connecting(service: type[Provider]) -> str:
+    """Return the title of the page that connects an account; what is no brand has a sentence of its own."""
+    if service.pretends:
+        return _("Connect the demo service")
+    if hasattr(service, "preview"):
+        return _("Connect a custom HTTP gateway")
+    return _("Connect {service}").format(service=_(service.title))
+
+
+def _name_docs(service: type[Provider]) -> str:
+    if hasattr(service, "preview"):
+        return _("About SMS gateways")
+    return _("{service} website").format(service=_(service.title))
 
 
 def _state_facts(service: type[Provider], country: str) -> Iterable[str]:
