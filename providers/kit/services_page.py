@@ -3,11 +3,12 @@
 import inspect
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from providers.kit import registry
 from providers.kit.contract import Proof, Provider, Reports
+from providers.kit.popularity import MARKETS, POPULAR
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "services.md"
 INTRODUCTION = """# Services
@@ -18,17 +19,49 @@ Made by `python -m providers.kit.services_page` from the files in `providers/`; 
   it; *by address* means that nothing is signed, and only the secret address they come to proves them; *asked*: we ask.
 - **Check** tells whether the credentials are good, *balance* also what is left. **Senders** are listed by the service.
 - **Repeat-safe**: for so long the service recognises a repeated send, so that no failure costs twice.
+- **Sender IDs**: *any* is numbers and names; *registered* names the service approves, *shared* also one it lends;
+  *account* what it allows, *assigned* comes with the credentials, *gateway* what stands behind it accepts.
+- **Pictures**: set-up steps with a schematic picture of the service's page.
 - **Tested**: *contract* against the published specification, *unverified* where essential facts could not be looked up.
 
 """
-HEADINGS = ("Service", "At home in", "Reports", "Check", "Senders", "Inbound", "Repeat-safe", "Tested")
+HEADINGS = (
+    "Service", "At home in", "Reports", "Check", "Senders", "Sender IDs", "Inbound", "Repeat-safe", "Pictures",
+    "Tested",
+)  # fmt: skip
+ORDER = """
+## In which order they are offered
+
+By [popularity.py](../providers/kit/popularity.py), where a country has one line: first the services of the portal's
+country in this order, then those for many countries, then by title. Those for many countries are
+{popular}.
+Nobody publishes how many firms use which service, so the basis is said:
+
+- *Bitrix24*: its own module `messageservice` has a connector for the first (its folder `lib/sender/sms`, read
+  2026-11-30); the others are judgement.
+- *home*: the documentation of the first names the country as theirs ([services/](services/README.md)); the order is
+  judgement.
+- *judgement*: nothing but what is generally known of the market.
+
+"""
 _PROVEN = {Proof.SIGNED: "signed", Proof.KEYED: "signed with a key", Proof.ADDRESS: "by address"}
 
 
 def render_page(services: Iterable[type[Provider]]) -> str:
     """Return the whole page in Markdown."""
     rows = [HEADINGS, tuple("---" for _heading in HEADINGS), *map(_render_row, services)]
-    return INTRODUCTION + "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+    return INTRODUCTION + _render_table(rows)
+
+
+def render_order() -> str:
+    """Return the part of the page about the order of the catalogue."""
+    rows = [("Country", "Services, most used first", "Basis"), ("---", "---", "---")]
+    rows += [(code, ", ".join(market.services), market.basis) for code, market in MARKETS.items()]
+    return ORDER.format(popular=", ".join(POPULAR)) + _render_table(rows)
+
+
+def _render_table(rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
 def _render_row(service: type[Provider]) -> tuple[str, ...]:
@@ -39,8 +72,10 @@ def _render_row(service: type[Provider]) -> tuple[str, ...]:
         _reports_cell(service),
         _check_cell(service),
         _yes_cell(service.can("senders")),
+        service.listing.sender_ids,
         _yes_cell(service.can("read_inbound")),
         _window_cell(service),
+        _yes_cell(any(step.screen for step in service.setup)),
         service.tested,
     )
 
@@ -73,5 +108,5 @@ def _yes_cell(can: bool) -> str:  # noqa: FBT001 - one value, and its word
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render_page(registry.services().values()), encoding="utf-8")
+    PAGE.write_text(render_page(registry.services().values()) + render_order(), encoding="utf-8")
     sys.stdout.write(f"{PAGE}: {len(registry.services())} services\n")

@@ -6,7 +6,7 @@ import pytest
 
 from providers.kit import registry
 from providers.kit.contract import Account, Call, Proof, Provider, Report, Reports
-from providers.kit.services_page import PAGE, render_page
+from providers.kit.services_page import PAGE, render_order, render_page
 
 
 class Pigeon(Provider):
@@ -38,13 +38,20 @@ def test_a_row_tells_what_the_class_declares_and_can_do() -> None:
 
     assert pigeon == (
         "| [Pigeon SMS](https://pigeon.example/docs) `pigeon` | GB IE | pushed, signed with a key, asked | balance "
-        "|  |  | 24 h | contract |"
+        "|  | any |  | 24 h |  | contract |"
     )
-    assert owl == "| Owl `owl` | worldwide | none |  |  |  |  | unverified |"
+    assert owl == "| Owl `owl` | worldwide | none |  |  | any |  |  |  | unverified |"
+
+
+def test_the_order_says_what_speaks_for_it() -> None:
+    rows = render_order().splitlines()
+
+    assert "| RU | smsru, smsc, smsaero | Bitrix24 |" in rows
+    assert "| DE | messagebird, twilio, vonage, infobip, mobizon | judgement |" in rows
 
 
 @pytest.mark.usefixtures("_extras")
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == render_page(registry.services().values()), (
+    assert PAGE.read_text(encoding="utf-8") == render_page(registry.services().values()) + render_order(), (
         "run python -m providers.kit.services_page"
     )
