@@ -212,8 +212,7 @@ class Provider:
     concurrency: ClassVar[int] = 8
     known_by_reference: ClassVar[bool] = False
     """Whether `look_up` also answers for our own reference."""
-    max_text: ClassVar[int] = 1600
-    """The most characters a text may have."""
+    max_text: ClassVar[int] = 1600  # characters of a text
     hints: ClassVar[Mapping[str, Hint]] = MappingProxyType({})
     """The service's own codes, each with a sentence on what the administrator can do."""
     statuses: ClassVar[Mapping[str, Status]] = MappingProxyType({})
@@ -262,8 +261,7 @@ class Provider:
         if code is None:
             code = word if word in cls.hints else ""
         status, reason = cls.statuses.get(word), cls.hints[code].reason if code in cls.hints else ""
-        if status is Status.FAILED:
-            status = cls.failure_statuses.get(code, status)
+        status = cls.failure_statuses.get(code, status) if status is Status.FAILED else status
         if details.get("price") is None:
             details.pop("currency", None)  # there is nothing it could be the currency of
         return Report(status=status, word=word, code=code, reason=reason, **details)

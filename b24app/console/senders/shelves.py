@@ -75,11 +75,11 @@ def find_country(query: str) -> str:
 
     Names are those of the reader's language and of English.
     """
-    wanted = _fold(query)
+    wanted = _fold_name(query)
     if len(wanted) < SHORTEST_COUNTRY:
         return ""
     names = [
-        (_fold(str(locale.territories.get(code, code))), code)
+        (_fold_name(str(locale.territories.get(code, code))), code)
         for locale in (locales.current(), _ENGLISH)
         for code in phonenumbers.SUPPORTED_REGIONS
     ]
@@ -92,10 +92,10 @@ def find_country(query: str) -> str:
 def list_countries() -> list[tuple[str, str]]:
     """Return code and name of every country, by name."""
     named = [(code, locales.country_name(code)) for code in phonenumbers.SUPPORTED_REGIONS]
-    return sorted(named, key=lambda pair: (_fold(pair[1]), pair[0]))
+    return sorted(named, key=lambda pair: (_fold_name(pair[1]), pair[0]))
 
 
-def _fold(name: str) -> str:
+def _fold_name(name: str) -> str:
     """Return a name without case and accents, so that Österreich stands beside Oman and not behind Zypern."""
     plain = unicodedata.normalize("NFKD", name.strip().casefold())
     return "".join(sign for sign in plain if not unicodedata.combining(sign))
