@@ -22,7 +22,8 @@ PARTS = {
     "journal-progress", "journal-take", "message-cancel", "message-mark-sent", "message-resend", "pause", "personal",
     "personal-erase", "personal-erasure", "personal-take", "reconnect", "reports-take", "resume", "segments",
     "sender-address", "sender-pause", "sender-ready", "sender-register", "sender-remove", "sender-resume",
-    "senders-addresses", "senders-compare", "signature", "stoplist-remove", "stoplist-take", "support",
+    "senders-addresses", "senders-compare", "signature", "stoplist-remove", "stoplist-remove-many", "stoplist-restore",
+    "stoplist-take", "support",
     "test-progress", "text-template-delete", "text-template-length", "theme", "try-rewriting",
 }  # fmt: skip
 

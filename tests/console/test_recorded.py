@@ -117,6 +117,7 @@ RECORDED = {
     "resume": Deed(Kind.PORTAL, Action.RESUMED, prepare=_pause_all),
     "stoplist": Deed(Kind.OPT_OUT, Action.ADDED, {"number": "+12025550198"}),
     "stoplist-remove": Deed(Kind.OPT_OUT, Action.REMOVED),
+    "stoplist-remove-many": Deed(Kind.OPT_OUT, Action.REMOVED, {"n": "{entry}", "sure": "1"}),
     "personal-erase": Deed(Kind.NUMBER, Action.ERASED, {"number": "+12025550198", "sure": "1"}),
     "personal-take": Deed(Kind.FILE, Action.EXPORTED, {"number": NUMBER, "shape": "json"}),
     "support": Deed(Kind.FILE, Action.EXPORTED, {"reference": "{reference}"}),
@@ -129,6 +130,7 @@ ELSEWHERE = {
     "install-run": "tests/console/changes: it takes a portal that answers",
     "journal-many": "tests/console/journal: it takes several steps",
     "stoplist-bring": "tests/console/changes: it takes a file",
+    "stoplist-restore": "tests/console/stop_list: it takes a removal",
 }
 
 

@@ -122,6 +122,8 @@ DOORS = {
     "stoplist": Door(BOTH, form={"number": NUMBER}, shows=True),
     "stoplist-bring": Door(BOTH),
     "stoplist-take": Door(READ),
+    "stoplist-remove-many": Door(POST, form={"n": "{entry}", "sure": "1"}),
+    "stoplist-restore": Door(POST, form={"change": "{entry}"}),
     "stoplist-remove": Door(BOTH, ("entry",)),
     "reconnect": Door(),
     "help": Door(READ, bob=200, shows=True),

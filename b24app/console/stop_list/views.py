@@ -26,13 +26,16 @@ from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.long_requests import FILES
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.journal.conditions import number_condition
+from b24app.console.stop_list import removal
 from b24app.console.wording.employees import EmployeeNames
+from b24app.core.database.keyset import rows_after
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
-from providers.kit.phones import BadNumber, read_e164
+from providers.kit.phones import BadNumber, format_number, read_e164
 
 PAGE_SIZE = 50
+NEWEST_FIRST = ("-pk",)
 MAX_BAD_SHOWN = 200
 FORM_BYTES = 10_000  # of a form around its file
 SOURCES = {
@@ -46,6 +49,7 @@ SOURCES = {
 @dataclass(frozen=True, slots=True)
 class StopListRow:
     entry: StoppedNumber
+    number: str  # as people write it
     how: str | Promise
     who: str  # the employee who added it, "" for none
 
@@ -94,15 +98,20 @@ def show_stop_list(request: FramedRequest) -> HttpResponse:
 
 def _find_entries(request: FramedRequest, phone: str) -> tuple[list[StopListRow], str]:
     """Return a keyset page, newest first, and the reference at which the next begins, "" for none."""
-    found: QuerySet[StoppedNumber] = StoppedNumber.objects.filter(portal=request.portal).order_by("-pk")
+    found: QuerySet[StoppedNumber] = StoppedNumber.objects.filter(portal=request.portal).order_by(*NEWEST_FIRST)
     if phone:
         found = found.filter(number_condition(phone, request.portal.country, "number")[0])
     if (before := _entry_pk(request, request.GET.get("before", ""))) is not None:
-        found = found.filter(pk__lt=before)
+        found = found.filter(rows_after(NEWEST_FIRST, (before,)))
     rows = list(found[: PAGE_SIZE + 1])
     people = EmployeeNames.load(request.portal, [row.added_by for row in rows[:PAGE_SIZE]])
     shown = [
-        StopListRow(row, SOURCES[StopSource(row.source)], people.display_name(row.added_by) if row.added_by else "")
+        StopListRow(
+            entry=row,
+            number=format_number(row.number),
+            how=SOURCES[StopSource(row.source)],
+            who=people.display_name(row.added_by) if row.added_by else "",
+        )
         for row in rows[:PAGE_SIZE]
     ]
     return shown, rows[PAGE_SIZE - 1].uuid.hex if len(rows) > PAGE_SIZE else ""
@@ -165,6 +174,7 @@ def _import_file(request: FramedRequest) -> HttpResponse:
         return redirect(request, "stoplist", toast=text)
     there = stop_list.count_stopped(request.portal, list(parsed.numbers))
     context = {
+        "name": (file.name or "")[:100],
         "found": parsed,
         "new": len(parsed.numbers) - there,
         "there": there,
@@ -220,6 +230,7 @@ urlpatterns = [
     path("stop-list/", show_stop_list, name="stoplist"),
     path("stop-list/import/", import_numbers, name="stoplist-bring"),
     path("stop-list/export/", export_numbers, name="stoplist-take"),
+    *removal.urlpatterns,
     path("stop-list/<uuid:entry>/remove/", remove_number, name="stoplist-remove"),
 ]
 downloads = [path("d/<str:token>/", download_numbers, name="stoplist-file")]

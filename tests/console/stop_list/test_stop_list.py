@@ -3,6 +3,7 @@
 import io
 import re
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from b24app.audit.models import Action, Change
 from b24app.console.formats import csv_files
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
@@ -132,11 +134,11 @@ def test_a_file_is_shown_as_understood_and_kept_only_when_confirmed(alice: Clien
     content = "number;note\n+12025550100;there\n+12025550101;new\n+12025550101;twice\nnobody;wrong\n\n"
     preview = upload(alice, portal, content)
     words = text(preview)
-    assert "Lines read 6" in words
-    assert "New numbers 1" in words
-    assert "Already on the list 1" in words
-    assert "Duplicates in the file 1" in words
-    assert "Empty lines 1" in words
+    assert "The file has 6 lines. Its first line names the columns." in words
+    assert "1 new number can be added." in words
+    assert "1 number is already on the list." in words
+    assert "1 line repeats a number of the file." in words
+    assert "1 line is empty." in words
     assert "5 nobody wrong Enter a valid phone number." in words
     assert "Add 1 number" in words
     assert StoppedNumber.objects.count() == 1
@@ -182,9 +184,9 @@ def test_ten_thousand_lines_lose_none(alice: Client, portal: Portal) -> None:
     content = "\n".join([*lines, *wrong])
     preview = upload(alice, portal, content)
     words = text(preview)
-    assert "Lines read 10,000" in words
-    assert "New numbers 9,700" in words
-    assert "Invalid 300" in words
+    assert "The file has 10,000 lines." in words
+    assert "9,700 new numbers can be added." in words
+    assert "300 lines have no valid number and will be skipped." in words
     assert "9701 x0 Enter a valid phone number." in words
     assert "And 100 more lines 9901–10000" in words
     answer = upload(alice, portal, content, keep="1", seen=seen(preview))
@@ -213,8 +215,8 @@ def test_the_list_is_saved_as_a_file_that_can_be_brought_in_again(
     assert lines[2].endswith(',+12025550147,"\'=HYPERLINK(""http://evil.example"")",hand,7')
     assert lines[3:] == [""]
     preview = text(upload(alice, portal, body))
-    assert "Already on the list 2" in preview
-    assert "Invalid 0" in preview
+    assert "2 numbers are already on the list." in preview
+    assert "skipped" not in preview
 
 
 def test_the_address_of_the_file_is_sealed_soon_over_and_dead_when_we_are_removed(
@@ -231,3 +233,66 @@ def test_the_address_of_the_file_is_sealed_soon_over_and_dead_when_we_are_remove
         assert client.get(address).status_code == 404
     Portal.objects.filter(pk=portal.pk).update(uninstalled_at=timezone.now())
     assert client.get(address).status_code == 404
+
+
+# -- several at once
+
+
+def test_several_numbers_are_removed_after_a_question_and_put_back_as_they_were(
+    alice: Client, portal: Portal, django_capture_on_commit_callbacks: Any
+) -> None:
+    since = timezone.now() - timedelta(days=40)
+    mine = [
+        stopped(portal, "+12025550101", note="asked by phone", added_by=ALICE, added_at=since),
+        stopped(portal, "+12025550102", source=StopSource.REFUSAL),
+        stopped(portal, "+12025550103"),
+    ]
+    before = list(StoppedNumber.objects.order_by("number").values("number", "source", "note", "added_by", "added_at"))
+    chosen = {"n": [one.uuid.hex for one in mine[:2]]}
+    question = text(alice.post(at(portal, "remove/"), chosen))
+    assert "Remove 2 numbers from the opt-out list? Messages to them will be sent again." in question
+    assert "1 was reported by a service" in question
+    assert StoppedNumber.objects.count() == 3
+
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = alice.post(at(portal, "remove/"), chosen | {"sure": "1"})
+    assert "2 numbers removed from the opt-out list. Undo" in text(answer)
+    assert [one.number for one in StoppedNumber.objects.all()] == ["+12025550103"]
+    changes = re.findall(r'name="change" value="([0-9a-f]{32})"', answer.content.decode())
+    assert [one.uuid.hex for one in Change.objects.filter(action=Action.REMOVED).order_by("pk")] == changes
+
+    restored = alice.post(at(portal, "restore/"), {"change": changes})
+    assert "2 numbers restored" in restored["HX-Trigger"]
+    after = list(StoppedNumber.objects.order_by("number").values("number", "source", "note", "added_by", "added_at"))
+    assert after == before
+    undone = Change.objects.filter(action=Action.RESTORED).order_by("pk")
+    assert [one.undoes.hex for one in undone if one.undoes] == changes
+    again = alice.post(at(portal, "restore/"), {"change": changes})
+    assert "This can no longer be undone." in again["HX-Trigger"]
+    assert StoppedNumber.objects.count() == 3
+
+
+def test_with_nothing_ticked_nothing_is_removed(alice: Client, portal: Portal) -> None:
+    stopped(portal)
+    for data in ({}, {"sure": "1"}, {"n": ["nonsense", "\x00"], "sure": "1"}):
+        assert "Select at least one number." in text(alice.post(at(portal, "remove/"), data))
+    assert "This can no longer be undone." in alice.post(at(portal, "restore/"), {"change": "x"})["HX-Trigger"]
+    assert StoppedNumber.objects.count() == 1
+
+
+def test_strangers_remove_and_restore_nothing(
+    alice: Client, bob: Client, portal: Portal, django_capture_on_commit_callbacks: Any
+) -> None:
+    entry = stopped(portal)
+    charlies = factories.portal("charlie")
+    charlie = factories.visitor(charlies, CHARLIE)
+    data = {"n": entry.uuid.hex, "sure": "1"}
+    assert bob.post(at(portal, "remove/"), data).status_code == 403
+    assert "Select at least one number." in text(charlie.post(at(charlies, "remove/"), data))
+    assert StoppedNumber.objects.count() == 1
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = alice.post(at(portal, "remove/"), data)
+    changes = {"change": re.findall(r'name="change" value="([0-9a-f]{32})"', answer.content.decode())}
+    assert bob.post(at(portal, "restore/"), changes).status_code == 403
+    assert "no longer" in charlie.post(at(charlies, "restore/"), changes)["HX-Trigger"]
+    assert not StoppedNumber.objects.exists()
