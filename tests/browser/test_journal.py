@@ -19,8 +19,11 @@ def test_ticks_are_counted_asked_about_and_acted_on_and_the_file_comes(furnished
     portal.see("Home")
     portal.press("Messages")
     portal.see("Messages")
+    portal.frame.locator(".narrow > summary").click()
     portal.frame.locator("#filter-status").select_option("failed")
     portal.settle()
+    expect(portal.frame.locator(".narrow")).to_have_attribute("open", "")  # for the next filter
+    expect(portal.frame.locator(".chip__x")).to_have_count(2, timeout=SECONDS)
     boxes = portal.frame.locator("input[name=m]")
     expect(boxes.first).to_be_visible(timeout=SECONDS)
     portal.picture("journal-bulk-0")
@@ -34,13 +37,47 @@ def test_ticks_are_counted_asked_about_and_acted_on_and_the_file_comes(furnished
     expect(portal.frame.locator("#bulk [role=alertdialog]")).to_be_visible(timeout=SECONDS)
     portal.picture("journal-bulk-2")
     portal.frame.locator("#bulk .btn--danger").click()
-    expect(portal.frame.locator("#toasts")).to_contain_text("on their way", timeout=SECONDS)
+    expect(portal.frame.locator("#toasts")).to_contain_text("Sending", timeout=SECONDS)
     with portal.page.expect_download(timeout=SECONDS) as download:
         portal.press("Export CSV")
     assert download.value.suggested_filename.startswith("messages-")
     expect(portal.frame.locator("#export")).to_contain_text("The file is here", timeout=SECONDS)
     portal.picture("journal-export")
     forgive_downloads(portal)
+
+
+def test_the_first_message_is_on_the_first_screen_of_a_phone(furnished: Portal) -> None:
+    portal = furnished
+    portal.open()
+    portal.see("Home")
+    portal.press("Messages")
+    portal.see("Messages")
+    portal.page.set_viewport_size({"width": 360, "height": 640})
+    portal.settle()
+    row = portal.frame.locator("#rows .rowlink").first
+    assert row.evaluate("row => row.getBoundingClientRect().bottom") < 640
+    portal.page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_back_from_a_message_its_row_has_the_focus_in_the_same_list(furnished: Portal) -> None:
+    portal = furnished
+    portal.open()
+    portal.see("Home")
+    portal.press("Messages")
+    portal.see("Messages")
+    portal.frame.locator(".narrow > summary").click()
+    portal.frame.locator("#filter-status").select_option("delivered")
+    expect(portal.frame.locator(".chip__x")).to_have_count(2, timeout=SECONDS)
+    portal.settle()
+    row = portal.frame.locator("#rows .rowlink").nth(7)
+    reference = row.get_attribute("id")
+    row.click()
+    expect(portal.frame.locator(".life")).to_be_visible(timeout=SECONDS)
+    portal.settle()
+    portal.frame.locator("a.back").click()
+    portal.see("Messages")
+    expect(portal.frame.locator(f"#{reference}")).to_be_focused(timeout=SECONDS)
+    expect(portal.frame.locator(".chip__x")).to_have_count(2)
 
 
 def test_help_shows_the_words_and_gives_a_file(furnished: Portal) -> None:
