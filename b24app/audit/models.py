@@ -51,7 +51,6 @@ class Kind(models.TextChoices):
     TEMPLATE = "template", "text template"
     FILE = "file", "file"
     NUMBER = "number", "personal data of a number"
-    TEMPLATE = "template", "text template"
 
 
 # What one request can reverse, as long as the object was not changed again.

@@ -28,7 +28,6 @@ SILENT = {
     "card-straighten": "renders what was typed",
     "card-composer": "the message itself says who wrote it",
     "card-fill": "renders what was typed",
-    "text-template-length": "renders what was typed",
     "journal-chosen": "renders what is ticked",
     "personal": "renders how much is stored",
     "card": "the message itself says who wrote it",

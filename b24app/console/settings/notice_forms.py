@@ -16,11 +16,19 @@ from b24app.messaging.notices import detection
 from b24app.portals.models import Portal
 
 KINDS = ("broken", "undecided", "senders", "balance")
+COLUMNS = (*KINDS, "failures", "failure_percent", "failure_messages")
 
 
 def _switch_field(label: Any, help_text: Any) -> forms.BooleanField:
     return forms.BooleanField(
         required=False, label=label, help_text=help_text, widget=forms.CheckboxInput({"role": "switch"})
+    )
+
+
+def _limit_field(label: Any, help_text: Any, *, most: int) -> forms.IntegerField:
+    attrs = {"class": "input--sm input--tiny", "inputmode": "numeric", "autocomplete": "off", "dir": "ltr"}
+    return forms.IntegerField(
+        label=label, help_text=help_text, min_value=1, max_value=most, widget=forms.TextInput(attrs)
     )
 
 
@@ -52,11 +60,21 @@ class NoticeForm(ChangedFieldsForm):
         gettext_lazy("Senders restored"), gettext_lazy("When Bitrix24 lost them, for example after an update.")
     )
     balance = _switch_field(gettext_lazy("Low balance"), gettext_lazy("Sendline checks balances once a day."))
+    failures = _switch_field(
+        gettext_lazy("High failure rate"),
+        gettext_lazy("When a sender’s messages of the last hour reach the limits below. Sent once until it is over."),
+    )
+    failure_percent = _limit_field(
+        gettext_lazy("Failure rate limit, %"), gettext_lazy("Not delivered or failed."), most=100
+    )
+    failure_messages = _limit_field(
+        gettext_lazy("Minimum messages"), gettext_lazy("With a final status in the last hour."), most=100_000
+    )
 
     def __init__(self, portal: Portal, visitor_id: int, data: Any = None) -> None:
         self.rules = detection.notice_rules(portal)
         self.accounts = _accounts_with_balance(portal)
-        initial: dict[str, Any] = {name: getattr(self.rules, name) for name in KINDS}
+        initial: dict[str, Any] = {name: getattr(self.rules, name) for name in COLUMNS}
         initial["people"] = detection.people_to_notify(portal, self.rules)
         super().__init__(data, initial=initial)
         administrators = detection.administrator_ids(portal)
@@ -75,10 +93,14 @@ class NoticeForm(ChangedFieldsForm):
     def switches(self) -> list[forms.BoundField]:
         return [self[name] for name in KINDS]
 
+    def failure_limits(self) -> list[forms.BoundField]:
+        """Return the fields below the switch of the failure rate."""
+        return [self["failure_percent"], self["failure_messages"]]
+
     def stored_values(self) -> dict[str, object]:
         """Return what is stored now of all that `save` stores; thresholds by the title of their account."""
         rows = NoticeRules.objects.filter(portal=self.rules.portal)
-        stored: dict[str, object] = rows.values("user_ids", *KINDS).first() or {}
+        stored: dict[str, object] = rows.values("user_ids", *COLUMNS).first() or {}
         accounts = Connection.objects.filter(pk__in=[one.pk for one in self.accounts]).order_by("pk")
         lows = {one.title: f"{one.low_balance:f}" for one in accounts if one.low_balance is not None}
         return {**stored, "low_balance": lows}
@@ -86,7 +108,7 @@ class NoticeForm(ChangedFieldsForm):
     def save(self) -> None:
         """Store what was changed; without any change nobody has chosen yet, and the defaults go on applying."""
         changed = self.changed_values()
-        values = {name: changed[name] for name in KINDS if name in changed}
+        values = {name: changed[name] for name in COLUMNS if name in changed}
         if "people" in changed:
             values["user_ids"] = changed["people"]
         if values:

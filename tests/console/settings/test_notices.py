@@ -15,8 +15,10 @@ from tests.factories import ALICE, BOB, CHARLIE
 pytestmark = pytest.mark.django_db
 
 DANA = 2
-ALL_ON = {"broken": "on", "undecided": "on", "senders": "on", "balance": "on"}
-GENERAL = {"time_zone": "UTC", "keep_texts": "90", "keep_messages": "365", "keep_exchanges": "30"}
+LIMITS = {"failure_percent": "50", "failure_messages": "20"}
+KINDS = {"broken": "on", "undecided": "on", "senders": "on", "balance": "on", "failures": "on"}
+ALL_ON = {**KINDS, **LIMITS}
+GENERAL = {"time_zone": "UTC", "keep_texts": "90", "keep_messages": "365", "keep_exchanges": "30", **LIMITS}
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_whoever_installed_us_is_told_of_everything_until_somebody_chooses(alice
     assert f"Employee {DANA}" in shown
     assert f"employee {BOB}" not in shown
     assert "Employee 900" not in shown
-    for kind in ALL_ON:
+    for kind in KINDS:
         box = shown.split(f'name="{kind}"')[1].split(">")[0]
         assert "checked" in box, kind
     assert not NoticeRules.objects.exists()
@@ -83,6 +85,11 @@ def test_what_is_chosen_is_kept_and_shows(alice: Client, portal: Portal) -> None
         ({"people": ["x"]}, "people"),
         ({"low": "much"}, "low"),
         ({"low": "-1"}, "low"),
+        ({"failure_percent": "0"}, "failure_percent"),
+        ({"failure_percent": "101"}, "failure_percent"),
+        ({"failure_percent": ""}, "failure_percent"),
+        ({"failure_messages": "many"}, "failure_messages"),
+        ({"failure_messages": "100001"}, "failure_messages"),
     ],
 )
 def test_a_wrong_value_is_said_and_nothing_is_kept(
@@ -99,6 +106,21 @@ def test_a_wrong_value_is_said_and_nothing_is_kept(
     assert not NoticeRules.objects.exists()
     account.refresh_from_db()
     assert account.low_balance is None
+
+
+def test_the_limits_of_the_failure_rate_are_kept_and_show(alice: Client, portal: Portal) -> None:
+    shown = page(alice, portal)
+    assert ('name="failure_percent" value="50"' in shown, 'name="failure_messages" value="20"' in shown) == (True, True)
+    alice.post(at(portal), {"people": [ALICE], **GENERAL, **ALL_ON, "failure_percent": "15", "failure_messages": "200"})
+    rules = NoticeRules.objects.get()
+    assert (rules.failures, rules.failure_percent, rules.failure_messages) == (True, 15, 200)
+    shown = page(alice, portal)
+    assert ('name="failure_percent" value="15"' in shown, 'name="failure_messages" value="200"' in shown) == (
+        True,
+        True,
+    )
+    alice.post(at(portal), {"people": [ALICE], **GENERAL})
+    assert not NoticeRules.objects.get().failures
 
 
 def test_nobody_else_changes_it_and_another_portals_accounts_cannot_be_named(alice: Client, portal: Portal) -> None:
