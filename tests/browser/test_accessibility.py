@@ -17,14 +17,14 @@ pytestmark = pytest.mark.browser
 # Parts of a screen that come on a click, files, what only takes a POST, the installer, and the card with its own test.
 PARTS = {
     "card", "card-cancel", "card-composer", "card-count", "card-fill", "card-resend", "card-straighten", "change-undo",
-    "changes-take", "connect-curl", "connect-preview", "connect-request", "connection-pause", "connection-remove",
-    "connection-resume", "install", "install-run", "journal-chosen", "journal-export", "journal-many",
-    "journal-progress", "journal-take", "message-cancel", "message-mark-sent", "message-resend", "pause", "personal",
-    "personal-erase", "personal-erasure", "personal-take", "reconnect", "reports-take", "resume", "segments",
-    "sender-address", "sender-pause", "sender-ready", "sender-register", "sender-remove", "sender-resume",
-    "senders-addresses", "senders-compare", "signature", "stoplist-remove", "stoplist-remove-many", "stoplist-restore",
-    "stoplist-take", "support",
-    "test-progress", "text-template-delete", "text-template-length", "theme", "try-rewriting",
+    "changes-take", "checklist", "connect-curl", "connect-preview", "connect-request", "connection-pause",
+    "connection-remove", "connection-resume", "install", "install-run", "journal-chosen", "journal-export",
+    "journal-many", "journal-progress", "journal-take", "message-cancel", "message-mark-sent", "message-resend",
+    "pause", "personal", "personal-erase", "personal-erasure", "personal-take", "portal-card", "reconnect", "region",
+    "reports-take", "resume", "segments", "sender-address", "sender-pause", "sender-ready", "sender-register",
+    "sender-remove", "sender-resume", "senders-addresses", "senders-compare", "signature", "stoplist-remove",
+    "stoplist-remove-many", "stoplist-restore", "stoplist-take", "support", "test-progress", "text-template-delete",
+    "text-template-length", "theme", "try-rewriting",
 }  # fmt: skip
 
 

@@ -63,6 +63,7 @@ TICKED = {"m": "{reference}", "query": "q=" + NUMBER.removeprefix("+")}
 
 DOORS = {
     "home": Door(bob=200, shows=True),
+    "portal-card": Door(READ),
     "install": Door(bob=200),
     "install-run": Door(POST),
     "connect": Door(READ),
@@ -103,6 +104,7 @@ DOORS = {
     "message-mark-sent": Door(BOTH, ("reference",)),
     "message-cancel": Door(POST, ("reference",)),
     "settings": Door(),
+    "region": Door(POST, form={"country": "US", "time_zone": "America/New_York"}),
     "theme": Door(POST, form={"theme": "dark"}, bob=204, charlie=204),
     "personal": Door(POST, form={"number": NUMBER}),
     "personal-take": Door(POST, form={"number": NUMBER, "shape": "json"}),
@@ -130,6 +132,7 @@ DOORS = {
     "help-news": Door(READ, bob=200),
     "help-article": Door(READ, ("slug",), bob=200, charlie=200),
     "help-service": Door(READ, ("service",), charlie=200, shows=True),
+    "checklist": Door(POST, form={"hide": "1"}),
     "support": Door(POST, form={"reference": "{reference}"}),
     "card": Door(BOTH, ("signed",), BOX, bob=404, shows=True),
     "card-count": Door(POST, ("signed",), BOX, bob=404),
