@@ -23,6 +23,8 @@ class User:
     language: str = "en"
     system: bool = False
     time_zone: str = ""
+    mobile: str = ""
+    work_phone: str = ""
 
 
 @dataclass
@@ -221,7 +223,15 @@ class PortalState:
 def starting_portals() -> list[PortalState]:
     """Return the two portals every sandbox starts with."""
     alpha = {
-        1: User(1, "Alice", "Adams", admin=True, time_zone="America/New_York"),
+        1: User(
+            1,
+            "Alice",
+            "Adams",
+            admin=True,
+            time_zone="America/New_York",
+            mobile="(202) 555-0171",
+            work_phone="+12025550172",
+        ),
         2: User(2, "Dana", "Dolan", admin=True, language="ru"),
         7: User(7, "Bob", "Brown"),
     }

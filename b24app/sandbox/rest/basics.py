@@ -38,7 +38,7 @@ def get_user_admin(call: Call) -> object:
 
 def get_current_user(call: Call) -> object:
     """Handle user.current."""
-    return _employee_fields(call.user)
+    return _employee_fields(call.user) | _contact_fields(call)
 
 
 def get_users(call: Call) -> object:
@@ -85,6 +85,13 @@ def add_notification(call: Call) -> object:
 
 def _employee_fields(user: User) -> dict[str, object]:
     return _name_fields(user) | {"ACTIVE": user.active, "USER_TYPE": "employee"}
+
+
+def _contact_fields(call: Call) -> dict[str, object]:
+    """Return contact data, which `user_brief` alone does not show."""
+    if not {"user_basic", "user"}.intersection(call.portal.app.scope):
+        return {}
+    return {"PERSONAL_MOBILE": call.user.mobile, "WORK_PHONE": call.user.work_phone}
 
 
 def _name_fields(user: User) -> dict[str, object]:
