@@ -47,6 +47,16 @@ class Demo(Provider):
     reports = Reports.POLLED
     tested = "contract"
     pretends = True
+    rehearsals = (
+        ("+447700900100", _("Delivered")),
+        ("+447700900180", _("Not delivered")),
+        ("+447700900190", _("Invalid number")),
+        ("+447700900195", _("Opted out")),
+        ("+447700900196", _("Balance used up")),
+        ("+447700900197", _("Delivered after a retry")),
+        ("+447700900198", _("Unknown")),
+        ("+447700900199", _("Service unreachable")),
+    )
     hints = {
         "number": Hint("invalid_number", _("Demo: numbers ending in 90 to 94 are rejected.")),
         "opt_out": Hint("opt_out", _("Demo: numbers ending in 95 have opted out.")),

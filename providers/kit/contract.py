@@ -221,6 +221,8 @@ class Provider:
     """Codes that say more precisely than a word for `Status.FAILED` what became of the message."""
     tested: ClassVar[str]
     """"live", "contract" (against a published specification) or "unverified"; shown in the console."""
+    rehearsals: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Numbers to test with, each with what happens to a message there, where the service only pretends."""
     pretends: ClassVar[bool] = False
     """Sends nothing, needs no account and no network; shown only where demonstrations are wanted."""
 
