@@ -15,7 +15,7 @@ from b24app.console.journal import bulk, export, message
 from b24app.console.journal import views as journal_views
 from b24app.console.reports import files as report_files
 from b24app.console.reports import views as reports_views
-from b24app.console.senders import connect, segment_count, test_message
+from b24app.console.senders import connect, segment_count, test_message, test_numbers
 from b24app.console.senders import views as senders_views
 from b24app.console.settings import limits, privacy
 from b24app.console.settings import views as settings_views
@@ -28,6 +28,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *connect.urlpatterns,
     *senders_views.urlpatterns,
     *test_message.urlpatterns,
+    *test_numbers.urlpatterns,
     *segment_count.urlpatterns,
     *journal_views.urlpatterns,
     *reports_views.urlpatterns,

@@ -238,7 +238,7 @@
     if (eye) revealSecret(eye, eye.getAttribute("aria-pressed") === "false");
   });
 
-  /* Buttons that need a script: inserting, copying, and asking the portal to open or close something. */
+  /* Buttons that need a script: inserting, copying, filling in a field, and asking the portal to open or close. */
 
   document.addEventListener("click", ({ target }) => {
     const insert = target.closest("[data-insert]");
@@ -254,6 +254,12 @@
       field.select();
       // The clipboard interface is closed to frames; this old way is not.
       if (document.execCommand("copy")) showToast(messages.copied);
+    }
+    const suggestion = target.closest("[data-fill]");
+    if (suggestion) {
+      const field = document.getElementById(suggestion.dataset.fill);
+      field.value = suggestion.dataset.value;
+      field.focus();
     }
     const opener = target.closest("[data-portal]");
     if (opener) {

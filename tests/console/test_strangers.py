@@ -89,6 +89,7 @@ DOORS = {
     "connection-remove": Door(BOTH, ("connection",), shows=True),
     "test": Door(BOTH, ("sender",), {"to": NUMBER, "text": "Hello"}, shows=True),
     "test-progress": Door(READ, ("reference",), shows=True),
+    "own-numbers": Door(READ),
     "segments": Door(POST, ("sender",), {"text": "Hello"}, bob=200),
     "try-rewriting": Door(POST, form={"text": "Hello"}),
     "journal": Door(READ, bob=200, shows=True),

@@ -1,10 +1,9 @@
-"""The way to a first message: choose a service, enter its credentials, see where the sender shows up."""
+"""The way to a first message: choose a service and enter its credentials."""
 
-import uuid
 
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -24,7 +23,7 @@ from b24app.console.wording.account_explanations import (
 )
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.connections import lifecycle
-from b24app.messaging.models import Connection, ConnectionState, Sender
+from b24app.messaging.models import Connection, ConnectionState
 from providers.kit import registry
 from providers.kit.contract import Provider, Sms
 from providers.kit.errors import SmsError
@@ -146,18 +145,9 @@ def preview_request(request: FramedRequest, service: str) -> HttpResponse:
     return render(request, "console/connect/request_preview.html", context)
 
 
-@admin_only
-@require_safe
-def show_ready(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
-    """Render the end of the way: where the new sender shows up, and a first test."""
-    found = get_object_or_404(Sender.objects.select_related("connection"), portal=request.portal, uuid=sender)
-    return render_screen(request, "console/connect/ready.html", {"sender": found})
-
-
 urlpatterns = [
     path("senders/connect/", show_catalogue, name="connect"),
     path("senders/connect/<slug:service>/", connect_account, name="connect-service"),
     path("senders/connect/<slug:service>/preview/", preview_request, name="connect-preview"),
     *gateway.urlpatterns,
-    path("senders/<uuid:sender>/ready/", show_ready, name="sender-ready"),
 ]

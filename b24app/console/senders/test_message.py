@@ -14,17 +14,18 @@ from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
 from b24app.console.journal.message import exchanges_of, message_or_404
 from b24app.console.journal.message_history import build_history
 from b24app.console.senders.forms import MessageForm
+from b24app.console.senders.test_numbers import list_rehearsals, recent_numbers
 from b24app.console.wording.costs import Cost
-from b24app.console.wording.explained import service_title
+from b24app.console.wording.explained import is_demo, service_title
 from b24app.console.wording.explanations import explain_end, explain_wait
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
-from b24app.messaging.models import NEWEST_FIRST, ConnectionState, Message, Sender, SenderState
+from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Status
-from providers.kit import registry
 from providers.kit.phones import BadNumber
 
 PATIENCE = timedelta(seconds=60)
+PANEL = "test-panel"  # id of the form with the progress beside it
 
 
 def _sender_or_404(request: FramedRequest, sender: uuid.UUID) -> Sender:
@@ -37,37 +38,45 @@ def _sender_or_404(request: FramedRequest, sender: uuid.UUID) -> Sender:
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def send_test(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
-    """Take a number and a text; after sending, the same page shows the message's history as it grows."""
+    """Take a number and a text; after sending, the message's history grows beside the form.
+
+    The form stands on a screen of its own and at the end of the wizard, and is answered in its place on both.
+    """
     found = _sender_or_404(request, sender)
-    form = MessageForm(request.POST) if request.method == "POST" else MessageForm(initial=_suggest_message(request))
-    cost = Cost.estimate(str(form["text"].value() or ""), found)
-    context = {
-        "sender": found,
-        "service": service_title(found.connection.service),
-        "free": _is_free(found.connection.service),
-        "form": form,
-        "cost": cost,
-        "measure": cost.measure,
-    }
-    if request.method == "POST" and form.is_valid():
-        message = _store_test(request, found, form)
-        if message is not None:
-            context |= _progress_context(message)
+    form = MessageForm(request.POST) if request.method == "POST" else None
+    message = _store_test(request, found, form) if form is not None and form.is_valid() else None
+    context = _panel_context(request, found, form)
+    if message is not None:
+        context |= _progress_context(message)
+    if request.htmx.target == PANEL:
+        return render(request, "console/test/panel.html", context)
     return render_screen(request, "console/test/test.html", context)
 
 
-def _suggest_message(request: FramedRequest) -> dict[str, str]:
-    """Return the number that this visitor tested with last, and a text."""
-    mine = Message.objects.filter(portal=request.portal, origin=Origin.TEST, author_id=request.visitor.user_id)
-    last = mine.order_by(*NEWEST_FIRST).values_list("to", flat=True).first()
-    return {"to": last or "", "text": _("This is a test message from Sendline.")}
+@admin_only
+@require_safe
+def show_ready(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
+    """Render the end of the wizard: a first test, and where the new sender shows up."""
+    found = _sender_or_404(request, sender)
+    return render_screen(request, "console/connect/ready.html", _panel_context(request, found))
 
 
-def _is_free(service: str) -> bool:
-    try:
-        return registry.get(service).pretends
-    except registry.Unavailable:
-        return False
+def _panel_context(request: FramedRequest, sender: Sender, form: MessageForm | None = None) -> dict[str, object]:
+    """Return what the form needs; without one it suggests the number that was tested with last, and a text."""
+    recent = recent_numbers(request)
+    text = _("This is a test message from Sendline.")
+    form = form or MessageForm(initial={"to": next(iter(recent), ""), "text": text})
+    cost = Cost.estimate(str(form["text"].value() or ""), sender)
+    return {
+        "sender": sender,
+        "service": service_title(sender.connection.service),
+        "free": is_demo(sender.connection.service),
+        "form": form,
+        "cost": cost,
+        "measure": cost.measure,
+        "recent": recent,
+        "rehearsals": list_rehearsals(sender),
+    }
 
 
 def _store_test(request: FramedRequest, sender: Sender, form: MessageForm) -> Message | None:
@@ -95,6 +104,8 @@ def _progress_context(message: Message) -> dict[str, object]:
     is_over = Status(message.status).is_final or message.phase == "unknown"
     return {
         "message": message,
+        "is_delivered": message.status == Status.DELIVERED,
+        "free": is_demo(message.connection.service),
         "steps": build_history(message, exchanges, message.reports.order_by("received_at", "pk")),
         "end": explain_end(message),
         "wait": explain_wait(message),
@@ -111,6 +122,7 @@ def show_test_progress(request: FramedRequest, reference: uuid.UUID) -> HttpResp
 
 
 urlpatterns = [
+    path("senders/<uuid:sender>/ready/", show_ready, name="sender-ready"),
     path("senders/<uuid:sender>/test/", send_test, name="test"),
     path("senders/tests/<uuid:reference>/", show_test_progress, name="test-progress"),
 ]
