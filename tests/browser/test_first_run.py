@@ -63,7 +63,7 @@ def fresh(app: Stack, portal: Portal) -> Iterator[Portal]:
     portal.open()
     portal.page.wait_for_url("**install_finished=Y*", timeout=SECONDS)  # the portal reloads its page then
     portal.see("Home")
-    yield portal
+    return portal
 
 
 @pytest.mark.parametrize("act", [click, tab_to])

@@ -1,6 +1,5 @@
 """The way to a first message: choose a service and enter its credentials."""
 
-
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
