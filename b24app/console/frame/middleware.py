@@ -13,6 +13,7 @@ from django.utils import timezone, translation
 from b24app.audit.actor import acting_as
 from b24app.console.frame.errors import show_busy, show_database_away
 from b24app.console.frame.page import render_shell
+from b24app.console.frame.undo_offer import offer_undo
 from b24app.console.models import Preference
 from b24app.core.concurrency_limit import Busy
 from b24app.core.database.outage import AWAY
@@ -124,14 +125,14 @@ class TicketSession:
 
 
 class Language:
-    """Use the visitor's language, and the portal's time zone."""
+    """Use the visitor's language and the portal's time zone, also for the button of a toast."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with translation.override(_choose_language(request)), timezone.override(_choose_zone(request)):
-            return self.get_response(request)
+            return offer_undo(self.get_response(request))
 
 
 def _choose_language(request: Any) -> str:

@@ -1,5 +1,6 @@
 """The list of changes, what the pages of objects say of them, and what can be undone."""
 
+import json
 import re
 import uuid
 from datetime import time, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from b24app.audit.actor import acting_as
 from b24app.audit.models import Action, Change, Kind
@@ -334,6 +335,37 @@ def test_a_resumed_account_that_was_blocked_offers_no_undo(alice: Client, portal
 
 def test_an_unknown_change_is_not_there(alice: Client, portal: Portal) -> None:
     assert alice.post(at(portal, f"settings/changes/{uuid.uuid4()}/undo/")).status_code == 404
+
+
+# -- in the toast
+
+
+def test_a_toast_offers_to_undo_what_can_be_undone(portal: Portal, sender: Sender) -> None:
+    russian = factories.visitor(portal, language="ru")
+    response = russian.post(at(portal, f"senders/{sender.uuid}/pause/"))
+    toast = json.loads(response["HX-Trigger"])["toast"]
+    paused = Change.objects.get()
+    assert toast["path"] == at(portal, f"settings/changes/{paused.uuid}/undo/")
+    with translation.override("ru"):
+        assert toast["label"] == translation.gettext("Undo")
+    again = json.loads(russian.post(toast["path"], toast["fields"])["HX-Trigger"])["toast"]
+    sender.refresh_from_db()
+    assert sender.paused_at is None
+    assert "path" not in again  # an undo is not offered to be undone
+
+
+@pytest.mark.parametrize("path", ["senders/{}/address/", "senders/{}/"])
+def test_a_toast_offers_no_undo_of_anything_else(alice: Client, portal: Portal, sender: Sender, path: str) -> None:
+    form = {"sender-name_en": "Reception", "sender-max_age": "24"}
+    response = alice.post(at(portal, path.format(sender.uuid)), form)
+    assert Change.objects.exists()
+    assert "change" not in response.headers.get("HX-Trigger", "")
+
+
+def test_a_deed_without_effect_offers_nothing(alice: Client, portal: Portal, sender: Sender) -> None:
+    alice.post(at(portal, f"senders/{sender.uuid}/pause/"))
+    again = alice.post(at(portal, f"senders/{sender.uuid}/pause/"))
+    assert "undo" not in again["HX-Trigger"]
 
 
 # -- files
