@@ -34,6 +34,7 @@ SILENT = {
     "test": "the message itself says who wrote it",
     "text-template-length": "renders what was typed",
     "theme": "a person's own look",
+    "checklist": "whether a person sees it",
     "install": "shows the steps, whatever the method",
     "home": "shows, whatever the method",
     "reconnect": "shows the link, whatever the method; the return from Bitrix24 records",
@@ -88,6 +89,8 @@ class Deed:
 
 
 SETTINGS = {"country": "GB", "time_zone": "UTC", "keep_texts": "90", "keep_messages": "365", "keep_exchanges": "30"}
+ALERTS = {"failure_percent": "20", "failure_messages": "50"}
+REGION = {"country": "GB", "time_zone": "Europe/London"}
 RECORDED = {
     "connect-service": Deed(Kind.ACCOUNT, Action.ADDED),
     "connection": Deed(Kind.ACCOUNT, Action.EDITED, {"account-title": "Second account"}),
@@ -110,7 +113,8 @@ RECORDED = {
     "text-template-new": Deed(Kind.TEMPLATE, Action.ADDED, {"title": "Order ready", "text": "It is ready."}),
     "text-template": Deed(Kind.TEMPLATE, Action.EDITED, {"title": "Order ready", "text": "It is ready."}),
     "text-template-delete": Deed(Kind.TEMPLATE, Action.REMOVED),
-    "settings": Deed(Kind.SETTINGS, Action.EDITED, {**SETTINGS, "language": ""}),
+    "settings": Deed(Kind.SETTINGS, Action.EDITED, {**SETTINGS, **ALERTS, "language": ""}),
+    "region": Deed(Kind.SETTINGS, Action.EDITED, REGION),
     "limits": Deed(Kind.LIMITS, Action.EDITED, {"portal_per_hour": "20"}),
     "pause": Deed(Kind.PORTAL, Action.PAUSED),
     "resume": Deed(Kind.PORTAL, Action.RESUMED, prepare=_pause_all),
