@@ -59,7 +59,7 @@ class Door:
 
 
 BOX = {"to": "0", "sender": "{sender}", "text": "Hello"}
-TICKED = {"m": "{reference}", "query": "q=" + NUMBER.removeprefix("+")}
+TICKED = {"m": "{reference}", "query": "status=failed"}
 
 DOORS = {
     "home": Door(bob=200, shows=True),
@@ -104,6 +104,7 @@ DOORS = {
     "message-resend": Door(BOTH, ("reference",)),
     "message-mark-sent": Door(BOTH, ("reference",)),
     "message-cancel": Door(POST, ("reference",)),
+    "message-retry": Door(POST, ("reference",)),
     "settings": Door(),
     "region": Door(POST, form={"country": "US", "time_zone": "America/New_York"}),
     "theme": Door(POST, form={"theme": "dark"}, bob=204, charlie=204),

@@ -21,10 +21,11 @@ _WITH_PERSON = (*_PEOPLE, OwnerType.LEAD)
 
 @dataclass(frozen=True, slots=True)
 class NamedLink:
-    """What an item is called, and the path of its card for the portal's openPath."""
+    """What an item is called, and the path of its card for the portal's openPath; `kind` says what a name is of."""
 
     name: str
     path: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,15 @@ class MessageNames:
                 return NamedLink(one.name, link_to(item).path)
         return None
 
-    def name_of(self, item: Item) -> str:
-        """Return what an item is called, "" where that is not known."""
-        one = self.stored.names.get(item)
-        return one.name if one else ""
+    def items(self, message: Message) -> list[NamedLink]:
+        """Return all items of a message, by kind and number where there is no name."""
+        return [self._named(item) for item in crm_items(message.links)]
+
+    def _named(self, item: Item) -> NamedLink:
+        link, one = link_to(item), self.stored.names.get(item)
+        if one and one.name:
+            return NamedLink(one.name, link.path, str(link.kind))
+        return NamedLink(f"{link.kind} {link.number}", link.path)
 
     def _owners(self, items: Iterable[Item]) -> list[Item]:
         found = (self.stored.names.get(item) for item in items)

@@ -10,8 +10,10 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from b24app.audit import lookup
+from b24app.audit.models import Action
 from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
-from b24app.console.journal.crm_links import crm_links
+from b24app.console.journal.crm_names import MessageNames, viewer_of
 from b24app.console.journal.message_history import build_history, describe_source, missing_text_label
 from b24app.console.journal.search import hides_numbers, visible_messages
 from b24app.console.journal.way_back import list_url, message_url, show_again
@@ -24,7 +26,7 @@ from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Message
-from b24app.messaging.models.statuses import Phase, Reason, Status
+from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 
 MAX_EXCHANGES = 50
 
@@ -46,7 +48,8 @@ def show_message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     found = message_or_404(request, reference)
     exchanges = list(exchanges_of(found).order_by("at", "pk")[:MAX_EXCHANGES])
     reports = list(found.reports.order_by("received_at", "pk"))
-    seen = _message_digest(found, len(exchanges), len(reports))
+    names = MessageNames.load(request.portal, viewer_of(request), [found.links])
+    seen = _message_digest(found, names.shown, len(exchanges), len(reports))
     if request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     cost = Cost.estimate(found.text, found.sender)
@@ -57,8 +60,10 @@ def show_message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "no_text": missing_text_label(found, request.portal),
         "steps": build_history(found, exchanges, reports),
         "exchanges": exchanges if request.visitor.is_admin else [],
-        "links": crm_links(found.links),
-        "author": _author_name(request, found),
+        "person": names.person(found),
+        "items": names.items(found),
+        "author": _employee_name(request, found.author_id),
+        "canceled_by": _canceled_by(request, found),
         "measure": cost.measure,
         "cost": cost,
         "end": explain_end(found),
@@ -68,6 +73,7 @@ def show_message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "hides": hides_numbers(request),
         "may": _allowed_actions(request, found),
         "is_live": _is_live(found),
+        "is_polling": _is_live(found) or names.is_pending,
         "seen": seen,
         "here": message_url(request, found),
         "back": list_url(request, found),
@@ -81,11 +87,19 @@ def _is_stopped(request: FramedRequest, found: Message) -> bool:
     return opted_out and stop_list.find_entry(request.portal, found.to) is not None
 
 
-def _author_name(request: FramedRequest, found: Message) -> str:
-    """Return the name of the employee who wrote the message, for administrators only; "" where there is none."""
-    if not (request.visitor.is_admin and found.author_id):
+def _employee_name(request: FramedRequest, user_id: int | None) -> str:
+    """Return the name of an employee, for administrators only; "" where there is none."""
+    if not (request.visitor.is_admin and user_id):
         return ""
-    return EmployeeNames.load(request.portal, [found.author_id]).display_name(found.author_id)
+    return EmployeeNames.load(request.portal, [user_id]).display_name(user_id)
+
+
+def _canceled_by(request: FramedRequest, found: Message) -> str:
+    """Return who canceled the message, for administrators only; "" where that is not recorded."""
+    if found.reason != Reason.CANCELLED:
+        return ""
+    change = lookup.change_of_message(request.portal, found.pk, Action.CANCELED)
+    return _employee_name(request, change.user_id) if change else ""
 
 
 def _is_live(found: Message) -> bool:
@@ -101,6 +115,7 @@ def _allowed_actions(request: FramedRequest, found: Message) -> dict[str, bool]:
         "resend": (is_unknown or is_lost) and bool(found.to and found.text) and not _is_resent(found),
         "mark_sent": is_unknown,
         "cancel": found.phase == Phase.WAITING,
+        "retry": found.phase == Phase.WAITING and found.wait == Wait.RETRY,
     }
     return {what: request.visitor.is_admin and may for what, may in can.items()}
 
@@ -110,9 +125,9 @@ def _is_resent(found: Message) -> bool:
     return found.resends.exclude(status__in=[Status.FAILED, Status.UNDELIVERED]).exclude(phase=Phase.UNKNOWN).exists()
 
 
-def _message_digest(found: Message, *counts: int) -> str:
+def _message_digest(found: Message, *others: object) -> str:
     shown = (found.status, found.phase, found.wait, found.due_at, found.attempts, found.pushed, found.push_at)
-    return hashlib.sha256(repr((shown, found.push_error, found.price, found.repeats, counts)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((shown, found.push_error, found.price, found.repeats, others)).encode()).hexdigest()[:16]
 
 
 @admin_only
@@ -159,9 +174,21 @@ def cancel_sending(request: FramedRequest, reference: uuid.UUID) -> HttpResponse
     return show_again(request, found, text)
 
 
+@admin_only
+@require_POST
+def retry_at_once(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
+    """Make the next attempt of a message due now."""
+    found = message_or_404(request, reference)
+    done = messages.retry_now(found)
+    if done:
+        enqueue.drain(found.connection_id)
+    return show_again(request, found, _("Retrying…") if done else _("This message is no longer waiting for a retry."))
+
+
 urlpatterns = [
     path("journal/<uuid:reference>/", show_message, name="message"),
     path("journal/<uuid:reference>/resend/", resend_by_hand, name="message-resend"),
     path("journal/<uuid:reference>/mark-sent/", mark_as_sent, name="message-mark-sent"),
     path("journal/<uuid:reference>/cancel/", cancel_sending, name="message-cancel"),
+    path("journal/<uuid:reference>/retry/", retry_at_once, name="message-retry"),
 ]

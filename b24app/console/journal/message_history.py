@@ -8,11 +8,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from b24app.console.journal.conditions import SOURCES
+from b24app.console.templatetags.console import STATUS_WORDS
 from b24app.console.wording.explained import service_title
-from b24app.console.wording.explanations import expires_first, explain_end, explain_wait
+from b24app.console.wording.explanations import expires_first, explain_end, explain_wait, short_reason
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DeliveryReport, Message
-from b24app.messaging.models.dimensions import MODULE_SOURCES
+from b24app.messaging.models.dimensions import OTHER, source_of
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
 from providers.kit import registry
@@ -51,12 +53,11 @@ def build_history(
 
 
 def describe_source(message: Message) -> str:
-    """Return where a message came from, in words."""
-    if message.origin != Origin.PORTAL:
-        return str(_ORIGINS[Origin(message.origin)])
-    if message.module in MODULE_SOURCES:
-        return str(_SOURCES[MODULE_SOURCES[message.module]])
-    return gettext("Bitrix24 ({module})").format(module=message.module) if message.module else gettext("Bitrix24")
+    """Return where a message came from, in the words that the filter offers."""
+    source = source_of(message.origin, message.module)
+    if source == OTHER and message.module:
+        return gettext("Bitrix24 ({module})").format(module=message.module)
+    return str(SOURCES[source][0])
 
 
 def missing_text_label(message: Message, portal: Portal) -> str:
@@ -66,18 +67,6 @@ def missing_text_label(message: Message, portal: Portal) -> str:
     if is_erased or (emptied_to and message.received_at < emptied_to):
         return gettext("(deleted)")
     return gettext("(empty)")
-
-
-_ORIGINS = {
-    Origin.TEST: _("Test message"),
-    Origin.CARD: _("Sendline tab"),
-    Origin.RESEND: _("Resent manually"),
-}
-_SOURCES = {
-    "crm": _("CRM item"),
-    "automation": _("Automation rule or workflow"),
-    "campaign": _("Marketing campaign"),
-}
 
 
 def _received_step(message: Message) -> HistoryStep:
@@ -109,7 +98,7 @@ def _attempt_steps(message: Message, exchanges: Iterable[Exchange]) -> list[Hist
 def _failed_attempt(one: Exchange, place: int, service: str) -> HistoryStep:
     if one.status == 0:
         title = gettext("Attempt {place}: no response from {service}").format(place=place, service=service)
-        return HistoryStep(at=one.at, mark="warn", icon="retry", title=title, text=one.error)
+        return HistoryStep(at=one.at, mark="warn", icon="retry", title=title)
     title = gettext("Attempt {place}: rejected by {service}").format(place=place, service=service)
     text = gettext("Response {status} in {ms} ms").format(status=one.status, ms=one.ms)
     return HistoryStep(at=one.at, mark="warn", icon="retry", title=title, text=text)
@@ -127,7 +116,8 @@ def _accepted_step(message: Message, service: str, answer: Exchange | None) -> H
 
 def _lookup_step(one: Exchange, service: str) -> HistoryStep:
     title = gettext("Status requested from {service}").format(service=service)
-    text = gettext("Response {status} in {ms} ms").format(status=one.status, ms=one.ms) if one.status else one.error
+    answered = gettext("Response {status} in {ms} ms").format(status=one.status, ms=one.ms)
+    text = answered if one.status else gettext("No response")
     return HistoryStep(at=one.at, mark="info", icon="search", title=title, text=text)
 
 
@@ -146,24 +136,27 @@ def _report_step(message: Message, report: DeliveryReport) -> HistoryStep:
     if report.status not in Status.values:
         return HistoryStep(at=report.received_at, mark="wait", icon="info", title=reported, code=report.code)
     mark, icon, title = _REPORTED[Status(report.status)]
-    text = f"{reported}: {report.detail}" if report.detail else reported
+    is_explained = explain_end(message) is not None and report.code == message.service_code
+    text = reported if is_explained or not report.detail else f"{reported}: {report.detail}"
     return HistoryStep(
-        at=report.received_at, mark=mark, icon=icon, title=title.format(service=service), text=text, code=report.code
+        at=report.received_at,
+        mark=mark,
+        icon=icon,
+        title=title.format(service=service),
+        text=text,
+        code="" if is_explained else report.code,
     )
 
 
 def _final_steps(message: Message, reports: list[DeliveryReport]) -> list[HistoryStep]:
-    """Return the end, unless a report has already shown it."""
+    """Return the end in few words, unless a report has already shown it; the page explains it above."""
     if message.final_at is None or any(one.status == message.status for one in reports):
         return []
     mark, icon, title = _REPORTED[Status(message.status)]
+    text = short_reason(message.reason)
     if message.reason == Reason.CANCELLED:
-        title = _("Canceled before sending")
-    why = explain_end(message)
-    text = f"{why.what} {why.words}".strip() if why else ""
-    return [
-        HistoryStep(at=message.final_at, mark=mark, icon=icon, title=title, text=text, code=why.code if why else "")
-    ]
+        title, text = _("Canceled before sending"), ""
+    return [HistoryStep(at=message.final_at, mark=mark, icon=icon, title=title, text=text)]
 
 
 def _resend_steps(message: Message) -> list[HistoryStep]:
@@ -178,16 +171,18 @@ def _push_steps(message: Message) -> list[HistoryStep]:
     if message.message_id is None or message.phase != Phase.DONE:
         return []
     if message.push_at is None:
-        title = gettext("Status in Bitrix24: “{status}”").format(status=message.pushed)
+        title = gettext("Status in Bitrix24: “{status}”").format(status=STATUS_WORDS[Status(message.pushed)])
         return [HistoryStep(at=None, mark="info", icon="portal", title=title)]
     if message.push_error:
-        title = gettext("Bitrix24 did not accept the status “{status}”").format(status=message.status)
+        title = gettext("Bitrix24 did not accept the status “{status}”").format(
+            status=STATUS_WORDS[Status(message.status)]
+        )
         return [
             HistoryStep(
                 at=message.push_at, mark="warn", icon="portal", title=title, code=message.push_error, ahead=True
             )
         ]
-    title = gettext("Sending status to Bitrix24: “{status}”").format(status=message.status)
+    title = gettext("Sending status to Bitrix24: “{status}”").format(status=STATUS_WORDS[Status(message.status)])
     return [HistoryStep(at=message.push_at, mark="wait", icon="portal", title=title, ahead=True)]
 
 
@@ -197,10 +192,7 @@ def _next_steps(message: Message) -> list[HistoryStep]:
         title = gettext("Sending to {service}").format(service=service)
         return [HistoryStep(at=None, mark="spin", icon="", title=title)]
     if message.phase == Phase.UNKNOWN:
-        why = explain_end(message)
-        text = why.what if why else ""
-        title = gettext("Unknown")
-        return [HistoryStep(at=None, mark="warn", icon="unknown", title=title, text=text, code=message.service_code)]
+        return [HistoryStep(at=None, mark="warn", icon="unknown", title=gettext("Unknown"))]
     if message.phase == Phase.WAITING:
         return [_next_attempt(message)]
     if message.status != Status.SENT:
@@ -213,7 +205,7 @@ def _next_steps(message: Message) -> list[HistoryStep]:
 
 def _next_attempt(message: Message) -> HistoryStep:
     why = explain_wait(message)
-    text = why.what if why else ""
+    text = why.what if why and not message.wait else ""  # what holds a message stands above
     if message.wait in ("paused", "blocked", "unavailable"):
         return HistoryStep(
             at=message.due_at, mark="wait", icon="pause", title=_("Waiting, expires"), text=text, ahead=True

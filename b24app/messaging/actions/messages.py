@@ -117,6 +117,12 @@ def mark_sent(message: Message, deed: uuid.UUID | None = None) -> bool:
     return done
 
 
+def retry_now(message: Message) -> bool:
+    """Make a message that waits for its next attempt due at once; return whether it still waited."""
+    waiting = Message.objects.filter(pk=message.pk, phase=Phase.WAITING, wait=Wait.RETRY)
+    return bool(waiting.update(due_at=timezone.now()))
+
+
 def cancel_message(message: Message, deed: uuid.UUID | None = None) -> bool:
     """Fail a message that still waits; return whether it did."""
     with transaction.atomic():

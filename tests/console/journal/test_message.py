@@ -14,7 +14,8 @@ from b24app.console.journal.message_history import HistoryStep, build_history
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DeliveryReport, Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status, Wait
-from b24app.portals.models import Portal
+from b24app.portals.crm_names.names import digest_phone
+from b24app.portals.models import CrmName, Employee, Portal
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +75,7 @@ def test_a_message_that_arrived(sender: Sender) -> None:
         ("ok", "Accepted by Twilio"),
         ("info", "Sent by Twilio"),
         ("ok", "Delivered"),
-        ("info", "Status in Bitrix24: “delivered”"),
+        ("info", "Status in Bitrix24: “Delivered”"),
     ]
 
 
@@ -129,7 +130,7 @@ def test_what_the_portal_did_not_take_is_shown_with_its_code(sender: Sender) -> 
         push_at=timezone.now(),
         push_error="ERROR_MESSAGE_NOT_FOUND",
     )
-    assert line(message)[-1] == ("warn", "Bitrix24 did not accept the status “failed”")
+    assert line(message)[-1] == ("warn", "Bitrix24 did not accept the status “Failed”")
 
 
 def test_a_test_message_has_nothing_to_tell_the_portal(sender: Sender) -> None:
@@ -152,7 +153,7 @@ def test_a_failure_is_explained_with_the_service_s_code_and_a_link(alice: Client
         final_at=timezone.now(),
     )
     response = alice.get(at(message))
-    assert "This number cannot receive messages. This is not a mobile number." in words(response)
+    assert re.search(r"This number cannot receive messages\.[ ?]+This is not a mobile number\.", words(response))
     assert "Code 21614" in words(response)
     assert "is not a valid mobile number" in words(response)
     assert "https://www.twilio.com/docs/api/errors/21614" in response.content.decode()
@@ -188,7 +189,82 @@ def test_facts_segments_price_and_links(alice: Client, sender: Sender) -> None:
     assert "1 segment, 64 characters left, Unicode (UCS-2)" in words(response)
     assert "0.0079" in words(response)
     page = re.sub(r">\s+", ">", response.content.decode())
-    assert """data-portal="openPath" data-with='{"path": "/crm/deal/details/1184/"}'>Deal 1184<""" in page
+    assert """data-with='{"path": "/crm/deal/details/1184/"}'>Deal 1184<""" in page
+
+
+def test_people_and_items_are_named_where_their_names_are_known(alice: Client, sender: Sender) -> None:
+    links = {"bindings": [{"OWNER_TYPE_ID": "2", "OWNER_ID": "1"}, {"OWNER_TYPE_ID": "3", "OWNER_ID": "1"}]}
+    message = factories.message(sender, links=links, status=Status.DELIVERED)
+    assert "Deal 1" in words(alice.get(at(message)))
+    for type_id, name, phones in ((2, "Website order", []), (3, "Emma Evans", [message.to])):
+        CrmName.objects.create(
+            portal=sender.portal, viewer=0, type_id=type_id, item_id=1, name=name, asked_at=timezone.now(),
+            phones=[digest_phone(sender.portal, one) for one in phones],
+        )  # fmt: skip
+    shown = words(alice.get(at(message)))
+    assert "Message to Emma Evans" in shown
+    assert "CRM items Website order Deal Emma Evans Contact" in shown
+    bob = factories.visitor(sender.portal, factories.BOB, is_admin=False)
+    Message.objects.update(author_id=factories.BOB)
+    assert "Emma" not in words(bob.get(at(message)))
+
+
+def test_a_cancellation_names_who_did_it_and_says_so_once(alice: Client, sender: Sender) -> None:
+    Employee.objects.create(portal=sender.portal, user_id=factories.ALICE, name="Alice Adams", asked_at=timezone.now())
+    message = factories.message(sender, author_id=factories.BOB)
+    alice.post(at(message, "cancel/"))
+    shown = words(alice.get(at(message)))
+    assert "Canceled by Alice Adams before sending." in shown
+    assert shown.count("Canceled before sending") == 1  # in the timeline
+    bob = factories.visitor(sender.portal, factories.BOB, is_admin=False)
+    assert "Alice" not in words(bob.get(at(message)))
+
+
+def test_a_message_that_waits_for_a_retry_can_be_sent_at_once(alice: Client, sender: Sender) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    message = factories.message(sender, wait=Wait.RETRY, attempts=3, due_at=later)
+    assert "Retry now" in words(alice.get(at(message)))
+    assert "Retrying" in alice.post(at(message, "retry/"))["HX-Trigger"]
+    message.refresh_from_db()
+    assert message.due_at is not None
+    assert (message.due_at <= timezone.now(), message.attempts) == (True, 3)
+
+
+@pytest.mark.parametrize("wait", [Wait.RATE, Wait.PAUSED, Wait.BLOCKED, Wait.QUIET_HOURS, Wait.CAP])
+def test_what_waits_for_something_else_is_not_retried(alice: Client, sender: Sender, wait: Wait) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    message = factories.message(sender, wait=wait, due_at=later)
+    assert "Retry now" not in words(alice.get(at(message)))
+    assert "no longer waiting" in alice.post(at(message, "retry/"))["HX-Trigger"]
+    message.refresh_from_db()
+    assert message.due_at == later
+
+
+def test_an_attempt_without_an_answer_is_told_without_names_of_ours(alice: Client, sender: Sender) -> None:
+    message = factories.message(sender, wait=Wait.RETRY, attempts=1)
+    exchange(message, status=0, error="Uncertain")
+    bob = factories.visitor(sender.portal, factories.BOB, is_admin=False)
+    Message.objects.update(author_id=factories.BOB)
+    assert "Attempt 1: no response from Twilio" in words(bob.get(at(message)))
+    assert "Uncertain" not in words(bob.get(at(message)))
+
+
+def test_a_failure_is_told_once(alice: Client, sender: Sender) -> None:
+    message = factories.message(
+        sender, status=Status.UNDELIVERED, reason=Reason.UNREACHED, service_code="30003", detail="Unreachable handset",
+        final_at=timezone.now(), sent_at=timezone.now(),
+    )  # fmt: skip
+    report(message, "undelivered", code="30003", detail="Unreachable handset")
+    shown = words(alice.get(at(message)))
+    assert (shown.count("The phone could not be reached."), shown.count("Unreachable handset")) == (1, 1)
+    assert shown.count("30003") == 1
+
+
+def test_the_text_can_be_copied(alice: Client, sender: Sender) -> None:
+    message = factories.message(sender, text="Line 1\n<b>Line 2</b>")
+    page = alice.get(at(message)).content.decode()
+    assert re.search(r'<textarea class="sr"[^>]*>Line 1\s<b>|<textarea class="sr"[^>]*>Line 1\s&lt;b&gt;', page)
+    assert "Copy text" in page
 
 
 def test_conversations_are_for_administrators_and_escaped(alice: Client, sender: Sender) -> None:
