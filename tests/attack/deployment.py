@@ -152,7 +152,7 @@ def connect_account(house: House, service: str, account: Mapping[str, str], sign
     name = f"{service} {secrets.token_hex(4)}"
     names = {"sender-name_en": name, "sender-name_ru": name}
     if "sender-signature" in form.fields:
-        names["sender-signature"] = signature
+        names |= {"sender-offer": "", "sender-signature": signature}
     alice.submit(saved, form, **names)
     # Where the portal answers late, its sender is registered a little later.
     visitor.wait_for(lambda: bool(_code(house, name)), f"a sender of {service}", seconds=MOMENT)

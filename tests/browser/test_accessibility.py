@@ -21,10 +21,10 @@ PARTS = {
     "connection-remove", "connection-resume", "install", "install-run", "journal-chosen", "journal-export",
     "journal-many", "journal-progress", "journal-take", "message-cancel", "message-mark-sent", "message-resend",
     "pause", "personal", "personal-erase", "personal-erasure", "personal-take", "portal-card", "reconnect", "region",
-    "reports-take", "resume", "segments", "sender-address", "sender-pause", "sender-ready", "sender-register",
-    "sender-remove", "sender-resume", "senders-addresses", "senders-compare", "signature", "stoplist-remove",
-    "stoplist-remove-many", "stoplist-restore", "stoplist-take", "support", "test-progress", "text-template-delete",
-    "text-template-length", "theme", "try-rewriting",
+    "reports-take", "resume", "segments", "sender-address", "sender-entry", "sender-language", "sender-pause",
+    "sender-ready", "sender-register", "sender-remove", "sender-resume", "senders-addresses", "senders-compare",
+    "signature", "stoplist-remove", "stoplist-remove-many", "stoplist-restore", "stoplist-take", "support",
+    "test-progress", "text-template-delete", "text-template-length", "theme", "try-rewriting",
 }  # fmt: skip
 
 

@@ -16,6 +16,9 @@ def fill(portal: Portal, **values: str) -> None:
     for name, value in values.items():
         box = portal.frame.locator(f"[name='{name}']")
         box.wait_for(state="attached")
+        other = portal.frame.locator("#sender input[name=sender-offer][value='']")
+        if name == "sender-signature" and other.count():
+            other.check()
         if not box.is_visible():
             unfold(portal, box)
         box.fill(value)

@@ -67,7 +67,7 @@ def _connect(house: House, kind: str, number: int) -> str:
     form = visitor.find_form_with(saved, "sender-name_en")
     names = {"sender-name_en": f"{kind} {number}", "sender-name_ru": f"{kind} {number}"}
     if "sender-signature" in form.fields and kind != "demo":
-        names["sender-signature"] = "Acme"
+        names |= {"sender-offer": "", "sender-signature": "Acme"}
     alice.submit(saved, form, **names)
     return (set(house.codes()) - before).pop()
 

@@ -22,6 +22,8 @@ SILENT = {
     "connect-curl": "renders what was pasted",
     "connect-request": "sends to an account that is not saved; the technical log has it",
     "signature": "renders what was typed",
+    "sender-language": "renders what was typed",
+    "sender-entry": "renders what was typed",
     "segments": "renders what was typed",
     "try-rewriting": "renders what was typed",
     "card-count": "renders what was typed",

@@ -82,6 +82,8 @@ DOORS = {
     "sender-resume": Door(POST, ("sender",)),
     "sender-new": Door(BOTH, ("connection",), shows=True),
     "signature": Door(POST),
+    "sender-language": Door(POST),
+    "sender-entry": Door(POST),
     "sender": Door(BOTH, ("sender",), {"sender-name_en": "Stolen"}, shows=True),
     "connection": Door(BOTH, ("connection",), {"account-title": "Stolen"}, shows=True),
     "connection-pause": Door(BOTH, ("connection",), shows=True),

@@ -112,7 +112,7 @@ class Day:
     def _register(self, connect: Callable[[], Page], alice: Visitor) -> str:
         before = set(self.house.codes())
         sender = connect()
-        names = {"sender-signature": "Acme", "sender-name_en": "Acme", "sender-name_ru": "Acme"}
+        names = {"sender-offer": "", "sender-signature": "Acme", "sender-name_en": "Acme", "sender-name_ru": "Acme"}
         alice.submit(sender, visitor.find_form_with(sender, "sender-signature"), **names)
         self.note()
         return (set(self.house.codes()) - before).pop()

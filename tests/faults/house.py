@@ -132,7 +132,12 @@ class House:
         page = alice.get(urljoin(home.url, "senders/connect/http/"))
         account = {**GATEWAY, "account-url": urljoin(self.run.sms, "/gateway/send")}
         sender = alice.submit(page, visitor.find_form_with(page, "account-url"), **account)
-        names = {"sender-signature": "Acme", "sender-name_en": "Gateway", "sender-name_ru": "Gateway"}
+        names = {
+            "sender-offer": "",
+            "sender-signature": "Acme",
+            "sender-name_en": "Gateway",
+            "sender-name_ru": "Gateway",
+        }
         alice.submit(sender, visitor.find_form_with(sender, "sender-signature"), **names)
         return (set(self.codes()) - before).pop()
 

@@ -15,6 +15,7 @@ from b24app.console.frame.long_requests import hold_page, long_post
 from b24app.console.frame.screen import FramedRequest, address, admin_only, redirect, render_screen
 from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, needs_address
 from b24app.console.senders.forms import SenderForm
+from b24app.console.senders.language_forms import LanguagesForm
 from b24app.console.senders.registration import save_and_register
 from b24app.console.wording.explained import Explained
 from b24app.core.concurrency_limit import Busy
@@ -56,9 +57,33 @@ def edit_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
 @require_POST
 def check_signature(request: FramedRequest) -> HttpResponse:
     """Render warnings about the signature as it is typed, by the rules of the portal's country."""
-    typed = request.POST.get("sender-signature", "").strip() or request.POST.get("sender-offer", "")
+    typed = request.POST.get("sender-offer", "") or request.POST.get("sender-signature", "").strip()
     translated = [_(one) for one in warnings(typed, request.portal.country)]
     return render(request, "console/senders/signature_warnings.html", {"warnings": translated})
+
+
+@admin_only
+@require_POST
+def add_language(request: FramedRequest) -> HttpResponse:
+    """Render the names as they are typed, with fields for one more language."""
+    form = LanguagesForm(request.POST, language=request.portal.language, added=request.POST.get("add", ""))
+    form.errors.clear()  # nothing was saved, so nothing is wrong yet
+    return render(request, "console/senders/languages.html", {"form": form})
+
+
+@admin_only
+@require_POST
+def preview_entry(request: FramedRequest) -> HttpResponse:
+    """Render the sender as an employee finds it in Bitrix24, in the portal's language."""
+    form = LanguagesForm(request.POST, language=request.portal.language)
+    form.full_clean()
+    names, descriptions = form.names_by_language(), form.descriptions_by_language()
+    own = form.own_language
+    context = {
+        "name": names.get(own) or next(iter(names.values()), ""),
+        "description": descriptions.get(own) or next(iter(descriptions.values()), ""),
+    }
+    return render(request, "console/senders/entry.html", context)
 
 
 def _answer_form(request: FramedRequest, sender: Sender) -> HttpResponse:
@@ -119,7 +144,8 @@ def _make_sender_form(service: type[Provider], sender: Sender, data: Any = None,
         "max_age": ceil(sender.max_age / timedelta(hours=1)),
     }
     if sender._state.adding and not data:
-        initial["name_en"] = sender.connection.title
+        language = sender.portal.language if sender.portal.language in FRAME_CODES else FRAME_CODES[0]
+        initial[f"name_{language}"] = sender.connection.title
     language = sender.portal.language
     return SenderForm(service, data, offered=offered, initial=initial, options=sender.options, language=language)
 
@@ -153,5 +179,7 @@ def _form_context(
 urlpatterns = [
     path("senders/accounts/<uuid:connection>/new/", add_sender, name="sender-new"),
     path("senders/signature/", check_signature, name="signature"),
+    path("senders/languages/", add_language, name="sender-language"),
+    path("senders/entry/", preview_entry, name="sender-entry"),
     path("senders/<uuid:sender>/", edit_sender, name="sender"),
 ]

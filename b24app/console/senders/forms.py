@@ -6,10 +6,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
-from b24app.console.formats.locales import language_name
 from b24app.console.senders.declared_fields import PLAIN_INPUT, DeclaredForm
+from b24app.console.senders.language_forms import LanguagesForm
 from b24app.console.settings.limit_forms import age_choices, limit_field
-from b24app.portals.languages import DJANGO_CODES, FRAME_CODES
 from providers.kit import fields as kit
 from providers.kit.contract import Provider
 
@@ -67,8 +66,8 @@ class AccountForm(DeclaredForm):
         return [name for name in secrets if not str(self[name].data or "").strip()]
 
 
-class SenderForm(DeclaredForm):
-    """A sender: how its messages are signed, its name and hint in each language, and the service's own fields."""
+class SenderForm(LanguagesForm):
+    """A sender: its sender ID, its name and description in each language, and the service's own fields."""
 
     signature = forms.CharField(
         max_length=60,
@@ -110,8 +109,6 @@ class SenderForm(DeclaredForm):
         widget=forms.Select({"data-note": gettext_lazy("after it was sent from Bitrix24")}),
     )
 
-    prefix = "sender"
-
     def __init__(
         self,
         service: type[Provider],
@@ -122,8 +119,7 @@ class SenderForm(DeclaredForm):
         options: Mapping[str, str] | None = None,
         language: str = "",
     ) -> None:
-        super().__init__(data, initial=dict(initial or {}))
-        self.language = language  # of the portal, in its own code
+        super().__init__(data, language=language, initial=dict(initial or {}))
         self.offered = list(offered)
         self.fields["signature"].help_text = gettext(
             "A number or name approved by {service}. Leave empty to let {service} choose."
@@ -131,9 +127,6 @@ class SenderForm(DeclaredForm):
         if self.offered:
             self._add_offer_field()
         self.fields["max_age"].choices = age_choices(self.initial.get("max_age"))  # type: ignore[attr-defined]
-        for code in FRAME_CODES:
-            self.fields[f"name_{code}"] = _text_field(code, 100)
-            self.fields[f"description_{code}"] = _text_field(code, 250)
         self.declare_fields(service.sender_fields, options or {})
 
     def _add_offer_field(self) -> None:
@@ -141,70 +134,30 @@ class SenderForm(DeclaredForm):
         self.initial["offer"] = chosen if chosen in self.offered else self.offered[0]
         if chosen and chosen not in self.offered:
             self.initial["offer"] = ""
-        choices = [(one, one) for one in self.offered] + [("", pgettext_lazy("signature", "Other"))]
+        choices = [(one, one) for one in self.offered] + [("", pgettext_lazy("sender ID", "Another sender ID"))]
         has_many = len(self.offered) > MAX_RADIOS
         widget = forms.Select({"dir": "ltr"}, choices) if has_many else forms.RadioSelect(choices=choices)
         label = gettext("Sender ID")
         self.fields["offer"] = forms.CharField(required=False, max_length=60, label=label, widget=widget)
-        self.fields["signature"].label = gettext("Custom sender ID")
-        self.fields["signature"].help_text = gettext("Overrides the selection above.")
+        self.fields["signature"].label = gettext("Another sender ID")
         if chosen in self.offered:
             self.initial["signature"] = ""
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        # The first offer is preselected, so what somebody typed comes first.
-        cleaned["signature"] = cleaned.get("signature") or cleaned.get("offer", "")
+        cleaned = super().clean()
+        # The box for another one is shown only where that is chosen; what was typed before does not count.
+        cleaned["signature"] = cleaned.get("offer") or cleaned.get("signature", "")
         cleaned["transactional"] = cleaned.get("transactional", False) and not cleaned.get("bulk", False)
-        if not any(cleaned.get(f"name_{code}") for code in FRAME_CODES):
-            first = f"name_{FRAME_CODES[0]}"
-            if first not in self.errors:
-                self.add_error(first, gettext("Enter a name in at least one language."))
         return cleaned
 
     def rules_open(self) -> bool:
         """Return whether the folded limits are worth showing: one is wrong or not the default."""
-        usual = {"transactional": True, "per_hour": None, "per_day": None, "max_age": 24}
+        usual = {"bulk": False, "transactional": True, "per_hour": None, "per_day": None, "max_age": 24}
         return any(self[name].errors or self.initial.get(name, value) != value for name, value in usual.items())
 
     def rewriting_open(self) -> bool:
         """Return whether one of the folded savings is switched on."""
         return any(self.initial.get(name) or self[name].value() for name in ("smart", "latin"))
-
-    def names_by_language(self) -> dict[str, str]:
-        """Return names by language, the portal's default first."""
-        return self._texts_by_language("name")
-
-    def descriptions_by_language(self) -> dict[str, str]:
-        return self._texts_by_language("description")
-
-    def _texts_by_language(self, what: str) -> dict[str, str]:
-        texts = {code: str(self.cleaned_data[f"{what}_{code}"]) for code in FRAME_CODES}
-        return {code: text for code, text in texts.items() if text}
-
-    def name_rows(self) -> list[forms.BoundField]:
-        return self._text_rows("name", usual=True)
-
-    def more_name_rows(self) -> list[forms.BoundField]:
-        return self._text_rows("name", usual=False)
-
-    def description_rows(self) -> list[forms.BoundField]:
-        return self._text_rows("description", usual=True)
-
-    def more_description_rows(self) -> list[forms.BoundField]:
-        return self._text_rows("description", usual=False)
-
-    def _text_rows(self, what: str, *, usual: bool) -> list[forms.BoundField]:
-        """Return the default language, the portal's own and those that are filled in; or all the others."""
-        bound = {code: self[f"{what}_{code}"] for code in FRAME_CODES}
-        shown = {FRAME_CODES[0], self.language}
-        return [one for code, one in bound.items() if (code in shown or bool(one.value() or one.errors)) == usual]
-
-
-def _text_field(code: str, limit: int) -> forms.CharField:
-    language = DJANGO_CODES.get(code, code)
-    widget = forms.TextInput({"class": "input input--sm", "autocomplete": "off", "lang": language, "dir": "auto"})
-    return forms.CharField(max_length=limit, required=False, label=language_name(language), widget=widget)
 
 
 class MessageForm(forms.Form):

@@ -13,7 +13,8 @@ ADMIN = 1
 NUMBER = "+12025550143"
 TEXT = "Your table is booked for tonight at seven. See you soon!"
 ACCOUNT = {"account-account_sid": "AC" + "0" * 32, "account-auth_token": "token-of-the-sandbox"}
-SENDER = {"sender-signature": "Sendline", "sender-name_en": "Sendline demo", "sender-name_ru": "Пробный Sendline"}
+SENDER = {"sender-offer": "", "sender-signature": "Sendline", "sender-name_en": "Sendline demo"}
+RUSSIAN = {"sender-name_ru": "Пробный Sendline"}  # a language that is added
 Say = Callable[[str, float], None]
 
 
@@ -41,9 +42,9 @@ class Journey:
         credentials = self._visitor.get(urljoin(home.url, "senders/connect/twilio/"))
         account = {**ACCOUNT, "account-base_url": self._stack.sms}
         sender = self._visitor.submit(credentials, visitor.find_form_with(credentials, *account), **account)
-        form = visitor.find_form_with(sender, *SENDER)
+        form = visitor.find_form_with(sender, "sender-signature", "sender-name_en")
         self._say("connected to the service", time.time())
-        saved = self._visitor.submit(sender, form, **SENDER)
+        saved = self._visitor.submit(sender, form, **SENDER, **RUSSIAN)
         if not self._read_state()["senders"]:
             raise UnexpectedPage(f"the portal has no sender: {saved.text[:2000]}")
         self._say("sender registered in the portal", time.time())

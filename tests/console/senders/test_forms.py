@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from b24app.console.senders.forms import AccountForm, SenderForm
+from b24app.portals.languages import FRAME_CODES
 from providers.kit.contract import Provider, Reports
 from providers.kit.fields import Choice, Field, Host, Number, Secret, Text, Url
 
@@ -163,11 +164,27 @@ def test_the_signature_is_one_of_the_account_s_or_another() -> None:
     assert chosen.cleaned_data["signature"] == "ALICE"
 
 
-def test_what_somebody_wrote_is_meant_although_the_first_offer_is_chosen_from_the_start() -> None:
+def test_what_somebody_wrote_counts_where_another_one_is_chosen() -> None:
     offered = ["+12025550100", "ALICE"]
-    typed = SenderForm(Everything, sender(offer="+12025550100", signature="OTHER"), offered=offered)
-    assert typed.is_valid()
-    assert typed.cleaned_data["signature"] == "OTHER"
+    for offer, meant in (("", "OTHER"), ("+12025550100", "+12025550100")):
+        typed = SenderForm(Everything, sender(offer=offer, signature="OTHER"), offered=offered)
+        assert typed.is_valid()
+        assert typed.cleaned_data["signature"] == meant
+
+
+def test_the_portal_s_own_language_comes_first_then_those_in_use() -> None:
+    def shown(form: SenderForm) -> list[str]:
+        return [one.code for one in form.shown_languages()]
+
+    assert shown(SenderForm(Everything)) == ["en"]
+    assert shown(SenderForm(Everything, language="de")) == ["de"]
+    assert shown(SenderForm(Everything, language="xx")) == ["en"]
+    used = SenderForm(Everything, language="de", initial={"name_ru": "Приёмная", "description_fr": "Accueil"})
+    assert shown(used) == ["de", "ru", "fr"]
+    others = [code for code, _language in used.other_languages()]
+    assert sorted([*others, *shown(used)]) == sorted(FRAME_CODES)
+    german = SenderForm(Everything, sender(name_en=""), language="de")
+    assert german.errors == {"name_de": ["Enter a name in at least one language."]}
 
 
 def test_a_saved_signature_is_chosen_again() -> None:

@@ -14,6 +14,7 @@ from b24app.portals.models import Portal
 from b24app.sandbox import MethodError, Sandbox
 from b24app.sandbox import Portal as There
 from tests import factories
+from tests.factories import BOB
 
 pytestmark = pytest.mark.django_db
 
@@ -394,7 +395,32 @@ def test_a_signature_is_warned_of_while_it_is_typed(alice: Client, alpha: Portal
     assert "Alphanumeric sender IDs are not supported in this country" in text(
         alice.post(asked, {"sender-signature": "Acme"})
     )
-    assert "work in one country only" in text(alice.post(asked, {"sender-signature": "", "sender-offer": "55501"}))
+    assert "work in one country only" in text(alice.post(asked, {"sender-signature": "ACME", "sender-offer": "55501"}))
     assert text(alice.post(asked, {"sender-signature": "+12025550142"})).strip() == ""
     bob = factories.visitor(alpha, factories.BOB, is_admin=False)
     assert bob.post(asked, {"sender-signature": "Acme"}).status_code == 403
+
+
+def test_a_language_is_added_and_what_was_typed_stays(alice: Client, alpha: Portal) -> None:
+    typed = {"sender-name_en": "Front desk", "sender-name_ru": "", "add": "de"}
+    page = alice.post(at(alpha, "languages/"), typed).content.decode()
+    assert re.findall(r'name="sender-name_(\w+)"', page) == ["en", "ru", "de"]
+    assert 'value="Front desk"' in page
+    assert 'value="de"' not in page
+    assert "aria-invalid" not in page
+    for odd in ("", "xx", "\x00", "a" * 500):
+        again = alice.post(at(alpha, "languages/"), {"add": odd}).content.decode()
+        assert re.findall(r'name="sender-name_(\w+)"', again) == ["en"]
+
+
+def test_the_entry_is_shown_as_bitrix24_will_while_it_is_typed(alice: Client, alpha: Portal) -> None:
+    def entry(**typed: str) -> str:
+        return text(alice.post(at(alpha, "entry/"), {f"sender-{name}": value for name, value in typed.items()})).strip()
+
+    assert entry(name_en="Front desk", name_de="Empfang", description_en="Hotel") == "Provider Front desk Hotel"
+    assert entry(name_de="Empfang") == "Provider Empfang"
+    assert entry() == "Provider …"
+    assert entry(name_en="<b>&") == "Provider &lt;b&gt;&amp;"
+    bob = factories.visitor(alpha, BOB, is_admin=False)
+    assert bob.post(at(alpha, "entry/"), {}).status_code == 403
+    assert bob.post(at(alpha, "languages/"), {}).status_code == 403
