@@ -7,10 +7,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from b24app.console.frame.screen import address
-from b24app.console.wording.explained import is_demo
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Status
 from b24app.messaging.statistics.authors import authors_of
+from b24app.messaging.statistics.demo_accounts import is_demo
 from b24app.portals.models import Portal, PortalToken
 from providers.kit import registry
 from providers.kit.contract import Reports

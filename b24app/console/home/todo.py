@@ -13,6 +13,7 @@ from b24app.console.wording.portal_errors import explain_refusal
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase
+from b24app.messaging.statistics.demo_accounts import demo_accounts
 from b24app.portals.models import Portal, Suspension
 
 MAX_COUNTED = 1000
@@ -111,7 +112,8 @@ def _sender_todos(portal: Portal) -> list[Todo]:
 
 
 def _message_todos(portal: Portal) -> list[Todo]:
-    unknown = Message.objects.filter(portal=portal, phase=Phase.UNKNOWN)[:MAX_COUNTED].count()
+    unknown = Message.objects.filter(portal=portal, phase=Phase.UNKNOWN).exclude(connection__in=demo_accounts(portal))
+    unknown = unknown[:MAX_COUNTED].count()
     if not unknown:
         return []
     title = ngettext("{count} message needs your review", "{count} messages need your review", unknown)

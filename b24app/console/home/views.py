@@ -16,10 +16,9 @@ from b24app.console.home.employee import build_employee_home
 from b24app.console.home.sender_rows import list_sender_rows
 from b24app.console.home.todo import list_todos
 from b24app.console.home.yesterday import count_by_this_time
-from b24app.console.journal.links import messages_url
 from b24app.console.journal.search import hides_numbers
 from b24app.console.models import Preference
-from b24app.console.reports import chart_data, sender_health
+from b24app.console.reports import chart_data, drill_down, sender_health
 from b24app.console.reports.drill_down import MessageLinks
 from b24app.console.reports.figures import Counts
 from b24app.console.reports.params import ReportParams
@@ -57,16 +56,18 @@ def show_home(request: FramedRequest) -> HttpResponse:
 def _figures(portal: Portal) -> dict[str, object]:
     today = timezone.localdate()
     days, links = _recent_days(portal), MessageLinks.of_portal(portal)
+    recent = links.within(Period(today - timedelta(days=1), today))
     return {
         "figures": sender_health.day_figures(portal),
         "by_now": count_by_this_time(portal, timezone.now()),
         "senders": list_sender_rows(portal),
         "volume": chart_data.volume_chart(days, links),
         "volume_table": chart_data.volume_table(days, links, linked_days=0),
-        "today_href": messages_url(portal, status="counted", since=today, until=today),
-        "rated_href": messages_url(portal, status="rated", since=today - timedelta(days=1), until=today),
-        "canceled_href": messages_url(portal, status="canceled", since=today - timedelta(days=1), until=today),
-        "queued_href": messages_url(portal, status="waiting"),
+        "today_href": links.within(Period(today, today)).url(drill_down.COUNTED),
+        "rated_href": recent.url(drill_down.RATED),
+        "canceled_href": recent.url(drill_down.CANCELED),
+        "queued_href": links.url("waiting"),
+        "demo_href": recent.url(drill_down.COUNTED, service=links.without),
     }
 
 

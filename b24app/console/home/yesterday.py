@@ -5,6 +5,7 @@ from datetime import datetime, time, timedelta
 from django.utils import timezone
 
 from b24app.messaging.models import Message
+from b24app.messaging.statistics.demo_accounts import demo_accounts
 from b24app.portals.models import Portal
 
 MAX_COUNTED = 10_000  # counted live, from the journal's index; a flood must not slow the screen
@@ -16,5 +17,5 @@ def count_by_this_time(portal: Portal, now: datetime) -> int | None:
     first = datetime.combine(local.date() - timedelta(days=1), time.min, portal.zone)
     until = datetime.combine(first.date(), local.timetz())
     received = Message.objects.filter(portal=portal, received_at__gte=first, received_at__lt=until)
-    counted = received[: MAX_COUNTED + 1].count()
+    counted = received.exclude(connection__in=demo_accounts(portal))[: MAX_COUNTED + 1].count()
     return counted if counted <= MAX_COUNTED else None

@@ -16,12 +16,13 @@ from b24app.console.journal.message_history import build_history
 from b24app.console.senders.forms import MessageForm
 from b24app.console.senders.test_numbers import list_rehearsals, recent_numbers
 from b24app.console.wording.costs import Cost
-from b24app.console.wording.explained import is_demo, service_title
+from b24app.console.wording.explained import service_title
 from b24app.console.wording.explanations import explain_end, explain_wait
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
 from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Status
+from b24app.messaging.statistics.demo_accounts import is_demo
 from providers.kit.phones import BadNumber
 
 PATIENCE = timedelta(seconds=60)

@@ -33,12 +33,6 @@ def service_title(code: str) -> str:
         return code
 
 
-def is_demo(code: str) -> bool:
-    """Return whether a service sends nothing and only behaves as if it did."""
-    found = registry.find(code)
-    return found is not None and found.pretends
-
-
 def service_hint(service: str, code: str) -> tuple[str, str]:
     """Return the sentence and the link that a service's file has for one of its codes, "" for none."""
     try:

@@ -15,6 +15,12 @@ def is_demo(service: str) -> bool:
     return found is not None and found.pretends
 
 
+def demo_accounts(portal: Portal) -> list[int]:
+    """Return the ids of a portal's accounts that only pretend to send, removed ones too."""
+    accounts = Connection.objects.filter(portal=portal).values_list("pk", "service")
+    return [pk for pk, service in accounts if is_demo(service)]
+
+
 def has_only_demo(portal: Portal) -> bool:
     """Return whether a portal has accounts and none of them really sends: then there is nothing to count."""
     accounts = Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED)

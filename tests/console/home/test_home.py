@@ -76,7 +76,12 @@ def test_nothing_to_do_is_said(portal: Portal) -> None:
 
 def test_everything_that_waits_for_an_administrator_is_listed(portal: Portal) -> None:
     blocked = factories.connection(
-        portal, title="Old account", state=ConnectionState.BLOCKED, blocked_reason="auth", blocked_since=timezone.now()
+        portal,
+        "twilio",
+        title="Old account",
+        state=ConnectionState.BLOCKED,
+        blocked_reason="auth",
+        blocked_since=timezone.now(),
     )
     sender = factories.sender(blocked, names={"en": "Warehouse"}, state=SenderState.REFUSED, error_code="ERROR")
     factories.message(sender, phase=Phase.UNKNOWN, due_at=None)
@@ -154,7 +159,7 @@ def test_demo_messages_are_in_none_of_the_figures(portal: Portal) -> None:
 
 
 def test_each_figure_leads_to_its_messages_and_names_what_no_rate_contains(portal: Portal) -> None:
-    sender = factories.sender(factories.connection(portal), tested_at=timezone.now())
+    sender = factories.sender(factories.connection(portal, "twilio"), tested_at=timezone.now())
     tally(sender, Status.DELIVERED, 30)
     tally(sender, Status.FAILED, 1, reason=Reason.CANCELLED)
     page = re.sub(r"\s*([<>])\s*", r"\1", home(portal))
@@ -171,16 +176,36 @@ def test_each_figure_leads_to_its_messages_and_names_what_no_rate_contains(porta
     assert "Without 2 canceled messages" in home(portal)
 
 
+def test_a_rehearsal_is_neither_counted_nor_to_be_reviewed_and_that_is_said(portal: Portal) -> None:
+    real = factories.sender(factories.connection(portal, "twilio"), tested_at=timezone.now())
+    demo = factories.sender(factories.connection(portal, "demo"), tested_at=timezone.now())
+    tally(real, Status.DELIVERED, 4)
+    tally(demo, Status.DELIVERED, 3)
+    factories.message(demo, phase=Phase.UNKNOWN, due_at=None)
+    page = re.sub(r"\s+", " ", re.sub(r"\s*([<>])\s*", r"\1", home(portal)))
+    today = timezone.localdate(timezone=portal.zone)
+    journal = address(portal, "journal")
+    counted = f"status=counted&amp;without=demo&amp;since={today}&amp;until={today}"
+    assert f'<a href="{journal}?{counted}">4</a>' in page
+    assert "3 demo messages are not counted." in page
+    assert f"{journal}?status=counted&amp;service=demo&amp;" in page
+    assert "needs your review" not in page
+    assert "Everything is running. No action needed." in page
+    factories.message(real, phase=Phase.UNKNOWN, due_at=None)
+    assert "1 message needs your review" in home(portal)
+
+
 def test_today_is_compared_with_yesterday_at_the_same_time(portal: Portal) -> None:
     Portal.objects.update(time_zone="Asia/Almaty")
     portal.refresh_from_db()
-    sender = factories.sender(factories.connection(portal), tested_at=timezone.now())
+    sender = factories.sender(factories.connection(portal, "twilio"), tested_at=timezone.now())
     now = datetime(2026, 11, 18, 9, 30, tzinfo=portal.zone)
     for at in ("17 00:00:00", "17 09:29:59", "17 09:30:00", "16 23:59:59", "18 09:00:00"):
         day, clock = at.split()
         received = datetime.fromisoformat(f"2026-11-{day}T{clock}").replace(tzinfo=portal.zone)
         factories.message(sender, now=received)
-    factories.message(factories.sender(factories.connection(factories.portal("charlie"))), now=now - timedelta(days=1))
+    for stranger in (factories.connection(factories.portal("charlie"), "twilio"), factories.connection(portal, "demo")):
+        factories.message(factories.sender(stranger), now=now - timedelta(days=1, hours=1))
     assert count_by_this_time(portal, now) == 2
     assert "0 by this time yesterday" in home(portal)
 
