@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -57,7 +57,7 @@ def tab_to(portal: Portal, name: str) -> int:
 
 
 @pytest.fixture
-def fresh(app: Stack, portal: Portal) -> Iterator[Portal]:
+def fresh(app: Stack, portal: Portal) -> Portal:
     """Open the portal just after the application was installed."""
     control(app, "uninstall")
     portal.open()

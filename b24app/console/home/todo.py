@@ -112,8 +112,8 @@ def _sender_todos(portal: Portal) -> list[Todo]:
 
 
 def _message_todos(portal: Portal) -> list[Todo]:
-    unknown = Message.objects.filter(portal=portal, phase=Phase.UNKNOWN).exclude(connection__in=demo_accounts(portal))
-    unknown = unknown[:MAX_COUNTED].count()
+    mine = Message.objects.filter(portal=portal, phase=Phase.UNKNOWN).exclude(connection__in=demo_accounts(portal))
+    unknown = mine[:MAX_COUNTED].count()
     if not unknown:
         return []
     title = ngettext("{count} message needs your review", "{count} messages need your review", unknown)

@@ -54,7 +54,7 @@ def _has_failures(portal: Portal, now: datetime) -> bool:
 
 def _recent_failures(now: datetime) -> "QuerySet[Message]":
     lost = Message.objects.filter(status__in=[Status.FAILED, Status.UNDELIVERED], received_at__gte=now - WINDOW)
-    return lost.exclude(reason__in=NO_FAILURE).values("pk")
+    return lost.exclude(reason__in=NO_FAILURE)
 
 
 def _recent_rates(portal: Portal, now: datetime) -> Mapping[int, Rate]:

@@ -32,7 +32,7 @@ def sender(db: None) -> Sender:
     return factories.sender(factories.connection(factories.portal("alice")))
 
 
-def ask(client: Client, portal: Portal, user: int = BOB, entity: Entity = DEAL, **fields: str) -> Any:
+def ask(client: Client, portal: Portal, user: int = BOB, entity: Entity = DEAL, /, **fields: str) -> Any:
     return client.post(at(portal, user, "composer", entity=entity), fields).json()
 
 
@@ -134,7 +134,7 @@ def test_what_is_wrong_is_said_at_its_block_and_nothing_is_sent(portal: Portal, 
 
 def test_without_a_number_or_a_sender_it_says_so(portal: Portal, sender: Sender, bob: Client) -> None:
     empty = Entity(2, 1, "Website order", ())
-    layout = ask(bob, portal, entity=empty, action="draw")["layout"]
+    layout = ask(bob, portal, BOB, empty, action="draw")["layout"]
     assert "Add a phone number" in layout["blocks"]["count"]["properties"]["value"]
     assert "primaryButton" not in layout
     Sender.objects.update(paused_at=timezone.now())
