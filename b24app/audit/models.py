@@ -48,9 +48,9 @@ class Kind(models.TextChoices):
     LIMITS = "limits", "limits and quiet hours"
     SETTINGS = "settings", "settings"
     NOTICES = "notices", "notifications"
-    TEMPLATE = "template", "text template"
     FILE = "file", "file"
     NUMBER = "number", "personal data of a number"
+    TEMPLATE = "template", "text template"
 
 
 # What one request can reverse, as long as the object was not changed again.
