@@ -50,7 +50,7 @@ class Elks46(Provider):
     title = "46elks"
     docs = "https://46elks.com/docs"
     listing = Listing(
-        about=_("Sends from your numbers or a name of up to 11 characters, without registration."),
+        about=_("Sends from your own numbers or a name of up to 11 characters."),
         other_names=("46 elks",),
         mark=Mark(Colour.SLATE, "M2 20L8 6l4 7 4-9 6 16z"),
     )

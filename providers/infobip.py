@@ -120,7 +120,7 @@ class Infobip(Provider):
     title = "Infobip"
     docs = "https://www.infobip.com/docs/sms"
     listing = Listing(
-        about=_("A base URL for each account; a repeated message is recognized for 48 hours."),
+        about=_("A base URL for each account; retries are recognized for 48 hours."),
         mark=Mark(Colour.RUST, "M3 14h4v7H3zM10 9h4v12h-4zM17 3h4v18h-4z"),
     )
     fields = (

@@ -115,7 +115,7 @@ class SmsApi(Provider):
     title = "SMSAPI"
     docs = "https://www.smsapi.com/docs"
     listing = Listing(
-        about=_("Accounts at smsapi.pl, .com, .bg or .se; duplicates are ignored for 24 hours."),
+        about=_("Accounts at smsapi.pl, .com, .bg or .se; retries are recognized for 24 hours."),
         other_names=("SMSAPI.pl", "SMSAPI.com"),
         sender_ids=SenderIds.REGISTERED,
         mark=Mark(Colour.BLUE, "M3 3h6v3H6v12h3v3H3zM21 3h-6v3h3v12h-3v3h6zM10 10h4v4h-4z"),

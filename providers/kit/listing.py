@@ -8,7 +8,7 @@ class SenderIds(StrEnum):
     """What a sender ID may be at a service, as its page in docs/services says."""
 
     ANY = "any"
-    """Numbers, and names that need no registration with the service itself."""
+    """Numbers and names; its page knows of no approval."""
     REGISTERED = "registered"
     """Names that the service has approved."""
     ACCOUNT = "account"
