@@ -1,6 +1,7 @@
 """Two weeks of an invented shop's messages, planned: recipients, texts, times and outcomes."""
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from random import Random
@@ -51,6 +52,7 @@ MODULES: Mapping[str, int] = {"crm": 5, "bizproc": 4, "sender": 2}  # weights
 UNREADABLE = ("call Olivia back", "555-01", "none")
 
 ENGLISH_NAMES = ("Olivia", "Marcus", "Priya", "Tom", "Hannah", "Kwame", "Ingrid", "Leo", "Sofia", "Ben", "Yuki", "Nora")
+CARD_NAMES = {"+12025550142": "Emma", "+12025550160": "Emma", "+12025550143": "Felix", "+12025550145": "Hugo"}
 RUSSIAN_NAMES = ("Анна", "Тимур", "Вера", "Игорь", "Дина", "Павел")
 ENGLISH_TEXTS = {
     "crm": (
@@ -111,9 +113,15 @@ def _plan_message(random: Random, outcome: Outcome, moment: datetime, modules: M
     module = random.choices(list(modules), list(modules.values()))[0]
     is_russian = random.random() < 0.2
     names, texts = (RUSSIAN_NAMES, RUSSIAN_TEXTS) if is_russian else (ENGLISH_NAMES, ENGLISH_TEXTS)
-    text = random.choice(texts[module]).format(name=random.choice(names), number=random.randint(4100, 4990))
+    form, order = random.choice(texts[module]), random.randint(4100, 4990)
     to = _pick_number(random, outcome, is_russian=is_russian) if outcome.is_readable else random.choice(UNREADABLE)
+    text = form.format(name=_name_for(to, names), number=order)
     return PlannedMessage(outcome, f"{random.getrandbits(128):032x}", moment, module, to, text)
+
+
+def _name_for(to: str, names: Sequence[str]) -> str:
+    """Return the name a number is always greeted by: that of the sandbox's card, where it stands on one."""
+    return CARD_NAMES.get(to) or names[zlib.crc32(to.encode()) % len(names)]
 
 
 def _pick_number(random: Random, outcome: Outcome, *, is_russian: bool) -> str:
