@@ -31,9 +31,9 @@ class Composer {
     this.drawn = el("form", { class: "layout" });
     this.drawn.addEventListener("submit", (event) => event.preventDefault());
     const hidden = el("div", { class: "hidden" });
-    box.replaceChildren(el("p", { class: "loader" }, "Loading…"), hidden);
+    box.replaceChildren(el("p", { class: "loader" }, "Loading…"));
+    document.body.append(hidden); // a frame that is moved would load anew
     openFrame(hidden, { ...context, options: { ...item, useBuiltInInterface: "Y" }, commands: this.commands() });
-    this.hidden = hidden;
   }
 
   commands() {
@@ -58,7 +58,7 @@ class Composer {
     this.blocks = structuredClone(blocks);
     this.buttons = { primary: primaryButton, secondary: secondaryButton };
     this.redraw();
-    this.box.replaceChildren(this.drawn, this.hidden);
+    this.box.replaceChildren(this.drawn);
   }
 
   redraw() {
