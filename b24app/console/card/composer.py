@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from babel.lists import format_list
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import path
@@ -21,6 +22,7 @@ from b24app.console.card.forms import NOW, CardForm
 from b24app.console.card.obstacles import Obstacle
 from b24app.console.card.views import card_screen, refilled_text
 from b24app.console.card.writing import Desk
+from b24app.console.formats import locales
 from b24app.console.frame.screen import FramedRequest
 from b24app.console.senders.segment_count import MAX_COUNTED
 from b24app.console.templatetags.console import money, short_moment
@@ -54,7 +56,7 @@ def compose_above_timeline(request: FramedRequest, entity: Entity, signed: str) 
 
 def _answer_send(desk: Desk) -> HttpResponse:
     form = _posted_form(desk)
-    if not (form.is_valid() and desk.send(form)):
+    if not (form.is_valid() and desk.send_message(form)):
         return _draw(desk, form)
     fresh = desk.fresh_form([])
     return _draw(desk, fresh, done=True)
@@ -136,7 +138,7 @@ def _describe_cost(context: Mapping[str, Any]) -> str:
     parts = [segments, left % {"left": measured.units_left}]
     if cost.price:
         parts.append(_("about %(price)s") % {"price": _plain_money(cost.price, cost.currency)})
-    return "   ".join(parts)
+    return format_list(parts, style="unit", locale=locales.current())
 
 
 def _plain_money(amount: Any, currency: str) -> str:

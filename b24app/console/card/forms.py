@@ -1,15 +1,16 @@
 """The form on a CRM card: to whom, from which sender, what, and when."""
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel.lists import format_list
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from b24app.console.formats import locales
 from b24app.console.models import TextTemplate
 from b24app.console.templatetags.console import short_moment
 from b24app.console.text_templates.fields import unfilled_fields
@@ -147,13 +148,10 @@ def phone_label(phone: Phone, *, masked: bool) -> str:
     """Return a number with its kind and owner; isolated, for it reads from left to right in every language."""
     number = f"\u2066{mask_number(phone.e164) if masked else format_number(phone.e164)}\u2069"
     kinds = [str(KINDS[kind]) for kind in [phone.kind] if kind in KINDS]
-    return ", ".join([number, *kinds, *([phone.owner] if phone.owner else [])])
+    parts = [number, *kinds, *([phone.owner] if phone.owner else [])]
+    return str(format_list(parts, style="unit", locale=locales.current()))
 
 
 def scheduled_toast(at: datetime) -> str:
     """Return what is said when a message was scheduled."""
     return _("Scheduled for %(time)s") % {"time": short_moment(at)}
-
-
-def new_nonce() -> uuid.UUID:
-    return uuid.uuid4()

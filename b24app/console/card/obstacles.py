@@ -45,8 +45,7 @@ def _find_obstacles(found: Forecast) -> Iterator[Obstacle]:
     if found.last is not None:
         yield Obstacle("warn", _describe_last(found.last))
     if found.repeats is not None:
-        at = short_moment(found.repeats.scheduled_at or found.repeats.received_at)
-        yield Obstacle("warn", _("The same text to this number: %(time)s.") % {"time": at})
+        yield Obstacle("warn", _("The same text was sent to this number shortly before."))
     for use in found.limits:
         yield _describe_limit(use)
 

@@ -64,7 +64,7 @@ def show_card(request: FramedRequest, entity: Entity, signed: str) -> HttpRespon
     desk = Desk(request, entity)
     if request.method == "POST":
         form = desk.read_form(request.POST)
-        message = desk.send(form) if form.is_valid() else None
+        message = desk.send_message(form) if form.is_valid() else None
         if message is None:
             return _show_conversation(request, desk, signed, form=form)
         toast = scheduled_toast(message.scheduled_at) if message.scheduled_at else _("Sending…")

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from b24app.console.card.forms import NOW, CardForm, local_input
 from b24app.console.card.obstacles import describe_obstacles
+from b24app.console.formats import time_zones
 from b24app.console.frame.screen import FramedRequest
 from b24app.console.journal.search import hides_numbers
 from b24app.console.models import TextTemplate
@@ -98,7 +99,7 @@ class Desk:
         context: dict[str, Any] = {
             "form": form,
             "values": [(str(TITLES[code]), values[code]) for code in TITLES if code in values],
-            "zone": self.portal.time_zone,
+            "zone": time_zones.describe(self.portal.time_zone, timezone.now()).label,
             "earliest": local_input(timezone.now(), self.portal.zone),
             "latest": local_input(timezone.now() + messages.MAX_AHEAD, self.portal.zone),
         }
@@ -114,7 +115,7 @@ class Desk:
             context["is_blocked"] = found.is_blocked
         return context
 
-    def send(self, form: CardForm) -> Message | None:
+    def send_message(self, form: CardForm) -> Message | None:
         """Store the message and wake its account; None when it cannot be sent, which is said at the field.
 
         Its reference is derived from what was posted, so that a form that arrives twice is one message.

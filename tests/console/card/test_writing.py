@@ -312,7 +312,9 @@ def test_the_last_message_that_did_not_arrive_is_told(portal: Portal, sender: Se
 
 def test_the_same_text_shortly_before_is_told_and_still_sent(portal: Portal, sender: Sender, bob: Client) -> None:
     factories.message(sender, to=HERS, text="Your order is ready.", status=Status.SENT)
-    assert "The same text to this number" in words(bob.post(at(portal, BOB, "count"), posted(sender)))
+    assert "The same text was sent to this number shortly before." in words(
+        bob.post(at(portal, BOB, "count"), posted(sender))
+    )
     bob.post(at(portal, BOB), posted(sender))
     assert Message.objects.count() == 2
 
