@@ -38,11 +38,16 @@ class MessageNames:
     @classmethod
     def load(cls, portal: Portal, viewer: int, all_links: Iterable[Mapping[str, Any]]) -> Self:
         """Return the stored names, and enqueue a lookup of the missing and the stale ones."""
+        found = cls.known(portal, viewer, all_links)
+        if found.stored.due:
+            enqueue.crm_names(portal.pk, viewer, found.stored.due)
+        return found
+
+    @classmethod
+    def known(cls, portal: Portal, viewer: int, all_links: Iterable[Mapping[str, Any]]) -> Self:
+        """Return the stored names; nothing is looked up."""
         items = {item for links in all_links for item in crm_items(links)[:MAX_ITEMS]}
-        stored = names.stored_names(portal, viewer, items)
-        if stored.due:
-            enqueue.crm_names(portal.pk, viewer, stored.due)
-        return cls(portal, stored)
+        return cls(portal, names.stored_names(portal, viewer, items))
 
     @property
     def is_pending(self) -> bool:
@@ -56,9 +61,9 @@ class MessageNames:
 
     def person(self, message: Message) -> NamedLink | None:
         """Return the contact, company or lead that a message was sent to."""
-        return self.find_person(message.links, message.to, is_by_hand=_is_by_hand(message.origin, message.module))
+        return self.find_person(message.links, message.to, by_hand=is_by_hand(message.origin, message.module))
 
-    def find_person(self, links: Mapping[str, Any], number: str, *, is_by_hand: bool) -> NamedLink | None:
+    def find_person(self, links: Mapping[str, Any], number: str, *, by_hand: bool) -> NamedLink | None:
         """Return whose number it is among the people of these links; None where that is not sure.
 
         A rule may write to anybody, to an employee for example, about the deal of a contact. What is sent from a card
@@ -70,7 +75,7 @@ class MessageNames:
         people = [item for item in dict.fromkeys([*own, *self._owners(own)]) if item[0] in _WITH_PERSON]
         digest = names.digest_phone(self.portal, number)
         of_number = [item for item in people if item in self.stored.names and digest in self.stored.names[item].phones]
-        alone = [item for item in own if item[0] in _WITH_PERSON] if is_by_hand and not of_number else []
+        alone = [item for item in own if item[0] in _WITH_PERSON] if by_hand and not of_number else []
         for item in of_number or (alone if len(alone) == 1 else []):
             one = self.stored.names.get(item)
             name = one and (one.person or one.name)
@@ -80,7 +85,11 @@ class MessageNames:
 
     def item(self, message: Message) -> NamedLink | None:
         """Return the deal, lead or item of a smart process that a message belongs to."""
-        for item in crm_items(message.links)[:MAX_ITEMS]:
+        return self.find_item(message.links)
+
+    def find_item(self, links: Mapping[str, Any]) -> NamedLink | None:
+        """Return the first of these links that is no person and has a name."""
+        for item in crm_items(links)[:MAX_ITEMS]:
             one = self.stored.names.get(item)
             if one and one.name and item[0] not in _PEOPLE:
                 return NamedLink(one.name, link_to(item).path)
@@ -106,5 +115,6 @@ def viewer_of(request: FramedRequest) -> int:
     return ADMINISTRATORS if request.visitor.is_admin else request.visitor.user_id
 
 
-def _is_by_hand(origin: str, module: str) -> bool:
+def is_by_hand(origin: str, module: str) -> bool:
+    """Return whether a person wrote a message on a card, and so to somebody of that card."""
     return origin == Origin.CARD or (origin == Origin.PORTAL and module == "crm")

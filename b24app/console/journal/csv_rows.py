@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Self
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext, override
+from django.utils.translation import gettext, override, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from b24app.console.formats.csv_files import blank_if_none
 from b24app.console.journal.conditions import SOURCES
+from b24app.console.journal.crm_names import MessageNames, is_by_hand
 from b24app.console.journal.pagination import Place, Search
 from b24app.console.templatetags.console import STATUS_WORDS
 from b24app.console.wording.employees import EmployeeNames
@@ -19,19 +21,31 @@ from b24app.console.wording.explanations import REASON_NAMES, WAIT_NAMES
 from b24app.messaging.models import Sender
 from b24app.messaging.models.dimensions import source_of
 from b24app.messaging.models.statuses import Phase, Wait
+from b24app.portals.crm_names.names import ADMINISTRATORS
 from b24app.portals.models import Portal
 
 BATCH_SIZE = 2000
 COLUMNS = (
     "status", "phase", "wait", "reason", "to", "raw_to", "text", "sender_id", "parts", "price", "currency", "origin",
-    "module", "author_id", "final_at", "detail", "service_code", "reference", "ref",
+    "module", "author_id", "final_at", "detail", "service_code", "reference", "ref", "links",
 )  # fmt: skip
 AUTHOR = 2 + COLUMNS.index("author_id")  # in a row, which begins with its place
+LINKS = 2 + COLUMNS.index("links")
 _TITLES: tuple[str | Promise, ...] = (
-    _("Status"), _("Error"), _("To"), _("Message"), _("Sender"), _("Service"), _("Segments"), _("Price"), _("Currency"),
-    _("Source"), _("Employee"), _("Employee name"), _("Final status at"), _("Service response"), _("Code"),
-    _("Sendline ID"), _("Service message ID"),
+    _("Status"), _("Status code"), _("Error"), _("To"), _("Recipient"), pgettext_lazy("column", "CRM item"),
+    _("Message"), _("Sender"), _("Service"), _("Segments"), _("Price"), _("Currency"), _("Source"), _("Employee"),
+    _("Employee name"), _("Final status at"), _("Service response"), _("Code"), _("Sendline ID"),
+    _("Service message ID"),
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RowNames:
+    """The names in a row, "" where one is not known."""
+
+    employee: str
+    person: str
+    item: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +86,41 @@ def export_rows(search: Search, labels: RowLabels, on_progress: Callable[[int], 
     while True:
         found, place = search.find_batch(place, BATCH_SIZE, COLUMNS)
         people = EmployeeNames.load(search.portal, {row[AUTHOR] for row in found})
+        names = MessageNames.known(search.portal, ADMINISTRATORS, [row[LINKS] for row in found])
         for row in found:
-            employee = people.names.get(row[AUTHOR], "")
-            yield _make_cells(row, labels, employee, lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")
+            named = _name_row(row, people, names)
+            yield _make_cells(row, labels, named, lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")
         count += len(found)
         on_progress(count)
         if place is None:
             return
 
 
+def _name_row(row: tuple[Any, ...], people: EmployeeNames, names: MessageNames) -> RowNames:
+    values = dict(zip(COLUMNS, row[2:], strict=True))
+    links, by_hand = values["links"], is_by_hand(values["origin"], values["module"])
+    person = names.find_person(links, values["to"], by_hand=by_hand)
+    item = names.find_item(links)
+    return RowNames(people.names.get(values["author_id"], ""), person.name if person else "", item.name if item else "")
+
+
 def _make_cells(
-    row: tuple[Any, ...], labels: RowLabels, employee: str, clock: Callable[[datetime], str]
+    row: tuple[Any, ...], labels: RowLabels, named: RowNames, clock: Callable[[datetime], str]
 ) -> tuple[object, ...]:
     (received_at, _pk, status, phase, wait, reason, to, raw_to, text, sender, parts, price, currency, origin, module,
-     author, final_at, detail, code, reference, ref) = row  # fmt: skip
+     author, final_at, detail, code, reference, ref, _links) = row  # fmt: skip
     name, service = labels.senders.get(sender, ("", ""))
     is_unknown = phase == Phase.UNKNOWN
     is_waiting = phase == Phase.WAITING and wait != Wait.NONE
     why = labels.waits.get(wait, "") if is_waiting else labels.reasons.get(reason, "")
-    source = source_of(origin, module)
     return (
-        clock(received_at), labels.unknown if is_unknown else labels.statuses[status], why, to or raw_to, text, name,
-        service, blank_if_none(parts), blank_if_none(price), currency, labels.sources[source], blank_if_none(author),
-        employee, clock(final_at) if final_at else "", detail, code, reference.hex, ref,
+        clock(received_at), labels.unknown if is_unknown else labels.statuses[status],
+        Phase.UNKNOWN.value if is_unknown else status, why, to or raw_to, named.person, named.item, text, name,
+        service, blank_if_none(parts), _plain_price(price), currency, labels.sources[source_of(origin, module)],
+        author or "", named.employee, clock(final_at) if final_at else "", detail, code, reference.hex, ref,
     )  # fmt: skip
+
+
+def _plain_price(price: Decimal | None) -> str:
+    """Return a price without idle zeros, as a spreadsheet reads it."""
+    return "" if price is None else f"{price.normalize():f}"

@@ -18,7 +18,8 @@ from b24app.core import tokens
 from b24app.core.redis import redis_client
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Status
-from b24app.portals.models import Portal
+from b24app.portals.crm_names.names import digest_phone
+from b24app.portals.models import CrmName, Portal
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -67,20 +68,43 @@ def test_a_row_says_all_that_the_journal_knows(alice: Client, sender: Sender) ->
     )  # fmt: skip
     titles, row = table(alice, sender.portal)
     local = f"{now.astimezone(sender.portal.zone):%Y-%m-%d %H:%M:%S}"
-    assert titles[:4] == ["Time (Europe/Berlin)", "Status", "Error", "To"]
+    assert titles[:7] == ["Time (Europe/Berlin)", "Status", "Status code", "Error", "To", "Recipient", "CRM item"]
     assert row == [
-        local, "Failed", "Rejected by the service", "+12025550147", 'Hello; "you"', "Front desk", "Demo",
-        "2", "0.01580", "USD", "CRM item", "7", "", local, "Too bad", "30007", message.reference.hex, "SM1",
+        local, "Failed", "failed", "Rejected by the service", "+12025550147", "", "", 'Hello; "you"', "Front desk",
+        "Demo", "2", "0.0158", "USD", "CRM item", "7", "", local, "Too bad", "30007", message.reference.hex, "SM1",
     ]  # fmt: skip
+
+
+def test_known_names_are_columns_and_nothing_is_asked_for(
+    alice: Client, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("celery.current_app.send_task", lambda name, *_args, **_options: asked.append(name))
+    links = {"bindings": [{"OWNER_TYPE_ID": "2", "OWNER_ID": "1"}, {"OWNER_TYPE_ID": "3", "OWNER_ID": "1"}]}
+    unknown = {"bindings": [{"OWNER_TYPE_ID": "3", "OWNER_ID": "9"}]}
+    message = factories.message(sender, links=links, text="known")
+    factories.message(sender, links=unknown, text="unknown", author_id=None, price=None)
+    factories.message(sender, author_id=0, text="nobody", status=Status.SENT, price="12.00000", currency="EUR")
+    for type_id, name in ((2, "=Website order"), (3, "Emma Evans")):
+        CrmName.objects.create(
+            portal=sender.portal, viewer=0, type_id=type_id, item_id=1, name=name, asked_at=timezone.now(),
+            phones=[digest_phone(sender.portal, message.to)],
+        )  # fmt: skip
+    titles, *rows = table(alice, sender.portal)
+    shown = {row[titles.index("Message")]: dict(zip(titles, row, strict=True)) for row in rows}
+    assert [shown["known"][name] for name in ("Recipient", "CRM item")] == ["Emma Evans", "'=Website order"]
+    assert [shown["unknown"][name] for name in ("Recipient", "CRM item", "Price")] == ["", "", ""]
+    assert [shown["nobody"][name] for name in ("Employee", "Price", "Status code")] == ["", "12", "sent"]
+    assert not [name for name in asked if name.endswith("crm_names")]
 
 
 def test_no_cell_is_a_formula(alice: Client, sender: Sender) -> None:
     factories.message(sender, text="=HYPERLINK(1)")
     factories.message(sender, text="@SUM(A1)", detail="-1+2", service_code="+cmd")
     rows = table(alice, sender.portal)[1:]
-    assert [row[4] for row in rows] == ["'@SUM(A1)", "'=HYPERLINK(1)"]
-    assert rows[0][14:16] == ["'-1+2", "'+cmd"]
-    assert rows[0][3] == "+12025550147"
+    assert [row[7] for row in rows] == ["'@SUM(A1)", "'=HYPERLINK(1)"]
+    assert rows[0][17:19] == ["'-1+2", "'+cmd"]
+    assert rows[0][4] == "+12025550147"
 
 
 def test_the_file_holds_what_the_filters_find_and_only_this_portal_s(alice: Client, sender: Sender) -> None:
@@ -89,10 +113,10 @@ def test_the_file_holds_what_the_filters_find_and_only_this_portal_s(alice: Clie
     factories.message(sender, text="arrived", status=Status.DELIVERED)
     factories.message(sender, text="unknown", phase=Phase.UNKNOWN, due_at=None, origin=Origin.TEST)
     factories.message(sender, text="old", now=timezone.now() - timedelta(days=40))
-    assert [row[4] for row in table(alice, sender.portal)[1:]] == ["unknown", "arrived", "waits"]
-    assert [row[4] for row in table(alice, sender.portal, status="delivered")[1:]] == ["arrived"]
+    assert [row[7] for row in table(alice, sender.portal)[1:]] == ["unknown", "arrived", "waits"]
+    assert [row[7] for row in table(alice, sender.portal, status="delivered")[1:]] == ["arrived"]
     [unknown] = table(alice, sender.portal, status="unknown")[1:]
-    assert (unknown[1], unknown[10]) == ("Unknown", "Test message")
+    assert (unknown[1], unknown[2], unknown[13]) == ("Unknown", "unknown", "Test message")
 
 
 @pytest.mark.parametrize("query", [{}, {"status": "sent"}, {"phone": "0147"}, {"status": "failed"}])
@@ -105,7 +129,7 @@ def test_batches_follow_one_another_without_gap_or_overlap(
     for number in range(11):
         other = Status.DELIVERED if number in (2, 3, 4, 5, 6, 7) and "status" in query else status
         factories.message(sender, now=now - timedelta(seconds=number // 3), text=str(number), status=other)
-    rows = [row[4] for row in table(alice, sender.portal, **query)[1:]]
+    rows = [row[7] for row in table(alice, sender.portal, **query)[1:]]
     wanted = Message.objects.filter(status=status).order_by("-received_at", "-id").values_list("text", flat=True)
     assert rows == list(wanted)
 
