@@ -76,7 +76,7 @@ def build_checklist(portal: Portal) -> Checklist:
         ),
     ]
     if not real or any(_reports(one.service) for one in real):
-        hint = _("It shows that the service reports what became of a message.")
+        hint = _("The service reports whether a message was delivered.")
         steps.append(Step(_("Receive a delivery report"), hint, address(portal, "help"), has_reports))
     hint = _("Another employee sends from a CRM item or by an automation rule.")
     steps.append(

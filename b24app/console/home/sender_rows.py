@@ -18,6 +18,7 @@ from b24app.console.wording.account_explanations import explain_block
 from b24app.console.wording.portal_errors import explain_refusal
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, SenderState
 from b24app.messaging.models.statuses import Phase
+from b24app.messaging.statistics.demo_accounts import demo_accounts
 from b24app.portals.models import Portal
 from providers.kit import registry
 
@@ -129,8 +130,8 @@ def _find_mend(portal: Portal, row: SenderHealth) -> Action:
 
 
 def _messages_to_review(portal: Portal) -> dict[int, int]:
-    unknown = Message.objects.filter(portal=portal, phase=Phase.UNKNOWN).order_by("-received_at", "-id")
-    newest = unknown.values("pk")[:MAX_COUNTED]
+    unknown = Message.objects.filter(portal=portal, phase=Phase.UNKNOWN).exclude(connection__in=demo_accounts(portal))
+    newest = unknown.order_by("-received_at", "-id").values("pk")[:MAX_COUNTED]
     counted = Message.objects.filter(pk__in=newest).order_by().values_list("sender_id").annotate(Count("pk"))
     return dict(counted)
 

@@ -24,6 +24,7 @@ from b24app.console.reports.figures import Counts
 from b24app.console.reports.params import ReportParams
 from b24app.console.reports.query import ReportQuery
 from b24app.messaging.models import Connection, ConnectionState
+from b24app.messaging.statistics.demo_accounts import has_only_demo
 from b24app.portals.models import Portal
 
 CHART_DAYS = 14  # days
@@ -61,6 +62,8 @@ def _figures(portal: Portal) -> dict[str, object]:
         "figures": sender_health.day_figures(portal),
         "by_now": count_by_this_time(portal, timezone.now()),
         "senders": list_sender_rows(portal),
+        "has_messages": any(counts.messages for _day, counts in days),
+        "is_rehearsing": has_only_demo(portal),
         "volume": chart_data.volume_chart(days, links),
         "volume_table": chart_data.volume_table(days, links, linked_days=0),
         "today_href": links.within(Period(today, today)).url(drill_down.COUNTED),

@@ -330,3 +330,15 @@ def test_an_error_is_shown_until_something_goes_well(portal: Portal) -> None:
     account.last_accepted_at = now + timedelta(seconds=1)
     account.save()
     assert "Out of funds" not in home(portal)
+
+
+def test_a_chart_without_messages_says_why_instead(portal: Portal) -> None:
+    demo = factories.sender(factories.connection(portal, "demo"), tested_at=timezone.now())
+    tally(demo, Status.DELIVERED, 3)
+    assert "Reports begin with your first real message." in home(portal)
+    assert 'class="chart' not in home(portal)
+    real = factories.sender(factories.connection(portal, "twilio"))
+    assert "No messages in the last 14 days" in home(portal)
+    tally(real, Status.DELIVERED, 1, days=13)
+    assert 'class="chart' in home(portal)
+    assert "No messages in the last 14 days" not in home(portal)

@@ -99,7 +99,7 @@ def test_a_service_that_does_not_answer_is_named_before_its_own_words(portal: Po
 
 
 def test_messages_of_unknown_outcome_are_reviewed_by_their_sender(portal: Portal) -> None:
-    account = factories.connection(portal)
+    account = factories.connection(portal, "twilio")
     sender, other = (factories.sender(account, tested_at=timezone.now()) for _ in range(2))
     for _ in range(2):
         factories.message(sender, phase=Phase.UNKNOWN, due_at=None)
@@ -107,6 +107,8 @@ def test_messages_of_unknown_outcome_are_reviewed_by_their_sender(portal: Portal
     there = f"{address(portal, 'journal')}?status=unknown&sender={sender.uuid.hex}"
     assert (rows[sender].cause, step(rows[sender])) == ("2 messages to review", ("Review", there))
     assert (rows[other].cause, rows[other].action.label) == ("", "Test")
+    Connection.objects.update(service="demo")  # a rehearsal asks nothing of anybody
+    assert {row.action.label for row in list_sender_rows(portal)} == {"Test"}
 
 
 def test_a_refused_sender_is_fixed_at_the_sender_whatever_its_account_has(portal: Portal) -> None:
