@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from b24app.console.formats.clock_times import BadTime, parse_clock
 from b24app.messaging.models.guards import DUPLICATE_MINUTES, Rules
@@ -91,7 +91,7 @@ class LimitsForm(forms.Form):
         widget=forms.CheckboxInput({"role": "switch"}),
     )
     quiet_from = ClockField(gettext_lazy("From"))
-    quiet_until = ClockField(gettext_lazy("To"))
+    quiet_until = ClockField(pgettext_lazy("time", "To"))
     warn = forms.BooleanField(
         required=False,
         label=gettext_lazy("Flag possible duplicates"),
