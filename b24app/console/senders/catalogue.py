@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Self
+from urllib.parse import urlsplit
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -157,8 +158,11 @@ def needs_address(service: type[Provider], step: Step) -> bool:
     return service.report_scope == Scope.ACCOUNT and "{report_url}" in step.text + step.url
 
 
-def fill_setup_steps(steps: Iterable[Step], report_address: str = "") -> list[Step]:
-    """Return set-up steps in the reader's language, with the account's address filled in if there is one."""
+def fill_setup_steps(steps: Iterable[Step], report_address: str = "", *, is_beside: bool = False) -> list[Step]:
+    """Return set-up steps in the reader's language, with the account's address filled in if there is one.
+
+    Where it stands beside them, to be copied, the sentence has its beginning only.
+    """
     translated = [replace(step, title=_(step.title), text=_(step.text)) for step in steps]
     if not report_address:
         return translated
@@ -166,8 +170,14 @@ def fill_setup_steps(steps: Iterable[Step], report_address: str = "") -> list[St
     return [
         replace(
             step,
-            text=step.text.replace(placeholder, report_address),
+            text=step.text.replace(placeholder, _shorten(report_address) if is_beside else report_address),
             url=step.url.replace(placeholder, report_address),
         )
         for step in translated
     ]
+
+
+def _shorten(url: str) -> str:
+    """Return an address with dots in the place of its path."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/…"

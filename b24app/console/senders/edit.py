@@ -163,7 +163,8 @@ def _form_context(
     service: type[Provider], sender: Sender, form: SenderForm, trouble: Explained | None = None
 ) -> dict[str, Any]:
     report_address = lifecycle.report_address(sender.connection)
-    steps = fill_setup_steps((step for step in service.setup if needs_address(service, step)), report_address)
+    told = (step for step in service.setup if needs_address(service, step))
+    steps = fill_setup_steps(told, report_address, is_beside=True)
     return {
         "service": ServiceInfo.from_provider(service),
         "connection": sender.connection,
