@@ -74,8 +74,8 @@ def test_questions_asked_in_place_are_in_order(furnished: Portal) -> None:
     ask(portal, ".account", "Disconnect", "Disconnect “")
     ask(portal, "table.senders", "Remove", "from the portal?")
     wrong = look(portal, "senders, removing", within=".card")
-    ask(portal, ".account", "Pause", "Pause “")
-    ask(portal, "table.senders", "Pause", "It stays in the menu")
+    ask(portal, ".account", "Pause account", "Pause account “")
+    ask(portal, "table.senders", "Pause sender", "It stays visible in Bitrix24")
     wrong += look(portal, "senders, pausing", within=".card")
     ask(portal, "table.senders", "New address", "a new address?")
     ask(portal, ".head", "New addresses", "Give all senders new addresses?")
@@ -84,7 +84,7 @@ def test_questions_asked_in_place_are_in_order(furnished: Portal) -> None:
     go(portal, "Messages")
     number = portal.frame.locator("#list .to bdi").first.inner_text()
     go(portal, "Settings")
-    ask(portal, "#content", "Pause", "Pause all sending?")
+    ask(portal, "#content", "Pause all sending", "Pause all sending?")
     fill(portal, number=number)
     portal.press("Find data")
     shown(portal, ".kept")
@@ -96,7 +96,7 @@ def test_questions_asked_in_place_are_in_order(furnished: Portal) -> None:
 def ask(portal: Portal, where: str, button: str, words: str) -> None:
     """Press a button that asks in place; the way out of the question has the focus."""
     portal.settle()
-    portal.frame.locator(where).first.get_by_role("button", name=button, exact=True).first.click()
+    portal.frame.locator(where).first.get_by_role("button", name=button).first.click()
     question = portal.frame.locator(QUESTION, has_text=words)
     expect(question.locator("[data-first]")).to_be_focused(timeout=SECONDS)
 

@@ -26,7 +26,7 @@ def test_an_administrator_chooses_notices_and_forgets_a_number(app: Stack, porta
     mine = {"account-account_sid": "AC" + "2" * 32, "account-base_url": app.sms, "account-title": "Reception"}
     fill(portal, **ACCOUNT | mine)
     portal.press("Test connection")
-    expect(portal.frame.get_by_text("Choose how the messages are signed")).to_be_visible(timeout=SECONDS)
+    expect(portal.frame.get_by_text("Choose a sender ID")).to_be_visible(timeout=SECONDS)
     fill(portal, **{"sender-signature": "Sendline", "sender-name_en": "Reception"})
     portal.press("Save and activate")
     portal.see("“Reception” is ready")
