@@ -51,3 +51,21 @@ class TextTemplate(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class SavedView(models.Model):
+    """Filters of the list of messages under a name: somebody's own, or shared with all administrators."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # for addresses
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+", db_index=False)
+    user_id = models.BigIntegerField()
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=600)  # as Filters writes it
+    is_shared = models.BooleanField(default=False)
+    saved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["portal", "user_id", "name"], name="a_view_s_name_is_used_once")]
+
+    def __str__(self) -> str:
+        return f"view {self.pk} of portal {self.portal_id}"

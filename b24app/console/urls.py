@@ -11,7 +11,7 @@ from b24app.console.help import views as help_views
 from b24app.console.home import views as home_views
 from b24app.console.install import reconnect
 from b24app.console.install import views as install_views
-from b24app.console.journal import bulk, export, message
+from b24app.console.journal import bulk, export, message, saved_views
 from b24app.console.journal import views as journal_views
 from b24app.console.reports import files as report_files
 from b24app.console.reports import views as reports_views
@@ -36,6 +36,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *export.urlpatterns,
     *bulk.urlpatterns,
     *message.urlpatterns,
+    *saved_views.urlpatterns,
     *settings_views.urlpatterns,
     *privacy.urlpatterns,
     *limits.urlpatterns,

@@ -23,7 +23,7 @@ from b24app.audit.recording import record_change
 from b24app.console import urls as console
 from b24app.console.frame import card_tokens
 from b24app.console.journal import export_progress
-from b24app.console.models import Preference, TextTemplate
+from b24app.console.models import Preference, SavedView, TextTemplate
 from b24app.console.reports import files as report_files
 from b24app.core import tokens
 from b24app.core.redis import redis_client
@@ -107,6 +107,9 @@ DOORS = {
     "message-mark-sent": Door(BOTH, ("reference",)),
     "message-cancel": Door(POST, ("reference",)),
     "message-retry": Door(POST, ("reference",)),
+    "view-save": Door(POST, form={"view-name": "Mine", "query": "status=failed"}, bob=200),
+    "view-edit": Door(POST, ("view",), {"view-name": "Stolen"}, bob=404),
+    "view-delete": Door(POST, ("view",), bob=404),
     "settings": Door(),
     "region": Door(POST, form={"country": "US", "time_zone": "America/New_York"}),
     "theme": Door(POST, form={"theme": "dark"}, bob=204, charlie=204),
@@ -186,6 +189,9 @@ class World:
         )
         order = Erasure.objects.create(portal=self.alice, number=NUMBER, asked_by=ALICE, why=f"{SECRET} asked")
         template = TextTemplate.objects.create(portal=self.alice, title=f"{SECRET} ready", text=f"{SECRET} is ready.")
+        view = SavedView.objects.create(
+            portal=self.alice, user_id=ALICE, name=f"{SECRET} view", query="status=failed", is_shared=True
+        )
         Rules.objects.create(portal=self.alice, portal_per_hour=17)
         # His own number is the same as hers.
         Employee.objects.create(portal=self.alice, user_id=ALICE, name=f"{SECRET} Adams", asked_at=timezone.now())
@@ -203,6 +209,7 @@ class World:
             "job": JOB,
             "order": str(order.uuid),
             "entry": str(entry.uuid),
+            "view": str(view.uuid),
             "change": str(paused.uuid),
             "template": str(template.uuid),
             "slug": "not-delivered",

@@ -16,6 +16,7 @@ from b24app.console.journal.conditions import OFFERED_STATUSES, SOURCES, STATUS_
 from b24app.console.journal.crm_names import MessageNames, viewer_of
 from b24app.console.journal.filters import ALL_DAYS, Filters
 from b24app.console.journal.rows import make_rows, page_digest
+from b24app.console.journal.saved_views import view_context
 from b24app.console.journal.search import hides_numbers, search_messages
 from b24app.console.journal.way_back import from_list, list_query, read_place
 from b24app.console.wording import explanations
@@ -59,6 +60,7 @@ def show_journal(request: FramedRequest) -> HttpResponse:
         "masked": not request.visitor.is_admin,
         "hides": hides_numbers(request),
         **_filter_choices(request, filters),
+        **view_context(request, filters),
     }
     response = render_screen(request, "console/journal/journal.html", context)
     if "seen" in request.GET and not is_polling:

@@ -337,7 +337,7 @@ def test_texts_are_escaped(alice: Client, sender: Sender) -> None:
 def test_queries_do_not_grow_with_the_rows(alice: Client, sender: Sender, django_assert_max_num_queries: Any) -> None:
     for _ in range(20):
         factories.message(sender)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         alice.get(at(sender.portal))
 
 

@@ -196,7 +196,7 @@ def test_names_cost_two_queries_for_a_page(
         to(sender, EMMA, DEAL_1, CONTACT_1)
     alice.get(at(sender.portal))
     fetch(asked)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         assert people(alice.get(at(sender.portal))) == ["Emma Evans"] * 20
 
 
