@@ -114,7 +114,7 @@ def _find_action(portal: Portal, row: SenderHealth, to_review: int) -> Action:
         return Action(_("Resume"), f"{resume}?from=home", is_post=True)
     if to_review:
         return Action(_("Review"), messages_url(portal, status="unknown", sender=sender.uuid))
-    return Action(_("Test"), address(portal, "test", sender=sender.uuid))
+    return Action(_("Send test"), address(portal, "test", sender=sender.uuid))
 
 
 def _find_mend(portal: Portal, row: SenderHealth) -> Action:

@@ -52,6 +52,8 @@ def show_own_numbers(request: FramedRequest) -> HttpResponse:
             numbers = find_own_numbers(request.portal, request.visitor.user_id)
     except (Busy, PortalError):
         numbers = []
+    if not numbers:
+        return HttpResponse()  # not a single blank: what is empty takes no room
     return render(request, "console/test/own_numbers.html", {"numbers": numbers})
 
 

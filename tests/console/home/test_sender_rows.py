@@ -50,7 +50,7 @@ def test_a_sender_that_is_well_has_no_cause_and_can_be_tested(portal: Portal) ->
     sender = factories.sender(factories.connection(portal), tested_at=timezone.now())
     row = only_row(portal)
     assert (row.cause, row.error, row.days_left) == ("", None, None)
-    assert step(row) == ("Test", address(portal, "test", sender=sender.uuid))
+    assert step(row) == ("Send test", address(portal, "test", sender=sender.uuid))
     assert row.href == address(portal, "sender", sender=sender.uuid)
 
 
@@ -106,9 +106,9 @@ def test_messages_of_unknown_outcome_are_reviewed_by_their_sender(portal: Portal
     rows = {row.health.sender: row for row in list_sender_rows(portal)}
     there = f"{address(portal, 'journal')}?status=unknown&sender={sender.uuid.hex}"
     assert (rows[sender].cause, step(rows[sender])) == ("2 messages to review", ("Review", there))
-    assert (rows[other].cause, rows[other].action.label) == ("", "Test")
+    assert (rows[other].cause, rows[other].action.label) == ("", "Send test")
     Connection.objects.update(service="demo")  # a rehearsal asks nothing of anybody
-    assert {row.action.label for row in list_sender_rows(portal)} == {"Test"}
+    assert {row.action.label for row in list_sender_rows(portal)} == {"Send test"}
 
 
 def test_a_refused_sender_is_fixed_at_the_sender_whatever_its_account_has(portal: Portal) -> None:
