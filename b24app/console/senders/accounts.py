@@ -51,7 +51,8 @@ def edit_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         context["blocked"] = explain_block(found)
     report_address = lifecycle.report_address(found) if service.report_scope == "account" else ""
     context["strays"] = bool(report_address) and acceptance.has_unmatched_reports(found)
-    context |= {"steps": fill_setup_steps(service.setup, report_address, is_beside=True), "report_address": report_address}
+    steps = fill_setup_steps(service.setup, report_address, is_beside=True)
+    context |= {"steps": steps, "report_address": report_address}
     if data is not None and form.is_valid():
         try:
             checked = lifecycle.check_account(found.service, form.declared_values(), request.portal)
