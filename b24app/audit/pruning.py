@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from b24app.audit.models import Change, ChangedMessage
@@ -12,12 +11,13 @@ from b24app.portals.models import Portal
 
 
 def prune_changes(limit: int) -> int:
-    """Delete at most `limit` changes older than KEEP_CHANGES_DAYS; return how many."""
+    """Delete those of the first `limit` changes that are older than KEEP_CHANGES_DAYS; return how many.
+
+    Changes are stored in the order in which they happen, give or take a transaction, so the key finds the oldest.
+    """
     before = timezone.now() - timedelta(days=settings.KEEP_CHANGES_DAYS)
-    old = Change.objects.filter(at__lt=before).order_by("at")
-    with transaction.atomic():
-        batch = list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit])
-        return Change.objects.filter(pk__in=batch).delete()[0]
+    first = list(Change.objects.order_by("pk").values_list("pk", "at")[:limit])
+    return Change.objects.filter(pk__in=[pk for pk, at in first if at < before]).delete()[0]
 
 
 def erase_changes(portal: Portal, limit: int) -> int:

@@ -99,10 +99,11 @@ def test_a_change_can_be_undone_for_a_day_and_a_removed_number_for_an_hour(porta
 
 
 def test_changes_end_with_their_period(portal: Portal) -> None:
-    young = record_change(Action.PAUSED, about(portal))
     old = record_change(Action.PAUSED, about(portal, pk=6))
+    young = record_change(Action.PAUSED, about(portal))
     Change.objects.filter(pk=old.pk).update(at=timezone.now() - timedelta(days=731))
     assert pruning.prune_changes(1000) == 1
+    assert pruning.prune_changes(1000) == 0
     assert list(Change.objects.all()) == [young]
 
 
@@ -120,6 +121,17 @@ def test_which_deed_changed_a_message_ends_with_the_message(portal: Portal) -> N
             record_message(Action.CANCELED, portal.pk, message, uuid.uuid4(), uuid.uuid4())
     pruning.forget_messages([11])
     assert list(ChangedMessage.objects.values_list("pk", flat=True)) == [12]
+
+
+def test_people_are_found_once_each_and_in_their_own_portal(portal: Portal) -> None:
+    for user in (BOB, ALICE, BOB, None, 12):
+        with acting_as(user):
+            record_change(Action.PAUSED, about(portal))
+    with acting_as(99):
+        record_change(Action.PAUSED, about(factories.portal("charlie")))
+    assert lookup.people_of(portal, 10) == [ALICE, BOB, 12]
+    assert lookup.people_of(portal, 2) == [ALICE, BOB]
+    assert lookup.people_of(factories.portal("nobody"), 10) == []
 
 
 def test_a_sender_is_recorded_by_its_name_at_that_time(portal: Portal) -> None:

@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
                 ('portal', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='portals.portal')),
             ],
             options={
-                'indexes': [models.Index(fields=['portal', 'at', 'id'], name='change_of_portal'), models.Index(fields=['portal', 'user_id', 'at', 'id'], name='change_by_person'), models.Index(fields=['portal', 'kind', 'at', 'id'], name='change_by_kind'), models.Index(condition=models.Q(('object_id__isnull', False)), fields=['kind', 'object_id', 'id'], name='change_of_object'), models.Index(fields=['at'], name='change_by_age')],
+                'indexes': [models.Index(fields=['portal', 'at', 'id'], name='change_of_portal'), models.Index(fields=['portal', 'user_id', 'at', 'id'], name='change_by_person'), models.Index(fields=['portal', 'kind', 'at', 'id'], name='change_by_kind'), models.Index(condition=models.Q(('object_id__isnull', False)), fields=['kind', 'object_id', 'id'], name='change_of_object')],
             },
         ),
     ]

@@ -8,9 +8,11 @@ from django.shortcuts import get_object_or_404
 from django.urls import path
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseLocation
 
+from b24app.audit import lookup
 from b24app.audit.models import Change
 from b24app.console.changes.filters import SENDLINE, ChangeFilters
 from b24app.console.changes.rows import ChangeRow
@@ -67,9 +69,8 @@ def _find_place(portal: Portal, written: str) -> tuple[object, int] | None:
 
 def _people_choices(portal: Portal) -> list[tuple[str, str]]:
     """Return who has changed something, by name, and Sendline itself."""
-    rows = Change.objects.filter(portal=portal, user_id__isnull=False).order_by("user_id")
-    ids = list(rows.values_list("user_id", flat=True).distinct()[:MAX_PEOPLE])
-    named = EmployeeNames.load(portal, ids).sorted_choices(one for one in ids if one is not None)
+    ids = lookup.people_of(portal, MAX_PEOPLE)
+    named = EmployeeNames.load(portal, ids).sorted_choices(ids)
     return [*((str(one), name) for one, name in named), (SENDLINE, _("Sendline"))]
 
 
@@ -122,7 +123,7 @@ def download_changes(request: HttpRequest, token: str) -> HttpResponseBase:
 def _file_rows(portal: Portal, filters: ChangeFilters, language: str) -> Iterator[tuple[object, ...]]:
     """Yield the titles, then all changes that fit, newest first; times in the portal's zone."""
     with translation.override(language):
-        titles = _("Time"), _("Employee"), _("Employee ID"), _("Change"), _("Name"), _("Details")
+        titles = _("Time"), _("Employee"), _("Employee ID"), pgettext("noun", "Change"), _("Name"), _("Details")
     yield titles
     found = filters.find_changes(portal)
     for page in iterate_pages(found, NEWEST_FIRST, lambda one: (one.at, one.pk), FILE_PAGE):
