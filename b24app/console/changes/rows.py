@@ -13,6 +13,8 @@ from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
 from b24app.portals.models import Portal
 
+MAX_NAME, MESSAGE_DIGITS = 40, 8
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
@@ -25,6 +27,13 @@ class ChangeRow:
     href: str
     is_undone: bool
     can_undo: bool
+
+    @property
+    def name(self) -> str:
+        """Return the name of the object at that time; of a message the beginning of its reference."""
+        name = self.change.name
+        shown = MESSAGE_DIGITS if self.change.kind == Kind.MESSAGE else MAX_NAME
+        return name if len(name) <= shown else f"{name[:shown]}…"
 
     @classmethod
     def load_all(cls, portal: Portal, changes: Sequence[Change]) -> list[Self]:

@@ -12,7 +12,7 @@ from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import ConnectionState
 from b24app.portals.models import Portal
 from providers.kit.contract import Provider, Reports
-from providers.kit.fields import Step
+from providers.kit.fields import Field, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,11 @@ class NeededField:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
-    """A code of the service and what to do about it; codes with the same advice share a row."""
+class Advice:
+    """What to do about some codes of the service; a code has the vendor's page about it, "" for none."""
 
-    codes: tuple[str, ...]
-    advice: str
-    link: str
+    codes: tuple[tuple[str, str], ...]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class ServiceArticle:
     service: ServiceInfo
     needs: list[NeededField]
     steps: list[Step]
-    codes: list[Code]
+    codes: list[Advice]
     facts: list[str]
 
     @property
@@ -47,7 +46,7 @@ class ServiceArticle:
         """Return its text for the search."""
         needs = (f"{one.label} {one.help}" for one in self.needs)
         steps = (f"{one.title} {one.text}" for one in self.steps)
-        codes = (f"{' '.join(one.codes)} {one.advice}" for one in self.codes)
+        codes = (f"{' '.join(code for code, _link in one.codes)} {one.text}" for one in self.codes)
         return " ".join([self.service.title, *needs, *steps, *codes, *self.facts])
 
 
@@ -65,7 +64,7 @@ def build_article(service: type[Provider]) -> ServiceArticle:
     """Return the article of one service, in the reader's language."""
     return ServiceArticle(
         service=ServiceInfo.from_provider(service),
-        needs=[NeededField(_(one.label), _(one.help) if one.help else "") for one in service.fields if one.required],
+        needs=[NeededField(_(one.label), _(one.help) if one.help else "") for one in service.fields if _is_needed(one)],
         # What names our own address is filled in where the account is connected.
         steps=fill_setup_steps(step for step in service.setup if not needs_address(service, step)),
         codes=_list_codes(service),
@@ -73,12 +72,16 @@ def build_article(service: type[Provider]) -> ServiceArticle:
     )
 
 
-def _list_codes(service: type[Provider]) -> list[Code]:
+def _is_needed(one: Field) -> bool:
+    return one.required and not (one.default or one.advanced)
+
+
+def _list_codes(service: type[Provider]) -> list[Advice]:
     """Return the codes by advice, in the order of the service's file."""
-    by_advice: dict[tuple[str, str], list[str]] = {}
+    by_text: dict[str, list[tuple[str, str]]] = {}
     for code, hint in service.hints.items():
-        by_advice.setdefault((_(hint.text), hint.link), []).append(code)
-    return [Code(tuple(codes), advice, link) for (advice, link), codes in by_advice.items()]
+        by_text.setdefault(_(hint.text), []).append((code, hint.link))
+    return [Advice(tuple(codes), text) for text, codes in by_text.items()]
 
 
 def _describe_limits(service: type[Provider]) -> Iterable[str]:

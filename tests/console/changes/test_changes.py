@@ -15,6 +15,10 @@ from b24app.audit.actor import acting_as
 from b24app.audit.models import Action, Change, Kind
 from b24app.audit.recording import Subject, record_change
 from b24app.console.changes import views
+from b24app.console.settings.general_forms import PORTAL_FIELDS
+from b24app.console.settings.limit_forms import SAVED_FIELDS
+from b24app.console.settings.notice_forms import COLUMNS as NOTICE_COLUMNS
+from b24app.console.wording import changes
 from b24app.core.redis import redis_client
 from b24app.messaging.actions import pauses
 from b24app.messaging.connections import lifecycle
@@ -22,6 +26,7 @@ from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.guards import Rules, StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Phase, Status
+from b24app.messaging.push.sender_registration import EDITED_COLUMNS
 from b24app.portals.models import Employee, Portal
 from providers.kit import contract
 from tests import factories
@@ -94,6 +99,11 @@ def test_of_credentials_only_the_names_are_recorded(portal: Portal, sender: Send
     change = Change.objects.get()
     assert (change.action, change.before, change.after) == ("credentials", {}, {"fields": ["auth_token"]})
     assert "Hunter" not in repr(vars(change))
+
+
+def test_each_field_that_is_recorded_has_a_label() -> None:
+    fields = {*EDITED_COLUMNS, *SAVED_FIELDS, *PORTAL_FIELDS, *NOTICE_COLUMNS, "user_ids", "low_balance", "title"}
+    assert fields - set(changes._FIELDS) == set()
 
 
 def test_filters_narrow_by_person_kind_and_day(alice: Client, portal: Portal, sender: Sender) -> None:

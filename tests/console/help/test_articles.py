@@ -109,8 +109,10 @@ def test_each_service_has_an_article_with_its_codes(
 
 def test_a_services_article_says_what_it_needs_and_how_fast_it_is(alice: Client, portal: Portal) -> None:
     shown = words(alice.get(at(portal, "services/twilio/")))
+    assert "Service URL" not in shown  # it has a default
     assert "What you need Account SID On the Twilio Console home page. Starts with AC." in shown
     assert "A text can have up to 1,600 characters." in shown
+    assert "20005 10001 30002 Your Twilio account is not active." in shown
     assert "30003 The phone is turned off or out of coverage." in shown
     assert "{report_url}" not in shown
 
