@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -10,6 +11,7 @@ from b24app.messaging.actions import messages, pauses
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status, Wait
+from tests import factories
 from tests.messaging.steps import drain, reload
 
 pytestmark = pytest.mark.django_db
@@ -106,3 +108,17 @@ def test_it_expires_when_it_is_held_for_longer_than_its_validity(front: Sender) 
     move(message, HOUR + front.max_age + timedelta(minutes=1))
     drain(front.connection_id)
     assert (reload(message).status, message.reason, message.attempts) == (Status.FAILED, Reason.EXPIRED, 0)
+
+
+def test_quiet_hours_that_were_set_after_it_was_written_hold_it_at_its_time(front: Sender) -> None:
+    Sender.objects.filter(pk=front.pk).update(transactional=False)
+    message = schedule(front, timezone.now() + HOUR)
+    now = timezone.now().astimezone(ZoneInfo("America/New_York"))  # where the number is
+    factories.rules(front.portal, quiet_from=(now - HOUR).time(), quiet_until=(now + HOUR).time())
+    pauses.reconsider_waiting(front.portal)
+    assert reload(message).wait == Wait.SCHEDULED
+    move(message, HOUR)
+    drain(front.connection_id)
+    assert (reload(message).phase, message.wait, message.attempts) == (Phase.WAITING, Wait.QUIET_HOURS, 0)
+    assert message.due_at is not None
+    assert message.due_at > timezone.now()
