@@ -36,7 +36,7 @@ class People:
     owners: Sequence[tuple[int, Mapping[str, Any]]]
     responsible: Mapping[str, Any]
 
-    def first(self, type_id: int) -> Mapping[str, Any]:
+    def first_owner(self, type_id: int) -> Mapping[str, Any]:
         return next((fields for kind, fields in self.owners if kind == type_id), {})
 
 
@@ -60,8 +60,8 @@ def first_name(fields: Mapping[str, Any]) -> str:
 def read_values(type_id: int, fields: Mapping[str, Any], people: People) -> dict[str, str]:
     """Return the values that texts may name; fields that are empty or not readable are left out."""
     has_own_name = type_id in (OwnerType.CONTACT, OwnerType.LEAD)
-    person = fields if has_own_name and _full_name(fields) else people.first(OwnerType.CONTACT)
-    company = fields if type_id == OwnerType.COMPANY else people.first(OwnerType.COMPANY)
+    person = fields if has_own_name and _full_name(fields) else people.first_owner(OwnerType.CONTACT)
+    company = fields if type_id == OwnerType.COMPANY else people.first_owner(OwnerType.COMPANY)
     company_name = title_of(OwnerType.COMPANY, company) or str(fields.get("COMPANY_TITLE") or "")
     values = {
         CONTACT_NAME: _full_name(person),

@@ -152,7 +152,7 @@ def _obstacle_block(one: Obstacle) -> Block:
         inner["offer"] = {
             "type": "link",
             "properties": {
-                "text": _("Send at %(time)s") % {"time": one.time},
+                "text": _("Send at %(time)s") % {"time": one.offered_time},
                 "action": {"type": "layoutEvent", "value": one.send_at.isoformat()},
             },
         }

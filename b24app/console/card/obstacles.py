@@ -23,7 +23,7 @@ class Obstacle:
     send_at: datetime | None = None
 
     @property
-    def time(self) -> str:
+    def offered_time(self) -> str:
         """Return the better time in words."""
         return short_moment(self.send_at) if self.send_at else ""
 

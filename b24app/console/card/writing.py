@@ -110,7 +110,7 @@ class Desk:
         context |= {"cost": cost, "measure": cost.measure, "spared": cost.measure.parts - plain.parts}
         if phone is not None:
             at = form.chosen_time() or timezone.now()
-            found = forecast.foresee(sender, phone.e164, text, self.request.visitor.user_id, at)
+            found = forecast.forecast_message(sender, phone.e164, text, self.request.visitor.user_id, at)
             context["obstacles"] = describe_obstacles(found)
             context["is_blocked"] = found.is_blocked
         return context

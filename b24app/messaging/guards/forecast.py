@@ -53,7 +53,7 @@ class Forecast:
         return self.stopped is not None
 
 
-def foresee(sender: Sender, to: str, text: str, author_id: int | None, at: datetime) -> Forecast:
+def forecast_message(sender: Sender, to: str, text: str, author_id: int | None, at: datetime) -> Forecast:
     """Return what a message of this sender to `to` (E.164) would meet if it were sent at `at`."""
     portal = sender.portal
     rules = Rules.objects.filter(portal=portal).first() or Rules(portal=portal)

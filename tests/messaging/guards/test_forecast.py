@@ -23,7 +23,7 @@ TEXT = "Your order is ready."
 
 def ask(sender: Sender, **given: Any) -> Forecast:
     values = {"to": HERS, "text": TEXT, "author_id": 7, "at": timezone.now(), **given}
-    return forecast.foresee(sender, **values)
+    return forecast.forecast_message(sender, **values)
 
 
 def test_nothing_stands_against_a_message_where_no_rule_is_set(front: Sender) -> None:
