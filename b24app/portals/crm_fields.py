@@ -49,12 +49,12 @@ def as_fields(result: Any) -> Mapping[str, Any]:
 
 def title_of(type_id: int, fields: Mapping[str, Any]) -> str:
     """Return the name of a contact or the title of anything else; "" where there is none."""
-    return _line(_full_name(fields) if type_id == OwnerType.CONTACT else str(fields.get("TITLE") or ""), MAX_TITLE)
+    return _one_line(_full_name(fields) if type_id == OwnerType.CONTACT else str(fields.get("TITLE") or ""), MAX_TITLE)
 
 
 def first_name(fields: Mapping[str, Any]) -> str:
     """Return a person's first name, or the last where there is no other."""
-    return _line(str(fields.get("NAME") or fields.get("LAST_NAME") or ""), MAX_VALUE)
+    return _one_line(str(fields.get("NAME") or fields.get("LAST_NAME") or ""), MAX_VALUE)
 
 
 def read_values(type_id: int, fields: Mapping[str, Any], people: People) -> dict[str, str]:
@@ -72,7 +72,7 @@ def read_values(type_id: int, fields: Mapping[str, Any], people: People) -> dict
         AMOUNT: _read_amount(fields),
         RESPONSIBLE: _full_name(people.responsible),
     }
-    return {name: _line(value, MAX_VALUE) for name, value in values.items() if _line(value, MAX_VALUE)}
+    return {name: _one_line(value, MAX_VALUE) for name, value in values.items() if _one_line(value, MAX_VALUE)}
 
 
 def _full_name(fields: Mapping[str, Any]) -> str:
@@ -91,6 +91,6 @@ def _read_amount(fields: Mapping[str, Any]) -> str:
     return f"{figures} {str(fields.get('CURRENCY_ID') or '')[:3]}".strip()
 
 
-def _line(text: str, longest: int) -> str:
+def _one_line(text: str, longest: int) -> str:
     """Return a text on one line, without what no text may hold."""
     return " ".join(sanitize.sanitize_text(text).split())[:longest].strip()

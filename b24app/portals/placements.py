@@ -81,11 +81,11 @@ def _bind_missing(client: PortalClient) -> list[str]:
         for one in some
         if one != handler and one.endswith("/card/") and code.endswith((TAB, COMPOSER))
     ]
-    for commands in _chunks(old):
+    for commands in _split_batches(old):
         client.batch(commands)
     results = [
         result
-        for commands in _chunks([_bind_command(place, handler) for place in wanted])
+        for commands in _split_batches([_bind_command(place, handler) for place in wanted])
         for result in client.batch(commands)
     ]
     return [
@@ -133,7 +133,7 @@ def _bind_command(place: Place, handler: str) -> BatchCommand:
     return BatchCommand("placement.bind", fields | ({"OPTIONS": BUILT_IN} if place.is_composer else {}))
 
 
-def _chunks(commands: Sequence[BatchCommand]) -> Iterator[Sequence[BatchCommand]]:
+def _split_batches(commands: Sequence[BatchCommand]) -> Iterator[Sequence[BatchCommand]]:
     for first in range(0, len(commands), MAX_COMMANDS):
         yield commands[first : first + MAX_COMMANDS]
 

@@ -51,15 +51,15 @@ def compose_above_timeline(request: FramedRequest, entity: Entity, signed: str) 
             return _answer_change(desk)
         case _:
             form = desk.fresh_form(find_conversation(request.portal, entity, "").messages)
-            return _draw(desk, form)
+            return _answer_layout(desk, form)
 
 
 def _answer_send(desk: Desk) -> HttpResponse:
     form = _posted_form(desk)
     if not (form.is_valid() and desk.send_message(form)):
-        return _draw(desk, form)
+        return _answer_layout(desk, form)
     fresh = desk.fresh_form([])
-    return _draw(desk, fresh, done=True)
+    return _answer_layout(desk, fresh, done=True)
 
 
 def _answer_change(desk: Desk) -> HttpResponse:
@@ -70,7 +70,7 @@ def _answer_change(desk: Desk) -> HttpResponse:
         form = _posted_form(desk, text=text)
     context = desk.writing_context(form)
     if changed != "text":
-        return _draw(desk, form, context=context, with_errors=False)
+        return _answer_layout(desk, form, context=context, with_errors=False)
     return JsonResponse({"states": [{"id": name, **block} for name, block in _dependent_blocks(context).items()]})
 
 
@@ -81,7 +81,7 @@ def _posted_form(desk: Desk, **changes: str) -> CardForm:
     return desk.read_form({**posted, "when": NOW, **later})
 
 
-def _draw(
+def _answer_layout(
     desk: Desk,
     form: CardForm,
     *,
@@ -98,10 +98,10 @@ def _draw(
     chosen["sender"] = chosen["sender"] or desk.senders[0].uuid.hex
     errors = form.errors if with_errors and form.is_bound else {}
     blocks = {
-        "to": _select(form, "to", chosen, errors),
-        "sender": _select(form, "sender", chosen, errors),
-        **({"template": _select(form, "template", chosen, errors)} if desk.templates else {}),
-        "text": _field("textarea", form, "text", errors, value=chosen["text"]),
+        "to": _select_block(form, "to", chosen, errors),
+        "sender": _select_block(form, "sender", chosen, errors),
+        **({"template": _select_block(form, "template", chosen, errors)} if desk.templates else {}),
+        "text": _field_block("textarea", form, "text", errors, value=chosen["text"]),
         **_dependent_blocks(context or desk.writing_context(form)),
         "when": _when_block(desk, chosen["when"], errors),
     }
@@ -119,14 +119,16 @@ def _nothing_to_write_with(desk: Desk) -> Block:
         if desk.entity.phones
         else _("Add a phone number to this item, then reopen this tab.")
     )
-    return {"blocks": {"count": _text(words)}, "secondaryButton": {"title": _("Cancel")}}
+    return {"blocks": {"count": _text_block(words)}, "secondaryButton": {"title": _("Cancel")}}
 
 
 def _dependent_blocks(context: Mapping[str, Any]) -> dict[str, Block]:
     """Return the blocks that change with the text: its length and cost, and what stands against it."""
     obstacles: Sequence[Obstacle] = context.get("obstacles", [])[:MAX_OBSTACLES]
     ready = [*map(_obstacle_block, obstacles), *[_hidden_block()] * (MAX_OBSTACLES - len(obstacles))]
-    return {"count": _text(_describe_cost(context))} | {f"obstacle{place}": one for place, one in enumerate(ready)}
+    return {"count": _text_block(_describe_cost(context))} | {
+        f"obstacle{place}": one for place, one in enumerate(ready)
+    }
 
 
 def _describe_cost(context: Mapping[str, Any]) -> str:
@@ -147,7 +149,7 @@ def _plain_money(amount: Any, currency: str) -> str:
 
 
 def _obstacle_block(one: Obstacle) -> Block:
-    inner: dict[str, Block] = {"words": _text(one.text)}
+    inner: dict[str, Block] = {"words": _text_block(one.text)}
     if one.send_at:
         inner["offer"] = {
             "type": "link",
@@ -160,21 +162,25 @@ def _obstacle_block(one: Obstacle) -> Block:
 
 
 def _hidden_block() -> Block:
-    return {"type": "section", "visible": False, "properties": {"type": "default", "blocks": {"words": _text("")}}}
+    return {
+        "type": "section",
+        "visible": False,
+        "properties": {"type": "default", "blocks": {"words": _text_block("")}},
+    }
 
 
-def _text(words: str) -> Block:
+def _text_block(words: str) -> Block:
     return {"type": "text", "properties": {"value": words, "size": "sm", "color": "base_70"}}
 
 
-def _field(kind: str, form: CardForm, name: str, errors: Mapping[str, Iterable[Any]], **properties: Any) -> Block:
+def _field_block(kind: str, form: CardForm, name: str, errors: Mapping[str, Iterable[Any]], **properties: Any) -> Block:
     told = " ".join(str(one) for one in errors.get(name, ()))
     return {"type": kind, "properties": {"title": str(form[name].label), "errorText": told, **properties}}
 
 
-def _select(form: CardForm, name: str, chosen: Mapping[str, str], errors: Mapping[str, Iterable[Any]]) -> Block:
+def _select_block(form: CardForm, name: str, chosen: Mapping[str, str], errors: Mapping[str, Iterable[Any]]) -> Block:
     values = {str(value): str(title) for value, title in form.fields[name].choices}  # type: ignore[attr-defined]  # a ChoiceField
-    return _field("select", form, name, errors, values=values, selectedValue=chosen[name])
+    return _field_block("select", form, name, errors, values=values, selectedValue=chosen[name])
 
 
 def _when_block(desk: Desk, chosen: str, errors: Mapping[str, Iterable[Any]]) -> Block:

@@ -75,14 +75,16 @@ def find_message(portal: Portal, entity: Entity, reference: uuid.UUID) -> Messag
     if message is None:
         return None
     is_its_number = message.to in {phone.e164 for phone in entity.phones}
-    was_sent_here = message.origin == Origin.CARD and _binding(entity) in message.links.get("bindings", [])
+    was_sent_here = message.origin == Origin.CARD and _entity_binding(entity) in message.links.get("bindings", [])
     return message if is_its_number or was_sent_here else None
 
 
 def _find_places(mine: "QuerySet[Message]", entity: Entity, wanted: int) -> list[int]:
     """Return the ids of an entity's newest messages among `mine`, which are in that order."""
     from_cards = mine.filter(origin=Origin.CARD)[:MAX_SCANNED]
-    sent_here = Message.objects.filter(pk__in=from_cards.values("pk"), links__contains={"bindings": [_binding(entity)]})
+    sent_here = Message.objects.filter(
+        pk__in=from_cards.values("pk"), links__contains={"bindings": [_entity_binding(entity)]}
+    )
     parts = [_newest_places(mine.filter(to=phone.e164), wanted) for phone in entity.phones]
     places = _newest_places(sent_here.order_by(*NEWEST_FIRST), wanted)
     if parts:
@@ -90,7 +92,7 @@ def _find_places(mine: "QuerySet[Message]", entity: Entity, wanted: int) -> list
     return [pk for _at, pk in places[:wanted]]
 
 
-def _binding(entity: Entity) -> dict[str, str]:
+def _entity_binding(entity: Entity) -> dict[str, str]:
     return {"OWNER_TYPE_ID": str(entity.type_id), "OWNER_ID": str(entity.id)}
 
 

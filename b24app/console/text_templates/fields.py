@@ -69,7 +69,7 @@ def fill_template(text: str, values: Mapping[str, str]) -> Filled:
 
 def show_template(text: str) -> str:
     """Return a stored template with the fields named in the language of the reader."""
-    return _FIELD.sub(lambda match: _spell(match, str(TITLES.get(match[1], match[1]))), text)
+    return _FIELD.sub(lambda match: _spell_field(match, str(TITLES.get(match[1], match[1]))), text)
 
 
 def store_template(shown: str) -> tuple[str, list[str]]:
@@ -81,7 +81,7 @@ def store_template(shown: str) -> tuple[str, list[str]]:
         code = codes.get(name.casefold(), "")
         if not code:
             unknown.append(name)
-        return _spell(match, code or name)
+        return _spell_field(match, code or name)
 
     return _FIELD.sub(find_code, shown), list(dict.fromkeys(unknown))
 
@@ -98,5 +98,5 @@ def _codes_by_name() -> dict[str, str]:
     return {str(title).casefold(): code for code, title in TITLES.items()} | {code: code for code in TITLES}
 
 
-def _spell(match: re.Match[str], name: str) -> str:
+def _spell_field(match: re.Match[str], name: str) -> str:
     return f"{{{name}}}" if match[2] is None else f"{{{name}|{match[2]}}}"

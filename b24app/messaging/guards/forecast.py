@@ -70,8 +70,8 @@ def forecast_message(sender: Sender, to: str, text: str, author_id: int | None, 
         is_paused=rules.paused_at is not None,
         quiet_until=pipeline.quiet_end(message, in_quiet_hours, at),
         waits_for_quiet=not sender.transactional,
-        last=_undelivered(latest),
-        repeats=_repeated(latest, text, rules, at),
+        last=_last_undelivered(latest),
+        repeats=_find_repeated(latest, text, rules, at),
         limits=_near_limits(message, facts, at),
         is_not_mobile=is_not_mobile(to),
     )
@@ -104,14 +104,14 @@ _NOT_ABOUT_NUMBER = frozenset(
 )
 
 
-def _undelivered(latest: list[Message]) -> Message | None:
+def _last_undelivered(latest: list[Message]) -> Message | None:
     """Return the newest message whose end is known or unknown for good, if it did not arrive."""
     ended = (one for one in latest if one.phase == Phase.UNKNOWN or Status(one.status).is_final)
     last = next((one for one in ended if one.reason not in _NOT_ABOUT_NUMBER), None)
     return last if last is not None and last.status != Status.DELIVERED else None
 
 
-def _repeated(latest: list[Message], text: str, rules: Rules, at: datetime) -> Message | None:
+def _find_repeated(latest: list[Message], text: str, rules: Rules, at: datetime) -> Message | None:
     minutes = rules.duplicate_minutes if rules.pk else DUPLICATE_MINUTES
     since = at - timedelta(minutes=minutes)
     same = (one for one in latest if text.strip() and one.text == text and one.status != Status.FAILED)
