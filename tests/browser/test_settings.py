@@ -30,9 +30,8 @@ def test_an_administrator_chooses_notices_and_forgets_a_number(app: Stack, porta
     fill(portal, **{"sender-signature": "Sendline", "sender-name_en": "Reception"})
     portal.press("Save and activate")
     portal.see("“Reception” is ready")
-    portal.press("Send a test message")
     fill(portal, to=NUMBER)
-    portal.press("Send")
+    portal.frame.locator("#test-panel [type=submit]").click()
     expect(portal.frame.locator(".life")).to_contain_text("elivered", timeout=2 * SECONDS)
 
     portal.press("Opt-outs")
@@ -63,7 +62,7 @@ def test_an_administrator_chooses_notices_and_forgets_a_number(app: Stack, porta
     expect(portal.frame.get_by_text("this cannot be undone")).to_be_visible(timeout=SECONDS)
     portal.frame.locator("[name=keep]").check()
     portal.press("Erase permanently")
-    expect(portal.frame.get_by_text("the number is kept for that alone")).to_be_visible(timeout=SECONDS)
+    expect(portal.frame.get_by_text("The number is stored for this purpose only.")).to_be_visible(timeout=SECONDS)
     portal.picture("settings-2-erase")
     fill(portal, why="They want no more messages.")
     portal.press("Erase permanently")
@@ -72,7 +71,7 @@ def test_an_administrator_chooses_notices_and_forgets_a_number(app: Stack, porta
 
     portal.open("/notifications/")
     words = portal.page.locator("#notifications p").first
-    expect(words).to_contain_text("The balance at Twilio is low", timeout=6 * SECONDS)
+    expect(words).to_contain_text("Low balance at Twilio", timeout=6 * SECONDS)
     portal.shoot("settings-4-notification")
     words.get_by_role("link", name="Open Sendline").click()
     portal.see("Home")
