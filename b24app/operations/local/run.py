@@ -36,8 +36,8 @@ def _seed_once(running: Stack) -> None:
         return
     _print_step("installing the application in the sandbox portal")
     Journey(running, lambda _text, _at: None).install_app()
-    _print_step("seeding demonstration data: an account with a sender and two weeks of messages")
-    running.supervisor.run("seed", ["manage.py", "seed_demo"])
+    _print_step("seeding demonstration data: accounts at three services and two weeks of messages")
+    running.supervisor.run("seed", ["manage.py", "seed_demo", "--shop", running.sms])
     marker.touch()
 
 
