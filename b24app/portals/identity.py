@@ -161,7 +161,7 @@ def _update_changed(portal: Portal, columns: Mapping[str, Any]) -> None:
 def store_admin_tokens(portal: Portal, owner: TokenOwner, claim: ClaimedIdentity, *, is_system: bool = False) -> bool:
     """Store confirmed tokens and the application_token if they are an administrator's; return whether they are.
 
-    An employee's tokens are not stored, as we have no use for them.
+    An employee's tokens are not stored; while a page is open, `visitor_tokens` keeps the access token apart.
     """
     if not store_if_admin(portal, _claimed_pair(owner, claim), is_system=is_system):
         return False

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from b24app.core import sanitize
-from b24app.portals.crm_owner_types import FIRST_DYNAMIC_TYPE, OwnerType
+from b24app.portals.crm_owner_types import OwnerType
 from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
 from b24app.portals.rest import bitrix, error_policy, exchange_records
@@ -58,11 +58,6 @@ def list_items(portal: Portal, access: str, items: Sequence[Item]) -> dict[Item,
     if refusals and len(refusals) == len(commands):
         raise _refusal(refusals[0])
     return found
-
-
-def is_known_type(type_id: int) -> bool:
-    """Return whether items of this owner type can be listed."""
-    return type_id in FIELDS or type_id >= FIRST_DYNAMIC_TYPE
 
 
 def _make_commands(items: Sequence[Item]) -> list[tuple[int, str, Mapping[str, Any]]]:
