@@ -11,8 +11,10 @@ from b24app.console.help import views as help_views
 from b24app.console.home import views as home_views
 from b24app.console.install import reconnect
 from b24app.console.install import views as install_views
-from b24app.console.journal import bulk, export, message, saved_views
+from b24app.console.journal import message, saved_views
 from b24app.console.journal import views as journal_views
+from b24app.console.journal.bulk import views as bulk_views
+from b24app.console.journal.export import views as export_views
 from b24app.console.reports import files as report_files
 from b24app.console.reports import views as reports_views
 from b24app.console.senders import connect, segment_count, test_message, test_numbers
@@ -33,8 +35,8 @@ SCREENS: list[URLPattern | URLResolver] = [
     *journal_views.urlpatterns,
     *reports_views.urlpatterns,
     *report_files.urlpatterns,
-    *export.urlpatterns,
-    *bulk.urlpatterns,
+    *export_views.urlpatterns,
+    *bulk_views.urlpatterns,
     *message.urlpatterns,
     *saved_views.urlpatterns,
     *settings_views.urlpatterns,
@@ -55,7 +57,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *stop_list_views.downloads,
     *privacy.downloads,
     *report_files.downloads,
-    *export.downloads,
+    *export_views.downloads,
     *support_file.downloads,
     *changes_views.downloads,
     path("p/<str:key>/", include(SCREENS)),

@@ -185,9 +185,9 @@ class CrmName(models.Model):
         return f"item {self.item_id} of type {self.type_id} of portal {self.portal_id}"
 
     @property
-    def item(self) -> tuple[int, int]:
+    def item_key(self) -> tuple[int, int]:
         return self.type_id, self.item_id
 
     @property
-    def owner(self) -> tuple[int, int]:
+    def owner_key(self) -> tuple[int, int]:
         return self.owner_type, self.owner_id

@@ -22,7 +22,7 @@ from b24app.audit.models import Action, Change
 from b24app.audit.recording import record_change
 from b24app.console import urls as console
 from b24app.console.frame import card_tokens
-from b24app.console.journal import export_progress
+from b24app.console.journal.export import export_progress
 from b24app.console.models import Preference, SavedView, TextTemplate
 from b24app.console.reports import files as report_files
 from b24app.core import tokens

@@ -38,13 +38,13 @@ class MessageNames:
     @classmethod
     def load(cls, portal: Portal, viewer: int, all_links: Iterable[Mapping[str, Any]]) -> Self:
         """Return the stored names, and enqueue a lookup of the missing and the stale ones."""
-        found = cls.known(portal, viewer, all_links)
+        found = cls.load_known(portal, viewer, all_links)
         if found.stored.due:
             enqueue.crm_names(portal.pk, viewer, found.stored.due)
         return found
 
     @classmethod
-    def known(cls, portal: Portal, viewer: int, all_links: Iterable[Mapping[str, Any]]) -> Self:
+    def load_known(cls, portal: Portal, viewer: int, all_links: Iterable[Mapping[str, Any]]) -> Self:
         """Return the stored names; nothing is looked up."""
         items = {item for links in all_links for item in crm_items(links)[:MAX_ITEMS]}
         return cls(portal, names.stored_names(portal, viewer, items))
@@ -54,12 +54,12 @@ class MessageNames:
         return bool(self.stored.due)
 
     @property
-    def shown(self) -> object:
+    def shown_state(self) -> object:
         """Return what tells one state of the names from another."""
         named = sorted((item, one.name, one.person) for item, one in self.stored.names.items())
         return named, self.stored.trouble, self.is_pending
 
-    def person(self, message: Message) -> NamedLink | None:
+    def find_recipient(self, message: Message) -> NamedLink | None:
         """Return the contact, company or lead that a message was sent to."""
         return self.find_person(message.links, message.to, by_hand=is_by_hand(message.origin, message.module))
 
@@ -83,7 +83,7 @@ class MessageNames:
                 return NamedLink(name, link_to(item).path)
         return None
 
-    def item(self, message: Message) -> NamedLink | None:
+    def name_item(self, message: Message) -> NamedLink | None:
         """Return the deal, lead or item of a smart process that a message belongs to."""
         return self.find_item(message.links)
 
@@ -95,7 +95,7 @@ class MessageNames:
                 return NamedLink(one.name, link_to(item).path)
         return None
 
-    def items(self, message: Message) -> list[NamedLink]:
+    def name_items(self, message: Message) -> list[NamedLink]:
         """Return all items of a message, by kind and number where there is no name."""
         return [self._named(item) for item in crm_items(message.links)]
 
@@ -107,7 +107,7 @@ class MessageNames:
 
     def _owners(self, items: Iterable[Item]) -> list[Item]:
         found = (self.stored.names.get(item) for item in items)
-        return [one.owner for one in found if one and one.owner_id]
+        return [one.owner_key for one in found if one and one.owner_id]
 
 
 def viewer_of(request: FramedRequest) -> int:

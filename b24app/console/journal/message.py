@@ -49,7 +49,7 @@ def show_message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
     exchanges = list(exchanges_of(found).order_by("at", "pk")[:MAX_EXCHANGES])
     reports = list(found.reports.order_by("received_at", "pk"))
     names = MessageNames.load(request.portal, viewer_of(request), [found.links])
-    seen = _message_digest(found, names.shown, len(exchanges), len(reports))
+    seen = _message_digest(found, names.shown_state, len(exchanges), len(reports))
     if request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     cost = Cost.estimate(found.text, found.sender)
@@ -60,8 +60,8 @@ def show_message(request: FramedRequest, reference: uuid.UUID) -> HttpResponse:
         "no_text": missing_text_label(found, request.portal),
         "steps": build_history(found, exchanges, reports),
         "exchanges": exchanges if request.visitor.is_admin else [],
-        "person": names.person(found),
-        "items": names.items(found),
+        "person": names.find_recipient(found),
+        "items": names.name_items(found),
         "author": _employee_name(request, found.author_id),
         "canceled_by": _canceled_by(request, found),
         "measure": cost.measure,

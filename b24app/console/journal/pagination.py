@@ -75,7 +75,7 @@ class Search:
         found = list(listed.filter(self.fitting).values_list("received_at", "pk", *columns)[:limit])
         return found, (found[-1][0], found[-1][1]) if len(found) == limit else end
 
-    def count(self) -> Total:
+    def count_fitting(self) -> Total:
         """Count what fits, among no more messages than one page looks through."""
         listed = self.listed.order_by(*NEWEST_FIRST)
         if not self.fitting:

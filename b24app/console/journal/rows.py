@@ -55,8 +55,8 @@ def make_rows(
         rows.append(
             JournalRow(
                 message=message,
-                person=names.person(message),
-                item=names.item(message),
+                person=names.find_recipient(message),
+                item=names.name_item(message),
                 service="" if is_one_service else _service_beside_sender(message),
                 service_name=explained.service_title(message.connection.service),
                 source=describe_source(message),
@@ -79,7 +79,7 @@ def page_digest(messages: Iterable[Message], names: MessageNames) -> str:
     shown = [
         (one.pk, one.status, one.phase, one.wait, one.due_at, one.parts, one.price, one.repeats) for one in messages
     ]
-    return hashlib.sha256(repr((shown, names.shown)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((shown, names.shown_state)).encode()).hexdigest()[:16]
 
 
 def _price_scales(messages: Iterable[Message]) -> dict[str, int]:

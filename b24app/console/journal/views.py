@@ -47,7 +47,7 @@ def show_journal(request: FramedRequest) -> HttpResponse:
         "filters": filters,
         "rows": make_rows(page.messages, request.portal, names, request.GET.getlist("m")),
         "page": page,
-        "total": found.count(),
+        "total": found.count_fitting(),
         "names_trouble": names.stored.trouble if request.visitor.is_admin else "",
         "walk": pagination.MAX_SCANNED,
         "seen": seen,

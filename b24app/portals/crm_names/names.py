@@ -52,7 +52,7 @@ def stored_names(portal: Portal, viewer: int, items: Iterable[Item]) -> StoredNa
     if not wanted:
         return StoredNames({})
     found = _load(portal, viewer, wanted)
-    owners = sorted({one.owner for one in found.values() if one.owner_id} - set(wanted))
+    owners = sorted({one.owner_key for one in found.values() if one.owner_id} - set(wanted))
     found |= _load(portal, viewer, owners) if owners else {}
     fresh = timezone.now() - NAME_TTL
     due = [one for one in (*wanted, *owners) if one not in found or found[one].asked_at <= fresh]
@@ -88,12 +88,12 @@ def find_items(portal: Portal, viewer: int, words: str) -> list[Item]:
     if viewer != ADMINISTRATORS:
         rows = rows.filter(asked_at__gt=timezone.now() - NAME_TTL)
     named = rows.filter(Q(name__icontains=words) | Q(person__icontains=words)).order_by("-asked_at")[:MAX_FOUND]
-    found = [one.item for one in named]
+    found = [one.item_key for one in named]
     with_them = Q(pk=None)
     for type_id, number in found:
         with_them |= Q(owner_type=type_id, owner_id=number)
     more = rows.filter(with_them).order_by("-asked_at")[:MAX_FOUND] if found else ()
-    return list(dict.fromkeys([*found, *(one.item for one in more)]))
+    return list(dict.fromkeys([*found, *(one.item_key for one in more)]))
 
 
 def forget_number(portal: Portal, number: str) -> int:
@@ -120,7 +120,7 @@ def _load(portal: Portal, viewer: int, items: Sequence[Item]) -> dict[Item, CrmN
     which = Q(pk=None)
     for type_id, numbers in by_type.items():
         which |= Q(type_id=type_id, item_id__in=numbers)
-    return {one.item: one for one in CrmName.objects.filter(which, portal=portal, viewer=viewer)}
+    return {one.item_key: one for one in CrmName.objects.filter(which, portal=portal, viewer=viewer)}
 
 
 def _find_access(portal: Portal, viewer: int) -> str:

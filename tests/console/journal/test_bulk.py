@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console.journal import bulk_job, pagination
+from b24app.console.journal import pagination
+from b24app.console.journal.bulk import bulk_job
 from b24app.core.redis import redis_client
 from b24app.messaging.actions import messages
 from b24app.messaging.actions.bulk import BulkAction

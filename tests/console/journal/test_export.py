@@ -12,8 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from b24app.console.frame.file_downloads import current_file, hold_file
-from b24app.console.journal import csv_rows, export_progress, pagination
-from b24app.console.journal.export_progress import Progress
+from b24app.console.journal import pagination
+from b24app.console.journal.export import csv_rows, export_progress
+from b24app.console.journal.export.export_progress import Progress
 from b24app.core import tokens
 from b24app.core.redis import redis_client
 from b24app.messaging.models import Message, Sender

@@ -86,7 +86,7 @@ def export_rows(search: Search, labels: RowLabels, on_progress: Callable[[int], 
     while True:
         found, place = search.find_batch(place, BATCH_SIZE, COLUMNS)
         people = EmployeeNames.load(search.portal, {row[AUTHOR] for row in found})
-        names = MessageNames.known(search.portal, ADMINISTRATORS, [row[LINKS] for row in found])
+        names = MessageNames.load_known(search.portal, ADMINISTRATORS, [row[LINKS] for row in found])
         for row in found:
             named = _name_row(row, people, names)
             yield _make_cells(row, labels, named, lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}")

@@ -16,8 +16,8 @@ from b24app.console.formats.money import scale
 from b24app.console.formats.query_values import read_uuid
 from b24app.console.frame.long_requests import hold_page
 from b24app.console.frame.screen import FramedRequest, address, admin_only, with_toast
-from b24app.console.journal import bulk_job
-from b24app.console.journal.bulk_job import BadJob, Job
+from b24app.console.journal.bulk import bulk_job
+from b24app.console.journal.bulk.bulk_job import BadJob, Job
 from b24app.console.journal.filters import Filters
 from b24app.console.journal.pagination import Total
 from b24app.console.journal.search import search_messages
@@ -50,7 +50,7 @@ def _render_bar(request: FramedRequest, *, takes_all: bool) -> HttpResponse:
         "query": query,
         "takes_all": takes_all,
         "ticked": ticked.count() if references else 0,
-        "total": search_messages(request.portal, filters).count() if references or takes_all else Total(0),
+        "total": search_messages(request.portal, filters).count_fitting() if references or takes_all else Total(0),
         "acts": acts,
     }
     return render(request, "console/journal/bulk_actions.html", context)

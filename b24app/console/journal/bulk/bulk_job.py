@@ -98,17 +98,17 @@ def count_step(job: Job, portal: Portal) -> Job:
     """Count on for a moment; the job is `over` when all are counted."""
     targets, senders = _target_messages(job, portal), Sender.objects.filter(portal=portal).in_bulk()
     place, until = targets.find_place(job.place) if job.place else None, time.monotonic() + STEP_SECONDS
-    total, estimate, unknown = job.total, _Estimate.of(job), job.unknown
+    total, estimate, unknown = job.total, _Estimate.begin_with(job), job.unknown
     while True:
         found, place = targets.find_batch(place, COUNT_BATCH, ("text", "sender_id", "phase"))
         total += len(found)
         unknown += sum(phase == Phase.UNKNOWN for *_, phase in found)
         if job.act == BulkAction.RESEND:
             for *_, text, sender, _phase in found:
-                estimate.add(senders[sender], text)
+                estimate.add_message(senders[sender], text)
         if place is None or time.monotonic() > until:
             break
-    counted = estimate.counted(job)
+    counted = estimate.write_into(job)
     return replace(counted, total=total, unknown=unknown, over=place is None, place=_place_reference(portal, place))
 
 
@@ -121,10 +121,10 @@ class _Estimate:
         self._known: dict[int, tuple[Decimal | None, str]] = {}
 
     @classmethod
-    def of(cls, job: Job) -> Self:
+    def begin_with(cls, job: Job) -> Self:
         return cls(job.parts, job.unpriced, job.prices)
 
-    def add(self, sender: Sender, text: str) -> None:
+    def add_message(self, sender: Sender, text: str) -> None:
         """Add a message."""
         if sender.pk not in self._known:
             self._known[sender.pk] = average_segment_price(sender)
@@ -136,7 +136,7 @@ class _Estimate:
         else:
             self._sums[currency] = self._sums.get(currency, Decimal(0)) + price * parts
 
-    def counted(self, job: Job) -> Job:
+    def write_into(self, job: Job) -> Job:
         """Return the job with the sums."""
         prices = {currency: f"{amount:.5f}" for currency, amount in self._sums.items()}
         return replace(job, parts=self._parts, unpriced=self._unpriced, prices=prices)

@@ -15,9 +15,9 @@ from b24app.console.frame import file_downloads
 from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
 from b24app.console.frame.screen import FramedRequest, admin_only
-from b24app.console.journal import csv_rows, export_progress
-from b24app.console.journal.csv_rows import RowLabels
-from b24app.console.journal.export_progress import Progress
+from b24app.console.journal.export import csv_rows, export_progress
+from b24app.console.journal.export.csv_rows import RowLabels
+from b24app.console.journal.export.export_progress import Progress
 from b24app.console.journal.filters import Filters
 from b24app.console.journal.pagination import Search
 from b24app.console.journal.search import search_messages
