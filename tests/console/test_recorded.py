@@ -136,7 +136,7 @@ RECORDED = {
     "changes-take": Deed(Kind.FILE, Action.EXPORTED, method="get"),
 }
 ELSEWHERE = {
-    "install-run": "tests/console/changes: it takes a portal that answers",
+    "install-run": "tests/console/frame: it takes a portal that answers",
     "journal-many": "tests/console/journal: it takes several steps",
     "stoplist-bring": "tests/console/changes: it takes a file",
     "stoplist-restore": "tests/console/stop_list: it takes a removal",

@@ -12,6 +12,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from b24app.audit.models import Change
 from b24app.core import signed_urls, spool
 from b24app.exchange_log.models import Exchange
 from b24app.portals import installation
@@ -54,6 +55,14 @@ def test_an_uninstallation_is_heard(client: Client, portal: Portal, alpha: There
     assert row.uninstalled_at is not None
     assert row.erase_at is not None
     assert not PortalToken.objects.exists()
+
+
+def test_an_uninstallation_is_recorded_once_however_often_it_comes(
+    client: Client, portal: Portal, alpha: There
+) -> None:
+    for _ in range(2):
+        post(client, path_of(portal), payload(alpha, "ONAPPUNINSTALL"))
+    assert list(Change.objects.values_list("action", "kind", "user_id")) == [("uninstalled", "portal", None)]
 
 
 def test_a_stranger_is_refused_by_the_address_alone(

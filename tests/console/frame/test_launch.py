@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from b24app.audit.models import Change
 from b24app.console.frame import last_section
 from b24app.console.models import Preference
 from b24app.core.redis import redis_client
@@ -86,6 +87,7 @@ def test_an_administrator_installs(client: Client, box: Sandbox) -> None:
     assert portal.installed_at is not None
     assert {handler.event for handler in alpha.handlers} >= {"ONAPPUNINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT"}
     assert PortalToken.objects.get().is_admin
+    assert list(Change.objects.values_list("action", "user_id")) == [("installed", ALICE)]
 
     alpha.install_finish(ALICE)
     assert start_of(launch(client, alpha.frame(ALICE))) == f"/p/{portal.uuid.hex}/"
@@ -104,6 +106,7 @@ def test_a_step_that_fails_can_be_tried_again_and_nothing_is_finished(client: Cl
     assert "Try again" in stopped.content.decode()
     assert "data-install-finish" not in stopped.content.decode()
     assert portal.installed_at is None
+    assert not Change.objects.exists()
 
     alpha.switches.method_errors.clear()
     assert b"data-install-finish" in visitor(page).post(f"/p/{portal.uuid.hex}/install/run/").content
