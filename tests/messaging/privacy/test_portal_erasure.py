@@ -1,8 +1,12 @@
 """A portal that asked to be forgotten is forgotten, and nobody else is."""
 
+import uuid
+
 import pytest
 from django.utils import timezone
 
+from b24app.audit.models import Action, Change, ChangedMessage
+from b24app.audit.recording import record_message
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import Connection, DayTally, Message, Sender
 from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber, StopSource
@@ -27,9 +31,12 @@ def test_everything_of_the_portal_goes(left: Portal) -> None:
     Rules.objects.create(portal=left, portal_per_hour=5)
     CapUse.objects.create(portal=left, kind="recipient_hour", key="+12025550147", since=timezone.now(), used=1)
     Employee.objects.create(portal=left, user_id=1, name="Alice Adams", asked_at=timezone.now())
+    waiting = factories.message(left.senders.get())
+    record_message(Action.CANCELED, left.pk, waiting.pk, waiting.reference, uuid.uuid4())
     for _ in range(3):
         portal_erasure.erase_due()
-    for model in (Portal, Connection, Sender, Message, DayTally, Exchange, StoppedNumber, Rules, CapUse, Employee):
+    gone = (Portal, Connection, Sender, Message, DayTally, Exchange, StoppedNumber, Rules, CapUse, Employee)
+    for model in (*gone, Change, ChangedMessage):
         assert not model.objects.exists(), model
 
 
