@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
@@ -36,9 +37,16 @@ class Desk:
 
     def __init__(self, request: FramedRequest, entity: Entity) -> None:
         self.request, self.portal, self.entity = request, request.portal, entity
-        self.senders: Sequence[Sender] = _ready_senders(request.portal)
-        self.templates: Sequence[TextTemplate] = templates_of(request.portal) if self.senders else []
         self.hides = hides_numbers(request)
+
+    @cached_property
+    def senders(self) -> Sequence[Sender]:
+        """Read only when the form is shown or sent: a poll that finds nothing new needs neither."""
+        return _ready_senders(self.portal)
+
+    @cached_property
+    def templates(self) -> Sequence[TextTemplate]:
+        return templates_of(self.portal) if self.senders else []
 
     def read_form(self, data: Any) -> CardForm:
         """Return the form with what was posted."""
