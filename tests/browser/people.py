@@ -113,10 +113,13 @@ class Portal:
             self.page.wait_for_timeout(100)
 
     def press(self, name: str) -> None:
-        """Press a link or button of the application."""
+        """Press the link or button that has this name, else the first whose name contains it."""
         self.settle()
         inside = self.page.frame_locator("iframe")
-        inside.get_by_role("link", name=name).or_(inside.get_by_role("button", name=name)).first.click()
+        named = inside.get_by_role("link", name=name, exact=True)
+        named = named.or_(inside.get_by_role("button", name=name, exact=True))
+        similar = inside.get_by_role("link", name=name).or_(inside.get_by_role("button", name=name))
+        (named if named.count() else similar).first.click()
 
     def has_scroll_bars(self) -> bool:
         """Return whether the application's frame scrolls, either way."""

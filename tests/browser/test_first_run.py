@@ -39,9 +39,7 @@ class Newcomer:
 
 def click(portal: Portal, name: str) -> int:
     """Press what has this name, by mouse."""
-    portal.settle()
-    one = portal.frame.get_by_role("link", name=name, exact=True)
-    one.or_(portal.frame.get_by_role("button", name=name, exact=True)).first.click()
+    portal.press(name)
     return 0
 
 
