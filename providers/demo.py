@@ -30,7 +30,7 @@ class Demo(Provider):
     title = "Demo"
     docs = ""
     listing = Listing(
-        about=_("A practice service: nothing is sent and nothing is charged."),
+        about=_("A demo service: nothing is sent and nothing is charged."),
         mark=Mark(Colour.SLATE, "M3 3h5v2H5v3H3zM16 3h5v5h-2V5h-3zM3 16h2v3h3v2H3zM19 16h2v5h-5v-2h3zM9 9h6v6H9z"),
     )
     setup = (

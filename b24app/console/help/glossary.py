@@ -17,6 +17,6 @@ TERMS: tuple[tuple[Words, Words], ...] = (
     (_("Delivery report"), _("What the service reports about a message: delivered, not delivered or failed.")),
     (_("Final status"), _("Delivered, not delivered or failed. It no longer changes by itself.")),
     (_("Opt-out"), _("A recipient who wants no messages. Their number receives nothing.")),
-    (_("Handler URL"), _("The secret address at which Bitrix24 hands messages to Sendline.")),
+    (_("Handler URL"), _("The secret address to which Bitrix24 sends messages for Sendline.")),
     (_("Diagnostics"), _("A redacted trace of one message for support.")),
 )

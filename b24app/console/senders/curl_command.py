@@ -219,7 +219,7 @@ def _encode_pair(value: str) -> str:
 
 def _refuse_file(value: str) -> None:
     if value.startswith("@"):
-        raise BadCommand(_("This command reads a file. Put what stands in the file into the command."))
+        raise BadCommand(_("This command reads a file. Put the contents of the file into the command."))
 
 
 def _add_query(url: str, data: str) -> str:
