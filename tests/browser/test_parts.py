@@ -72,7 +72,7 @@ def test_questions_asked_in_place_are_in_order(furnished: Portal) -> None:
     portal.see("Home")
     go(portal, "Senders")
     ask(portal, ".account", "Disconnect", "Disconnect “")
-    ask(portal, "table.senders", "Remove", "from the portal?")
+    ask(portal, "table.senders", "Remove", "from Bitrix24?")
     wrong = look(portal, "senders, removing", within=".card")
     ask(portal, ".account", "Pause account", "Pause account “")
     ask(portal, "table.senders", "Pause sender", "It stays visible in Bitrix24")

@@ -17,7 +17,8 @@ from tests.factories import ALICE, BOB
 pytestmark = pytest.mark.django_db
 
 DAYS = {"keep_texts": 60, "keep_messages": 400, "keep_exchanges": 14}
-GOOD = {"country": "KZ", "time_zone": "Asia/Almaty", "language": "ru", "hide_numbers": "on", **DAYS}
+LIMITS = {"failure_percent": "50", "failure_messages": "20"}
+GOOD = {"country": "KZ", "time_zone": "Asia/Almaty", "language": "ru", "hide_numbers": "on", **DAYS, **LIMITS}
 
 
 @pytest.fixture
