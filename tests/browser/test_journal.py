@@ -19,10 +19,10 @@ def test_ticks_are_counted_asked_about_and_acted_on_and_the_file_comes(furnished
     portal.see("Home")
     portal.press("Messages")
     portal.see("Messages")
-    portal.frame.locator(".narrow > summary").click()
+    portal.frame.locator("#journal-filters summary").click()
     portal.frame.locator("#filter-status").select_option("failed")
     portal.settle()
-    expect(portal.frame.locator(".narrow")).to_have_attribute("open", "")  # for the next filter
+    expect(portal.frame.locator("#journal-filters details")).to_have_attribute("open", "")  # for the next filter
     expect(portal.frame.locator(".chip__x")).to_have_count(2, timeout=SECONDS)
     boxes = portal.frame.locator("input[name=m]")
     expect(boxes.first).to_be_visible(timeout=SECONDS)
@@ -65,7 +65,7 @@ def test_back_from_a_message_its_row_has_the_focus_in_the_same_list(furnished: P
     portal.see("Home")
     portal.press("Messages")
     portal.see("Messages")
-    portal.frame.locator(".narrow > summary").click()
+    portal.frame.locator("#journal-filters summary").click()
     portal.frame.locator("#filter-status").select_option("delivered")
     expect(portal.frame.locator(".chip__x")).to_have_count(2, timeout=SECONDS)
     portal.settle()

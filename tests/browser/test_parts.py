@@ -106,7 +106,7 @@ def test_the_journal_with_ticks_a_question_and_a_file_is_in_order(furnished: Por
     portal.open()
     portal.see("Home")
     go(portal, "Messages")
-    portal.frame.locator(".narrow > summary").click()
+    portal.frame.locator("#journal-filters summary").click()
     portal.frame.locator("#filter-status").select_option("failed")
     portal.settle()
     portal.frame.locator("#m-all").check()

@@ -79,7 +79,7 @@ def _journal(_app: Stack, portal: Portal) -> None:
 
 def _message(_app: Stack, portal: Portal) -> None:
     _go(portal, "Messages")
-    portal.frame.locator(".narrow > summary").click()
+    portal.frame.locator("#journal-filters summary").click()
     portal.frame.locator("[name=status]").select_option("undelivered")
     portal.settle()
     portal.frame.locator("tbody .rowlink", has_text="Marlow").first.click()
