@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 
+from babel.dates import format_datetime
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from b24app.audit import lookup
+from b24app.audit.models import Action, Change, Kind
+from b24app.console.formats import locales
 from b24app.console.frame.screen import address
 from b24app.console.wording.account_explanations import explain_block
+from b24app.console.wording.employees import EmployeeNames
 from b24app.console.wording.explained import service_title
 from b24app.console.wording.portal_errors import explain_refusal
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
@@ -83,7 +88,15 @@ def _pause_todos(portal: Portal) -> list[Todo]:
     if not Rules.objects.filter(portal=portal, paused_at__isnull=False).exists():
         return []
     words = _("Messages stay queued and fail when they expire. Resume sending in Settings when you’re ready.")
+    if pause := lookup.latest_change(portal, Kind.PORTAL, portal.pk, [Action.PAUSED]):
+        words = f"{_describe_pause(portal, pause)} {words}"
     return [Todo("warn", "pause", _("All sending is paused"), words, address(portal, "settings"), _("Go to settings"))]
+
+
+def _describe_pause(portal: Portal, pause: Change) -> str:
+    who = EmployeeNames.load(portal, [pause.user_id]).actor_name(pause.user_id)
+    at = format_datetime(timezone.localtime(pause.at), "short", locale=locales.current())
+    return _("Paused by %(who)s since %(at)s.") % {"who": who, "at": at}
 
 
 def _connection_todos(portal: Portal) -> list[Todo]:

@@ -190,6 +190,7 @@ def test_banners_say_who_paused(alice: Client, portal: Portal, sender: Sender) -
     senders = text(alice.get(at(portal, "senders/")))
     assert senders.count("Paused by Alice Adams since today") == 3
     assert "Paused by Alice Adams since today" in text(alice.get(at(portal, "settings/")))
+    assert "All sending is paused Paused by Alice Adams since " in text(alice.get(at(portal, "")))
 
 
 def test_a_pause_from_before_changes_were_recorded_has_its_time_alone(alice: Client, portal: Portal) -> None:
