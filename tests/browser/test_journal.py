@@ -41,7 +41,7 @@ def test_ticks_are_counted_asked_about_and_acted_on_and_the_file_comes(furnished
     with portal.page.expect_download(timeout=SECONDS) as download:
         portal.press("Export CSV")
     assert download.value.suggested_filename.startswith("messages-")
-    expect(portal.frame.locator("#export")).to_contain_text("The file is here", timeout=SECONDS)
+    expect(portal.frame.locator("#export")).to_contain_text("Export ready", timeout=SECONDS)
     portal.picture("journal-export")
     forgive_downloads(portal)
 

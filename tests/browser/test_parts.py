@@ -121,7 +121,7 @@ def test_the_journal_with_ticks_a_question_and_a_file_is_in_order(furnished: Por
         wrong += look(portal, "journal, asked for a question", ONCE, within="#bulk", answered=False)
     shown(portal, f"#bulk {QUESTION}", "Resend")
     wrong += look(portal, "journal, with a question", within="#bulk")
-    shown(portal, "#export", "The file is here")
+    shown(portal, "#export", "Export ready")
     forgive(portal)
     assert wrong == []
 
