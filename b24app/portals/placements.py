@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from b24app.core import signed_urls
 from b24app.portals import scopes
-from b24app.portals.crm_owner_types import FIRST_DYNAMIC_TYPE, WITH_METHODS, OwnerType, placement_name
+from b24app.portals.crm.owner_types import FIRST_DYNAMIC_TYPE, WITH_METHODS, OwnerType, placement_name
 from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.languages import FRAME_CODES
 from b24app.portals.models import Portal

@@ -219,10 +219,8 @@ class Provider:
     """The service's status words, each with the status it stands for; see `report`."""
     failure_statuses: ClassVar[Mapping[str, Status]] = MappingProxyType({})
     """Codes that say more precisely than a word for `Status.FAILED` what became of the message."""
-    tested: ClassVar[str]
-    """"live", "contract" (against a published specification) or "unverified"; shown in the console."""
-    rehearsals: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """Numbers to test with, each with what happens to a message there, where the service only pretends."""
+    tested: ClassVar[str]  # "live", "contract" (against a published specification) or "unverified"
+    rehearsals: ClassVar[tuple[tuple[str, str], ...]] = ()  # test numbers of a demo service, each with its result
     pretends: ClassVar[bool] = False
     """Sends nothing, needs no account and no network; shown only where demonstrations are wanted."""
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from b24app.portals import crm_cards
-from b24app.portals.crm_cards import Entity, Phone
-from b24app.portals.crm_owner_types import OwnerType
+from b24app.portals.crm import cards
+from b24app.portals.crm.cards import Entity, Phone
+from b24app.portals.crm.owner_types import OwnerType
 from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
@@ -32,7 +32,7 @@ HER_VALUES = {
 
 def look(portal: Portal, there: There, kind: str, number: object, user: int = ALICE) -> Entity:
     access = there.issue_token(user).access
-    return crm_cards.find_card(portal, access, f"CRM_{kind}_DETAIL_TAB", {"ID": number})
+    return cards.find_card(portal, access, f"CRM_{kind}_DETAIL_TAB", {"ID": number})
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_quotes_invoices_and_smart_processes_have_those_of_their_people(
 
 def test_the_item_above_the_timeline_names_the_card_in_another_way(us: Portal, alpha: There) -> None:
     options = {"entityTypeId": 2, "entityId": "1", "useBuiltInInterface": "Y"}
-    deal = crm_cards.find_card(us, alpha.issue_token(BOB).access, "CRM_DEAL_DETAIL_ACTIVITY", options)
+    deal = cards.find_card(us, alpha.issue_token(BOB).access, "CRM_DEAL_DETAIL_ACTIVITY", options)
     assert (deal.type_id, deal.title) == (OwnerType.DEAL, "Website order")
 
 
@@ -119,7 +119,7 @@ def test_fields_that_the_visitor_may_not_read_have_no_value(us: Portal, alpha: T
 )
 def test_a_place_that_is_not_ours_is_refused(us: Portal, alpha: There, place: str) -> None:
     with pytest.raises(PortalRefused):
-        crm_cards.find_card(us, alpha.issue_token(ALICE).access, place, {"ID": "1"})
+        cards.find_card(us, alpha.issue_token(ALICE).access, place, {"ID": "1"})
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_what_is_no_id_is_not_asked_about(us: Portal, alpha: There, number: Any)
 
 def test_another_place_has_no_entity(us: Portal, alpha: There) -> None:
     with pytest.raises(PortalRefused):
-        crm_cards.find_card(us, alpha.issue_token(ALICE).access, "DEFAULT", {"ID": "1"})
+        cards.find_card(us, alpha.issue_token(ALICE).access, "DEFAULT", {"ID": "1"})
 
 
 def test_a_missing_permission_is_a_refusal_and_nobody_is_bothered(us: Portal, alpha: There) -> None:
@@ -160,4 +160,4 @@ def test_a_silent_portal_and_a_limit_are_no_refusal(us: Portal, alpha: There, fo
     access = alpha.issue_token(ALICE).access
     alpha.switches.down = True
     with pytest.raises(InDoubt):
-        crm_cards.find_card(us, access, "CRM_CONTACT_DETAIL_TAB", {"ID": "1"})
+        cards.find_card(us, access, "CRM_CONTACT_DETAIL_TAB", {"ID": "1"})

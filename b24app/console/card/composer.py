@@ -26,7 +26,7 @@ from b24app.console.formats import locales
 from b24app.console.frame.screen import FramedRequest
 from b24app.console.senders.segment_count import MAX_COUNTED
 from b24app.console.templatetags.console import money, short_moment
-from b24app.portals.crm_cards import Entity
+from b24app.portals.crm.cards import Entity
 
 Block = dict[str, Any]
 

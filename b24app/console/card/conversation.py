@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from b24app.core.database.keyset import rows_after
 from b24app.messaging.models import NEWEST_FIRST, Message
 from b24app.messaging.models.statuses import Origin, Reason, Status
-from b24app.portals.crm_cards import Entity
+from b24app.portals.crm.cards import Entity
 from b24app.portals.models import Portal
 
 PAGE_SIZE = 20

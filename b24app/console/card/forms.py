@@ -16,7 +16,7 @@ from b24app.console.templatetags.console import short_moment
 from b24app.console.text_templates.fields import unfilled_fields
 from b24app.messaging.actions.messages import MAX_AHEAD
 from b24app.messaging.models import Sender
-from b24app.portals.crm_cards import Entity, Phone
+from b24app.portals.crm.cards import Entity, Phone
 from providers.kit.phones import format_number, mask_number
 
 NOW, LATER = "now", "later"

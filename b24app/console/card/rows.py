@@ -15,7 +15,7 @@ from b24app.console.wording.employees import EmployeeNames
 from b24app.console.wording.explanations import explain_end, explain_wait
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
-from b24app.portals.crm_cards import Entity
+from b24app.portals.crm.cards import Entity
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from b24app.messaging.actions import messages
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.push import timeline
-from b24app.portals.crm_cards import Entity
+from b24app.portals.crm.cards import Entity
 from providers.kit.transliteration import rewrite_text
 
 Screen = Callable[..., HttpResponse]

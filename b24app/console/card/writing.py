@@ -24,8 +24,8 @@ from b24app.messaging.guards import forecast, stop_list
 from b24app.messaging.models import ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin
 from b24app.messaging.push import timeline
-from b24app.portals import crm_fields
-from b24app.portals.crm_cards import Entity, Phone
+from b24app.portals.crm import fields
+from b24app.portals.crm.cards import Entity, Phone
 from b24app.portals.models import Portal
 from providers.kit.phones import BadNumber
 from providers.kit.segments import measure
@@ -92,10 +92,10 @@ class Desk:
         """Return the card's values; the names are those of whoever the number belongs to."""
         values = dict(self.entity.values)
         if phone is not None and phone.owner:
-            values.pop(crm_fields.CONTACT_NAME, None)
-            values.pop(crm_fields.FIRST_NAME, None)
+            values.pop(fields.CONTACT_NAME, None)
+            values.pop(fields.FIRST_NAME, None)
             if phone.first_name:
-                values |= {crm_fields.CONTACT_NAME: phone.owner, crm_fields.FIRST_NAME: phone.first_name}
+                values |= {fields.CONTACT_NAME: phone.owner, fields.FIRST_NAME: phone.first_name}
         return values
 
     def writing_context(self, form: CardForm) -> dict[str, Any]:

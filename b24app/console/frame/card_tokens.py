@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.core import signing
 
 from b24app.core.sealing import CannotOpen, seal, unseal
-from b24app.portals.crm_cards import Entity, Phone
+from b24app.portals.crm.cards import Entity, Phone
 from b24app.portals.models import Portal
 
 LIFETIME = timedelta(hours=12)  # revoked rights take effect after that, or when the card is opened again

@@ -26,7 +26,8 @@ from b24app.console.frame.screen import address
 from b24app.console.models import Preference
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
-from b24app.portals import crm_cards, installation
+from b24app.portals import installation
+from b24app.portals.crm import cards
 from b24app.portals.crm_names import visitor_tokens
 from b24app.portals.errors import Busy as PortalBusy
 from b24app.portals.errors import NotOurs, PortalError, PortalRefused
@@ -66,7 +67,7 @@ def open_card(request: HttpRequest) -> HttpResponse:
             launch = verify_launch(request.GET, posted)
             _record_opening(launch, at_installer=False)
             token = posted.get("AUTH_ID", "")
-            entity = crm_cards.find_card(launch.portal, token, launch.placement, launch.placement_options)
+            entity = cards.find_card(launch.portal, token, launch.placement, launch.placement_options)
         except PortalRefused:
             return _render_notice(request, "console/launch/entity.html")
         signed = card_tokens.seal_card_token(entity, launch.portal, launch.user_id)

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from b24app.portals.crm_owner_types import FIRST_DYNAMIC_TYPE, OwnerType, card_path
+from b24app.portals.crm.owner_types import FIRST_DYNAMIC_TYPE, OwnerType, card_path
 
 _TITLES: Mapping[OwnerType, str | Promise] = {
     OwnerType.LEAD: _("Lead"),

@@ -9,9 +9,9 @@ from b24app.console.journal.crm_links import Item, crm_items, link_to
 from b24app.messaging import enqueue
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Origin
+from b24app.portals.crm.owner_types import OwnerType
 from b24app.portals.crm_names import names
 from b24app.portals.crm_names.names import ADMINISTRATORS, StoredNames
-from b24app.portals.crm_owner_types import OwnerType
 from b24app.portals.models import Portal
 
 MAX_ITEMS = 4  # of one message

@@ -13,9 +13,9 @@ from b24app.console.journal.filters import Filters
 from b24app.console.journal.pagination import Search
 from b24app.messaging.models import Connection, Message, MessagePart
 from b24app.messaging.models.statuses import Origin
+from b24app.portals.crm.owner_types import OwnerType
 from b24app.portals.crm_names import names
 from b24app.portals.crm_names.names import ADMINISTRATORS
-from b24app.portals.crm_owner_types import OwnerType
 from b24app.portals.models import Portal
 
 MAX_SAME_ID = 50  # messages that one id may stand for: services begin again at 1

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
-from b24app.console.senders import gateway
 from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, needs_address
 from b24app.console.senders.forms import AccountForm
-from b24app.console.senders.gateway import RequestForm
+from b24app.console.senders.gateway_form import views as gateway_views
+from b24app.console.senders.gateway_form.views import RequestForm
 from b24app.console.senders.shelves import arrange_services, list_countries, search_services
 from b24app.console.wording.account_explanations import (
     explain_account_limit,
@@ -148,5 +148,5 @@ urlpatterns = [
     path("senders/connect/", show_catalogue, name="connect"),
     path("senders/connect/<slug:service>/", connect_account, name="connect-service"),
     path("senders/connect/<slug:service>/preview/", preview_request, name="connect-preview"),
-    *gateway.urlpatterns,
+    *gateway_views.urlpatterns,
 ]

@@ -10,26 +10,26 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
-from b24app.portals import crm_fields
+from b24app.portals.crm import fields
 
 TITLES: Mapping[str, str | Promise] = {
-    crm_fields.CONTACT_NAME: pgettext_lazy("text template field", "Contact name"),
-    crm_fields.FIRST_NAME: pgettext_lazy("text template field", "Contact first name"),
-    crm_fields.COMPANY_NAME: pgettext_lazy("text template field", "Company name"),
-    crm_fields.ITEM_TITLE: pgettext_lazy("text template field", "Item title"),
-    crm_fields.ITEM_ID: pgettext_lazy("text template field", "Item ID"),
-    crm_fields.AMOUNT: pgettext_lazy("text template field", "Amount"),
-    crm_fields.RESPONSIBLE: pgettext_lazy("text template field", "Responsible person"),
+    fields.CONTACT_NAME: pgettext_lazy("text template field", "Contact name"),
+    fields.FIRST_NAME: pgettext_lazy("text template field", "Contact first name"),
+    fields.COMPANY_NAME: pgettext_lazy("text template field", "Company name"),
+    fields.ITEM_TITLE: pgettext_lazy("text template field", "Item title"),
+    fields.ITEM_ID: pgettext_lazy("text template field", "Item ID"),
+    fields.AMOUNT: pgettext_lazy("text template field", "Amount"),
+    fields.RESPONSIBLE: pgettext_lazy("text template field", "Responsible person"),
 }
 # Values of a usual length, for counting a template that nobody has filled yet.
 EXAMPLES: Mapping[str, str] = {
-    crm_fields.CONTACT_NAME: "Emma Evans",
-    crm_fields.FIRST_NAME: "Emma",
-    crm_fields.COMPANY_NAME: "Harbour Joinery",
-    crm_fields.ITEM_TITLE: "Website order",
-    crm_fields.ITEM_ID: "20411",
-    crm_fields.AMOUNT: "1250 USD",
-    crm_fields.RESPONSIBLE: "Alice Adams",
+    fields.CONTACT_NAME: "Emma Evans",
+    fields.FIRST_NAME: "Emma",
+    fields.COMPANY_NAME: "Harbour Joinery",
+    fields.ITEM_TITLE: "Website order",
+    fields.ITEM_ID: "20411",
+    fields.AMOUNT: "1250 USD",
+    fields.RESPONSIBLE: "Alice Adams",
 }
 _FIELD = re.compile(r"\{([^{}|\n]{1,60})(?:\|([^{}\n]{0,80}))?\}")
 

@@ -28,7 +28,7 @@ from b24app.console.text_templates.fields import (
 )
 from b24app.console.wording.employees import EmployeeNames
 from b24app.core import sanitize
-from b24app.portals.crm_fields import CONTACT_NAME
+from b24app.portals.crm.fields import CONTACT_NAME
 from b24app.portals.models import Portal
 from providers.kit.segments import Measure, measure
 

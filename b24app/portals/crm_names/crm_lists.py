@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from b24app.core import sanitize
-from b24app.portals.crm_owner_types import OwnerType
+from b24app.portals.crm.owner_types import OwnerType
 from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
 from b24app.portals.rest import bitrix, error_policy, exchange_records

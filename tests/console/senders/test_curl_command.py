@@ -2,8 +2,8 @@
 
 import pytest
 
-from b24app.console.senders.curl_command import read_command
-from b24app.console.senders.shell_words import BadCommand, split_words
+from b24app.console.senders.gateway_form.curl_command import read_command
+from b24app.console.senders.gateway_form.shell_words import BadCommand, split_words
 
 
 @pytest.mark.parametrize(

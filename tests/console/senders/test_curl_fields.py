@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from b24app.console.senders.curl_fields import fill_fields
-from b24app.console.senders.shell_words import BadCommand
+from b24app.console.senders.gateway_form.curl_fields import fill_fields
+from b24app.console.senders.gateway_form.shell_words import BadCommand
 from providers.http import OwnGateway
 from providers.kit.contract import Sms
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from b24app.portals import crm_fields, employees, scopes
-from b24app.portals.crm_owner_types import WITH_METHODS, OwnerType, placed_on
+from b24app.portals import employees, scopes
+from b24app.portals.crm import fields as crm_fields
+from b24app.portals.crm.owner_types import WITH_METHODS, OwnerType, placed_on
 from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
 from b24app.portals.rest import bitrix, error_policy, exchange_records
@@ -39,7 +40,7 @@ class Phone:
 class Entity:
     """A CRM entity. `type_id` is the owner type; `title` is "" where the card has no name.
 
-    `values` are those of its fields that the visitor may read and texts may name (`crm_fields`).
+    `values` are those of its fields that the visitor may read and texts may name (`fields`).
     """
 
     type_id: int

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 from django.utils.translation import gettext as _
 
-from b24app.console.senders.curl_command import CurlRequest, is_json, read_command
-from b24app.console.senders.shell_words import BadCommand
+from b24app.console.senders.gateway_form.curl_command import CurlRequest, is_json, read_command
+from b24app.console.senders.gateway_form.shell_words import BadCommand
 from providers.kit.outline import find_key
 
 _ROLES = {

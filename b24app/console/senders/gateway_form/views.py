@@ -16,9 +16,9 @@ from django.views.decorators.http import require_POST
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
 from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps
-from b24app.console.senders.curl_fields import fill_fields
 from b24app.console.senders.forms import AccountForm
-from b24app.console.senders.shell_words import BadCommand
+from b24app.console.senders.gateway_form.curl_fields import fill_fields
+from b24app.console.senders.gateway_form.shell_words import BadCommand
 from b24app.core.signed_urls import public_url
 from b24app.exchange_log.recording import Recorder
 from b24app.messaging.connections import lifecycle

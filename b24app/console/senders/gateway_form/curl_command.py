@@ -8,7 +8,7 @@ from urllib.parse import quote_plus, unquote, urlsplit, urlunsplit
 
 from django.utils.translation import gettext as _
 
-from b24app.console.senders.shell_words import BadCommand, split_words
+from b24app.console.senders.gateway_form.shell_words import BadCommand, split_words
 
 METHODS = ("GET", "POST", "PUT")
 

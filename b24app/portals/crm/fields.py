@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from b24app.core import sanitize
-from b24app.portals.crm_owner_types import OwnerType
+from b24app.portals.crm.owner_types import OwnerType
 from b24app.portals.rest.responses import as_mapping
 
 MAX_TITLE = 100
