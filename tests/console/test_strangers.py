@@ -33,7 +33,7 @@ from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import Rules, StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.portals import page_tickets
-from b24app.portals.crm_cards import Entity, Phone
+from b24app.portals.crm.cards import Entity, Phone
 from b24app.portals.models import Employee, Portal
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE

@@ -17,8 +17,8 @@ from b24app.core.redis import redis_client
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Origin, Status
 from b24app.portals import placements
-from b24app.portals.crm_cards import Entity, Phone
-from b24app.portals.crm_owner_types import OwnerType
+from b24app.portals.crm.cards import Entity, Phone
+from b24app.portals.crm.owner_types import OwnerType
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox

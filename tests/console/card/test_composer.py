@@ -13,7 +13,7 @@ from b24app.core.redis import redis_client
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Origin
-from b24app.portals.crm_cards import Entity
+from b24app.portals.crm.cards import Entity
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
 from tests import factories

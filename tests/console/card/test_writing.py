@@ -19,8 +19,8 @@ from b24app.messaging.actions import messages
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status
-from b24app.portals.crm_cards import Entity, Phone
-from b24app.portals.crm_owner_types import OwnerType
+from b24app.portals.crm.cards import Entity, Phone
+from b24app.portals.crm.owner_types import OwnerType
 from b24app.portals.models import Employee, Portal
 from tests import factories
 

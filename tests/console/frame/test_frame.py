@@ -17,8 +17,8 @@ from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import Rules, StoppedNumber, StopSource
 from b24app.messaging.models.notices import NoticeRules
 from b24app.portals import page_tickets
-from b24app.portals.crm_cards import Entity, Phone
-from b24app.portals.crm_owner_types import OwnerType
+from b24app.portals.crm.cards import Entity, Phone
+from b24app.portals.crm.owner_types import OwnerType
 from b24app.portals.models import Portal
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE
