@@ -9,8 +9,10 @@ from django.test import Client
 from django.urls import URLPattern
 from django.utils import timezone
 
+from b24app.audit.models import Action, Change
+from b24app.audit.recording import record_change
 from b24app.console.frame import card_tokens
-from b24app.console.models import Preference
+from b24app.console.models import Preference, SavedView, TextTemplate
 from b24app.console.urls import SCREENS
 from b24app.messaging.models import Connection, Message, Sender
 from b24app.messaging.models.erasures import Erasure
@@ -45,6 +47,9 @@ def property_of_alice(alices: Portal) -> tuple[Connection, Sender, Message]:
     sender = factories.sender(connection, names={"en": "Sender of Alice"})
     StoppedNumber.objects.create(portal=alices, number="+12025550170", source=StopSource.HAND, note="Note of Alice")
     Erasure.objects.create(portal=alices, number="+12025550171", asked_by=ALICE, found=1234, due_at=None)
+    TextTemplate.objects.create(portal=alices, title="Template of Alice", text="Template of Alice")
+    SavedView.objects.create(portal=alices, user_id=ALICE, name="View of Alice", query="status=failed")
+    record_change(Action.PAUSED, sender.audit_subject)
     return connection, sender, factories.message(sender, text="Words of Alice")
 
 
@@ -63,6 +68,10 @@ def path_of(route: URLPattern, portal: Portal, things: tuple[Connection, Sender,
         "<slug:job>": message.reference.hex,
         "<uuid:order>": str(Erasure.objects.get(portal=connection.portal).uuid),
         "<uuid:entry>": str(StoppedNumber.objects.get(portal=connection.portal).uuid),
+        "<uuid:template>": str(TextTemplate.objects.get(portal=connection.portal).uuid),
+        "<uuid:view>": str(SavedView.objects.get(portal=connection.portal).uuid),
+        "<uuid:change>": str(Change.objects.get(portal=connection.portal).uuid),
+        "<slug:slug>": "not-delivered",
     }.items():
         found = found.replace(given, value)
     assert "<" not in found, "teach this test the new converter"
@@ -135,7 +144,9 @@ def test_another_tenants_ids_lead_nowhere(
     assert _state() == before
 
 
-EMPLOYEES_MAY = {"home", "help", "theme", "install", "journal", "message", "segments"}
+EMPLOYEES_MAY = {
+    "home", "help", "help-article", "help-news", "theme", "install", "journal", "message", "segments", "view-save",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
