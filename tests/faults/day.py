@@ -105,7 +105,7 @@ class Day:
         alice, home = self.house.open()
         page = alice.get(urljoin(home.url, "senders/connect/http/"))
         account = OWN | {"account-url": f"{address}?key={{password}}"}
-        preview = next(form for form in visitor.find_forms(page) if form.action.endswith("/preview/"))
+        preview = visitor.Form(urljoin(page.url, "preview/"))
         self.kept.page("preview", alice.submit(page, preview, **account).text)
         return self._register(lambda: alice.submit(page, visitor.find_form_with(page, "account-url"), **account), alice)
 

@@ -158,7 +158,7 @@ def test_an_opening_changes_what_its_caller_may(ours: Portal, alpha: There, call
 def test_the_installer_begins_anew_for_an_administrator_only(ours: Portal, alpha: There, caller: str) -> None:
     before = facts(ours)
     assert open_page(alpha, caller, "/install/") == 200
-    begun = {"installed_at", "events_bound_at", "tabs_bound_at"} if caller == ADMINISTRATOR else NOTHING
+    begun = {"installed_at", "installed_by", "events_bound_at", "tabs_bound_at"} if caller == ADMINISTRATOR else NOTHING
     assert changed(before, ours) - {"version"} == MAY_CHANGE_BY_OPENING[caller] | begun
 
 

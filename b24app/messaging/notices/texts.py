@@ -91,7 +91,7 @@ def _failures_text(detail: str, sender: Sender, *, is_recovery: bool) -> str:
     """Return what is said of a sender's failures; `detail` is how many of how many."""
     heading = f"[B]{strip_links(sender.name)}[/B]:"
     if is_recovery:
-        return f"{heading} {_('The failure rate is below your limit again.')}"
+        return " ".join((heading, _("The failure rate is below your limit again.")))
     failed, ended = map(int, detail.split("/"))
     what = ngettext(
         "{failed} of {count} message in the last hour was not delivered or failed ({percent}).",

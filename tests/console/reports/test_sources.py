@@ -142,7 +142,9 @@ def test_reports_and_their_files_read_no_message(alice: Client, portal: Portal, 
     assert "messaging_message" not in tables(found)
 
 
-def test_home_reads_no_message_that_has_ended(alice: Client, portal: Portal, sender: Sender) -> None:
+def test_home_reads_those_that_wait_and_a_bounded_number_of_other_messages(
+    alice: Client, portal: Portal, sender: Sender
+) -> None:
     a_year(sender)
     factories.message(sender)
     factories.message(sender, phase=Phase.UNKNOWN, due_at=None)
@@ -151,7 +153,7 @@ def test_home_reads_no_message_that_has_ended(alice: Client, portal: Portal, sen
     assert "Last 14 days" in page
     assert "messaging_daytally" in tables(found)
     read = [query["sql"] for query in found if "messaging_message" in query["sql"]]
-    assert all(re.search(r"\"phase\" = '(waiting|unknown)'", sql) for sql in read), read
+    assert all(re.search(r"\"phase\" = '(waiting|unknown)'|LIMIT (1|20|10001)\b", sql) for sql in read), read
 
 
 # -- where the breakdowns begin ---------------------------------------------------------------------------------------
