@@ -21,7 +21,7 @@ from b24app.console.card.conversation import find_conversation
 from b24app.console.card.forms import NOW, CardForm
 from b24app.console.card.obstacles import Obstacle
 from b24app.console.card.views import card_screen, refilled_text
-from b24app.console.card.writing import Desk
+from b24app.console.card.writing import MessageWriter
 from b24app.console.formats import locales
 from b24app.console.frame.screen import FramedRequest
 from b24app.console.senders.segment_count import MAX_COUNTED
@@ -43,46 +43,46 @@ def compose_above_timeline(request: FramedRequest, entity: Entity, signed: str) 
     """Render the page of the hidden frame, or answer its script: what to draw after something was changed or sent."""
     if request.method != "POST":
         return render(request, "console/card/composer.html", {"signed": signed, "entity": entity})
-    desk = Desk(request, entity)
+    writer = MessageWriter(request, entity)
     match request.POST.get("action"):
         case "send":
-            return _answer_send(desk)
+            return _answer_send(writer)
         case "change":
-            return _answer_change(desk)
+            return _answer_change(writer)
         case _:
-            form = desk.fresh_form(find_conversation(request.portal, entity, "").messages)
-            return _answer_layout(desk, form)
+            form = writer.fresh_form(find_conversation(request.portal, entity, "").messages)
+            return _answer_layout(writer, form)
 
 
-def _answer_send(desk: Desk) -> HttpResponse:
-    form = _posted_form(desk)
-    if not (form.is_valid() and desk.send_message(form)):
-        return _answer_layout(desk, form)
-    fresh = desk.fresh_form([])
-    return _answer_layout(desk, fresh, done=True)
+def _answer_send(writer: MessageWriter) -> HttpResponse:
+    form = _posted_form(writer)
+    if not (form.is_valid() and writer.send_message(form)):
+        return _answer_layout(writer, form)
+    fresh = writer.fresh_form([])
+    return _answer_layout(writer, fresh, done=True)
 
 
-def _answer_change(desk: Desk) -> HttpResponse:
+def _answer_change(writer: MessageWriter) -> HttpResponse:
     """Draw everything anew, except while somebody types: then only what depends on the text."""
-    changed, form = desk.request.POST.get("changed"), _posted_form(desk)
+    changed, form = writer.request.POST.get("changed"), _posted_form(writer)
     if changed in ("to", "template"):
-        text = refilled_text(desk, form, is_template=changed == "template")
-        form = _posted_form(desk, text=text)
-    context = desk.writing_context(form)
+        text = refilled_text(writer, form, is_template=changed == "template")
+        form = _posted_form(writer, text=text)
+    context = writer.writing_context(form)
     if changed != "text":
-        return _answer_layout(desk, form, context=context, with_errors=False)
+        return _answer_layout(writer, form, context=context, with_errors=False)
     return JsonResponse({"states": [{"id": name, **block} for name, block in _dependent_blocks(context).items()]})
 
 
-def _posted_form(desk: Desk, **changes: str) -> CardForm:
-    posted = {name: desk.request.POST.get(name, "")[:MAX_COUNTED] for name in STATE} | changes
+def _posted_form(writer: MessageWriter, **changes: str) -> CardForm:
+    posted = {name: writer.request.POST.get(name, "")[:MAX_COUNTED] for name in STATE} | changes
     # Here a later time is an entry of the list, not two fields.
     later = {} if posted["when"] in ("", NOW) else {"send_at": posted["when"]}
-    return desk.read_form({**posted, "when": NOW, **later})
+    return writer.read_form({**posted, "when": NOW, **later})
 
 
 def _answer_layout(
-    desk: Desk,
+    writer: MessageWriter,
     form: CardForm,
     *,
     context: Mapping[str, Any] | None = None,
@@ -90,20 +90,20 @@ def _answer_layout(
     done: bool = False,
 ) -> HttpResponse:
     """Answer with the whole layout and the state that belongs to it."""
-    if not (desk.entity.phones and desk.senders):
-        return JsonResponse({"layout": _nothing_to_write_with(desk), "state": {}})
+    if not (writer.entity.phones and writer.senders):
+        return JsonResponse({"layout": _nothing_to_write_with(writer), "state": {}})
     chosen = {name: str(form[name].value() or "") for name in STATE}
     chosen["when"] = str(form["send_at"].value() or NOW)
     chosen["nonce"] = chosen["nonce"] or uuid.uuid4().hex
-    chosen["sender"] = chosen["sender"] or desk.senders[0].uuid.hex
+    chosen["sender"] = chosen["sender"] or writer.senders[0].uuid.hex
     errors = form.errors if with_errors and form.is_bound else {}
     blocks = {
         "to": _select_block(form, "to", chosen, errors),
         "sender": _select_block(form, "sender", chosen, errors),
-        **({"template": _select_block(form, "template", chosen, errors)} if desk.templates else {}),
+        **({"template": _select_block(form, "template", chosen, errors)} if writer.templates else {}),
         "text": _field_block("textarea", form, "text", errors, value=chosen["text"]),
-        **_dependent_blocks(context or desk.writing_context(form)),
-        "when": _when_block(desk, chosen["when"], errors),
+        **_dependent_blocks(context or writer.writing_context(form)),
+        "when": _when_block(writer, chosen["when"], errors),
     }
     layout = {
         "blocks": blocks,
@@ -113,10 +113,10 @@ def _answer_layout(
     return JsonResponse({"layout": layout, "state": chosen, "done": done})
 
 
-def _nothing_to_write_with(desk: Desk) -> Block:
+def _nothing_to_write_with(writer: MessageWriter) -> Block:
     words = (
         _("To send from here you need an active sender. Ask an administrator to add or resume one.")
-        if desk.entity.phones
+        if writer.entity.phones
         else _("Add a phone number to this item, then reopen this tab.")
     )
     return {"blocks": {"count": _text_block(words)}, "secondaryButton": {"title": _("Cancel")}}
@@ -183,9 +183,9 @@ def _select_block(form: CardForm, name: str, chosen: Mapping[str, str], errors: 
     return _field_block("select", form, name, errors, values=values, selectedValue=chosen[name])
 
 
-def _when_block(desk: Desk, chosen: str, errors: Mapping[str, Iterable[Any]]) -> Block:
+def _when_block(writer: MessageWriter, chosen: str, errors: Mapping[str, Iterable[Any]]) -> Block:
     """Return the choice of times: Bitrix24 has no native block for a date."""
-    offered = _offered_times(desk)
+    offered = _offered_times(writer)
     values = {NOW: _("Now"), **{at.isoformat(): short_moment(at) for at in offered}}
     if chosen not in values:
         values[chosen] = short_moment(datetime.fromisoformat(chosen)) if _is_time(chosen) else chosen
@@ -194,9 +194,9 @@ def _when_block(desk: Desk, chosen: str, errors: Mapping[str, Iterable[Any]]) ->
     return {"type": "select", "properties": properties}
 
 
-def _offered_times(desk: Desk) -> list[datetime]:
+def _offered_times(writer: MessageWriter) -> list[datetime]:
     now = timezone.now().replace(second=0, microsecond=0)
-    today = now.astimezone(desk.portal.zone).replace(hour=MORNING, minute=0)
+    today = now.astimezone(writer.portal.zone).replace(hour=MORNING, minute=0)
     soon = [now + timedelta(hours=hours) for hours in (1, 3)]
     return soon + [today + timedelta(days=days) for days in LATER_DAYS]
 

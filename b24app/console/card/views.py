@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseStopPolling, reswap
 from b24app.console.card.conversation import count_totals, find_conversation, find_message
 from b24app.console.card.forms import CardForm, scheduled_toast
 from b24app.console.card.rows import card_digest, card_rows, may_cancel, may_resend
-from b24app.console.card.writing import Desk
+from b24app.console.card.writing import MessageWriter
 from b24app.console.frame import card_tokens
 from b24app.console.frame.screen import FRAME, FramedRequest, with_toast
 from b24app.console.journal.crm_links import crm_links
@@ -61,37 +61,37 @@ def _refuse_expired(request: FramedRequest) -> HttpResponse:
 @card_screen
 def show_card(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
     """Render the messages and the form, or send one more; a poll with `seen` gets content only if something changed."""
-    desk = Desk(request, entity)
+    writer = MessageWriter(request, entity)
     if request.method == "POST":
-        form = desk.read_form(request.POST)
-        message = desk.send_message(form) if form.is_valid() else None
+        form = writer.read_form(request.POST)
+        message = writer.send_message(form) if form.is_valid() else None
         if message is None:
-            return _show_conversation(request, desk, signed, form=form)
+            return _show_conversation(request, writer, signed, form=form)
         toast = scheduled_toast(message.scheduled_at) if message.scheduled_at else _("Sending…")
-        return _show_conversation(request, desk, signed, toast=toast)
-    return _show_conversation(request, desk, signed)
+        return _show_conversation(request, writer, signed, toast=toast)
+    return _show_conversation(request, writer, signed)
 
 
 def _show_conversation(
-    request: FramedRequest, desk: Desk, signed: str, *, form: CardForm | None = None, toast: str = ""
+    request: FramedRequest, writer: MessageWriter, signed: str, *, form: CardForm | None = None, toast: str = ""
 ) -> HttpResponse:
     before = request.GET.get("before", "")
-    page = find_conversation(request.portal, desk.entity, before)
+    page = find_conversation(request.portal, writer.entity, before)
     seen = card_digest(page.messages)
     if request.GET.get("seen") == seen:
         return HttpResponse(status=204)
     context = {
-        "entity": desk.entity,
-        "name": desk.entity.title or _fallback_name(desk.entity),
+        "entity": writer.entity,
+        "name": writer.entity.title or _fallback_name(writer.entity),
         "signed": signed,
-        "rows": list(card_rows(request, desk.entity, page.messages)),
-        "totals": count_totals(request.portal, desk.entity) if page.messages else None,
+        "rows": list(card_rows(request, writer.entity, page.messages)),
+        "totals": count_totals(request.portal, writer.entity) if page.messages else None,
         "page": page,
         "before": before,
         "seen": seen,
-        "hides": desk.hides,
-        "senders": desk.senders,
-        **desk.writing_context(form or desk.fresh_form(page.messages)),
+        "hides": writer.hides,
+        "senders": writer.senders,
+        **writer.writing_context(form or writer.fresh_form(page.messages)),
     }
     response = _render_card(request, "console/card/card.html", context)
     return with_toast(response, toast) if toast else response
@@ -101,8 +101,8 @@ def _show_conversation(
 @card_screen
 def count_card_segments(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
     """Render what a text costs and meets as it is typed. By POST: an address would be logged, and the text with it."""
-    desk = Desk(request, entity)
-    context = desk.writing_context(desk.read_form(request.POST))
+    writer = MessageWriter(request, entity)
+    context = writer.writing_context(writer.read_form(request.POST))
     return render(request, "console/card/text_cost.html", {"signed": signed, **context})
 
 
@@ -110,9 +110,9 @@ def count_card_segments(request: FramedRequest, entity: Entity, signed: str) -> 
 @card_screen
 def simplify_text(request: FramedRequest, entity: Entity, signed: str) -> HttpResponse:
     """Render the text with typographic characters replaced by plain ones, to be read before it is sent."""
-    desk = Desk(request, entity)
-    form = desk.changed_form(rewrite_text(request.POST.get("text", "")[:MAX_COUNTED], smart=True))
-    return _render_writing(request, desk, form, signed, focus=True)
+    writer = MessageWriter(request, entity)
+    form = writer.changed_form(rewrite_text(request.POST.get("text", "")[:MAX_COUNTED], smart=True))
+    return _render_writing(request, writer, form, signed, focus=True)
 
 
 @require_POST
@@ -122,25 +122,27 @@ def fill_text(request: FramedRequest, entity: Entity, signed: str) -> HttpRespon
 
     A text that somebody wrote is kept: a template chosen then goes below it, and another number changes nothing.
     """
-    desk = Desk(request, entity)
+    writer = MessageWriter(request, entity)
     is_template = request.POST.get("changed") != "to"
-    text = refilled_text(desk, desk.read_form(request.POST), is_template=is_template)
-    return _render_writing(request, desk, desk.changed_form(text), signed, focus=is_template)
+    text = refilled_text(writer, writer.read_form(request.POST), is_template=is_template)
+    return _render_writing(request, writer, writer.changed_form(text), signed, focus=is_template)
 
 
-def refilled_text(desk: Desk, form: CardForm, *, is_template: bool) -> str:
+def refilled_text(writer: MessageWriter, form: CardForm, *, is_template: bool) -> str:
     """Return the text of a form after a template, or else another number, was chosen in it."""
     text = str(form["text"].value() or "")[:MAX_COUNTED]
-    filled = desk.filled_template(form)
-    if filled is None or not (is_template or desk.is_as_filled(form)):
+    filled = writer.filled_template(form)
+    if filled is None or not (is_template or writer.is_as_filled(form)):
         return text
-    return filled.text if desk.is_as_filled(form) else f"{text.rstrip()}\n{filled.text}"
+    return filled.text if writer.is_as_filled(form) else f"{text.rstrip()}\n{filled.text}"
 
 
-def _render_writing(request: FramedRequest, desk: Desk, form: CardForm, signed: str, *, focus: bool) -> HttpResponse:
+def _render_writing(
+    request: FramedRequest, writer: MessageWriter, form: CardForm, signed: str, *, focus: bool
+) -> HttpResponse:
     if focus:
         form.fields["text"].widget.attrs["data-first"] = ""
-    return render(request, "console/card/text_field.html", {"signed": signed, **desk.writing_context(form)})
+    return render(request, "console/card/text_field.html", {"signed": signed, **writer.writing_context(form)})
 
 
 # -- one message -------------------------------------------------------------------------------------------------------
@@ -157,7 +159,7 @@ def cancel_card_message(request: FramedRequest, entity: Entity, signed: str, ref
     if done and message.message_id is not None:
         enqueue.push(request.portal.pk)
     toast = _("Message canceled.") if done else _("Too late: the message has already been sent.")
-    return _show_conversation(request, Desk(request, entity), signed, toast=toast)
+    return _show_conversation(request, MessageWriter(request, entity), signed, toast=toast)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -173,7 +175,7 @@ def resend_card_message(request: FramedRequest, entity: Entity, signed: str, ref
         again = messages.resend_message(message, request.visitor.user_id)
         enqueue.drain(again.connection_id)
         toast = _("Resending…")
-    return _show_conversation(request, Desk(request, entity), signed, toast=toast)
+    return _show_conversation(request, MessageWriter(request, entity), signed, toast=toast)
 
 
 def _message_here(request: FramedRequest, entity: Entity, reference: uuid.UUID) -> Message:

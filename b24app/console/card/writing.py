@@ -32,7 +32,7 @@ from providers.kit.segments import measure
 from providers.kit.transliteration import rewrite_text
 
 
-class Desk:
+class MessageWriter:
     """What one visitor can write with on one card: senders that can send now, and the portal's templates."""
 
     def __init__(self, request: FramedRequest, entity: Entity) -> None:
