@@ -44,7 +44,7 @@ def compose_message(  # noqa: PLR0913 - each is a column of the message that onl
     """Store a message written in our own screens; raise BadNumber, BadText or BadTime, with nothing stored.
 
     With the caller's `reference` it is stored once, however often this is called; return the stored message. With
-    `send_at` it waits until then, its validity counts from there, and the tallies count it on that day.
+    `send_at` it waits until then, and its validity counts from there.
     """
     message = _new_message(sender, timezone.now(), timezone.now())
     message.origin, message.author_id, message.links = origin, author_id, dict(links or {})
@@ -75,7 +75,6 @@ def _schedule(message: Message, sender: Sender, send_at: datetime) -> None:
     message.scheduled_at = message.due_at = send_at
     message.wait = Wait.SCHEDULED
     message.expires_at = send_at + sender.max_age
-    message.day = send_at.astimezone(sender.portal.zone).date()
 
 
 def resend_message(message: Message, author_id: int | None, deed: uuid.UUID | None = None) -> Message:
