@@ -18,7 +18,7 @@ def test_an_administrator_gives_senders_new_addresses(app: Stack, furnished: Por
     before = handlers(app)
     furnished.press("Senders")
     furnished.see("Senders")
-    furnished.frame.get_by_role("button", name="New address", exact=True).first.click()
+    furnished.frame.get_by_role("button", name="New address for").first.click()
     question = furnished.frame.get_by_role("alertdialog")
     expect(question).to_contain_text("a new address?", timeout=SECONDS)
     furnished.picture("addresses-1-one")

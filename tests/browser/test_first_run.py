@@ -57,7 +57,7 @@ def tab_to(portal: Portal, name: str) -> int:
 @pytest.fixture
 def fresh(app: Stack, portal: Portal) -> Portal:
     """Open the portal just after the application was installed."""
-    control(app, "uninstall")
+    control(app, "uninstall", clean=True)
     portal.open()
     portal.page.wait_for_url("**install_finished=Y*", timeout=SECONDS)  # the portal reloads its page then
     portal.see("Home")

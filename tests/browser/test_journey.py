@@ -49,7 +49,7 @@ def test_a_message_from_a_card_becomes_delivered(app: Stack, portal: Portal) -> 
     portal.picture("connect-2-credentials")
     portal.press("Test connection")
 
-    expect(portal.frame.get_by_text("Choose a sender ID")).to_be_visible(timeout=SECONDS)
+    expect(portal.frame.get_by_role("button", name="Save and activate")).to_be_visible(timeout=SECONDS)
     fill(portal, **{"sender-signature": "Sendline", "sender-name_en": "Front desk"})
     portal.picture("connect-3-sender")
     portal.press("Save and activate")
