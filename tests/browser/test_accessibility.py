@@ -24,8 +24,8 @@ PARTS = {
     "portal-card", "reconnect", "region", "reports-take", "resume", "segments", "sender-address", "sender-entry",
     "sender-language", "sender-pause", "sender-ready", "sender-register", "sender-remove", "sender-resume",
     "senders-addresses", "senders-compare", "signature", "stoplist-remove", "stoplist-remove-many", "stoplist-restore",
-    "stoplist-take", "support", "test-progress", "text-template-delete", "text-template-length", "theme",
-    "try-rewriting", "view-delete", "view-edit", "view-save",
+    "stoplist-take", "support", "test-progress", "text-template", "text-template-delete", "text-template-length",
+    "theme", "try-rewriting", "view-delete", "view-edit", "view-save",
 }  # fmt: skip
 
 

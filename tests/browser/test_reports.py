@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from b24app.operations.local.stack import Stack
+from tests.browser.looks import look
 from tests.browser.people import SECONDS, Portal, control
 from tests.browser.test_safeguards import forgive
 
@@ -56,6 +57,7 @@ def test_an_administrator_reads_the_reports(seeded: Portal) -> None:
     portal.frame.get_by_text("Show data table").first.click()
     expect(portal.frame.locator(".twin[open] tbody tr").first).to_be_visible(timeout=SECONDS)
     portal.settle()
+    assert look(portal, "reports, as a table", within=".twin") == []
     forgive(portal)
 
 
