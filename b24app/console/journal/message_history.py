@@ -137,7 +137,10 @@ def _report_step(message: Message, report: DeliveryReport) -> HistoryStep:
         return HistoryStep(at=report.received_at, mark="wait", icon="info", title=reported, code=report.code)
     mark, icon, title = _REPORTED[Status(report.status)]
     is_explained = explain_end(message) is not None and report.code == message.service_code
-    text = reported if is_explained or not report.detail else f"{reported}: {report.detail}"
+    if report.word.casefold() in Status.values:  # says in English what the title says in the reader's language
+        reported = ""
+    detail = "" if is_explained else report.detail
+    text = ": ".join(filter(None, (reported, detail)))
     return HistoryStep(
         at=report.received_at,
         mark=mark,

@@ -121,6 +121,17 @@ def test_a_word_we_do_not_know_is_shown_and_not_guessed(sender: Sender) -> None:
     assert ("wait", "Twilio reported “teleported”") in line(message)
 
 
+@pytest.mark.parametrize(("word", "quoted"), [("delivered", False), ("Delivered", False), ("DELIVRD", True)])
+def test_a_service_s_word_is_quoted_only_where_it_says_more_than_the_status(
+    sender: Sender, word: str, quoted: bool
+) -> None:
+    message = factories.message(sender, status=Status.DELIVERED, sent_at=timezone.now())
+    report(message, word, status="delivered")
+    alice = factories.visitor(sender.portal)
+    page = alice.get(f"/p/{sender.portal.uuid.hex}/journal/{message.reference}/").content.decode()
+    assert (f"Twilio reported “{word}”" in page) is quoted
+
+
 def test_what_the_portal_did_not_take_is_shown_with_its_code(sender: Sender) -> None:
     message = factories.message(
         sender,
