@@ -121,7 +121,7 @@ class Smpp(Provider):
         Text("system_type", "System type", required=False, advanced=True),
         Choice(
             "source_numbering",
-            _("TON / NPI of the sender"),
+            _("TON / NPI of the sender ID"),
             choices=(("auto", _("Based on the sender ID")), *_NUMBERINGS),
             default="auto",
             advanced=True,

@@ -47,7 +47,7 @@ COUNTRY = _("Sending to this country is disabled. Enable the country in the serv
 NO_ROUTE = _("The service does not cover this country or operator. Contact the service or use another sender.")
 SENDER = _("The service rejected this sender ID. Choose one that is registered there.")
 REGISTER_SENDER = _("This sender ID must be registered for the recipient’s country. Register it at the service.")
-OPERATOR = _("The operator rejected the message without a reason.")
+OPERATOR = _("The operator rejected the message without giving a reason.")
 SPAM = _("The operator filtered the message as spam. Change the text or register the sender ID.")
 TOO_DEAR = _("The message exceeds the price limit set at the service.")
 

@@ -15,7 +15,7 @@ _TRY_AGAIN = _("Try again. If the error persists, send the code below to Sendlin
 _REFUSALS: Mapping[str, tuple[Words, Words, str]] = {
     "Empty sender NAME!": (_("Bitrix24 requires a sender name."), _("Enter at least one."), "name_en"),
     "Empty sender code!": (_("Bitrix24 did not receive the sender code."), _TRY_AGAIN, ""),
-    "Wrong sender code!": (_("Bitrix24 rejected the sender code."), _TRY_AGAIN, ""),
+    "Wrong sender code!": (_("Bitrix24 rejected the internal code of this sender."), _TRY_AGAIN, ""),
     "Empty sender message TYPE!": (_("Bitrix24 did not receive the sender type."), _TRY_AGAIN, ""),
     "Unknown sender message TYPE!": (_("Bitrix24 does not know this sender type."), _TRY_AGAIN, ""),
     "Empty data!": (_("Bitrix24 received an empty request."), _TRY_AGAIN, ""),

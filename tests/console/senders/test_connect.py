@@ -251,7 +251,7 @@ VALIDATION = "ERROR_SENDER_VALIDATION_FAILURE"
         ("ACCESS_DENIED", "Access denied! Application context required", 403, "Sendline has no access to Bitrix24."),
         (VALIDATION, "Empty data!", 400, "Bitrix24 received an empty request."),
         (VALIDATION, "Empty sender code!", 400, "Bitrix24 did not receive the sender code."),
-        (VALIDATION, "Wrong sender code!", 400, "Bitrix24 rejected the sender code."),
+        (VALIDATION, "Wrong sender code!", 400, "Bitrix24 rejected the internal code of this sender."),
         ("ERROR_WRONG_HANDLER_URL", "Wrong handler URL", 400, "Bitrix24 cannot reach the Sendline server."),
         ("ERROR_UNSUPPORTED_PROTOCOL", "Unsupported handler protocol", 400, "accepts only http and https URLs"),
         ("ERROR_HANDLER_URL_MATCH", "Handler URL host doesn't match application url", 400, "on the same host"),
