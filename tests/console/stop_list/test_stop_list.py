@@ -250,7 +250,7 @@ def test_several_numbers_are_removed_after_a_question_and_put_back_as_they_were(
     before = list(StoppedNumber.objects.order_by("number").values("number", "source", "note", "added_by", "added_at"))
     chosen = {"n": [one.uuid.hex for one in mine[:2]]}
     question = text(alice.post(at(portal, "remove/"), chosen))
-    assert "Remove 2 numbers from the opt-out list? Messages to them will be sent again." in question
+    assert "Remove 2 numbers from the opt-out list? New messages to these numbers will be sent." in question
     assert "1 was reported by a service" in question
     assert StoppedNumber.objects.count() == 3
 
