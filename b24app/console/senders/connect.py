@@ -13,6 +13,7 @@ from b24app.console.frame.screen import FramedRequest, admin_only, redirect, ren
 from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, needs_address
 from b24app.console.senders.forms import AccountForm
 from b24app.console.senders.gateway_form import views as gateway_views
+from b24app.console.senders.gateway_form.pasted_secrets import seal_secrets, unseal_secrets
 from b24app.console.senders.gateway_form.views import RequestForm
 from b24app.console.senders.shelves import arrange_services, list_countries, search_services
 from b24app.console.wording.account_explanations import (
@@ -85,12 +86,14 @@ def offered_service(code: str) -> type[Provider]:
 def connect_account(request: FramedRequest, service: str) -> HttpResponse:
     """Enter and check credentials; nothing is stored before the check succeeds."""
     kind = offered_service(service)
-    form = AccountForm(kind, request.POST if request.method == "POST" else None)
+    pasted = unseal_secrets(request)
+    form = AccountForm(kind, request.POST if request.method == "POST" else None, pasted=pasted)
     context = {
         "service": ServiceInfo.from_provider(kind),
         "form": form,
         "steps": fill_setup_steps(step for step in kind.setup if not needs_address(kind, step)),
         "message_form": RequestForm(request.portal.country),
+        "pasted": seal_secrets(request, pasted),
     }
     if request.method == "POST" and form.is_valid():
         started = timezone.now()
@@ -130,7 +133,7 @@ def preview_request(request: FramedRequest, service: str) -> HttpResponse:
     render_preview = getattr(kind, "preview", None)
     if render_preview is None:
         raise Http404
-    form = AccountForm(kind, request.POST)
+    form = AccountForm(kind, request.POST, pasted=unseal_secrets(request))
     account = form.typed_values()
     context: dict[str, object] = {"trouble": form.first_mistake()}
     if context["trouble"]:

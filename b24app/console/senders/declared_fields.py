@@ -108,18 +108,21 @@ class DeclaredForm(forms.Form):
             self.initial.setdefault(one.name, "" if secret else saved.get(one.name, one.default))
 
     def fill_in(self, values: Mapping[str, str]) -> None:
-        """Show values that were read from what the person has just given us, the secrets among them too.
-
-        They go back to the one who sent them, once, and nothing of it is kept.
-        """
+        """Show values that were read from what was just pasted; secrets count as saved, and no page shows them."""
         for one in self.declared:
             if one.name not in values:
                 continue
-            self.initial[one.name] = values[one.name]
-            widget = self.fields[one.name].widget
-            if isinstance(widget, forms.PasswordInput):
-                widget.render_value = True
-                widget.attrs.pop("hx-preserve", None)  # or the empty box of the page would stay
+            if isinstance(one, kit.Secret):
+                self.fields[one.name] = DeclaredField(one, values[one.name])
+                # Or a box of the page that was typed in before would win over the pasted secret.
+                self.fields[one.name].widget.attrs.pop("hx-preserve")
+            else:
+                self.initial[one.name] = values[one.name]
+
+    def secrets_among(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Return those of the values that belong to fields for secrets, without empty ones."""
+        names = (one.name for one in self.declared if isinstance(one, kit.Secret))
+        return {name: values[name] for name in names if values.get(name)}
 
     def declared_values(self) -> dict[str, str]:
         """Return the cleaned declared fields, as a service gets them."""

@@ -1,6 +1,7 @@
 """The forms of an account, a sender and a test message."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from django import forms
@@ -29,15 +30,27 @@ class AccountForm(DeclaredForm):
     prefix = "account"
 
     def __init__(
-        self, service: type[Provider], data: Any = None, *, saved: Mapping[str, str] | None = None, title: str = ""
+        self,
+        service: type[Provider],
+        data: Any = None,
+        *,
+        saved: Mapping[str, str] | None = None,
+        pasted: Mapping[str, str] | None = MappingProxyType({}),
+        title: str = "",
     ) -> None:
+        """Draw the fields; `saved` are an account's values.
+
+        `pasted` are secrets that came with the form itself, None where they have expired.
+        """
         super().__init__(data, initial={"title": title})
-        self.service, self.saved = service, saved or {}
-        self.declare_fields(service.fields, self.saved)
+        self.service, self.saved, self.has_paste_expired = service, saved or {}, pasted is None
+        self.declare_fields(service.fields, {**self.saved, **(pasted or {})})
 
     def clean(self) -> dict[str, Any]:
         """Check the fields against each other, once each is right by itself."""
         cleaned: dict[str, Any] = super().clean() or {}
+        if self.has_paste_expired:
+            self._ask_for_pasted()
         if not self.errors:
             self._point_out_mistakes(cleaned)
         if not self.errors:
@@ -47,6 +60,12 @@ class AccountForm(DeclaredForm):
     def _point_out_mistakes(self, cleaned: Mapping[str, str]) -> None:
         for name, bad in self.service.mistakes(cleaned).items():
             self.add_error(name, gettext(bad.template).format(**bad.values))
+
+    def _ask_for_pasted(self) -> None:
+        """Ask for the secrets of an expired command, or the account would be saved without them."""
+        for one in self.declared:
+            if isinstance(one, kit.Secret) and not str(self[one.name].data or "").strip():
+                self.add_error(one.name, gettext("Your pasted command has expired. Enter this yourself."))
 
     def _ask_again(self, cleaned: Mapping[str, str]) -> None:
         """Ask for saved secrets again where they would be sent elsewhere than they were entered for."""

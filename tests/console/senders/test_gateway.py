@@ -1,9 +1,11 @@
 """A custom gateway before it is saved: its form filled from a command, and a request that is really sent."""
 
 import re
+import time
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -54,7 +56,7 @@ def typed(url: str, **changes: str) -> dict[str, str]:
 # -- a command
 
 
-def test_a_command_fills_the_form_and_leaves_the_key_in_the_password_box_only(alice: Client, portal: Portal) -> None:
+def test_a_command_fills_the_form_and_its_key_never_comes_back(alice: Client, portal: Portal) -> None:
     response = alice.post(
         at(portal, "http/curl/"), {"command": COMMAND, "account-title": "Shop", "account-success_text": "OK"}
     )
@@ -63,11 +65,12 @@ def test_a_command_fills_the_form_and_leaves_the_key_in_the_password_box_only(al
     assert (response["HX-Retarget"], response["HX-Reswap"]) == ("#content", "innerHTML")
     assert shown["account-url"] == ["https://gateway.example/send"]
     assert shown["account-method"] == ["POST"]
-    assert shown["account-password"] == [SECRET]
+    assert shown["account-password"] == [""]
     assert (shown["account-title"], shown["account-success_text"]) == (["Shop"], ["OK"])
     assert "X-Api-Key: {password}" in page
     assert "to={to}\ntext={text}\nfrom={sender}" in page
-    assert page.count(SECRET) == 1
+    assert SECRET not in page
+    assert "From your command, ends in -key" in text(response)
     assert "hx-preserve" not in re.findall(r'<input[^>]*name="account-password"[^>]*>', page)[0]
     assert "Form filled from your command." in page
     assert not Connection.objects.exists()
@@ -77,6 +80,65 @@ def test_what_is_typed_in_the_box_of_a_secret_never_comes_back_otherwise(alice: 
     page = alice.post(at(portal, "http/"), {"account-password": SECRET, "account-url": "nonsense"}).content.decode()
     assert SECRET not in page
     assert "hx-preserve" in re.findall(r'<input[^>]*name="account-password"[^>]*>', page)[0]
+
+
+def paste(alice: Client, portal: Portal, url: str) -> dict[str, str]:
+    """Paste a command for this address, and return what its form would send then."""
+    command = COMMAND.replace("https://gateway.example/send", url)
+    data = {"command": command, "account-id_from": "json", "account-id_path": "id"}
+    page = alice.post(at(portal, "http/curl/"), data).content.decode()
+    return {name: values[-1] for name, values in read_form(page, "credentials").items()}
+
+
+def test_the_key_of_a_command_signs_the_test_request_and_is_saved_with_the_account(
+    alice: Client, portal: Portal, settings: Settings
+) -> None:
+    settings.ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+    with listening(says(answer(b'{"id": "msg-77"}'))) as there:
+        form = paste(alice, portal, f"{there.url}/send") | {"request-number": "(202) 555-0147"}
+        page = alice.post(at(portal, "http/request/"), form).content.decode()
+    assert f"X-Api-Key: {SECRET}" in there.requests[0].decode()
+    assert SECRET not in page
+    wrong = alice.post(at(portal, "http/"), form | {"account-url": "nonsense"}).content.decode()
+    assert read_form(wrong, "credentials")["account-password"] == [""]
+    again = {name: values[-1] for name, values in read_form(wrong, "credentials").items()}
+    assert not Connection.objects.exists()
+    alice.post(at(portal, "http/"), again | {"account-url": form["account-url"]})
+    assert Connection.objects.get().account["password"] == SECRET
+
+
+def test_a_key_typed_later_wins_over_the_pasted_one(alice: Client, portal: Portal) -> None:
+    form = paste(alice, portal, "https://gateway.example/send")
+    alice.post(at(portal, "http/"), form | {"account-password": "an0ther-key"})
+    assert Connection.objects.get().account["password"] == "an0ther-key"
+
+
+def test_a_second_command_without_a_key_asks_for_one(alice: Client, portal: Portal) -> None:
+    form = paste(alice, portal, "https://gateway.example/send")
+    other = "curl https://gateway.example/send -H 'X-Api-Key: YOUR_API_KEY' -d to=447700900123 -d text=Hello"
+    page = alice.post(at(portal, "http/curl/"), form | {"command": other}).content.decode()
+    assert "pasted" not in read_form(page, "credentials")
+    assert "From your command, ends in" not in page
+
+
+def test_a_pasted_key_is_good_for_the_one_who_pasted_it_only(alice: Client, portal: Portal) -> None:
+    form = paste(alice, portal, "https://gateway.example/send")
+    other = factories.portal("charlie")
+    for visitor, where in ((factories.visitor(other), other), (factories.visitor(portal, BOB), portal)):
+        page = visitor.post(at(where, "http/"), form).content.decode()
+        assert SECRET not in page
+        assert "pasted" not in read_form(page, "credentials")
+    assert not Connection.objects.exists()
+
+
+def test_a_pasted_key_is_forgotten_after_an_hour(alice: Client, portal: Portal, settings: Settings) -> None:
+    form = paste(alice, portal, "https://gateway.example/send")
+    cipher = Fernet(settings.SECRETS_KEYS[0])
+    old = cipher.encrypt_at_time(cipher.decrypt(form["pasted"]), int(time.time()) - 3601).decode()
+    page = alice.post(at(portal, "http/"), form | {"pasted": old}).content.decode()
+    assert "Your pasted command has expired. Enter this yourself." in page
+    assert "pasted" not in read_form(page, "credentials")
+    assert not Connection.objects.exists()
 
 
 def test_a_command_that_cannot_be_used_is_refused_with_a_reason_and_not_repeated(alice: Client, portal: Portal) -> None:

@@ -18,6 +18,7 @@ from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
 from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps
 from b24app.console.senders.forms import AccountForm
 from b24app.console.senders.gateway_form.curl_fields import fill_fields
+from b24app.console.senders.gateway_form.pasted_secrets import seal_secrets, unseal_secrets
 from b24app.console.senders.gateway_form.shell_words import BadCommand
 from b24app.core.signed_urls import public_url
 from b24app.exchange_log.recording import Recorder
@@ -83,13 +84,13 @@ def _gateway_or_404(code: str) -> type[Provider]:
 @admin_only
 @require_POST
 def read_curl(request: FramedRequest, service: str) -> HttpResponse:
-    """Fill the form from a pasted command. The command itself, which holds a key, never comes back."""
+    """Fill the form from a pasted command. The command and its key never come back."""
     kind = _gateway_or_404(service)
     try:
         filled = fill_fields(request.POST.get("command", ""))
     except BadCommand as bad:
         return render(request, "console/forms/curl_refusal.html", {"trouble": str(bad)})
-    typed = AccountForm(kind, request.POST)
+    typed = AccountForm(kind, request.POST, pasted=unseal_secrets(request))
     values = {name: value for name, value in typed.typed_values().items() if value} | filled.values
     form = AccountForm(kind, title=str(typed["title"].value() or ""))
     form.fill_in(values)
@@ -103,6 +104,7 @@ def read_curl(request: FramedRequest, service: str) -> HttpResponse:
             "message_form": RequestForm(request.portal.country),
             "is_filled": True,
             "notes": filled.notes,
+            "pasted": seal_secrets(request, form.secrets_among(values)),
         },
     )
     response["HX-Retarget"], response["HX-Reswap"] = "#content", "innerHTML"
@@ -115,7 +117,8 @@ def read_curl(request: FramedRequest, service: str) -> HttpResponse:
 def send_request(request: FramedRequest, service: str) -> HttpResponse:
     """Send one message with the form as it is typed now, and render the request, the answer and what was read of it."""
     kind = _gateway_or_404(service)
-    account, message = AccountForm(kind, request.POST), RequestForm(request.portal.country, request.POST)
+    account = AccountForm(kind, request.POST, pasted=unseal_secrets(request))
+    message = RequestForm(request.portal.country, request.POST)
     context: dict[str, object] = {"message_form": message}
     if not account.is_valid():
         context["wrong"] = account.wrong()
