@@ -69,3 +69,9 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return f"view {self.pk} of portal {self.portal_id}"
+
+    @classmethod
+    def visible_to(cls, portal: Portal, user_id: int, *, is_admin: bool) -> models.QuerySet["SavedView"]:
+        """Return the views that somebody may use: their own, for administrators also the shared ones."""
+        mine = models.Q(user_id=user_id) | models.Q(is_shared=True) if is_admin else models.Q(user_id=user_id)
+        return cls.objects.filter(mine, portal=portal)

@@ -160,6 +160,7 @@ def test_a_link_of_a_notification_leads_to_the_application(box: Sandbox, session
     page = session.get(f"{box.http_url}/marketplace/app/{box.world.client_id}/")
     assert page.url.endswith("/app/")
     assert page.status_code == 200
+    assert session.get(f"{box.http_url}/marketplace/app/{box.world.client_id}/?view=7").url.endswith("/app/?view=7")
     assert session.get(f"{box.http_url}/marketplace/app/another/").status_code == 404
 
 

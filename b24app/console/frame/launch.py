@@ -20,6 +20,7 @@ from b24app.audit.recording import Subject, record_change
 from b24app.console.frame import card_tokens, launch_retry
 from b24app.console.frame.errors import RETRY_AFTER, mark_busy
 from b24app.console.frame.last_section import last_section
+from b24app.console.frame.linked_view import find_linked_view
 from b24app.console.frame.long_requests import hold_launch
 from b24app.console.frame.page import render_shell
 from b24app.console.frame.screen import address
@@ -83,10 +84,10 @@ def _open_start_screen(request: HttpRequest, *, at_installer: bool) -> HttpRespo
     def show_start(posted: Mapping[str, str]) -> HttpResponse:
         launch = verify_launch(request.GET, posted)
         _keep_access(launch, posted)
-        start = "install" if at_installer or launch.first_time else _last_section(launch)
+        start = address(launch.portal, "install") if at_installer or launch.first_time else _start_path(launch)
         # The installer tells employees that they need an administrator, and begins nothing for them.
         _record_opening(launch, at_installer=at_installer and launch.is_admin)
-        return _show_shell(request, launch, address(launch.portal, start))
+        return _show_shell(request, launch, start)
 
     return _answer_launch(request, show_start)
 
@@ -133,8 +134,12 @@ def _record_opening(launch: Launch, *, at_installer: bool) -> None:
         enqueue.reconcile(launch.portal.pk)
 
 
-def _last_section(launch: Launch) -> str:
-    return last_section(launch.portal, launch.user_id, is_admin=launch.is_admin)
+def _start_path(launch: Launch) -> str:
+    """Return the list of messages that a link names, or the section somebody looked at last."""
+    view = find_linked_view(launch)
+    if view is not None:
+        return f"{address(launch.portal, 'journal')}?{view.query}"
+    return address(launch.portal, last_section(launch.portal, launch.user_id, is_admin=launch.is_admin))
 
 
 def _show_shell(request: HttpRequest, launch: Launch, start: str) -> HttpResponse:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from django import forms
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseLocation
 
+from b24app.console.frame.linked_view import view_url
 from b24app.console.frame.screen import SCREEN, FramedRequest, address, with_toast
 from b24app.console.journal.filters import Filters
 from b24app.console.models import SavedView
@@ -36,11 +37,8 @@ class ViewForm(forms.Form):
 
 
 def visible_views(request: FramedRequest) -> Sequence[SavedView]:
-    """Return the views that a visitor may use: their own, for administrators also the shared ones."""
-    mine = Q(user_id=request.visitor.user_id)
-    if request.visitor.is_admin:
-        mine |= Q(is_shared=True)
-    views = SavedView.objects.filter(mine, portal=request.portal)
+    """Return the views that a visitor may use, by name."""
+    views = SavedView.visible_to(request.portal, request.visitor.user_id, is_admin=request.visitor.is_admin)
     return list(views.order_by("name", "pk")[: 5 * MAX_VIEWS])
 
 
@@ -53,6 +51,7 @@ def view_context(request: FramedRequest, filters: Filters) -> dict[str, object]:
     return {
         "views": views,
         "view": current,
+        "view_url": view_url(request.portal, current) if current else "",
         "view_form": ViewForm(initial=initial, prefix="view"),
         "may_save": bool(filters) and current is None,
         "may_edit": is_own,

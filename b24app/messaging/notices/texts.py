@@ -4,13 +4,13 @@ from decimal import Decimal, InvalidOperation
 
 from babel.core import Locale
 from babel.numbers import format_decimal, format_percent
-from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from b24app.messaging.models import Connection, Sender
 from b24app.messaging.models.notices import Notice, NoticeKind
+from b24app.portals.application_link import application_url
 from b24app.portals.bbcode import strip_links
 from b24app.portals.languages import to_django
 from b24app.portals.models import Portal
@@ -35,11 +35,6 @@ def notice_text(
             text = _recovery_text(connection) if is_recovery else _alert_text(notice, connection)
         label = _("Open Sendline")
         return f"{text} [URL={application_url(portal)}]{label}[/URL]"
-
-
-def application_url(portal: Portal) -> str:
-    """Return the application's address inside the portal."""
-    return f"{portal.origin}/marketplace/app/{settings.B24_CLIENT_ID}/"
 
 
 def _alert_text(notice: Notice, connection: Connection | None) -> str:

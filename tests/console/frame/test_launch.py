@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -12,11 +13,12 @@ from django.urls import reverse
 
 from b24app.audit.models import Change
 from b24app.console.frame import last_section
-from b24app.console.models import Preference
+from b24app.console.models import Preference, SavedView
 from b24app.core.redis import redis_client
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.page_tickets import read_ticket
 from b24app.sandbox import MethodError, Sandbox
+from tests import factories
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -263,3 +265,36 @@ def test_without_redis_everybody_begins_at_home(box: Sandbox, settings: Any) -> 
         assert last_section.last_section(portal, ALICE, is_admin=True) == "home"
     finally:
         redis_client.cache_clear()
+
+
+def test_a_link_opens_the_view_that_it_names_for_those_who_may_see_it(client: Client, box: Sandbox) -> None:
+    alpha, home = installed(client, box)
+    portal = Portal.objects.get(member_id=alpha.member_id)
+    mine = SavedView.objects.create(portal=portal, user_id=ALICE, name="Mine", query="status=failed&q=oak")
+    ours = SavedView.objects.create(portal=portal, user_id=ALICE, name="Ours", query="status=sent", is_shared=True)
+    theirs = SavedView.objects.create(
+        portal=factories.portal("charlie"), user_id=ALICE, name="Theirs", query="status=sent", is_shared=True
+    )
+
+    def start(user: int, options: dict[str, str]) -> str:
+        return unescape(start_of(launch(client, alpha.frame(user, options=options)))).removeprefix(home)
+
+    assert start(ALICE, {"view": mine.uuid.hex}) == "journal/?status=failed&q=oak"
+    assert start(ALICE, {"URI": f"/marketplace/app/7/?IFRAME=Y&view={ours.uuid.hex}"}) == "journal/?status=sent"
+    assert start(2, {"view": ours.uuid.hex}) == "journal/?status=sent"
+    assert start(2, {"view": mine.uuid.hex}) == ""
+    assert start(BOB, {"view": ours.uuid.hex}) == ""
+    assert start(ALICE, {"view": theirs.uuid.hex}) == ""
+    for nonsense in ({"view": "1"}, {"view": ""}, {"URI": "//[/"}, {"URI": "/?view=x"}):
+        assert start(ALICE, nonsense) == ""
+
+
+def test_the_link_of_a_view_leads_to_the_application_in_the_portal(client: Client, box: Sandbox) -> None:
+    alpha, home = installed(client, box)
+    alice = visitor(launch(client, alpha.frame(ALICE)))
+    alice.post(f"{home}journal/views/", {"view-name": "Lost", "query": "status=failed"})
+    view = SavedView.objects.get()
+    page = alice.get(f"{home}journal/?status=failed").content.decode()
+    there = f"http://{alpha.domain}/marketplace/app/{box.world.client_id}/"  # the sandbox frames by PROTOCOL=0
+    assert f'value="{there}?view={view.uuid.hex}"' in page
+    assert "?view=" not in alice.get(f"{home}journal/?status=sent").content.decode()

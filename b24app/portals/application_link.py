@@ -1,0 +1,13 @@
+"""The address of the application inside a portal, for notifications and for links that colleagues pass on."""
+
+from urllib.parse import urlencode
+
+from django.conf import settings
+
+from b24app.portals.models import Portal
+
+
+def application_url(portal: Portal, **params: str) -> str:
+    """Return the application's address; Bitrix24 hands `params` over in PLACEMENT_OPTIONS (docs/bitrix24.md A.3)."""
+    query = f"?{urlencode(params)}" if params else ""
+    return f"{portal.origin}/marketplace/app/{settings.B24_CLIENT_ID}/{query}"
