@@ -56,7 +56,7 @@ _TOO_FAST = _(
 )
 _SENDER = _("Twilio rejected this sender ID. Choose a number from this account or set a Messaging Service.")
 _SETTING = _("Twilio rejected a value in the request. Check the sender and the Messaging Service.")
-_NUMBER = _("The number can’t receive SMS. Check it in the CRM: it must be a mobile number with country code.")
+_NUMBER = _("The number can’t receive SMS. Check it in the CRM: it must be a mobile number with a country code.")
 
 _SID_PREFIXES = {"account_sid": "AC", "messaging_service_sid": "MG", "api_key_sid": "SK"}
 _NO_SID = _("Not a valid SID: it must be {prefix} followed by 32 digits or letters a to f. Copy it again.")

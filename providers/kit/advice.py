@@ -33,7 +33,7 @@ LOOK_THERE = _("The service has a technical problem. Check the message there bef
 
 # -- the number -------------------------------------------------------------------------------------------------------
 
-NUMBER = _("Check the number in the CRM. It must be a mobile number with country code.")
+NUMBER = _("Check the number in the CRM. It must be a mobile number with a country code.")
 NOT_MOBILE = _("This is not a mobile number.")
 NOT_IN_USE = _("The number is not in service.")
 OPT_OUT = _("The recipient has opted out. Only the recipient can opt in again.")

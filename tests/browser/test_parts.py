@@ -77,8 +77,8 @@ def test_questions_asked_in_place_are_in_order(furnished: Portal) -> None:
     ask(portal, ".account", "Pause account", "Pause account “")
     ask(portal, "table.senders", "Pause sender", "It stays visible in Bitrix24")
     wrong += look(portal, "senders, pausing", within=".card")
-    ask(portal, "table.senders", "New address", "a new address?")
-    ask(portal, ".head", "New addresses", "Give all senders new addresses?")
+    ask(portal, "table.senders", "Replace address", "a new address?")
+    ask(portal, ".head", "Replace addresses", "Give all senders new addresses?")
     wrong += look(portal, "senders, renewing addresses", within=".confirm")
 
     go(portal, "Messages")

@@ -53,9 +53,9 @@ def _find_obstacles(found: Forecast) -> Iterator[Obstacle]:
 def _describe_quiet(until: datetime, *, waits: bool) -> Obstacle:
     time = {"time": short_moment(until)}
     if waits:
-        text = _("It is quiet hours at the recipient’s location. The message is sent when they end: %(time)s.") % time
+        text = _("Quiet hours apply at the recipient’s location. The message is sent when they end: %(time)s.") % time
         return Obstacle("info", text)
-    text = _("It is quiet hours at the recipient’s location. This sender does not wait for their end: %(time)s.") % time
+    text = _("Quiet hours apply at the recipient’s location. This sender does not wait for their end: %(time)s.") % time
     return Obstacle("warn", text, until)
 
 

@@ -71,7 +71,7 @@ _WAITS: Mapping[str, Words] = {
     Wait.PAUSED: _("An administrator paused all sending. The message is sent when sending is resumed."),
     Wait.BLOCKED: _("{service} rejected the account “{connection}”. The message is sent when the account works again."),
     Wait.UNAVAILABLE: _("{service} is currently unavailable in Sendline. Sendline support has been notified."),
-    Wait.QUIET_HOURS: _("It is quiet hours at the recipient’s location. The message is sent when they end."),
+    Wait.QUIET_HOURS: _("Quiet hours apply at the recipient’s location. The message is sent when they end."),
     Wait.CAP: _("Sending limit reached. The message is sent in the next hour or day."),
     Wait.SCHEDULED: _("The message is sent at the scheduled time."),
 }

@@ -49,7 +49,7 @@ def test_all_six_words_and_every_reason_to_wait_are_told(alice: Client, sender: 
     assert len(explanations.status_meanings()) == len(Status) + 1
     assert sum(map(len, explanations.wait_meanings().values())) == len(Wait)
     assert "The service asked us to slow down. We retry automatically." in shown
-    assert "It is quiet hours at the recipient’s location." in shown
+    assert "Quiet hours apply at the recipient’s location." in shown
 
 
 def test_an_employee_reads_how_it_works_and_nothing_of_accounts(sender: Sender) -> None:

@@ -91,10 +91,10 @@ def test_a_command_is_read_as_the_request_it_makes(command: str, method: str, ur
     [
         ("wget https://x.example", "must begin with"),
         ("", "must begin with"),
-        ("curl", "no address"),
+        ("curl", "no URL"),
         ("curl -H", "-H has no value"),
-        ("curl a.example b.example", "several addresses"),
-        ("curl a.example curl b.example", "several addresses"),
+        ("curl a.example b.example", "several URLs"),
+        ("curl a.example curl b.example", "several URLs"),
         ("curl -X DELETE x.example", "not DELETE"),
         ("curl -X GET -d a=1 x.example", "GET request"),
         ("curl -F file=@a x.example", "multipart"),

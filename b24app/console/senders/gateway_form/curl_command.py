@@ -148,7 +148,7 @@ class _Parser:
 
     def _set_url(self, value: str) -> None:
         if self.found.url:
-            raise BadCommand(_("Paste one request at a time: this command has several addresses."))
+            raise BadCommand(_("Paste one request at a time: this command has several URLs."))
         self.found.url = value
 
     def _add_header(self, line: str) -> None:
@@ -161,7 +161,7 @@ class _Parser:
     def _finish(self) -> CurlRequest:
         found = self.found
         if not found.url:
-            raise BadCommand(_("The command has no address."))
+            raise BadCommand(_("The command has no URL. Copy the whole command."))
         if "://" not in found.url:
             found.url = f"https://{found.url}"
         separator = "" if self.is_json else "&"
@@ -186,7 +186,7 @@ class _Parser:
         try:
             parts = urlsplit(found.url)
         except ValueError:
-            raise BadCommand(_("The address in this command is not valid.")) from None
+            raise BadCommand(_("The URL in this command is not valid.")) from None
         if "@" in parts.netloc:
             who, _at, host = parts.netloc.rpartition("@")
             user, _colon, password = who.partition(":")
