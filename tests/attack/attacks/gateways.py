@@ -76,10 +76,11 @@ def many_accounts(scene: Scene) -> Outcome:
 
 
 def _accounts(scene: Scene) -> tuple[int, int]:
-    """Count accounts, and those at SMPP, without the ones that a fuzz beside this attack inserts by SQL."""
+    """Count accounts, and those at SMPP, without the ones that attacks beside this one insert by SQL."""
     query = (
         "SELECT count(*), count(*) FILTER (WHERE service = 'smpp') FROM messaging_connection"
         " WHERE portal_id = %s AND state <> 'removed' AND title <> service"
+        " AND title NOT LIKE 'slow %%'"
     )
     [(accounts, binds)] = scene.alpha.sql(query, portal_id(scene.alpha))
     return int(accounts), int(binds)
