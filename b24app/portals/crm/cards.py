@@ -12,15 +12,15 @@ from b24app.portals.crm import fields as crm_fields
 from b24app.portals.crm.owner_types import WITH_METHODS, OwnerType, placed_on
 from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
-from b24app.portals.rest import bitrix, error_policy, exchange_records
-from b24app.portals.rest.responses import ErrorResponse, MethodResult, NoResponse, Redirect, as_mapping
+from b24app.portals.rest import error_policy
+from b24app.portals.rest.bitrix import Command
+from b24app.portals.rest.responses import ErrorResponse, MethodResult, as_mapping
+from b24app.portals.rest.visitor_batch import call_visitor_batch
 from providers.kit.phones import BadNumber, read_e164
 
 MAX_CONTACTS, MAX_PHONES = 20, 20
 NO_SMS = frozenset({"FAX", "PAGER"})
 _BUSY = error_policy.LIMITS | error_policy.TRANSIENT
-
-Command = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def find_card(portal: Portal, access: str, placement: str, options: Mapping[str,
     commands: list[Command] = [_read_command(type_id, number)]
     if type_id == OwnerType.DEAL:
         commands.append(("crm.deal.contact.items.get", {"id": number}))
-    answers = _call_batch(portal, access, commands)
+    answers = call_visitor_batch(portal, access, commands)
     fields = crm_fields.as_fields(_require_result(answers[0]))
     if _positive_int(fields.get("ID")) != number:
         raise PortalRefused("NO_ENTITY")
@@ -98,7 +98,7 @@ def _read_people(
     responsible = _positive_int(fields.get("ASSIGNED_BY_ID"))
     if responsible and any(scopes.has_scopes(portal, scope) for scope in employees.SCOPES):
         commands.append((employees.METHOD, {"ID": responsible}))
-    answers = [_result_or_none(one) for one in _call_batch(portal, access, commands)] if commands else []
+    answers = [_result_or_none(one) for one in call_visitor_batch(portal, access, commands)] if commands else []
     found = [(owner_type, as_mapping(one)) for (owner_type, _), one in zip(owners, answers, strict=False)]
     person = as_mapping(next(iter(_as_list(answers[len(owners)])), None)) if len(answers) > len(owners) else {}
     return crm_fields.People([(owner_type, one) for owner_type, one in found if one], person)
@@ -108,17 +108,6 @@ def _read_command(type_id: int, number: int) -> Command:
     if type_id in WITH_METHODS:
         return f"crm.{OwnerType(type_id).name.lower()}.get", {"ID": number}
     return "crm.item.get", {"entityTypeId": type_id, "id": number}
-
-
-def _call_batch(portal: Portal, access: str, commands: Sequence[Command]) -> list[MethodResult | ErrorResponse | None]:
-    """Send one batch. CRM methods refuse without an error code, which makes their entries None."""
-    error_policy.check_callable(portal)
-    try:
-        return bitrix.call_batch(portal.rest_host, access, commands, exchange_records.exchange_recorder(portal))
-    except ErrorResponse as answer:
-        raise error_policy.apply_error(portal, answer) from None
-    except (NoResponse, Redirect):
-        raise InDoubt("PORTAL_SILENT") from None
 
 
 def _require_result(answer: MethodResult | ErrorResponse | None) -> Any:

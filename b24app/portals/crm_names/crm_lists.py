@@ -11,8 +11,9 @@ from b24app.core import sanitize
 from b24app.portals.crm.owner_types import OwnerType
 from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
-from b24app.portals.rest import bitrix, error_policy, exchange_records
-from b24app.portals.rest.responses import ErrorResponse, MethodResult, NoResponse, Redirect, as_mapping
+from b24app.portals.rest import error_policy
+from b24app.portals.rest.responses import ErrorResponse, MethodResult, as_mapping
+from b24app.portals.rest.visitor_batch import call_visitor_batch
 from providers.kit.phones import BadNumber, read_e164
 
 MAX_ITEMS = 50  # of one request: no command needs a second page, and there are no more commands than a batch holds
@@ -47,7 +48,7 @@ def list_items(portal: Portal, access: str, items: Sequence[Item]) -> dict[Item,
     otherwise.
     """
     commands = _make_commands(items)
-    answers = _call_batch(portal, access, [(method, params) for _type, method, params in commands])
+    answers = call_visitor_batch(portal, access, [(method, params) for _type, method, params in commands])
     found: dict[Item, ListedItem] = {}
     refusals: list[ErrorResponse | None] = []
     for (type_id, _method, _params), answer in zip(commands, answers, strict=True):
@@ -74,18 +75,6 @@ def _list_command(type_id: int, numbers: Sequence[int]) -> tuple[str, Mapping[st
         return f"crm.{name}.list", {"filter": {"ID": list(numbers)}, "select": list(FIELDS[type_id])}
     chosen = {"filter": {"@id": list(numbers)}, "select": list(DYNAMIC_FIELDS)}
     return "crm.item.list", {"entityTypeId": type_id, **chosen}
-
-
-def _call_batch(
-    portal: Portal, access: str, commands: Sequence[bitrix.Command]
-) -> list[MethodResult | ErrorResponse | None]:
-    error_policy.check_callable(portal)
-    try:
-        return bitrix.call_batch(portal.rest_host, access, commands, exchange_records.exchange_recorder(portal))
-    except ErrorResponse as answer:
-        raise error_policy.apply_error(portal, answer) from None
-    except (NoResponse, Redirect):
-        raise InDoubt("PORTAL_SILENT") from None
 
 
 def _refusal(answer: ErrorResponse | None) -> PortalRefused | InDoubt:
