@@ -16,6 +16,7 @@ from django_htmx.http import retarget
 
 from b24app.console.formats import csv_files
 from b24app.console.formats.csv_files import blank_if_none
+from b24app.console.formats.number_form import NumberForm
 from b24app.console.frame import file_downloads
 from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
@@ -28,36 +29,13 @@ from b24app.messaging.models.guards import StoppedNumber
 from b24app.messaging.privacy import number_erasure
 from b24app.messaging.privacy.number_erasure import ExportedMessage
 from b24app.portals.models import Portal
-from providers.kit.phones import BadNumber, mask_number, read_e164
+from providers.kit.phones import mask_number
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 COLUMNS = (
     "what", "time", "number", "text", "status", "reason", "detail", "sender", "id at the service", "sent", "ended",
     "price", "currency", "employee", "source", "note",
 )  # fmt: skip
-
-
-class NumberForm(forms.Form):
-    """A number; `country` reads it when it has no country code."""
-
-    use_required_attribute = False
-
-    number = forms.CharField(
-        max_length=40,
-        label=gettext_lazy("Phone number"),
-        widget=forms.TextInput({"class": "input--sm", "inputmode": "tel", "dir": "ltr", "autocomplete": "off"}),
-        error_messages={"required": gettext_lazy("Enter a phone number.")},
-    )
-
-    def __init__(self, country: str = "", data: object = None) -> None:
-        super().__init__(data)  # type: ignore[arg-type]  # passed on unchanged
-        self.country = country
-
-    def clean_number(self) -> str:
-        try:
-            return read_e164(self.cleaned_data["number"], self.country)
-        except BadNumber as bad:
-            raise forms.ValidationError(_(bad.words)) from None
 
 
 class ErasureForm(NumberForm):

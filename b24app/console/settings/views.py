@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from b24app.audit.models import Kind
 from b24app.audit.recording import Subject, record_edit
+from b24app.console.formats.number_form import NumberForm
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.models import Preference, Theme
 from b24app.console.settings import privacy
@@ -35,7 +36,7 @@ def edit_settings(request: FramedRequest) -> HttpResponse:
     context = {
         "form": form,
         "notices": notices,
-        "person": privacy.NumberForm(),
+        "person": NumberForm(),
         "orders": privacy.open_erasures(request.portal),
         "portal": request.portal,
         "rules": rules,

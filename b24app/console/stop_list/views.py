@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from b24app.console.formats import csv_files
+from b24app.console.formats.number_form import NumberForm
 from b24app.console.frame import file_downloads
 from b24app.console.frame.download_tokens import read_download_token, redirect_to_download
 from b24app.console.frame.file_downloads import send_file
@@ -32,7 +33,7 @@ from b24app.core.database.keyset import rows_after
 from b24app.messaging.guards import stop_list
 from b24app.messaging.models.guards import StoppedNumber, StopSource
 from b24app.portals.models import Portal
-from providers.kit.phones import BadNumber, format_number, read_e164
+from providers.kit.phones import format_number
 
 PAGE_SIZE = 50
 NEWEST_FIRST = ("-pk",)
@@ -54,10 +55,8 @@ class StopListRow:
     who: str  # the employee who added it, "" for none
 
 
-class NumberForm(forms.Form):
-    """One number to stop; `country` reads it when it has no country code."""
-
-    use_required_attribute = False
+class StopForm(NumberForm):
+    """A number to stop, and why."""
 
     number = forms.CharField(
         max_length=40,
@@ -69,22 +68,12 @@ class NumberForm(forms.Form):
         max_length=200, required=False, label=gettext_lazy("Note"), widget=forms.TextInput({"autocomplete": "off"})
     )
 
-    def __init__(self, country: str, data: object = None) -> None:
-        super().__init__(data)  # type: ignore[arg-type]  # passed on unchanged
-        self.country = country
-
-    def clean_number(self) -> str:
-        try:
-            return read_e164(self.cleaned_data["number"], self.country)
-        except BadNumber as bad:
-            raise forms.ValidationError(_(bad.words)) from None
-
 
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_stop_list(request: FramedRequest) -> HttpResponse:
     """Render a page of the list, or add a number to it."""
-    form = NumberForm(request.portal.country, request.POST if request.method == "POST" else None)
+    form = StopForm(request.portal.country, request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         number, note = form.cleaned_data["number"], form.cleaned_data["note"]
         new = stop_list.add_numbers(request.portal, {number: note}, StopSource.HAND, request.visitor.user_id)

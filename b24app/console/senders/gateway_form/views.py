@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from b24app.console.formats.number_form import NumberForm
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
 from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps
@@ -28,13 +29,11 @@ from providers.kit.contract import Provider, Sms
 from providers.kit.errors import SmsError
 from providers.kit.exchange import Exchange
 from providers.kit.fields import BadField
-from providers.kit.phones import BadNumber, read_e164
 
 
-class RequestForm(forms.Form):
+class RequestForm(NumberForm):
     """The message of a test request."""
 
-    use_required_attribute = False
     prefix = "request"
 
     number = forms.CharField(
@@ -52,14 +51,7 @@ class RequestForm(forms.Form):
     text = forms.CharField(max_length=1000, label=gettext_lazy("Text"), widget=forms.Textarea({"rows": "2"}))
 
     def __init__(self, country: str, data: Any = None) -> None:
-        super().__init__(data, initial={"text": _("This is a test message from Sendline.")})
-        self.country = country
-
-    def clean_number(self) -> str:
-        try:
-            return read_e164(self.cleaned_data["number"], self.country)
-        except BadNumber as bad:
-            raise forms.ValidationError(_(bad.words)) from None
+        super().__init__(country, data, initial={"text": _("This is a test message from Sendline.")})
 
 
 @dataclass(slots=True)
