@@ -12,14 +12,13 @@ from b24app.console.formats.query_values import read_uuid
 from b24app.console.frame.screen import FramedRequest, render_screen
 from b24app.console.journal import pagination
 from b24app.console.journal.chips import make_chips
-from b24app.console.journal.conditions import OFFERED_STATUSES, SOURCES, STATUS_GROUPS
 from b24app.console.journal.crm_names import MessageNames, viewer_of
-from b24app.console.journal.filters import ALL_DAYS, Filters
+from b24app.console.journal.filter_selects import make_selects
+from b24app.console.journal.filters import Filters
 from b24app.console.journal.rows import make_rows, page_digest
 from b24app.console.journal.saved_views import view_context
 from b24app.console.journal.search import hides_numbers, search_messages
 from b24app.console.journal.way_back import from_list, list_query, read_place
-from b24app.console.wording import explanations
 from b24app.console.wording.employees import EmployeeNames
 from b24app.messaging.models import Sender
 from b24app.messaging.statistics.authors import authors_of
@@ -70,25 +69,15 @@ def show_journal(request: FramedRequest) -> HttpResponse:
 
 def _filter_choices(request: FramedRequest, filters: Filters) -> Mapping[str, object]:
     """Return what the filters offer to choose from, and the chips of those that are set."""
-    senders = Sender.objects.filter(portal=request.portal).order_by("pk") if request.visitor.is_admin else None
+    mine = Sender.objects.filter(portal=request.portal).order_by("pk") if request.visitor.is_admin else ()
+    senders = {one.uuid.hex: one.name for one in mine}
     employees = _employee_choices(request, filters)
     people = EmployeeNames.load(request.portal, employees)
     return {
-        "senders": senders,
-        "chips": make_chips(filters, {one.uuid.hex: one.name for one in senders or ()}, people),
-        "statuses": _status_choices(filters),
-        "sources": {code: words for code, (words, _query) in SOURCES.items()},
-        "errors": explanations.REASON_NAMES,
-        "employees": people.sorted_choices(employees),
-        "all_days": ALL_DAYS,
+        "selects": make_selects(filters, senders, employees, people),
+        "chips": make_chips(filters, senders, people),
         "today": timezone.localdate(),
     }
-
-
-def _status_choices(filters: Filters) -> Mapping[str, object]:
-    """Return the status groups to choose from, the chosen one always among them."""
-    codes = [one for one in STATUS_GROUPS if one in OFFERED_STATUSES or one == filters.status]
-    return {code: STATUS_GROUPS[code].title for code in codes}
 
 
 def _employee_choices(request: FramedRequest, filters: Filters) -> set[int]:
