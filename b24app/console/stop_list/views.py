@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from typing import IO
+from urllib.parse import urlencode
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
@@ -81,7 +82,14 @@ def show_stop_list(request: FramedRequest) -> HttpResponse:
         return redirect(request, "stoplist", toast=text)
     phone = request.GET.get("phone", "").strip()[:40]
     rows, older = _find_entries(request, phone)
-    context = {"form": form, "rows": rows, "older": older, "phone": phone, "first": "before" not in request.GET}
+    context = {
+        "form": form,
+        "rows": rows,
+        "older": older,
+        "phone": phone,
+        "query": urlencode({"phone": phone}) if phone else "",
+        "first": "before" not in request.GET,
+    }
     return render_screen(request, "console/stop_list/overview.html", context)
 
 
