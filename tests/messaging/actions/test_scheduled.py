@@ -102,6 +102,18 @@ def test_a_pause_at_its_time_holds_it_and_the_end_of_the_pause_sends_it(front: S
     assert reload(message).status == Status.SENT
 
 
+def test_an_account_that_is_paused_at_its_time_holds_it_and_the_end_of_the_pause_sends_it(front: Sender) -> None:
+    message = schedule(front, timezone.now() + HOUR)
+    lifecycle.pause_connection(front.connection)
+    move(message, HOUR)
+    drain(front.connection_id)
+    assert (reload(message).phase, message.wait, message.attempts) == (Phase.WAITING, Wait.PAUSED, 0)
+    assert message.due_at == message.expires_at
+    lifecycle.resume_connection(front.connection)
+    drain(front.connection_id)
+    assert reload(message).status == Status.SENT
+
+
 def test_it_expires_when_it_is_held_for_longer_than_its_validity(front: Sender) -> None:
     message = schedule(front, timezone.now() + HOUR)
     move(message, HOUR + front.max_age + timedelta(minutes=1))
