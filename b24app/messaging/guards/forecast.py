@@ -10,7 +10,7 @@ from b24app.messaging.guards import limits, pipeline, stop_list
 from b24app.messaging.guards.limits import Limit
 from b24app.messaging.guards.screening import COMPARED_WITH, Facts
 from b24app.messaging.models import NEWEST_FIRST, Message, Sender
-from b24app.messaging.models.guards import DUPLICATE_MINUTES, Rules, StoppedNumber
+from b24app.messaging.models.guards import Rules, StoppedNumber
 from b24app.messaging.models.statuses import Origin, Phase, Reason, Status
 from providers.kit.phones import is_not_mobile
 
@@ -112,10 +112,9 @@ def _last_undelivered(latest: list[Message]) -> Message | None:
 
 
 def _find_repeated(latest: list[Message], text: str, rules: Rules, at: datetime) -> Message | None:
-    minutes = rules.duplicate_minutes if rules.pk else DUPLICATE_MINUTES
-    since = at - timedelta(minutes=minutes)
+    since = at - timedelta(minutes=rules.duplicate_minutes)
     same = (one for one in latest if text.strip() and one.text == text and one.status != Status.FAILED)
-    return next((one for one in same if (one.scheduled_at or one.received_at) > since), None) if minutes else None
+    return next((one for one in same if since < (one.scheduled_at or one.received_at) <= at), None)
 
 
 def _near_limits(message: Message, facts: Facts, at: datetime) -> tuple[LimitUse, ...]:

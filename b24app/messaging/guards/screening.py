@@ -113,12 +113,15 @@ JOIN portals_portal p ON p.id = m.portal_id
 LEFT JOIN messaging_rules r ON r.portal_id = m.portal_id
 LEFT JOIN LATERAL (
     SELECT e.reference FROM (
-        SELECT b.reference, b.text, b.received_at, b.status FROM messaging_message b
+        SELECT b.reference, b.text, b.status, coalesce(b.scheduled_at, b.received_at) AS meant_for
+        FROM messaging_message b
         WHERE b.portal_id = m.portal_id AND b.to = m.to AND (b.received_at, b.id) < (m.received_at, m.id)
           AND m.attempts <= 1 AND m.origin = ANY(%(watched)s) AND coalesce(r.duplicate_minutes, %(minutes)s) > 0
         ORDER BY b.received_at DESC, b.id DESC LIMIT %(looked_at)s) e
     WHERE e.text = m.text AND e.status <> 'failed'
-      AND e.received_at > m.received_at - make_interval(mins => coalesce(r.duplicate_minutes, %(minutes)s))
+      AND e.meant_for <= coalesce(m.scheduled_at, m.received_at)
+      AND e.meant_for
+          > coalesce(m.scheduled_at, m.received_at) - make_interval(mins => coalesce(r.duplicate_minutes, %(minutes)s))
     LIMIT 1) d ON true
 WHERE m.id = ANY(%(ids)s)
 """

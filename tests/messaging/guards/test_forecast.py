@@ -67,6 +67,8 @@ def test_the_same_text_shortly_before_is_told(front: Sender) -> None:
     assert ask(front, text="Another text.").repeats is None
     assert ask(front, to="+12025550143").repeats is None
     assert ask(front, at=timezone.now() + timedelta(minutes=2)).repeats is None
+    factories.message(front, to=HERS, text=TEXT, scheduled_at=timezone.now() + timedelta(days=7))
+    assert ask(front).repeats == sent
 
 
 @pytest.mark.parametrize(("used", "is_reached"), [(8, None), (9, False), (10, True)])

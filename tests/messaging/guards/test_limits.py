@@ -264,3 +264,12 @@ def test_a_portal_may_turn_the_warning_off_or_look_further_back(front: Sender) -
     Message.objects.filter(pk=second.pk).update(text="Another")
     pipeline.apply_guards(claim(third))
     assert (reload(second).repeats, reload(third).repeats) == (None, first.reference)
+
+
+def test_two_copies_of_a_text_are_compared_by_the_time_their_author_chose(front: Sender) -> None:
+    now = timezone.now()
+    factories.message(front, scheduled_at=now + timedelta(days=7))
+    written = factories.message(front)
+    chosen = factories.message(front, scheduled_at=now + timedelta(hours=3))
+    pipeline.apply_guards(claim(written, chosen))
+    assert (reload(written).repeats, reload(chosen).repeats) == (None, None)
