@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from b24app.core.isolation import work_each
 from b24app.messaging import dead_letters
-from b24app.messaging.models import Connection, ConnectionState, Sender
+from b24app.messaging.models import Connection, ConnectionState, Sender, SenderState
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.notices import detection, texts
@@ -72,8 +72,8 @@ def _process_notice(portal: Portal, notice: Notice, rules: NoticeRules, people: 
         # A single event is dropped; a condition that lasts is announced if the portal enables this kind later.
         return _close_notice(notice) if _has_ended(notice) else timezone.now() + detection.CHECK_SELDOM
     is_recovery = announcement is Announcement.RECOVERY
-    if is_recovery and connection is not None and connection.state != ConnectionState.ACTIVE:
-        return _close_notice(notice)  # a person turned it off, so it has not recovered
+    if is_recovery and _is_turned_off(connection, sender):
+        return _close_notice(notice)
     if not people:
         return timezone.now() + RETRY_REFUSED_AFTER
     if notice.kind == NoticeKind.FAILURES and sender is None:
@@ -85,8 +85,17 @@ def _process_notice(portal: Portal, notice: Notice, rules: NoticeRules, people: 
 def _load_subject(portal: Portal, notice: Notice) -> tuple[Connection | None, Sender | None]:
     """Return the account or the sender that a notice is about."""
     if notice.kind == NoticeKind.FAILURES:
-        return None, Sender.objects.filter(portal=portal, pk=notice.subject).first()
+        senders = Sender.objects.select_related("connection").defer("connection__account")
+        return None, senders.filter(portal=portal, pk=notice.subject).first()
     return Connection.objects.filter(portal=portal, pk=notice.subject).defer("account").first(), None
+
+
+def _is_turned_off(connection: Connection | None, sender: Sender | None) -> bool:
+    """Return whether a person stopped the subject, so that it has not recovered."""
+    if sender is not None:
+        is_removed = sender.state in (SenderState.REMOVING, SenderState.REMOVED)
+        return is_removed or sender.paused_at is not None or sender.connection.state != ConnectionState.ACTIVE
+    return connection is not None and connection.state != ConnectionState.ACTIVE
 
 
 def _has_ended(notice: Notice) -> bool:

@@ -7,7 +7,9 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.messaging import sweep, tasks
-from b24app.messaging.models import Message, Sender
+from b24app.messaging.actions import pauses
+from b24app.messaging.connections import lifecycle
+from b24app.messaging.models import Message, Sender, SenderState
 from b24app.messaging.models.notices import Notice, NoticeRules
 from b24app.messaging.models.statuses import Reason, Status
 from b24app.messaging.notices import delivery, detection, failure_rate
@@ -61,6 +63,26 @@ def test_a_sender_that_fails_is_announced_once_and_so_is_its_recovery(alpha: San
     delivery.send_due(portal.pk)
     assert "132 of 204" in notifications(alpha)[0][2]
     assert calls(alpha) == 3
+
+
+@pytest.mark.parametrize("stopped", ["sender", "account", "removed"])
+def test_a_sender_that_a_person_stopped_has_not_recovered(alpha: SandboxPortal, sender: Sender, stopped: str) -> None:
+    past(sender, lost=20)
+    delivery.send_due(sender.portal_id)
+    assert calls(alpha) == 1
+    match stopped:
+        case "sender":
+            pauses.pause_sender(sender)
+        case "account":
+            lifecycle.pause_connection(sender.connection)
+        case _:
+            Sender.objects.filter(pk=sender.pk).update(state=SenderState.REMOVED)
+    Message.objects.update(received_at=timezone.now() - timedelta(minutes=61))
+    for _ in range(3):
+        later(minutes=5)
+        delivery.send_due(sender.portal_id)
+    assert calls(alpha) == 1
+    assert sweep.to_notify() == []
 
 
 def test_an_hour_without_messages_ends_it(alpha: SandboxPortal, sender: Sender) -> None:
