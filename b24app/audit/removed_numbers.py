@@ -5,7 +5,7 @@ The record of a removal has the masked number only. Without Redis there is no un
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import redis
@@ -23,10 +23,10 @@ def keep_number(change: uuid.UUID, stored: Mapping[str, object]) -> None:
         return
 
 
-def take_number(change: uuid.UUID) -> dict[str, Any] | None:
-    """Return what a change removed, and forget it; None where it is not known any more."""
+def read_number(change: uuid.UUID) -> dict[str, Any] | None:
+    """Return what a change removed, None where it is not known any more."""
     try:
-        value = redis_client().getdel(_key(change))
+        value = redis_client().get(_key(change))
     except redis.RedisError:
         return None
     if not isinstance(value, bytes):
@@ -36,6 +36,16 @@ def take_number(change: uuid.UUID) -> dict[str, Any] | None:
     except sealing.CannotOpen:
         return None
     return stored
+
+
+def forget_numbers(changes: Collection[uuid.UUID]) -> None:
+    """Forget what these changes removed: it was restored, or erased for good."""
+    if not changes:
+        return
+    try:
+        redis_client().delete(*map(_key, changes))
+    except redis.RedisError:
+        return
 
 
 def _key(change: uuid.UUID) -> str:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from b24app.audit import removed_numbers
-from b24app.audit.models import Action, Kind
+from b24app.audit.models import NUMBER_UNDO_PERIOD, Action, Change, Kind
 from b24app.audit.recording import Subject, record_change
 from b24app.core.database.keyset import iterate_pages
 from b24app.messaging.models.guards import StoppedNumber, StopSource
@@ -97,7 +97,7 @@ def remove_number(portal: Portal, pk: int) -> bool:
 
 def restore_number(portal: Portal, change: uuid.UUID) -> bool:
     """Bring back the entry that a change removed, as it was; return False if it is not known or was added again."""
-    stored = removed_numbers.take_number(change)
+    stored = removed_numbers.read_number(change)
     if stored is None:
         return False
     columns = {**stored, "added_at": datetime.fromisoformat(stored["added_at"])}
@@ -107,7 +107,20 @@ def restore_number(portal: Portal, change: uuid.UUID) -> bool:
         )
         if is_new:
             record_change(Action.RESTORED, _entry_subject(entry))
+        transaction.on_commit(lambda: removed_numbers.forget_numbers([change]))
     return is_new
+
+
+def forget_removals(portal: Portal, number: str) -> None:
+    """Forget the removals of a number that could still be undone, once the transaction ends.
+
+    Their record has the masked number only, so removals of others that end alike may go with them.
+    """
+    recent = Change.objects.filter(
+        portal=portal, kind=Kind.OPT_OUT, action=Action.REMOVED, at__gt=timezone.now() - NUMBER_UNDO_PERIOD
+    )
+    changes = list(recent.filter(name=mask_number(number)).values_list("uuid", flat=True))
+    transaction.on_commit(lambda: removed_numbers.forget_numbers(changes))
 
 
 def _record_added(portal: Portal, numbers: Mapping[str, str], source: StopSource, new: int) -> None:

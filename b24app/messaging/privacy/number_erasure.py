@@ -160,6 +160,7 @@ def _finish_erasure(erasure: Erasure) -> None:
         accounts.filter(error_words__contains=digits).update(error_words="")
         limits.forget_recipient(portal.pk, number)
         names.forget_number(portal, number)
+        stop_list.forget_removals(portal, number)
         entry = StoppedNumber.objects.filter(portal=portal, number=number)
         if erasure.keep_stopped:
             entry.update(note=erasure.why)

@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import blake2s
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.db import connection as database
 from django.utils import timezone
 
+from b24app.audit import models as audit
+from b24app.audit import removed_numbers
 from b24app.exchange_log.models import Exchange
 from b24app.messaging import sweep, tasks
 from b24app.messaging.guards import stop_list
@@ -186,6 +189,21 @@ def test_the_stop_list_keeps_the_number_only_on_request_and_with_a_reason(sender
     assert (entry.number, entry.note) == (NUMBER, "she wants no more messages")
     assert {table for table, _column in traces()} == {"messaging_stoppednumber"}
     forget(portal)
+    assert not StoppedNumber.objects.exists()
+
+
+def test_an_erased_number_does_not_come_back_by_undoing_its_removal(
+    portal: Portal, django_capture_on_commit_callbacks: Any
+) -> None:
+    stop_list.add_numbers(portal, {NUMBER: ""}, StopSource.HAND, ALICE)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert stop_list.remove_number(portal, StoppedNumber.objects.get().pk)
+    removal = audit.Change.objects.get(action=audit.Action.REMOVED)
+    assert removed_numbers.read_number(removal.uuid) is not None
+    with django_capture_on_commit_callbacks(execute=True):
+        forget(portal)
+    assert removed_numbers.read_number(removal.uuid) is None
+    assert not stop_list.restore_number(portal, removal.uuid)
     assert not StoppedNumber.objects.exists()
 
 
