@@ -1,7 +1,7 @@
 """Find changes: the newest of an object, of a message, and whether one can still be undone."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db import connection as database
 
@@ -41,11 +41,20 @@ def people_of(portal: Portal, limit: int) -> list[int]:
 
 def change_of_message(portal: Portal, message_id: int, action: Action) -> Change | None:
     """Return the change of this kind that a person made to a message, be it alone or with many others."""
-    single = latest_change(portal, Kind.MESSAGE, message_id, [action])
-    if single is not None:
-        return single
-    deeds = ChangedMessage.objects.filter(pk=message_id).values("change")
-    return Change.objects.filter(portal=portal, action=action, uuid__in=deeds).first()
+    return changes_of_messages(portal, [message_id], action).get(message_id)
+
+
+def changes_of_messages(portal: Portal, message_ids: Collection[int], action: Action) -> dict[int, Change]:
+    """Return by message the newest change of this kind that a person made to it, alone or with many others."""
+    if not message_ids:
+        return {}
+    alone = Change.objects.filter(portal=portal, kind=Kind.MESSAGE, object_id__in=message_ids, action=action)
+    found = {change.object_id: change for change in alone.order_by("pk")}
+    others = ChangedMessage.objects.filter(pk__in=set(message_ids) - found.keys())
+    deeds = dict(others.values_list("pk", "change"))
+    shared = Change.objects.filter(portal=portal, action=action, uuid__in=set(deeds.values())) if deeds else ()
+    by_deed = {change.uuid: change for change in shared}
+    return found | {pk: by_deed[deed] for pk, deed in deeds.items() if deed in by_deed}
 
 
 def undone_changes(portal: Portal, changes: Sequence[Change]) -> set[uuid.UUID]:

@@ -4,7 +4,9 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection as database
 from django.db import transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from b24app.audit import lookup, pruning
@@ -74,6 +76,10 @@ def test_a_deed_on_many_messages_is_one_row_that_each_of_them_finds(portal: Port
     assert list(Change.objects.order_by("pk").values_list("count", "object_id")) == [(3, None), (1, 14)]
     found = [lookup.change_of_message(portal, one, Action.CANCELED) for one in (11, 12, 13, 14)]
     assert [one and one.user_id for one in found] == [ALICE] * 4
+    with CaptureQueriesContext(database) as queries:
+        together = lookup.changes_of_messages(portal, [11, 12, 14, 15], Action.CANCELED)
+    assert (sorted(together), len(queries)) == ([11, 12, 14], 3)
+    assert lookup.changes_of_messages(portal, [], Action.CANCELED) == {}
     assert lookup.change_of_message(portal, 15, Action.CANCELED) is None
     assert lookup.change_of_message(portal, 11, Action.MARKED_SENT) is None
     assert lookup.change_of_message(factories.portal(), 11, Action.CANCELED) is None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from b24app.audit.lookup import change_of_message
+from b24app.audit.lookup import changes_of_messages
 from b24app.audit.models import Action
 from b24app.console.frame.screen import FramedRequest
 from b24app.console.journal.message_history import describe_source, missing_text_label
@@ -86,8 +86,8 @@ def card_digest(messages: Sequence[Message]) -> str:
 def _find_cancelers(request: FramedRequest, messages: Sequence[Message]) -> dict[int, int]:
     """Return who canceled which of the messages, as it was recorded."""
     canceled = [one.pk for one in messages if one.reason == Reason.CANCELLED]
-    found = {pk: change_of_message(request.portal, pk, Action.CANCELED) for pk in canceled}
-    return {pk: change.user_id for pk, change in found.items() if change is not None and change.user_id is not None}
+    found = changes_of_messages(request.portal, canceled, Action.CANCELED)
+    return {pk: change.user_id for pk, change in found.items() if change.user_id is not None}
 
 
 def _load_names(request: FramedRequest, people: Iterable[int | None]) -> EmployeeNames | None:
