@@ -94,31 +94,28 @@ def employee_names(portal_id: int, user_ids: Sequence[int]) -> None:
     So a portal that does not respond is left alone however often its pages are opened. Employees who were left out are
     shown by number until the next page asks again.
     """
-    try:
-        if redis_client().set(f"bell:names:{portal_id}", b"1", nx=True, ex=EMPLOYEE_NAMES_EVERY):
-            current_app.send_task("b24app.messaging.tasks.names", [portal_id, list(user_ids)], queue="care")
-    except AWAY:
-        log.warning("redis_unavailable", kind="names")
+    _send_rarely("names", f"names:{portal_id}", [portal_id, list(user_ids)], seconds=EMPLOYEE_NAMES_EVERY)
 
 
 def crm_names(portal_id: int, viewer: int, items: Sequence[tuple[int, int]]) -> None:
     """Enqueue asking a portal for the names of CRM items that a viewer looks at, at most every few seconds."""
-    try:
-        if redis_client().set(f"bell:crm-names:{portal_id}:{viewer}", b"1", nx=True, ex=CRM_NAMES_EVERY):
-            task = "b24app.messaging.tasks.crm_names"
-            current_app.send_task(task, [portal_id, viewer, [list(item) for item in items]], queue="care")
-    except AWAY:
-        log.warning("redis_unavailable", kind="crm_names")
+    args = [portal_id, viewer, [list(item) for item in items]]
+    _send_rarely("crm_names", f"crm-names:{portal_id}:{viewer}", args, seconds=CRM_NAMES_EVERY)
 
 
 def portal_check(portal_id: int) -> bool:
     """Enqueue asking a portal whether it answers, at most once a minute; return whether it was enqueued."""
+    return _send_rarely("ask", f"ask:{portal_id}", [portal_id], seconds=PORTAL_CHECK_EVERY)
+
+
+def _send_rarely(kind: str, mark: str, args: list[object], *, seconds: int) -> bool:
+    """Send a task of care at most once in so many seconds; return whether it was sent."""
     try:
-        is_due = bool(redis_client().set(f"bell:ask:{portal_id}", b"1", nx=True, ex=PORTAL_CHECK_EVERY))
+        is_due = bool(redis_client().set(f"bell:{mark}", b"1", nx=True, ex=seconds))
         if is_due:
-            current_app.send_task("b24app.messaging.tasks.ask", [portal_id], queue="care")
+            current_app.send_task(f"b24app.messaging.tasks.{kind}", args, queue="care")
     except AWAY:
-        log.warning("redis_unavailable", kind="ask")
+        log.warning("redis_unavailable", kind=kind)
         return False
     return is_due
 
