@@ -14,7 +14,6 @@ MAX_VALUE = 80
 CONTACT_NAME, FIRST_NAME = "contact_name", "contact_first_name"
 COMPANY_NAME, ITEM_TITLE, ITEM_ID = "company_name", "item_title", "item_id"
 AMOUNT, RESPONSIBLE = "amount", "responsible"
-NAMES = (CONTACT_NAME, FIRST_NAME, COMPANY_NAME, ITEM_TITLE, ITEM_ID, AMOUNT, RESPONSIBLE)
 
 # How crm.item.get spells what the older methods call otherwise.
 _SPELLINGS = {
@@ -72,7 +71,8 @@ def read_values(type_id: int, fields: Mapping[str, Any], people: People) -> dict
         AMOUNT: _read_amount(fields),
         RESPONSIBLE: _full_name(people.responsible),
     }
-    return {name: _one_line(value, MAX_VALUE) for name, value in values.items() if _one_line(value, MAX_VALUE)}
+    cleaned = {name: _one_line(value, MAX_VALUE) for name, value in values.items()}
+    return {name: value for name, value in cleaned.items() if value}
 
 
 def _full_name(fields: Mapping[str, Any]) -> str:
