@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from babel.lists import format_list
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import path
@@ -18,14 +17,15 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from b24app.console.card.conversation import find_conversation
-from b24app.console.card.forms import NOW, CardForm
+from b24app.console.card.forms import LATER, NOW, CardForm
 from b24app.console.card.obstacles import Obstacle
 from b24app.console.card.views import card_screen, refilled_text
 from b24app.console.card.writing import MessageWriter
 from b24app.console.formats import locales
+from b24app.console.formats.money import format_money
 from b24app.console.frame.screen import FramedRequest
 from b24app.console.senders.segment_count import MAX_COUNTED
-from b24app.console.templatetags.console import money, short_moment
+from b24app.console.templatetags.console import short_moment
 from b24app.portals.crm.cards import Entity
 
 Block = dict[str, Any]
@@ -77,7 +77,7 @@ def _answer_change(writer: MessageWriter) -> HttpResponse:
 def _posted_form(writer: MessageWriter, **changes: str) -> CardForm:
     posted = {name: writer.request.POST.get(name, "")[:MAX_COUNTED] for name in STATE} | changes
     # Here a later time is an entry of the list, not two fields.
-    later = {} if posted["when"] in ("", NOW) else {"send_at": posted["when"]}
+    later = {} if posted["when"] in ("", NOW) else {"when": LATER, "at": posted["when"]}
     return writer.read_form({**posted, "when": NOW, **later})
 
 
@@ -93,7 +93,7 @@ def _answer_layout(
     if not (writer.entity.phones and writer.senders):
         return JsonResponse({"layout": _nothing_to_write_with(writer), "state": {}})
     chosen = {name: str(form[name].value() or "") for name in STATE}
-    chosen["when"] = str(form["send_at"].value() or NOW)
+    chosen["when"] = str(form["at"].value() or NOW)
     chosen["nonce"] = chosen["nonce"] or uuid.uuid4().hex
     chosen["sender"] = chosen["sender"] or writer.senders[0].uuid.hex
     errors = form.errors if with_errors and form.is_bound else {}
@@ -139,13 +139,8 @@ def _describe_cost(context: Mapping[str, Any]) -> str:
     left = ngettext("%(left)s character left", "%(left)s characters left", measured.units_left)
     parts = [segments, left % {"left": measured.units_left}]
     if cost.price:
-        parts.append(_("about %(price)s") % {"price": _plain_money(cost.price, cost.currency)})
-    return format_list(parts, style="unit", locale=locales.current())
-
-
-def _plain_money(amount: Any, currency: str) -> str:
-    shown = str(money(amount, currency))
-    return shown[shown.index(">") + 1 : shown.rindex("<")] if "<" in shown else shown
+        parts.append(_("about %(price)s") % {"price": format_money(cost.price, cost.currency)})
+    return locales.join_parts(parts)
 
 
 def _obstacle_block(one: Obstacle) -> Block:

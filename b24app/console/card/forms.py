@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.lists import format_list
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -103,11 +102,9 @@ class CardForm(forms.Form):
         """Add `scheduled_at`: None where the message is to be sent at once."""
         cleaned = super().clean() or self.cleaned_data
         cleaned["scheduled_at"] = None
-        offered = read_time(cleaned.get("send_at", ""), self.zone)
-        if offered is not None:
-            cleaned["scheduled_at"] = offered
-        elif cleaned.get("when") == LATER:
-            cleaned["scheduled_at"] = read_time(cleaned.get("at", ""), self.zone)
+        offered = cleaned.get("send_at", "")
+        if offered or cleaned.get("when") == LATER:
+            cleaned["scheduled_at"] = read_time(offered or cleaned.get("at", ""), self.zone)
             if cleaned["scheduled_at"] is None:
                 self.add_error("at", _("Choose a date and time."))
         return cleaned
@@ -149,7 +146,7 @@ def phone_label(phone: Phone, *, masked: bool) -> str:
     number = f"\u2066{mask_number(phone.e164) if masked else format_number(phone.e164)}\u2069"
     kinds = [str(KINDS[kind]) for kind in [phone.kind] if kind in KINDS]
     parts = [number, *kinds, *([phone.owner] if phone.owner else [])]
-    return str(format_list(parts, style="unit", locale=locales.current()))
+    return locales.join_parts(parts)
 
 
 def scheduled_toast(at: datetime) -> str:

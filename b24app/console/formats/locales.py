@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
@@ -64,6 +64,13 @@ def _format_number(value: int, language: str) -> str:
 def format_list(items: Sequence[str]) -> SafeString:
     """Join items with the marks of the reader's language; what is markup stays so, all else is escaped."""
     return mark_safe(babel_format_list([conditional_escape(one) for one in items], locale=current()))  # noqa: S308
+
+
+def join_parts(parts: Sequence[str]) -> str:
+    """Join parts as the beginning of a list in the reader's language, without "and"; "" for none."""
+    # Babel has such lists as "unit", but in most languages only in part, and fails where they are not.
+    middle: str = current().list_patterns["standard"]["middle"]
+    return reduce(middle.format, parts) if parts else ""
 
 
 def percent(part: int, whole: int) -> str:

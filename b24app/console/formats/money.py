@@ -17,6 +17,12 @@ def scale(amounts: Iterable[Decimal]) -> int:
     return SMALL_PLACES if present and max(present) < SMALL else PLACES
 
 
+def format_money(amount: Decimal, currency: str = "", places: int | None = None) -> str:
+    """Format an amount behind its currency, which a line never parts; `places` is the scale of its column."""
+    figures = format_amount(amount, scale([amount]) if places is None else places)
+    return f"{currency}\u00a0{figures}" if currency else figures
+
+
 def format_amount(amount: Decimal, places: int) -> str:
     """Format an amount; one that this scale would show as nothing is said to be below its last place."""
     least = Decimal(1).scaleb(-places)

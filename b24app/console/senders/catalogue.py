@@ -1,8 +1,7 @@
 """A service as templates see it: they would call a class, so they get its facts, in the reader's language."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -109,17 +108,11 @@ def _describe_countries(service: type[Provider], first: str = "") -> str:
     shown, more = ordered[:NAMED], len(ordered) - NAMED
     if more == 1:
         shown, more = ordered, 0  # a name takes no more room than "and 1 more"
-    names = _join_names([locales.country_name(one) for one in shown])
+    names = locales.join_parts([locales.country_name(one) for one in shown])
     if more <= 0:
         return names
     words = ngettext("{countries} and {count} more country", "{countries} and {count} more countries", more)
     return words.format(countries=names, count=more)
-
-
-def _join_names(names: Sequence[str]) -> str:
-    """Return names as the beginning of a list in the reader's language, without "and"."""
-    middle: str = locales.current().list_patterns["standard"]["middle"]  # babel lacks units in most languages
-    return reduce(middle.format, names)
 
 
 def _describe_reports(service: type[Provider]) -> str:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, pgettext
 
 from b24app.console.formats import locales
 from b24app.console.formats.locales import current as _locale
-from b24app.console.formats.money import format_amount, scale
+from b24app.console.formats.money import format_money
 from b24app.console.frame.navigation import SECTIONS
 from b24app.console.frame.screen import address
 from b24app.messaging.models import Message
@@ -120,8 +120,7 @@ def money(amount: Decimal | None, currency: str = "", places: int | None = None)
     """Currency before the amount; a dash where nothing is known. `places` is the scale of its column."""
     if amount is None:
         return SafeString("–")
-    figures = format_amount(amount, scale([amount]) if places is None else places)
-    return format_html('<bdi dir="ltr" class="nowrap">{}</bdi>', f"{currency}\u00a0{figures}" if currency else figures)
+    return format_html('<bdi dir="ltr" class="nowrap">{}</bdi>', format_money(amount, currency, places))
 
 
 @register.simple_tag

@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -118,6 +119,23 @@ def test_a_later_time_is_chosen_from_a_list(portal: Portal, sender: Sender, bob:
     answer = ask(bob, portal, action="send", **form(sender, when=past))
     assert "within the next 21 days" in answer["layout"]["blocks"]["when"]["properties"]["errorText"]
     assert Message.objects.count() == 1
+
+
+def test_obstacles_are_those_of_the_time_that_is_chosen(portal: Portal, sender: Sender, bob: Client) -> None:
+    now = timezone.now().astimezone(ZoneInfo("America/New_York"))  # where the number is
+    hour = timedelta(hours=1)
+    factories.rules(portal, quiet_from=(now - hour).time(), quiet_until=(now + hour).time())
+    states = ask(bob, portal, action="change", changed="text", **form(sender))["states"]
+    assert [one["visible"] for one in states if one["id"] == "obstacle0"] == [True]
+    later = (timezone.now() + timedelta(hours=5)).isoformat()
+    states = ask(bob, portal, action="change", changed="text", **form(sender, when=later))["states"]
+    assert [one["visible"] for one in states if one["id"] == "obstacle0"] == [False]
+
+
+def test_a_time_that_cannot_be_read_sends_nothing(portal: Portal, sender: Sender, bob: Client) -> None:
+    blocks = ask(bob, portal, action="send", **form(sender, when="soon"))["layout"]["blocks"]
+    assert blocks["when"]["properties"]["errorText"] == "Choose a date and time."
+    assert not Message.objects.exists()
 
 
 def test_what_is_wrong_is_said_at_its_block_and_nothing_is_sent(portal: Portal, sender: Sender, bob: Client) -> None:
