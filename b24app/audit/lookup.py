@@ -49,7 +49,7 @@ def changes_of_messages(portal: Portal, message_ids: Collection[int], action: Ac
     if not message_ids:
         return {}
     alone = Change.objects.filter(portal=portal, kind=Kind.MESSAGE, object_id__in=message_ids, action=action)
-    found = {change.object_id: change for change in alone.order_by("pk")}
+    found = {change.object_id: change for change in alone.order_by("pk") if change.object_id is not None}
     others = ChangedMessage.objects.filter(pk__in=set(message_ids) - found.keys())
     deeds = dict(others.values_list("pk", "change"))
     shared = Change.objects.filter(portal=portal, action=action, uuid__in=set(deeds.values())) if deeds else ()
