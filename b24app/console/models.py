@@ -60,7 +60,7 @@ class SavedView(models.Model):
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+", db_index=False)
     user_id = models.BigIntegerField()
     name = models.CharField(max_length=60)
-    query = models.CharField(max_length=600)  # as Filters writes it
+    query = models.TextField()  # as Filters writes it, which bounds it
     is_shared = models.BooleanField(default=False)
     saved_at = models.DateTimeField(default=timezone.now)
 

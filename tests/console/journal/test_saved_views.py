@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from django.test import Client
@@ -82,6 +83,13 @@ def test_a_view_needs_a_name_of_its_own_and_filters(
     monkeypatch.setattr(saved_views, "MAX_VIEWS", 1)
     assert "You have reached the limit" in save(alice, sender.portal, "More").content.decode()
     assert list(SavedView.objects.values_list("name", flat=True)) == ["Lost"]
+
+
+def test_a_view_of_a_long_search_is_saved(alice: Client, sender: Sender) -> None:
+    query = urlencode({"q": "ж" * 100, "status": "failed"})
+    assert "View saved" in save(alice, sender.portal, "Long", query)["HX-Trigger"]
+    view = SavedView.objects.get()
+    assert dict(parse_qsl(view.query)) == {"q": "ж" * 100, "status": "failed"}
 
 
 def test_a_name_is_escaped_and_the_views_cost_one_query(
