@@ -28,7 +28,7 @@ def likely_country(portal: Portal, zone: str) -> str:
 
 def detect_region(portal: Portal) -> None:
     """Fill in the country and time zone where they are unset; raise what `PortalClient.call` raises."""
-    if portal.country and portal.time_zone != "UTC":
+    if portal.has_region:
         return
     zone = str(as_mapping(PortalClient(portal).call("profile")).get("TIME_ZONE") or "")
     changes: dict[str, object] = {}

@@ -1,10 +1,12 @@
 """A portal's region, from the administrator's profile in the sandbox."""
 
 import pytest
+from django.utils import timezone
 
 from b24app.portals import region
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
+from tests.portals.launches import asked
 
 
 def test_zone_and_country_come_from_the_profile(portal: Portal) -> None:
@@ -41,3 +43,12 @@ def test_what_somebody_has_chosen_stays(portal: Portal) -> None:
     region.detect_region(portal)
     portal.refresh_from_db()
     assert (portal.time_zone, portal.country) == ("Asia/Almaty", "KZ")
+
+
+def test_a_confirmed_utc_without_a_country_stays(portal: Portal, alpha: There) -> None:
+    Portal.objects.filter(pk=portal.pk).update(region_set_at=timezone.now())
+    portal.refresh_from_db()
+    region.detect_region(portal)
+    portal.refresh_from_db()
+    assert (portal.time_zone, portal.country) == ("UTC", "")
+    assert asked(alpha, "profile") == []

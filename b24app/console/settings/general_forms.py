@@ -130,10 +130,13 @@ class SettingsForm(ChangedFieldsForm):
         changed = self.changed_values()
         columns = {name: value for name, value in changed.items() if name != "language"}
         columns |= {name: timedelta(days=columns[name]) for name in RETENTION_FIELDS if name in columns}
+        if columns.keys() & {"country", "time_zone"}:
+            columns["region_set_at"] = timezone.now()
         Portal.objects.filter(pk=self.portal.pk).update(**columns)
         if "language" in changed:
-            self.preference.language = changed["language"]
-            self.preference.save()
+            Preference.objects.update_or_create(
+                portal=self.portal, user_id=self.preference.user_id, defaults={"language": changed["language"]}
+            )
 
     def general(self) -> list[forms.BoundField]:
         return [self[name] for name in GENERAL_FIELDS]

@@ -35,6 +35,7 @@ def test_what_is_saved_shows_and_the_frame_is_renewed(portal: Portal) -> None:
     assert json.loads(answer["HX-Location"]) == {"path": url, "target": "#app", "swap": "innerHTML"}
     assert "toast" in json.loads(answer["HX-Trigger"])
     assert (portal.country, portal.time_zone) == ("KZ", "Asia/Almaty")
+    assert portal.region_set_at is not None
     kept = (portal.keep_texts, portal.keep_messages, portal.keep_exchanges)
     assert kept == (timedelta(days=60), timedelta(days=400), timedelta(days=14))
     mine = Preference.objects.get()
@@ -87,6 +88,7 @@ def test_saving_one_thing_leaves_the_time_zone_alone_whatever_it_is(zone: str) -
         timedelta(days=365),
         zone,
     )
+    assert portal.region_set_at is None
     assert not Preference.objects.exists()
     assert not NoticeRules.objects.exists()
 
