@@ -51,7 +51,7 @@ def card_rows(request: FramedRequest, entity: Entity, messages: Sequence[Message
             local != day,
             is_scheduled(message),
             canceled,
-            may_cancel(request, message),
+            message.phase == Phase.WAITING and is_in_charge(request, message),
             message.pk not in resent and may_resend(entity, message),
         )
         day = local
@@ -62,10 +62,9 @@ def is_scheduled(message: Message) -> bool:
     return message.phase == Phase.WAITING and message.wait == Wait.SCHEDULED
 
 
-def may_cancel(request: FramedRequest, message: Message) -> bool:
-    """Return whether this visitor may cancel a message: administrators any that waits, employees their own."""
-    is_own = message.author_id == request.visitor.user_id
-    return message.phase == Phase.WAITING and (request.visitor.is_admin or is_own)
+def is_in_charge(request: FramedRequest, message: Message) -> bool:
+    """Return whether a message is this visitor's to cancel: administrators any, employees their own."""
+    return request.visitor.is_admin or message.author_id == request.visitor.user_id
 
 
 def may_resend(entity: Entity, message: Message) -> bool:

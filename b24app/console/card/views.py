@@ -14,7 +14,7 @@ from django_htmx.http import HttpResponseStopPolling, reswap
 
 from b24app.console.card.conversation import count_totals, find_conversation, find_message
 from b24app.console.card.forms import CardForm, scheduled_toast
-from b24app.console.card.rows import card_digest, card_rows, may_cancel, may_resend
+from b24app.console.card.rows import card_digest, card_rows, is_in_charge, may_resend
 from b24app.console.card.writing import MessageWriter
 from b24app.console.frame import card_tokens
 from b24app.console.frame.screen import FRAME, FramedRequest, with_toast
@@ -23,7 +23,6 @@ from b24app.console.senders.segment_count import MAX_COUNTED
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
 from b24app.messaging.models import Message
-from b24app.messaging.models.statuses import Phase
 from b24app.messaging.push import timeline
 from b24app.portals.crm.cards import Entity
 from providers.kit.transliteration import rewrite_text
@@ -153,7 +152,7 @@ def _render_writing(
 def cancel_card_message(request: FramedRequest, entity: Entity, signed: str, reference: uuid.UUID) -> HttpResponse:
     """Cancel a message that waits."""
     message = _message_here(request, entity, reference)
-    if message.phase == Phase.WAITING and not may_cancel(request, message):
+    if not is_in_charge(request, message):
         raise Http404
     done = messages.cancel_message(message)
     if done and message.message_id is not None:

@@ -236,6 +236,8 @@ def test_nobody_cancels_what_is_not_theirs(portal: Portal, sender: Sender, alice
     message = schedule(sender, ALICE)
     assert "Cancel sending" not in words(bob.get(at(portal, BOB)))
     assert bob.post(at(portal, BOB, str(message.reference), "cancel")).status_code == 404
+    on_wire = factories.message(sender, to=HERS, author_id=ALICE, phase=Phase.ON_WIRE)
+    assert bob.post(at(portal, BOB, str(on_wire.reference), "cancel")).status_code == 404
     elsewhere = Entity(OwnerType.CONTACT, 9, "Nobody", (Phone("+12025550199", "MOBILE"),))
     for more in ("cancel", "resend"):
         place = at(portal, ALICE, str(message.reference), more, entity=elsewhere)
