@@ -22,8 +22,11 @@ def offer_undo(response: HttpResponse) -> HttpResponse:
         return response
     events = json.loads(response.headers[TRIGGER])
     toast = events.get("toast")
-    change = Change.objects.select_related("portal").get(uuid=recorded[0])
-    if toast is None or "path" in toast or change.undoes is not None or not change.may_be_undone:
+    if toast is None or "path" in toast:
+        return response
+    # A first try that met a deadlock left no row.
+    change = Change.objects.select_related("portal").filter(uuid=recorded[0]).first()
+    if change is None or change.undoes is not None or not change.may_be_undone:
         return response
     toast |= {"label": _("Undo"), "path": address(change.portal, "change-undo", change=change.uuid), "fields": {}}
     response.headers[TRIGGER] = json.dumps(events)
