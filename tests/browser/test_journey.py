@@ -18,6 +18,7 @@ def fill(portal: Portal, **values: str) -> None:
         box.wait_for(state="attached")
         other = portal.frame.locator("#sender input[name=sender-offer][value='']")
         if name == "sender-signature" and other.count():
+            portal.settle()  # hints arrive after the form and move what is below them
             other.check()
         if not box.is_visible():
             unfold(portal, box)
