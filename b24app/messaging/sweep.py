@@ -57,29 +57,26 @@ def to_push() -> Sequence[int]:
     """Return portals with statuses to push."""
     now = timezone.now()
     due = Message.objects.filter(portal=OuterRef("pk"), push_at__lte=now)
-    rows = Portal.objects.installed().filter(Exists(due)).exclude(pk__in=dead_letters.held_ids("push"))
-    rows = rows.exclude(Q(push_lease_until__gt=now) | Q(rest_after__gt=now) | Q(push_after__gt=now))
-    rows = rows.exclude(suspended_until__gt=now)
-    return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:BATCH_SIZE])
+    rows = Portal.objects.callable_at(now).filter(Exists(due)).exclude(pk__in=dead_letters.held_ids("push"))
+    rows = rows.exclude(Q(push_lease_until__gt=now) | Q(push_after__gt=now))
+    return list(rows.values_list("pk", flat=True)[:BATCH_SIZE])
 
 
 def to_notify() -> Sequence[int]:
     """Return portals whose administrators may have to be notified."""
     now = timezone.now()
     due = Notice.objects.filter(portal=OuterRef("pk"), due_at__lte=now)
-    rows = Portal.objects.installed().filter(Q(Exists(due)) | detection.portals_to_sync())
+    rows = Portal.objects.callable_at(now).filter(Q(Exists(due)) | detection.portals_to_sync())
     rows = rows.exclude(pk__in=dead_letters.held_ids("notify"))
-    rows = rows.exclude(rest_after__gt=now).exclude(suspended_until__gt=now)
-    return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:BATCH_SIZE])
+    return list(rows.values_list("pk", flat=True)[:BATCH_SIZE])
 
 
 def to_note() -> Sequence[int]:
     """Return portals with scheduled messages that were sent and have no entry in the timeline yet."""
     now = timezone.now()
     due = timeline.sent_on_schedule().filter(portal=OuterRef("pk"))
-    rows = Portal.objects.installed().filter(Exists(due)).exclude(pk__in=dead_letters.held_ids("note"))
-    rows = rows.exclude(rest_after__gt=now).exclude(suspended_until__gt=now)
-    return list(rows.exclude(~Q(suspension=""), suspended_until=None).values_list("pk", flat=True)[:BATCH_SIZE])
+    rows = Portal.objects.callable_at(now).filter(Exists(due)).exclude(pk__in=dead_letters.held_ids("note"))
+    return list(rows.values_list("pk", flat=True)[:BATCH_SIZE])
 
 
 def to_watch() -> Sequence[int]:

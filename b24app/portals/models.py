@@ -29,6 +29,14 @@ class PortalQuerySet(models.QuerySet["Portal"]):
         """Return the portals that have us installed now."""
         return self.filter(uninstalled_at=None)
 
+    def callable_at(self, now: datetime) -> "PortalQuerySet":
+        """Return the portals that we may call by ourselves: installed, not told to wait, not suspended.
+
+        One whose suspension has ended is among them, one that is suspended without an end is not.
+        """
+        rows = self.installed().exclude(rest_after__gt=now).exclude(suspended_until__gt=now)
+        return rows.exclude(~Q(suspension=""), suspended_until=None)
+
 
 class Portal(models.Model):
     """A Bitrix24 that installed us; `member_id` stays when its domain changes."""
