@@ -1,5 +1,7 @@
 """The question mark beside an error, which leads to the article about it."""
 
+import re
+
 from django import template
 from django.template.context import RequestContext
 from django.utils.html import format_html
@@ -13,6 +15,14 @@ from providers.kit import registry
 
 register = template.Library()
 
+_NOT_IN_ANCHORS = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@register.filter
+def code_anchor(code: str) -> str:
+    """Return the id of a service's code in the service's article: codes may hold blanks and brackets, ids may not."""
+    return f"code-{_NOT_IN_ANCHORS.sub('-', code)}"
+
 
 @register.simple_tag(takes_context=True)
 def help_on_message(context: RequestContext, message: Message) -> SafeString:
@@ -23,7 +33,7 @@ def help_on_message(context: RequestContext, message: Message) -> SafeString:
         return SafeString("")
     if request.visitor.is_admin and explains_code(message):
         service = address(request.portal, "help-service", service=message.connection.service)
-        return _render_mark(f"{service}#code-{message.service_code}")
+        return _render_mark(f"{service}#{code_anchor(message.service_code)}")
     return _render_mark(address(request.portal, "help-article", slug=topic))
 
 

@@ -103,8 +103,11 @@ def test_each_service_has_an_article_with_its_codes(
     service = registry.get(code)
     page = alice.get(at(portal, f"services/{code}/")).content.decode()
     assert escape(service.title) in page
+    anchors = re.findall(r'id="(code-[^"]*)"', page)
+    assert len(anchors) == len(set(anchors)) == len(service.hints)
+    assert [one for one in anchors if not re.fullmatch(r"[A-Za-z0-9_-]+", one)] == []
     for one in service.hints:
-        assert f'id="code-{one}"' in page.replace("&#x27;", "'"), one
+        assert escape(one) in page, one
 
 
 def test_a_services_article_says_what_it_needs_and_how_fast_it_is(alice: Client, portal: Portal) -> None:

@@ -57,6 +57,27 @@ def test_the_mark_beside_an_error_leads_to_its_code(alice: Client, portal: Porta
     assert "/help/articles/opt-outs/" in page
 
 
+@pytest.mark.parametrize(
+    ("service", "code", "anchor"),
+    [
+        ("messagebird", "9 recipient", "code-9-recipient"),
+        ("kannel", "Number(s) has/have been denied", "code-Number-s-has-have-been-denied"),
+        ("twilio", "30003", "code-30003"),
+    ],
+)
+def test_the_mark_leads_to_an_anchor_that_its_article_has(
+    alice: Client, portal: Portal, service: str, code: str, anchor: str
+) -> None:
+    sender = factories.sender(factories.connection(portal, service))
+    message = factories.message(
+        sender, status=Status.FAILED, final_at=timezone.now(), reason=Reason.BLOCKED, service_code=code
+    )
+    page = alice.get(f"/p/{portal.uuid.hex}/journal/{message.reference}/").content.decode()
+    assert f'/help/services/{service}/#{anchor}"' in page
+    article = alice.get(f"/p/{portal.uuid.hex}/help/services/{service}/").content.decode()
+    assert article.count(f'id="{anchor}"') == 1
+
+
 def test_marks_stand_beside_blocked_accounts_and_refused_senders(alice: Client, portal: Portal, sender: Sender) -> None:
     sender.connection.state, sender.connection.blocked_reason = ConnectionState.BLOCKED, "auth"
     sender.connection.save()
