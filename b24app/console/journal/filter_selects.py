@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from b24app.console.journal.conditions import OFFERED_STATUSES, SOURCES, STATUS_GROUPS
+from b24app.console.journal.conditions import NONE, OFFERED_STATUSES, SOURCES, STATUS_GROUPS
 from b24app.console.journal.filters import ALL_DAYS, Filters
 from b24app.console.wording import explanations
 from b24app.console.wording.employees import EmployeeNames
@@ -54,9 +54,16 @@ def make_selects(
             "employee",
             _("Employee"),
             _("All employees"),
-            [(str(number), name) for number, name in people.sorted_choices(employees)],
+            _employee_choices(filters, employees, people),
             filters.employee,
         ),
         FilterSelect("days", _("Period"), _("Last 30 days"), [(ALL_DAYS, _("All time"))], filters.days),
     ]
     return [one for one in selects if one.choices]
+
+
+def _employee_choices(filters: Filters, employees: Collection[int], people: EmployeeNames) -> Sequence[tuple[str, str]]:
+    """Return the employees by name, then the messages of none; nothing where there is nobody to choose."""
+    if not employees and filters.employee != NONE:
+        return ()
+    return [*((str(number), name) for number, name in people.sorted_choices(employees)), (NONE, _("No employee"))]

@@ -158,6 +158,29 @@ def test_set_filters_are_chips_that_clear_themselves(alice: Client, sender: Send
     ]
 
 
+def options(response: Any, name: str) -> list[tuple[str, str, bool]]:
+    """Return value, words and whether it is chosen of each choice of one select of the filters."""
+    page = response.content.decode()
+    select = re.search(rf'<select[^>]* name="{name}"(.*?)</select>', page, re.DOTALL)
+    rows = re.findall(r'<option value="([^"]*)"\s*(selected)?>([^<]*)<', select[1]) if select else []
+    return [(value, text, bool(chosen)) for value, chosen, text in rows]
+
+
+def test_messages_of_no_employee_are_a_choice_like_each_employee(alice: Client, bob: Client, sender: Sender) -> None:
+    factories.message(sender, text="by a rule", author_id=None)
+    factories.message(sender, text="by hand", author_id=7)
+    page = alice.get(at(sender.portal), {"employee": "none"})
+    assert texts(page) == ["by a rule"]
+    assert options(page, "employee") == [
+        ("", "All employees", False),
+        ("7", "Employee 7", False),
+        ("none", "No employee", True),
+    ]
+    assert page.content.decode().count('name="employee"') == 1
+    assert options(alice.get(at(sender.portal)), "employee")[-1] == ("none", "No employee", False)
+    assert options(bob.get(at(sender.portal)), "employee") == []
+
+
 def test_empty_places_say_why(alice: Client, sender: Sender) -> None:
     assert "No messages in the last 30 days" in words(alice.get(at(sender.portal)))
     assert "No messages match these filters" in words(alice.get(at(sender.portal), {"status": "failed"}))
