@@ -57,7 +57,7 @@ def make_selects(
             _employee_choices(filters, employees, people),
             filters.employee,
         ),
-        FilterSelect("days", _("Period"), _("Last 30 days"), [(ALL_DAYS, _("All time"))], filters.days),
+        FilterSelect("days", _("Period"), _("Last 30 days"), _day_choices(filters), filters.days),
     ]
     return [one for one in selects if one.choices]
 
@@ -67,3 +67,8 @@ def _employee_choices(filters: Filters, employees: Collection[int], people: Empl
     if not employees and filters.employee != NONE:
         return ()
     return [*((str(number), name) for number, name in people.sorted_choices(employees)), (NONE, _("No employee"))]
+
+
+def _day_choices(filters: Filters) -> Sequence[tuple[str, str]]:
+    """Return the choices beside the last 30 days; none where dates are set, for then they are the period."""
+    return () if filters.since or filters.until else [(ALL_DAYS, _("All time"))]
