@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from b24app.console.formats.clock_times import BadTime, parse_clock
+from b24app.console.settings.changed_fields import ChangedFieldsForm
 from b24app.messaging.models.guards import DUPLICATE_MINUTES, Rules
 
 MAX_LIMIT = 10_000_000
@@ -36,6 +37,10 @@ class ClockField(forms.TimeField):
         }
         super().__init__(required=False, label=label, widget=forms.TimeInput(attrs, format="%H:%M"))
 
+    def prepare_value(self, value: Any) -> Any:
+        """Return what the box shows, and what its hidden twin holds: a stored time without its seconds."""
+        return value.strftime("%H:%M") if isinstance(value, time) else value
+
     def to_python(self, value: Any) -> time | None:
         if value in self.empty_values or isinstance(value, time):
             return value or None
@@ -61,10 +66,8 @@ LIMIT_FIELDS = ("portal_per_hour", "employee_per_hour", "recipient_per_hour", "r
 SAVED_FIELDS = (*LIMIT_FIELDS, "quiet_from", "quiet_until", "duplicate_minutes")
 
 
-class LimitsForm(forms.Form):
+class LimitsForm(ChangedFieldsForm):
     """What applies to all senders of a portal."""
-
-    use_required_attribute = False
 
     portal_per_hour = limit_field(
         gettext_lazy("All senders together, per hour"),
@@ -132,15 +135,18 @@ class LimitsForm(forms.Form):
         return cls(data, initial=initial)
 
     def save(self, rules: Rules) -> None:
-        """Store the limits; a pause is left as it is."""
-        for name in LIMIT_FIELDS:
-            setattr(rules, name, self.cleaned_data[name])
-        quiet = self.cleaned_data["quiet"]
-        rules.quiet_from = self.cleaned_data["quiet_from"] if quiet else None
-        rules.quiet_until = self.cleaned_data["quiet_until"] if quiet else None
-        minutes = self.cleaned_data["duplicate_minutes"] or DUPLICATE_MINUTES
-        rules.duplicate_minutes = minutes if self.cleaned_data["warn"] else 0
-        rules.save(update_fields=SAVED_FIELDS)
+        """Store the limits that were changed; a pause is left as it is. A switch and what it switches are one."""
+        changed = self.changed_values()
+        columns = {name: changed[name] for name in LIMIT_FIELDS if name in changed}
+        if changed.keys() & {"quiet", "quiet_from", "quiet_until"}:
+            quiet = self.cleaned_data["quiet"]
+            columns |= {name: self.cleaned_data[name] if quiet else None for name in ("quiet_from", "quiet_until")}
+        if changed.keys() & {"warn", "duplicate_minutes"}:
+            minutes = self.cleaned_data["duplicate_minutes"] or DUPLICATE_MINUTES
+            columns["duplicate_minutes"] = minutes if self.cleaned_data["warn"] else 0
+        for name, value in columns.items():
+            setattr(rules, name, value)
+        rules.save(update_fields=columns)
 
     def cap_rows(self) -> list[forms.BoundField]:
         return [self[name] for name in LIMIT_FIELDS]

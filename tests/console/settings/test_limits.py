@@ -15,6 +15,7 @@ from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber, StopSou
 from b24app.messaging.models.statuses import Reason, Status, Wait
 from b24app.portals.models import Portal
 from tests import factories
+from tests.console.settings.page_forms import read_form
 from tests.factories import BOB
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +99,30 @@ def test_limits_can_be_taken_away_again(alice: Client, portal: Portal) -> None:
     rules = Rules.objects.get()
     assert (rules.portal_per_hour, rules.quiet_from, rules.quiet_until) == (None, None, None)
     assert (rules.duplicate_minutes, rules.paused_at) == (15, since)
+
+
+def test_limits_that_another_administrator_changed_meanwhile_stay(alice: Client, portal: Portal) -> None:
+    Rules.objects.create(portal=portal, portal_per_hour=5, quiet_from=time(21), quiet_until=time(9))
+    url = at(portal, "settings/limits/")
+    typed = read_form(alice.get(url).content.decode(), "limits")
+    Rules.objects.update(portal_per_hour=7, quiet_from=time(22), quiet_until=time(8), duplicate_minutes=0)
+    alice.post(url, typed | {"recipient_per_day": ["3"]})
+    rules = Rules.objects.get()
+    assert (rules.portal_per_hour, rules.recipient_per_day) == (7, 3)
+    assert (rules.quiet_from, rules.quiet_until, rules.duplicate_minutes) == (time(22), time(8), 0)
+    alice.post(url, typed | {"quiet_until": ["10 am"]})
+    rules.refresh_from_db()
+    assert (rules.portal_per_hour, rules.recipient_per_day) == (7, 3)
+    assert (rules.quiet_from, rules.quiet_until) == (time(21), time(10))  # one pair, as it stood on the page
+
+
+def test_hours_typed_in_another_way_are_not_a_change(alice: Client, portal: Portal) -> None:
+    Rules.objects.create(portal=portal, quiet_from=time(21), quiet_until=time(9))
+    url = at(portal, "settings/limits/")
+    typed = read_form(alice.get(url).content.decode(), "limits")
+    Rules.objects.update(quiet_from=time(22))
+    alice.post(url, typed | {"quiet_from": ["9 pm"]})
+    assert Rules.objects.get().quiet_from == time(22)
 
 
 @pytest.mark.parametrize(
