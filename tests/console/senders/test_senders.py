@@ -282,6 +282,7 @@ def test_disconnecting_names_what_breaks_then_forgets_the_credentials(
     question = text(alice.get(here))
     assert "“Front desk”" in question
     assert "1 queued message will be canceled." in question
+    assert "Disconnect Cancel" in question
     alice.post(here)
     gone = Connection.objects.get()
     assert (gone.state, gone.account) == (ConnectionState.REMOVED, {})
