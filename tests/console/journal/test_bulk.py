@@ -214,10 +214,16 @@ def test_never_more_are_done_than_were_named(alice: Client, sender: Sender, hous
 
 def test_unknown_ones_are_marked_as_sent(alice: Client, sender: Sender, house: dict[str, Message]) -> None:
     asked = question(alice, sender, "mark_sent")
-    assert "Mark 1 message as sent?" in words(asked)
+    assert "Mark 1 message as sent? Bitrix24 will show it as sent." in words(asked)
     assert "1 message marked as sent" in confirm(alice, sender, sealed(asked))["HX-Trigger"]
     house["unknown"].refresh_from_db()
     assert (house["unknown"].status, house["unknown"].phase) == (Status.SENT, Phase.DONE)
+
+
+def test_several_are_asked_about_as_several(alice: Client, sender: Sender, house: dict[str, Message]) -> None:
+    factories.message(sender, phase=Phase.UNKNOWN, due_at=None)
+    asked = words(question(alice, sender, "mark_sent"))
+    assert "Mark 2 messages as sent? Bitrix24 will show them as sent." in asked
 
 
 def test_waiting_ones_are_stopped_and_those_on_the_wire_are_not(

@@ -346,7 +346,7 @@ def test_what_is_well_cannot_be_resent(alice: Client, sender: Sender, status: St
 
 
 def test_marking_as_sent_settles_an_unknown_outcome(alice: Client, unknown: Message) -> None:
-    assert "Mark as sent?" in words(alice.get(at(unknown, "mark-sent/")))
+    assert "Mark as sent? Bitrix24 will show it as sent." in words(alice.get(at(unknown, "mark-sent/")))
     alice.post(at(unknown, "mark-sent/"))
     unknown.refresh_from_db()
     assert (unknown.status, unknown.phase) == (Status.SENT, Phase.DONE)
