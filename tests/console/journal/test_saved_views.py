@@ -46,6 +46,13 @@ def test_filters_are_saved_under_a_name_and_opened_by_it(alice: Client, sender: 
     assert offered(alice, sender.portal) == [view.name]
 
 
+def test_without_views_there_is_no_empty_list_of_them(alice: Client, sender: Sender) -> None:
+    page = alice.get(at(sender.portal), {"status": "failed"}).content.decode()
+    assert ("Save view" in page, 'aria-label="Saved views"' in page) == (True, False)
+    save(alice, sender.portal, "Lost")
+    assert alice.get(at(sender.portal)).content.decode().count('aria-label="Saved views"') == 1
+
+
 def test_a_view_is_one_s_own_unless_an_administrator_shares_it(alice: Client, bob: Client, sender: Sender) -> None:
     dana = factories.visitor(sender.portal, 2)
     save(alice, sender.portal, "Mine")
