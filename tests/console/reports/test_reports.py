@@ -238,7 +238,7 @@ def test_an_employee_s_profile_is_opened_by_the_portal(alice: Client, portal: Po
     tally(sender, Status.SENT, 1)
     breakdown(sender, Dimension.EMPLOYEE, "17", messages=1)
     page = alice.get(at(portal), {"by": "employee"}).content.decode()
-    assert 'data-portal="openPath" data-with=\'{"path": "/company/personal/user/17/"}\'' in page
+    assert 'data-portal="openPath" dir="auto" data-with=\'{"path": "/company/personal/user/17/"}\'' in page
 
 
 def test_many_lines_end_in_one_of_the_others_and_the_file_has_all(
