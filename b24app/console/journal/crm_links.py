@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from b24app.portals.crm.owner_types import FIRST_DYNAMIC_TYPE, OwnerType, card_path
+from b24app.portals.rest.responses import as_list
 
 _TITLES: Mapping[OwnerType, str | Promise] = {
     OwnerType.LEAD: _("Lead"),
@@ -51,21 +52,14 @@ def link_to(item: Item) -> CrmLink:
 
 
 def _read_bindings(links: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for row in _as_list(links.get("bindings")):
+    for row in as_list(links.get("bindings")):
         if isinstance(row, Mapping):
             yield str(row.get("OWNER_TYPE_ID", "")), str(row.get("OWNER_ID", ""))
 
 
-def _as_list(value: object) -> list[Any]:
-    """Return a PHP array as a list: it arrives as a list, or as an object with numbers for keys."""
-    if isinstance(value, Mapping):
-        return list(value.values())
-    return value if isinstance(value, list) else []
-
-
 def _read_document(links: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Read the document of a workflow: crm, CCrmDocumentDeal, DEAL_123; of a smart process DYNAMIC_180_5."""
-    parts = _as_list(links.get("document_id"))
+    parts = as_list(links.get("document_id"))
     if len(parts) == 3 and isinstance(parts[2], str):
         word, _underscore, number = parts[2].rpartition("_")
         type_id = str(OwnerType[word].value) if word in OwnerType.__members__ else word.removeprefix("DYNAMIC_")

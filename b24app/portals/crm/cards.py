@@ -10,17 +10,15 @@ from typing import Any
 from b24app.portals import employees, scopes
 from b24app.portals.crm import fields as crm_fields
 from b24app.portals.crm.owner_types import WITH_METHODS, OwnerType, placed_on
-from b24app.portals.errors import InDoubt, PortalRefused
+from b24app.portals.errors import PortalRefused
 from b24app.portals.models import Portal
-from b24app.portals.rest import error_policy
 from b24app.portals.rest.bitrix import Command
-from b24app.portals.rest.responses import ErrorResponse, MethodResult, as_mapping
-from b24app.portals.rest.visitor_batch import call_visitor_batch
+from b24app.portals.rest.responses import ErrorResponse, MethodResult, as_list, as_mapping, as_positive_int
+from b24app.portals.rest.visitor_batch import call_visitor_batch, refusal_of
 from providers.kit.phones import BadNumber, read_e164
 
 MAX_CONTACTS, MAX_PHONES = 20, 20
 NO_SMS = frozenset({"FAX", "PAGER"})
-_BUSY = error_policy.LIMITS | error_policy.TRANSIENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def find_card(portal: Portal, access: str, placement: str, options: Mapping[str,
     contacts and company. Raise PortalRefused where there is no such card or the visitor may not read it, InDoubt where
     the portal does not answer, and what its error means otherwise.
     """
-    type_id, number = placed_on(placement), _positive_int(options.get("ID", options.get("entityId")))
+    type_id, number = placed_on(placement), as_positive_int(options.get("ID", options.get("entityId")))
     if not (type_id and number):
         raise PortalRefused("NO_ENTITY")
     commands: list[Command] = [_read_command(type_id, number)]
@@ -65,7 +63,7 @@ def find_card(portal: Portal, access: str, placement: str, options: Mapping[str,
         commands.append(("crm.deal.contact.items.get", {"id": number}))
     answers = call_visitor_batch(portal, access, commands)
     fields = crm_fields.as_fields(_require_result(answers[0]))
-    if _positive_int(fields.get("ID")) != number:
+    if as_positive_int(fields.get("ID")) != number:
         raise PortalRefused("NO_ENTITY")
     people = _read_people(portal, access, type_id, fields, answers[1:])
     phones = _read_phones(portal, fields, "", "")
@@ -85,22 +83,22 @@ def _read_people(
 ) -> crm_fields.People:
     """Return a card's contacts, company and responsible person, without those this visitor may not read."""
     ids = [
-        _positive_int(as_mapping(row).get("CONTACT_ID"))
+        as_positive_int(as_mapping(row).get("CONTACT_ID"))
         for answer in linked
-        for row in _as_list(_result_or_none(answer))
+        for row in as_list(_result_or_none(answer))
     ]
-    ids += [_positive_int(one) for one in _as_list(fields.get("CONTACT_IDS"))]
-    ids += [_positive_int(fields.get("CONTACT_ID"))] if type_id != OwnerType.CONTACT else []
+    ids += [as_positive_int(one) for one in as_list(fields.get("CONTACT_IDS"))]
+    ids += [as_positive_int(fields.get("CONTACT_ID"))] if type_id != OwnerType.CONTACT else []
     owners = [(int(OwnerType.CONTACT), one) for one in dict.fromkeys(ids) if one][:MAX_CONTACTS]
-    company = _positive_int(fields.get("COMPANY_ID")) if type_id != OwnerType.COMPANY else 0
+    company = as_positive_int(fields.get("COMPANY_ID")) if type_id != OwnerType.COMPANY else 0
     owners += [(int(OwnerType.COMPANY), company)] if company else []
     commands = [_read_command(owner_type, one) for owner_type, one in owners]
-    responsible = _positive_int(fields.get("ASSIGNED_BY_ID"))
+    responsible = as_positive_int(fields.get("ASSIGNED_BY_ID"))
     if responsible and any(scopes.has_scopes(portal, scope) for scope in employees.SCOPES):
         commands.append((employees.METHOD, {"ID": responsible}))
     answers = [_result_or_none(one) for one in call_visitor_batch(portal, access, commands)] if commands else []
     found = [(owner_type, as_mapping(one)) for (owner_type, _), one in zip(owners, answers, strict=False)]
-    person = as_mapping(next(iter(_as_list(answers[len(owners)])), None)) if len(answers) > len(owners) else {}
+    person = as_mapping(next(iter(as_list(answers[len(owners)])), None)) if len(answers) > len(owners) else {}
     return crm_fields.People([(owner_type, one) for owner_type, one in found if one], person)
 
 
@@ -113,9 +111,7 @@ def _read_command(type_id: int, number: int) -> Command:
 def _require_result(answer: MethodResult | ErrorResponse | None) -> Any:
     if isinstance(answer, MethodResult):
         return answer.result
-    if isinstance(answer, ErrorResponse) and answer.code in _BUSY:
-        raise InDoubt(answer.code, answer.message)
-    raise PortalRefused(answer.code, answer.message) if answer else PortalRefused("NO_ENTITY")
+    raise refusal_of(answer, "NO_ENTITY")
 
 
 def _result_or_none(answer: MethodResult | ErrorResponse | None) -> Any:
@@ -124,7 +120,7 @@ def _result_or_none(answer: MethodResult | ErrorResponse | None) -> Any:
 
 def _read_phones(portal: Portal, fields: Mapping[str, Any], owner: str, first_name: str) -> list[Phone]:
     found = []
-    for row in map(as_mapping, _as_list(fields.get("PHONE"))):
+    for row in map(as_mapping, as_list(fields.get("PHONE"))):
         kind = str(row.get("VALUE_TYPE") or "")[:20]
         try:
             e164 = read_e164(str(row.get("VALUE") or "")[:60], portal.country)
@@ -133,16 +129,3 @@ def _read_phones(portal: Portal, fields: Mapping[str, Any], owner: str, first_na
         if kind not in NO_SMS:
             found.append(Phone(e164, kind, owner, first_name))
     return found
-
-
-def _as_list(value: Any) -> list[Any]:
-    """Return the items of a PHP array, which arrives as a list or as an object keyed by numbers."""
-    if isinstance(value, Mapping):
-        return list(value.values())
-    return value if isinstance(value, list) else []
-
-
-def _positive_int(value: Any) -> int:
-    """Read a whole number above 0 as Bitrix24 writes it; return 0 for anything else."""
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0

@@ -9,16 +9,13 @@ from typing import Any
 
 from b24app.core import sanitize
 from b24app.portals.crm.owner_types import OwnerType
-from b24app.portals.errors import InDoubt, PortalRefused
 from b24app.portals.models import Portal
-from b24app.portals.rest import error_policy
-from b24app.portals.rest.responses import ErrorResponse, MethodResult, as_mapping
-from b24app.portals.rest.visitor_batch import call_visitor_batch
+from b24app.portals.rest.responses import ErrorResponse, MethodResult, as_mapping, as_positive_int
+from b24app.portals.rest.visitor_batch import call_visitor_batch, refusal_of
 from providers.kit.phones import BadNumber, read_e164
 
 MAX_ITEMS = 50  # of one request: no command needs a second page, and there are no more commands than a batch holds
 MAX_NAME, MAX_PHONES = 200, 20
-BUSY = error_policy.LIMITS | error_policy.TRANSIENT
 FIELDS: Mapping[int, tuple[str, ...]] = {
     OwnerType.LEAD: ("ID", "TITLE", "NAME", "LAST_NAME", "CONTACT_ID", "COMPANY_ID", "PHONE"),
     OwnerType.DEAL: ("ID", "TITLE", "CONTACT_ID", "COMPANY_ID"),
@@ -57,7 +54,7 @@ def list_items(portal: Portal, access: str, items: Sequence[Item]) -> dict[Item,
         else:
             refusals.append(answer)
     if refusals and len(refusals) == len(commands):
-        raise _refusal(refusals[0])
+        raise refusal_of(refusals[0], "ACCESS_DENIED")
     return found
 
 
@@ -77,20 +74,12 @@ def _list_command(type_id: int, numbers: Sequence[int]) -> tuple[str, Mapping[st
     return "crm.item.list", {"entityTypeId": type_id, **chosen}
 
 
-def _refusal(answer: ErrorResponse | None) -> PortalRefused | InDoubt:
-    """Return what one command's error means; CRM methods refuse without a code."""
-    if answer is None:
-        return PortalRefused("ACCESS_DENIED")
-    kind = InDoubt if answer.code in BUSY else PortalRefused
-    return kind(answer.code, answer.message)
-
-
 def _read_rows(portal: Portal, type_id: int, result: Any) -> list[tuple[Item, ListedItem]]:
     rows = result if type_id in FIELDS else as_mapping(result).get("items")
     found = []
     for row in map(as_mapping, rows if isinstance(rows, list) else ()):
         fields = {str(name).upper(): value for name, value in row.items()}
-        number = _read_id(fields.get("ID"))
+        number = as_positive_int(fields.get("ID"))
         if number:
             found.append(((type_id, number), _read_item(portal, type_id, fields)))
     return found
@@ -100,7 +89,7 @@ def _read_item(portal: Portal, type_id: int, fields: Mapping[str, Any]) -> Liste
     full_name = _clean(*(fields.get(name) for name in ("NAME", "LAST_NAME")))
     title = _clean(fields.get("TITLE"))
     contact, company = (
-        _read_id(fields.get(name) or fields.get(name.replace("_", ""))) for name in ("CONTACT_ID", "COMPANY_ID")
+        as_positive_int(fields.get(name) or fields.get(name.replace("_", ""))) for name in ("CONTACT_ID", "COMPANY_ID")
     )
     return ListedItem(
         name=full_name if type_id == OwnerType.CONTACT else title,
@@ -123,9 +112,3 @@ def _read_phones(portal: Portal, rows: Any) -> list[str]:
 def _clean(*words: Any) -> str:
     text = " ".join(str(word) for word in words if word)
     return " ".join(sanitize.sanitize_text(text).split())[:MAX_NAME]
-
-
-def _read_id(value: Any) -> int:
-    """Read a whole number above 0 as Bitrix24 writes it; return 0 for anything else."""
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0

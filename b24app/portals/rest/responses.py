@@ -82,6 +82,19 @@ def as_mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def as_list(value: Any) -> list[Any]:
+    """Return the items of a PHP array, which arrives as a list or as an object keyed by numbers."""
+    if isinstance(value, Mapping):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def as_positive_int(value: Any) -> int:
+    """Read a whole number above 0 as Bitrix24 writes it; return 0 for anything else."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
+
+
 def require_result(response: Any) -> dict[str, Any]:
     """Return the response if it holds a result; raise KeyError otherwise."""
     if "result" not in response:
