@@ -21,8 +21,8 @@ from b24app.console.wording.explained import Explained, service_title
 from b24app.console.wording.portal_errors import explain_portal_error, explain_refusal
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
+from b24app.messaging.guards.limits import read_rules
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
-from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.push import sender_registration
 from b24app.portals.errors import PortalError
@@ -53,8 +53,8 @@ def show_senders(request: FramedRequest) -> HttpResponse:
     """Render each account with its senders, newest account first."""
     mine = request.portal.connections.exclude(state=ConnectionState.REMOVED)
     accounts_shown = [_account_lines(one) for one in mine.prefetch_related("senders").order_by("-pk")]
-    rules = Rules.objects.filter(portal=request.portal).first()
-    return render_screen(request, "console/senders/overview.html", {"accounts": accounts_shown, "rules": rules})
+    context = {"accounts": accounts_shown, "rules": read_rules(request.portal)}
+    return render_screen(request, "console/senders/overview.html", context)
 
 
 def _account_lines(connection: Connection) -> AccountLines:

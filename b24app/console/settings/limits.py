@@ -15,14 +15,10 @@ from b24app.console.settings.limit_forms import SAVED_FIELDS, LimitsForm
 from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
+from b24app.messaging.guards.limits import read_rules
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.models.guards import Rules
 from b24app.portals.models import Portal
-
-
-def rules_of(portal: Portal) -> Rules:
-    """Return the rules of a portal; the defaults, unsaved, where none are set."""
-    return Rules.objects.filter(portal=portal).first() or Rules(portal=portal)
 
 
 def limits_subject(portal: Portal) -> Subject:
@@ -42,7 +38,7 @@ def stored_limits(portal: Portal) -> dict[str, object]:
 @long_post()
 def edit_limits(request: FramedRequest) -> HttpResponse:
     """Render the form, or save it and reconsider what the old rules held."""
-    form = LimitsForm.for_rules(rules_of(request.portal), request.POST if request.method == "POST" else None)
+    form = LimitsForm.for_rules(read_rules(request.portal), request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         rules, _created = Rules.objects.get_or_create(portal=request.portal)
         with record_edit(limits_subject(request.portal), lambda: stored_limits(request.portal)):

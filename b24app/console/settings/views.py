@@ -17,9 +17,9 @@ from b24app.console.models import Preference, Theme
 from b24app.console.settings import privacy
 from b24app.console.settings.general_forms import PORTAL_FIELDS, SettingsForm
 from b24app.console.settings.limit_forms import LIMIT_FIELDS
-from b24app.console.settings.limits import rules_of
 from b24app.console.settings.notice_forms import NoticeForm
 from b24app.messaging.actions import pauses
+from b24app.messaging.guards.limits import read_rules
 from b24app.portals.models import Portal
 
 
@@ -32,7 +32,7 @@ def edit_settings(request: FramedRequest) -> HttpResponse:
     if data is not None and form.is_valid() and notices.is_valid():
         _save(request, form, notices)
         return redirect(request, "settings", toast=_("Settings saved"), whole=True)
-    rules = rules_of(request.portal)
+    rules = read_rules(request.portal)
     context = {
         "form": form,
         "notices": notices,

@@ -56,7 +56,7 @@ class Forecast:
 def forecast_message(sender: Sender, to: str, text: str, author_id: int | None, at: datetime) -> Forecast:
     """Return what a message of this sender to `to` (E.164) would meet if it were sent at `at`."""
     portal = sender.portal
-    rules = Rules.objects.filter(portal=portal).first() or Rules(portal=portal)
+    rules = limits.read_rules(portal)
     facts = _make_facts(sender, rules)
     in_quiet_hours = replace(facts, transactional=False)  # to tell what they are; whether it waits is told apart
     message = Message(portal=portal, sender=sender, to=to, author_id=author_id, origin=Origin.CARD)

@@ -19,7 +19,8 @@ from django.utils import timezone
 from b24app.core.isolation import work_isolated
 from b24app.messaging import dead_letters
 from b24app.messaging.models.dead_letters import Kind as Letter
-from b24app.messaging.models.guards import CapUse
+from b24app.messaging.models.guards import CapUse, Rules
+from b24app.portals.models import Portal
 
 KEEP_FOR = timedelta(days=3)
 
@@ -73,6 +74,11 @@ class OverLimit:
     @property
     def until(self) -> datetime:
         return max(limit.until for limit in self.limits)
+
+
+def read_rules(portal: Portal) -> Rules:
+    """Return the rules of a portal; the defaults, unsaved, where none are set."""
+    return Rules.objects.filter(portal=portal).first() or Rules(portal=portal)
 
 
 def hourly_limit(portal_id: int, kind: LimitKind, key: object, maximum: int | None, now: datetime) -> list[Limit]:
