@@ -6,7 +6,7 @@ from b24app.portals.errors import PortalRefused
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest.client import PortalClient
 from b24app.portals.rest.responses import as_mapping
-from providers.kit.phones import BadNumber, read_number
+from providers.kit.phones import BadNumber, read_e164
 
 METHOD, SCOPES = "user.current", ("user_basic", "user")  # `user_brief` shows no contact data
 FIELDS = ("PERSONAL_MOBILE", "WORK_PHONE")
@@ -32,6 +32,6 @@ def find_own_numbers(portal: Portal, user_id: int) -> list[str]:
 
 def _read(written: str, country: str) -> str:
     try:
-        return read_number(written, country).e164
+        return read_e164(written, country)
     except BadNumber:
         return ""
