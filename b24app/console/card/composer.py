@@ -22,10 +22,10 @@ from b24app.console.card.obstacles import Obstacle
 from b24app.console.card.views import card_screen, refilled_text
 from b24app.console.card.writing import MessageWriter
 from b24app.console.formats import locales
+from b24app.console.formats.moments import short_moment
 from b24app.console.formats.money import format_money
 from b24app.console.frame.screen import FramedRequest
 from b24app.console.senders.segment_count import MAX_COUNTED
-from b24app.console.templatetags.console import short_moment
 from b24app.portals.crm.cards import Entity
 
 Block = dict[str, Any]

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from b24app.console.formats import locales
+from b24app.console.formats.moments import short_moment
 from b24app.console.models import TextTemplate
-from b24app.console.templatetags.console import short_moment
 from b24app.console.text_templates.fields import unfilled_fields
 from b24app.messaging.actions.messages import MAX_AHEAD
 from b24app.messaging.models import Sender

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from b24app.console.templatetags.console import short_moment
+from b24app.console.formats.moments import short_moment
 from b24app.console.wording.explanations import explain_end
 from b24app.messaging.guards.forecast import Forecast, LimitUse
 from b24app.messaging.models import Message

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, pgettext
 
 from b24app.console.formats import locales
 from b24app.console.formats.locales import current as _locale
+from b24app.console.formats.moments import short_moment
 from b24app.console.formats.money import format_money
 from b24app.console.frame.navigation import SECTIONS
 from b24app.console.frame.screen import address
@@ -152,12 +153,6 @@ def moment(value: datetime | None, form: str = "short") -> SafeString:
     return _time(value, shown)
 
 
-def short_moment(value: datetime) -> str:
-    """Return a time in the portal's zone as plain text: today, 14:36."""
-    local = timezone.localtime(value)
-    return f"{_day(local)}, {format_time(local, 'short', locale=_locale())}"
-
-
 @register.simple_tag
 def ago(value: datetime | None) -> SafeString:
     """How long ago, for what is younger than twelve hours; a day and a time beyond."""
@@ -169,17 +164,6 @@ def ago(value: datetime | None) -> SafeString:
     if age < timedelta(seconds=2):
         return _time(value, _("just now"))
     return _time(value, format_timedelta(-age, add_direction=True, format="short", locale=_locale(), threshold=1.5))
-
-
-def _day(local: datetime) -> str:
-    days = (timezone.localdate() - local.date()).days
-    if days == 0:
-        return _("today")
-    if days == 1:
-        return _("yesterday")
-    if days == -1:
-        return _("tomorrow")
-    return locales.short_day(local) if days < 300 else locales.day(local)
 
 
 def _time(value: datetime, shown: str) -> SafeString:
