@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any
 
-import phonenumbers
 from django import forms
 from django.http import HttpResponse
 from django.urls import path
@@ -14,7 +13,8 @@ from django.views.decorators.http import require_POST
 
 from b24app.audit.models import Kind
 from b24app.audit.recording import Subject, record_edit
-from b24app.console.formats import locales, time_zones
+from b24app.console.formats import time_zones
+from b24app.console.formats.countries import default_country_choices
 from b24app.console.formats.time_zones import UTC
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect
 from b24app.portals.models import Portal
@@ -42,7 +42,7 @@ class RegionForm(forms.Form):
         country = portal.country or likely_country(portal, zone)
         super().__init__(data, initial={"country": country, "time_zone": zone})
         choices = {
-            "country": _country_choices(),
+            "country": default_country_choices(),
             "time_zone": [(one.id, one.label) for one in time_zones.offered_zones(timezone.now(), zone)],
         }
         for name, offered in choices.items():
@@ -70,17 +70,6 @@ def _browser_zone(request: FramedRequest) -> str:
         return time_zones.parse_zone(request.headers.get(BROWSER_ZONE, "")[:64])
     except time_zones.UnknownZone:
         return UTC
-
-
-def _country_choices() -> list[tuple[str, str]]:
-    codes = phonenumbers.country_code_for_region
-    countries = [
-        (region, f"{locales.country_name(region)} (+{codes(region)})") for region in phonenumbers.SUPPORTED_REGIONS
-    ]
-    return [
-        ("", _("None – numbers without a country code are rejected")),
-        *sorted(countries, key=lambda choice: choice[1]),
-    ]
 
 
 @admin_only

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from b24app.console.formats.countries import list_countries
 from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, needs_address
@@ -15,7 +16,7 @@ from b24app.console.senders.forms import AccountForm
 from b24app.console.senders.gateway_form import views as gateway_views
 from b24app.console.senders.gateway_form.pasted_secrets import seal_secrets, unseal_secrets
 from b24app.console.senders.gateway_form.views import RequestForm
-from b24app.console.senders.shelves import arrange_services, list_countries, search_services
+from b24app.console.senders.shelves import arrange_services, search_services
 from b24app.console.wording.account_explanations import (
     explain_account_limit,
     explain_check_error,

@@ -1,20 +1,15 @@
 """The services of the catalogue in the order in which a reader needs them, and the search among them."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import phonenumbers
-from babel.core import Locale
 from django.utils.translation import gettext as _
 
 from b24app.console.formats import locales
+from b24app.console.formats.countries import find_country
 from b24app.console.senders.catalogue import ServiceInfo
 from providers.kit import popularity
 from providers.kit.listing import Group
-
-SHORTEST_COUNTRY = 3  # letters of a country's name that the search takes for one
-_ENGLISH = Locale("en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +63,3 @@ def search_services(services: Sequence[ServiceInfo], query: str) -> tuple[list[S
         return [], ""
     suggested = popularity.suggest_services(country)
     return [one for one in services if not one.countries or country in one.countries or one.code in suggested], country
-
-
-def find_country(query: str) -> str:
-    """Return the code of the country whose name is, or alone begins with, the query; "" if there is none.
-
-    Names are those of the reader's language and of English.
-    """
-    wanted = _fold_name(query)
-    if len(wanted) < SHORTEST_COUNTRY:
-        return ""
-    names = [
-        (_fold_name(str(locale.territories.get(code, code))), code)
-        for locale in (locales.current(), _ENGLISH)
-        for code in phonenumbers.SUPPORTED_REGIONS
-    ]
-    exact = {code for name, code in names if name == wanted}
-    begun = {code for name, code in names if name.startswith(wanted)}
-    found = exact or begun
-    return found.pop() if len(found) == 1 else ""
-
-
-def list_countries() -> list[tuple[str, str]]:
-    """Return code and name of every country, by name."""
-    named = [(code, locales.country_name(code)) for code in phonenumbers.SUPPORTED_REGIONS]
-    return sorted(named, key=lambda pair: (_fold_name(pair[1]), pair[0]))
-
-
-def _fold_name(name: str) -> str:
-    """Return a name without case and accents, so that Österreich stands beside Oman and not behind Zypern."""
-    plain = unicodedata.normalize("NFKD", name.strip().casefold())
-    return "".join(sign for sign in plain if not unicodedata.combining(sign))

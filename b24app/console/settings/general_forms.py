@@ -3,15 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
-import phonenumbers
-from babel.core import Locale
 from django import forms
 from django.conf import settings as installation_settings
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from b24app.console.formats import time_zones
+from b24app.console.formats.countries import default_country_choices
 from b24app.console.formats.time_zones import Zone
 from b24app.console.models import Preference
 from b24app.console.settings.changed_fields import ChangedFieldsForm
@@ -111,7 +110,7 @@ class SettingsForm(ChangedFieldsForm):
         super().__init__(data, initial=initial | {"language": preference.language})
         self.fields["time_zone"].stored = portal.time_zone  # type: ignore[attr-defined]  # a ZoneField
         choices = {
-            "country": _country_choices(),
+            "country": default_country_choices(),
             "language": [("", _("Bitrix24 language")), *installation_settings.LANGUAGES],
         }
         for name, field_choices in choices.items():
@@ -147,15 +146,3 @@ class SettingsForm(ChangedFieldsForm):
     def zones(self) -> list[Zone]:
         """Return the cities to choose from, the stored zone among them."""
         return time_zones.offered_zones(timezone.now(), self.portal.time_zone)
-
-
-def _country_choices() -> list[tuple[str, str]]:
-    names = Locale.parse(translation.to_locale(translation.get_language())).territories
-    countries = [
-        (region, f"{names.get(region, region)} (+{phonenumbers.country_code_for_region(region)})")
-        for region in phonenumbers.SUPPORTED_REGIONS
-    ]
-    return [
-        ("", _("None – numbers without a country code are rejected")),
-        *sorted(countries, key=lambda choice: choice[1]),
-    ]

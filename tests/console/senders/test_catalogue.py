@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
+from b24app.console.formats.countries import find_country, list_countries
 from b24app.console.senders.catalogue import ServiceInfo
-from b24app.console.senders.shelves import find_country, list_countries
 from b24app.portals.models import Portal
 from providers.kit import registry
 from providers.kit.contract import Reports, Scope

@@ -127,6 +127,15 @@ def test_cities_are_offered_in_the_readers_language(portal: Portal) -> None:
     assert not any("/" in city or "_" in city for city in cities)
 
 
+def test_countries_stand_where_readers_look_for_them(portal: Portal) -> None:
+    page = factories.visitor(portal, language="de").get(f"/p/{portal.uuid.hex}/settings/").content.decode()
+    select = re.search(r'<select name="country"(.*?)</select>', page, re.DOTALL)
+    assert select
+    countries = re.findall(r"<option[^>]*>([^<]*)</option>", select[1])
+    at = countries.index("Österreich (+43)")
+    assert (countries[at - 1], countries[at + 1]) == ("Oman (+968)", "Pakistan (+92)")
+
+
 def test_an_employee_may_only_choose_the_look(portal: Portal) -> None:
     bob = factories.visitor(portal, BOB, is_admin=False)
     assert bob.post(f"/p/{portal.uuid.hex}/settings/", GOOD).status_code == 403
