@@ -16,7 +16,7 @@ from b24app.console.help.articles import ARTICLES, is_visible, visible_articles
 from b24app.console.help.glossary import TERMS
 from b24app.console.help.releases import RELEASES, VERSION
 from b24app.console.help.search import MAX_QUERY, search_help
-from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps
+from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, service_or_404
 from b24app.console.wording import account_explanations, explained, explanations
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.models import Connection, ConnectionState, Message
@@ -97,10 +97,7 @@ def show_article(request: FramedRequest, slug: str) -> HttpResponse:
 @require_safe
 def show_service(request: FramedRequest, service: str) -> HttpResponse:
     """Render the article of one service."""
-    kind = next((one for one in lifecycle.offered_services() if one.code == service), None)
-    if kind is None:
-        raise Http404
-    article = service_articles.build_article(kind)
+    article = service_articles.build_article(service_or_404(service))
     mine = request.portal.connections.filter(service=service).exclude(state=ConnectionState.REMOVED)
     return render_screen(request, "console/help/service.html", {"article": article, "accounts": mine.order_by("pk")})
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlsplit
 
+from django.http import Http404
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from b24app.console.formats import locales
+from b24app.messaging.connections import lifecycle
 from providers.kit.contract import Provider, Reports, Scope
 from providers.kit.fields import Step
 from providers.kit.listing import Group, Mark, SenderIds
@@ -76,6 +78,14 @@ class ServiceInfo:
             group=service.listing.group,
             mark=service.listing.mark,
         )
+
+
+def service_or_404(code: str) -> type[Provider]:
+    """Return a service that this installation offers; raise Http404 for any other."""
+    service = next((one for one in lifecycle.offered_services() if one.code == code), None)
+    if service is None:
+        raise Http404
+    return service
 
 
 def _head_connecting(service: type[Provider]) -> str:

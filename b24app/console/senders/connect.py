@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from b24app.console.formats.countries import list_countries
 from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
-from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, needs_address
+from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, needs_address, service_or_404
 from b24app.console.senders.forms import AccountForm
 from b24app.console.senders.gateway_form import views as gateway_views
 from b24app.console.senders.gateway_form.pasted_secrets import seal_secrets, unseal_secrets
@@ -73,20 +73,12 @@ def unfinished_connections(request: FramedRequest) -> QuerySet[Connection]:
     return mine.annotate(count=Count("senders")).filter(count=0).order_by("-pk")
 
 
-def offered_service(code: str) -> type[Provider]:
-    """Return a service of the catalogue, or 404."""
-    service = next((one for one in lifecycle.offered_services() if one.code == code), None)
-    if service is None:
-        raise Http404
-    return service
-
-
 @admin_only
 @require_http_methods(["GET", "HEAD", "POST"])
 @long_post()
 def connect_account(request: FramedRequest, service: str) -> HttpResponse:
     """Enter and check credentials; nothing is stored before the check succeeds."""
-    kind = offered_service(service)
+    kind = service_or_404(service)
     pasted = unseal_secrets(request)
     form = AccountForm(kind, request.POST if request.method == "POST" else None, pasted=pasted)
     context = {
@@ -130,7 +122,7 @@ def _last_exchange(request: FramedRequest, service: type[Provider], started: obj
 @require_POST
 def preview_request(request: FramedRequest, service: str) -> HttpResponse:
     """Render the request that the form would make as it is typed so far, with secrets masked."""
-    kind = offered_service(service)
+    kind = service_or_404(service)
     render_preview = getattr(kind, "preview", None)
     if render_preview is None:
         raise Http404

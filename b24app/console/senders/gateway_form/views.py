@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from b24app.console.formats.number_form import NumberForm
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
-from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps
+from b24app.console.senders.catalogue import ServiceInfo, fill_setup_steps, service_or_404
 from b24app.console.senders.forms import AccountForm
 from b24app.console.senders.gateway_form.curl_fields import fill_fields
 from b24app.console.senders.gateway_form.pasted_secrets import seal_secrets, unseal_secrets
@@ -67,8 +67,8 @@ class RequestOutcome:
 
 
 def _gateway_or_404(code: str) -> type[Provider]:
-    service = next((one for one in lifecycle.offered_services() if one.code == code), None)
-    if service is None or not hasattr(service, "preview"):
+    service = service_or_404(code)
+    if not hasattr(service, "preview"):
         raise Http404
     return service
 
