@@ -11,6 +11,7 @@ from b24app.audit.recording import as_stored, record_edit
 from b24app.console.senders import registration
 from b24app.console.settings.limit_forms import SAVED_FIELDS
 from b24app.console.settings.limits import limits_subject, stored_limits
+from b24app.console.settings.pausing import drain_portal
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
 from b24app.messaging.connections import lifecycle
@@ -33,7 +34,7 @@ def _resume_portal(portal: Portal, _change: Change) -> bool:
     if not Rules.objects.filter(portal=portal, paused_at__isnull=False).exists():
         return False
     pauses.resume_portal(portal)
-    _drain_all(portal)
+    drain_portal(portal)
     return True
 
 
@@ -108,7 +109,7 @@ def _restore_limits(portal: Portal, change: Change) -> bool:
         with record_edit(limits_subject(portal), lambda: stored_limits(portal)):
             Rules.objects.filter(portal=portal).update(**change.before)
     if pauses.reconsider_waiting(portal):
-        _drain_all(portal)
+        drain_portal(portal)
     return True
 
 
@@ -118,11 +119,6 @@ def _find_sender(portal: Portal, change: Change) -> Sender | None:
     if sender is not None:
         sender.portal = portal
     return sender
-
-
-def _drain_all(portal: Portal) -> None:
-    for account in Connection.objects.filter(portal=portal, state=ConnectionState.ACTIVE).values_list("pk", flat=True):
-        enqueue.drain(account)
 
 
 _REVERSALS: Mapping[tuple[str, str], Callable[[Portal, Change], bool]] = {

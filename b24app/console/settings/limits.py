@@ -1,7 +1,5 @@
 """Limits and quiet hours of a portal, and the switch that stops all its sending."""
 
-from collections.abc import Iterable
-
 from django.http import HttpResponse
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -12,11 +10,9 @@ from b24app.audit.recording import Subject, record_edit
 from b24app.console.frame.long_requests import long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect, render_screen
 from b24app.console.settings.limit_forms import SAVED_FIELDS, LimitsForm
-from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_resume
-from b24app.messaging import enqueue
+from b24app.console.settings.pausing import active_connections, confirm_pause, drain_portal, finish_pause, finish_resume
 from b24app.messaging.actions import pauses
 from b24app.messaging.guards.limits import read_rules
-from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.models.guards import Rules
 from b24app.portals.models import Portal
 
@@ -44,8 +40,7 @@ def edit_limits(request: FramedRequest) -> HttpResponse:
         with record_edit(limits_subject(request.portal), lambda: stored_limits(request.portal)):
             form.save(rules)
         if pauses.reconsider_waiting(request.portal):
-            for connection in _active_connections(request.portal):
-                enqueue.drain(connection)
+            drain_portal(request.portal)
         return redirect(request, "settings", toast=_("Limits saved"))
     return render_screen(request, "console/settings/limits.html", {"form": form})
 
@@ -67,11 +62,7 @@ def resume_sending(request: FramedRequest) -> HttpResponse:
     """Send again, first what has been waiting."""
     pauses.resume_portal(request.portal)
     waiting = pauses.waiting_messages(request.portal)
-    return finish_resume(request, "settings", _("Sending resumed."), _active_connections(request.portal), waiting)
-
-
-def _active_connections(portal: Portal) -> Iterable[int]:
-    return Connection.objects.filter(portal=portal, state=ConnectionState.ACTIVE).values_list("pk", flat=True)
+    return finish_resume(request, "settings", _("Sending resumed."), active_connections(request.portal), waiting)
 
 
 urlpatterns = [

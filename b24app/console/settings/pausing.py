@@ -14,8 +14,9 @@ from b24app.console.formats import locales
 from b24app.console.frame.screen import FramedRequest, redirect
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
-from b24app.messaging.models import ConnectionState, Message
+from b24app.messaging.models import Connection, ConnectionState, Message
 from b24app.messaging.models.guards import Rules
+from b24app.portals.models import Portal
 
 
 def confirm_pause(
@@ -31,6 +32,17 @@ def finish_pause(request: FramedRequest, screen: str, done: str, waiting: int) -
     enqueue.push(request.portal.pk)
     queued = ngettext("{count} message is queued.", "{count} messages are queued.", waiting).format(count=waiting)
     return redirect(request, screen, toast=f"{done} {queued}" if waiting else done)
+
+
+def active_connections(portal: Portal) -> Iterable[int]:
+    """Return the ids of a portal's accounts that send."""
+    return Connection.objects.filter(portal=portal, state=ConnectionState.ACTIVE).values_list("pk", flat=True)
+
+
+def drain_portal(portal: Portal) -> None:
+    """Let all accounts of a portal send what is due."""
+    for connection in active_connections(portal):
+        enqueue.drain(connection)
 
 
 def finish_resume(
