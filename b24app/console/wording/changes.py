@@ -27,7 +27,6 @@ KINDS: Mapping[str, Words] = {
     Kind.TEMPLATE: gettext_lazy("Text templates"),
     Kind.FILE: gettext_lazy("Exports"),
     Kind.NUMBER: gettext_lazy("Personal data"),
-    Kind.TEMPLATE: gettext_lazy("Text templates"),
 }
 
 _SENTENCES: Mapping[tuple[str, str], Words] = {
@@ -115,7 +114,6 @@ _FIELDS: Mapping[str, Words] = {
     "names": gettext_lazy("Name"),
     "descriptions": gettext_lazy("Description"),
     "signature": gettext_lazy("Sender ID"),
-    "text": gettext_lazy("Text"),
     "options": gettext_lazy("Service options"),
     "bulk": gettext_lazy("Low priority (campaigns)"),
     "max_age": gettext_lazy("Expire after"),
@@ -156,7 +154,7 @@ def describe_fields(change: Change, names: Mapping[int, str]) -> list[FieldChang
 
 
 def _describe_field(name: str, change: Change, names: Mapping[int, str]) -> FieldChange:
-    label = _("Template name") if name == "title" and change.kind == Kind.TEMPLATE else str(_FIELDS.get(name, name))
+    label = str(_FIELDS.get(name, name))
     before, after = change.before.get(name), change.after[name]
     if before is None and after is None:
         return FieldChange(label, "", "")
