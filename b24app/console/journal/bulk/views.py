@@ -3,7 +3,6 @@
 from decimal import Decimal
 from urllib.parse import urlsplit
 
-from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -42,9 +41,7 @@ def _render_bar(request: FramedRequest, *, takes_all: bool) -> HttpResponse:
     if takes_all:
         acts = {act.value: 0 for act in filters.possible_acts}
     else:
-        counts = (
-            {act.value: ticked.filter(Q(eligible_messages(act))).count() for act in BulkAction} if references else {}
-        )
+        counts = {act.value: ticked.filter(eligible_messages(act)).count() for act in BulkAction} if references else {}
         acts = {act: count for act, count in counts.items() if count}
     context = {
         "query": query,
