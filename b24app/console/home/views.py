@@ -40,7 +40,6 @@ def show_home(request: FramedRequest) -> HttpResponse:
         context: dict[str, object] = {
             "mine": build_employee_home(portal, request.visitor.user_id),
             "hides": hides_numbers(request),
-            "shows_costs": True,
         }
         return render_screen(request, "console/home/employee.html", context)
     context = {
