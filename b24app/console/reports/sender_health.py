@@ -1,7 +1,7 @@
 """How well things go, from day tallies and the states of connections and senders; no single message is read."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -12,12 +12,11 @@ from django.utils.translation import gettext
 
 from b24app.console.wording.explained import Explained, service_title
 from b24app.console.wording.explanations import explain_reason
-from b24app.messaging.guards import limits
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.dimensions import NO_FAILURE
 from b24app.messaging.models.statuses import FINAL, Phase, Status
 from b24app.messaging.smpp import bind_limit
-from b24app.messaging.statistics.delivery_rate import Rate, sum_rates
+from b24app.messaging.statistics.delivery_rate import Rate
 from b24app.messaging.statistics.demo_accounts import is_demo
 from b24app.portals.models import Portal
 
@@ -46,7 +45,6 @@ class SenderHealth:
     sender: Sender
     service: str
     state: str
-    recent: Rate  # today and yesterday: a day tally has no hours
     week: Rate
     trouble: str = ""
     success_at: datetime | None = None
@@ -56,11 +54,6 @@ class SenderHealth:
     def is_demo(self) -> bool:
         """Return whether its service only pretends, so that no figure counts its messages."""
         return is_demo(self.sender.connection.service)
-
-    @property
-    def is_the_account(self) -> bool:
-        """Return whether it is the account that needs fixing, not the sender."""
-        return self.sender.state != SenderState.REFUSED and self.state == "attention"
 
     @property
     def is_old(self) -> bool:
@@ -77,7 +70,6 @@ class DayFigures:
     recent: Rate = field(default_factory=Rate)
     waiting: int = 0
     has_more_waiting: bool = False
-    repeated: int = 0  # with a warning, in the last day
     spent: list[tuple[str, Decimal]] = field(default_factory=list)  # currencies are never added up
     demo: int = 0  # today and yesterday
 
@@ -103,7 +95,6 @@ def day_figures(portal: Portal) -> DayFigures:
     counted = [pk for pk, service in accounts.items() if not is_demo(service)]
     waiting = Message.objects.filter(connection__in=counted, phase=Phase.WAITING)
     figures.waiting = waiting[: MAX_COUNTED + 1].count()
-    figures.repeated = limits.total_used(portal.pk, limits.LimitKind.DUPLICATES, timezone.now() - timedelta(days=1))
     figures.has_more_waiting = figures.waiting > MAX_COUNTED
     return figures
 
@@ -118,16 +109,17 @@ def list_sender_health(portal: Portal) -> list[SenderHealth]:
     )
     today = timezone.localdate(timezone=portal.zone)
     rates, latest = _week_rates(portal, today), _latest_changes(portal, today)
-    rows = [_sender_row(sender, rates[sender.pk], latest[sender.pk], today) for sender in senders]
+    rows = [_sender_row(sender, rates[sender.pk], latest[sender.pk]) for sender in senders]
     return sorted(rows, key=lambda row: row.state != "attention")
 
 
-def _week_rates(portal: Portal, today: date) -> defaultdict[int, list[tuple[date, Rate]]]:
+def _week_rates(portal: Portal, today: date) -> defaultdict[int, Rate]:
     week = DayTally.objects.filter(portal=portal, day__gt=today - timedelta(days=7), status__in=FINAL)
-    sums = week.values_list("sender_id", "day", "status", "reason").annotate(Sum("messages"))
-    rates: defaultdict[int, list[tuple[date, Rate]]] = defaultdict(list)
-    for sender_id, day, status, reason, messages in sums:
-        rates[sender_id].append((day, Rate.of(status, reason, messages)))
+    rates: defaultdict[int, Rate] = defaultdict(Rate)
+    for sender_id, status, reason, messages in week.values_list("sender_id", "status", "reason").annotate(
+        Sum("messages")
+    ):
+        rates[sender_id] += Rate.of(status, reason, messages)
     return rates
 
 
@@ -144,22 +136,13 @@ def _latest_changes(portal: Portal, today: date) -> defaultdict[int, dict[tuple[
     return found
 
 
-def _sender_row(
-    sender: Sender,
-    days: Sequence[tuple[date, Rate]],
-    latest: LatestChanges,
-    today: date,
-) -> SenderHealth:
+def _sender_row(sender: Sender, week: Rate, latest: LatestChanges) -> SenderHealth:
     connection = sender.connection
-    if is_demo(connection.service):
-        days = []
-    week = sum_rates(rate for _day, rate in days)
     return SenderHealth(
         sender=sender,
         service=service_title(connection.service),
         state=_sender_state(sender, latest, timezone.now()),
-        recent=sum_rates(rate for day, rate in days if day >= today - timedelta(days=1)),
-        week=week,
+        week=Rate() if is_demo(connection.service) else week,
         trouble=_trouble_text(sender),
         success_at=_last_success(latest),
         error=_last_error(latest, connection.service),

@@ -1,6 +1,5 @@
 """The delivery rate, defined once: delivered out of those with a final status, without what was canceled."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -41,8 +40,3 @@ class Rate:
 
     def __add__(self, other: "Rate") -> "Rate":
         return Rate(self.delivered + other.delivered, self.ended + other.ended, self.canceled + other.canceled)
-
-
-def sum_rates(rates: Iterable[Rate]) -> Rate:
-    """Return the rate of all together."""
-    return sum(rates, start=Rate())

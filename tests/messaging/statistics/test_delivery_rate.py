@@ -3,7 +3,7 @@
 import pytest
 
 from b24app.messaging.models.statuses import Reason, Status
-from b24app.messaging.statistics.delivery_rate import Rate, sum_rates
+from b24app.messaging.statistics.delivery_rate import Rate
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,6 @@ def test_a_rate_is_of_final_statuses_without_what_was_canceled(status: Status, r
 
 
 def test_rates_add_up_and_mean_nothing_below_twenty() -> None:
-    together = sum_rates([Rate(10, 12, 1), Rate(5, 7), Rate()])
+    together = Rate(10, 12, 1) + Rate(5, 7) + Rate()
     assert (together, together.failed, together.is_telling) == (Rate(15, 19, 1), 4, False)
     assert (together + Rate(ended=1)).is_telling
