@@ -18,7 +18,9 @@ def test_a_task_that_could_not_be_sent_does_not_bar_the_next(monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(current_app, "send_task", broken)
         enqueue.drain(1)
-    assert redis_client().get("bell:drain:1:now") is None
+    assert redis_client().llen("dispatch") == 0
+    enqueue.drain(1)
+    assert redis_client().llen("dispatch") == 1
 
 
 def test_a_second_call_is_dropped_while_the_task_is_queued() -> None:

@@ -6,7 +6,6 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from django.test import Client
 
-from b24app.core.redis import redis_client
 from b24app.portals.crm_names import visitor_tokens
 from b24app.portals.errors import NoToken
 from b24app.portals.models import Portal
@@ -42,4 +41,5 @@ def test_renewing_the_ticket_keeps_the_newer_token(alpha: Portal, there: There) 
 
 def test_a_token_that_nobody_confirmed_is_not_kept(alpha: Portal, there: There) -> None:
     open_app(there, BOB, AUTH_ID="forged")
-    assert redis_client().keys("visitor:*") == []
+    with pytest.raises(NoToken):
+        visitor_tokens.find_token(alpha, BOB)

@@ -104,8 +104,9 @@ def test_a_link_that_would_list_something_else_is_refused(sender: Sender, wrong:
         messages_url(sender.portal, **wrong)  # type: ignore[arg-type]  # all of them are texts
 
 
-def test_nobody_finds_another_s_messages_by_a_link(sender: Sender) -> None:
+def test_nobody_finds_another_s_messages_by_a_link(alice: Client, sender: Sender) -> None:
     factories.message(sender, text="hers", country="DE")
+    assert listed(alice, messages_url(sender.portal, country="DE", employee=factories.ALICE)) == ["hers"]
     there = factories.portal("charlie")
     charlie = factories.visitor(there)
     assert listed(charlie, messages_url(there, country="DE")) == []

@@ -130,9 +130,10 @@ def test_from_a_card_it_goes_to_its_own_person_even_with_a_new_number(
 
 def test_a_message_whose_number_is_gone_names_nobody(alice: Client, sender: Sender, asked: list[list[Any]]) -> None:
     to(sender, "", CONTACT_1, text="")
+    to(sender, EMMA, CONTACT_1)
     alice.get(at(sender.portal))
     fetch(asked)
-    assert people(alice.get(at(sender.portal))) == []
+    assert people(alice.get(at(sender.portal))) == ["Emma Evans"]  # the other one's
 
 
 def test_bob_sees_names_that_his_own_access_allows(
@@ -151,11 +152,13 @@ def test_bob_sees_names_that_his_own_access_allows(
     assert "Felix" not in shown.content.decode()
 
 
-def test_charlie_finds_none_of_them(sender: Sender, asked: list[list[Any]]) -> None:
+def test_charlie_finds_none_of_them(alice: Client, sender: Sender, asked: list[list[Any]]) -> None:
     theirs = factories.sender(factories.connection(factories.portal("charlie")))
-    to(theirs, EMMA, CONTACT_1)
+    for one in (sender, theirs):
+        to(one, EMMA, CONTACT_1)
     charlie = factories.visitor(theirs.portal)
     names.fetch_names(sender.portal, 0, [(3, 1)])
+    assert people(alice.get(at(sender.portal))) == ["Emma Evans"]
     assert people(charlie.get(at(theirs.portal))) == []
     assert people(charlie.get(at(theirs.portal), {"q": "Emma"})) == []
 

@@ -121,6 +121,8 @@ def test_nobody_else_s_list_shows_them(alice: Client, seeded: Portal) -> None:
     charlie = factories.visitor(factories.portal("charlie"))
     bob = factories.visitor(seeded, factories.BOB, is_admin=False)
     own = Message.objects.filter(portal=seeded, author_id=factories.BOB).count()
-    for url, _count in linked_figures(page):
+    figures = linked_figures(page)
+    assert len(figures) > 20
+    for url, _count in figures:
         assert charlie.get(url).status_code == 401
         assert listed(bob, url) <= own

@@ -117,7 +117,9 @@ def test_a_second_command_without_a_key_asks_for_one(alice: Client, portal: Port
     form = paste(alice, portal, "https://gateway.example/send")
     other = "curl https://gateway.example/send -H 'X-Api-Key: YOUR_API_KEY' -d to=447700900123 -d text=Hello"
     page = alice.post(at(portal, "http/curl/"), form | {"command": other}).content.decode()
-    assert "pasted" not in read_form(page, "credentials")
+    shown = read_form(page, "credentials")
+    assert (shown["account-url"], shown["account-password"]) == (["https://gateway.example/send"], [""])
+    assert "pasted" not in shown
     assert "From your command, ends in" not in page
 
 
