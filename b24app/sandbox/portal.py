@@ -5,6 +5,7 @@ from typing import Any
 
 from b24app.sandbox import delivery, frames, lifecycle, tokens
 from b24app.sandbox.delivery import SendRequest
+from b24app.sandbox.events import posting
 from b24app.sandbox.frames import FrameRequest
 from b24app.sandbox.state import (
     EventHandler,
@@ -147,7 +148,7 @@ class Portal:
 
     def fire(self, event: str, data: dict[str, object] | None = None, user_id: int = 0) -> int:
         """Send an event to its handlers; return how many there were."""
-        return lifecycle.fire_event(self.world, self.state, event, data or {}, user_id)
+        return posting.fire_event(self.world, self.state, event, data or {}, user_id)
 
     def frame(
         self,

@@ -7,7 +7,8 @@ from werkzeug.security import safe_join
 from werkzeug.utils import redirect, send_file
 from werkzeug.wrappers import Request, Response
 
-from b24app.sandbox import control, oauth
+from b24app.sandbox import oauth
+from b24app.sandbox.control import site as control
 from b24app.sandbox.crm import KINDS
 from b24app.sandbox.rest import service
 from b24app.sandbox.runtime.web import json_response

@@ -1,4 +1,4 @@
-"""`/_/…` of the portal port: everything a test can do in-process, over HTTP with JSON; the pages use it too."""
+"""The addresses `/_/…`: one function for each, and the portals themselves."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from b24app.sandbox import frames, view
+from b24app.sandbox.control.one_off import ONE_OFF_SWITCHES
 from b24app.sandbox.portal import Portal
 from b24app.sandbox.runtime.web import json_body, json_response
 from b24app.sandbox.state import PortalState, User
@@ -142,9 +143,9 @@ def _record_first_run(portal: Portal, body: Body) -> Body:
 
 
 def _set_switches(portal: Portal, body: Body) -> Body:
-    """Set lasting switches by name, and run those of `_ONE_OFF_SWITCHES`; README.md lists all names."""
+    """Set lasting switches by name, and run those of `ONE_OFF_SWITCHES`; README.md lists all names."""
     for name, value in body.items():
-        action = _ONE_OFF_SWITCHES.get(name)
+        action = ONE_OFF_SWITCHES.get(name)
         if action:
             action(portal, value)
         else:
@@ -157,23 +158,6 @@ def _read_rest_log(portal: Portal, body: Body) -> Body:
     """Return the whole log, or the latest `last` calls."""
     return {"rest_log": [dataclasses.asdict(item) for item in portal.rest_log[-int(body.get("last", 0)) :]]}
 
-
-def _set_scope(portal: Portal, value: Any) -> None:
-    portal.state.app.scope = [str(item) for item in value]
-
-
-_ONE_OFF_SWITCHES: dict[str, Callable[[Portal, Any], None]] = {
-    "expire_tokens": lambda portal, _value: portal.expire_tokens(),
-    "revoke_refresh": lambda portal, _value: portal.revoke_refresh(),
-    "rename": lambda portal, value: portal.rename(str(value)),
-    "fire": lambda portal, value: portal.set_user(int(value), active=False),
-    "hire": lambda portal, value: portal.set_user(int(value), active=True),
-    "demote": lambda portal, value: portal.set_user(int(value), admin=False),
-    "promote": lambda portal, value: portal.set_user(int(value), admin=True),
-    "language": lambda portal, value: portal.set_user(int(value["user"]), language=str(value["language"])),
-    "empty_bucket": lambda portal, _value: portal.empty_bucket(),
-    "scope": _set_scope,
-}
 
 _ACTIONS: dict[str, Callable[[Portal, Body], Body]] = {
     "state": lambda portal, _body: view.describe_all(portal),

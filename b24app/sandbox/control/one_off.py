@@ -1,0 +1,24 @@
+"""One-off switches: what is done once, when it is set; README.md explains each."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from b24app.sandbox.portal import Portal
+
+
+def _set_scope(portal: Portal, value: Any) -> None:
+    portal.state.app.scope = [str(item) for item in value]
+
+
+ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], None]] = {
+    "expire_tokens": lambda portal, _value: portal.expire_tokens(),
+    "revoke_refresh": lambda portal, _value: portal.revoke_refresh(),
+    "rename": lambda portal, value: portal.rename(str(value)),
+    "fire": lambda portal, value: portal.set_user(int(value), active=False),
+    "hire": lambda portal, value: portal.set_user(int(value), active=True),
+    "demote": lambda portal, value: portal.set_user(int(value), admin=False),
+    "promote": lambda portal, value: portal.set_user(int(value), admin=True),
+    "language": lambda portal, value: portal.set_user(int(value["user"]), language=str(value["language"])),
+    "empty_bucket": lambda portal, _value: portal.empty_bucket(),
+    "scope": _set_scope,
+}

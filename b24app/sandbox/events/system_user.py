@@ -1,0 +1,24 @@
+"""The application's system user, whose tokens ONAPPUSERREADY brings (docs/bitrix24.md A.4, B.5, F.7)."""
+
+from b24app.sandbox.events import posting
+from b24app.sandbox.state import EventHandler, PortalState, User
+from b24app.sandbox.world import World
+
+
+def announce_system_user(world: World, portal: PortalState, installer: int) -> None:
+    """Create the system user and send ONAPPUSERREADY to the installer's address, which needs no binding."""
+    with world.lock:
+        user = next((item for item in portal.users.values() if item.system), None)
+        if user is None:
+            user = User(max(portal.users) + 1000, portal.app.title, "", admin=True, system=True)
+            portal.users[user.id] = user
+        handler = EventHandler(portal.next_id(), "ONAPPUSERREADY", f"{world.app_url}/install/")
+    data = posting.token_fields(world, portal, user.id, with_refresh=True) | {
+        "domain": world.oauth_host,
+        "server_endpoint": world.server_endpoint,
+        "client_endpoint": world.client_endpoint(portal),
+        "member_id": portal.member_id,
+        "client_id": world.client_id,
+        "LANGUAGE_ID": portal.language,
+    }
+    posting.post_event(world, handler, data, posting.event_auth(world, portal, "ONAPPINSTALL", installer))
