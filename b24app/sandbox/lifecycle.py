@@ -34,10 +34,13 @@ def finish_install(world: World, portal: PortalState, installer: int) -> None:
 
 
 def update_app(world: World, portal: PortalState) -> None:
-    """Install a new version: not finished, handlers and placements gone, senders too where `update_wipes` is on."""
+    """Install a new version: not finished, handlers and placements gone, senders too where `update_wipes` is on.
+
+    ONAPPUPDATE goes to the handlers of the version before, unless `update_silent` wiped them first (F.2).
+    """
     with world.lock:
-        bound = [] if portal.switches.update_silent else list(portal.handlers)
-        before = portal.app.version
+        is_heard = posting.sends_events(portal) and not portal.switches.update_silent
+        bound, before = list(portal.handlers) if is_heard else [], portal.app.version
         portal.handlers.clear()
         portal.placements.clear()
         portal.app.version += 1
@@ -55,11 +58,14 @@ def update_app(world: World, portal: PortalState) -> None:
 
 
 def uninstall_app(world: World, portal: PortalState, *, clean: bool) -> None:
-    """Remove the application: senders, then ONAPPUNINSTALL, then handlers and placements; tokens stop working."""
+    """Remove the application: senders, then ONAPPUNINSTALL, then handlers and placements; tokens stop working.
+
+    Nobody is told where the portal sends no events: while an installation or update is pending, and after the payment
+    ran out (A.2, A.6).
+    """
     with world.lock:
         portal.senders.clear()
-        data: dict[str, object] = {"LANGUAGE_ID": portal.language, "CLEAN": int(clean)}
-        posting.queue_event(world, portal, list(portal.handlers), "ONAPPUNINSTALL", data, 0)
+        posting.fire_event(world, portal, "ONAPPUNINSTALL", {"LANGUAGE_ID": portal.language, "CLEAN": int(clean)})
         portal.handlers.clear()
         portal.placements.clear()
         if clean:

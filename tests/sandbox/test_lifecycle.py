@@ -1,6 +1,7 @@
 """Install, finish, update, uninstall; events and what they carry; the frame's fields (docs/bitrix24.md A, F)."""
 
 import json
+import time
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -153,3 +154,28 @@ def test_no_events_after_the_payment_ran_out(alpha: Portal, rest: Rest, app: Lis
     alpha.switches.payment_required = True
 
     assert alpha.fire("ONAPPPAYMENT") == 0
+
+
+@pytest.mark.parametrize("state", ["never finished", "updated", "unpaid"])
+def test_nobody_is_told_of_an_uninstallation_while_no_events_are_sent(
+    alpha: Portal, rest: Rest, app: Listener, state: str
+) -> None:
+    if state == "updated":
+        alpha.switches.update_silent = True
+        alpha.update()
+    bind(rest, app, "ONAPPUNINSTALL")
+    alpha.state.app.installed = state == "unpaid"
+    alpha.switches.payment_required = state == "unpaid"
+    alpha.uninstall(clean=True)
+    time.sleep(0.3)
+
+    assert (alpha.handlers, alpha.state.app.present, app.arrivals) == ([], False, [])
+
+
+def test_an_update_that_wipes_handlers_first_tells_nobody(alpha: Portal, rest: Rest, app: Listener) -> None:
+    bind(rest, app, "ONAPPUPDATE")
+    alpha.switches.update_silent = True
+    alpha.update()
+    time.sleep(0.3)
+
+    assert (alpha.handlers, alpha.state.app.version, app.arrivals) == ([], 2, [])
