@@ -3,11 +3,14 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 from b24app.sandbox import phpform, tokens
-from b24app.sandbox.runtime.http_post import post_form
+from b24app.sandbox.events import event_server
+from b24app.sandbox.events.event_server import Delivery
+from b24app.sandbox.runtime.http_post import Outcome
 from b24app.sandbox.state import Message, PortalState, Sender
 from b24app.sandbox.world import World
 
@@ -34,7 +37,7 @@ def send_message(world: World, portal: PortalState, request: SendRequest) -> Mes
     """Store a message and call the handler in the background."""
     message, sender = _store_message(world, portal, request)
     if sender and not message.note:
-        world.background.run_soon(partial(_deliver_message, world, portal, message, sender))
+        _deliver_message(world, portal, message, sender)
     return message
 
 
@@ -68,7 +71,7 @@ def _store_message(world: World, portal: PortalState, request: SendRequest) -> t
 
 def call_handler(world: World, portal: PortalState, message: Message) -> None:
     """Call the handler again with the same message_id (docs/bitrix24.md D.8.5); raise KeyError without a sender."""
-    world.background.run_soon(partial(_post_to_handler, world, portal, message, portal.senders[message.code]))
+    _hand_over(world, portal, message, portal.senders[message.code])
 
 
 def build_payload(world: World, portal: PortalState, message: Message) -> dict[str, object]:
@@ -105,18 +108,29 @@ def _new_message(portal: PortalState, request: SendRequest) -> Message:
 
 
 def _deliver_message(world: World, portal: PortalState, message: Message, sender: Sender) -> None:
-    _post_to_handler(world, portal, message, sender)
+    """Hand the message over; the portal writes SENT some time later, whether the handler was reached or not (D.8)."""
     # A campaign's row is inserted as SENT; a queued row is overwritten with SENT, whatever was pushed before.
     wait = portal.switches.row_after if message.module == "sender" else portal.switches.sent_after
-    world.background.run_later(wait, partial(_mark_sent, world, message))
+    mark_later = partial(world.background.run_later, wait, partial(_mark_sent, world, message))
+    if event_server.is_prompt(portal):
+        _hand_over(world, portal, message, sender, mark_later)
+    else:
+        _hand_over(world, portal, message, sender)
+        mark_later()
 
 
-def _post_to_handler(world: World, portal: PortalState, message: Message, sender: Sender) -> None:
-    body = phpform.encode_form(build_payload(world, portal, message))
-    outcome = post_form(sender.handler, body, world.ca_file)
-    with world.lock:
+def _hand_over(
+    world: World, portal: PortalState, message: Message, sender: Sender, then: Callable[[], None] | None = None
+) -> None:
+    """Give a handler call to the event server; `then` is run once the handler was called."""
+
+    def note_outcome(outcome: Outcome) -> None:
         message.calls.append(outcome)
-    world.touch()
+        if then:
+            then()
+
+    body = phpform.encode_form(build_payload(world, portal, message))
+    event_server.accept_delivery(world, Delivery(portal, "call", sender.handler, body, note_outcome))
 
 
 def _mark_sent(world: World, message: Message) -> None:

@@ -17,7 +17,7 @@ class MethodError:
 
 @dataclass
 class Switches:
-    """One portal's lasting switches. Seconds are seconds, everything else is on or off."""
+    """One portal's lasting switches. Fractions are seconds, whole numbers count, everything else is on or off."""
 
     method_errors: list[MethodError] = field(default_factory=list)
     lapsed_plan: bool = False
@@ -46,6 +46,12 @@ class Switches:
     system_user: bool = False
     expire_next: bool = False
     no_composer: bool = False
+    event_delay: float = 0.0
+    call_delay: float = 0.0
+    disorder: float = 0.0
+    lose_events: int = 0
+    lose_calls: int = 0
+    penalty: bool = False
 
     def forced_error(self, method: str) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""
@@ -54,6 +60,13 @@ class Switches:
                 item.times -= item.times > 0
                 return item
         return None
+
+    def take_loss(self, kind: str) -> bool:
+        """Return whether the next "event" or "call" is lost on the way; count it."""
+        name = "lose_events" if kind == "event" else "lose_calls"
+        left = int(getattr(self, name))
+        setattr(self, name, left - (left > 0))
+        return left != 0
 
     def set(self, name: str, value: object) -> None:
         """Set one switch from its JSON value; raise KeyError for a wrong name, TypeError for a wrong value."""
@@ -65,7 +78,7 @@ class Switches:
         kinds = {item.name: type(getattr(self, item.name)) for item in fields(self)}
         if kinds[name] is float and isinstance(value, int | float):
             setattr(self, name, float(value))
-        elif kinds[name] is bool and isinstance(value, bool):
+        elif kinds[name] is type(value):
             setattr(self, name, value)
         else:
             raise TypeError(name)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,19 @@ class PortalRuntime:
     operating: dict[str, dict[int, float]] = field(default_factory=dict)
 
 
+@dataclass
+class Lane:
+    """How the event server calls one host of the application: `interval` seconds apart, 0 as it pleases."""
+
+    interval: float = 0.0
+    last_at: float = 0.0
+
+    def take_turn(self, now: float) -> float:
+        """Return the seconds until the next turn, which is taken."""
+        self.last_at = max(now, self.last_at + self.interval)
+        return self.last_at - now
+
+
 class World:
     """Holds the portals. Read and change them only under `lock`; call `touch` after a change."""
 
@@ -41,6 +54,7 @@ class World:
         self.oauth_delay = 0.0  # seconds before the OAuth server responds
         self.portals: dict[str, PortalState] = {portal.key: portal for portal in starting_portals()}
         self.running: dict[str, PortalRuntime] = {key: PortalRuntime() for key in self.portals}
+        self.lanes: dict[str, Lane] = defaultdict(Lane)  # of the event server, by host of the application
         self.on_change: Callable[[], None] | None = None
 
     def touch(self) -> None:

@@ -14,7 +14,7 @@ function buildControl(name, value) {
   }
   const input = el("input", { type: "number", step: "any", min: "0", value, name });
   input.addEventListener("change", () => setSwitch(name, Number(input.value)));
-  return el("label", { class: "field" }, el("span", {}, `${name}, seconds`), input);
+  return el("label", { class: "field" }, el("span", {}, name), input);
 }
 
 function buildErrorEditor() {

@@ -1,10 +1,9 @@
 """Events of the application's life: which handlers hear of them, and what they carry (docs/bitrix24.md F)."""
 
 import time
-from functools import partial
 
 from b24app.sandbox import phpform, tokens
-from b24app.sandbox.runtime.http_post import post_form
+from b24app.sandbox.events.event_server import Delivery, accept_delivery
 from b24app.sandbox.state import EventHandler, PortalState
 from b24app.sandbox.world import World
 
@@ -31,11 +30,13 @@ def queue_event(
     listening = [handler for handler in bound if handler.event == event]
     for handler in listening:
         auth = event_auth(world, portal, event, handler.auth_type or user_id)
-        post_event(world, handler, data, auth)
+        post_event(world, portal, handler, data, auth)
     return len(listening)
 
 
-def post_event(world: World, handler: EventHandler, data: dict[str, object], auth: dict[str, object]) -> None:
+def post_event(
+    world: World, portal: PortalState, handler: EventHandler, data: dict[str, object], auth: dict[str, object]
+) -> None:
     """Send one event to one handler, with the time it has now."""
     fields = {
         "event": handler.event,
@@ -44,7 +45,8 @@ def post_event(world: World, handler: EventHandler, data: dict[str, object], aut
         "ts": int(time.time()),
         "auth": auth,
     }
-    world.background.run_soon(partial(_post_form, world, handler, phpform.encode_form(fields)))
+    body = phpform.encode_form(fields)
+    accept_delivery(world, Delivery(portal, "event", handler.handler, body, handler.calls.append))
 
 
 def event_auth(world: World, portal: PortalState, event: str, user_id: int) -> dict[str, object]:
@@ -73,10 +75,3 @@ def token_fields(world: World, portal: PortalState, user_id: int, *, with_refres
         "status": portal.app.status,
         "user_id": user_id,
     }
-
-
-def _post_form(world: World, handler: EventHandler, body: str) -> None:
-    outcome = post_form(handler.handler, body, world.ca_file)
-    with world.lock:
-        handler.calls.append(outcome)
-    world.touch()

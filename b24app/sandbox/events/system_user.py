@@ -21,4 +21,4 @@ def announce_system_user(world: World, portal: PortalState, installer: int) -> N
         "client_id": world.client_id,
         "LANGUAGE_ID": portal.language,
     }
-    posting.post_event(world, handler, data, posting.event_auth(world, portal, "ONAPPINSTALL", installer))
+    posting.post_event(world, portal, handler, data, posting.event_auth(world, portal, "ONAPPINSTALL", installer))
