@@ -56,6 +56,7 @@ def write_message(world: World, portal: PortalState, request: SendRequest) -> tu
 def _store_message(world: World, portal: PortalState, request: SendRequest) -> tuple[Message, Sender | None]:
     with world.lock:
         message = _new_message(portal, request)
+        portal.clean_up(message.created)
         portal.messages.append(message)
         del portal.messages[:-_MAX_MESSAGES]
         sender = portal.senders.get(request.code)

@@ -121,7 +121,16 @@ class Portal:
 
     def message(self, message_id: str) -> Message | None:
         """Return the latest message with that id."""
-        return self.state.find_message(message_id, float("inf"))
+        return next((item for item in reversed(self.messages) if item.message_id == message_id), None)
+
+    def age_messages(self, seconds: float) -> None:
+        """Let time pass for all messages; rows that are too old then are gone."""
+        with self.world.lock:
+            for message in self.messages:
+                message.created -= seconds
+                message.row_at -= seconds
+            self.state.clean_up(time.time())
+        self.world.touch()
 
     # -- the application's lifecycle -------------------------------------------------------------------------------
 

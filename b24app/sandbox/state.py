@@ -9,6 +9,7 @@ from b24app.sandbox.switches import Switches
 SCOPES = ["messageservice", "placement", "crm", "im", "user_brief", "bizproc", "contact_center", "imopenlines"]
 ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 180 * 86400
+CLEAN_UP_SECONDS = 14 * 86400
 
 
 @dataclass
@@ -217,7 +218,14 @@ class PortalState:
 
     def find_message(self, message_id: str, at: float) -> Message | None:
         """Return the latest message of that id whose row exists at that time; the sender's code is ignored (D.5)."""
-        return next((m for m in reversed(self.messages) if m.message_id == message_id and m.row_at <= at), None)
+        found = (m for m in reversed(self.messages) if m.message_id == message_id and m.row_at <= at)
+        return next((m for m in found if m.created > at - CLEAN_UP_SECONDS), None)
+
+    def clean_up(self, now: float) -> None:
+        """Delete rows that are older than 14 days, as an agent of the portal does (D.8.7)."""
+        edge = now - CLEAN_UP_SECONDS
+        if self.messages and self.messages[0].created <= edge:
+            self.messages[:] = [message for message in self.messages if message.created > edge]
 
 
 def starting_portals() -> list[PortalState]:

@@ -193,3 +193,15 @@ def test_statuses_may_go_backwards(box: Sandbox, alpha: Portal, rest: Rest, send
         rest("messageservice.message.status.update", CODE="acme", MESSAGE_ID=message.message_id, STATUS=status)
 
     assert message.status == "queued"
+
+
+def test_a_row_lives_for_fourteen_days(box: Sandbox, alpha: Portal, app: Listener, rest: Rest, sender: str) -> None:
+    old = alpha.send_sms(NUMBER, "Hello", sender)
+    assert box.wait_until(lambda: old.status == "sent")
+    push = {"CODE": sender, "MESSAGE_ID": old.message_id, "STATUS": "delivered"}
+    alpha.age_messages(13.9 * 86400)
+    assert rest("messageservice.message.status.update", **push)[0] == 200
+    alpha.age_messages(0.2 * 86400)
+
+    assert rest.error("messageservice.message.status.update", **push)[1] == "ERROR_MESSAGE_NOT_FOUND"
+    assert alpha.messages == []

@@ -5,6 +5,8 @@ from typing import Any
 
 from b24app.sandbox.portal import Portal
 
+_DAY = 86400.0
+
 
 def _set_scope(portal: Portal, value: Any) -> None:
     portal.state.app.scope = [str(item) for item in value]
@@ -21,4 +23,5 @@ ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], None]] = {
     "language": lambda portal, value: portal.set_user(int(value["user"]), language=str(value["language"])),
     "empty_bucket": lambda portal, _value: portal.empty_bucket(),
     "scope": _set_scope,
+    "age": lambda portal, value: portal.age_messages(float(value) * _DAY),
 }

@@ -73,7 +73,7 @@ def there(message: Message, sender: Sender) -> StateMessage:
         text=message.text,
         author=1,
         module="crm",
-        created=0.0,
+        created=message.received_at.timestamp(),
         row_at=0.0,
         status="sent",
     )
