@@ -49,8 +49,9 @@ def write_message(world: World, portal: PortalState, request: SendRequest) -> tu
     message, sender = _store_message(world, portal, request)
     if sender is None or message.note:
         raise LookupError(message.note)
+    message.message_id = message.message_id or _make_id(message)
     world.background.run_later(portal.switches.sent_after, partial(_mark_sent, world, message))
-    return message, sender.handler, phpform.encode_form(build_payload(world, portal, message))
+    return message, sender.handler, phpform.encode_form(build_payload(world, portal, message, message.message_id))
 
 
 def _store_message(world: World, portal: PortalState, request: SendRequest) -> tuple[Message, Sender | None]:
@@ -75,14 +76,14 @@ def call_handler(world: World, portal: PortalState, message: Message) -> None:
     _hand_over(world, portal, message, portal.senders[message.code])
 
 
-def build_payload(world: World, portal: PortalState, message: Message) -> dict[str, object]:
+def build_payload(world: World, portal: PortalState, message: Message, message_id: str) -> dict[str, object]:
     """Return the fields of the handler call before bracketing (docs/bitrix24.md E.2 to E.4)."""
     fields: dict[str, object] = {
         **_origin_fields(message),
         "properties": {"phone_number": message.to, "message_text": message.text},
         "type": "SMS",
         "code": message.code,
-        "message_id": message.message_id,
+        "message_id": message_id,
         "message_to": message.to,
         "message_body": message.text,
         "ts": int(time.time()),
@@ -92,11 +93,10 @@ def build_payload(world: World, portal: PortalState, message: Message) -> dict[s
 
 
 def _new_message(portal: PortalState, request: SendRequest) -> Message:
-    now, number = time.time(), portal.next_id()
-    random_id = hashlib.md5(f"{number}|{secrets.token_hex(8)}".encode(), usedforsecurity=False).hexdigest()
-    return Message(
-        id=number,
-        message_id=str(request.overrides.get("message_id") or random_id),
+    now = time.time()
+    message = Message(
+        id=portal.next_id(),
+        message_id="",
         code=request.code,
         to=request.to,
         text=request.text,
@@ -106,10 +106,21 @@ def _new_message(portal: PortalState, request: SendRequest) -> Message:
         row_at=now + (portal.switches.row_after if request.module == "sender" else 0),
         overrides=request.overrides,
     )
+    if not portal.switches.fresh_ids:
+        message.message_id = _make_id(message)
+    return message
+
+
+def _make_id(message: Message) -> str:
+    random_id = hashlib.md5(f"{message.id}|{secrets.token_hex(8)}".encode(), usedforsecurity=False).hexdigest()
+    return str(message.overrides.get("message_id") or random_id)
 
 
 def _deliver_message(world: World, portal: PortalState, message: Message, sender: Sender) -> None:
-    """Hand the message over; the portal writes SENT some time later, whether the handler was reached or not (D.8)."""
+    """Hand the message over; the portal writes SENT some time later, whether the handler was reached or not (D.8).
+
+    With `picked_again_after` it is handed over twice, as after a crash of the portal's queue runner (D.8.5).
+    """
     # A campaign's row is inserted as SENT; a queued row is overwritten with SENT, whatever was pushed before.
     wait = portal.switches.row_after if message.module == "sender" else portal.switches.sent_after
     mark_later = partial(world.background.run_later, wait, partial(_mark_sent, world, message))
@@ -118,19 +129,27 @@ def _deliver_message(world: World, portal: PortalState, message: Message, sender
     else:
         _hand_over(world, portal, message, sender)
         mark_later()
+    if portal.switches.picked_again_after:
+        again = partial(_hand_over, world, portal, message, sender)
+        world.background.run_later(portal.switches.picked_again_after, again)
 
 
 def _hand_over(
     world: World, portal: PortalState, message: Message, sender: Sender, then: Callable[[], None] | None = None
 ) -> None:
-    """Give a handler call to the event server; `then` is run once the handler was called."""
+    """Give a handler call to the event server; `then` is run once the handler was called.
+
+    Old boxes (`fresh_ids`) make a new id for each call, and write it down only after it (D.8.5).
+    """
+    called_as = _make_id(message) if portal.switches.fresh_ids else message.message_id
 
     def note_outcome(outcome: Outcome) -> None:
+        message.message_id = called_as
         message.calls.append(outcome)
         if then:
             then()
 
-    body = phpform.encode_form(build_payload(world, portal, message))
+    body = phpform.encode_form(build_payload(world, portal, message, called_as))
     event_server.accept_delivery(world, Delivery(portal, "call", sender.handler, body, note_outcome))
 
 

@@ -52,6 +52,8 @@ class Switches:
     lose_events: int = 0
     lose_calls: int = 0
     penalty: bool = False
+    fresh_ids: bool = False
+    picked_again_after: float = 0.0
 
     def forced_error(self, method: str) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""

@@ -205,3 +205,27 @@ def test_a_row_lives_for_fourteen_days(box: Sandbox, alpha: Portal, app: Listene
 
     assert rest.error("messageservice.message.status.update", **push)[1] == "ERROR_MESSAGE_NOT_FOUND"
     assert alpha.messages == []
+
+
+def test_an_old_box_knows_a_message_only_after_its_call_and_repeats_it_under_another_id(
+    box: Sandbox, alpha: Portal, app: Listener, rest: Rest, sender: str
+) -> None:
+    alpha.switches.fresh_ids = True
+    message = alpha.send_sms(NUMBER, "Hello", sender)
+    assert message.message_id == ""
+    assert box.wait_until(lambda: message.status == "sent")
+    alpha.deliver(message)
+    first, second = (fields["message_id"] for fields in handed(box, app, 2))
+    assert box.wait_until(lambda: len(message.calls) == 2)
+    push = {"CODE": sender, "STATUS": "delivered"}
+
+    assert first != second == message.message_id
+    assert rest.error("messageservice.message.status.update", MESSAGE_ID=first, **push)[1] == "ERROR_MESSAGE_NOT_FOUND"
+    assert rest("messageservice.message.status.update", MESSAGE_ID=second, **push)[1]["result"] is True
+
+
+def test_a_message_may_be_picked_up_twice(box: Sandbox, alpha: Portal, app: Listener, sender: str) -> None:
+    alpha.switches.picked_again_after = 0.2
+    message = alpha.send_sms(NUMBER, "Hello", sender)
+
+    assert [fields["message_id"] for fields in handed(box, app, 2)] == [message.message_id] * 2
