@@ -8,12 +8,15 @@ from b24app.sandbox.world import World
 
 
 def install_app(world: World, portal: PortalState) -> None:
-    """Press Install: the application is present but not yet installed, old tokens are revoked, its token is new."""
+    """Press Install: the application is present but not yet installed, old tokens are revoked.
+
+    Its application_token is new, unless `same_token`: Bitrix24 promises neither (A.6).
+    """
     with world.lock:
         portal.tokens.clear()
         portal.app.present = True
         portal.app.installed = False
-        portal.app.token = secrets.token_hex(16)
+        _renew_application_token(portal)
     world.touch()
 
 
@@ -44,7 +47,7 @@ def update_app(world: World, portal: PortalState) -> None:
         portal.handlers.clear()
         portal.placements.clear()
         portal.app.version += 1
-        portal.app.token = secrets.token_hex(16)
+        _renew_application_token(portal)
         portal.app.installed = False
         if portal.switches.update_wipes:
             portal.senders.clear()
@@ -73,6 +76,11 @@ def uninstall_app(world: World, portal: PortalState, *, clean: bool) -> None:
             portal.user_options.clear()
         portal.app.present = portal.app.installed = False
     world.touch()
+
+
+def _renew_application_token(portal: PortalState) -> None:
+    if not (portal.switches.same_token and portal.app.token):
+        portal.app.token = secrets.token_hex(16)
 
 
 def _first_admin(portal: PortalState) -> int:

@@ -54,6 +54,8 @@ class Switches:
     penalty: bool = False
     fresh_ids: bool = False
     picked_again_after: float = 0.0
+    same_token: bool = False
+    bare_payment: bool = False
 
     def forced_error(self, method: str) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""

@@ -179,3 +179,26 @@ def test_an_update_that_wipes_handlers_first_tells_nobody(alpha: Portal, rest: R
     time.sleep(0.3)
 
     assert (alpha.handlers, alpha.state.app.version, app.arrivals) == ([], 2, [])
+
+
+def test_a_stale_uninstallation_may_carry_the_token_that_is_valid_again(
+    box: Sandbox, alpha: Portal, rest: Rest, app: Listener
+) -> None:
+    bind(rest, app, "ONAPPUNINSTALL")
+    alpha.switches.same_token, alpha.switches.event_delay = True, 0.2
+    alpha.reinstall()
+    alpha.install_finish()
+    auth = events(box, app, 1)[0]["auth"]
+
+    assert isinstance(auth, dict)
+    assert auth["application_token"] == alpha.state.app.token
+
+
+def test_a_payment_may_be_told_without_proof(box: Sandbox, alpha: Portal, rest: Rest, app: Listener) -> None:
+    bind(rest, app, "ONAPPPAYMENT")
+    alpha.switches.bare_payment = True
+    alpha.fire("ONAPPPAYMENT", {"STATUS": "S"})
+    auth = events(box, app, 1)[0]["auth"]
+
+    assert isinstance(auth, dict)
+    assert sorted(auth) == ["client_endpoint", "domain", "member_id", "server_endpoint"]

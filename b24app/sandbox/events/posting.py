@@ -58,6 +58,8 @@ def event_auth(world: World, portal: PortalState, event: str, user_id: int) -> d
         "member_id": portal.member_id,
         "application_token": portal.app.token,
     }
+    if event == "ONAPPPAYMENT" and portal.switches.bare_payment:
+        del base["application_token"]
     if event in _BASE_KEYS_ONLY or not user_id:
         return base
     return base | token_fields(world, portal, user_id, with_refresh=event in _WITH_REFRESH)
