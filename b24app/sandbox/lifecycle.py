@@ -18,10 +18,12 @@ def install_app(world: World, portal: PortalState) -> None:
         portal.app.installed = False
         _renew_application_token(portal)
     world.touch()
+    if portal.switches.system_user and portal.switches.system_user_early:
+        system_user.announce_system_user(world, portal, _first_admin(portal))
 
 
 def finish_install(world: World, portal: PortalState, installer: int) -> None:
-    """Run installFinish: activate events and placements, send ONAPPUSERREADY where the portal has system users."""
+    """Run installFinish: activate events and placements, and announce a system user that was not announced before."""
     with world.lock:
         portal.app.installed = True
     world.touch()
@@ -32,7 +34,7 @@ def finish_install(world: World, portal: PortalState, installer: int) -> None:
         "LANGUAGE_ID": portal.language,
     }
     posting.fire_event(world, portal, "ONAPPINSTALL", data, installer)
-    if portal.switches.system_user:
+    if portal.switches.system_user and not portal.switches.system_user_early:
         system_user.announce_system_user(world, portal, installer)
 
 
@@ -67,6 +69,7 @@ def uninstall_app(world: World, portal: PortalState, *, clean: bool) -> None:
     ran out (A.2, A.6).
     """
     with world.lock:
+        system_user.dismiss_system_user(portal)
         portal.senders.clear()
         posting.fire_event(world, portal, "ONAPPUNINSTALL", {"LANGUAGE_ID": portal.language, "CLEAN": int(clean)})
         portal.handlers.clear()
@@ -84,4 +87,4 @@ def _renew_application_token(portal: PortalState) -> None:
 
 
 def _first_admin(portal: PortalState) -> int:
-    return next((user.id for user in portal.users.values() if user.admin and user.active), 0)
+    return next((one.id for one in portal.users.values() if one.admin and one.active and not one.system), 0)

@@ -5,7 +5,7 @@ from typing import Any
 
 from b24app.sandbox import delivery, frames, lifecycle, tokens
 from b24app.sandbox.delivery import SendRequest
-from b24app.sandbox.events import posting
+from b24app.sandbox.events import posting, system_user
 from b24app.sandbox.frames import FrameRequest
 from b24app.sandbox.state import (
     EventHandler,
@@ -154,6 +154,10 @@ class Portal:
         """Remove and install again at once, with new tokens and the same client_id."""
         self.uninstall()
         self.install()
+
+    def announce_system_user(self, installer: int = 1) -> None:
+        """Send ONAPPUSERREADY, again if need be: the portal has created or reactivated its system user."""
+        system_user.announce_system_user(self.world, self.state, installer)
 
     def fire(self, event: str, data: dict[str, object] | None = None, user_id: int = 0) -> int:
         """Send an event to its handlers; return how many there were."""

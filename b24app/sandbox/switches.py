@@ -44,6 +44,8 @@ class Switches:
     row_after: float = 3.0
     modern: bool = True
     system_user: bool = False
+    system_user_admin: bool = True
+    system_user_early: bool = False
     expire_next: bool = False
     no_composer: bool = False
     event_delay: float = 0.0

@@ -202,3 +202,36 @@ def test_a_payment_may_be_told_without_proof(box: Sandbox, alpha: Portal, rest: 
 
     assert isinstance(auth, dict)
     assert sorted(auth) == ["client_endpoint", "domain", "member_id", "server_endpoint"]
+
+
+def test_a_system_user_may_be_announced_before_anybody_opens_a_page(box: Sandbox, app: Listener) -> None:
+    beta = box.portal("beta")
+    beta.switches.system_user = beta.switches.system_user_early = True
+    beta.install()
+    data = events(box, app, 1)[0]["data"]
+    beta.install_finish()
+
+    assert isinstance(data, dict)
+    assert beta.users[int(data["user_id"])].admin
+    assert beta.tokens[data["access_token"]].user_id == int(data["user_id"])
+    assert len(app.arrivals) == 1
+
+
+def test_a_system_user_may_lack_rights_leaves_with_the_application_and_comes_back(
+    box: Sandbox, alpha: Portal, rest: Rest, app: Listener
+) -> None:
+    alpha.switches.system_user, alpha.switches.system_user_admin = True, False
+    alpha.install_finish()
+    data = events(box, app, 1)[0]["data"]
+    assert isinstance(data, dict)
+    user = alpha.users[int(data["user_id"])]
+    seen = [(user.admin, user.active)]
+    alpha.uninstall()
+    seen.append((user.admin, user.active))
+    alpha.switches.system_user_admin = True
+    alpha.install()
+    alpha.install_finish()
+    events(box, app, 2)
+
+    assert [*seen, (user.admin, user.active)] == [(False, True), (False, False), (True, True)]
+    assert sum(one.system for one in alpha.users.values()) == 1

@@ -23,5 +23,6 @@ ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], None]] = {
     "language": lambda portal, value: portal.set_user(int(value["user"]), language=str(value["language"])),
     "empty_bucket": lambda portal, _value: portal.empty_bucket(),
     "scope": _set_scope,
+    "announce": lambda portal, value: portal.announce_system_user(int(value)),
     "age": lambda portal, value: portal.age_messages(float(value) * _DAY),
 }
