@@ -179,7 +179,7 @@ def _auth_fields(world: World, portal: PortalState, author: int) -> dict[str, ob
         return {}
     base: dict[str, object] = {
         "domain": world.domain(portal),
-        "server_endpoint": world.server_endpoint,
+        "server_endpoint": world.server_endpoint_of(portal),
         "client_endpoint": world.client_endpoint(portal),
         "member_id": portal.member_id,
         "application_token": portal.app.token,

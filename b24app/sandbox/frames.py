@@ -86,7 +86,7 @@ def _launch_fields(world: World, portal: PortalState, token: Token, request: Fra
     }
     if portal.switches.modern:
         fields |= {
-            "SERVER_ENDPOINT": world.server_endpoint,
+            "SERVER_ENDPOINT": world.server_endpoint_of(portal),
             "APPLICATION_TOKEN": portal.app.token,
             "APPLICATION_SCOPE": ",".join(portal.app.scope),
         }

@@ -1,9 +1,9 @@
-"""The OAuth server: authorization codes, tokens that rotate, and its own app.info (docs/bitrix24.md A.5, B.1, B.2)."""
+"""The OAuth servers: authorization codes, tokens that rotate, and its own app.info (docs/bitrix24.md A.5, B.1, B.2)."""
 
 import time
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
@@ -37,7 +37,7 @@ def redirect_with_code(world: World, portal: PortalState, request: Request) -> R
         "domain": world.domain(portal),
         "member_id": portal.member_id,
         "scope": ",".join(portal.app.scope),
-        "server_domain": world.oauth_host,
+        "server_domain": urlsplit(world.server_endpoint_of(portal)).netloc,
     }
     return redirect(f"{target}{'&' if '?' in target else '?'}{urlencode(query)}")
 
@@ -45,7 +45,7 @@ def redirect_with_code(world: World, portal: PortalState, request: Request) -> R
 def serve_token(world: World, request: Request) -> Response:
     """Serve `/oauth/token/`, by GET or POST."""
     try:
-        return json_response(_grant_token(world, request.values.to_dict()))
+        return json_response(_grant_token(world, request.host, request.values.to_dict()))
     except OAuthError as error:
         return json_response({"error": error.code, "error_description": error.text}, error.status)
 
@@ -56,16 +56,20 @@ def serve_app_info(world: World, request: Request) -> Response:
     found = tokens.find_access(world, str(access))
     if not access:
         return json_response({"error": "NO_AUTH_FOUND", "error_description": "Wrong authorization data"}, 401)
-    if found is None or not found[0].app.present:
+    if found is None or not (found[0].app.present and world.is_known_to(request.host, found[0])):
         return json_response({"error": "invalid_client", "error_description": "Invalid client"}, 400)
     if found[1].expires <= time.time():
         return json_response(
             {"error": "expired_token", "error_description": "The access token provided has expired"}, 401
         )
+    if found[0].switches.payment_required:
+        return json_response({"error": "PAYMENT_REQUIRED", "error_description": "Subscription has been ended"}, 401)
     return json_response({"result": _describe_token(world, *found)})
 
 
 def _describe_token(world: World, portal: PortalState, held: Token) -> dict[str, Any]:
+    registered = world.as_registered(portal)
+    domain = registered.host if portal.switches.oauth_without_port else world.domain(registered)
     return {
         "client_id": held.client_id,
         "scope": ",".join(portal.app.scope),
@@ -76,16 +80,16 @@ def _describe_token(world: World, portal: PortalState, held: Token) -> dict[str,
             "version": portal.app.version,
             "status": portal.app.status,
             "scope": ",".join(portal.app.scope),
-            "domain": world.domain(portal),
-            "uri": f"http://{world.domain(portal)}",
-            "client_endpoint": world.client_endpoint(portal),
+            "domain": domain,
+            "uri": f"http://{domain}",
+            "client_endpoint": world.client_endpoint(registered),
             "member_id": portal.member_id,
             "member_type": "user",
         },
     }
 
 
-def _grant_token(world: World, params: dict[str, str]) -> dict[str, Any]:
+def _grant_token(world: World, host: str, params: dict[str, str]) -> dict[str, Any]:
     if not (params.get("client_id") and params.get("client_secret")):
         raise OAuthError("invalid_request", "Required parameters are missing")
     if params["client_id"] != world.client_id:
@@ -93,32 +97,34 @@ def _grant_token(world: World, params: dict[str, str]) -> dict[str, Any]:
     if params["client_secret"] != world.client_secret:
         raise OAuthError("invalid_client", "Invalid client")
     if params.get("grant_type") == "refresh_token":
-        return _redeem_refresh_token(world, params.get("refresh_token", ""), params.get("scope", ""))
+        return _redeem_refresh_token(world, host, params.get("refresh_token", ""), params.get("scope", ""))
     if params.get("grant_type") == "authorization_code":
-        return _redeem_code(world, params.get("code", ""), params.get("scope", ""))
+        return _redeem_code(world, host, params.get("code", ""), params.get("scope", ""))
     raise OAuthError("invalid_request", "Invalid grant_type parameter or parameter missing")
 
 
-def _redeem_refresh_token(world: World, refresh: str, scope: str) -> dict[str, Any]:
+def _redeem_refresh_token(world: World, host: str, refresh: str, scope: str) -> dict[str, Any]:
     if not refresh:
         raise OAuthError("invalid_request", "Missing parameter: refresh_token")
     with world.lock:
         found = tokens.find_refresh(world, refresh)
-        if found is None or found[1].refresh_expires <= time.time():
+        if found is None or found[1].refresh_expires <= time.time() or not world.is_known_to(host, found[0]):
             raise OAuthError("invalid_grant", "Invalid refresh token")
         portal, held = found
         _check_portal(portal, scope)
+        if portal.switches.refuse_fired and not portal.users[held.user_id].active:
+            raise OAuthError("invalid_grant", "Invalid refresh token")
         held.refresh = ""
         new_token = tokens.issue_token(world, portal, held.user_id, client_id=held.client_id)
     return _token_fields(world, portal, new_token)
 
 
-def _redeem_code(world: World, code: str, scope: str) -> dict[str, Any]:
+def _redeem_code(world: World, host: str, code: str, scope: str) -> dict[str, Any]:
     if not code:
         raise OAuthError("invalid_request", "Missing parameter: code")
     with world.lock:
         portal = next((item for item in world.portals.values() if code in item.codes), None)
-        if portal is None or portal.codes[code].expires <= time.time():
+        if portal is None or portal.codes[code].expires <= time.time() or not world.is_known_to(host, portal):
             raise OAuthError("invalid_grant", "Authorization code is invalid or has expired")
         _check_portal(portal, scope)
         user_id = portal.codes.pop(code).user_id
@@ -145,9 +151,9 @@ def _token_fields(world: World, portal: PortalState, new_token: Token) -> dict[s
         "refresh_token": new_token.refresh,
         "expires": int(new_token.expires),
         "expires_in": round(new_token.expires - time.time()),
-        "client_endpoint": world.client_endpoint(portal),
-        "server_endpoint": world.server_endpoint,
-        "domain": world.oauth_host,
+        "client_endpoint": world.client_endpoint(world.as_registered(portal)),
+        "server_endpoint": world.server_endpoint_of(portal),
+        "domain": urlsplit(world.server_endpoint_of(portal)).netloc,
         "member_id": portal.member_id,
         "scope": ",".join(portal.app.scope),
         "status": portal.app.status,

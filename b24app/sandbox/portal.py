@@ -206,8 +206,9 @@ class Portal:
         self.world.touch()
 
     def rename(self, host: str) -> None:
-        """Move to another of the hosts 127.0.0.2 to 127.0.0.20; the old one redirects with 302."""
+        """Move to another of the hosts 127.0.0.2 to 127.0.0.19; the old one redirects with 302."""
         with self.world.lock:
+            self.state.moved_from, self.state.moved_at = self.state.host, time.time()
             self.state.former_hosts = [old for old in [*self.state.former_hosts, self.state.host] if old != host]
             self.state.host = host
         self.world.touch()

@@ -11,7 +11,7 @@ from b24app.sandbox import oauth
 from b24app.sandbox.control import site as control
 from b24app.sandbox.crm import KINDS
 from b24app.sandbox.rest import service
-from b24app.sandbox.runtime.web import json_response
+from b24app.sandbox.runtime.web import ConnectionDropped, json_response
 from b24app.sandbox.world import World
 
 STATIC = Path(__file__).resolve().parents[2] / "static" / "sandbox"
@@ -54,9 +54,9 @@ def _serve_page(world: World, request: Request) -> Response:
 
 
 def serve_https(world: World, request: Request) -> Response:
-    """Serve the OAuth server on 127.0.0.1 and each portal's REST on its own host, over https."""
+    """Serve the OAuth servers and each portal's REST on hosts of their own, over https."""
     path = request.path
-    if request.host == world.oauth_host:
+    if request.host in world.oauth_hosts:
         return _serve_oauth(world, request)
     portal = world.find_by_host(request.host.rpartition(":")[0])
     if portal and path.startswith("/rest/"):
@@ -77,6 +77,8 @@ def serve_static(request: Request, name: str) -> Response:
 def _serve_oauth(world: World, request: Request) -> Response:
     path = request.path.rstrip("/")
     time.sleep(world.oauth_delay)
+    if request.host in world.oauth_down:
+        raise ConnectionDropped
     if path == "/oauth/token":
         return oauth.serve_token(world, request)
     if path in {"/rest/app.info", "/rest/app.info.json"}:

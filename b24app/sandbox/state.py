@@ -196,6 +196,8 @@ class PortalState:
     users: dict[int, User]
     member_id: str = field(default_factory=lambda: secrets.token_hex(16))
     former_hosts: list[str] = field(default_factory=list)
+    moved_from: str = ""
+    moved_at: float = 0.0
     app: Application = field(default_factory=Application)
     tokens: dict[str, Token] = field(default_factory=dict)
     codes: dict[str, Code] = field(default_factory=dict)

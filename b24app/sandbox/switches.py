@@ -58,6 +58,10 @@ class Switches:
     picked_again_after: float = 0.0
     same_token: bool = False
     bare_payment: bool = False
+    refuse_fired: bool = False
+    name_lag: float = 0.0
+    oauth_without_port: bool = False
+    oauth_elsewhere: bool = False
 
     def forced_error(self, method: str) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""

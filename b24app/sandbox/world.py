@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from b24app.sandbox.runtime.snapshots import restore_dataclass
 from b24app.sandbox.state import Bucket, PortalState, RestCall, starting_portals
 
 LOG_LENGTH = 5000
+SECOND_OAUTH = "127.0.0.20"  # no portal lives there
 SAVED_MESSAGES = 500
 
 
@@ -51,7 +53,8 @@ class World:
         self.tls_port = 0
         self.ca_file = ""
         self.sms_url = ""
-        self.oauth_delay = 0.0  # seconds before the OAuth server responds
+        self.oauth_delay = 0.0  # seconds before the OAuth servers respond
+        self.oauth_down: set[str] = set()  # those of them that close the connection instead
         self.portals: dict[str, PortalState] = {portal.key: portal for portal in starting_portals()}
         self.running: dict[str, PortalRuntime] = {key: PortalRuntime() for key in self.portals}
         self.lanes: dict[str, Lane] = defaultdict(Lane)  # of the event server, by host of the application
@@ -81,9 +84,22 @@ class World:
         return f"127.0.0.1:{self.tls_port}"
 
     @property
+    def oauth_hosts(self) -> tuple[str, str]:
+        """Both OAuth servers; the second one knows every portal, the first one all but those that are elsewhere."""
+        return self.oauth_host, f"{SECOND_OAUTH}:{self.tls_port}"
+
+    @property
     def server_endpoint(self) -> str:
-        """Return what the portal calls `server_endpoint`."""
+        """The `server_endpoint` of portals that the first OAuth server knows."""
         return f"https://{self.oauth_host}/rest/"
+
+    def server_endpoint_of(self, portal: PortalState) -> str:
+        """Return what this portal calls `server_endpoint`."""
+        return f"https://{self.oauth_hosts[portal.switches.oauth_elsewhere]}/rest/"
+
+    def is_known_to(self, oauth_host: str, portal: PortalState) -> bool:
+        """Return whether this OAuth server knows the portal's tokens."""
+        return oauth_host != self.oauth_host or not portal.switches.oauth_elsewhere
 
     def domain(self, portal: PortalState) -> str:
         """Return what the portal posts as DOMAIN."""
@@ -92,6 +108,11 @@ class World:
     def client_endpoint(self, portal: PortalState) -> str:
         """Return the REST address of the portal, ending in `/rest/`."""
         return f"https://{portal.host}:{self.tls_port}/rest/"
+
+    def as_registered(self, portal: PortalState) -> PortalState:
+        """Return the portal as the OAuth servers know it: for `name_lag` seconds after a move at its former host."""
+        is_late = portal.moved_from and time.time() < portal.moved_at + portal.switches.name_lag
+        return dataclasses.replace(portal, host=portal.moved_from) if is_late else portal
 
     def snapshot(self) -> dict[str, Any]:
         """Return what is kept between two starts."""

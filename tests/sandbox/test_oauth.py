@@ -159,3 +159,71 @@ def test_the_server_may_be_far_away(box: Sandbox, session: requests.Session) -> 
     session.post(f"{box.http_url}/_/oauth", json={"delay": 0})
 
     assert (far >= 0.3, box.world.oauth_delay) == (True, 0.0)
+
+
+def test_one_server_may_be_down(box: Sandbox, alpha: Portal, session: requests.Session) -> None:
+    token = alpha.issue_token(1).access
+    session.post(f"{box.http_url}/_/oauth", json={"down": [0]})
+    with pytest.raises(requests.ConnectionError):
+        ask(box, session)
+    other = session.get(f"https://{box.world.oauth_hosts[1]}/rest/app.info", params={"auth": token})
+    session.post(f"{box.http_url}/_/oauth", json={"down": []})
+
+    assert other.json()["result"]["user_id"] == 1
+    assert ask(box, session)[1]["error"] == "invalid_request"
+
+
+def test_a_portal_may_be_known_to_the_second_server_alone(
+    box: Sandbox, alpha: Portal, session: requests.Session
+) -> None:
+    alpha.switches.oauth_elsewhere = True
+    fields = alpha.frame()["fields"]
+    hosts = box.world.oauth_hosts
+    grant = {"grant_type": "refresh_token", "refresh_token": fields["REFRESH_ID"], **SECRETS}
+    owners = [session.get(f"https://{host}/rest/app.info", params={"auth": fields["AUTH_ID"]}) for host in hosts]
+    fresh = [session.get(f"https://{host}/oauth/token/", params=grant).json() for host in hosts]
+
+    assert fields["SERVER_ENDPOINT"] == f"https://{hosts[1]}/rest/"
+    assert [owner.status_code for owner in owners] == [400, 200]
+    assert (fresh[0]["error"], fresh[1]["domain"]) == ("invalid_grant", hosts[1])
+
+
+def test_a_dismissed_employees_token_may_not_be_refreshed(
+    box: Sandbox, alpha: Portal, session: requests.Session
+) -> None:
+    alpha.switches.refuse_fired = True
+    token = alpha.issue_token(7).refresh
+    alpha.set_user(7, active=False)
+    assert refresh(box, session, token)[1]["error"] == "invalid_grant"
+    alpha.set_user(7, active=True)
+
+    assert refresh(box, session, token)[0] == 200
+
+
+def test_the_server_learns_a_new_name_late(box: Sandbox, alpha: Portal, session: requests.Session) -> None:
+    token, old = alpha.issue_token(1), alpha.client_endpoint
+    alpha.switches.name_lag = 60.0
+    alpha.rename("127.0.0.9")
+    early = session.get(f"{box.oauth_url}/rest/app.info", params={"auth": token.access}).json()["result"]["install"]
+    seen = [early["client_endpoint"], refresh(box, session, token.refresh)[1]["client_endpoint"]]
+    alpha.state.moved_at -= 60.0
+    late = session.get(f"{box.oauth_url}/rest/app.info", params={"auth": token.access}).json()["result"]["install"]
+
+    assert seen == [old, old]
+    assert late["client_endpoint"] == alpha.client_endpoint != old
+
+
+def test_the_server_may_name_a_portal_without_its_port(box: Sandbox, alpha: Portal, session: requests.Session) -> None:
+    alpha.switches.oauth_without_port = True
+    params = {"auth": alpha.issue_token(1).access}
+    install = session.get(f"{box.oauth_url}/rest/app.info", params=params).json()["result"]["install"]
+
+    assert (install["domain"], install["client_endpoint"]) == ("localhost", alpha.client_endpoint)
+
+
+def test_whose_payment_ran_out_is_named_by_nobody(box: Sandbox, alpha: Portal, session: requests.Session) -> None:
+    params = {"auth": alpha.issue_token(1).access}
+    alpha.switches.payment_required = True
+    answer = session.get(f"{box.oauth_url}/rest/app.info", params=params)
+
+    assert (answer.status_code, answer.json()["error"]) == (401, "PAYMENT_REQUIRED")

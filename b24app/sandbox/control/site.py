@@ -20,8 +20,7 @@ def serve_control(world: World, request: Request, name: str) -> Response:
     """Serve `/_/<name>`: 400 with `{"error"}` for what cannot be done, 404 for an unknown name."""
     body = {**request.args.to_dict(), **json_body(request)}
     if name == "oauth":
-        world.oauth_delay = float(body["delay"])
-        return json_response({"delay": world.oauth_delay})
+        return json_response(_set_oauth(world, body))
     if name == "portals":
         return json_response(_add_portal(world, body) if request.method == "POST" else view.describe_portals(world))
     action = _ACTIONS.get(name)
@@ -34,9 +33,17 @@ def serve_control(world: World, request: Request, name: str) -> Response:
         return json_response({"error": f"{type(error).__name__}: {error}"}, 400)
 
 
+def _set_oauth(world: World, body: Body) -> Body:
+    """Set how late the OAuth servers are, and which of them (0, 1) are down."""
+    world.oauth_delay = float(body.get("delay", world.oauth_delay))
+    if "down" in body:
+        world.oauth_down = {world.oauth_hosts[int(number)] for number in body["down"]}
+    return {"delay": world.oauth_delay, "down": sorted(world.oauth_down)}
+
+
 def _add_portal(world: World, body: Body) -> Body:
     used = {portal.host for portal in world.portals.values()}
-    free = next(host for host in (f"127.0.0.{number}" for number in range(3, 21)) if host not in used)
+    free = next(host for host in (f"127.0.0.{number}" for number in range(3, 20)) if host not in used)
     key = str(body["key"])
     owner = User(1, str(body.get("admin", "Erin")), "Evans", admin=True)
     world.add_portal(

@@ -53,7 +53,7 @@ def event_auth(world: World, portal: PortalState, event: str, user_id: int) -> d
     """Return an event's `auth`: the base keys, and a token of the user where there is one."""
     base: dict[str, object] = {
         "domain": world.domain(portal),
-        "server_endpoint": world.server_endpoint,
+        "server_endpoint": world.server_endpoint_of(portal),
         "client_endpoint": world.client_endpoint(portal),
         "member_id": portal.member_id,
         "application_token": portal.app.token,

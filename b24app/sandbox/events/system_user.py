@@ -1,5 +1,7 @@
 """The application's system user, whose tokens ONAPPUSERREADY brings (docs/bitrix24.md A.4, B.5, F.7)."""
 
+from urllib.parse import urlsplit
+
 from b24app.sandbox.events import posting
 from b24app.sandbox.state import EventHandler, PortalState, User
 from b24app.sandbox.world import World
@@ -18,8 +20,8 @@ def announce_system_user(world: World, portal: PortalState, installer: int) -> N
         user.active, user.admin = True, portal.switches.system_user_admin
         handler = EventHandler(portal.next_id(), "ONAPPUSERREADY", f"{world.app_url}/install/")
     data = posting.token_fields(world, portal, user.id, with_refresh=True) | {
-        "domain": world.oauth_host,
-        "server_endpoint": world.server_endpoint,
+        "domain": urlsplit(world.server_endpoint_of(portal)).netloc,
+        "server_endpoint": world.server_endpoint_of(portal),
         "client_endpoint": world.client_endpoint(portal),
         "member_id": portal.member_id,
         "client_id": world.client_id,
