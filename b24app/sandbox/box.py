@@ -43,6 +43,7 @@ class Sandbox:
         folder = self._state or Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-")))
         folder.mkdir(parents=True, exist_ok=True)
         ca_file, context = certificates.load_or_create(folder)
+        certificates.distrust_hosts(context, self.world.is_foreign)
         self.world.ca_file = self.sms.ca_file = str(ca_file)
         apps = (
             partial(sites.serve_http, self.world),

@@ -46,14 +46,15 @@ def open_frame(world: World, portal: PortalState, request: FrameRequest) -> dict
         token.expires = time.time() - 1
         portal.switches.expire_next = False
     sid = secrets.token_hex(16)
-    query = {"DOMAIN": world.domain(portal), "PROTOCOL": 0, "LANG": user.language, "APP_SID": sid}
+    protocol = int(portal.switches.https_pages)
+    query = {"DOMAIN": world.domain(portal), "PROTOCOL": protocol, "LANG": user.language, "APP_SID": sid}
     url = _frame_url(world, portal, request.placement, installing=installing)
     return {
         "action": f"{url}{'&' if '?' in url else '?'}{urlencode(query)}",
         "fields": _launch_fields(world, portal, token, request),
-        "name": f"{world.domain(portal)}|0|{sid}",
+        "name": f"{world.domain(portal)}|{protocol}|{sid}",
         "sid": sid,
-        "portal_origin": f"http://{world.domain(portal)}",
+        "portal_origin": world.origin(portal),
         "init": _init_data(world, portal, token, request, installing=installing),
     }
 
@@ -104,7 +105,7 @@ def _init_data(
     return _auth_data(token) | {
         "LANG": user.language,
         "DOMAIN": world.domain(portal),
-        "PROTOCOL": "0",
+        "PROTOCOL": str(int(portal.switches.https_pages)),
         "PATH": "/rest",
         "MEMBER_ID": portal.member_id,
         "FIRST_RUN": f"{user.id}:{portal.app.version}" not in portal.first_runs,

@@ -213,6 +213,12 @@ class Portal:
             self.state.host = host
         self.world.touch()
 
+    def move(self, host: str) -> None:
+        """Move like `rename`, but leave nothing at the old host that redirects."""
+        former = list(self.state.former_hosts)
+        self.rename(host)
+        self.state.former_hosts = former
+
     def empty_bucket(self) -> None:
         """Empty the leaky bucket, as if nobody had called for a while."""
         with self.world.lock:

@@ -26,14 +26,18 @@ _CARDS = (*(f"/crm/{kind}/details/" for kind in KINDS), "/crm/type/")
 
 
 def serve_http(world: World, request: Request) -> Response:
-    """Serve the portal's pages and `/_/…` over http."""
+    """Serve the portal's pages and `/_/…` over http, and refuse REST there."""
+    if request.path.startswith("/rest/"):
+        return json_response({"error": "INVALID_REQUEST", "error_description": "Https required"}, 400)
+    return _serve_site(world, request)
+
+
+def _serve_site(world: World, request: Request) -> Response:
     path = request.path
     if path.startswith("/_/"):
         return control.serve_control(world, request, path.removeprefix("/_/").strip("/"))
     if path.startswith("/static/sandbox/"):
         return serve_static(request, path.removeprefix("/static/sandbox/"))
-    if path.startswith("/rest/"):
-        return json_response({"error": "INVALID_REQUEST", "error_description": "Https required"}, 400)
     return _serve_page(world, request)
 
 
@@ -42,9 +46,9 @@ def _serve_page(world: World, request: Request) -> Response:
     host, _, port = request.host.rpartition(":")
     portal = world.find_by_host(host)
     if portal is None:
-        return redirect(f"http://localhost:{port}/")
+        return redirect(f"{request.scheme}://localhost:{port}/")
     if host != portal.host:
-        return redirect(f"http://{portal.host}:{port}{request.full_path.rstrip('?')}")
+        return redirect(f"{request.scheme}://{portal.host}:{port}{request.full_path.rstrip('?')}")
     if path == "/oauth/authorize/":
         return oauth.redirect_with_code(world, portal, request)
     if path.strip("/") == f"marketplace/app/{world.client_id}":
@@ -54,7 +58,7 @@ def _serve_page(world: World, request: Request) -> Response:
 
 
 def serve_https(world: World, request: Request) -> Response:
-    """Serve the OAuth servers and each portal's REST on hosts of their own, over https."""
+    """Serve the OAuth servers and each portal's REST on hosts of their own, over https; pages where they are there."""
     path = request.path
     if request.host in world.oauth_hosts:
         return _serve_oauth(world, request)
@@ -63,6 +67,8 @@ def serve_https(world: World, request: Request) -> Response:
         return service.serve_rest(world, portal, request, path.removeprefix("/rest/"))
     if portal and path == "/oauth/authorize/":
         return oauth.redirect_with_code(world, portal, request)
+    if portal and portal.switches.https_pages:
+        return _serve_site(world, request)
     return json_response({"error": "NOT_FOUND", "error_description": "Not found"}, 404)
 
 

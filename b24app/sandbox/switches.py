@@ -62,6 +62,10 @@ class Switches:
     name_lag: float = 0.0
     oauth_without_port: bool = False
     oauth_elsewhere: bool = False
+    https_pages: bool = False
+    default_port: bool = False
+    http_rest: bool = False
+    foreign_ca: bool = False
 
     def forced_error(self, method: str) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""

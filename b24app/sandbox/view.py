@@ -34,7 +34,7 @@ def describe_portal(world: World, state: PortalState) -> dict[str, Any]:
         "title": state.title,
         "member_id": state.member_id,
         "domain": world.domain(state),
-        "url": f"http://{world.domain(state)}",
+        "url": world.page_url(state),
         "client_endpoint": world.client_endpoint(state),
         "app": dataclasses.asdict(state.app),
     }

@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from b24app.sandbox.runtime.background import Background
 from b24app.sandbox.runtime.snapshots import restore_dataclass
@@ -78,6 +79,11 @@ class World:
         """Return the portal at this host (without port), its current or a former one."""
         return next((p for p in self.portals.values() if host == p.host or host in p.former_hosts), None)
 
+    def is_foreign(self, host: str) -> bool:
+        """Return whether this host's certificate is from an authority that only its owner knows."""
+        portal = self.find_by_host(host)
+        return portal is not None and portal.switches.foreign_ca
+
     @property
     def oauth_host(self) -> str:
         """Host and port of the OAuth server; no portal lives on 127.0.0.1."""
@@ -102,11 +108,23 @@ class World:
         return oauth_host != self.oauth_host or not portal.switches.oauth_elsewhere
 
     def domain(self, portal: PortalState) -> str:
-        """Return what the portal posts as DOMAIN."""
-        return f"{portal.host}:{self.http_port}"
+        """Return what the portal posts as DOMAIN: without the port where it is the usual one."""
+        return portal.host if portal.switches.default_port else urlsplit(self.page_url(portal)).netloc
+
+    def page_url(self, portal: PortalState) -> str:
+        """Return where the portal's pages really are, without a slash at the end."""
+        if portal.switches.https_pages:
+            return f"https://{portal.host}:{self.tls_port}"
+        return f"http://{portal.host}:{self.http_port}"
+
+    def origin(self, portal: PortalState) -> str:
+        """Return the origin that the portal's pages say they have."""
+        return f"{urlsplit(self.page_url(portal)).scheme}://{self.domain(portal)}"
 
     def client_endpoint(self, portal: PortalState) -> str:
         """Return the REST address of the portal, ending in `/rest/`."""
+        if portal.switches.http_rest:
+            return f"http://{portal.host}:{self.http_port}/rest/"
         return f"https://{portal.host}:{self.tls_port}/rest/"
 
     def as_registered(self, portal: PortalState) -> PortalState:

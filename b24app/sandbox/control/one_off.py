@@ -16,6 +16,7 @@ ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], None]] = {
     "expire_tokens": lambda portal, _value: portal.expire_tokens(),
     "revoke_refresh": lambda portal, _value: portal.revoke_refresh(),
     "rename": lambda portal, value: portal.rename(str(value)),
+    "move": lambda portal, value: portal.move(str(value)),
     "fire": lambda portal, value: portal.set_user(int(value), active=False),
     "hire": lambda portal, value: portal.set_user(int(value), active=True),
     "demote": lambda portal, value: portal.set_user(int(value), admin=False),
