@@ -30,6 +30,8 @@ class Switches:
     operation_limit: bool = False
     overload: bool = False
     slow: float = 0.0
+    slow_command: float = 0.0
+    longest_request: float = 60.0
     down: bool = False
     non_json: bool = False
     bucket: bool = True

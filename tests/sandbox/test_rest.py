@@ -265,3 +265,22 @@ def test_events_and_placements_are_bound_once(rest: Rest, bob: Rest, alpha: Port
     assert rest("placement.bind", **place)[1]["result"] is True
     assert rest.error("placement.bind", PLACEMENT="DEFAULT")[:2] == (200, "EMPTY_ERROR_HANDLER_URL")
     assert [item["placement"] for item in rest("placement.get")[1]["result"]] == ["CRM_CONTACT_DETAIL_TAB"]
+
+
+def test_every_command_of_a_slow_portal_takes_its_time(rest: Rest, alpha: Portal) -> None:
+    alpha.switches.slow_command = 0.1
+    began = time.monotonic()
+    answer = rest("batch", cmd={"a": "profile", "b": "user.admin", "c": "scope"})[1]["result"]
+
+    assert set(answer["result"]) == {"a", "b", "c"}
+    assert time.monotonic() - began >= 0.3
+
+
+def test_a_request_that_takes_too_long_is_cut_off_half_done(rest: Rest, alpha: Portal) -> None:
+    alpha.switches.slow_command, alpha.switches.longest_request = 0.2, 0.5
+    add = "messageservice.sender.add?TYPE=SMS&NAME=x&HANDLER=https%3A%2F%2Fa.example%2F&CODE="
+    body = {"auth": rest.token, "cmd": [f"{add}{code}" for code in "abcd"]}
+    answer = rest.session.post(f"{alpha.client_endpoint}batch", json=body)
+
+    assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (504, "text/html")
+    assert list(alpha.senders) == ["a", "b"]

@@ -1,5 +1,6 @@
-"""The leaky bucket and the operating time of a portal (docs/bitrix24.md C.4)."""
+"""The leaky bucket, the operating time and the longest request of a portal (docs/bitrix24.md C.1, C.4)."""
 
+import time
 from dataclasses import dataclass
 
 from b24app.sandbox.rest.errors import RestError
@@ -15,6 +16,24 @@ class Operating:
 
     seconds: float
     reset_at: int
+
+
+class RequestCutOff(Exception):
+    """The request took longer than the portal allows; what was done by then is done."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When a request is cut off, on the monotonic clock."""
+
+    at: float
+
+    def wait(self, seconds: float) -> None:
+        """Sleep; raise RequestCutOff where the time is over before that."""
+        left = self.at - time.monotonic()
+        time.sleep(max(0.0, min(seconds, left)))
+        if seconds > left:
+            raise RequestCutOff
 
 
 def count_request(portal: PortalState, running: PortalRuntime, now: float) -> None:

@@ -22,16 +22,18 @@ _MACRO = re.compile(r"\$result((?:\[[^\]]*\])+)")
 class Runner:
     """Runs the methods of one request as one user of one portal, and writes the REST log."""
 
-    def __init__(self, world: World, portal: PortalState, token: Token, user: User) -> None:
+    def __init__(self, world: World, portal: PortalState, token: Token, user: User, deadline: limits.Deadline) -> None:
         self._world = world
         self._portal = portal
         self._running = world.running[portal.key]
         self._token = token
         self._user = user
+        self._deadline = deadline
 
     def run_method(self, name: str, params: dict[str, object], *, inner: bool = False) -> dict[str, Any]:
-        """Run one method and return `{"result": …, "time": …}`; raise RestError."""
+        """Run one method and return `{"result": …, "time": …}`; raise RestError and RequestCutOff."""
         started = time.time()
+        self._deadline.wait(self._portal.switches.slow_command)
         try:
             with self._world.lock:
                 result = self._call_method(name, params, started)

@@ -27,20 +27,32 @@ def serve_rest(world: World, portal: PortalState, request: Request, path: str) -
         return Response(status=200, headers=_CORS)
     if request.host.rpartition(":")[0] in portal.former_hosts:
         return redirect(f"https://{portal.host}:{world.tls_port}{request.full_path.rstrip('?')}", 302)
+    deadline = limits.Deadline(time.monotonic() + portal.switches.longest_request)
+    try:
+        deadline.wait(portal.switches.slow)
+        return _answer_request(world, portal, request, path, deadline)
+    except limits.RequestCutOff:
+        return Response("<html><body><h1>504 Gateway Time-out</h1></body></html>", 504, content_type="text/html")
+
+
+def _answer_request(
+    world: World, portal: PortalState, request: Request, path: str, deadline: limits.Deadline
+) -> Response:
     switches = portal.switches
-    time.sleep(switches.slow)
     if switches.down:
         raise ConnectionDropped
     if switches.non_json:
         return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, content_type="text/html")
     method = path.strip("/").lower().removesuffix(".json")
     try:
-        return json_response(_run_request(world, portal, request, method), 200, _CORS)
+        return json_response(_run_request(world, portal, request, method, deadline), 200, _CORS)
     except RestError as error:
         return json_response(error.to_json(), error.status, _CORS)
 
 
-def _run_request(world: World, portal: PortalState, request: Request, method: str) -> dict[str, Any]:
+def _run_request(
+    world: World, portal: PortalState, request: Request, method: str, deadline: limits.Deadline
+) -> dict[str, Any]:
     params = _read_params(request)
     with world.lock:
         try:
@@ -53,7 +65,7 @@ def _run_request(world: World, portal: PortalState, request: Request, method: st
             raise
         if "token" in params:
             raise access_denied("Link check failed")
-    runner = Runner(world, portal, token, user)
+    runner = Runner(world, portal, token, user, deadline)
     return runner.run_batch(params) if method == "batch" else runner.run_method(method, params)
 
 
