@@ -69,7 +69,7 @@ def _frame_url(world: World, portal: PortalState, placement: str, *, installing:
         return f"{world.app_url}/install/"
     if placement == "DEFAULT":
         return f"{world.app_url}/app/"
-    bound = next((item for item in portal.placements if item.placement == placement), None)
+    bound = next((item for item in portal.placements if item.placement == placement and not item.owner), None)
     if bound is None:
         raise FrameRefused("The application has no widget here.")
     return bound.handler

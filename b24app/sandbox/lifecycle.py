@@ -45,9 +45,7 @@ def update_app(world: World, portal: PortalState) -> None:
     """
     with world.lock:
         is_heard = posting.sends_events(portal) and not portal.switches.update_silent
-        bound, before = list(portal.handlers) if is_heard else [], portal.app.version
-        portal.handlers.clear()
-        portal.placements.clear()
+        bound, before = portal.unbind_all(), portal.app.version
         portal.app.version += 1
         _renew_application_token(portal)
         portal.app.installed = False
@@ -58,7 +56,7 @@ def update_app(world: World, portal: PortalState) -> None:
             "PREVIOUS_VERSION": before,
             "LANGUAGE_ID": portal.language,
         }
-        posting.queue_event(world, portal, bound, "ONAPPUPDATE", data, _first_admin(portal))
+        posting.queue_event(world, portal, bound if is_heard else [], "ONAPPUPDATE", data, _first_admin(portal))
     world.touch()
 
 
@@ -72,8 +70,7 @@ def uninstall_app(world: World, portal: PortalState, *, clean: bool) -> None:
         system_user.dismiss_system_user(portal)
         portal.senders.clear()
         posting.fire_event(world, portal, "ONAPPUNINSTALL", {"LANGUAGE_ID": portal.language, "CLEAN": int(clean)})
-        portal.handlers.clear()
-        portal.placements.clear()
+        portal.unbind_all()
         if clean:
             portal.app_options.clear()
             portal.user_options.clear()

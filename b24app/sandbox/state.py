@@ -118,18 +118,22 @@ class Message:
 
 @dataclass
 class EventHandler:
-    """A bound event; `auth_type` is the user whose token it carries, 0 for the user who caused it."""
+    """A bound event; `auth_type` is the user whose token it carries, 0 for the user who caused it.
+
+    `owner` is the client_id of another application, "" is ours.
+    """
 
     id: int
     event: str
     handler: str
     auth_type: int = 0
     calls: list[Outcome] = field(default_factory=list)
+    owner: str = ""
 
 
 @dataclass
 class Placement:
-    """A bound widget placement."""
+    """A bound widget placement; `owner` as in EventHandler."""
 
     placement: str
     handler: str
@@ -137,6 +141,7 @@ class Placement:
     description: str = ""
     options: dict[str, object] = field(default_factory=dict)
     lang_all: dict[str, object] = field(default_factory=dict)
+    owner: str = ""
 
 
 @dataclass
@@ -202,6 +207,7 @@ class PortalState:
     tokens: dict[str, Token] = field(default_factory=dict)
     codes: dict[str, Code] = field(default_factory=dict)
     senders: dict[str, Sender] = field(default_factory=dict)
+    other_senders: dict[str, dict[str, Sender]] = field(default_factory=dict)  # of other applications, by client_id
     messages: list[Message] = field(default_factory=list)
     handlers: list[EventHandler] = field(default_factory=list)
     placements: list[Placement] = field(default_factory=list)
@@ -217,6 +223,13 @@ class PortalState:
         """Return an id nothing else in this portal has."""
         self.last_id += 1
         return self.last_id
+
+    def unbind_all(self) -> list[EventHandler]:
+        """Remove our handlers and placements, and nobody else's; return the handlers there were."""
+        bound = [item for item in self.handlers if not item.owner]
+        self.handlers[:] = [item for item in self.handlers if item.owner]
+        self.placements[:] = [item for item in self.placements if item.owner]
+        return bound
 
     def find_message(self, message_id: str, at: float) -> Message | None:
         """Return the latest message of that id whose row exists at that time; the sender's code is ignored (D.5)."""

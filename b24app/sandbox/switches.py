@@ -68,6 +68,7 @@ class Switches:
     default_port: bool = False
     http_rest: bool = False
     foreign_ca: bool = False
+    status_by_code: bool = False
 
     def forced_error(self, method: str) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""

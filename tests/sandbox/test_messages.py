@@ -229,3 +229,15 @@ def test_a_message_may_be_picked_up_twice(box: Sandbox, alpha: Portal, app: List
     message = alpha.send_sms(NUMBER, "Hello", sender)
 
     assert [fields["message_id"] for fields in handed(box, app, 2)] == [message.message_id] * 2
+
+
+def test_older_portals_find_a_message_only_under_its_code(
+    box: Sandbox, alpha: Portal, app: Listener, rest: Rest, sender: str
+) -> None:
+    alpha.switches.status_by_code = True
+    message = alpha.send_sms(NUMBER, "Hello", sender)
+    assert box.wait_until(lambda: message.status == "sent")
+    push = {"MESSAGE_ID": message.message_id, "STATUS": "delivered"}
+
+    assert rest.error("messageservice.message.status.update", CODE="other", **push)[1] == "ERROR_MESSAGE_NOT_FOUND"
+    assert rest("messageservice.message.status.update", CODE=sender, **push)[1]["result"] is True

@@ -130,3 +130,35 @@ def test_delete_removes_a_sender_that_exists(rest: Rest, sender: str) -> None:
     assert rest.error("messageservice.sender.delete", CODE="x") == (400, "ERROR_SENDER_NOT_FOUND", "Sender not found!")
     assert rest("messageservice.sender.delete", CODE="acme")[1]["result"] is True
     assert rest.portal.senders == {}
+
+
+def test_another_application_sees_and_deletes_nothing_of_ours(rest: Rest, alpha: Portal) -> None:
+    other = Rest(alpha, rest.session, alpha.issue_token(1, client_id="other.app").access)
+    rest("messageservice.sender.add", **GOOD)
+    bound = {"event": "ONAPPPAYMENT", "handler": "https://a.example/e/"}
+    tab = {"PLACEMENT": "CRM_DEAL_DETAIL_TAB", "HANDLER": "https://a.example/c/", "TITLE": "Tab"}
+    for who in (rest, other):
+        assert [who("event.bind", **bound)[0], who("placement.bind", **tab)[0]] == [200, 200]
+
+    assert other("messageservice.sender.list")[1]["result"] == []
+    assert other.error("messageservice.sender.delete", CODE="acme")[1] == "ERROR_SENDER_NOT_FOUND"
+    assert other("messageservice.sender.add", **GOOD | {"NAME": "Theirs"})[0] == 200
+    assert alpha.senders["acme"].names == {"**": "Acme"}
+    assert other("messageservice.sender.delete", CODE="acme")[0] == 200
+    assert [len(who(name)[1]["result"]) for name in ("event.get", "placement.get") for who in (rest, other)] == [1] * 4
+    assert [other("event.unbind", **bound)[1]["result"], other("placement.unbind", **tab)[1]["result"]] == [
+        {"count": 1},
+        {"count": 1},
+    ]
+    assert list(alpha.senders) == ["acme"]
+    assert [len(rest(name)[1]["result"]) for name in ("event.get", "placement.get")] == [1, 1]
+
+
+def test_an_uninstallation_leaves_other_applications_alone(rest: Rest, alpha: Portal) -> None:
+    other = Rest(alpha, rest.session, alpha.issue_token(1, client_id="other.app").access)
+    other("messageservice.sender.add", **GOOD)
+    other("event.bind", event="ONAPPPAYMENT", handler="https://a.example/e/")
+    alpha.uninstall()
+
+    assert list(alpha.state.other_senders["other.app"]) == ["acme"]
+    assert [handler.owner for handler in alpha.handlers] == ["other.app"]

@@ -27,7 +27,7 @@ def queue_event(
     world: World, portal: PortalState, bound: list[EventHandler], event: str, data: dict[str, object], user_id: int
 ) -> int:
     """Send an event to those of `bound` that listen to it, whatever the portal's state; return how many do."""
-    listening = [handler for handler in bound if handler.event == event]
+    listening = [handler for handler in bound if handler.event == event and not handler.owner]
     for handler in listening:
         auth = event_auth(world, portal, event, handler.auth_type or user_id)
         post_event(world, portal, handler, data, auth)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from b24app.sandbox.rest.errors import RestError, access_denied
-from b24app.sandbox.state import PortalState, Token, User
+from b24app.sandbox.state import PortalState, Sender, Token, User
 from b24app.sandbox.world import World
 
 CODE_PATTERN = re.compile(r"[a-z0-9.\-_]+", re.IGNORECASE | re.ASCII)
@@ -35,6 +35,16 @@ class Call:
     def number(self, name: str) -> int:
         """Return a parameter as an integer; 0 where it is not one."""
         return int(self.text(name)) if self.text(name).isdecimal() else 0
+
+    @property
+    def owner(self) -> str:
+        """Whose senders, handlers and placements this call sees: "" for our application, else another's client_id."""
+        return "" if self.token.client_id == self.world.client_id else self.token.client_id
+
+    @property
+    def senders(self) -> dict[str, Sender]:
+        """The calling application's senders by code."""
+        return self.portal.other_senders.setdefault(self.owner, {}) if self.owner else self.portal.senders
 
     def page(self, rows: Sequence[object]) -> "Page":
         """Return the requested page of a list."""

@@ -30,9 +30,9 @@ def bind_event(call: Call) -> object:
     user_id = call.number("AUTH_TYPE")
     if user_id not in {0, call.user.id} and not call.user.admin:
         raise access_denied("AUTH_TYPE")
-    if any((item.event, item.handler, item.auth_type) == (event, handler, user_id) for item in call.portal.handlers):
+    if any((item.event, item.handler, item.auth_type) == (event, handler, user_id) for item in _own_handlers(call)):
         raise RestError("ERROR_CORE", "Unable to set event handler: Handler already binded")
-    call.portal.handlers.append(EventHandler(call.portal.next_id(), event, handler, user_id))
+    call.portal.handlers.append(EventHandler(call.portal.next_id(), event, handler, user_id, owner=call.owner))
     return True
 
 
@@ -40,10 +40,9 @@ def unbind_event(call: Call) -> object:
     """Handle event.unbind: return how many handlers were removed."""
     call.need_application()
     event, handler = call.text("EVENT").upper(), call.text("HANDLER")
-    kept = [item for item in call.portal.handlers if (item.event, item.handler) != (event, handler)]
-    count = len(call.portal.handlers) - len(kept)
-    call.portal.handlers = kept
-    return {"count": count}
+    gone = [item for item in _own_handlers(call) if (item.event, item.handler) == (event, handler)]
+    call.portal.handlers = [item for item in call.portal.handlers if item not in gone]
+    return {"count": len(gone)}
 
 
 def list_handlers(call: Call) -> object:
@@ -51,13 +50,17 @@ def list_handlers(call: Call) -> object:
     call.need_application()
     return [
         {"event": item.event, "handler": item.handler, "auth_type": item.auth_type, "offline": 0}
-        for item in call.portal.handlers
+        for item in _own_handlers(call)
     ]
 
 
 def list_events(_call: Call) -> object:
     """Handle events."""
     return list(EVENTS)
+
+
+def _own_handlers(call: Call) -> list[EventHandler]:
+    return [item for item in call.portal.handlers if item.owner == call.owner]
 
 
 METHODS = {

@@ -36,7 +36,7 @@ def bind_placement(call: Call) -> object:
     if not handler:
         raise RestError("EMPTY_ERROR_HANDLER_URL", "Handler URL is empty", 200)
     check_handler(handler)
-    bound = [item for item in call.portal.placements if item.placement == place]
+    bound = [item for item in _own_placements(call) if item.placement == place]
     if any(item.handler == handler for item in bound):
         raise RestError("ERROR_CORE", "Unable to set placement handler: Handler already binded")
     if bound and place in _ONCE:
@@ -49,6 +49,7 @@ def bind_placement(call: Call) -> object:
             call.text("DESCRIPTION"),
             _as_mapping(call.params.get("OPTIONS")),
             _as_mapping(call.params.get("LANG_ALL")),
+            call.owner,
         )
     )
     return True
@@ -59,10 +60,9 @@ def unbind_placement(call: Call) -> object:
     call.need_application()
     call.need_admin()
     place, handler = call.text("PLACEMENT").upper(), call.text("HANDLER")
-    kept = [p for p in call.portal.placements if p.placement != place or (handler and p.handler != handler)]
-    count = len(call.portal.placements) - len(kept)
-    call.portal.placements = kept
-    return {"count": count}
+    gone = [p for p in _own_placements(call) if p.placement == place and (not handler or p.handler == handler)]
+    call.portal.placements = [item for item in call.portal.placements if item not in gone]
+    return {"count": len(gone)}
 
 
 def list_bound_placements(call: Call) -> object:
@@ -78,13 +78,17 @@ def list_bound_placements(call: Call) -> object:
             "description": item.description,
             "langAll": item.lang_all or [],
         }
-        for item in call.portal.placements
+        for item in _own_placements(call)
     ]
 
 
 def list_placements(_call: Call) -> object:
     """Handle placement.list."""
     return list(PLACEMENTS)
+
+
+def _own_placements(call: Call) -> list[Placement]:
+    return [item for item in call.portal.placements if item.owner == call.owner]
 
 
 def _as_mapping(value: object) -> dict[str, object]:

@@ -37,12 +37,12 @@ def add_sender(call: Call) -> object:
         raise validation_error("Empty sender message TYPE!")
     if kind != "SMS":
         raise validation_error("Unknown sender message TYPE!")
-    if code in call.portal.senders:
+    if code in call.senders:
         raise RestError("ERROR_SENDER_ALREADY_INSTALLED", "Sender already installed!")
     if len(code) > _MAX_CODE or len(handler) > _MAX_HANDLER:
         raise RestError("ERROR_SENDER_ADD_FAILURE", "Sender save error!")
     names = _by_language(call.params["NAME"], _MAX_NAME)
-    call.portal.senders[code] = Sender(code, "SMS", handler, names, _read_descriptions(call))
+    call.senders[code] = Sender(code, "SMS", handler, names, _read_descriptions(call))
     return True
 
 
@@ -55,7 +55,7 @@ def update_sender(call: Call) -> object:
         raise RestError("ERROR_SENDER_CODE_REQUIRED", "CODE is required!")
     if all(is_empty(call.params.get(name)) for name in ("HANDLER", "NAME", "DESCRIPTION")):
         raise RestError("ERROR_SENDER_OTHER_PARAMS_REQUIRED", "At least one other parameter is required!")
-    sender = call.portal.senders.get(code)
+    sender = call.senders.get(code)
     if sender is None:
         raise RestError("ERROR_SENDER_NOT_FOUND", "Sender not found!")
     handler = call.text("HANDLER")
@@ -75,7 +75,7 @@ def list_codes(call: Call) -> object:
     """Handle messageservice.sender.list, which returns codes only."""
     call.need_application()
     call.need_admin()
-    return list(call.portal.senders)
+    return list(call.senders)
 
 
 def delete_sender(call: Call) -> object:
@@ -83,9 +83,9 @@ def delete_sender(call: Call) -> object:
     call.need_application()
     call.need_admin()
     code = read_code(call)
-    if code not in call.portal.senders:
+    if code not in call.senders:
         raise RestError("ERROR_SENDER_NOT_FOUND", "Sender not found!")
-    del call.portal.senders[code]
+    del call.senders[code]
     return True
 
 
