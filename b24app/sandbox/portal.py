@@ -155,6 +155,12 @@ class Portal:
         self.uninstall()
         self.install()
 
+    def confirm_method(self, method: str, *, allow: bool = True) -> int:
+        """Answer the request to confirm a method, as an administrator; return how many handlers hear of it."""
+        self.state.confirmed[method] = allow
+        data: dict[str, object] = {"TOKEN": "", "METHOD": method, "CONFIRMED": int(allow), "LANGUAGE_ID": "en"}
+        return self.fire("ONAPPMETHODCONFIRM", data)
+
     def announce_system_user(self, installer: int = 1) -> None:
         """Send ONAPPUSERREADY, again if need be: the portal has created or reactivated its system user."""
         system_user.announce_system_user(self.world, self.state, installer)

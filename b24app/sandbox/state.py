@@ -216,6 +216,7 @@ class PortalState:
     app_options: dict[str, str] = field(default_factory=dict)
     user_options: dict[str, str] = field(default_factory=dict)
     first_runs: list[str] = field(default_factory=list)
+    confirmed: dict[str, bool] = field(default_factory=dict)  # what an administrator answered, by method
     switches: Switches = field(default_factory=Switches)
     last_id: int = 0
 

@@ -1,18 +1,29 @@
 """What can be made to fail on a portal; the table in README.md explains each switch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 
 
 @dataclass
 class MethodError:
-    """An error forced on REST methods matching `method` (shell pattern), `times` times; -1 is always."""
+    """An error forced on REST methods matching `method` (shell pattern), `times` times; -1 is always.
+
+    `params` narrows it to calls that have all of these parameters. An empty `error` is an error without a code.
+    """
 
     method: str
     error: str
     description: str = ""
     status: int = 400
     times: int = -1
+    params: dict[str, str] = field(default_factory=dict)
+
+    def concerns(self, method: str, params: Mapping[str, object]) -> bool:
+        """Return whether this call gets the error."""
+        given = {name.upper(): str(value) for name, value in params.items()}
+        wanted = {name.upper(): value for name, value in self.params.items()}
+        return self.times != 0 and fnmatchcase(method, self.method.lower()) and wanted.items() <= given.items()
 
 
 @dataclass
@@ -26,6 +37,7 @@ class Switches:
     user_access_error: bool = False
     insufficient_scope: bool = False
     deleted: bool = False
+    deleted_status: int = 403
     unavailable: bool = False
     operation_limit: bool = False
     overload: bool = False
@@ -69,11 +81,13 @@ class Switches:
     http_rest: bool = False
     foreign_ca: bool = False
     status_by_code: bool = False
+    same_host_only: bool = False
+    confirm_methods: str = ""
 
-    def forced_error(self, method: str) -> MethodError | None:
+    def forced_error(self, method: str, params: Mapping[str, object] | None = None) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""
         for item in self.method_errors:
-            if item.times != 0 and fnmatchcase(method, item.method.lower()):
+            if item.concerns(method, params or {}):
                 item.times -= item.times > 0
                 return item
         return None

@@ -235,3 +235,12 @@ def test_a_system_user_may_lack_rights_leaves_with_the_application_and_comes_bac
 
     assert [*seen, (user.admin, user.active)] == [(False, True), (False, False), (True, True)]
     assert sum(one.system for one in alpha.users.values()) == 1
+
+
+def test_an_answer_to_a_confirmation_is_told(box: Sandbox, alpha: Portal, rest: Rest, app: Listener) -> None:
+    bind(rest, app, "ONAPPMETHODCONFIRM")
+
+    assert alpha.confirm_method("messageservice.sender.add", allow=False) == 1
+    data = events(box, app, 1)[0]["data"]
+    assert isinstance(data, dict)
+    assert (data["METHOD"], data["CONFIRMED"]) == ("messageservice.sender.add", "0")

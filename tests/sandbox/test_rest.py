@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from b24app.sandbox import MethodError, Portal, Sandbox
-from tests.sandbox.clients import Rest
+from tests.sandbox.clients import Listener, Rest
 
 
 def test_an_answer_has_result_and_time(rest: Rest) -> None:
@@ -284,3 +284,45 @@ def test_a_request_that_takes_too_long_is_cut_off_half_done(rest: Rest, alpha: P
 
     assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (504, "text/html")
     assert list(alpha.senders) == ["a", "b"]
+
+
+def test_an_error_may_hit_one_message_of_a_batch_and_have_no_code(rest: Rest, alpha: Portal) -> None:
+    alpha.switches.set("method_errors", [{"method": "crm.contact.get", "error": "", "params": {"id": "2"}}])
+    commands = {"a": "crm.contact.get?id=1", "b": "crm.contact.get?ID=2"}
+    answer = rest("batch", cmd=commands)[1]["result"]
+
+    assert (list(answer["result"]), answer["result_error"]) == (["a"], {"b": {"error": "", "error_description": ""}})
+
+
+@pytest.mark.parametrize("status", [403, 410, 500])
+def test_a_deleted_portal_answers_as_documents_or_source_or_sdk_say(rest: Rest, alpha: Portal, status: int) -> None:
+    alpha.switches.deleted = True
+    alpha.switches.set("deleted_status", status)
+
+    assert rest.error("profile")[:2] == (status, "PORTAL_DELETED")
+
+
+def test_a_method_waits_for_an_administrators_answer(rest: Rest, alpha: Portal) -> None:
+    alpha.switches.set("confirm_methods", "messageservice.*")
+    seen = [rest.error("messageservice.sender.list")[:2]]
+    alpha.confirm_method("messageservice.sender.list", allow=False)
+    seen.append(rest.error("messageservice.sender.list")[:2])
+    alpha.confirm_method("messageservice.sender.list")
+
+    assert seen == [(401, "METHOD_CONFIRM_WAITING"), (403, "METHOD_CONFIRM_DENIED")]
+    assert [rest(name)[0] for name in ("messageservice.sender.list", "profile")] == [200, 200]
+
+
+def test_older_portals_want_the_applications_own_host(rest: Rest, alpha: Portal, app: Listener) -> None:
+    alpha.switches.same_host_only = True
+    sender = {"CODE": "a", "TYPE": "SMS", "NAME": "a"}
+
+    refusal = rest.error("messageservice.sender.add", HANDLER="https://elsewhere.example/", **sender)
+    assert refusal[:2] == (400, "ERROR_HANDLER_URL_MATCH")
+    assert rest("messageservice.sender.add", HANDLER=f"{app.url}/h/", **sender)[0] == 200
+
+
+def test_an_answer_that_cannot_be_encoded_is_an_error_with_status_200(rest: Rest, alpha: Portal) -> None:
+    alpha.set_user(1, name="\ud83d")
+
+    assert (rest("profile")[0], rest("profile")[1]["error"]) == (200, "WRONG_ENCODING")

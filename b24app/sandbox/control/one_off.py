@@ -12,7 +12,7 @@ def _set_scope(portal: Portal, value: Any) -> None:
     portal.state.app.scope = [str(item) for item in value]
 
 
-ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], None]] = {
+ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], object]] = {
     "expire_tokens": lambda portal, _value: portal.expire_tokens(),
     "revoke_refresh": lambda portal, _value: portal.revoke_refresh(),
     "rename": lambda portal, value: portal.rename(str(value)),
@@ -24,6 +24,7 @@ ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], None]] = {
     "language": lambda portal, value: portal.set_user(int(value["user"]), language=str(value["language"])),
     "empty_bucket": lambda portal, _value: portal.empty_bucket(),
     "scope": _set_scope,
+    "confirm": lambda portal, value: portal.confirm_method(str(value["method"]), allow=bool(value["allow"])),
     "announce": lambda portal, value: portal.announce_system_user(int(value)),
     "age": lambda portal, value: portal.age_messages(float(value) * _DAY),
 }

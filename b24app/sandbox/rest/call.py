@@ -87,8 +87,11 @@ def is_empty(value: object) -> bool:
     return value in (None, "", "0", 0, False, [], {})
 
 
-def check_handler(url: str) -> None:
-    """Check like HandlerHelper::checkCallback: a dot inside the host, http or https (docs/bitrix24.md D.1 step 6)."""
+def check_handler(call: Call, url: str) -> None:
+    """Check like HandlerHelper::checkCallback: a dot inside the host, http or https (docs/bitrix24.md D.1 step 6).
+
+    Older portals (`same_host_only`) also want the application's own host.
+    """
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -98,3 +101,5 @@ def check_handler(url: str) -> None:
         raise RestError("ERROR_WRONG_HANDLER_URL", "Wrong handler URL")
     if parts.scheme not in {"http", "https"}:
         raise RestError("ERROR_UNSUPPORTED_PROTOCOL", "Unsupported handler protocol")
+    if call.portal.switches.same_host_only and host != urlsplit(call.world.app_url).hostname:
+        raise RestError("ERROR_HANDLER_URL_MATCH", "Handler URL host doesn't match application url")

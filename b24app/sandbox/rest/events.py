@@ -26,7 +26,7 @@ def bind_event(call: Call) -> object:
     event, handler = call.text("EVENT").upper(), call.text("HANDLER")
     if event not in EVENTS:
         raise RestError("ERROR_EVENT_NOT_FOUND", "Event not found")
-    check_handler(handler)
+    check_handler(call, handler)
     user_id = call.number("AUTH_TYPE")
     if user_id not in {0, call.user.id} and not call.user.admin:
         raise access_denied("AUTH_TYPE")

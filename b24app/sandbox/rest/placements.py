@@ -35,7 +35,7 @@ def bind_placement(call: Call) -> object:
         raise RestError("ERROR_PLACEMENT_NOT_FOUND", "Placement not found")
     if not handler:
         raise RestError("EMPTY_ERROR_HANDLER_URL", "Handler URL is empty", 200)
-    check_handler(handler)
+    check_handler(call, handler)
     bound = [item for item in _own_placements(call) if item.placement == place]
     if any(item.handler == handler for item in bound):
         raise RestError("ERROR_CORE", "Unable to set placement handler: Handler already binded")

@@ -95,9 +95,10 @@ class Runner:
         return self.run_method(name, params, inner=True)
 
     def _call_method(self, name: str, params: dict[str, object], now: float) -> object:
-        forced = self._portal.switches.forced_error(name)
+        forced = self._portal.switches.forced_error(name, params)
         if forced:
             raise RestError(forced.error, forced.description, forced.status)
+        table.check_confirmed(self._portal, name)
         method = table.find_method(self._portal, name)
         if not table.is_granted(self._portal, method):
             text = "The request requires higher privileges than provided by the access token"

@@ -30,7 +30,7 @@ def add_sender(call: Call) -> object:
         raise validation_error("Empty data!")
     code = read_code(call)
     handler, kind = call.text("HANDLER"), call.params.get("TYPE")
-    check_handler(handler)
+    check_handler(call, handler)
     if is_empty(call.params.get("NAME")):
         raise validation_error("Empty sender NAME!")
     if is_empty(kind):
@@ -60,7 +60,7 @@ def update_sender(call: Call) -> object:
         raise RestError("ERROR_SENDER_NOT_FOUND", "Sender not found!")
     handler = call.text("HANDLER")
     if handler:
-        check_handler(handler)
+        check_handler(call, handler)
     if len(handler) > _MAX_HANDLER:
         raise RestError("ERROR_SENDER_UPDATE_FAILURE", "Sender update error!")
     sender.handler = handler or sender.handler

@@ -1,5 +1,6 @@
 """The REST entry point of a portal: host, limits, token, then the method (docs/bitrix24.md B.3, B.4, C)."""
 
+import json
 import time
 from typing import Any
 
@@ -45,7 +46,7 @@ def _answer_request(
         return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, content_type="text/html")
     method = path.strip("/").lower().removesuffix(".json")
     try:
-        return json_response(_run_request(world, portal, request, method, deadline), 200, _CORS)
+        return json_response(_encodable(_run_request(world, portal, request, method, deadline)), 200, _CORS)
     except RestError as error:
         return json_response(error.to_json(), error.status, _CORS)
 
@@ -69,6 +70,15 @@ def _run_request(
     return runner.run_batch(params) if method == "batch" else runner.run_method(method, params)
 
 
+def _encodable(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer, or an error with HTTP 200 where it holds text that no encoding has (C.2)."""
+    try:
+        json.dumps(answer, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return {"error": "WRONG_ENCODING", "error_description": "Wrong request encoding"}
+    return answer
+
+
 def _read_params(request: Request) -> dict[str, object]:
     """Return query and form; a JSON body counts only with its own content type and without form fields."""
     pairs = [*request.args.items(multi=True), *request.form.items(multi=True)]
@@ -81,7 +91,7 @@ def _read_params(request: Request) -> dict[str, object]:
 
 def _check_portal(world: World, portal: PortalState) -> None:
     if portal.switches.deleted:
-        raise RestError("PORTAL_DELETED", "Portal was deleted", 403)
+        raise RestError("PORTAL_DELETED", "Portal was deleted", portal.switches.deleted_status)
     if portal.switches.overload:
         raise RestError("OVERLOAD_LIMIT", "REST API is blocked due to overload.", 503)
     limits.count_request(portal, world.running[portal.key], time.time())

@@ -1,8 +1,10 @@
 """The table of all REST methods of a portal, and the methods that describe it."""
 
+from fnmatch import fnmatchcase
+
 from b24app.sandbox.rest import basics, crm, crm_lists, events, messages, placements, senders
 from b24app.sandbox.rest.call import Call, Method
-from b24app.sandbox.rest.errors import method_not_found
+from b24app.sandbox.rest.errors import RestError, method_not_found
 from b24app.sandbox.state import PortalState
 
 
@@ -12,6 +14,16 @@ def find_method(portal: PortalState, name: str) -> Method:
     if method is None or (portal.switches.update_missing and name == "messageservice.sender.update"):
         raise method_not_found()
     return method
+
+
+def check_confirmed(portal: PortalState, name: str) -> None:
+    """Refuse a method that an administrator has to confirm and has not (docs/bitrix24.md B.3)."""
+    if not fnmatchcase(name, portal.switches.confirm_methods):
+        return
+    if name not in portal.confirmed:
+        raise RestError("METHOD_CONFIRM_WAITING", "Waiting for confirmation", 401)
+    if not portal.confirmed[name]:
+        raise RestError("METHOD_CONFIRM_DENIED", "Method call denied", 403)
 
 
 def is_granted(portal: PortalState, method: Method) -> bool:
