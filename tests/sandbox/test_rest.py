@@ -97,6 +97,12 @@ def test_a_parameter_named_token_breaks_the_call(rest: Rest) -> None:
     assert rest.error("profile", token="x")[:2] == (403, "ACCESS_DENIED")
 
 
+def test_a_parameter_named_token_breaks_its_command_of_a_batch(rest: Rest) -> None:
+    answer = rest("batch", cmd={"a": "profile?token=x", "b": "user.admin"})[1]["result"]
+
+    assert (answer["result"], answer["result_error"]["a"]["error"]) == ({"b": True}, "ACCESS_DENIED")
+
+
 def test_a_method_error_is_used_up(rest: Rest, alpha: Portal) -> None:
     alpha.switches.method_errors = [MethodError("messageservice.*", "INTERNAL_SERVER_ERROR", "x", 500, times=2)]
     statuses = [rest(name)[0] for name in ("messageservice.sender.list", "profile", "messageservice.sender.list")]

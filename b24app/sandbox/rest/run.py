@@ -9,7 +9,7 @@ from typing import Any
 from b24app.sandbox import phpform
 from b24app.sandbox.rest import limits, table
 from b24app.sandbox.rest.call import Call, Page
-from b24app.sandbox.rest.errors import RestError
+from b24app.sandbox.rest.errors import RestError, access_denied
 from b24app.sandbox.state import PortalState, RestCall, Token, User
 from b24app.sandbox.world import World
 
@@ -98,6 +98,8 @@ class Runner:
         forced = self._portal.switches.forced_error(name, params)
         if forced:
             raise RestError(forced.error, forced.description, forced.status)
+        if "token" in params:
+            raise access_denied("Link check failed")
         table.check_confirmed(self._portal, name)
         method = table.find_method(self._portal, name)
         if not table.is_granted(self._portal, method):
