@@ -8,10 +8,12 @@ from urllib.parse import urlencode, urlsplit
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
-from b24app.sandbox import tokens
+from b24app.sandbox import phpform, tokens
 from b24app.sandbox.runtime.web import json_body, json_response
 from b24app.sandbox.state import PortalState, Token
 from b24app.sandbox.world import World
+
+_Grant = tuple[PortalState, dict[str, Any]]
 
 
 class OAuthError(Exception):
@@ -45,7 +47,8 @@ def redirect_with_code(world: World, portal: PortalState, request: Request) -> R
 def serve_token(world: World, request: Request) -> Response:
     """Serve `/oauth/token/`, by GET or POST."""
     try:
-        return json_response(_grant_token(world, request.host, request.values.to_dict()))
+        portal, fields = _grant_token(world, request.host, request.values.to_dict())
+        return json_response(_spell(portal, fields))
     except OAuthError as error:
         return json_response({"error": error.code, "error_description": error.text}, error.status)
 
@@ -64,7 +67,11 @@ def serve_app_info(world: World, request: Request) -> Response:
         )
     if found[0].switches.payment_required:
         return json_response({"error": "PAYMENT_REQUIRED", "error_description": "Subscription has been ended"}, 401)
-    return json_response({"result": _describe_token(world, *found)})
+    return json_response({"result": _spell(found[0], _describe_token(world, *found))})
+
+
+def _spell(portal: PortalState, fields: dict[str, Any]) -> object:
+    return phpform.spell_numbers(fields) if portal.switches.php_text else fields
 
 
 def _describe_token(world: World, portal: PortalState, held: Token) -> dict[str, Any]:
@@ -89,7 +96,7 @@ def _describe_token(world: World, portal: PortalState, held: Token) -> dict[str,
     }
 
 
-def _grant_token(world: World, host: str, params: dict[str, str]) -> dict[str, Any]:
+def _grant_token(world: World, host: str, params: dict[str, str]) -> _Grant:
     if not (params.get("client_id") and params.get("client_secret")):
         raise OAuthError("invalid_request", "Required parameters are missing")
     if params["client_id"] != world.client_id:
@@ -103,7 +110,7 @@ def _grant_token(world: World, host: str, params: dict[str, str]) -> dict[str, A
     raise OAuthError("invalid_request", "Invalid grant_type parameter or parameter missing")
 
 
-def _redeem_refresh_token(world: World, host: str, refresh: str, scope: str) -> dict[str, Any]:
+def _redeem_refresh_token(world: World, host: str, refresh: str, scope: str) -> _Grant:
     if not refresh:
         raise OAuthError("invalid_request", "Missing parameter: refresh_token")
     with world.lock:
@@ -116,10 +123,10 @@ def _redeem_refresh_token(world: World, host: str, refresh: str, scope: str) -> 
             raise OAuthError("invalid_grant", "Invalid refresh token")
         held.refresh = ""
         new_token = tokens.issue_token(world, portal, held.user_id, client_id=held.client_id)
-    return _token_fields(world, portal, new_token)
+    return portal, _token_fields(world, portal, new_token)
 
 
-def _redeem_code(world: World, host: str, code: str, scope: str) -> dict[str, Any]:
+def _redeem_code(world: World, host: str, code: str, scope: str) -> _Grant:
     if not code:
         raise OAuthError("invalid_request", "Missing parameter: code")
     with world.lock:
@@ -129,7 +136,7 @@ def _redeem_code(world: World, host: str, code: str, scope: str) -> dict[str, An
         _check_portal(portal, scope)
         user_id = portal.codes.pop(code).user_id
         new_token = tokens.issue_token(world, portal, user_id)
-    return _token_fields(world, portal, new_token)
+    return portal, _token_fields(world, portal, new_token)
 
 
 def _check_portal(portal: PortalState, scope: str) -> None:

@@ -35,6 +35,15 @@ def list_or_mapping(array: Mapping[str, object]) -> object:
     return dict(array)
 
 
+def spell_numbers(value: object) -> object:
+    """Return JSON values with all numbers as text, as PHP writes those from a database (docs/bitrix24.md J29)."""
+    if isinstance(value, dict):
+        return {key: spell_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [spell_numbers(item) for item in value]
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 def _flatten_items(items: Iterable[tuple[str, object]], prefix: str) -> Iterable[tuple[str, str]]:
     for key, value in items:
         name = f"{prefix}[{key}]" if prefix else key

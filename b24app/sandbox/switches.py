@@ -83,6 +83,7 @@ class Switches:
     status_by_code: bool = False
     same_host_only: bool = False
     confirm_methods: str = ""
+    php_text: bool = False
 
     def forced_error(self, method: str, params: Mapping[str, object] | None = None) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""

@@ -227,3 +227,13 @@ def test_whose_payment_ran_out_is_named_by_nobody(box: Sandbox, alpha: Portal, s
     answer = session.get(f"{box.oauth_url}/rest/app.info", params=params)
 
     assert (answer.status_code, answer.json()["error"]) == (401, "PAYMENT_REQUIRED")
+
+
+def test_numbers_may_come_as_text(box: Sandbox, alpha: Portal, session: requests.Session) -> None:
+    alpha.switches.php_text = True
+    token = alpha.issue_token(7)
+    owner = session.get(f"{box.oauth_url}/rest/app.info", params={"auth": token.access}).json()["result"]
+    fresh = refresh(box, session, token.refresh)[1]
+
+    assert (owner["user_id"], owner["install"]["version"], owner["install"]["installed"]) == ("7", "1", True)
+    assert (fresh["user_id"], fresh["expires_in"]) == ("7", "3600")

@@ -332,3 +332,13 @@ def test_an_answer_that_cannot_be_encoded_is_an_error_with_status_200(rest: Rest
     alpha.set_user(1, name="\ud83d")
 
     assert (rest("profile")[0], rest("profile")[1]["error"]) == (200, "WRONG_ENCODING")
+
+
+def test_numbers_may_come_as_text(rest: Rest, alpha: Portal) -> None:
+    alpha.switches.php_text = True
+    single = rest("user.get")[1]
+    batch = rest("batch", cmd={"a": "user.get", "b": "user.admin"})[1]["result"]
+
+    assert (single["total"], batch["result_total"], batch["result"]["b"]) == ("3", {"a": "3"}, True)
+    assert str(single["time"]["operating_reset_at"]) is single["time"]["operating_reset_at"]
+    assert float(batch["result_time"]["a"]["operating"]) > 0

@@ -46,7 +46,8 @@ def _answer_request(
         return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, content_type="text/html")
     method = path.strip("/").lower().removesuffix(".json")
     try:
-        return json_response(_encodable(_run_request(world, portal, request, method, deadline)), 200, _CORS)
+        answer = _encodable(_run_request(world, portal, request, method, deadline))
+        return json_response(phpform.spell_numbers(answer) if switches.php_text else answer, 200, _CORS)
     except RestError as error:
         return json_response(error.to_json(), error.status, _CORS)
 
