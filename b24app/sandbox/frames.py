@@ -85,6 +85,9 @@ def _launch_fields(world: World, portal: PortalState, token: Token, request: Fra
         "PLACEMENT": request.placement,
         "PLACEMENT_OPTIONS": json.dumps(request.options or []),
     }
+    if portal.switches.widget_without_token and request.placement != "DEFAULT":
+        for name in ("AUTH_ID", "AUTH_EXPIRES", "REFRESH_ID", "status"):
+            del fields[name]
     if portal.switches.modern:
         fields |= {
             "SERVER_ENDPOINT": world.server_endpoint_of(portal),

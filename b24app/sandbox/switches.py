@@ -84,6 +84,7 @@ class Switches:
     same_host_only: bool = False
     confirm_methods: str = ""
     php_text: bool = False
+    widget_without_token: bool = False
 
     def forced_error(self, method: str, params: Mapping[str, object] | None = None) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""

@@ -60,7 +60,7 @@ def test_an_employee_sees_nothing_before_the_end_of_the_installation(box: Sandbo
 
 def test_a_placement_is_framed_at_its_handler(alpha: Portal, rest: Rest, app: Listener) -> None:
     handler = f"{app.url}/card/?v=1"
-    rest("placement.bind", PLACEMENT="CRM_CONTACT_DETAIL_TAB", HANDLER=handler)
+    rest("placement.bind", PLACEMENT="CRM_CONTACT_DETAIL_TAB", HANDLER=handler, TITLE="SMS")
     frame = alpha.frame(7, "CRM_CONTACT_DETAIL_TAB", {"ID": "1"})
 
     assert frame["action"].startswith(f"{handler}&DOMAIN=")
@@ -244,3 +244,13 @@ def test_an_answer_to_a_confirmation_is_told(box: Sandbox, alpha: Portal, rest: 
     data = events(box, app, 1)[0]["data"]
     assert isinstance(data, dict)
     assert (data["METHOD"], data["CONFIRMED"]) == ("messageservice.sender.add", "0")
+
+
+def test_a_widget_may_be_opened_without_anybodys_token(alpha: Portal, rest: Rest, app: Listener) -> None:
+    rest("placement.bind", PLACEMENT="CRM_CONTACT_DETAIL_TAB", HANDLER=f"{app.url}/card/", TITLE="SMS")
+    alpha.switches.widget_without_token = True
+    fields = alpha.frame(7, "CRM_CONTACT_DETAIL_TAB", {"ID": "1"})["fields"]
+
+    assert not {"AUTH_ID", "AUTH_EXPIRES", "REFRESH_ID", "status"} & set(fields)
+    assert {"member_id", "PLACEMENT", "PLACEMENT_OPTIONS", "APPLICATION_TOKEN"} <= set(fields)
+    assert "AUTH_ID" in alpha.frame(7)["fields"]

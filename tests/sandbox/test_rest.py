@@ -269,8 +269,25 @@ def test_events_and_placements_are_bound_once(rest: Rest, bob: Rest, alpha: Port
     assert rest("event.unbind", **event)[1]["result"] == {"count": 1}
     assert bob.error("placement.bind", **place)[1] == "ACCESS_DENIED"
     assert rest("placement.bind", **place)[1]["result"] is True
-    assert rest.error("placement.bind", PLACEMENT="DEFAULT")[:2] == (200, "EMPTY_ERROR_HANDLER_URL")
+    assert rest.error("placement.bind", PLACEMENT="CRM_DEAL_DETAIL_TAB")[:2] == (200, "EMPTY_ERROR_HANDLER_URL")
     assert [item["placement"] for item in rest("placement.get")[1]["result"]] == ["CRM_CONTACT_DETAIL_TAB"]
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({"PLACEMENT": "DEFAULT"}, (400, "ERROR_ARGUMENT")),
+        ({"TITLE": ""}, (400, "ERROR_ARGUMENT")),
+        ({"USER_ID": 7}, (200, "ERROR_PLACEMENT_USER_MODE")),
+        ({"PLACEMENT": "NOWHERE"}, (400, "ERROR_PLACEMENT_NOT_FOUND")),
+    ],
+)
+def test_a_placement_is_refused(rest: Rest, change: dict[str, object], refusal: tuple[int, str]) -> None:
+    place = {"PLACEMENT": "CRM_CONTACT_DETAIL_TAB", "HANDLER": "https://a.example/p/", "TITLE": "SMS"}
+
+    assert rest.error("placement.bind", **place | change)[:2] == refusal
+    assert rest.portal.placements == []
+    assert rest("placement.bind", **place)[0] == 200
 
 
 def test_every_command_of_a_slow_portal_takes_its_time(rest: Rest, alpha: Portal) -> None:

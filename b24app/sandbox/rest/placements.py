@@ -16,13 +16,13 @@ _ENTITIES = (
 )
 _PLACES = ("DETAIL_TAB", "DETAIL_ACTIVITY", "ACTIVITY_TIMELINE_MENU", "LIST_MENU", "LIST_TOOLBAR", "DETAIL_TOOLBAR")
 PLACEMENTS = (
-    "DEFAULT",
     "REST_APP_URI",
     "LEFT_MENU",
     "CONTACT_CENTER",
     "PAGE_BACKGROUND_WORKER",
     *(f"CRM_{entity}_{place}" for entity in _ENTITIES for place in _PLACES),
 )
+_BY_USER = ("LEFT_MENU", "PAGE_BACKGROUND_WORKER")  # may be bound for one user alone
 _ONCE = ("REST_APP_URI", "PAGE_BACKGROUND_WORKER")
 
 
@@ -31,11 +31,17 @@ def bind_placement(call: Call) -> object:
     call.need_application()
     call.need_admin()
     place, handler = call.text("PLACEMENT").upper(), call.text("HANDLER")
+    if place == "DEFAULT":  # the application's own page
+        raise RestError("ERROR_ARGUMENT", "Wrong value")
     if place not in PLACEMENTS or (call.portal.switches.no_composer and place.endswith("_DETAIL_ACTIVITY")):
         raise RestError("ERROR_PLACEMENT_NOT_FOUND", "Placement not found")
     if not handler:
         raise RestError("EMPTY_ERROR_HANDLER_URL", "Handler URL is empty", 200)
     check_handler(call, handler)
+    if not (call.text("TITLE") or call.params.get("LANG_ALL")):
+        raise RestError("ERROR_ARGUMENT", "Argument 'TITLE' is null or empty")
+    if call.number("USER_ID") and place not in _BY_USER:
+        raise RestError("ERROR_PLACEMENT_USER_MODE", "User mode is not available for this placement", 200)
     bound = [item for item in _own_placements(call) if item.placement == place]
     if any(item.handler == handler for item in bound):
         raise RestError("ERROR_CORE", "Unable to set placement handler: Handler already binded")
