@@ -34,6 +34,8 @@ def open_frame(world: World, portal: PortalState, request: FrameRequest) -> dict
     user = portal.users.get(request.user_id)
     if user is None or not user.active:
         raise FrameRefused("There is no such employee.")
+    if user.barred:
+        raise FrameRefused("You have no access to this application.")
     if not portal.app.present:
         if not user.admin:
             raise FrameRefused("The application is not installed.")

@@ -14,7 +14,7 @@ CLEAN_UP_SECONDS = 14 * 86400
 
 @dataclass
 class User:
-    """An employee, or the application's system user."""
+    """An employee, or the application's system user; who is barred may not use the application."""
 
     id: int
     name: str
@@ -26,6 +26,7 @@ class User:
     time_zone: str = ""
     mobile: str = ""
     work_phone: str = ""
+    barred: bool = False
 
 
 @dataclass

@@ -85,6 +85,7 @@ class Switches:
     confirm_methods: str = ""
     php_text: bool = False
     widget_without_token: bool = False
+    other_load: float = 0.0
 
     def forced_error(self, method: str, params: Mapping[str, object] | None = None) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""

@@ -5,7 +5,7 @@ import time
 import pytest
 import requests
 
-from b24app.sandbox import MethodError, Portal, Sandbox
+from b24app.sandbox import FrameRefused, MethodError, Portal, Sandbox
 from tests.sandbox.clients import Listener, Rest
 
 
@@ -359,3 +359,23 @@ def test_numbers_may_come_as_text(rest: Rest, alpha: Portal) -> None:
     assert (single["total"], batch["result_total"], batch["result"]["b"]) == ("3", {"a": "3"}, True)
     assert str(single["time"]["operating_reset_at"]) is single["time"]["operating_reset_at"]
     assert float(batch["result_time"]["a"]["operating"]) > 0
+
+
+def test_one_user_may_have_no_access(rest: Rest, bob: Rest, alpha: Portal) -> None:
+    alpha.set_user(7, barred=True)
+
+    assert bob.error("profile")[:2] == (403, "user_access_error")
+    assert rest("profile")[0] == 200
+    with pytest.raises(FrameRefused):
+        alpha.frame(7)
+
+
+def test_other_applications_fill_the_bucket_too(rest: Rest, alpha: Portal) -> None:
+    alpha.switches.other_load = 1000.0
+    assert rest("profile")[0] == 200
+    time.sleep(0.1)
+
+    assert rest.error("profile")[1] == "QUERY_LIMIT_EXCEEDED"
+    alpha.empty_bucket()
+    alpha.switches.other_load = 0.0
+    assert rest("profile")[0] == 200

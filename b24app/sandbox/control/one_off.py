@@ -21,6 +21,8 @@ ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], object]] = {
     "hire": lambda portal, value: portal.set_user(int(value), active=True),
     "demote": lambda portal, value: portal.set_user(int(value), admin=False),
     "promote": lambda portal, value: portal.set_user(int(value), admin=True),
+    "bar": lambda portal, value: portal.set_user(int(value), barred=True),
+    "admit": lambda portal, value: portal.set_user(int(value), barred=False),
     "language": lambda portal, value: portal.set_user(int(value["user"]), language=str(value["language"])),
     "empty_bucket": lambda portal, _value: portal.empty_bucket(),
     "scope": _set_scope,

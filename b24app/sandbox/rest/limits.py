@@ -37,14 +37,18 @@ class Deadline:
 
 
 def count_request(portal: PortalState, running: PortalRuntime, now: float) -> None:
-    """Add one HTTP request to the bucket; raise QUERY_LIMIT_EXCEEDED when it is full."""
+    """Add one HTTP request to the bucket; raise QUERY_LIMIT_EXCEEDED when it is full.
+
+    Other applications of the same server add `other_load` requests a second.
+    """
     if portal.switches.unavailable:
         raise _too_many()
     if not portal.switches.bucket:
         return
     size, leak = (250, 5) if portal.switches.enterprise else (50, 2)
     bucket = running.bucket
-    bucket.level = max(0.0, bucket.level - (now - bucket.at) * leak)
+    flow = portal.switches.other_load - leak
+    bucket.level = min(float(size), max(0.0, bucket.level + (now - bucket.at if bucket.at else 0.0) * flow))
     bucket.at = now
     if bucket.level + 1 > size:
         raise _too_many()

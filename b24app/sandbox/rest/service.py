@@ -113,6 +113,8 @@ def _authorise_request(portal: PortalState, request: Request, params: dict[str, 
     user = portal.users.get(token.user_id)
     if user is None or not user.active:
         raise RestError("authorization_error", "Unable to authorize user", 401)
+    if user.barred or portal.switches.user_access_error:
+        raise RestError("user_access_error", "The user does not have access to the application.", 403)
     return token, user
 
 
@@ -125,5 +127,3 @@ def _check_application(portal: PortalState) -> None:
         raise RestError("PAYMENT_REQUIRED", "Subscription has been ended", 401)
     if portal.switches.lapsed_plan:
         raise RestError("ACCESS_DENIED", "REST is available only on commercial plans.", 403)
-    if portal.switches.user_access_error:
-        raise RestError("user_access_error", "The user does not have access to the application.", 403)
