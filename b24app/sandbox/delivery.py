@@ -36,7 +36,7 @@ class SendRequest:
 def send_message(world: World, portal: PortalState, request: SendRequest) -> Message:
     """Store a message and call the handler in the background."""
     message, sender = _store_message(world, portal, request)
-    if sender and not message.note:
+    if sender:
         _deliver_message(world, portal, message, sender)
     return message
 
@@ -47,28 +47,63 @@ def write_message(world: World, portal: PortalState, request: SendRequest) -> tu
     Raise LookupError where the portal would not call a handler.
     """
     message, sender = _store_message(world, portal, request)
-    if sender is None or message.note:
-        raise LookupError(message.note)
+    if sender is None:
+        raise LookupError(message.note or message.status)
     message.message_id = message.message_id or _make_id(message)
     world.background.run_later(portal.switches.sent_after, partial(_mark_sent, world, message))
     return message, sender.handler, phpform.encode_form(build_payload(world, portal, message, message.message_id))
 
 
 def _store_message(world: World, portal: PortalState, request: SendRequest) -> tuple[Message, Sender | None]:
+    """Store a message; return it with the sender whose handler is called now, None where none is."""
     with world.lock:
         message = _new_message(portal, request)
         portal.clean_up(message.created)
         portal.messages.append(message)
         del portal.messages[:-_MAX_MESSAGES]
-        sender = portal.senders.get(request.code)
-        if not portal.app.present or sender is None:
-            message.note = "Message sending application is not registered or was uninstalled"
-        elif portal.switches.payment_required:
-            message.note = "App was not paid"
+        message.note = _find_obstacle(portal, message)
         if message.note:
             message.set_status("error", "portal", message.created)
+        elif not _is_within_limit(portal, message):
+            message.set_status("deferred", "portal", message.created)
+        sender = portal.senders[message.code] if message.status == "pending" else None
     world.touch()
     return message, sender
+
+
+def _find_obstacle(portal: PortalState, message: Message) -> str:
+    """Return why a message fails inside the portal, of which the application never hears (D.1, D.8.8); "" for nothing.
+
+    A portal that never had a sender remembers that for a while (`sender_lag`).
+    """
+    if message.code not in portal.senders or not portal.app.present:
+        return "Message sending application is not registered or was uninstalled"
+    if portal.switches.payment_required:
+        return "App was not paid"
+    is_known = message.created >= portal.first_sender_at + portal.switches.sender_lag
+    return "" if is_known else "There are no senders"
+
+
+def _is_within_limit(portal: PortalState, message: Message) -> bool:
+    """Return whether the sender's daily limit leaves room for this message, which takes it (D.8.6)."""
+    limit, sent = portal.switches.daily_limit, portal.sent_today.get(message.code, 0)
+    if limit and sent >= limit:
+        return False
+    portal.sent_today[message.code] = sent + 1
+    return True
+
+
+def begin_next_day(world: World, portal: PortalState) -> int:
+    """Begin a day: hand over, all at once, what was deferred and is within the limit now; return how many."""
+    with world.lock:
+        portal.sent_today.clear()
+        waiting = [item for item in portal.messages if item.status == "deferred" and item.code in portal.senders]
+        due = [message for message in waiting if _is_within_limit(portal, message)]
+        for message in due:
+            message.set_status("pending", "portal", time.time())
+            _deliver_message(world, portal, message, portal.senders[message.code])
+    world.touch()
+    return len(due)
 
 
 def call_handler(world: World, portal: PortalState, message: Message) -> None:

@@ -119,6 +119,10 @@ class Portal:
         """Call the handler again with the same message_id, in the background."""
         delivery.call_handler(self.world, self.state, message)
 
+    def begin_next_day(self) -> int:
+        """Hand over what a sender's daily limit deferred; return how many messages."""
+        return delivery.begin_next_day(self.world, self.state)
+
     def message(self, message_id: str) -> Message | None:
         """Return the latest message with that id."""
         return next((item for item in reversed(self.messages) if item.message_id == message_id), None)

@@ -208,6 +208,8 @@ class PortalState:
     tokens: dict[str, Token] = field(default_factory=dict)
     codes: dict[str, Code] = field(default_factory=dict)
     senders: dict[str, Sender] = field(default_factory=dict)
+    first_sender_at: float = 0.0
+    sent_today: dict[str, int] = field(default_factory=dict)  # messages by the code of their sender
     other_senders: dict[str, dict[str, Sender]] = field(default_factory=dict)  # of other applications, by client_id
     messages: list[Message] = field(default_factory=list)
     handlers: list[EventHandler] = field(default_factory=list)

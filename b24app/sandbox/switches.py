@@ -86,6 +86,8 @@ class Switches:
     php_text: bool = False
     widget_without_token: bool = False
     other_load: float = 0.0
+    daily_limit: int = 0
+    sender_lag: float = 0.0
 
     def forced_error(self, method: str, params: Mapping[str, object] | None = None) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""

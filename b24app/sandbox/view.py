@@ -14,6 +14,7 @@ _SHOWN_MESSAGES = 200
 STATUS_LABELS = {
     "pending": "Waiting",
     "error": "Sending error",
+    "deferred": "Deferred",
     "queued": "Sending",
     "sent": "Sent",
     "delivered": "Delivered",

@@ -241,3 +241,26 @@ def test_older_portals_find_a_message_only_under_its_code(
 
     assert rest.error("messageservice.message.status.update", CODE="other", **push)[1] == "ERROR_MESSAGE_NOT_FOUND"
     assert rest("messageservice.message.status.update", CODE=sender, **push)[1]["result"] is True
+
+
+def test_what_is_above_a_senders_daily_limit_comes_the_next_day_all_at_once(
+    box: Sandbox, alpha: Portal, app: Listener, sender: str
+) -> None:
+    alpha.switches.daily_limit = 2
+    messages = [alpha.send_sms(NUMBER, f"text {number}", sender) for number in range(5)]
+    assert box.wait_until(lambda: [one.status for one in messages[:2]] == ["sent", "sent"])
+    assert [one.status for one in messages[2:]] == ["deferred"] * 3
+    assert len(app.arrivals) == 2
+    assert [alpha.begin_next_day(), alpha.begin_next_day(), alpha.begin_next_day()] == [2, 1, 0]
+
+    assert box.wait_until(lambda: {one.status for one in messages} == {"sent"})
+    assert len(app.arrivals) == 5
+
+
+def test_a_portal_that_never_had_a_sender_does_not_see_its_first_one_at_once(alpha: Portal, sender: str) -> None:
+    alpha.switches.sender_lag = 3600.0
+    early = alpha.send_sms(NUMBER, "Hello", sender)
+    alpha.state.first_sender_at -= 3600.0
+
+    assert (early.status, early.note) == ("error", "There are no senders")
+    assert alpha.send_sms(NUMBER, "Hello", sender).note == ""

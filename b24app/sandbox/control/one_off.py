@@ -28,5 +28,6 @@ ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], object]] = {
     "scope": _set_scope,
     "confirm": lambda portal, value: portal.confirm_method(str(value["method"]), allow=bool(value["allow"])),
     "announce": lambda portal, value: portal.announce_system_user(int(value)),
+    "next_day": lambda portal, _value: portal.begin_next_day(),
     "age": lambda portal, value: portal.age_messages(float(value) * _DAY),
 }

@@ -1,5 +1,7 @@
 """messageservice.sender.*, in the order in which the portal's source checks (docs/bitrix24.md D.1 to D.4)."""
 
+import time
+
 from b24app.sandbox.rest.call import CODE_PATTERN, Call, Method, check_handler, is_empty
 from b24app.sandbox.rest.errors import RestError
 from b24app.sandbox.state import Sender
@@ -42,6 +44,7 @@ def add_sender(call: Call) -> object:
     if len(code) > _MAX_CODE or len(handler) > _MAX_HANDLER:
         raise RestError("ERROR_SENDER_ADD_FAILURE", "Sender save error!")
     names = _by_language(call.params["NAME"], _MAX_NAME)
+    call.portal.first_sender_at = call.portal.first_sender_at or time.time()
     call.senders[code] = Sender(code, "SMS", handler, names, _read_descriptions(call))
     return True
 
