@@ -121,7 +121,7 @@ def _redeem_refresh_token(world: World, host: str, refresh: str, scope: str) -> 
         _check_portal(portal, scope)
         if portal.switches.refuse_fired and not portal.users[held.user_id].active:
             raise OAuthError("invalid_grant", "Invalid refresh token")
-        held.refresh = ""
+        tokens.spend_refresh(world, refresh)
         new_token = tokens.issue_token(world, portal, held.user_id, client_id=held.client_id)
     return portal, _token_fields(world, portal, new_token)
 

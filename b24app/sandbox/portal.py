@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from b24app.sandbox import delivery, frames, lifecycle, tokens
+from b24app.sandbox import delivery, frames, lifecycle, moves, tokens
 from b24app.sandbox.delivery import SendRequest
 from b24app.sandbox.events import posting, system_user
 from b24app.sandbox.frames import FrameRequest
@@ -217,17 +217,19 @@ class Portal:
 
     def rename(self, host: str) -> None:
         """Move to another of the hosts 127.0.0.2 to 127.0.0.19; the old one redirects with 302."""
-        with self.world.lock:
-            self.state.moved_from, self.state.moved_at = self.state.host, time.time()
-            self.state.former_hosts = [old for old in [*self.state.former_hosts, self.state.host] if old != host]
-            self.state.host = host
-        self.world.touch()
+        moves.move_portal(self.world, self.state, host, redirects=True)
 
     def move(self, host: str) -> None:
         """Move like `rename`, but leave nothing at the old host that redirects."""
-        former = list(self.state.former_hosts)
-        self.rename(host)
-        self.state.former_hosts = former
+        moves.move_portal(self.world, self.state, host, redirects=False)
+
+    def clone(self, key: str, host: str) -> "Portal":
+        """Return a restored copy of this box at another host, with the same member_id and tokens."""
+        return Portal(self.world, moves.clone_portal(self.world, self.state, key, host))
+
+    def register_again(self) -> None:
+        """Register the box anew: another member_id, no tokens."""
+        moves.register_again(self.world, self.state)
 
     def empty_bucket(self) -> None:
         """Empty the leaky bucket, as if nobody had called for a while."""

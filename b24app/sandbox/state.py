@@ -204,6 +204,7 @@ class PortalState:
     former_hosts: list[str] = field(default_factory=list)
     moved_from: str = ""
     moved_at: float = 0.0
+    clone_of: str = ""  # the key of the portal whose copy this is
     app: Application = field(default_factory=Application)
     tokens: dict[str, Token] = field(default_factory=dict)
     codes: dict[str, Code] = field(default_factory=dict)

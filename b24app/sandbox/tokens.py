@@ -63,3 +63,11 @@ def find_refresh(world: World, refresh: str) -> tuple[PortalState, Token] | None
     with world.lock:
         pairs = ((p, token) for p in world.portals.values() for token in p.tokens.values())
         return next((pair for pair in pairs if refresh and pair[1].refresh == refresh), None)
+
+
+def spend_refresh(world: World, refresh: str) -> None:
+    """Make a refresh token useless in every portal that has it: a box and its copy share theirs."""
+    for portal in world.portals.values():
+        for token in portal.tokens.values():
+            if token.refresh == refresh:
+                token.refresh = ""

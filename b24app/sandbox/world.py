@@ -128,7 +128,8 @@ class World:
         return f"https://{portal.host}:{self.tls_port}/rest/"
 
     def as_registered(self, portal: PortalState) -> PortalState:
-        """Return the portal as the OAuth servers know it: for `name_lag` seconds after a move at its former host."""
+        """Return the portal as the OAuth servers know it: late after a move (`name_lag`), a copy as its original."""
+        portal = self.portals.get(portal.clone_of, portal)
         is_late = portal.moved_from and time.time() < portal.moved_at + portal.switches.name_lag
         return dataclasses.replace(portal, host=portal.moved_from) if is_late else portal
 

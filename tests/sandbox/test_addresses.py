@@ -71,3 +71,35 @@ def test_a_portal_may_move_and_leave_nothing_behind(box: Sandbox, alpha: Portal,
     beta.install()
     taken = rest.session.post(f"{old}profile", json={"auth": rest.token}, allow_redirects=False)
     assert taken.json()["error"] == "invalid_token"
+
+
+def test_a_copy_of_a_box_says_that_it_is_the_original(box: Sandbox, alpha: Portal, rest: Rest) -> None:
+    copy = alpha.clone("copy", "127.0.0.9")
+    its_own = copy.issue_token(1)
+    install = rest.session.get(f"{box.oauth_url}/rest/app.info", params={"auth": its_own.access}).json()["result"][
+        "install"
+    ]
+
+    assert (copy.member_id, copy.state.app.token) == (alpha.member_id, alpha.state.app.token)
+    assert (install["member_id"], install["domain"]) == (alpha.member_id, alpha.domain)
+    assert query_of(copy)["DOMAIN"] == copy.domain != alpha.domain
+    assert [Rest(one, rest.session, rest.token)("profile")[0] for one in (alpha, copy)] == [200, 200]
+
+
+def test_a_box_and_its_copy_spend_a_refresh_token_together(box: Sandbox, alpha: Portal, rest: Rest) -> None:
+    refresh = alpha.issue_token(1).refresh
+    alpha.clone("copy", "127.0.0.9")
+    grant = {"grant_type": "refresh_token", "client_id": "sandbox.app", "client_secret": "sandbox-secret"}
+    url = f"{box.oauth_url}/oauth/token/"
+    answers = [rest.session.get(url, params=grant | {"refresh_token": refresh}).status_code for _ in range(2)]
+
+    assert answers == [200, 400]
+
+
+def test_a_box_that_is_registered_again_is_another_portal(alpha: Portal, rest: Rest, sender: str) -> None:
+    before = alpha.member_id
+    alpha.register_again()
+
+    assert alpha.member_id != before
+    assert rest.error("profile")[1] == "invalid_token"
+    assert list(alpha.senders) == [sender]

@@ -136,6 +136,8 @@ def test_more_portals_can_be_added(box: Sandbox, session: requests.Session) -> N
     assert made["domain"].startswith("127.0.0.3:")
     assert page.status_code == 200
     assert box.portal("gamma").users[1].admin
+    copy = control(session, box, "portals", key="delta", clone_of="gamma")
+    assert (copy["member_id"], copy["domain"]) == (made["member_id"], f"127.0.0.4:{box.world.http_port}")
 
 
 def test_every_page_is_served(box: Sandbox, session: requests.Session) -> None:

@@ -17,6 +17,7 @@ ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], object]] = {
     "revoke_refresh": lambda portal, _value: portal.revoke_refresh(),
     "rename": lambda portal, value: portal.rename(str(value)),
     "move": lambda portal, value: portal.move(str(value)),
+    "register_again": lambda portal, _value: portal.register_again(),
     "fire": lambda portal, value: portal.set_user(int(value), active=False),
     "hire": lambda portal, value: portal.set_user(int(value), active=True),
     "demote": lambda portal, value: portal.set_user(int(value), admin=False),

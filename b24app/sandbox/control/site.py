@@ -45,6 +45,9 @@ def _add_portal(world: World, body: Body) -> Body:
     used = {portal.host for portal in world.portals.values()}
     free = next(host for host in (f"127.0.0.{number}" for number in range(3, 20)) if host not in used)
     key = str(body["key"])
+    if "clone_of" in body:
+        Portal(world, world.portals[str(body["clone_of"])]).clone(key, str(body.get("host", free)))
+        return view.describe_portal(world, world.portals[key])
     owner = User(1, str(body.get("admin", "Erin")), "Evans", admin=True)
     world.add_portal(
         PortalState(key, str(body.get("title", key.title())), str(body.get("host", free)), "en", {1: owner})
