@@ -88,6 +88,7 @@ class Switches:
     other_load: float = 0.0
     daily_limit: int = 0
     sender_lag: float = 0.0
+    lapsed_silent: bool = False
 
     def forced_error(self, method: str, params: Mapping[str, object] | None = None) -> MethodError | None:
         """Return the error forced on this call, if any; decrement its `times`."""

@@ -254,3 +254,14 @@ def test_a_widget_may_be_opened_without_anybodys_token(alpha: Portal, rest: Rest
     assert not {"AUTH_ID", "AUTH_EXPIRES", "REFRESH_ID", "status"} & set(fields)
     assert {"member_id", "PLACEMENT", "PLACEMENT_OPTIONS", "APPLICATION_TOKEN"} <= set(fields)
     assert "AUTH_ID" in alpha.frame(7)["fields"]
+
+
+def test_a_portal_on_a_lapsed_plan_may_send_no_events(box: Sandbox, alpha: Portal, rest: Rest, app: Listener) -> None:
+    bind(rest, app, "ONAPPPAYMENT")
+    alpha.switches.lapsed_plan = True
+    assert alpha.fire("ONAPPPAYMENT") == 1
+    alpha.switches.lapsed_silent = True
+    assert alpha.fire("ONAPPPAYMENT") == 0
+    alpha.switches.lapsed_plan = False
+
+    assert alpha.fire("ONAPPPAYMENT") == 1

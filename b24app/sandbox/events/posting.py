@@ -12,8 +12,13 @@ _WITH_REFRESH = {"ONAPPINSTALL", "ONAPPUPDATE", "ONSUBSCRIPTIONRENEW", "ONOFFLIN
 
 
 def sends_events(portal: PortalState) -> bool:
-    """Return whether the portal sends any: none before installFinish, nor after the payment ran out (F.4)."""
-    return portal.app.present and portal.app.installed and not portal.switches.payment_required
+    """Return whether the portal sends any: none before installFinish, nor after the payment ran out (F.4).
+
+    Whether a portal on a lapsed plan does is open (`lapsed_silent`).
+    """
+    switches = portal.switches
+    is_off = switches.payment_required or (switches.lapsed_plan and switches.lapsed_silent)
+    return portal.app.present and portal.app.installed and not is_off
 
 
 def fire_event(world: World, portal: PortalState, event: str, data: dict[str, object], user_id: int = 0) -> int:
