@@ -216,7 +216,7 @@ class Portal:
         self.world.touch()
 
     def rename(self, host: str) -> None:
-        """Move to another of the hosts 127.0.0.2 to 127.0.0.19; the old one redirects with 302."""
+        """Move to another of the hosts 127.0.0.2 to 127.0.0.60; the old one redirects with 302."""
         moves.move_portal(self.world, self.state, host, redirects=True)
 
     def move(self, host: str) -> None:

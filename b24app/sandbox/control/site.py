@@ -11,7 +11,7 @@ from b24app.sandbox.control.one_off import ONE_OFF_SWITCHES
 from b24app.sandbox.portal import Portal
 from b24app.sandbox.runtime.web import json_body, json_response
 from b24app.sandbox.state import PortalState, User
-from b24app.sandbox.world import World
+from b24app.sandbox.world import SECOND_OAUTH, World
 
 Body = dict[str, Any]
 
@@ -42,8 +42,8 @@ def _set_oauth(world: World, body: Body) -> Body:
 
 
 def _add_portal(world: World, body: Body) -> Body:
-    used = {portal.host for portal in world.portals.values()}
-    free = next(host for host in (f"127.0.0.{number}" for number in range(3, 20)) if host not in used)
+    used = {portal.host for portal in world.portals.values()} | {SECOND_OAUTH}
+    free = next(host for host in (f"127.0.0.{number}" for number in range(3, 61)) if host not in used)
     key = str(body["key"])
     if "clone_of" in body:
         Portal(world, world.portals[str(body["clone_of"])]).clone(key, str(body.get("host", free)))

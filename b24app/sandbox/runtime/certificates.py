@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trustme
 
-HOSTS = ("localhost", *(f"127.0.0.{number}" for number in range(1, 21)))
+HOSTS = ("localhost", *(f"127.0.0.{number}" for number in range(1, 61)))
 
 
 def load_or_create(folder: Path) -> tuple[Path, ssl.SSLContext]:
