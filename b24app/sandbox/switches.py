@@ -4,6 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 
+# What Bitrix24 may do at any time although nothing is wrong with the portal: `strict` sets all of it.
+STRICT: Mapping[str, object] = {
+    "update_wipes": True,
+    "disorder": 0.3,
+    "penalty": True,
+    "same_token": True,
+    "refuse_fired": True,
+    "status_by_code": True,
+    "same_host_only": True,
+    "php_text": True,
+    "other_load": 0.5,
+}
+
 
 @dataclass
 class MethodError:
@@ -104,6 +117,11 @@ class Switches:
         left = int(getattr(self, name))
         setattr(self, name, left - (left > 0))
         return left != 0
+
+    def make_strict(self) -> None:
+        """Set all of `STRICT`."""
+        for name, value in STRICT.items():
+            self.set(name, value)
 
     def set(self, name: str, value: object) -> None:
         """Set one switch from its JSON value; raise KeyError for a wrong name, TypeError for a wrong value."""

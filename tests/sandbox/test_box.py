@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from b24app.sandbox import Portal, Sandbox
+from b24app.sandbox.switches import STRICT
 from tests.sandbox.clients import Listener
 
 
@@ -115,6 +116,25 @@ def test_switches_and_deeds_over_http(box: Sandbox, alpha: Portal, session: requ
     assert (alpha.users[2].admin, alpha.users[7].active, alpha.users[1].language) == (False, False, "de")
     assert alpha.state.former_hosts == ["localhost"]
     assert control(session, box, "switches", portal="alpha", nothing=True) == {"error": "KeyError: 'nothing'"}
+
+
+def test_a_portal_is_strict_at_one_stroke(box: Sandbox, alpha: Portal, session: requests.Session) -> None:
+    answer = control(session, box, "switches", portal="alpha", strict=True, disorder=0.0)
+
+    assert {name: answer[name] for name in STRICT} == {**STRICT, "disorder": 0.0}
+    assert control(session, box, "switches", portal="alpha", deleted_status=True) == {
+        "error": "TypeError: deleted_status"
+    }
+
+
+def test_people_come_are_barred_and_confirm(box: Sandbox, alpha: Portal, session: requests.Session) -> None:
+    control(session, box, "switches", portal="alpha", employ={"id": 9, "name": "Frank"}, bar=7, age=1)
+    control(session, box, "switches", portal="alpha", confirm={"method": "profile", "allow": False}, next_day=True)
+
+    assert (alpha.users[9].name, alpha.users[9].admin, alpha.users[7].barred) == ("Frank", False, True)
+    assert alpha.state.confirmed == {"profile": False}
+    control(session, box, "switches", portal="alpha", admit=7, move="127.0.0.9", register_again=True)
+    assert (alpha.users[7].barred, alpha.state.former_hosts, alpha.state.host) == (False, [], "127.0.0.9")
 
 
 def test_the_whole_installation_over_http(box: Sandbox, app: Listener, session: requests.Session) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from b24app.sandbox.portal import Portal
+from b24app.sandbox.state import User
 
 _DAY = 86400.0
 
@@ -12,13 +13,20 @@ def _set_scope(portal: Portal, value: Any) -> None:
     portal.state.app.scope = [str(item) for item in value]
 
 
+def _employ(portal: Portal, value: Any) -> None:
+    number = int(value["id"])
+    portal.users[number] = User(number, str(value["name"]), "", admin=bool(value.get("admin")))
+
+
 ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], object]] = {
+    "strict": lambda portal, _value: portal.switches.make_strict(),
     "expire_tokens": lambda portal, _value: portal.expire_tokens(),
     "revoke_refresh": lambda portal, _value: portal.revoke_refresh(),
     "rename": lambda portal, value: portal.rename(str(value)),
     "move": lambda portal, value: portal.move(str(value)),
     "register_again": lambda portal, _value: portal.register_again(),
     "fire": lambda portal, value: portal.set_user(int(value), active=False),
+    "employ": _employ,
     "hire": lambda portal, value: portal.set_user(int(value), active=True),
     "demote": lambda portal, value: portal.set_user(int(value), admin=False),
     "promote": lambda portal, value: portal.set_user(int(value), admin=True),
