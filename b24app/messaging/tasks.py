@@ -24,10 +24,11 @@ from b24app.messaging.privacy import number_erasure, portal_erasure, retention
 from b24app.messaging.push import pusher, sender_registration, timeline
 from b24app.messaging.reports import applier, polling
 from b24app.messaging.statistics import breakdowns, monthly
-from b24app.portals import answering, employees, placements, tokens
+from b24app.portals import answering, employees, placements
 from b24app.portals.crm_names import names
 from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal, PortalToken
+from b24app.portals.rest import token_renewal
 
 bulkhead = Bulkhead()
 
@@ -201,7 +202,7 @@ def _enqueue_reconciling() -> None:
 
 def _keep_tokens_alive() -> None:
     held = [int(key) for key in dead_letters.held(Kind.TOKEN)]
-    tokens.keep_alive(_note_failed_token, without=held)
+    token_renewal.keep_alive(_note_failed_token, without=held)
 
 
 def _note_failed_token(token: PortalToken, error: Exception) -> None:

@@ -10,7 +10,7 @@ from django.db import connections
 from b24app.core import shutdown, spool
 from b24app.messaging.dispatch import completer, preparation
 from b24app.messaging.smpp import receipts
-from b24app.portals import tokens
+from b24app.portals.rest import token_renewal
 from b24app.webhooks import delivery_reports, portal_events, portal_messages
 
 log = structlog.get_logger(__name__)
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 REPLAY_INTERVAL = 2.0  # seconds
 
 HANDLERS: Mapping[str, spool.Handler] = {
-    "tokens": tokens.replay_renewed_token,  # the most important: a lost refresh token costs an administrator's time
+    "tokens": token_renewal.replay_renewed_token,  # the most important: a lost refresh token costs a person's time
     "wish": portal_messages.replay_message,
     "report": delivery_reports.replay_report,
     "event": portal_events.replay_event,

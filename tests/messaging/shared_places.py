@@ -252,7 +252,7 @@ def portals_that_left_are_erased(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("tokens:keep_alive")
+@place("token_renewal:keep_alive")
 def tokens_are_kept_alive(alice: Sender, charlie: Sender) -> Place:
     old = timezone.now() - timedelta(days=150)
     Portal.objects.update(oauth_host="127.0.0.1:9")

@@ -22,6 +22,7 @@ from b24app.portals.crm_names import crm_lists, visitor_tokens
 from b24app.portals.crm_names.crm_lists import MAX_ITEMS, Item, ListedItem
 from b24app.portals.errors import NoToken, PortalError, PortalRefused
 from b24app.portals.models import CrmName, Portal
+from b24app.portals.rest import token_renewal
 
 log = structlog.get_logger(__name__)
 
@@ -131,8 +132,8 @@ def _find_access(portal: Portal, viewer: int) -> str:
     if token is None or not token.is_admin:
         raise NoToken("NO_TOKEN")
     try:
-        return tokens.fresh_token(portal, token).access
-    except tokens.DeadToken:
+        return token_renewal.fresh_token(portal, token).access
+    except token_renewal.DeadToken:
         raise NoToken("NO_TOKEN") from None
 
 

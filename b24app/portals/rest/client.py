@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from b24app.portals import identity, tokens
 from b24app.portals.errors import InDoubt, NoToken, PortalError, PortalRefused, Postponed
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.rest import bitrix, error_policy, exchange_records, operating_limit
+from b24app.portals.rest import bitrix, error_policy, exchange_records, operating_limit, token_renewal
 from b24app.portals.rest.responses import ErrorResponse, MethodResult, NoResponse, Redirect, https_host
 
 MAX_COMMANDS = 50
@@ -147,7 +147,7 @@ class PortalClient:
         for token in self._candidate_tokens():
             try:
                 return self._send_with(token, request)
-            except tokens.DeadToken:
+            except token_renewal.DeadToken:
                 continue
             except _OwnerRefused as refused:
                 refusal = refused.response
@@ -165,16 +165,16 @@ class PortalClient:
 
     def _send_with(self, token: PortalToken, request: Callable[[], T]) -> T:
         """Send, and once more with the token renewed if it proves stale; raise DeadToken when that does not help."""
-        self._in_use = tokens.fresh_token(self._portal, token)
+        self._in_use = token_renewal.fresh_token(self._portal, token)
         try:
             return self._follow_move(request)
         except ErrorResponse:
-            self._in_use = tokens.renew_token(self._portal, self._in_use)
+            self._in_use = token_renewal.renew_token(self._portal, self._in_use)
         try:
             return self._follow_move(request)
         except ErrorResponse as response:
             tokens.mark_dead(self._in_use, response.code.lower())
-            raise tokens.DeadToken from None
+            raise token_renewal.DeadToken from None
 
     def _out_of_tokens(self, refusal: ErrorResponse | None, *, admin_only: bool) -> PortalError:
         gone = tokens.uninstalled_error(self._portal)

@@ -1,0 +1,157 @@
+"""Renewing a portal's tokens: one refresh at a time per token, however many processes want it.
+
+A refresh token can be used once (docs/bitrix24.md B.1): a pair that is lost costs a human. So the lease is taken and
+committed, then the OAuth server is asked, then the new pair is committed alone and before anything else.
+"""
+
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from b24app.core import spool, wait_limit
+from b24app.core.isolation import SetAside, work_each
+from b24app.exchange_log.models import Exchange
+from b24app.portals.errors import InDoubt, PortalError
+from b24app.portals.models import Portal, PortalToken
+from b24app.portals.rest import bitrix, error_policy, exchange_records
+from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, TokenPair
+from b24app.portals.tokens import mark_dead
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(seconds=60)  # longer than connecting and the whole answer may take
+WAIT_SECONDS = 30.0  # for another process that holds the lease
+POLL_SECONDS = 0.1
+EXPIRY_MARGIN = timedelta(seconds=5)
+KEEP_ALIVE_AFTER = timedelta(days=120)  # a refresh token lives 180 days
+SPOOL_KIND = "tokens"
+
+
+class DeadToken(Exception):
+    """This token will not work again; its row says why."""
+
+
+def fresh_token(portal: Portal, token: PortalToken) -> PortalToken:
+    """Return the token, renewed first where our clock says that it has expired; raise what `renew_token` raises."""
+    return token if token.expires_at > timezone.now() + EXPIRY_MARGIN else renew_token(portal, token)
+
+
+def renew_token(portal: Portal, token: PortalToken) -> PortalToken:
+    """Exchange the pair for a new one, or wait for the process that is doing so; return the row as it is then.
+
+    Raise DeadToken, InDoubt (the OAuth server did not answer), NotNow, PortalGone, PortalRefused.
+    """
+    old_generation, until = token.generation, time.monotonic() + wait_limit.shorten_timeout(WAIT_SECONDS)
+    while True:
+        try:
+            token.refresh_from_db()
+        except PortalToken.DoesNotExist:
+            raise DeadToken from None  # uninstalled meanwhile
+        if token.generation != old_generation and not token.dead_reason:
+            return token
+        if token.dead_reason or not token.refresh:
+            mark_dead(token, token.dead_reason or "expired")
+            raise DeadToken
+        if _acquire_lease(token):
+            return _renew_leased(portal, token)
+        if time.monotonic() > until:
+            raise InDoubt("REFRESH_UNDER_WAY")
+        time.sleep(POLL_SECONDS)
+
+
+def replay_renewed_token(record: Mapping[str, Any]) -> None:
+    """Store a pair from the spool (kind "tokens") that was renewed while the database was unavailable."""
+    PortalToken.objects.filter(pk=record["pk"], generation=record["generation"]).update(
+        access=record["access"],
+        refresh=record["refresh"],
+        expires_at=parse_datetime(record["expires_at"]),
+        generation=record["generation"] + 1,
+        lease_until=None,
+        refreshed_at=timezone.now(),
+        dead_reason="",
+    )
+
+
+def due_for_keep_alive(limit: int = 100, *, without: Collection[int] = ()) -> list[PortalToken]:
+    """Return tokens not renewed for four months, oldest first, of portals that may be called."""
+    now = timezone.now()
+    return list(
+        PortalToken.objects.filter(dead_reason="", is_admin=True, refreshed_at__lt=now - KEEP_ALIVE_AFTER)
+        .exclude(refresh="")
+        .exclude(pk__in=list(without))
+        .filter(portal__uninstalled_at=None, portal__suspension="")
+        .select_related("portal")
+        .order_by("refreshed_at")[:limit]
+    )
+
+
+def keep_alive(set_aside: SetAside[PortalToken], *, without: Collection[int] = ()) -> int:
+    """Renew what `due_for_keep_alive` returns; return how many were renewed. Failures are on the rows afterwards.
+
+    A token whose renewal raises an unexpected error goes to `set_aside`, and the others are renewed all the same.
+    """
+    return sum(work_each(due_for_keep_alive(without=without), _keep_one_alive, set_aside))
+
+
+def _keep_one_alive(token: PortalToken) -> bool:
+    with suppress(PortalError, DeadToken):
+        renew_token(token.portal, token)
+        return True
+    return False
+
+
+def _acquire_lease(token: PortalToken) -> bool:
+    now = timezone.now()
+    free = PortalToken.objects.filter(pk=token.pk, generation=token.generation, dead_reason="").filter(
+        Q(lease_until=None) | Q(lease_until__lte=now)
+    )
+    return free.update(lease_until=now + LEASE) == 1
+
+
+def _release_lease(token: PortalToken) -> None:
+    PortalToken.objects.filter(pk=token.pk, generation=token.generation).update(lease_until=None)
+
+
+def _renew_leased(portal: Portal, token: PortalToken) -> PortalToken:
+    """Refresh the token under its lease. The new pair is stored first and the exchange recorded last."""
+    exchanges: list[Exchange] = []
+    try:
+        return _store_renewed(portal, token, bitrix.refresh_token(portal.oauth_host, token.refresh, exchanges.append))
+    except ErrorResponse as response:
+        if response.code in {"INVALID_GRANT", "INVALID_REQUEST"}:
+            mark_dead(token, response.code.lower())
+            raise DeadToken from None
+        _release_lease(token)
+        raise error_policy.apply_error(portal, response) from None
+    except (NoResponse, Redirect) as silence:
+        _release_lease(token)
+        raise InDoubt("OAUTH_SILENT", getattr(silence, "message", "redirected")) from None
+    finally:
+        for exchange in exchanges:
+            exchange_records.record_exchange(portal, exchange)
+
+
+def _store_renewed(portal: Portal, token: PortalToken, pair: TokenPair) -> PortalToken:
+    if pair.member_id != portal.member_id:
+        raise NoResponse("the new pair belongs to another portal")
+    record = {
+        "pk": token.pk,
+        "generation": token.generation,
+        "access": pair.access,
+        "refresh": pair.refresh,
+        "expires_at": pair.expires_at.isoformat(),
+    }
+    try:
+        spool.write_or_spool(SPOOL_KIND, record, lambda: replay_renewed_token(record))
+    except spool.SpoolFull:
+        log.critical("renewed_token_lost", portal=portal.pk, user=token.user_id)
+    token.access, token.refresh, token.expires_at = pair.access, pair.refresh, pair.expires_at
+    token.generation += 1
+    return token
