@@ -118,8 +118,11 @@ def _read_batch_error(error: Any, access: str) -> ErrorResponse | None:
 
 def read_reset_time(block: Any) -> datetime | None:
     """Return when a method's operating time begins to be free again, from its `time` block (docs/bitrix24.md C.4)."""
-    moment = as_mapping(block).get("operating_reset_at")
-    return datetime.fromtimestamp(moment, UTC) if isinstance(moment, int | float) and 0 < moment < 1e11 else None
+    try:
+        moment = float(as_mapping(block).get("operating_reset_at") or 0)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return datetime.fromtimestamp(moment, UTC) if 0 < moment < 1e11 else None
 
 
 def read_error(response: Mapping[str, Any], secrets: Sequence[str]) -> ErrorResponse | NoResponse:

@@ -59,7 +59,13 @@ def test_an_answer_without_json_is_no_answer(status: int) -> None:
     ("block", "moment"),
     [
         ({"operating_reset_at": 1767225600}, datetime(2026, 1, 1, tzinfo=UTC)),
+        ({"operating_reset_at": "1767225600"}, datetime(2026, 1, 1, tzinfo=UTC)),  # PHP writes numbers as text too
+        ({"operating_reset_at": "1767225600.5"}, datetime(2026, 1, 1, microsecond=500_000, tzinfo=UTC)),
         ({"operating_reset_at": "soon"}, None),
+        ({"operating_reset_at": ""}, None),
+        ({"operating_reset_at": "inf"}, None),
+        ({"operating_reset_at": "nan"}, None),
+        ({"operating_reset_at": [1767225600]}, None),
         ({"operating_reset_at": 10**30}, None),
         ({}, None),
         ([], None),
