@@ -24,6 +24,15 @@ class PortalRefused(PortalError):
         return "already binded" in self.message.lower()  # Bitrix24's own spelling
 
 
+class ConfirmationRequired(PortalRefused):
+    """An administrator has to allow the method in Bitrix24 (METHOD_CONFIRM_WAITING), or has not (…_DENIED)."""
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether it was denied; otherwise it may be allowed any minute."""
+        return self.code == "METHOD_CONFIRM_DENIED"
+
+
 class Postponed(PortalRefused):
     """One command of a batch was not executed, or not surely; the portal's row says when to repeat it."""
 

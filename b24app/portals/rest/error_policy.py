@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.utils import timezone
 
-from b24app.portals.errors import InDoubt, NotNow, PortalError, PortalGone, PortalRefused
+from b24app.portals.errors import ConfirmationRequired, InDoubt, NotNow, PortalError, PortalGone, PortalRefused
 from b24app.portals.models import Portal, Suspension
 from b24app.portals.rest.responses import MAX_MESSAGE, ErrorResponse
 
@@ -121,6 +121,10 @@ def _suspend_deleted(portal: Portal, response: ErrorResponse, now: datetime) -> 
     return _suspend_portal(portal, Suspension.DELETED, response, now + PROBE_AFTER)
 
 
+def _require_confirmation(_portal: Portal, response: ErrorResponse, _now: datetime) -> PortalError:
+    return ConfirmationRequired(response.code, response.message)
+
+
 def _note_missing_scope(portal: Portal, response: ErrorResponse, _now: datetime) -> PortalError:
     # The installed version lacks a permission: an administrator has to update the application.
     update_portal(portal, trouble=f"{response.code}: {response.message}"[:MAX_MESSAGE])
@@ -141,4 +145,6 @@ _REACTIONS: dict[str, Reaction] = {
     "INSUFFICIENT_SCOPE": _note_missing_scope,
     "INVALID_SCOPE": _note_missing_scope,
     "WRONG_CLIENT": _pause_misconfigured,
+    "METHOD_CONFIRM_WAITING": _require_confirmation,
+    "METHOD_CONFIRM_DENIED": _require_confirmation,
 }

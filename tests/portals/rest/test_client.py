@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from b24app.exchange_log.models import Exchange
 from b24app.portals import tokens
-from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalGone, PortalRefused, Postponed
+from b24app.portals.errors import ConfirmationRequired, InDoubt, NotNow, NoToken, PortalGone, PortalRefused, Postponed
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.portals.rest.client import BatchCommand, PortalClient
 from b24app.sandbox import Portal as There
@@ -63,8 +63,6 @@ def test_an_exchange_is_kept_of_a_call_without_secrets(portal: Portal) -> None:
         ("ERROR_BATCH_LENGTH_EXCEEDED", "Max batch length exceeded"),
         ("INVALID_CREDENTIALS", "Invalid request credentials"),
         ("WRONG_AUTH_TYPE", "Current authorization type is denied for this method"),
-        ("METHOD_CONFIRM_WAITING", "Waiting for confirmation"),
-        ("METHOD_CONFIRM_DENIED", "Method call denied"),
         ("ALLOWED_ONLY_INTRANET_USER", "Allowed only for intranet users"),
         ("ACCESS_ERROR", "Access error"),
     ],
@@ -81,6 +79,21 @@ def test_a_refusal_is_told_by_its_code_whatever_the_status(
     portal.refresh_from_db()
     assert portal.may_be_called(timezone.now())
     assert asked(alpha, "app.info") == [code.lower()]
+
+
+@pytest.mark.parametrize(("code", "is_denied"), [("METHOD_CONFIRM_WAITING", False), ("METHOD_CONFIRM_DENIED", True)])
+def test_a_method_that_an_administrator_has_to_allow_is_an_error_of_its_own(
+    portal: Portal, alpha: There, forced: Force, code: str, is_denied: bool
+) -> None:
+    forced(code, "Waiting for confirmation", status=401, times=2)
+    with pytest.raises(ConfirmationRequired) as caught:
+        PortalClient(portal).call("app.info")
+    assert (caught.value.code, caught.value.is_denied) == (code, is_denied)
+    (answer,) = PortalClient(portal).batch([BatchCommand("app.info")])
+    assert type(answer.error) is ConfirmationRequired
+    assert PortalClient(portal).call("app.info")
+    portal.refresh_from_db()
+    assert (portal.suspension, portal.no_token_since) == ("", None)
 
 
 @pytest.mark.parametrize(
