@@ -11,7 +11,8 @@ from b24app.core import signed_urls
 from b24app.portals import identity
 from b24app.portals.errors import InDoubt, NotOurs
 from b24app.portals.models import Portal, Suspension
-from b24app.portals.rest import bitrix, error_policy, exchange_records
+from b24app.portals.rest import bitrix, error_policy, exchange_records, token_renewal
+from b24app.portals.rest.oauth_servers import ask_in_turn
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect
 
 SALT = "b24app.portals.reconnect"
@@ -41,14 +42,16 @@ def complete_reconnect(code: str, state: str) -> tuple[Portal, int]:
     own error means.
     """
     portal = _use_state(state)
+    record = exchange_records.exchange_recorder(portal)
     try:
-        pair = bitrix.redeem_code(portal.oauth_host, code, exchange_records.exchange_recorder(portal))
+        pair, host = ask_in_turn(portal, lambda host: bitrix.redeem_code(host, code, record))
     except ErrorResponse as response:
         raise NotOurs(response.code, _("Bitrix24 did not confirm the connection. Try again.")) from None
     except (NoResponse, Redirect):
         raise InDoubt("OAUTH_SILENT", _("The Bitrix24 authorization server is not responding.")) from None
     if pair.member_id != portal.member_id:
         raise NotOurs("FOREIGN", _("This is a different Bitrix24 from the one that started the request."))
+    token_renewal.note_answer(portal, host)
     if portal.suspension:
         error_policy.update_portal(
             portal, suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=None

@@ -26,6 +26,7 @@ def box() -> Iterator[Sandbox]:
 @pytest.fixture(autouse=True)
 def _loopback(settings: Settings) -> None:
     settings.ALLOWED_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+    settings.B24_OAUTH_HOSTS = ["127.0.0.1:9"]
     redis_client().flushdb()
 
 

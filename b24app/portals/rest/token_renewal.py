@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from django.db import DatabaseError
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -21,6 +22,7 @@ from b24app.exchange_log.models import Exchange
 from b24app.portals.errors import InDoubt, PortalError
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import bitrix, error_policy, exchange_records
+from b24app.portals.rest.oauth_servers import ask_in_turn
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, TokenPair
 from b24app.portals.tokens import mark_dead
 
@@ -64,6 +66,16 @@ def renew_token(portal: Portal, token: PortalToken) -> PortalToken:
         if time.monotonic() > until:
             raise InDoubt("REFRESH_UNDER_WAY")
         time.sleep(POLL_SECONDS)
+
+
+def note_answer(portal: Portal, host: str) -> None:
+    """Remember which server has issued a new pair.
+
+    What fails here is found out the next time: the pair must not be lost for it.
+    """
+    with suppress(DatabaseError):
+        if portal.oauth_host != host:
+            error_policy.update_portal(portal, oauth_host=host)
 
 
 def replay_renewed_token(record: Mapping[str, Any]) -> None:
@@ -123,7 +135,10 @@ def _renew_leased(portal: Portal, token: PortalToken) -> PortalToken:
     """Refresh the token under its lease. The new pair is stored first and the exchange recorded last."""
     exchanges: list[Exchange] = []
     try:
-        return _store_renewed(portal, token, bitrix.refresh_token(portal.oauth_host, token.refresh, exchanges.append))
+        pair, host = ask_in_turn(portal, lambda host: bitrix.refresh_token(host, token.refresh, exchanges.append))
+        renewed = _store_renewed(portal, token, pair)
+        note_answer(portal, host)
+        return renewed
     except ErrorResponse as response:
         if response.code in {"INVALID_GRANT", "INVALID_REQUEST"}:
             mark_dead(token, response.code.lower())

@@ -168,8 +168,8 @@ def test_an_unknown_client_id_harms_no_portal(portal: Portal, token: PortalToken
     assert (portal.suspension, row.dead_reason, row.lease_until) == ("", "", None)
 
 
-def test_a_silent_oauth_server_leaves_the_pair_as_it_is(portal: Portal, token: PortalToken) -> None:
-    portal.oauth_host = "127.0.0.1:9"
+def test_a_silent_oauth_server_leaves_the_pair_as_it_is(portal: Portal, token: PortalToken, settings: Settings) -> None:
+    settings.B24_OAUTH_HOSTS = ["127.0.0.1:9"]
     with pytest.raises(InDoubt):
         token_renewal.renew_token(portal, token)
     row = PortalToken.objects.get()

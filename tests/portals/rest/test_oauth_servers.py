@@ -1,0 +1,68 @@
+"""Where the authorization server that a portal belongs to does not answer, another allowed one is asked."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from b24app.portals.errors import InDoubt
+from b24app.portals.models import Portal, PortalToken
+from b24app.portals.reconnect import authorize_url, complete_reconnect
+from b24app.portals.rest import token_renewal
+from b24app.sandbox import Portal as There
+from b24app.sandbox import Sandbox
+from tests.portals.launches import ALICE
+
+NOBODY = "127.0.0.1:9"
+
+
+def test_a_refresh_asks_another_allowed_server_where_the_remembered_one_is_silent(
+    portal: Portal, box: Sandbox, settings: Settings
+) -> None:
+    settings.B24_OAUTH_HOSTS = [NOBODY, box.world.oauth_host]
+    Portal.objects.update(oauth_host=NOBODY)
+    portal.refresh_from_db()
+    assert token_renewal.renew_token(portal, PortalToken.objects.get()).generation == 1
+    portal.refresh_from_db()
+    assert portal.oauth_host == box.world.oauth_host
+
+
+def test_a_server_that_is_not_allowed_is_not_asked(portal: Portal, box: Sandbox, settings: Settings) -> None:
+    settings.B24_OAUTH_HOSTS = [NOBODY]
+    assert portal.oauth_host == box.world.oauth_host
+    with pytest.raises(InDoubt):
+        token_renewal.renew_token(portal, PortalToken.objects.get())
+    row = PortalToken.objects.get()
+    assert (row.generation, row.dead_reason, row.lease_until) == (0, "", None)
+
+
+def test_what_another_server_refuses_proves_nothing_while_the_remembered_one_is_silent(
+    portal: Portal, alpha: There, box: Sandbox, settings: Settings
+) -> None:
+    """The other one may not know the portals of this region: a token must not die, nor the portal, by its word."""
+    settings.B24_OAUTH_HOSTS = [NOBODY, box.world.oauth_host]
+    Portal.objects.update(oauth_host=NOBODY)
+    portal.refresh_from_db()
+    alpha.revoke_refresh()
+    with pytest.raises(InDoubt):
+        token_renewal.renew_token(portal, PortalToken.objects.get())
+    alpha.switches.not_installed = True
+    with pytest.raises(InDoubt):
+        token_renewal.renew_token(portal, PortalToken.objects.get())
+    portal.refresh_from_db()
+    assert (PortalToken.objects.get().dead_reason, portal.suspension, portal.oauth_host) == ("", "", NOBODY)
+
+
+def test_reconnecting_asks_another_allowed_server(
+    portal: Portal, alpha: There, box: Sandbox, settings: Settings
+) -> None:
+    settings.B24_OAUTH_HOSTS = [NOBODY, box.world.oauth_host]
+    PortalToken.objects.update(dead_reason="invalid_grant")
+    Portal.objects.update(oauth_host=NOBODY, no_token_since=timezone.now())
+    portal.refresh_from_db()
+    state = parse_qs(urlsplit(authorize_url(portal)).query)["state"][0]
+    connected, user_id = complete_reconnect(alpha.issue_code(ALICE), state)
+    assert (connected.pk, user_id, connected.no_token_since) == (portal.pk, ALICE, None)
+    portal.refresh_from_db()
+    assert portal.oauth_host == box.world.oauth_host
