@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
@@ -18,6 +17,7 @@ from b24app.portals import caller_limits, tokens
 from b24app.portals.errors import InDoubt, NotOurs, PortalError
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import bitrix, error_policy, exchange_records
+from b24app.portals.rest.portal_address import is_supported_endpoint
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, TokenOwner, TokenPair, https_host
 
 log = structlog.get_logger(__name__)
@@ -122,17 +122,6 @@ def confirm_claim(claim: ClaimedIdentity) -> tuple[TokenOwner, str]:
     for exchange in exchanges:  # only now: under a merely claimed portal strangers could fill the log
         exchange_records.record_exchange(portal, exchange)
     return owner, host
-
-
-def belongs_to(portal: Portal, owner: TokenOwner) -> bool:
-    """Return whether this is the owner of a token of our application at this portal."""
-    return owner.client_id == settings.B24_CLIENT_ID and owner.member_id == portal.member_id
-
-
-def is_supported_endpoint(endpoint: str) -> bool:
-    """Return whether this REST address is https with the path /rest/: the SDK supports no other (B.8)."""
-    parts = urlsplit(endpoint)
-    return bool(https_host(endpoint)) and parts.path == "/rest/" and not parts.query and not parts.fragment
 
 
 def save_portal(owner: TokenOwner, host: str, *, language: str = "") -> Portal:

@@ -51,7 +51,7 @@ def complete_reconnect(code: str, state: str) -> tuple[Portal, int]:
         raise InDoubt("OAUTH_SILENT", _("The Bitrix24 authorization server is not responding.")) from None
     if pair.member_id != portal.member_id:
         raise NotOurs("FOREIGN", _("This is a different Bitrix24 from the one that started the request."))
-    token_renewal.note_answer(portal, host)
+    token_renewal.note_answer(portal, pair, host, record)
     if portal.suspension:
         error_policy.update_portal(
             portal, suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=None

@@ -27,6 +27,12 @@ def asked(there: There, method: str) -> list[str]:
     return [call.outcome for call in there.rest_log if call.method == method]
 
 
+def move(there: There, host: str) -> None:
+    """Move a portal to another name; the old one does not say where it is."""
+    with there.world.lock:
+        there.state.host = host
+
+
 def refreshed(there: There) -> list[Token]:
     """Tokens whose refresh token was used."""
     return [token for token in there.tokens.values() if not token.refresh]

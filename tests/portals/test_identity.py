@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 from b24app.portals import identity, page_tickets
 from b24app.portals.errors import BadTicket, InDoubt, NotNow, NotOurs
 from b24app.portals.models import Portal, PortalToken, Suspension
+from b24app.portals.rest.portal_address import is_supported_endpoint
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from tests.portals.launches import ALICE, BOB, DANA, launch, posted
@@ -153,7 +154,7 @@ def test_silence_of_the_oauth_server_is_in_doubt(alpha: There, settings: Setting
     ],
 )
 def test_only_https_with_the_usual_path_can_be_served(endpoint: str, served: bool) -> None:
-    assert identity.is_supported_endpoint(endpoint) is served
+    assert is_supported_endpoint(endpoint) is served
 
 
 def test_a_portal_that_does_not_answer_at_the_first_opening_is_in_doubt(alpha: There) -> None:

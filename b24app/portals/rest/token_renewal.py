@@ -21,7 +21,7 @@ from b24app.core.isolation import SetAside, work_each
 from b24app.exchange_log.models import Exchange
 from b24app.portals.errors import InDoubt, PortalError
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.rest import bitrix, error_policy, exchange_records
+from b24app.portals.rest import bitrix, error_policy, exchange_records, portal_address
 from b24app.portals.rest.oauth_servers import ask_in_turn
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, TokenPair
 from b24app.portals.tokens import mark_dead
@@ -68,14 +68,18 @@ def renew_token(portal: Portal, token: PortalToken) -> PortalToken:
         time.sleep(POLL_SECONDS)
 
 
-def note_answer(portal: Portal, host: str) -> None:
-    """Remember which server has issued a new pair.
+def note_answer(portal: Portal, pair: TokenPair, host: str, record: bitrix.Record) -> None:
+    """Follow the portal where a new pair says that it is, and remember which server issued the pair.
 
-    What fails here is found out the next time: the pair must not be lost for it.
+    What fails here is found out by the call that needs the token, or the next time: the pair must not be lost for it.
     """
-    with suppress(DatabaseError):
+    with suppress(DatabaseError, ErrorResponse, NoResponse, Redirect):
         if portal.oauth_host != host:
             error_policy.update_portal(portal, oauth_host=host)
+        if pair.client_endpoint != portal.client_endpoint:
+            owner = portal_address.find_address(portal, pair.access, record)
+            if owner is not None:
+                portal_address.store_address(portal, owner)
 
 
 def replay_renewed_token(record: Mapping[str, Any]) -> None:
@@ -137,7 +141,7 @@ def _renew_leased(portal: Portal, token: PortalToken) -> PortalToken:
     try:
         pair, host = ask_in_turn(portal, lambda host: bitrix.refresh_token(host, token.refresh, exchanges.append))
         renewed = _store_renewed(portal, token, pair)
-        note_answer(portal, host)
+        note_answer(portal, pair, host, exchanges.append)
         return renewed
     except ErrorResponse as response:
         if response.code in {"INVALID_GRANT", "INVALID_REQUEST"}:

@@ -6,10 +6,10 @@ What becomes of a token is decided here (docs/bitrix24.md K6 to K9), and whether
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from b24app.portals import identity, tokens
+from b24app.portals import tokens
 from b24app.portals.errors import InDoubt, NoToken, PortalError, PortalRefused
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.rest import bitrix, error_policy, token_renewal
+from b24app.portals.rest import bitrix, error_policy, portal_address, token_renewal
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, https_host
 
 MAX_TOKENS = 6  # tried in one call
@@ -72,8 +72,14 @@ class TokenRotation:
         try:
             return self._follow_move(token, request)
         except ErrorResponse as response:
-            tokens.mark_dead(token, response.code.lower())
-            raise token_renewal.DeadToken from None
+            stale = response
+        if self._has_moved(token):
+            try:
+                return self._follow_move(token, request)
+            except ErrorResponse as response:
+                stale = response
+        tokens.mark_dead(token, stale.code.lower())
+        raise token_renewal.DeadToken
 
     def _out_of_tokens(self, refusal: ErrorResponse | None, *, admin_only: bool) -> PortalError:
         gone = tokens.uninstalled_error(self._portal)
@@ -100,7 +106,7 @@ class TokenRotation:
     def _adopt_address(self, token: PortalToken, host: str) -> None:
         """Store a portal's new address if the OAuth server names the very host of the redirect; else raise InDoubt."""
         try:
-            owner = bitrix.app_info(self._portal.oauth_host, token.access, self._record)
+            owner = portal_address.find_address(self._portal, token.access, self._record)
         except ErrorResponse as response:
             # The OAuth server calls a token it does not know an invalid client (docs/bitrix24.md B.2).
             if response.code in STALE_TOKEN or response.code == "INVALID_CLIENT":
@@ -108,10 +114,22 @@ class TokenRotation:
             raise InDoubt("REDIRECTED", response.message) from None
         except (NoResponse, Redirect):
             raise InDoubt("REDIRECTED") from None
-        is_confirmed = identity.belongs_to(self._portal, owner) and https_host(owner.client_endpoint) == host
-        if not (is_confirmed and identity.is_supported_endpoint(owner.client_endpoint)):
+        if owner is None or https_host(owner.client_endpoint) != host:
             raise InDoubt("REDIRECTED")
-        error_policy.update_portal(self._portal, client_endpoint=owner.client_endpoint, domain=owner.domain)
+        portal_address.store_address(self._portal, owner)
+
+    def _has_moved(self, token: PortalToken) -> bool:
+        """Ask the OAuth server whether the portal is somewhere else by now, and store where; raise InDoubt.
+
+        Its old name may belong to another portal, which does not know the token.
+        """
+        try:
+            owner = portal_address.find_address(self._portal, token.access, self._record)
+        except ErrorResponse:
+            return False
+        except (NoResponse, Redirect):
+            raise InDoubt("OAUTH_SILENT") from None
+        return owner is not None and portal_address.store_address(self._portal, owner)
 
 
 def _demote(token: PortalToken, refusal: ErrorResponse, *, admin_only: bool) -> None:

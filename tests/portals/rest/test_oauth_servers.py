@@ -12,7 +12,7 @@ from b24app.portals.reconnect import authorize_url, complete_reconnect
 from b24app.portals.rest import token_renewal
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
-from tests.portals.launches import ALICE
+from tests.portals.launches import ALICE, move
 
 NOBODY = "127.0.0.1:9"
 
@@ -54,7 +54,7 @@ def test_what_another_server_refuses_proves_nothing_while_the_remembered_one_is_
     assert (PortalToken.objects.get().dead_reason, portal.suspension, portal.oauth_host) == ("", "", NOBODY)
 
 
-def test_reconnecting_asks_another_allowed_server(
+def test_reconnecting_asks_another_allowed_server_and_follows_the_portal(
     portal: Portal, alpha: There, box: Sandbox, settings: Settings
 ) -> None:
     settings.B24_OAUTH_HOSTS = [NOBODY, box.world.oauth_host]
@@ -62,7 +62,9 @@ def test_reconnecting_asks_another_allowed_server(
     Portal.objects.update(oauth_host=NOBODY, no_token_since=timezone.now())
     portal.refresh_from_db()
     state = parse_qs(urlsplit(authorize_url(portal)).query)["state"][0]
+    move(alpha, "127.0.0.9")
     connected, user_id = complete_reconnect(alpha.issue_code(ALICE), state)
     assert (connected.pk, user_id, connected.no_token_since) == (portal.pk, ALICE, None)
     portal.refresh_from_db()
+    assert (portal.client_endpoint, portal.domain) == (alpha.client_endpoint, alpha.domain)
     assert portal.oauth_host == box.world.oauth_host
