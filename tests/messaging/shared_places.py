@@ -30,7 +30,7 @@ from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, Unc
 from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
 from b24app.messaging.notices import delivery
 from b24app.messaging.privacy import portal_erasure, retention
-from b24app.messaging.push import pusher
+from b24app.messaging.push import answers
 from b24app.messaging.reports import acceptance, applier
 from b24app.messaging.send_results import SendResult
 from b24app.messaging.statistics import breakdowns, monthly
@@ -401,14 +401,14 @@ def notes_are_written(alice: Sender, charlie: Sender) -> Place:
     )
 
 
-@place("pusher:_record_answers")
+@place("answers:record_answers")
 def acknowledged_statuses_are_written(alice: Sender, charlie: Sender) -> Place:
     rows = both(alice, charlie, status=Status.SENT, push_at=timezone.now(), pushed=Status.QUEUED)
     told = list(rows.values())
     return Place(
         kind=Kind.STATUS,
         key=rows[alice.pk].pk,
-        work=lambda: pusher._record_answers(told, [BatchResult(result=True)] * len(told)),
+        work=lambda: answers.record_answers(told, [BatchResult(result=True)] * len(told)),
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).pushed == Status.SENT,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk} AND NEW.pushed <> OLD.pushed",

@@ -2,38 +2,27 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
-from django.db import connection as database
 from django.db.models import Q
 from django.utils import timezone
 
 from b24app.core.backoff import backoff_delay
-from b24app.core.database.deadlock_retry import retry_on_deadlock
-from b24app.core.isolation import work_each, work_isolated
 from b24app.core.lease_release import release_leases
-from b24app.messaging import dead_letters
 from b24app.messaging.models import Message
-from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import FINAL, Phase, Status
-from b24app.messaging.push import batching
+from b24app.messaging.push import answers, batching
+from b24app.messaging.push.answers import RETRY_WITHOUT_TOKEN
 from b24app.messaging.push.batching import BATCH_SIZE
-from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, PortalRefused, Postponed
+from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, PortalRefused
 from b24app.portals.models import Portal
-from b24app.portals.rest.client import BatchCommand, BatchResult, PortalClient
-from b24app.portals.status_timing import OVERWRITES_FOR, SETTLED_AFTER
+from b24app.portals.rest.client import BatchCommand, PortalClient
 
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=90)
 BATCHES_PER_VISIT = 20
 REFILL = timedelta(seconds=10)  # frees 20 of the 50 calls in the portal's bucket, on any plan (docs/bitrix24.md C.4)
-NOT_FOUND_FOR = timedelta(minutes=15)  # a campaign's row is created after the hand-over (docs/bitrix24.md K2, K3)
-NOT_FOUND_DELAYS = (5, 15, 60, 300)
-POSTPONED_FOR = timedelta(minutes=1)
-RETRY_WITHOUT_TOKEN = timedelta(hours=1)
-NO_ACCESS = frozenset({"ACCESS_DENIED", "AUTHORIZATION_ERROR", "USER_ACCESS_ERROR", "NO_TOKEN", "INSUFFICIENT_SCOPE"})
 METHOD = "messageservice.message.status.update"
 
 
@@ -90,10 +79,10 @@ def _push_batches(portal: Portal) -> datetime | None:
         if queued:
             Message.objects.filter(pk__in=queued).update(pushed=Status.QUEUED)
         try:
-            answers = PortalClient(portal).batch([_update_command(message) for message in messages])
+            results = PortalClient(portal).batch([_update_command(message) for message in messages])
         except PortalError as error:
             return _postpone_batch(portal, messages, error)
-        _record_answers(messages, answers)
+        answers.record_answers(messages, results)
         Portal.objects.filter(pk=portal.pk).exclude(push_failures=0).update(push_failures=0, push_after=None)
     # So the bucket never fills up, and screens that call the portal in the meantime are not refused.
     until = timezone.now() + REFILL
@@ -133,71 +122,6 @@ def _update_command(message: Message) -> BatchCommand:
     return BatchCommand(
         METHOD, {"CODE": message.sender.code, "MESSAGE_ID": message.message_id or "", "STATUS": message.status}
     )
-
-
-RECORD_PUSHED = """
-UPDATE messaging_message m SET
-    pushed = w.status,
-    push_at = CASE WHEN m.status = w.status THEN w.confirm_at ELSE coalesce(m.push_at, %s) END,
-    push_tries = CASE WHEN m.status = w.status THEN 0 ELSE m.push_tries END,
-    push_error = CASE WHEN m.status = w.status THEN '' ELSE m.push_error END
-FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS w(id, status, confirm_at)
-WHERE m.id = w.id
-"""
-
-
-@retry_on_deadlock
-def _record_pushed(messages: Sequence[Message], now: datetime) -> None:
-    """Record what the portal accepted: early final statuses are due once more, later ones are due as they are."""
-    rows = [(one.pk, one.status, _confirm_at(one, now)) for one in sorted(messages, key=lambda one: one.pk)]
-    if rows:
-        with database.cursor() as cursor:
-            cursor.execute(RECORD_PUSHED, [now, *(list(column) for column in zip(*rows, strict=True))])
-
-
-def _confirm_at(message: Message, now: datetime) -> datetime | None:
-    """Return when to push a status once more: the portal may overwrite a final one that was pushed early."""
-    early = message.status in FINAL and now < message.received_at + OVERWRITES_FOR
-    return message.received_at + SETTLED_AFTER if early else None
-
-
-def _record_answers(messages: Sequence[Message], answers: Sequence[BatchResult]) -> None:
-    now = timezone.now()
-    pairs = list(zip(messages, answers, strict=True))
-    accepted = [message for message, answer in pairs if answer.error is None]
-    work_isolated(accepted, partial(_record_pushed, now=now), _set_aside_status)
-    refused = [(message, answer.error) for message, answer in pairs if answer.error is not None]
-    work_each(refused, partial(_record_refusal, now=now), lambda pair, error: _set_aside_status(pair[0], error))
-
-
-def _set_aside_status(message: Message, error: Exception) -> None:
-    """Do not push this status again: it would raise in every batch."""
-    dead_letters.note(Kind.STATUS, message.pk, error, portal=message.portal_id)
-    Message.objects.filter(pk=message.pk).update(push_at=None, push_error=type(error).__name__[:60])
-
-
-def _record_refusal(pair: tuple[Message, PortalRefused], now: datetime) -> None:
-    """Retry a refused status later where that may help, else give it up with the portal's error code."""
-    message, error = pair
-    row = Message.objects.filter(pk=message.pk)
-    if isinstance(error, Postponed):
-        row.update(push_at=now + POSTPONED_FOR)  # at the earliest; the portal as a whole may be blocked for longer
-    elif error.code.upper() in NO_ACCESS:
-        row.update(push_at=now + RETRY_WITHOUT_TOKEN)
-    elif error.code.upper() == "ERROR_MESSAGE_NOT_FOUND":
-        _retry_not_found(message, now)
-    else:
-        log.error("status_refused", message=message.pk, code=error.code)
-        row.update(push_at=None, push_error=error.code[:60])
-
-
-def _retry_not_found(message: Message, now: datetime) -> None:
-    row = Message.objects.filter(pk=message.pk)
-    if now < message.received_at + NOT_FOUND_FOR and message.push_tries < len(NOT_FOUND_DELAYS):
-        later = now + timedelta(seconds=NOT_FOUND_DELAYS[message.push_tries])
-        row.update(push_at=later, push_tries=message.push_tries + 1)
-    else:
-        row.update(push_at=None, push_error="ERROR_MESSAGE_NOT_FOUND")
 
 
 def _postpone_batch(portal: Portal, messages: Sequence[Message], error: PortalError) -> datetime | None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from b24app.messaging.actions import messages
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status
-from b24app.messaging.push import batching, pusher
+from b24app.messaging.push import answers, batching, pusher
 from b24app.portals.models import Portal
 from b24app.portals.rest.client import BatchResult
 from b24app.sandbox import MethodError
@@ -367,7 +367,7 @@ def test_a_visit_that_lost_its_lease_pushes_nothing_more(alpha: SandboxPortal, l
 
     def taken_over(execute: Any, sql: str, *rest: Any) -> Any:
         found = execute(sql, *rest)
-        if sql == pusher.RECORD_PUSHED:
+        if sql == answers.RECORD_PUSHED:
             Portal.objects.update(push_lease_until=timezone.now() + timedelta(seconds=300))
         return found
 
@@ -399,7 +399,7 @@ def test_a_message_sent_while_queued_was_being_told_is_told_as_sent(
     Message.objects.update(status=Status.QUEUED, phase=Phase.WAITING, due_at=timezone.now())
     stale = Message.objects.get()
     Message.objects.advance([Change(pk=message.pk, status=Status.SENT)])
-    pusher._record_answers([stale], [BatchResult(True)])
+    answers.record_answers([stale], [BatchResult(True)])
     message.refresh_from_db()
     assert message.pushed == Status.QUEUED
     assert message.push_at is not None
