@@ -10,20 +10,18 @@ from django.utils import timezone
 from b24app.core.backoff import backoff_delay
 from b24app.core.lease_release import release_leases
 from b24app.messaging.models import Message
-from b24app.messaging.models.statuses import FINAL, Phase, Status
-from b24app.messaging.push import answers, batching
+from b24app.messaging.models.statuses import Status
+from b24app.messaging.push import answers, batching, due_statuses
 from b24app.messaging.push.answers import RETRY_WITHOUT_TOKEN
-from b24app.messaging.push.batching import BATCH_SIZE
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, PortalRefused
 from b24app.portals.models import Portal
-from b24app.portals.rest.client import BatchCommand, PortalClient
+from b24app.portals.rest.client import PortalClient
 
 log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=90)
 BATCHES_PER_VISIT = 20
 REFILL = timedelta(seconds=10)  # frees 20 of the 50 calls in the portal's bucket, on any plan (docs/bitrix24.md C.4)
-METHOD = "messageservice.message.status.update"
 
 
 def push_due(portal_id: int) -> datetime | None:
@@ -71,7 +69,7 @@ def _push_batches(portal: Portal) -> datetime | None:
             return later
         if not portal.may_be_called(timezone.now()) or not _renew_lease(portal):
             return None
-        messages = _due_messages(portal)
+        messages = due_statuses.find_due(portal)
         if not messages:
             return None
         # Whether or not the call succeeds, the portal may show `queued` from here on, until it gets a later status.
@@ -79,7 +77,7 @@ def _push_batches(portal: Portal) -> datetime | None:
         if queued:
             Message.objects.filter(pk__in=queued).update(pushed=Status.QUEUED)
         try:
-            results = PortalClient(portal).batch([_update_command(message) for message in messages])
+            results = PortalClient(portal).batch([due_statuses.update_command(message) for message in messages])
         except PortalError as error:
             return _postpone_batch(portal, messages, error)
         answers.record_answers(messages, results)
@@ -88,40 +86,6 @@ def _push_batches(portal: Portal) -> datetime | None:
     until = timezone.now() + REFILL
     Portal.objects.filter(pk=portal.pk).update(push_after=until)
     return until
-
-
-def _due_messages(portal: Portal) -> list[Message]:
-    """Return the messages whose statuses are due, final ones first; clear `push_at` where nothing is left to push."""
-    due = Message.objects.filter(portal=portal, push_at__lte=timezone.now())
-    rows = list(due.select_related("sender").defer("text", "links").order_by("push_at")[: 4 * BATCH_SIZE])
-    skipped = {one.pk for one in rows if _has_nothing_to_push(one)} | _superseded(rows)
-    if skipped:
-        due.filter(pk__in=skipped).update(push_at=None)
-    messages = [one for one in rows if one.pk not in skipped]
-    return sorted(messages, key=lambda one: one.status not in FINAL)[:BATCH_SIZE]
-
-
-def _has_nothing_to_push(message: Message) -> bool:
-    return message.phase == Phase.UNKNOWN or message.status == message.pushed == Status.SENT
-
-
-def _superseded(messages: Sequence[Message]) -> set[int]:
-    """Return the messages of which another copy was delivered: the portal has one status for all resends of one."""
-    others = [one.pk for one in messages if one.status != Status.DELIVERED]
-    if not others:
-        return set()
-    return set(Message.objects.filter(_has_delivered_copy(), pk__in=others).values_list("pk", flat=True))
-
-
-def _has_delivered_copy() -> Q:
-    arrived = Q(resends__status=Status.DELIVERED) | Q(resend_of__status=Status.DELIVERED)
-    return arrived | Q(resend_of__resends__status=Status.DELIVERED)
-
-
-def _update_command(message: Message) -> BatchCommand:
-    return BatchCommand(
-        METHOD, {"CODE": message.sender.code, "MESSAGE_ID": message.message_id or "", "STATUS": message.status}
-    )
 
 
 def _postpone_batch(portal: Portal, messages: Sequence[Message], error: PortalError) -> datetime | None:
