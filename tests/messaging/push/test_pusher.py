@@ -9,78 +9,14 @@ from django.db import connection as database
 from django.utils import timezone
 
 from b24app.messaging.actions import messages
-from b24app.messaging.models import Connection, Message, Sender, SenderState
+from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status
 from b24app.messaging.push import answers, batching, pusher
 from b24app.portals.models import Portal
 from b24app.portals.rest.client import BatchResult
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
-from b24app.sandbox.state import Message as StateMessage
-
-UPDATE = "messageservice.message.status.update"
-
-
-@pytest.fixture
-def sender(live: Portal, connection: Connection) -> Sender:
-    return Sender.objects.create(
-        portal=live, connection=connection, code="sendline-1", names={"en": "Acme"}, state=SenderState.REGISTERED
-    )
-
-
-def sent_status(
-    alpha: SandboxPortal, sender: Sender, *, seconds_ago: float = 60.0, status: str = "delivered"
-) -> Message:
-    """Create a message that the portal handed over and that has come to its end."""
-    return many_sent_statuses(alpha, sender, 1, seconds_ago=seconds_ago, status=status)[0]
-
-
-def many_sent_statuses(
-    alpha: SandboxPortal, sender: Sender, count: int, *, seconds_ago: float = 60.0, status: str = "delivered"
-) -> list[Message]:
-    received = timezone.now() - timedelta(seconds=seconds_ago)
-    messages = [
-        Message(
-            portal=sender.portal,
-            connection=sender.connection,
-            sender=sender,
-            message_id=uuid.uuid4().hex,
-            to="+12025550100",
-            text="Hi",
-            day=received.date(),
-            received_at=received,
-            expires_at=received + timedelta(hours=24),
-            due_at=received,
-        )
-        for _ in range(count)
-    ]
-    alpha.messages.extend(there(message, sender) for message in messages)
-    Message.objects.bulk_create(messages)
-    Message.objects.advance(Change(pk=message.pk, status=Status(status)) for message in messages)
-    Message.objects.exclude(push_at=None).update(push_at=timezone.now())
-    for message in messages if count == 1 else ():
-        message.refresh_from_db()
-    return messages
-
-
-def there(message: Message, sender: Sender) -> StateMessage:
-    """Return the same message as the portal has it."""
-    return StateMessage(
-        id=0,
-        message_id=message.message_id or "",
-        code=sender.code,
-        to=message.to,
-        text=message.text,
-        author=1,
-        module="crm",
-        created=message.received_at.timestamp(),
-        row_at=0.0,
-        status="sent",
-    )
-
-
-def batches(alpha: SandboxPortal) -> int:
-    return sum(call.method == "batch" for call in alpha.rest_log)
+from tests.messaging.push.statuses import UPDATE, batches, many_sent_statuses, sent_status
 
 
 def test_a_final_status_is_pushed_and_acknowledged(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
