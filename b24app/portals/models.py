@@ -85,6 +85,9 @@ class Portal(models.Model):
     push_lease_until = models.DateTimeField(null=True, blank=True)
     push_failures = models.SmallIntegerField(default=0)  # in a row
     push_after = models.DateTimeField(null=True, blank=True)  # it did not answer last time: no push before
+    push_batch_size = models.SmallIntegerField(default=50, db_default=50)  # smaller after it has run out of time
+    token_retry_at = models.DateTimeField(null=True, blank=True)  # while no_token_since: only authors push before
+    statuses_given_up = models.IntegerField(default=0, db_default=0)  # that it never took
     senders_checked_at = models.DateTimeField(null=True, blank=True)
     refused_calls = models.IntegerField(default=0)  # handler calls that could not be stored: too large, without an id
 
