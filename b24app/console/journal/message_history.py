@@ -173,18 +173,19 @@ def _push_steps(message: Message) -> list[HistoryStep]:
     """Return what the portal has been told; tests and messages from our own screens are not pushed."""
     if message.message_id is None or message.phase != Phase.DONE:
         return []
-    if message.push_at is None:
-        title = gettext("Status in Bitrix24: “{status}”").format(status=STATUS_WORDS[Status(message.pushed)])
-        return [HistoryStep(at=None, mark="info", icon="portal", title=title)]
-    if message.push_error:
+    if message.push_error.isupper():  # a code; of an error of ours it is the name of a class
         title = gettext("Bitrix24 did not accept the status “{status}”").format(
             status=STATUS_WORDS[Status(message.status)]
         )
+        is_retried = message.push_at is not None
         return [
             HistoryStep(
-                at=message.push_at, mark="warn", icon="portal", title=title, code=message.push_error, ahead=True
+                at=message.push_at, mark="warn", icon="portal", title=title, code=message.push_error, ahead=is_retried
             )
         ]
+    if message.push_at is None:
+        title = gettext("Status in Bitrix24: “{status}”").format(status=STATUS_WORDS[Status(message.pushed)])
+        return [HistoryStep(at=None, mark="info", icon="portal", title=title)]
     title = gettext("Sending status to Bitrix24: “{status}”").format(status=STATUS_WORDS[Status(message.status)])
     return [HistoryStep(at=message.push_at, mark="wait", icon="portal", title=title, ahead=True)]
 

@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 from django.db import connection as database
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from b24app.core.database.deadlock_retry import retry_on_deadlock
@@ -14,7 +15,9 @@ from b24app.messaging import dead_letters
 from b24app.messaging.models import Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.statuses import FINAL
-from b24app.portals.errors import PortalRefused, Postponed
+from b24app.portals.errors import NoToken, PortalError, PortalRefused, Postponed
+from b24app.portals.models import Portal
+from b24app.portals.rest import error_policy
 from b24app.portals.rest.client import BatchResult
 from b24app.portals.status_timing import OVERWRITES_FOR, SETTLED_AFTER
 
@@ -23,8 +26,10 @@ log = structlog.get_logger(__name__)
 NOT_FOUND_FOR = timedelta(minutes=15)  # a campaign's row is created after the hand-over (docs/bitrix24.md K2, K3)
 NOT_FOUND_DELAYS = (5, 15, 60, 300)
 POSTPONED_FOR = timedelta(minutes=1)
-RETRY_WITHOUT_TOKEN = timedelta(hours=1)
-NO_ACCESS = frozenset({"ACCESS_DENIED", "AUTHORIZATION_ERROR", "USER_ACCESS_ERROR", "NO_TOKEN", "INSUFFICIENT_SCOPE"})
+RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360, 1440, 2880))  # of a refused status
+OUR_MISTAKE = frozenset({"ERROR_MESSAGE_STATUS_INCORRECT", "ERROR_SENDER_VALIDATION_FAILURE"})
+NO_ACCESS = frozenset({"ACCESS_DENIED", "AUTHORIZATION_ERROR", "USER_ACCESS_ERROR", "NO_TOKEN"})
+PORTAL_WIDE = NO_ACCESS | {"INSUFFICIENT_SCOPE", "INVALID_SCOPE"}
 
 RECORD_PUSHED = """
 UPDATE messaging_message m SET
@@ -52,13 +57,23 @@ def _confirm_at(message: Message, now: datetime) -> datetime | None:
     return message.received_at + SETTLED_AFTER if early else None
 
 
-def record_answers(messages: Sequence[Message], answers: Sequence[BatchResult]) -> None:
+def record_answers(messages: Sequence[Message], results: Sequence[BatchResult]) -> PortalError | None:
+    """Record what each status led to; return the error that concerns the portal and not a status, if there is one.
+
+    Statuses with such an error stay due.
+    """
     now = timezone.now()
-    pairs = list(zip(messages, answers, strict=True))
-    accepted = [message for message, answer in pairs if answer.error is None]
+    pairs = list(zip(messages, results, strict=True))
+    accepted = [message for message, result in pairs if result.error is None]
     work_isolated(accepted, partial(_record_pushed, now=now), _set_aside_status)
-    refused = [(message, answer.error) for message, answer in pairs if answer.error is not None]
-    work_each(refused, partial(_record_refusal, now=now), lambda pair, error: _set_aside_status(pair[0], error))
+    refused = [(message, result.error) for message, result in pairs if result.error is not None]
+    own = [(message, error) for message, error in refused if error.code.upper() not in PORTAL_WIDE]
+    work_each(own, partial(_record_refusal, now=now), lambda pair, error: _set_aside_status(pair[0], error))
+    return next((_portal_error(error) for _, error in refused if error.code.upper() in PORTAL_WIDE), None)
+
+
+def _portal_error(error: PortalRefused) -> PortalError:
+    return NoToken(error.code, error.message) if error.code.upper() in NO_ACCESS else error
 
 
 def _set_aside_status(message: Message, error: Exception) -> None:
@@ -68,24 +83,51 @@ def _set_aside_status(message: Message, error: Exception) -> None:
 
 
 def _record_refusal(pair: tuple[Message, PortalRefused], now: datetime) -> None:
-    """Retry a refused status later where that may help, else give it up with the portal's error code."""
     message, error = pair
-    row = Message.objects.filter(pk=message.pk)
-    if isinstance(error, Postponed):
-        row.update(push_at=now + POSTPONED_FOR)  # at the earliest; the portal as a whole may be blocked for longer
-    elif error.code.upper() in NO_ACCESS:
-        row.update(push_at=now + RETRY_WITHOUT_TOKEN)
-    elif error.code.upper() == "ERROR_MESSAGE_NOT_FOUND":
+    code = error.code.upper()
+    if code == "ERROR_MESSAGE_NOT_FOUND":
         _retry_not_found(message, now)
+    elif code in error_policy.TRANSIENT:
+        retry_or_give_up(message, code, now, is_refused=False)
+    elif isinstance(error, Postponed):
+        # At the earliest; the portal as a whole may be blocked for longer.
+        _unchanged(message).update(push_at=now + POSTPONED_FOR)
+    elif code in OUR_MISTAKE:
+        give_up(_unchanged(message), message.portal_id, code)
     else:
-        log.error("status_refused", message=message.pk, code=error.code)
-        row.update(push_at=None, push_error=error.code[:60])
+        retry_or_give_up(message, code, now)
 
 
 def _retry_not_found(message: Message, now: datetime) -> None:
-    row = Message.objects.filter(pk=message.pk)
     if now < message.received_at + NOT_FOUND_FOR and message.push_tries < len(NOT_FOUND_DELAYS):
         later = now + timedelta(seconds=NOT_FOUND_DELAYS[message.push_tries])
-        row.update(push_at=later, push_tries=message.push_tries + 1)
+        _unchanged(message).update(push_at=later, push_tries=message.push_tries + 1)
     else:
-        row.update(push_at=None, push_error="ERROR_MESSAGE_NOT_FOUND")
+        give_up(_unchanged(message), message.portal_id, "ERROR_MESSAGE_NOT_FOUND")
+
+
+def retry_or_give_up(message: Message, code: str, now: datetime, *, is_refused: bool = True) -> None:
+    """Retry a status some days, later each time; then give it up. The message shows why if it `is_refused`."""
+    if message.push_tries >= len(RETRY_DELAYS):
+        give_up(_unchanged(message), message.portal_id, code)
+        return
+    _unchanged(message).update(
+        push_at=now + RETRY_DELAYS[message.push_tries],
+        push_tries=message.push_tries + 1,
+        push_error=code[:60] if is_refused else "",
+    )
+
+
+def give_up(messages: "QuerySet[Message]", portal_id: int, code: str) -> int:
+    """Push these statuses no more: note why on the messages, and their number on the portal; return it."""
+    count = messages.update(push_at=None, push_error=code[:60])
+    if count:
+        Portal.objects.filter(pk=portal_id).update(statuses_given_up=F("statuses_given_up") + count)
+        level = log.info if code == "ERROR_MESSAGE_NOT_FOUND" else log.error
+        level("statuses_given_up", portal=portal_id, count=count, code=code)
+    return count
+
+
+def _unchanged(message: Message) -> "QuerySet[Message]":
+    """Return the message unless its status has climbed since it was pushed: the new one has been refused by nobody."""
+    return Message.objects.filter(pk=message.pk, status=message.status)

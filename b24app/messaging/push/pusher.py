@@ -12,7 +12,6 @@ from b24app.core.lease_release import release_leases
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Status
 from b24app.messaging.push import answers, batching, due_statuses
-from b24app.messaging.push.answers import RETRY_WITHOUT_TOKEN
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, PortalRefused
 from b24app.portals.models import Portal
 from b24app.portals.rest.client import PortalClient
@@ -21,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=90)
 BATCHES_PER_VISIT = 20
+RETRY_WITHOUT_TOKEN = timedelta(hours=1)
 REFILL = timedelta(seconds=10)  # frees 20 of the 50 calls in the portal's bucket, on any plan (docs/bitrix24.md C.4)
 
 
@@ -80,7 +80,9 @@ def _push_batches(portal: Portal) -> datetime | None:
             results = PortalClient(portal).batch([due_statuses.update_command(message) for message in messages])
         except PortalError as error:
             return _postpone_batch(portal, messages, error)
-        answers.record_answers(messages, results)
+        refusal = answers.record_answers(messages, results)
+        if refusal:
+            return _postpone_batch(portal, messages, refusal)
         Portal.objects.filter(pk=portal.pk).exclude(push_failures=0).update(push_failures=0, push_after=None)
     # So the bucket never fills up, and screens that call the portal in the meantime are not refused.
     until = timezone.now() + REFILL
