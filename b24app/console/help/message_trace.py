@@ -38,7 +38,10 @@ CONNECTION = (
     "last_accepted_at", "last_report_at", "rate", "concurrency", "throttled_until", "paced_until",
     "troubles_in_a_row", "breaker_until", "slow", "created_at",
 )  # fmt: skip
-PORTAL = ("domain", "language", "time_zone", "country", "no_token_since", "suspension", "trouble", "senders_checked_at")
+PORTAL = (
+    "domain", "language", "time_zone", "country", "no_token_since", "suspension", "trouble", "senders_checked_at",
+    "push_failures", "push_after", "push_batch_size", "token_retry_at", "statuses_given_up",
+)  # fmt: skip
 EXCHANGE = ("at", "peer", "method", "host", "path", "status", "ms", "request", "response", "error")
 REPORT = (
     "received_at", "ref", "status", "word", "code", "detail", "reason", "price", "currency", "due_at", "tries",
