@@ -15,7 +15,7 @@ from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.notices import Notice
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.messaging.notices import detection, failure_rate
-from b24app.messaging.push import timeline
+from b24app.messaging.push import postponing, timeline
 from b24app.messaging.push.sender_registration import WANTED
 from b24app.messaging.reports import due_queue
 from b24app.portals.models import Portal
@@ -59,6 +59,7 @@ def to_push() -> Sequence[int]:
     due = Message.objects.filter(portal=OuterRef("pk"), push_at__lte=now)
     rows = Portal.objects.callable_at(now).filter(Exists(due)).exclude(pk__in=dead_letters.held_ids("push"))
     rows = rows.exclude(Q(push_lease_until__gt=now) | Q(push_after__gt=now))
+    rows = rows.exclude(postponing.waiting_for_token(now))
     return list(rows.values_list("pk", flat=True)[:BATCH_SIZE])
 
 

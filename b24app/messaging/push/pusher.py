@@ -3,24 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import structlog
 from django.db.models import Q
 from django.utils import timezone
 
-from b24app.core.backoff import backoff_delay
 from b24app.core.lease_release import release_leases
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Status
-from b24app.messaging.push import answers, batching, due_statuses
-from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, PortalRefused
+from b24app.messaging.push import answers, batching, due_statuses, postponing
+from b24app.portals.errors import PortalError
 from b24app.portals.models import Portal
+from b24app.portals.rest import error_policy
 from b24app.portals.rest.client import PortalClient
-
-log = structlog.get_logger(__name__)
 
 LEASE = timedelta(seconds=90)
 BATCHES_PER_VISIT = 20
-RETRY_WITHOUT_TOKEN = timedelta(hours=1)
 REFILL = timedelta(seconds=10)  # frees 20 of the 50 calls in the portal's bucket, on any plan (docs/bitrix24.md C.4)
 
 
@@ -37,7 +33,7 @@ def push_due(portal_id: int) -> datetime | None:
     portal = Portal.objects.get(pk=portal_id)
     again: datetime | None = None
     try:
-        again = _push_batches(portal)
+        again = _push_portal(portal)
     finally:
         lease = Portal.objects.filter(pk=portal_id, push_lease_until=portal.push_lease_until)
         release_leases(lambda: lease.update(push_lease_until=None))
@@ -59,7 +55,17 @@ def _next_push_at(portal: Portal) -> datetime | None:
     due = first.values_list("push_at", flat=True).first()
     if due is None or portal.uninstalled_at is not None:
         return None
-    return max(filter(None, (due, portal.rest_after, portal.suspended_until, portal.push_after)))
+    waits = [portal.rest_after, portal.suspended_until, portal.push_after]
+    if portal.no_token_since is not None:
+        waits.append(portal.token_retry_at)
+    return max(filter(None, (due, *waits)))
+
+
+def _push_portal(portal: Portal) -> datetime | None:
+    now = timezone.now()
+    if not portal.may_be_called(now):
+        return None
+    return portal.token_retry_at if postponing.waits_for_token(portal, now) else _push_batches(portal)
 
 
 def _push_batches(portal: Portal) -> datetime | None:
@@ -67,45 +73,37 @@ def _push_batches(portal: Portal) -> datetime | None:
         later = batching.wait_until(portal.pk) if turn else None
         if later:
             return later
-        if not portal.may_be_called(timezone.now()) or not _renew_lease(portal):
-            return None
         messages = due_statuses.find_due(portal)
-        if not messages:
+        if not messages or not portal.may_be_called(timezone.now()) or not _renew_lease(portal):
             return None
-        # Whether or not the call succeeds, the portal may show `queued` from here on, until it gets a later status.
-        queued = [one.pk for one in messages if one.status == Status.QUEUED]
-        if queued:
-            Message.objects.filter(pk__in=queued).update(pushed=Status.QUEUED)
-        try:
-            results = PortalClient(portal).batch([due_statuses.update_command(message) for message in messages])
-        except PortalError as error:
-            return _postpone_batch(portal, messages, error)
-        refusal = answers.record_answers(messages, results)
-        if refusal:
-            return _postpone_batch(portal, messages, refusal)
-        Portal.objects.filter(pk=portal.pk).exclude(push_failures=0).update(push_failures=0, push_after=None)
+        error = _push_batch(portal, messages)
+        if error:
+            return postponing.postpone_pushes(portal, error)
     # So the bucket never fills up, and screens that call the portal in the meantime are not refused.
     until = timezone.now() + REFILL
-    Portal.objects.filter(pk=portal.pk).update(push_after=until)
+    error_policy.update_portal(portal, push_after=until)
     return until
 
 
-def _postpone_batch(portal: Portal, messages: Sequence[Message], error: PortalError) -> datetime | None:
-    """Schedule a batch again after the call failed; return when. Pushing a status twice does no harm."""
-    now = timezone.now()
-    rows = Message.objects.filter(pk__in=[message.pk for message in messages], push_at__lte=now)
-    if isinstance(error, InDoubt):
-        # Counted per portal, not per message: otherwise each batch would be one more failure and double the delay.
-        failures = min(portal.push_failures + 1, 1000)
-        until = now + backoff_delay(failures, first=10, limit=1800, factor=2)
-        Portal.objects.filter(pk=portal.pk).update(push_failures=failures, push_after=until)
-        return until
-    if isinstance(error, NotNow):
-        return error.until or now + timedelta(minutes=1)
-    if isinstance(error, NoToken | PortalGone):
-        rows.update(push_at=now + RETRY_WITHOUT_TOKEN)
-        return None
-    if isinstance(error, PortalRefused):
-        log.error("status_batch_refused", portal=portal.pk, code=error.code)
-    rows.update(push_at=now + timedelta(minutes=15))
-    return None
+def _push_batch(portal: Portal, messages: Sequence[Message]) -> PortalError | None:
+    """Push these statuses in one call; return the error that concerns the portal as a whole, if there is one."""
+    # Whether or not the call succeeds, the portal may show `queued` from here on, until it gets a later status.
+    queued = [one.pk for one in messages if one.status == Status.QUEUED]
+    if queued:
+        Message.objects.filter(pk__in=queued).update(pushed=Status.QUEUED)
+    try:
+        commands = [due_statuses.update_command(message) for message in messages]
+        results = PortalClient(portal).batch(commands)
+    except PortalError as error:
+        return error
+    error = answers.record_answers(messages, results)
+    if error is None:
+        _note_answer(portal)
+    return error
+
+
+def _note_answer(portal: Portal) -> None:
+    changes: dict[str, object] = {"push_failures": 0, "push_after": None}
+    changed = {name: value for name, value in changes.items() if getattr(portal, name) != value}
+    if changed:
+        error_policy.update_portal(portal, **changed)

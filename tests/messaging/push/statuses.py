@@ -2,13 +2,16 @@
 
 import uuid
 from datetime import timedelta
+from urllib.parse import urlencode, urlsplit
 
+from django.test import Client
 from django.utils import timezone
 
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Change, Status
 from b24app.sandbox import Portal as SandboxPortal
 from b24app.sandbox.state import Message as StateMessage
+from tests.handler_calls import FORM
 
 UPDATE = "messageservice.message.status.update"
 
@@ -66,3 +69,11 @@ def there(message: Message, sender: Sender) -> StateMessage:
 
 def batches(alpha: SandboxPortal) -> int:
     return sum(call.method == "batch" for call in alpha.rest_log)
+
+
+def open_application(alpha: SandboxPortal, user: int) -> None:
+    """Open the application in the portal as this user."""
+    frame = alpha.frame(user, install=False)
+    url = urlsplit(frame["action"])
+    page = Client().post(f"{url.path}?{url.query}", urlencode(frame["fields"]), content_type=FORM)
+    assert page.status_code == 200

@@ -15,7 +15,7 @@ from b24app.portals.rest.client import BatchResult
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
 from tests import factories
-from tests.messaging.push.statuses import UPDATE, many_sent_statuses, sent_status
+from tests.messaging.push.statuses import UPDATE, batches, many_sent_statuses, sent_status
 
 REFUSALS = [
     "METHOD_CONFIRM_WAITING",
@@ -135,3 +135,39 @@ def test_a_command_that_breaks_down_each_time_is_given_up_too(
         push_again(live, message)
     assert message.push_error == "INTERNAL_SERVER_ERROR"
     assert [call.method for call in alpha.rest_log].count(UPDATE) == 7
+
+
+@pytest.mark.parametrize("code", ["ERROR_CORE", "INVALID_REQUEST", "insufficient_scope"])
+def test_a_portal_that_refuses_batches_waits_longer_each_time_and_loses_no_status(
+    alpha: SandboxPortal, live: Portal, sender: Sender, code: str
+) -> None:
+    many_sent_statuses(alpha, sender, 60)
+    alpha.switches.method_errors = [MethodError("batch", code, times=6)]
+    waits = []
+    for _ in range(6):
+        assert sweep.to_push() == [live.pk]
+        tasks.push_statuses(live.pk)
+        assert sweep.to_push() == []
+        live.refresh_from_db()
+        assert live.push_after is not None
+        waits.append(live.push_after - timezone.now())
+        Portal.objects.update(push_after=timezone.now())
+    assert waits[0] > timedelta(minutes=7)
+    assert waits[-1] > timedelta(hours=3)
+    tasks.push_statuses(live.pk)
+    assert {one.status for one in alpha.messages} == {"delivered"}
+    assert not Message.objects.exclude(push_at=None).exists()
+
+
+def test_a_missing_permission_makes_the_portal_wait_and_not_each_status(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    many_sent_statuses(alpha, sender, 60)
+    alpha.switches.insufficient_scope = True
+    tasks.push_statuses(live.pk)
+    assert batches(alpha) == 1
+    assert sweep.to_push() == []
+    alpha.switches.insufficient_scope = False
+    Portal.objects.update(push_after=timezone.now())
+    tasks.push_statuses(live.pk)
+    assert {one.status for one in alpha.messages} == {"delivered"}

@@ -1,0 +1,140 @@
+"""Statuses without an administrator's token: authors push their own, the others go as soon as a token is there."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from b24app.messaging import sweep, tasks
+from b24app.messaging.models import Message, Sender
+from b24app.messaging.models.statuses import Change, Status
+from b24app.portals.models import Portal, PortalToken
+from b24app.portals.reconnect import authorize_url
+from b24app.sandbox import Portal as SandboxPortal
+from tests import factories
+from tests.handler_calls import fields, post
+from tests.messaging.push.statuses import UPDATE, many_sent_statuses, open_application, sent_status, there
+
+ALICE, DANA, BOB = 1, 2, 7
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def fired(alpha: SandboxPortal, live: Portal) -> Portal:
+    """Dismiss Alice, whose token is the only one."""
+    alpha.set_user(ALICE, active=False)
+    return live
+
+
+def updates(alpha: SandboxPortal) -> list[tuple[int, str]]:
+    """Return user and outcome of each status update."""
+    return [(call.user_id, call.outcome) for call in alpha.rest_log if call.method == UPDATE]
+
+
+def of_author(alpha: SandboxPortal, sender: Sender, author: int) -> Message:
+    """Create a due status of a message that this employee wrote."""
+    message = sent_status(alpha, sender)
+    alpha.messages[-1].author = author
+    Message.objects.filter(pk=message.pk).update(author_id=author)
+    return message
+
+
+def author_token(alpha: SandboxPortal, portal: Portal, user: int) -> None:
+    """Store an author's token as a handler call brings it."""
+    expires = timezone.now() + HOUR
+    values: dict[str, Any] = {"access": alpha.issue_token(user).access, "refresh": "", "expires_at": expires}
+    PortalToken.objects.create(portal=portal, user_id=user, **values)
+
+
+def statuses(alpha: SandboxPortal) -> list[str]:
+    return [one.status for one in alpha.messages]
+
+
+def test_without_a_token_the_portal_waits_as_a_whole(alpha: SandboxPortal, fired: Portal, sender: Sender) -> None:
+    many_sent_statuses(alpha, sender, 120)
+    tasks.push_statuses(fired.pk)
+    calls = len(alpha.rest_log)
+    assert sweep.to_push() == []
+    tasks.push_statuses(fired.pk)
+    assert len(alpha.rest_log) == calls
+    assert Message.objects.filter(push_at__lte=timezone.now(), push_tries=0, push_error="").count() == 120
+
+
+def test_an_opening_brings_forward_what_waited_for_a_token(
+    alpha: SandboxPortal, fired: Portal, sender: Sender, client: Client
+) -> None:
+    many_sent_statuses(alpha, sender, 120)
+    tasks.push_statuses(fired.pk)
+    open_application(alpha, BOB)
+    assert sweep.to_push() == []
+    open_application(alpha, DANA)
+    assert sweep.to_push() == [fired.pk]
+    tasks.push_statuses(fired.pk)
+    assert set(statuses(alpha)) == {"delivered"}
+
+
+def test_reconnect_brings_forward_what_waited_for_a_token(
+    alpha: SandboxPortal, fired: Portal, sender: Sender, client: Client
+) -> None:
+    sent_status(alpha, sender)
+    tasks.push_statuses(fired.pk)
+    fired.refresh_from_db()
+    (state,) = parse_qs(urlsplit(authorize_url(fired)).query)["state"]
+    page = client.get("/oauth/", {"code": alpha.issue_code(DANA), "state": state})
+    assert page.status_code == 200
+    assert sweep.to_push() == [fired.pk]
+    tasks.push_statuses(fired.pk)
+    assert statuses(alpha) == ["delivered"]
+
+
+def test_a_portal_without_a_token_is_tried_ever_more_rarely(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
+    """Alice is an employee now: her token is good, and good for nothing here."""
+    alpha.set_user(ALICE, admin=False)
+    of_author(alpha, sender, DANA)
+    waits = []
+    for _ in range(12):
+        tasks.push_statuses(live.pk)
+        live.refresh_from_db()
+        assert live.token_retry_at is not None
+        assert live.no_token_since is not None
+        waits.append(live.token_retry_at - timezone.now())
+        Portal.objects.update(
+            token_retry_at=timezone.now(), no_token_since=live.no_token_since - waits[-1], push_after=None
+        )
+    assert waits[0] > timedelta(minutes=59)
+    assert waits[-1] > timedelta(hours=23)
+    assert len(updates(alpha)) <= 12
+
+
+def test_the_seventh_administrator_is_asked_at_once_when_six_are_dismissed(
+    alpha: SandboxPortal, fired: Portal, sender: Sender
+) -> None:
+    for user in range(40, 46):
+        alpha.users[user] = type(alpha.users[BOB])(user, "Former", str(user), admin=True)
+        token = alpha.issue_token(user)
+        alpha.users[user].active = user == 45
+        later = timezone.now() + timedelta(minutes=90 - user)
+        factories.token(fired, user, access=token.access, refresh=token.refresh, expires_at=later)
+    many_sent_statuses(alpha, sender, 3)
+    tasks.push_statuses(fired.pk)
+    assert statuses(alpha) == ["sent"] * 3
+    assert sweep.to_push() == [fired.pk]
+    tasks.push_statuses(fired.pk)
+    tasks.push_statuses(fired.pk)
+    assert statuses(alpha) == ["delivered"] * 3
+
+
+def call_of_bob(alpha: SandboxPortal, sender: Sender, **changed: str | None) -> Message:
+    """Receive a message that Bob wrote, at the door, and let it be delivered."""
+    expires = str(int(timezone.now().timestamp()) + 3600)
+    auth = {"auth[access_token]": alpha.issue_token(BOB).access, "auth[expires]": expires, **changed}
+    assert post(sender, fields(code=sender.code, **auth)) == 200
+    message = Message.objects.get()
+    alpha.messages.append(there(message, sender))
+    alpha.messages[-1].author = BOB
+    Message.objects.advance([Change(pk=message.pk, status=Status.DELIVERED)])
+    Message.objects.update(push_at=timezone.now())
+    return message
