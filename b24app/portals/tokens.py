@@ -60,8 +60,8 @@ def store_token(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> 
         PortalToken.objects.bulk_create(
             [PortalToken(portal=portal, user_id=pair.user_id, **values)], ignore_conflicts=True
         )
-    if portal.no_token_since is not None:
-        error_policy.update_portal(portal, no_token_since=None)
+    if portal.no_token_since is not None or portal.push_failures:  # what waited for either is pushed at once
+        error_policy.update_portal(portal, no_token_since=None, push_after=None)
     return rows.get()
 
 

@@ -10,7 +10,8 @@ from b24app.core.lease_release import release_leases
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Status
 from b24app.messaging.push import answers, batching, due_statuses, postponing
-from b24app.portals.errors import PortalError
+from b24app.portals import answering
+from b24app.portals.errors import InDoubt, PortalError
 from b24app.portals.models import Portal
 from b24app.portals.rest import error_policy
 from b24app.portals.rest.client import PortalClient
@@ -65,6 +66,9 @@ def _push_portal(portal: Portal) -> datetime | None:
     now = timezone.now()
     if not portal.may_be_called(now):
         return None
+    # A portal that was silent is asked first: a token may have to be renewed for the batch, and in vain.
+    if portal.push_failures and not answering.is_answering(portal):
+        return postponing.postpone_pushes(portal, InDoubt("NO_ANSWER"))
     return portal.token_retry_at if postponing.waits_for_token(portal, now) else _push_batches(portal)
 
 

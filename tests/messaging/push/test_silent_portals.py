@@ -2,15 +2,18 @@
 
 from datetime import timedelta
 
+import pytest
 from django.test import Client
 from django.utils import timezone
 
 from b24app.messaging import sweep, tasks
 from b24app.messaging.models import Sender
+from b24app.messaging.models.statuses import Status
 from b24app.portals.models import Portal, PortalToken
+from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
 from tests import factories
-from tests.messaging.push.statuses import UPDATE, sent_status
+from tests.messaging.push.statuses import UPDATE, open_application, sent_status
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -35,6 +38,68 @@ def try_for(portal: Portal, span: timedelta) -> list[timedelta]:
             token.expires_at -= waits[-1]
             token.save()
     return waits
+
+
+@pytest.mark.parametrize("trouble", ["down", "non_json"])
+def test_a_portal_that_is_off_is_tried_ever_more_rarely_and_no_token_is_renewed_for_it(
+    alpha: SandboxPortal, live: Portal, sender: Sender, trouble: str
+) -> None:
+    message = sent_status(alpha, sender)
+    alpha.switches.set(trouble, True)
+    waits = try_for(live, 3 * DAY)
+    assert len(waits) < 32
+    assert waits[-1] > 3 * HOUR
+    assert renewals(alpha) == 0
+    message.refresh_from_db()
+    assert (message.pushed, message.push_error, live.statuses_given_up) == (Status.SENT, "", 0)
+
+
+def test_a_portal_that_is_on_again_is_told_with_a_token_renewed_once(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    sent_status(alpha, sender)
+    alpha.switches.down = True
+    try_for(live, 2 * HOUR)
+    alpha.expire_tokens()
+    alpha.switches.down = False
+    tasks.push_statuses(live.pk)
+    live.refresh_from_db()
+    assert alpha.messages[-1].status == "delivered"
+    assert (renewals(alpha), live.push_failures, live.push_after) == (1, 0, None)
+
+
+def test_a_portal_that_breaks_down_at_every_call_counts_as_silent(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    sent_status(alpha, sender)
+    alpha.switches.method_errors = [MethodError("*", "INTERNAL_SERVER_ERROR", status=500)]
+    waits = try_for(live, DAY)
+    assert len(waits) < 20
+    assert renewals(alpha) == 0
+
+
+def test_an_answer_to_home_brings_the_statuses_of_a_silent_portal_forward(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    sent_status(alpha, sender)
+    Portal.objects.update(push_failures=12, push_after=timezone.now() + 3 * HOUR)
+    alpha.switches.down = True
+    tasks.ask_portal(live.pk)
+    assert sweep.to_push() == []
+    alpha.switches.down = False
+    tasks.ask_portal(live.pk)
+    assert sweep.to_push() == [live.pk]
+    tasks.push_statuses(live.pk)
+    assert alpha.messages[-1].status == "delivered"
+
+
+def test_a_pause_for_the_portals_bucket_does_not_end_with_an_answer(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    sent_status(alpha, sender)
+    Portal.objects.update(push_after=timezone.now() + timedelta(seconds=9))
+    tasks.ask_portal(live.pk)
+    assert sweep.to_push() == []
 
 
 def text_of(client: Client, url: str) -> str:
@@ -63,3 +128,16 @@ def test_a_due_status_is_found_by_the_sweep_unless_its_portal_is_to_be_left_alon
         live.save()
     assert sweep.to_push() == [live.pk]
     assert [call.method for call in alpha.rest_log].count(UPDATE) == 0
+
+
+def test_an_opening_brings_the_statuses_of_a_silent_portal_forward(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    sent_status(alpha, sender)
+    Portal.objects.update(push_failures=12, push_after=timezone.now() + 3 * HOUR)
+    open_application(alpha, 7)
+    assert sweep.to_push() == []  # Bob's tokens are not stored
+    open_application(alpha, 1)
+    assert sweep.to_push() == [live.pk]
+    tasks.push_statuses(live.pk)
+    assert alpha.messages[-1].status == "delivered"
