@@ -1,4 +1,4 @@
-"""Let a portal rest after a push that failed as a whole, longer each time."""
+"""Let a portal rest after a push that failed as a whole, longer each time, and give up what it has deleted by now."""
 
 from datetime import datetime, timedelta
 
@@ -7,15 +7,19 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from b24app.core.backoff import backoff_delay
+from b24app.messaging.models import Message
+from b24app.messaging.push.answers import give_up
 from b24app.portals import tokens
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone, PortalRefused
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import error_policy
+from b24app.portals.status_timing import DELETED_AFTER
 
 log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = 4 * 3600.0  # seconds
 SHORTEST_TOKEN_WAIT, LONGEST_TOKEN_WAIT = timedelta(hours=1), timedelta(days=1)
+GIVEN_UP_AT_ONCE = 5_000
 
 
 def postpone_pushes(portal: Portal, error: PortalError) -> datetime | None:
@@ -26,7 +30,10 @@ def postpone_pushes(portal: Portal, error: PortalError) -> datetime | None:
     """
     now = timezone.now()
     if isinstance(error, NotNow):
+        if portal.suspension:
+            _give_up_deleted(portal, error.code, now)
         return error.until or now + timedelta(minutes=1)
+    _give_up_deleted(portal, error.code, now)
     if isinstance(error, PortalGone):
         return None
     if isinstance(error, NoToken) and portal.no_token_since is not None:
@@ -40,6 +47,13 @@ def postpone_pushes(portal: Portal, error: PortalError) -> datetime | None:
     until = now + backoff_delay(failures, first=first, limit=LONGEST_PAUSE, factor=factor)
     error_policy.update_portal(portal, push_failures=failures, push_after=until)
     return until
+
+
+def _give_up_deleted(portal: Portal, code: str, now: datetime) -> None:
+    """Give up the due statuses of messages that the portal has deleted by now, however long its silence will last."""
+    due = Message.objects.filter(portal=portal, push_at__lte=now, received_at__lt=now - DELETED_AFTER)
+    deleted = due.order_by("push_at").values("pk")[:GIVEN_UP_AT_ONCE]
+    give_up(Message.objects.filter(pk__in=deleted), portal.pk, code)
 
 
 def waits_for_token(portal: Portal, now: datetime) -> bool:

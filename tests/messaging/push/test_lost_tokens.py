@@ -138,3 +138,13 @@ def call_of_bob(alpha: SandboxPortal, sender: Sender, **changed: str | None) -> 
     Message.objects.advance([Change(pk=message.pk, status=Status.DELIVERED)])
     Message.objects.update(push_at=timezone.now())
     return message
+
+
+def test_old_statuses_are_given_up_while_there_is_no_token(alpha: SandboxPortal, fired: Portal, sender: Sender) -> None:
+    old = sent_status(alpha, sender, seconds_ago=15 * 86_400)
+    younger = sent_status(alpha, sender)
+    tasks.push_statuses(fired.pk)
+    for row in (old, younger, fired):
+        row.refresh_from_db()
+    assert (old.push_at, bool(old.push_error), fired.statuses_given_up) == (None, True, 1)
+    assert (younger.push_at is not None, younger.push_error) == (True, "")

@@ -6,10 +6,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from b24app.console.frame.screen import address
 from b24app.messaging import sweep, tasks
 from b24app.messaging.models import Sender
 from b24app.messaging.models.statuses import Status
 from b24app.portals.models import Portal, PortalToken
+from b24app.portals.status_timing import DELETED_AFTER
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
 from tests import factories
@@ -102,10 +104,59 @@ def test_a_pause_for_the_portals_bucket_does_not_end_with_an_answer(
     assert sweep.to_push() == []
 
 
+def test_a_status_is_given_up_once_the_portal_has_deleted_the_message_and_does_not_answer(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    old = sent_status(alpha, sender, seconds_ago=(DELETED_AFTER + HOUR).total_seconds())
+    younger = sent_status(alpha, sender, seconds_ago=(DELETED_AFTER - HOUR).total_seconds())
+    alpha.switches.down = True
+    tasks.push_statuses(live.pk)
+    for row in (old, younger, live):
+        row.refresh_from_db()
+    assert (old.push_at, old.push_error, old.pushed) == (None, "NO_ANSWER", Status.SENT)
+    assert (younger.push_error, live.statuses_given_up) == ("", 1)
+    assert younger.push_at is not None
+
+
+def test_a_status_that_was_given_up_is_shown_on_its_message_and_counted_on_home(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    message = sent_status(alpha, sender, seconds_ago=(DELETED_AFTER + HOUR).total_seconds())
+    alpha.switches.down = True
+    charlies = factories.portal("charlie")
+    assert "Statuses not accepted" not in text_of(factories.visitor(live), address(live, "home"))
+    tasks.push_statuses(live.pk)
+    page = text_of(factories.visitor(live), f"/p/{live.uuid.hex}/journal/{message.reference}/")
+    assert "Bitrix24 did not accept the status “Delivered”" in page
+    assert "NO_ANSWER" in page
+    assert "Statuses not accepted" in text_of(factories.visitor(live), address(live, "home"))
+    assert "Statuses not accepted" not in text_of(factories.visitor(charlies), address(charlies, "home"))
+    assert "Statuses not accepted" not in text_of(factories.visitor(live, 7, is_admin=False), address(live, "home"))
+
+
 def text_of(client: Client, url: str) -> str:
     response = client.get(url)
     assert response.status_code == 200
     return response.content.decode()
+
+
+@pytest.mark.parametrize("switch", ["not_installed", "lapsed_plan", "payment_required", "deleted"])
+def test_old_statuses_of_a_suspended_portal_are_given_up_at_its_probe(
+    alpha: SandboxPortal, live: Portal, sender: Sender, switch: str
+) -> None:
+    old = sent_status(alpha, sender, seconds_ago=(DELETED_AFTER + HOUR).total_seconds())
+    younger = sent_status(alpha, sender)
+    alpha.switches.set(switch, True)
+    tasks.push_statuses(live.pk)
+    for row in (old, younger, live):
+        row.refresh_from_db()
+    assert live.suspension != ""
+    assert (old.push_at, bool(old.push_error), live.statuses_given_up) == (None, True, 1)
+    alpha.switches.set(switch, False)
+    Portal.objects.update(suspended_until=timezone.now())
+    tasks.push_statuses(live.pk)  # the probe
+    younger.refresh_from_db()
+    assert (younger.pushed, younger.push_at) == (Status.DELIVERED, None)
 
 
 def test_a_due_status_is_found_by_the_sweep_unless_its_portal_is_to_be_left_alone(
