@@ -32,7 +32,7 @@ def postpone_pushes(portal: Portal, error: PortalError) -> datetime | None:
     if isinstance(error, NotNow):
         if portal.suspension:
             _give_up_deleted(portal, error.code, now)
-        return error.until or now + timedelta(minutes=1)
+        return _pause_until(portal, error.until or now + timedelta(minutes=1), now)
     _give_up_deleted(portal, error.code, now)
     if isinstance(error, PortalGone):
         return None
@@ -46,6 +46,13 @@ def postpone_pushes(portal: Portal, error: PortalError) -> datetime | None:
     failures = min(portal.push_failures + 1, 1000)
     until = now + backoff_delay(failures, first=first, limit=LONGEST_PAUSE, factor=factor)
     error_policy.update_portal(portal, push_failures=failures, push_after=until)
+    return until
+
+
+def _pause_until(portal: Portal, until: datetime, now: datetime) -> datetime:
+    """Return `until`; a pause that is not on the portal's row, as it is not the portal's, is written there."""
+    if portal.may_be_called(now):
+        error_policy.update_portal(portal, push_after=until)
     return until
 
 

@@ -159,6 +159,33 @@ def test_old_statuses_of_a_suspended_portal_are_given_up_at_its_probe(
     assert (younger.pushed, younger.push_at) == (Status.DELIVERED, None)
 
 
+def test_an_old_status_is_not_given_up_while_a_limit_says_wait(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    old = sent_status(alpha, sender, seconds_ago=(DELETED_AFTER + HOUR).total_seconds())
+    alpha.switches.method_errors = [MethodError("batch", "QUERY_LIMIT_EXCEEDED", status=503, times=1)]
+    tasks.push_statuses(live.pk)
+    old.refresh_from_db()
+    assert (old.push_error, old.push_at is not None) == ("", True)
+    Portal.objects.update(rest_after=timezone.now())
+    tasks.push_statuses(live.pk)
+    old.refresh_from_db()
+    assert old.pushed == Status.DELIVERED
+
+
+def test_our_own_wrong_client_id_is_not_tried_again_for_ten_minutes(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    sent_status(alpha, sender)
+    PortalToken.objects.update(expires_at=timezone.now() - HOUR)
+    alpha.switches.method_errors = [MethodError("oauth.token", "wrong_client", status=200)]
+    tasks.push_statuses(live.pk)
+    live.refresh_from_db()
+    assert sweep.to_push() == []
+    assert live.push_after is not None
+    assert timedelta(minutes=9) < live.push_after - timezone.now() < timedelta(minutes=11)
+
+
 def test_a_due_status_is_found_by_the_sweep_unless_its_portal_is_to_be_left_alone(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
