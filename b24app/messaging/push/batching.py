@@ -1,10 +1,14 @@
-"""Decide whether to push a portal's statuses now or wait, at most 20 s, for a fuller batch."""
+"""Decide how many statuses a batch holds, and whether to wait, at most 20 s, for a fuller one."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
 from django.utils import timezone
+
+from b24app.core import wait_limit
+from b24app.portals.models import Portal
+from b24app.portals.rest.bitrix import READ_SECONDS
 
 BATCH_SIZE = 50
 MAX_WAIT = timedelta(seconds=20)
@@ -44,3 +48,21 @@ def wait_until(portal_id: int) -> datetime | None:
         count, oldest, only_repeats, due_soon, in_progress = cursor.fetchone()
     waits = 0 < count < BATCH_SIZE and now - oldest < MAX_WAIT and (only_repeats or due_soon or in_progress)
     return now + CHECK_EVERY if waits else None
+
+
+def batch_size(portal: Portal, *, is_first: bool = False) -> int:
+    """Return how many statuses to push at once: one at first where it is not known whether any token may push."""
+    return 1 if is_first and portal.no_token_since is not None else min(max(portal.push_batch_size, 1), BATCH_SIZE)
+
+
+def size_after_answer(size: int, count: int, seconds: float) -> int:
+    """Return the size of the next batch after the portal took so many `seconds` for `count` statuses."""
+    allowed = wait_limit.shorten_timeout(READ_SECONDS)
+    if seconds > allowed / 2:
+        return max(1, count // 2)
+    return min(max(size, 2 * count), BATCH_SIZE) if seconds < allowed / 4 else size
+
+
+def size_without_answer(count: int) -> int:
+    """Return the size of the next batch after `count` statuses brought no answer in time."""
+    return max(1, count // 4)

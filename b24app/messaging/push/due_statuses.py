@@ -14,15 +14,21 @@ from b24app.portals.rest.client import BatchCommand
 METHOD = "messageservice.message.status.update"
 
 
-def find_due(portal: Portal) -> list[Message]:
-    """Return the messages whose statuses are due, final ones first; clear `push_at` where nothing is left to push."""
+def find_due(portal: Portal, size: int) -> list[Message]:
+    """Return at most `size` messages whose statuses are due.
+
+    Final statuses go first, except one at a time: then each has its turn. Where nothing is left to push, clear
+    `push_at`.
+    """
     due = Message.objects.filter(portal=portal, push_at__lte=timezone.now())
     rows = list(due.select_related("sender").defer("text", "links").order_by("push_at")[: 4 * BATCH_SIZE])
     skipped = {one.pk for one in rows if _has_nothing_to_push(one)} | _superseded(rows)
     if skipped:
         due.filter(pk__in=skipped).update(push_at=None)
     messages = [one for one in rows if one.pk not in skipped]
-    return sorted(messages, key=lambda one: one.status not in FINAL)[:BATCH_SIZE]
+    if size > 1:
+        messages.sort(key=lambda one: one.status not in FINAL)
+    return messages[:size]
 
 
 def _has_nothing_to_push(message: Message) -> bool:

@@ -1,5 +1,6 @@
 """Push statuses to the portal in batches of at most 50; its errors are handled as docs/bitrix24.md K says."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -19,6 +20,7 @@ from b24app.portals.rest.client import PortalClient
 LEASE = timedelta(seconds=90)
 BATCHES_PER_VISIT = 20
 REFILL = timedelta(seconds=10)  # frees 20 of the 50 calls in the portal's bucket, on any plan (docs/bitrix24.md C.4)
+NOT_THE_PORTAL = frozenset({"OAUTH_SILENT", "REFRESH_UNDER_WAY", "REDIRECTED"})  # codes of InDoubt
 
 
 def push_due(portal_id: int) -> datetime | None:
@@ -77,7 +79,7 @@ def _push_batches(portal: Portal) -> datetime | None:
         later = batching.wait_until(portal.pk) if turn else None
         if later:
             return later
-        messages = due_statuses.find_due(portal)
+        messages = due_statuses.find_due(portal, batching.batch_size(portal, is_first=not turn))
         if not messages or not portal.may_be_called(timezone.now()) or not _renew_lease(portal):
             return None
         error = _push_batch(portal, messages)
@@ -95,19 +97,30 @@ def _push_batch(portal: Portal, messages: Sequence[Message]) -> PortalError | No
     queued = [one.pk for one in messages if one.status == Status.QUEUED]
     if queued:
         Message.objects.filter(pk__in=queued).update(pushed=Status.QUEUED)
+    started = time.monotonic()
     try:
         commands = [due_statuses.update_command(message) for message in messages]
         results = PortalClient(portal).batch(commands)
     except PortalError as error:
+        if isinstance(error, InDoubt) and error.code not in NOT_THE_PORTAL:
+            _note_silence(portal, messages, error)
         return error
     error = answers.record_answers(messages, results)
     if error is None:
-        _note_answer(portal)
+        _note_answer(portal, len(messages), time.monotonic() - started)
     return error
 
 
-def _note_answer(portal: Portal) -> None:
-    changes: dict[str, object] = {"push_failures": 0, "push_after": None}
+def _note_answer(portal: Portal, count: int, seconds: float) -> None:
+    size = batching.size_after_answer(portal.push_batch_size, count, seconds)
+    changes: dict[str, object] = {"push_batch_size": size, "push_failures": 0, "push_after": None}
     changed = {name: value for name, value in changes.items() if getattr(portal, name) != value}
     if changed:
         error_policy.update_portal(portal, **changed)
+
+
+def _note_silence(portal: Portal, messages: Sequence[Message], error: InDoubt) -> None:
+    """Make batches smaller; a status without an answer alone, of a portal that has just answered, is to blame."""
+    if len(messages) == 1 and portal.push_failures:
+        answers.retry_or_give_up(messages[0], error.code, timezone.now())
+    error_policy.update_portal(portal, push_batch_size=batching.size_without_answer(len(messages)))
