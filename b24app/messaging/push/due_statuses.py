@@ -1,6 +1,6 @@
 """Choose the statuses that are due in a portal, and write them as commands of a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db.models import Q
 from django.utils import timezone
@@ -14,13 +14,15 @@ from b24app.portals.rest.client import BatchCommand
 METHOD = "messageservice.message.status.update"
 
 
-def find_due(portal: Portal, size: int) -> list[Message]:
-    """Return at most `size` messages whose statuses are due.
+def find_due(portal: Portal, size: int, among: Collection[int] | None = None) -> list[Message]:
+    """Return at most `size` messages whose statuses are due, among these ids only if they are given.
 
     Final statuses go first, except one at a time: then each has its turn. Where nothing is left to push, clear
     `push_at`.
     """
     due = Message.objects.filter(portal=portal, push_at__lte=timezone.now())
+    if among is not None:
+        due = due.filter(pk__in=among)
     rows = list(due.select_related("sender").defer("text", "links").order_by("push_at")[: 4 * BATCH_SIZE])
     skipped = {one.pk for one in rows if _has_nothing_to_push(one)} | _superseded(rows)
     if skipped:

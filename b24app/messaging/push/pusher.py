@@ -10,10 +10,10 @@ from django.utils import timezone
 from b24app.core.lease_release import release_leases
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Status
-from b24app.messaging.push import answers, batching, due_statuses, postponing
+from b24app.messaging.push import answers, author_statuses, batching, due_statuses, postponing
 from b24app.portals import answering
-from b24app.portals.errors import InDoubt, PortalError
-from b24app.portals.models import Portal
+from b24app.portals.errors import InDoubt, NoToken, PortalError
+from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import error_policy
 from b24app.portals.rest.client import PortalClient
 
@@ -71,7 +71,8 @@ def _push_portal(portal: Portal) -> datetime | None:
     # A portal that was silent is asked first: a token may have to be renewed for the batch, and in vain.
     if portal.push_failures and not answering.is_answering(portal):
         return postponing.postpone_pushes(portal, InDoubt("NO_ANSWER"))
-    return portal.token_retry_at if postponing.waits_for_token(portal, now) else _push_batches(portal)
+    again = None if postponing.waits_for_token(portal, now) else _push_batches(portal)
+    return _push_for_authors(portal) if postponing.waits_for_token(portal, timezone.now()) else again
 
 
 def _push_batches(portal: Portal) -> datetime | None:
@@ -91,7 +92,23 @@ def _push_batches(portal: Portal) -> datetime | None:
     return until
 
 
-def _push_batch(portal: Portal, messages: Sequence[Message]) -> PortalError | None:
+def _push_for_authors(portal: Portal) -> datetime | None:
+    """Push with the tokens of authors what each of them has written, as no administrator's token works."""
+    pushed = False
+    for token, theirs in author_statuses.find_pushable(portal):
+        messages = due_statuses.find_due(portal, batching.batch_size(portal), theirs)
+        if not messages or not portal.may_be_called(timezone.now()) or not _renew_lease(portal):
+            continue
+        error = _push_batch(portal, messages, token)
+        if isinstance(error, NoToken):
+            author_statuses.set_apart(messages, error)
+        elif error:
+            return postponing.postpone_pushes(portal, error)
+        pushed = True
+    return author_statuses.come_back_at(portal, pushed=pushed)
+
+
+def _push_batch(portal: Portal, messages: Sequence[Message], token: PortalToken | None = None) -> PortalError | None:
     """Push these statuses in one call; return the error that concerns the portal as a whole, if there is one."""
     # Whether or not the call succeeds, the portal may show `queued` from here on, until it gets a later status.
     queued = [one.pk for one in messages if one.status == Status.QUEUED]
@@ -100,7 +117,7 @@ def _push_batch(portal: Portal, messages: Sequence[Message]) -> PortalError | No
     started = time.monotonic()
     try:
         commands = [due_statuses.update_command(message) for message in messages]
-        results = PortalClient(portal).batch(commands)
+        results = PortalClient(portal, token=token).batch(commands)
     except PortalError as error:
         if isinstance(error, InDoubt) and error.code not in NOT_THE_PORTAL:
             _note_silence(portal, messages, error)

@@ -127,6 +127,67 @@ def test_the_seventh_administrator_is_asked_at_once_when_six_are_dismissed(
     assert statuses(alpha) == ["delivered"] * 3
 
 
+def test_authors_push_their_own_statuses_however_many_they_are(
+    alpha: SandboxPortal, fired: Portal, sender: Sender
+) -> None:
+    authors = range(20, 32)
+    for user in authors:
+        alpha.users[user] = type(alpha.users[BOB])(user, "Employee", str(user))
+        author_token(alpha, fired, user)
+        of_author(alpha, sender, user)
+    of_author(alpha, sender, DANA)  # who has no token
+    tasks.push_statuses(fired.pk)
+    tasks.push_statuses(fired.pk)
+    assert statuses(alpha) == ["delivered"] * len(authors) + ["sent"]
+    refused = [outcome for _, outcome in updates(alpha) if outcome != "ok"]
+    assert len(refused) <= 6 * 50
+
+
+def test_while_an_author_s_token_lives_nothing_is_refused_more_than_once(
+    alpha: SandboxPortal, fired: Portal, sender: Sender
+) -> None:
+    author_token(alpha, fired, BOB)
+    for _ in range(10):
+        of_author(alpha, sender, DANA)
+    tasks.push_statuses(fired.pk)
+    asked = len(updates(alpha))
+    for _ in range(20):
+        of_author(alpha, sender, BOB)
+        Portal.objects.update(push_after=None)
+        assert sweep.to_push() == [fired.pk]
+        tasks.push_statuses(fired.pk)
+    assert statuses(alpha).count("delivered") == 20
+    assert updates(alpha)[asked:] == [(BOB, "ok")] * 20
+
+
+def test_an_author_with_a_token_but_nothing_to_push_is_not_looked_for_all_the_time(
+    alpha: SandboxPortal, fired: Portal, sender: Sender
+) -> None:
+    author_token(alpha, fired, BOB)
+    of_author(alpha, sender, DANA)
+    tasks.push_statuses(fired.pk)
+    tasks.push_statuses(fired.pk)
+    assert sweep.to_push() == []
+    fired.refresh_from_db()
+    assert fired.push_after is not None
+    assert fired.push_after - timezone.now() <= timedelta(seconds=40)
+
+
+def test_an_author_of_whom_the_portal_knows_otherwise_is_not_asked_again_at_once(
+    alpha: SandboxPortal, fired: Portal, sender: Sender
+) -> None:
+    author_token(alpha, fired, BOB)
+    message = of_author(alpha, sender, BOB)
+    alpha.messages[-1].author = DANA
+    for _ in range(5):
+        Portal.objects.update(push_after=None)
+        tasks.push_statuses(fired.pk)
+    message.refresh_from_db()
+    assert len(updates(alpha)) <= 2
+    assert message.push_at is not None
+    assert message.push_at > timezone.now() + timedelta(minutes=50)
+
+
 def call_of_bob(alpha: SandboxPortal, sender: Sender, **changed: str | None) -> Message:
     """Receive a message that Bob wrote, at the door, and let it be delivered."""
     expires = str(int(timezone.now().timestamp()) + 3600)
