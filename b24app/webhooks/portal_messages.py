@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -19,16 +19,18 @@ from b24app.messaging.intake import acceptance
 from b24app.messaging.intake.admission import CallRefused
 from b24app.messaging.intake.payload import LINKS, MAX_STORED_LINKS, MAX_STORED_TEXT
 from b24app.portals import tokens
+from b24app.portals.identity import ACCESS_LIFETIME
 from b24app.portals.models import Portal
 from b24app.webhooks import php_form, request_body
 
 log = structlog.get_logger(__name__)
 
 MAX_DEPTH, MAX_WIDTH = 4, 100
+MAX_DIGITS = 11
 # The fields read of a call, each with its maximum length: more is stored nowhere, not even in the spool.
 TEXTS = {"message_id": 2_000, "message_to": 400, "message_body": MAX_STORED_TEXT, "module_id": 100, "ts": 40}
 PROPERTIES = {"phone_number": 400, "message_text": MAX_STORED_TEXT}
-AUTHOR = {"user_id": 40, "access_token": 4_000, "expires": 40}
+AUTHOR = {"user_id": 40, "access_token": 4_000, "expires": 40, "expires_in": 40}
 AUTH = {**AUTHOR, "application_token": 400, "member_id": 100}
 
 
@@ -93,15 +95,24 @@ def accept_message(record: Mapping[str, Any]) -> None:
     for connection_id, slow in accepted.to_drain.items():
         enqueue.drain(connection_id, slow=slow)
     if accepted.lacks_token:
-        _store_author_token(accepted.portal_id, record["payload"]["auth"])
+        _store_author_token(accepted.portal_id, record["payload"]["auth"], received_at)
 
 
-def _store_author_token(portal_id: int, auth: Mapping[str, str]) -> None:
+def _store_author_token(portal_id: int, auth: Mapping[str, str], received_at: datetime) -> None:
     """Store the author's token, valid for an hour, to push statuses while no administrator's token is usable."""
-    user, access, expires = (auth.get(name, "") for name in AUTHOR)
-    if access and user.isdecimal() and expires.isdecimal() and len(expires) < 12:
-        portal = Portal.objects.get(pk=portal_id)
-        tokens.store_author_token(portal, int(user), access, datetime.fromtimestamp(int(expires), UTC))
+    user, access, expires, expires_in = (auth.get(name, "") for name in AUTHOR)
+    if not access or not user.isdecimal() or len(user) > MAX_DIGITS:
+        return
+    portal = Portal.objects.get(pk=portal_id)
+    tokens.store_author_token(portal, int(user), access, _expiry(expires, expires_in, received_at))
+
+
+def _expiry(expires: str, expires_in: str, received_at: datetime) -> datetime:
+    """Return when a token expires: at the moment given, or after the seconds given, else after an hour."""
+    if expires.isdecimal() and len(expires) <= MAX_DIGITS:
+        return datetime.fromtimestamp(int(expires), UTC)
+    is_given = expires_in.isdecimal() and len(expires_in) <= MAX_DIGITS
+    return received_at + timedelta(seconds=min(int(expires_in), ACCESS_LIFETIME) if is_given else ACCESS_LIFETIME)
 
 
 def parse_call(request: HttpRequest) -> dict[str, Any]:

@@ -201,6 +201,28 @@ def call_of_bob(alpha: SandboxPortal, sender: Sender, **changed: str | None) -> 
     return message
 
 
+@pytest.mark.parametrize(
+    "life",
+    [
+        {"auth[expires]": None, "auth[expires_in]": "3600"},
+        {"auth[expires]": None},
+        {"auth[expires]": "", "auth[expires_in]": "soon"},
+    ],
+)
+def test_the_life_of_an_author_s_token_may_be_given_in_seconds_or_not_at_all(
+    alpha: SandboxPortal, fired: Portal, sender: Sender, life: dict[str, str | None]
+) -> None:
+    sent_status(alpha, sender)
+    tasks.push_statuses(fired.pk)  # finds out that Alice's token is worth nothing
+    Message.objects.all().delete()
+    alpha.messages.clear()
+    call_of_bob(alpha, sender, **life)
+    token = PortalToken.objects.get(user_id=BOB)
+    assert timedelta(minutes=59) < token.expires_at - timezone.now() <= HOUR
+    tasks.push_statuses(fired.pk)
+    assert statuses(alpha) == ["delivered"]
+
+
 def test_old_statuses_are_given_up_while_there_is_no_token(alpha: SandboxPortal, fired: Portal, sender: Sender) -> None:
     old = sent_status(alpha, sender, seconds_ago=15 * 86_400)
     younger = sent_status(alpha, sender)
