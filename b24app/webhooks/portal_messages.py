@@ -16,9 +16,10 @@ from django.views.decorators.csrf import csrf_exempt
 from b24app.core import sanitize, signed_urls, spool
 from b24app.messaging import enqueue
 from b24app.messaging.intake import acceptance
+from b24app.messaging.intake.acceptance import AcceptedCall
 from b24app.messaging.intake.admission import CallRefused
 from b24app.messaging.intake.payload import LINKS, MAX_STORED_LINKS, MAX_STORED_TEXT
-from b24app.portals import tokens
+from b24app.portals import author_tokens, tokens
 from b24app.portals.identity import ACCESS_LIFETIME
 from b24app.portals.models import Portal
 from b24app.webhooks import php_form, request_body
@@ -94,17 +95,20 @@ def accept_message(record: Mapping[str, Any]) -> None:
         enqueue.push(accepted.portal_id)
     for connection_id, slow in accepted.to_drain.items():
         enqueue.drain(connection_id, slow=slow)
-    if accepted.lacks_token:
-        _store_author_token(accepted.portal_id, record["payload"]["auth"], received_at)
+    _keep_author_token(accepted, record["payload"].get("auth") or {}, received_at)
 
 
-def _store_author_token(portal_id: int, auth: Mapping[str, str], received_at: datetime) -> None:
-    """Store the author's token, valid for an hour, to push statuses while no administrator's token is usable."""
+def _keep_author_token(accepted: AcceptedCall, auth: Mapping[str, str], received_at: datetime) -> None:
+    """Keep the author's token, valid for an hour, for pushing statuses; in the database if it is needed already."""
     user, access, expires, expires_in = (auth.get(name, "") for name in AUTHOR)
     if not access or not user.isdecimal() or len(user) > MAX_DIGITS:
         return
-    portal = Portal.objects.get(pk=portal_id)
-    tokens.store_author_token(portal, int(user), access, _expiry(expires, expires_in, received_at))
+    token = author_tokens.AuthorToken(access, _expiry(expires, expires_in, received_at))
+    if accepted.lacks_token:
+        portal = Portal.objects.get(pk=accepted.portal_id)
+        tokens.store_author_token(portal, int(user), token.access, token.expires_at)
+    else:
+        author_tokens.keep_token(accepted.portal_id, int(user), token)
 
 
 def _expiry(expires: str, expires_in: str, received_at: datetime) -> datetime:

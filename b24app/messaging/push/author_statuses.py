@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from b24app.messaging.models import Message
-from b24app.portals import tokens
+from b24app.portals import author_tokens, tokens
 from b24app.portals.errors import NoToken
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import error_policy
@@ -20,13 +20,19 @@ REFUSED_FOR = timedelta(hours=1)
 
 
 def find_pushable(portal: Portal) -> list[tuple[PortalToken, list[int]]]:
-    """Return authors' tokens, each with the ids of the author's messages whose statuses are due."""
+    """Return authors' tokens, each with the ids of the author's messages whose statuses are due.
+
+    Tokens that came with handler calls lately are stored now, as they are needed.
+    """
     latest = Message.objects.filter(portal=portal, push_at__lte=timezone.now()).order_by("-push_at")
     due = defaultdict[int, list[int]](list)
     for message, author in latest.values_list("pk", "author_id")[:LOOKED_THROUGH]:
         if author is not None:
             due[author].append(message)
     usable = tokens.usable_tokens(portal).filter(is_admin=False, user_id__in=list(due))
+    missing = set(due) - set(usable.values_list("user_id", flat=True))
+    for user_id, token in author_tokens.find_tokens(portal, sorted(missing)).items():
+        tokens.store_author_token(portal, user_id, token.access, token.expires_at)
     return [(token, due[token.user_id]) for token in usable.order_by("-expires_at")[:MAX_AUTHORS]]
 
 

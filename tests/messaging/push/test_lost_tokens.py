@@ -201,6 +201,25 @@ def call_of_bob(alpha: SandboxPortal, sender: Sender, **changed: str | None) -> 
     return message
 
 
+def test_the_message_after_which_the_last_administrator_s_token_fails_is_told_with_its_author_s(
+    alpha: SandboxPortal, fired: Portal, sender: Sender
+) -> None:
+    call_of_bob(alpha, sender)
+    assert PortalToken.objects.count() == 1  # nobody knows yet that Alice's is worth nothing
+    tasks.push_statuses(fired.pk)
+    assert statuses(alpha) == ["delivered"]
+    assert set(updates(alpha)) == {(BOB, "ok")}
+
+
+def test_an_author_s_token_is_stored_nowhere_while_an_administrator_s_works(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    call_of_bob(alpha, sender)
+    tasks.push_statuses(live.pk)
+    assert statuses(alpha) == ["delivered"]
+    assert [(token.user_id, token.is_admin) for token in PortalToken.objects.all()] == [(ALICE, True)]
+
+
 @pytest.mark.parametrize(
     "life",
     [
