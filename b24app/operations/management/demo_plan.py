@@ -125,10 +125,13 @@ def _name_for(to: str, names: Sequence[str]) -> str:
 
 
 def _pick_number(random: Random, outcome: Outcome, *, is_russian: bool) -> str:
-    """Return a number reserved for fiction or, where a country has no such range, an obviously invented one."""
+    """Return a number that a regulator has reserved for fiction.
+
+    Russia has no such range, so those who are written to in Russian live in Germany.
+    """
     ending = random.choice(outcome.endings)
     if is_russian:
-        return f"+79990000{ending:03}"
+        return f"+49176040690{ending:02}"
     return random.choice((f"+120255501{ending:02}", f"+447700900{random.randint(0, 9)}{ending:02}"))
 
 
