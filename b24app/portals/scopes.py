@@ -1,10 +1,14 @@
-"""Optional permissions: used where the installed version has them, done without where it has not."""
+"""The permissions of the application; optional ones are used where the installed version has them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from b24app.portals.models import Portal
 from b24app.portals.rest import error_policy
+
+# What the version in the market asks for; docs/market/scopes.md gives the reason of each.
+REQUIRED = ("messageservice",)
+OPTIONAL = ("placement", "crm", "im", "user_brief")
 
 MISSING_SCOPE = frozenset({"INSUFFICIENT_SCOPE", "INVALID_SCOPE"})
 
