@@ -44,8 +44,8 @@ browser: .venv/installed ## The tests in a real Chromium, which must be installe
 	@echo "browser: pytest in Chromium"
 	@$(BIN)/python -m pytest -q -n 2 -m browser tests
 
-screenshots: .venv/installed ## The pictures in docs/screenshots, taken anew in Chromium
-	@echo "screenshots: docs/screenshots"
+screenshots: .venv/installed ## The pictures in docs/screenshots and the icons in docs/market, made anew in Chromium
+	@echo "screenshots: docs/screenshots, docs/market"
 	@$(BIN)/python -m tests.pictures
 
 interop: .venv/installed ## Software nobody here wrote: b24jssdk, Kannel, OsmoMSC, node-smpp, moto, vendors' OpenAPI

@@ -1,4 +1,4 @@
-"""Eight pictures of 1280 x 720 in docs/screenshots, of an invented shop in the sandbox portal."""
+"""Eight pictures of 1280 x 720 in docs/screenshots, of an invented shop in the sandbox portal; and the icons."""
 
 import sys
 import tempfile
@@ -15,6 +15,7 @@ from b24app.operations.local.journey import Journey
 from b24app.operations.local.stack import ROOT, Ports, Stack
 from b24app.operations.management.demo_plan import DAYS
 from tests.browser.people import CHROMIUM, SECONDS, Portal, control, forget_places
+from tests.pictures.icon import draw_icons
 
 FOLDER = ROOT / "docs" / "screenshots"
 WIDTH, HEIGHT = 1280, 720
@@ -32,6 +33,7 @@ def main() -> int:
     if CHROMIUM is None:
         sys.stderr.write("No Chromium on this machine (Debian: apt-get install chromium)\n")
         return 1
+    draw_icons()
     with temporary_folder() as folder, stack.run_stack(folder, Ports(0, 0, 0, 0), durable=False, say=_say) as app:
         Journey(app, lambda _words, _at: None).install_app()
         app.supervisor.run("seed", ["manage.py", "seed_demo", "--shop", app.sms])
