@@ -24,6 +24,12 @@ PUBLIC_URL = env("PUBLIC_URL").rstrip("/")
 SUPPORT_EMAIL = env("SUPPORT_EMAIL", default="")
 SUPPORT_URL = env("SUPPORT_URL", default="")
 
+# Who answers for this installation, as the privacy policy and the licence agreement name it.
+OPERATOR_NAME = env("OPERATOR_NAME", default="")
+OPERATOR_ADDRESS = env("OPERATOR_ADDRESS", default="")
+OPERATOR_EMAIL = env("OPERATOR_EMAIL", default="") or SUPPORT_EMAIL
+OPERATOR_DATA_LOCATION = env("OPERATOR_DATA_LOCATION", default="")
+
 # Lists rotate without downtime: the first encrypts or signs, all decrypt or verify.
 SECRETS_KEYS = env.list("SECRETS_KEYS")
 ADDRESS_KEYS = env.list("ADDRESS_KEYS")

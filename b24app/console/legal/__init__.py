@@ -1,0 +1,1 @@
+"""The privacy policy and the licence agreement, which anybody may read without opening Bitrix24."""
