@@ -52,6 +52,16 @@ def test_all_six_words_and_every_reason_to_wait_are_told(alice: Client, sender: 
     assert "Quiet hours apply at the recipient’s location." in shown
 
 
+@pytest.mark.parametrize("language", ["en", "ru", "de"])
+def test_everybody_finds_the_pages_of_law_in_their_language(sender: Sender, language: str) -> None:
+    bob = factories.visitor(sender.portal, factories.BOB, is_admin=False, language=language)
+    page = bob.get(at(sender.portal)).content.decode()
+    for document in ("privacy", "licence"):
+        assert f'href="/legal/{document}/?LANG={language}" target="_blank" rel="noopener"' in page
+        read = Client(headers={"Accept-Language": "fr"}).get(f"/legal/{document}/?LANG={language}")
+        assert f'<html lang="{"ru" if language == "ru" else "en"}"' in read.content.decode()
+
+
 def test_an_employee_reads_how_it_works_and_nothing_of_accounts(sender: Sender) -> None:
     bob = factories.visitor(sender.portal, factories.BOB, is_admin=False)
     shown = words(bob.get(at(sender.portal)))
