@@ -1,5 +1,6 @@
 """A portal that does not answer is asked ever more rarely, with the token as it is, and old statuses are given up."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -163,6 +164,7 @@ def test_an_old_status_is_not_given_up_while_a_limit_says_wait(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     old = sent_status(alpha, sender, seconds_ago=(DELETED_AFTER + HOUR).total_seconds())
+    alpha.messages[-1].created = time.time()  # it has not been deleted, which we cannot know
     alpha.switches.method_errors = [MethodError("batch", "QUERY_LIMIT_EXCEEDED", status=503, times=1)]
     tasks.push_statuses(live.pk)
     old.refresh_from_db()
