@@ -58,11 +58,13 @@ def find_tokens(portal: Portal, user_ids: Sequence[int]) -> dict[int, AuthorToke
     except RedisError:
         log.warning("redis_unavailable", kind="author_token")
         return {}
-    found = {user_id: _unseal(sealed) for user_id, sealed in zip(wanted, kept, strict=True) if sealed}
+    found = {user_id: _unseal(sealed) for user_id, sealed in zip(wanted, kept, strict=True)}
     return {user_id: token for user_id, token in found.items() if token}
 
 
-def _unseal(sealed: bytes) -> AuthorToken | None:
+def _unseal(sealed: bytes | str | None) -> AuthorToken | None:
+    if not isinstance(sealed, bytes):
+        return None
     try:
         access, expires = json.loads(sealing.unseal(sealed))
     except (sealing.CannotOpen, ValueError, TypeError):  # the keys have been changed

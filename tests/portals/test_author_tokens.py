@@ -34,7 +34,7 @@ def test_a_token_is_sealed_and_gone_when_it_has_expired() -> None:
     portal = factories.portal()
     author_tokens.keep_token(portal.pk, BOB, AuthorToken("secret-access", timezone.now() + HOUR))
     (key,) = redis_client().keys("author:*")
-    assert b"secret-access" not in redis_client().get(key)
+    assert b"secret-access" not in (redis_client().get(key) or b"secret-access")
     assert 3_590 < redis_client().ttl(key) <= 3_600
     assert "secret-access" not in repr(author_tokens.find_tokens(portal, [BOB]))
 

@@ -73,4 +73,4 @@ def waiting_for_token(now: datetime) -> Q:
     """Return the condition for portals where nobody may push for now."""
     live = PortalToken.objects.filter(portal=OuterRef("pk"), dead_reason="")
     live = live.filter(~Q(refresh="") | Q(expires_at__gt=now))
-    return Q(no_token_since__isnull=False, token_retry_at__gt=now) & ~Exists(live)
+    return Q(~Exists(live), no_token_since__isnull=False, token_retry_at__gt=now)

@@ -122,10 +122,10 @@ def _push_batch(portal: Portal, messages: Sequence[Message], token: PortalToken 
         if isinstance(error, InDoubt) and error.code not in NOT_THE_PORTAL:
             _note_silence(portal, messages, error)
         return error
-    error = answers.record_answers(messages, results)
-    if error is None:
+    refusal = answers.record_answers(messages, results)
+    if refusal is None:
         _note_answer(portal, len(messages), time.monotonic() - started)
-    return error
+    return refusal
 
 
 def _note_answer(portal: Portal, count: int, seconds: float) -> None:
