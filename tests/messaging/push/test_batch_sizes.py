@@ -1,7 +1,7 @@
 """A batch that takes too long is made smaller, so that no status stands at the head of the line for ever."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,30 +12,12 @@ from b24app.messaging import tasks
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Status
 from b24app.portals.models import Portal
+from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
-from b24app.sandbox.rest.errors import RestError
 from b24app.sandbox.rest.run import Runner
-from tests.messaging.push.statuses import many_sent_statuses, sent_status
+from tests.messaging.push.statuses import UPDATE, many_sent_statuses, sent_status
 
 ALLOWED = 1.0  # seconds for an answer, instead of a worker's twenty
-
-Strike = Callable[[str], None]
-
-
-@pytest.fixture
-def before_each_command(monkeypatch: pytest.MonkeyPatch) -> Callable[[Strike], None]:
-    """Let the portal do something before each command of a batch, which it is given."""
-
-    def strike_with(strike: Strike) -> None:
-        run = Runner._run_command
-
-        def run_after(runner: Runner, command: str, results: dict[str, object]) -> object:
-            strike(command)
-            return run(runner, command, results)
-
-        monkeypatch.setattr(Runner, "_run_command", run_after)
-
-    return strike_with
 
 
 @pytest.fixture(autouse=True)
@@ -55,10 +37,10 @@ def push_until_told(portal: Portal, visits: int) -> int:
 
 
 def test_a_portal_too_slow_for_fifty_statuses_gets_fewer_at_a_time(
-    alpha: SandboxPortal, live: Portal, sender: Sender, before_each_command: Callable[[Strike], None]
+    alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     many_sent_statuses(alpha, sender, 100)
-    before_each_command(lambda _: time.sleep(0.04))
+    alpha.switches.slow_command = 0.04
     assert 0 < push_until_told(live, 6) <= 3
     live.refresh_from_db()
     assert {one.status for one in alpha.messages} == {"delivered"}
@@ -76,10 +58,16 @@ def test_batches_grow_again_when_the_portal_is_quick_again(alpha: SandboxPortal,
 
 
 def test_a_status_over_which_the_portal_hangs_does_not_block_the_others(
-    alpha: SandboxPortal, live: Portal, sender: Sender, before_each_command: Callable[[Strike], None]
+    alpha: SandboxPortal, live: Portal, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, *others = many_sent_statuses(alpha, sender, 20)
-    before_each_command(lambda command: time.sleep(3 * ALLOWED if first.message_id in command else 0))
+    run = Runner._run_command
+
+    def hang(runner: Runner, command: str, results: dict[str, object]) -> object:
+        time.sleep(3 * ALLOWED if str(first.message_id) in command else 0)
+        return run(runner, command, results)
+
+    monkeypatch.setattr(Runner, "_run_command", hang)  # no switch hangs over one message
     assert push_until_told(live, 12) == -1
     assert Message.objects.filter(pushed=Status.DELIVERED).count() == len(others)
     stuck = Message.objects.exclude(push_at=None).get()
@@ -89,30 +77,19 @@ def test_a_status_over_which_the_portal_hangs_does_not_block_the_others(
 
 
 def test_an_error_without_a_code_concerns_its_own_status_only(
-    alpha: SandboxPortal, live: Portal, sender: Sender, before_each_command: Callable[[Strike], None]
+    alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
     _, wrong, *others = many_sent_statuses(alpha, sender, 20)
-
-    def refuse(command: str) -> None:
-        if wrong.message_id in command:
-            raise RestError("", "The module is not installed.")
-
-    before_each_command(refuse)
+    alpha.switches.method_errors = [MethodError(UPDATE, "", params={"MESSAGE_ID": str(wrong.message_id)})]
     assert push_until_told(live, 12) == -1
     assert Message.objects.filter(pushed=Status.DELIVERED).count() == len(others) + 1
     wrong.refresh_from_db()
     assert (wrong.pushed, bool(wrong.push_error)) == (Status.SENT, True)
 
 
-def test_a_stuck_status_is_given_up_after_some_days(
-    alpha: SandboxPortal, live: Portal, sender: Sender, before_each_command: Callable[[Strike], None]
-) -> None:
+def test_a_stuck_status_is_given_up_after_some_days(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     message = sent_status(alpha, sender)
-
-    def refuse(_: str) -> None:
-        raise RestError("", "The module is not installed.")
-
-    before_each_command(refuse)
+    alpha.switches.method_errors = [MethodError(UPDATE, "", "The module is not installed.")]
     waited = timedelta()
     for _ in range(20):
         tasks.push_statuses(live.pk)
