@@ -120,12 +120,17 @@ def retry_or_give_up(message: Message, code: str, now: datetime, *, is_refused: 
 
 def give_up(messages: "QuerySet[Message]", portal_id: int, code: str) -> int:
     """Push these statuses no more: note why on the messages, and their number on the portal; return it."""
-    count = messages.update(push_at=None, push_error=code[:60])
+    count = _mark_given_up(messages, code)
     if count:
         Portal.objects.filter(pk=portal_id).update(statuses_given_up=F("statuses_given_up") + count)
         level = log.info if code == "ERROR_MESSAGE_NOT_FOUND" else log.error
         level("statuses_given_up", portal=portal_id, count=count, code=code)
     return count
+
+
+@retry_on_deadlock
+def _mark_given_up(messages: "QuerySet[Message]", code: str) -> int:
+    return messages.update(push_at=None, push_error=code[:60])
 
 
 def _unchanged(message: Message) -> "QuerySet[Message]":

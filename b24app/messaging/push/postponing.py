@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = 4 * 3600.0  # seconds
 SHORTEST_TOKEN_WAIT, LONGEST_TOKEN_WAIT = timedelta(hours=1), timedelta(days=1)
-GIVEN_UP_AT_ONCE = 5_000
+BATCH, MAX_BATCHES = 1_000, 10  # of statuses given up by one visit
 
 
 def postpone_pushes(portal: Portal, error: PortalError) -> datetime | None:
@@ -59,8 +59,13 @@ def _pause_until(portal: Portal, until: datetime, now: datetime) -> datetime:
 def _give_up_deleted(portal: Portal, code: str, now: datetime) -> None:
     """Give up the due statuses of messages that the portal has deleted by now, however long its silence will last."""
     due = Message.objects.filter(portal=portal, push_at__lte=now, received_at__lt=now - DELETED_AFTER)
-    deleted = due.order_by("push_at").values("pk")[:GIVEN_UP_AT_ONCE]
-    give_up(Message.objects.filter(pk__in=deleted), portal.pk, code)
+    oldest = due.order_by("push_at").values_list("pk", flat=True)
+    for _ in range(MAX_BATCHES):
+        # Their ids are read first: a subquery with a limit makes the planner read the whole table.
+        messages = list(oldest[:BATCH])
+        if not messages:
+            return
+        give_up(due.filter(pk__in=messages), portal.pk, code)
 
 
 def waits_for_token(portal: Portal, now: datetime) -> bool:

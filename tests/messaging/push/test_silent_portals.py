@@ -9,14 +9,14 @@ from django.utils import timezone
 
 from b24app.console.frame.screen import address
 from b24app.messaging import sweep, tasks
-from b24app.messaging.models import Sender
+from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Status
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.status_timing import DELETED_AFTER
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
 from tests import factories
-from tests.messaging.push.statuses import UPDATE, open_application, sent_status
+from tests.messaging.push.statuses import UPDATE, many_sent_statuses, open_application, sent_status
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -117,6 +117,19 @@ def test_a_status_is_given_up_once_the_portal_has_deleted_the_message_and_does_n
     assert (old.push_at, old.push_error, old.pushed) == (None, "NO_ANSWER", Status.SENT)
     assert (younger.push_error, live.statuses_given_up) == ("", 1)
     assert younger.push_at is not None
+
+
+def test_however_many_statuses_of_deleted_messages_are_given_up_by_one_visit(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    many_sent_statuses(alpha, sender, 1_100, seconds_ago=(DELETED_AFTER + HOUR).total_seconds())
+    many_sent_statuses(alpha, sender, 2)
+    alpha.switches.down = True
+    tasks.push_statuses(live.pk)
+    live.refresh_from_db()
+    assert live.statuses_given_up == 1_100
+    assert Message.objects.filter(push_at=None, push_error="NO_ANSWER").count() == 1_100
+    assert Message.objects.filter(push_error="", push_at__lte=timezone.now()).count() == 2
 
 
 def test_a_status_that_was_given_up_is_shown_on_its_message_and_counted_on_home(
