@@ -7,10 +7,12 @@ from pytest_django.fixtures import Settings
 
 from b24app.core import signed_urls
 from b24app.portals import installation
-from b24app.portals.installation import EVENTS, InstallationChange
+from b24app.portals.installation import InstallationChange
 from b24app.portals.models import Portal, Suspension
 from b24app.sandbox import Portal as There
 from tests.portals.launches import ALICE, BOB, DANA, asked, launch
+
+EVENTS = ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPUNINSTALL"]
 
 
 def test_the_first_opening_is_an_installation(db: None, alpha: There) -> None:
@@ -52,7 +54,7 @@ def test_events_that_an_old_box_lacks_are_done_without(portal: Portal, alpha: Th
 
 def test_a_refused_address_is_named(portal: Portal, settings: Settings) -> None:
     settings.PUBLIC_URL = "https://localhost"
-    assert installation.bind_events(portal) == list(EVENTS)
+    assert installation.bind_events(portal) == EVENTS
     portal.refresh_from_db()
     assert portal.events_bound_at is None
 
