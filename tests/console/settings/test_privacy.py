@@ -12,7 +12,6 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console.settings import privacy
 from b24app.core.redis import redis_client
 from b24app.messaging import tasks
 from b24app.messaging.guards import stop_list
@@ -223,5 +222,12 @@ def test_an_employee_and_another_tenant_get_nothing(alice: Client, sender: Sende
     assert Message.objects.get().to == NUMBER
 
 
-def test_the_columns_and_the_names_in_json_are_one_list() -> None:
-    assert [name.replace("_", " ") for name in privacy._NAMES] == list(privacy.COLUMNS[1:])
+def test_both_files_have_the_same_columns(alice: Client, sender: Sender, portal: Portal) -> None:
+    delivered(sender)
+    header = next(csv.reader([taken(alice, portal, "csv").getvalue().decode().removeprefix("\ufeff").split("\r\n")[0]]))
+    assert header == [
+        "what", "time", "number", "text", "status", "reason", "detail", "sender", "id at the service", "sent", "ended",
+        "price", "currency", "employee", "source", "note",
+    ]  # fmt: skip
+    (message,) = json.loads(taken(alice, portal, "json").getvalue())["messages"]
+    assert [name.replace("_", " ") for name in message] == [*header[1:], "reports"]
