@@ -4,12 +4,11 @@ from collections.abc import Collection
 from datetime import datetime
 
 import structlog
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from b24app.portals.errors import PortalGone
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.rest import error_policy
 from b24app.portals.rest.responses import TokenPair
 
 log = structlog.get_logger(__name__)
@@ -25,20 +24,51 @@ def usable_tokens(portal: Portal) -> QuerySet[PortalToken]:
 def choose_token(portal: Portal, tried: Collection[int] = ()) -> PortalToken | None:
     """Return the next token to try: administrators', freshest first, the system user's, then anybody's; else None.
 
-    Without an administrator's token, note on the portal's row since when.
+    Without an administrator's token that can be renewed, note on the portal's row since when.
     """
     tokens = usable_tokens(portal).exclude(pk__in=tried)
     best = tokens.filter(is_admin=True).order_by("is_system", "-expires_at").first()
-    if best is None and not tried:
+    if not tried and (best is None or not best.refresh):
         note_missing_token(portal)
     return best or tokens.order_by("-expires_at").first()
 
 
+def lasting_tokens() -> QuerySet[PortalToken]:
+    """Return administrators' tokens that can be renewed and are not dead: with one of them a portal can be called."""
+    return PortalToken.objects.filter(is_admin=True, dead_reason="").exclude(refresh="")
+
+
 def note_missing_token(portal: Portal) -> None:
-    """Write on the portal's row since when it has no working administrator's token."""
-    if portal.no_token_since is None:
-        error_policy.update_portal(portal, no_token_since=timezone.now())
+    """Write on the portal's row since when it has no working administrator's token, unless one was stored meanwhile."""
+    if portal.no_token_since is not None:
+        return
+    row = Portal.objects.filter(pk=portal.pk)
+    without = row.filter(~Exists(lasting_tokens().filter(portal=OuterRef("pk"))), no_token_since=None)
+    if without.update(no_token_since=timezone.now()):
         log.warning("portal_without_token", portal=portal.pk)
+    portal.no_token_since = row.values_list("no_token_since", flat=True).first()  # or since when another process says
+
+
+def note_working_token(portal: Portal) -> None:
+    """Note that an administrator's token can be used for the portal; what waited for one is pushed at once."""
+    waiting = Portal.objects.filter(Q(no_token_since__isnull=False) | Q(push_failures__gt=0), pk=portal.pk)
+    if waiting.update(no_token_since=None, push_after=None):
+        portal.push_after = None
+    portal.no_token_since = None
+
+
+def confirm_token(portal: Portal, token: PortalToken, *, is_admin: bool) -> None:
+    """Note that the portal has accepted this token; `is_admin`: for a call that only administrators may make.
+
+    That ends an earlier demotion. An author's token lives for an hour, so it does not end the lack of one.
+    """
+    if is_admin and not token.is_admin:
+        same = PortalToken.objects.filter(pk=token.pk, generation=token.generation)
+        same.update(is_admin=True, demoted_at=None)
+        token.is_admin, token.demoted_at = True, None
+        log.info("token_is_admin_again", portal=portal.pk, user=token.user_id)
+    if portal.no_token_since is not None and token.is_admin and token.refresh:
+        note_working_token(portal)
 
 
 def store_token(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> PortalToken:
@@ -60,8 +90,7 @@ def store_token(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> 
         PortalToken.objects.bulk_create(
             [PortalToken(portal=portal, user_id=pair.user_id, **values)], ignore_conflicts=True
         )
-    if portal.no_token_since is not None or portal.push_failures:  # what waited for either is pushed at once
-        error_policy.update_portal(portal, no_token_since=None, push_after=None)
+    note_working_token(portal)
     return rows.get()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from b24app.portals.errors import NoToken, PortalRefused, Postponed
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.rest import bitrix, error_policy, exchange_records, operating_limit
+from b24app.portals.rest import admin_proof, bitrix, error_policy, exchange_records, operating_limit
 from b24app.portals.rest.responses import ErrorResponse, MethodResult, NoResponse
 from b24app.portals.rest.token_rotation import OWNER_LOST, STALE_TOKEN, OwnerRefused, TokenRotation
 
@@ -82,9 +82,11 @@ class PortalClient:
 
     def _request_method(self, token: PortalToken, method: str, params: Mapping[str, Any]) -> MethodResult:
         try:
-            return bitrix.call_method(self._portal.rest_host, token.access, method, params, self._record)
+            answer = bitrix.call_method(self._portal.rest_host, token.access, method, params, self._record)
         except ErrorResponse as response:
             raise self._error_for(response, method) from None
+        admin_proof.note_success(self._portal, token, {method}, self._record)
+        return answer
 
     def _request_batch(
         self, token: PortalToken, commands: Sequence[BatchCommand], results: dict[int, BatchResult]
@@ -98,7 +100,6 @@ class PortalClient:
             raise self._error_for(response, "batch") from None
         if None in entries:
             raise NoResponse("the portal left a command out")
-        denied: OwnerRefused | None = None
         errors: dict[tuple[str, str], Exception] = {}  # each updates the portal's row once, however often it comes
         for index, entry in zip(waiting, entries, strict=True):
             method = commands[index].method
@@ -107,16 +108,14 @@ class PortalClient:
                 results[index] = BatchResult(entry.result)
             elif entry is not None:
                 key = (entry.code, method)
-                if key not in errors:
-                    errors[key] = self._error_for(entry, method)
-                error = errors[key]
-                if isinstance(error, OwnerRefused):
-                    denied = error
-                else:
+                error = errors[key] = errors.get(key) or self._error_for(entry, method)
+                if not isinstance(error, OwnerRefused):
                     refusal = error if isinstance(error, PortalRefused) else Postponed(entry.code, entry.message)
                     results[index] = BatchResult(error=refusal)
-        if denied:
+        if denied := next((error for error in errors.values() if isinstance(error, OwnerRefused)), None):
             raise denied
+        succeeded = {commands[index].method for index in waiting if results[index].error is None}
+        admin_proof.note_success(self._portal, token, succeeded, self._record)
 
     def _error_for(self, response: ErrorResponse, method: str) -> Exception:
         """Return the exception to raise: about the token, or else one that is also written to the portal's row."""

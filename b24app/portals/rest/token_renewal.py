@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.db import DatabaseError
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -24,7 +24,7 @@ from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import bitrix, error_policy, exchange_records, portal_address
 from b24app.portals.rest.oauth_servers import ask_in_turn
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, TokenPair
-from b24app.portals.tokens import mark_dead
+from b24app.portals.tokens import lasting_tokens, mark_dead
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +84,8 @@ def note_answer(portal: Portal, pair: TokenPair, host: str, record: bitrix.Recor
 
 def replay_renewed_token(record: Mapping[str, Any]) -> None:
     """Store a pair from the spool (kind "tokens") that was renewed while the database was unavailable."""
-    PortalToken.objects.filter(pk=record["pk"], generation=record["generation"]).update(
+    same = PortalToken.objects.filter(pk=record["pk"], generation=record["generation"])
+    stored = same.update(
         access=record["access"],
         refresh=record["refresh"],
         expires_at=parse_datetime(record["expires_at"]),
@@ -93,6 +94,11 @@ def replay_renewed_token(record: Mapping[str, Any]) -> None:
         refreshed_at=timezone.now(),
         dead_reason="",
     )
+    if stored:  # somebody may have tried the spent pair, and noted that the portal has no token
+        shut_out = Portal.objects.filter(no_token_since__isnull=False)
+        shut_out.filter(Exists(lasting_tokens().filter(portal=OuterRef("pk"), pk=record["pk"]))).update(
+            no_token_since=None
+        )
 
 
 def due_for_keep_alive(limit: int = 100, *, without: Collection[int] = ()) -> list[PortalToken]:

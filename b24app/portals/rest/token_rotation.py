@@ -6,8 +6,10 @@ What becomes of a token is decided here (docs/bitrix24.md K6 to K9), and whether
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from django.utils import timezone
+
 from b24app.portals import tokens
-from b24app.portals.errors import InDoubt, NoToken, PortalError, PortalRefused
+from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalRefused
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import bitrix, error_policy, portal_address, token_renewal
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, https_host
@@ -88,6 +90,8 @@ class TokenRotation:
         if refusal and refusal.code == "ACCESS_DENIED" and not admin_only:
             return PortalRefused(refusal.code, refusal.message)
         if self._given_token is None:
+            if tokens.lasting_tokens().filter(portal=self._portal).exists():  # of more administrators than were tried
+                return NotNow("NEXT_TOKEN", until=timezone.now())
             tokens.note_missing_token(self._portal)
         return NoToken(refusal.code, refusal.message) if refusal else NoToken("NO_TOKEN")
 
