@@ -95,16 +95,28 @@ def store_token(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> 
 
 
 def store_author_token(portal: Portal, user_id: int, access: str, expires: datetime) -> None:
-    """Store the token of a message's author, which lives an hour, while there is no usable administrator's token.
+    """Store the token of a message's author, which lives an hour, while there is no lasting administrator's token.
 
-    It comes with a handler call, and never replaces a token that can be renewed.
+    It comes with a handler call, and never replaces a token that can be renewed. An administrator who writes herself
+    stays one, for she is who can end the lack.
     """
-    if usable_tokens(portal).filter(is_admin=True).exists():
+    if lasting_tokens().filter(portal=portal).exists():
         return
     values = {"access": access, "expires_at": expires, "refresh": "", "dead_reason": "", "lease_until": None}
     replaceable = PortalToken.objects.filter(portal=portal, user_id=user_id).filter(Q(refresh="") | ~Q(dead_reason=""))
-    if not replaceable.update(**values, is_admin=False, generation=F("generation") + 1):
+    if not replaceable.update(**values, generation=F("generation") + 1):
         PortalToken.objects.bulk_create([PortalToken(portal=portal, user_id=user_id, **values)], ignore_conflicts=True)
+
+
+def former_administrators(portal: Portal) -> list[int]:
+    """Return user ids of people who were administrators, the latest first, and of whoever installed us.
+
+    Not of those whom the portal has dismissed.
+    """
+    rows = PortalToken.objects.filter(portal=portal, is_system=False, is_admin=False, demoted_at__isnull=False)
+    rows = rows.exclude(dead_reason="authorization_error").order_by("-demoted_at")
+    people = [*rows.values_list("user_id", flat=True), portal.installed_by]
+    return list(dict.fromkeys(one for one in people if one is not None))
 
 
 def mark_dead(token: PortalToken, reason: str) -> None:

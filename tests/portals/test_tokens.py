@@ -63,6 +63,40 @@ def test_an_authors_token_is_kept_while_no_administrators_lives(portal: Portal) 
     assert tokens.choose_token(portal) == row
 
 
+def test_an_administrator_who_writes_herself_stays_one(portal: Portal) -> None:
+    """Her lasting pair is dead; what comes with her message lives an hour, and she is still who can reconnect."""
+    PortalToken.objects.update(dead_reason="invalid_grant")
+    tokens.store_author_token(portal, ALICE, "access", timezone.now() + SOON)
+    row = PortalToken.objects.get()
+    assert (row.access, row.refresh, row.is_admin, row.demoted_at) == ("access", "", True, None)
+    # An hour of her own does not hide the lack of a lasting token, and keeps nobody else's away.
+    assert tokens.choose_token(portal) == row
+    assert portal.no_token_since is not None
+    tokens.store_author_token(portal, BOB, "his", timezone.now() + SOON)
+    tokens.store_author_token(portal, ALICE, "newer", timezone.now() + 2 * SOON)
+    assert set(PortalToken.objects.values_list("access", "is_admin")) == {("newer", True), ("his", False)}
+
+
+def test_an_author_is_no_administrator_by_writing(portal: Portal) -> None:
+    tokens.demote_token(PortalToken.objects.get())
+    tokens.mark_dead(PortalToken.objects.get(), "invalid_grant")
+    tokens.store_author_token(portal, ALICE, "access", timezone.now() + SOON)
+    assert not PortalToken.objects.get().is_admin
+
+
+def test_who_was_an_administrator_is_known_and_who_was_dismissed_left_out(portal: Portal) -> None:
+    assert tokens.former_administrators(portal) == []
+    now = timezone.now()
+    Portal.objects.update(installed_by=DANA)
+    portal.refresh_from_db()
+    PortalToken.objects.update(is_admin=False, demoted_at=now - SOON)
+    make(portal, 11, is_admin=False, demoted_at=now)
+    make(portal, 12, is_admin=False, demoted_at=now, dead_reason="authorization_error")
+    make(portal, 13, is_admin=False, refresh="")
+    make(portal, 1001, is_admin=False, is_system=True, demoted_at=now)
+    assert tokens.former_administrators(portal) == [11, ALICE, DANA]
+
+
 def test_an_authors_token_replaces_no_pair_that_can_be_renewed(portal: Portal, token: PortalToken) -> None:
     PortalToken.objects.update(is_admin=False)
     tokens.store_author_token(portal, ALICE, "access", timezone.now() + SOON)

@@ -20,6 +20,7 @@ from b24app.messaging.models.statuses import Phase
 from b24app.messaging.notices import failure_rate
 from b24app.messaging.notices.texts import SILENT
 from b24app.portals.models import Portal, PortalToken
+from b24app.portals.tokens import former_administrators
 
 ALERT_AFTER = timedelta(minutes=2)
 ALERT_EVERY = timedelta(hours=1)
@@ -156,8 +157,11 @@ def administrator_ids(portal: Portal) -> list[int]:
 
 
 def people_to_notify(portal: Portal, rules: NoticeRules) -> list[int]:
-    """Return whom to notify: the chosen people who are still administrators, else the first administrator."""
-    admins = administrator_ids(portal)
+    """Return whom to notify: the chosen people who are still administrators, else the first administrator.
+
+    Where none is left, somebody who was one, as somebody has to learn of it.
+    """
+    admins = administrator_ids(portal) or former_administrators(portal)
     chosen = [user_id for user_id in admins if user_id in rules.user_ids]
     return (chosen or admins[:1])[:MAX_PEOPLE]
 

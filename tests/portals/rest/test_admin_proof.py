@@ -84,6 +84,14 @@ def test_an_authors_token_does_not_end_it(portal: Portal, alpha: There, sender: 
     assert not PortalToken.objects.get().is_admin
 
 
+def test_an_hour_of_an_administrator_who_writes_herself_does_not_end_it_either(portal: Portal, alpha: There) -> None:
+    PortalToken.objects.update(dead_reason="invalid_grant")
+    shut_out(portal)
+    tokens.store_author_token(portal, ALICE, alpha.issue_token(ALICE).access, timezone.now() + HOUR)
+    assert PortalClient(portal).call(LIST) == []
+    assert lacks_token(portal)
+
+
 def test_a_seventh_administrator_works_where_six_were_dismissed(portal: Portal, alpha: There) -> None:
     for user_id in range(11, 18):
         hire(alpha, user_id)
