@@ -73,16 +73,28 @@ def confirm_token(portal: Portal, token: PortalToken, *, is_admin: bool) -> None
 
 def store_token(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> PortalToken:
     """Store an administrator's (or the system user's) verified pair in that user's row, and touch no other."""
+    token = _store_pair(portal, pair, is_admin=True, demoted_at=None, is_system=is_system)
+    note_working_token(portal)
+    return token
+
+
+def store_unproven_token(portal: Portal, pair: TokenPair) -> PortalToken:
+    """Store the system user's pair while the portal cannot say whether that user is an administrator.
+
+    It is handed over once (docs/bitrix24.md F.7). It is used after administrators', until a call proves that it is one.
+    """
+    return _store_pair(portal, pair, is_system=True)
+
+
+def _store_pair(portal: Portal, pair: TokenPair, **rights: object) -> PortalToken:
     values = {
         "access": pair.access,
         "refresh": pair.refresh,
         "expires_at": pair.expires_at,
-        "is_admin": True,
-        "demoted_at": None,
-        "is_system": is_system,
         "lease_until": None,
         "refreshed_at": timezone.now(),
         "dead_reason": "",
+        **rights,
     }
     rows = PortalToken.objects.filter(portal=portal, user_id=pair.user_id)
     # The generation moves on, so that a refresh of the old pair that is under way does not overwrite this one.
@@ -90,7 +102,6 @@ def store_token(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> 
         PortalToken.objects.bulk_create(
             [PortalToken(portal=portal, user_id=pair.user_id, **values)], ignore_conflicts=True
         )
-    note_working_token(portal)
     return rows.get()
 
 

@@ -13,7 +13,7 @@ from b24app.portals.rest.client import BatchCommand, PortalClient
 from b24app.portals.rest.responses import TokenPair
 from b24app.sandbox import Portal as There
 from b24app.sandbox.state import User
-from tests.portals.launches import ALICE, BOB, asked, launch
+from tests.portals.launches import ALICE, BOB, DANA, asked, launch
 
 LIST, STATUS = "messageservice.sender.list", "messageservice.message.status.update"
 HOUR = timedelta(hours=1)
@@ -218,3 +218,41 @@ def test_what_one_token_may_do_proves_nothing_of_the_next(portal: Portal, alpha:
     PortalClient(portal).batch([BatchCommand(LIST), BatchCommand("user.get")])
     assert PortalToken.objects.get(user_id=ALICE).is_admin
     assert not PortalToken.objects.get(user_id=BOB).is_admin
+
+
+# -- the system user ---------------------------------------------------------------------------------------------------
+
+
+def test_a_system_users_pair_is_kept_while_the_portal_cannot_say_what_that_user_may_do(
+    portal: Portal, alpha: There
+) -> None:
+    hire(alpha, 1001)
+    tokens.store_unproven_token(portal, issue_pair(portal, alpha, 1001))
+    row = PortalToken.objects.get(user_id=1001)
+    assert (row.is_system, row.is_admin, bool(row.refresh)) == (True, False, True)
+    assert tokens.choose_token(portal) == PortalToken.objects.get(user_id=ALICE)
+    # The last administrator goes; the system user's token steps in, and proves itself.
+    alpha.set_user(ALICE, active=False)
+    assert PortalClient(portal).call(LIST) == []
+    assert PortalToken.objects.get(user_id=1001).is_admin
+    assert not lacks_token(portal)
+
+
+def test_a_system_user_who_was_proven_stays_so_when_a_pair_comes_again(portal: Portal, alpha: There) -> None:
+    hire(alpha, 1001)
+    tokens.store_token(portal, issue_pair(portal, alpha, 1001), is_system=True)
+    tokens.store_unproven_token(portal, issue_pair(portal, alpha, 1001))
+    assert PortalToken.objects.get(user_id=1001).is_admin
+
+
+def test_a_system_user_without_rights_is_no_administrator(portal: Portal, alpha: There) -> None:
+    hire(alpha, 1001)
+    alpha.set_user(1001, admin=False)
+    tokens.store_unproven_token(portal, issue_pair(portal, alpha, 1001))
+    alpha.set_user(ALICE, active=False)
+    with pytest.raises(NoToken):
+        PortalClient(portal).call(LIST)
+    assert not PortalToken.objects.get(user_id=1001).is_admin
+    assert lacks_token(portal)
+    assert launch(alpha, DANA).is_admin
+    assert not lacks_token(portal)
