@@ -58,7 +58,14 @@ class NoToken(PortalError):
 
 
 class PortalGone(PortalError):
-    """Uninstalled or deleted, as far as the portal or the OAuth server says; the portal's row says so too."""
+    """Uninstalled or deleted, as far as the portal or the OAuth server says; the portal's row says so too.
+
+    `is_suspected`: not for long enough to be believed, and what was ours is kept.
+    """
+
+    def __init__(self, code: str = "", message: str = "", *, is_suspected: bool = False) -> None:
+        super().__init__(code, message)
+        self.is_suspected = is_suspected
 
 
 class NotOurs(PortalError):

@@ -24,6 +24,9 @@ class Suspension(models.TextChoices):
     OVERLOAD = "overload", "overload"  # blocked by Bitrix24 by hand
 
 
+SUSPECTED_FOR = timedelta(days=1)  # that long an application that seems to be uninstalled may be there all the same
+
+
 class PortalQuerySet(models.QuerySet["Portal"]):
     def installed(self) -> "PortalQuerySet":
         """Return the portals that have us installed now."""
@@ -75,7 +78,9 @@ class Portal(models.Model):
     texts_emptied_to = models.DateTimeField(null=True, blank=True)  # of messages received before, none is left
 
     suspension = models.CharField(max_length=10, choices=Suspension, default=Suspension.NONE, blank=True)
+    suspended_since = models.DateTimeField(null=True, blank=True)  # for the same reason without a break
     suspended_until = models.DateTimeField(null=True, blank=True)  # then we probe once
+    client_refused_at = models.DateTimeField(null=True, blank=True)  # our client, by a refresh; none worked since
     no_token_since = models.DateTimeField(null=True, blank=True)  # an administrator must reconnect
     trouble = models.CharField(max_length=300, default="", blank=True)  # the portal's own words
 
@@ -94,7 +99,12 @@ class Portal(models.Model):
     objects: ClassVar = PortalQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["senders_checked_at"], name="portal_by_visit")]
+        indexes = [
+            models.Index(fields=["senders_checked_at"], name="portal_by_visit"),
+            models.Index(
+                fields=["client_refused_at"], name="portal_client_refused", condition=Q(client_refused_at__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.domain
@@ -128,6 +138,12 @@ class Portal(models.Model):
         if self.uninstalled_at is not None or (self.rest_after and self.rest_after > now):
             return False
         return not self.suspension or self.suspended_until is None or self.suspended_until <= now
+
+    @property
+    def seems_uninstalled(self) -> bool:
+        """Return whether the application has been missing for so long that it is worth telling to install it again."""
+        since = self.suspended_since
+        return self.suspension == Suspension.GONE and (since is None or since <= timezone.now() - SUSPECTED_FOR)
 
 
 class PortalToken(models.Model):

@@ -20,6 +20,7 @@ from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.statistics.demo_accounts import demo_accounts
 from b24app.portals.models import Portal, Suspension
+from b24app.portals.rest import error_policy
 
 MAX_COUNTED = 1000
 
@@ -60,10 +61,11 @@ def list_portal_todos(portal: Portal) -> list[Todo]:
                 _("Reconnect"),
             )
         ]
-    if portal.suspension:
+    is_away = portal.suspension in error_policy.AWAY and not portal.seems_uninstalled  # closed for a while, perhaps
+    if portal.suspension and not is_away:
         what, todo = _suspension_texts(portal.suspension)
         return [Todo("bad", "portal", what, todo)]
-    if portal.silent_since:
+    if portal.silent_since or is_away:
         words = _("Messages are still being sent. Bitrix24 will get their status later.")
         return [Todo("warn", "portal", _("Bitrix24 is not responding"), words)]
     return []

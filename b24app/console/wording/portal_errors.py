@@ -89,7 +89,7 @@ def explain_portal_error(error: portal_errors.PortalError) -> Explained:
         case portal_errors.NotNow():
             what = _("Bitrix24 asked us to slow down.")
             todo = _("The sender is saved and will be registered in Bitrix24 automatically.")
-        case portal_errors.PortalGone():
+        case portal_errors.PortalGone() if not error.is_suspected:
             what = _("Sendline is no longer installed in Bitrix24.")
             todo = _("Reinstall Sendline from the Market.")
         case portal_errors.PortalRefused():

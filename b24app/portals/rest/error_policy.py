@@ -17,6 +17,10 @@ from b24app.portals.rest.responses import MAX_MESSAGE, ErrorResponse
 log = structlog.get_logger(__name__)
 
 PROBE_AFTER = timedelta(days=1)
+# What seems to be gone may only be closed for a while: it is probed after as long as it has been away.
+FIRST_PROBE_AFTER = timedelta(minutes=5)
+DELETED_FOR_GOOD = timedelta(days=30)
+PROBE_DELETED_AFTER = timedelta(days=7)  # once that has passed
 OVERLOAD_PAUSE = timedelta(hours=4)
 MISCONFIGURED_PAUSE = timedelta(minutes=10)
 LIMIT_PAUSE = (timedelta(seconds=10), timedelta(minutes=10))  # shortest and longest, for the operating limit
@@ -24,7 +28,7 @@ DEFAULT_LIMIT_PAUSE = timedelta(minutes=1)  # no result has said when the method
 REPEATED_WITHIN = timedelta(seconds=10)
 
 TRANSIENT = frozenset({"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "CONNECTION_ERROR", "WRONG_ENCODING"})
-GONE = frozenset({"APPLICATION_NOT_FOUND", "ERROR_OAUTH", "NOT_INSTALLED", "INVALID_CLIENT"})
+AWAY = frozenset({Suspension.GONE, Suspension.DELETED})
 LIMITS = frozenset({"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "OVERLOAD_LIMIT"})
 
 Reaction = Callable[[Portal, ErrorResponse, datetime], PortalError]
@@ -45,8 +49,6 @@ def apply_error(portal: Portal, response: ErrorResponse, reset_at: datetime | No
         return _apply_operating_limit(portal, response, now, reset_at)
     if plan_has_lapsed(response):
         return _suspend_portal(portal, Suspension.PLAN, response, now + PROBE_AFTER)
-    if response.code in GONE:
-        return _suspend_portal(portal, Suspension.GONE, response, now + PROBE_AFTER)
     reaction = _REACTIONS.get(response.code)
     if reaction is not None:
         return reaction(portal, response, now)
@@ -63,8 +65,8 @@ def check_callable(portal: Portal) -> None:
         raise PortalGone("UNINSTALLED")
     if portal.rest_after is not None and portal.rest_after > now:
         raise NotNow("WAIT", until=portal.rest_after)
-    if portal.suspension in {Suspension.GONE, Suspension.DELETED}:
-        raise PortalGone(portal.suspension.upper(), portal.trouble)
+    if portal.suspension in AWAY:
+        raise PortalGone(portal.suspension.upper(), portal.trouble, is_suspected=not portal.seems_uninstalled)
     raise NotNow(portal.suspension.upper(), portal.trouble, portal.suspended_until)
 
 
@@ -83,11 +85,26 @@ def update_portal(portal: Portal, **values: object) -> None:
 
 def _suspend_portal(portal: Portal, kind: Suspension, response: ErrorResponse, until: datetime) -> PortalError:
     trouble = response.message or response.code
-    update_portal(portal, suspension=kind, suspended_until=until, trouble=trouble[:MAX_MESSAGE])
+    since = _suspended_since(portal, kind) or timezone.now()
+    values = {"suspension": kind, "suspended_since": since, "suspended_until": until}
+    update_portal(portal, **values, trouble=trouble[:MAX_MESSAGE])
     log.warning("portal_suspended", portal=portal.pk, suspension=kind.value, code=response.code)
-    if kind in {Suspension.GONE, Suspension.DELETED}:
-        return PortalGone(response.code, response.message)
+    if kind in AWAY:
+        return PortalGone(response.code, response.message, is_suspected=not portal.seems_uninstalled)
     return NotNow(response.code, response.message, until)
+
+
+def _suspended_since(portal: Portal, kind: Suspension) -> datetime | None:
+    """Return since when the portal has been suspended for this reason without a break; None if it is not."""
+    return portal.suspended_since if portal.suspension == kind else None
+
+
+def _suspend_away(portal: Portal, kind: Suspension, response: ErrorResponse, now: datetime) -> PortalError:
+    age = now - (_suspended_since(portal, kind) or now)
+    wait = min(max(age, FIRST_PROBE_AFTER), PROBE_AFTER)
+    if kind == Suspension.DELETED and age >= DELETED_FOR_GOOD:
+        wait = PROBE_DELETED_AFTER
+    return _suspend_portal(portal, kind, response, now + wait)
 
 
 def _postpone_calls(portal: Portal, response: ErrorResponse, until: datetime) -> NotNow:
@@ -118,7 +135,11 @@ def _suspend_unpaid(portal: Portal, response: ErrorResponse, now: datetime) -> P
 
 
 def _suspend_deleted(portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
-    return _suspend_portal(portal, Suspension.DELETED, response, now + PROBE_AFTER)
+    return _suspend_away(portal, Suspension.DELETED, response, now)
+
+
+def _suspend_gone(portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
+    return _suspend_away(portal, Suspension.GONE, response, now)
 
 
 def _require_confirmation(_portal: Portal, response: ErrorResponse, _now: datetime) -> PortalError:
@@ -145,6 +166,10 @@ _REACTIONS: dict[str, Reaction] = {
     "INSUFFICIENT_SCOPE": _note_missing_scope,
     "INVALID_SCOPE": _note_missing_scope,
     "WRONG_CLIENT": _pause_misconfigured,
+    "INVALID_CLIENT": _suspend_gone,
+    "APPLICATION_NOT_FOUND": _suspend_gone,
+    "ERROR_OAUTH": _suspend_gone,
+    "NOT_INSTALLED": _suspend_gone,
     "METHOD_CONFIRM_WAITING": _require_confirmation,
     "METHOD_CONFIRM_DENIED": _require_confirmation,
 }

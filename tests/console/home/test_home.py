@@ -106,13 +106,35 @@ def test_everything_that_waits_for_an_administrator_is_listed(portal: Portal) ->
         assert f'href="{there}"' in page
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Suspension if kind])
+@pytest.mark.parametrize("kind", [kind for kind in Suspension if kind and kind != Suspension.DELETED])
 def test_a_suspended_portal_is_explained(portal: Portal, kind: Suspension) -> None:
     factories.sender(factories.connection(portal), tested_at=timezone.now())
     Portal.objects.filter(pk=portal.pk).update(suspension=kind)
     page = home(portal)
     assert "1 issue needs your attention" in page
     assert "badge--bad" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "hours", "says_uninstalled"),
+    [
+        (Suspension.GONE, 1, False),
+        (Suspension.GONE, 23, False),
+        (Suspension.GONE, 25, True),
+        (Suspension.DELETED, 1, False),
+        (Suspension.DELETED, 1000, False),
+    ],
+)
+def test_nobody_is_told_to_install_again_while_the_portal_may_only_be_closed(
+    portal: Portal, kind: Suspension, hours: int, says_uninstalled: bool
+) -> None:
+    factories.sender(factories.connection(portal), tested_at=timezone.now())
+    since = timezone.now() - timedelta(hours=hours)
+    Portal.objects.filter(pk=portal.pk).update(suspension=kind, suspended_since=since)
+    page = home(portal)
+    assert ("Reinstall Sendline from the Market." in page) is says_uninstalled
+    assert ("Bitrix24 is not responding" in page) is not says_uninstalled
+    assert "1 issue needs your attention" in page
 
 
 def test_the_figures_count_the_portals_own_day(portal: Portal) -> None:

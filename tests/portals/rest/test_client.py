@@ -116,7 +116,6 @@ def test_a_portal_without_the_application_is_gone_and_left_alone(
         PortalClient(portal).call("app.info")
     portal.refresh_from_db()
     assert portal.suspension == Suspension.GONE
-    assert in_seconds(portal.suspended_until) == pytest.approx(86400, abs=60)
     with pytest.raises(PortalGone):
         PortalClient(portal).call("app.info")
     assert asked(alpha, "app.info") == [code]
