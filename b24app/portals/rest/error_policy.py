@@ -8,8 +8,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
+from django.db.models import Case, F, When
 from django.utils import timezone
 
+from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.portals.errors import ConfirmationRequired, InDoubt, NotNow, PortalError, PortalGone, PortalRefused
 from b24app.portals.models import Portal, Suspension
 from b24app.portals.rest.responses import MAX_MESSAGE, ErrorResponse
@@ -25,6 +27,9 @@ OVERLOAD_PAUSE = timedelta(hours=4)
 MISCONFIGURED_PAUSE = timedelta(minutes=10)
 LIMIT_PAUSE = (timedelta(seconds=10), timedelta(minutes=10))  # shortest and longest, for the operating limit
 DEFAULT_LIMIT_PAUSE = timedelta(minutes=1)  # no result has said when the method is free again
+# So many portals whose refreshes are refused because of our client, one after another: it is our secret that is wrong.
+OUR_FAULT_FROM = 3
+OUR_FAULT_WITHIN = timedelta(minutes=15)
 REPEATED_WITHIN = timedelta(seconds=10)
 
 TRANSIENT = frozenset({"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "CONNECTION_ERROR", "WRONG_ENCODING"})
@@ -81,6 +86,17 @@ def update_portal(portal: Portal, **values: object) -> None:
     Portal.objects.filter(pk=portal.pk).update(**values)
     for name, value in values.items():
         setattr(portal, name, value)
+
+
+@retry_on_deadlock
+def forget_client_refusals() -> None:
+    """Note that the OAuth server accepts our client; let those be probed at once that were suspended since it last did.
+
+    If it is about the portals themselves that they were refused, the probe costs each of them one request.
+    """
+    probe_at = Case(When(suspension=Suspension.GONE, then=timezone.now()), default=F("suspended_until"))
+    refused = Portal.objects.filter(client_refused_at__isnull=False)
+    refused.update(client_refused_at=None, suspended_until=probe_at)
 
 
 def _suspend_portal(portal: Portal, kind: Suspension, response: ErrorResponse, until: datetime) -> PortalError:
@@ -142,6 +158,31 @@ def _suspend_gone(portal: Portal, response: ErrorResponse, now: datetime) -> Por
     return _suspend_away(portal, Suspension.GONE, response, now)
 
 
+def _suspect_client(portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
+    """Take the refusal of our client for an uninstallation, unless other portals' refreshes are refused as well.
+
+    Then our secret is wrong: none of them is suspended for it. A portal that is suspended already is no evidence.
+    """
+    if portal.suspension == Suspension.GONE:
+        return _suspend_gone(portal, response, now)
+    update_portal(portal, client_refused_at=now)
+    refused = Portal.objects.filter(client_refused_at__gt=now - OUR_FAULT_WITHIN)
+    if refused.count() < OUR_FAULT_FROM:
+        return _suspend_gone(portal, response, now)
+    log.error("client_refused_by_oauth_server")
+    until = now + MISCONFIGURED_PAUSE
+    _lift_suspicion(now, until)
+    portal.refresh_from_db(fields=["suspension", "suspended_until", "trouble", "rest_after"])
+    return _postpone_calls(portal, response, until)
+
+
+@retry_on_deadlock
+def _lift_suspicion(now: datetime, until: datetime) -> None:
+    """End the suspensions of the portals whose refreshes were refused only because of our client."""
+    refused = Portal.objects.filter(client_refused_at__gt=now - OUR_FAULT_WITHIN, suspension=Suspension.GONE)
+    refused.update(suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=until)
+
+
 def _require_confirmation(_portal: Portal, response: ErrorResponse, _now: datetime) -> PortalError:
     return ConfirmationRequired(response.code, response.message)
 
@@ -152,10 +193,10 @@ def _note_missing_scope(portal: Portal, response: ErrorResponse, _now: datetime)
     return PortalRefused(response.code, response.message)
 
 
-def _pause_misconfigured(_portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
+def _pause_misconfigured(portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
     # The OAuth server does not know our client_id: our fault, so no portal is suspended for it.
     log.error("client_id_unknown_to_oauth_server")
-    return NotNow(response.code, response.message, now + MISCONFIGURED_PAUSE)
+    return _postpone_calls(portal, response, now + MISCONFIGURED_PAUSE)
 
 
 _REACTIONS: dict[str, Reaction] = {
@@ -166,7 +207,7 @@ _REACTIONS: dict[str, Reaction] = {
     "INSUFFICIENT_SCOPE": _note_missing_scope,
     "INVALID_SCOPE": _note_missing_scope,
     "WRONG_CLIENT": _pause_misconfigured,
-    "INVALID_CLIENT": _suspend_gone,
+    "INVALID_CLIENT": _suspect_client,
     "APPLICATION_NOT_FOUND": _suspend_gone,
     "ERROR_OAUTH": _suspend_gone,
     "NOT_INSTALLED": _suspend_gone,

@@ -74,6 +74,7 @@ def note_answer(portal: Portal, pair: TokenPair, host: str, record: bitrix.Recor
     What fails here is found out by the call that needs the token, or the next time: the pair must not be lost for it.
     """
     with suppress(DatabaseError, ErrorResponse, NoResponse, Redirect):
+        error_policy.forget_client_refusals()
         if portal.oauth_host != host:
             error_policy.update_portal(portal, oauth_host=host)
         if pair.client_endpoint != portal.client_endpoint:

@@ -197,8 +197,8 @@ def test_our_own_wrong_client_id_is_not_tried_again_for_ten_minutes(
     tasks.push_statuses(live.pk)
     live.refresh_from_db()
     assert sweep.to_push() == []
-    assert live.push_after is not None
-    assert timedelta(minutes=9) < live.push_after - timezone.now() < timedelta(minutes=11)
+    assert live.rest_after is not None
+    assert timedelta(minutes=9) < live.rest_after - timezone.now() < timedelta(minutes=11)
 
 
 def test_a_due_status_is_found_by_the_sweep_unless_its_portal_is_to_be_left_alone(
