@@ -45,6 +45,10 @@ class NotNow(PortalError):
         self.until = until
 
 
+class MethodPaused(NotNow):
+    """This method may not be called before `until`; the portal's other methods may."""
+
+
 class InDoubt(PortalError):
     """No answer, a time-out, a 5xx, not JSON: the call may or may not have worked."""
 

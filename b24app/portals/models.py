@@ -170,6 +170,24 @@ class PortalToken(models.Model):
         return f"user {self.user_id} of portal {self.portal_id}"
 
 
+class PausedMethod(models.Model):
+    """A REST method that a portal cannot run for now, by its last refusal; it is not called before `ask_at`."""
+
+    portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="paused_methods", db_index=False)
+    method = models.CharField(max_length=100)
+    code = models.CharField(max_length=60)
+    message = models.CharField(max_length=300, default="", blank=True)
+    scope = models.CharField(max_length=500, default="", blank=True)  # what the portal had granted then
+    since = models.DateTimeField()
+    ask_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["portal", "method"], name="one_pause_per_method")]
+
+    def __str__(self) -> str:
+        return f"{self.method} of portal {self.portal_id}"
+
+
 class Employee(models.Model):
     """A user's name, as the portal gave it when it was last asked."""
 

@@ -11,7 +11,7 @@ from b24app.core import signed_urls
 from b24app.portals import identity
 from b24app.portals.errors import InDoubt, NotOurs
 from b24app.portals.models import Portal, Suspension
-from b24app.portals.rest import bitrix, error_policy, exchange_records, token_renewal
+from b24app.portals.rest import bitrix, error_policy, exchange_records, paused_methods, token_renewal
 from b24app.portals.rest.oauth_servers import ask_in_turn
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect
 
@@ -58,6 +58,7 @@ def complete_reconnect(code: str, state: str) -> tuple[Portal, int]:
         )
     if not identity.store_if_admin(portal, pair):
         raise NotOurs("NOT_ADMIN", _("Only a Bitrix24 administrator can reconnect."))
+    paused_methods.forget_refusals(portal)
     return portal, pair.user_id
 
 

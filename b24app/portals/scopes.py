@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from b24app.portals.models import Portal
-from b24app.portals.rest import error_policy
+from b24app.portals.rest import error_policy, paused_methods
 
 # What the version in the market asks for; docs/market/scopes.md gives the reason of each.
 REQUIRED = ("messageservice",)
 OPTIONAL = ("placement", "crm", "im", "user_brief")
 
-MISSING_SCOPE = frozenset({"INSUFFICIENT_SCOPE", "INVALID_SCOPE"})
+MISSING_SCOPE = paused_methods.MISSING_SCOPE
 
 
 def has_scopes(portal: Portal, *names: str) -> bool:

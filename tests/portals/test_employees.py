@@ -13,7 +13,7 @@ from django.utils import timezone
 from b24app.exchange_log.models import Exchange
 from b24app.portals import employees
 from b24app.portals.errors import InDoubt, NotNow
-from b24app.portals.models import Employee, Portal
+from b24app.portals.models import Employee, PausedMethod, Portal
 from b24app.sandbox import Portal as There
 from b24app.sandbox.rest import table
 from b24app.sandbox.rest.call import Method
@@ -136,6 +136,7 @@ def test_a_permission_that_turns_out_to_lack_bothers_nobody_for_a_day(portal: Po
     assert (portal.trouble, portal.suspension) == ("what it was", "")
     assert employees.stored_employees(portal, [ALICE, BOB]) == employees.StoredEmployees({ALICE: "Alice Adams"}, [])
     Employee.objects.update(asked_at=timezone.now() - employees.NAME_TTL)
+    PausedMethod.objects.update(ask_at=timezone.now())
     alpha.state.app.scope.append("user_brief")
     employees.fetch_employees(portal, [ALICE, BOB])
     assert employees.stored_employees(portal, [ALICE, BOB]).names == {ALICE: "Alice Adams", BOB: "Bob Brown"}

@@ -1,5 +1,6 @@
 """Reconnecting by the authorization-code flow."""
 
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -7,7 +8,7 @@ from django.core import signing
 from django.utils import timezone
 
 from b24app.portals.errors import NotOurs
-from b24app.portals.models import Portal, PortalToken, Suspension
+from b24app.portals.models import PausedMethod, Portal, PortalToken, Suspension
 from b24app.portals.reconnect import SALT, authorize_url, complete_reconnect
 from b24app.sandbox import Portal as There
 from tests.portals.launches import ALICE, BOB, DANA
@@ -44,6 +45,15 @@ def test_an_administrator_reconnects_the_portal(lost: Portal, alpha: There) -> N
     assert token.is_admin
     assert token.access in alpha.tokens
     assert PortalToken.objects.get(user_id=ALICE).dead_reason == "invalid_grant"
+
+
+def test_reconnecting_has_the_portal_asked_again_for_what_it_refused(lost: Portal, alpha: There) -> None:
+    now = timezone.now()
+    values = {"portal": lost, "since": now, "ask_at": now + timedelta(days=1)}
+    PausedMethod.objects.create(method="user.get", code="INSUFFICIENT_SCOPE", **values)
+    PausedMethod.objects.create(method="app.info", code="OPERATION_TIME_LIMIT", **values)
+    complete_reconnect(alpha.issue_code(ALICE), state_of(authorize_url(lost)))
+    assert list(PausedMethod.objects.values_list("method", flat=True)) == ["app.info"]
 
 
 def test_a_link_shown_twice_is_the_same_one_until_it_is_used(lost: Portal, alpha: There) -> None:

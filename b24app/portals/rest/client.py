@@ -8,13 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from b24app.portals.errors import NoToken, PortalRefused, Postponed
+from b24app.portals.errors import MethodPaused, NoToken, PortalError, PortalRefused, Postponed
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.rest import admin_proof, bitrix, error_policy, exchange_records, operating_limit
+from b24app.portals.rest import (
+    admin_proof,
+    bitrix,
+    error_policy,
+    exchange_records,
+    operating_limit,
+    paused_methods,
+)
 from b24app.portals.rest.responses import ErrorResponse, MethodResult, NoResponse
 from b24app.portals.rest.token_rotation import OWNER_LOST, STALE_TOKEN, OwnerRefused, TokenRotation
 
 MAX_COMMANDS = 50
+BATCH = paused_methods.BATCH
 # Methods whose ACCESS_DENIED says that the user is no administrator (docs/bitrix24.md B.7).
 ADMIN_ONLY = "messageservice."
 
@@ -48,10 +56,14 @@ class PortalClient:
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
         """Call one method and return its `result`. Raise PortalRefused, NotNow, InDoubt, NoToken, PortalGone."""
+        pauses = self._find_pauses()
+        if refusal := paused_methods.refusal(self._portal, pauses, method):
+            raise refusal
         answer = self._tokens.send(
             lambda token: self._request_method(token, method, params or {}), admin_only=_is_admin_only(method)
         )
         operating_limit.store_reset_time(self._portal, method, answer.reset_at)
+        paused_methods.resume_methods(self._portal, pauses, {method})
         error_policy.clear_suspension(self._portal)
         return answer.result
 
@@ -59,24 +71,57 @@ class PortalClient:
         """Call at most 50 methods in one request that does not halt, and return their results in the same order.
 
         Raise what `call` raises where it concerns all of them, and InDoubt also when the portal left one out. Commands
-        refused for lack of rights are repeated, they alone, with the next token.
+        refused for lack of rights are repeated, they alone, with the next token. Methods that are paused are left out.
         """
         if len(commands) > MAX_COMMANDS:
             raise ValueError(f"A batch holds {MAX_COMMANDS} commands at most")
         if not commands:
             return []
-        results: dict[int, BatchResult] = {}
+        pauses = self._find_pauses()
+        results = self._paused_results(commands, pauses)
+        if len(results) < len(commands):
+            self._send_batch(commands, results)
+            succeeded = {commands[index].method for index, result in results.items() if result.error is None}
+            paused_methods.resume_methods(self._portal, pauses, succeeded)
+        return [results[index] for index in range(len(commands))]
+
+    def _send_batch(self, commands: Sequence[BatchCommand], results: dict[int, BatchResult]) -> None:
+        """Fill in the results of the commands that have none; raise what concerns all of them."""
+        known = len(results)
         admin_only = all(_is_admin_only(command.method) for command in commands)
         try:
             self._tokens.send(lambda token: self._request_batch(token, commands, results), admin_only=admin_only)
         except (NoToken, PortalRefused) as error:
-            if not results:
+            if len(results) == known:
                 raise
-            refused = BatchResult(error=PortalRefused(error.code, error.message))
-            return [results.get(index, refused) for index in range(len(commands))]
+            for index in range(len(commands)):
+                results.setdefault(index, BatchResult(error=PortalRefused(error.code, error.message)))
+            return
         if not any(isinstance(result.error, Postponed) for result in results.values()):
             error_policy.clear_suspension(self._portal)
-        return [results[index] for index in range(len(commands))]
+
+    # -- methods the portal cannot run for now -------------------------------------------------------------------------
+
+    def _find_pauses(self) -> paused_methods.Pauses:
+        error_policy.check_callable(self._portal)
+        return paused_methods.find_pauses(self._portal)
+
+    def _paused_results(
+        self, commands: Sequence[BatchCommand], pauses: paused_methods.Pauses
+    ) -> dict[int, BatchResult]:
+        """Return the results of the commands that are not to be sent; raise MethodPaused where that is all of them."""
+        if refusal := paused_methods.refusal(self._portal, pauses, BATCH):
+            raise refusal
+        methods = {command.method for command in commands}
+        refusals = {one: error for one in methods if (error := paused_methods.refusal(self._portal, pauses, one))}
+        paused = next((error for error in refusals.values() if isinstance(error, MethodPaused)), None)
+        if paused is not None and len(refusals) == len(methods):
+            raise paused
+        return {
+            index: BatchResult(error=_as_refusal(refusals[command.method]))
+            for index, command in enumerate(commands)
+            if command.method in refusals
+        }
 
     # -- one request with the token in use -----------------------------------------------------------------------------
 
@@ -97,7 +142,7 @@ class PortalClient:
         try:
             entries = bitrix.call_batch(self._portal.rest_host, token.access, pairs, self._record)
         except ErrorResponse as response:
-            raise self._error_for(response, "batch") from None
+            raise self._error_for(response, BATCH) from None
         if None in entries:
             raise NoResponse("the portal left a command out")
         errors: dict[tuple[str, str], Exception] = {}  # each updates the portal's row once, however often it comes
@@ -110,8 +155,7 @@ class PortalClient:
                 key = (entry.code, method)
                 error = errors[key] = errors.get(key) or self._error_for(entry, method)
                 if not isinstance(error, OwnerRefused):
-                    refusal = error if isinstance(error, PortalRefused) else Postponed(entry.code, entry.message)
-                    results[index] = BatchResult(error=refusal)
+                    results[index] = BatchResult(error=_as_refusal(error))
         if denied := next((error for error in errors.values() if isinstance(error, OwnerRefused)), None):
             raise denied
         succeeded = {commands[index].method for index in waiting if results[index].error is None}
@@ -124,8 +168,19 @@ class PortalClient:
         is_denied = response.code == "ACCESS_DENIED" and not error_policy.plan_has_lapsed(response)
         if is_denied or response.code in OWNER_LOST:
             return OwnerRefused(response)
-        return error_policy.apply_error(self._portal, response, operating_limit.reset_time(self._portal, method))
+        reset_at = operating_limit.reset_time(self._portal, method)
+        until = paused_methods.pause_method(self._portal, method, response, reset_at)
+        if response.code == paused_methods.OVER_LIMIT:
+            return MethodPaused(response.code, response.message, until)
+        return error_policy.apply_error(self._portal, response)
 
 
 def _is_admin_only(method: str) -> bool:
     return method.startswith(ADMIN_ONLY)
+
+
+def _as_refusal(error: Exception) -> PortalRefused:
+    """Return what a command's result says: the refusal itself, or that the command was not executed."""
+    if isinstance(error, PortalRefused):
+        return error
+    return Postponed(error.code, error.message) if isinstance(error, PortalError | ErrorResponse) else Postponed()

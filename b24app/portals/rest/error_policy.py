@@ -25,8 +25,7 @@ DELETED_FOR_GOOD = timedelta(days=30)
 PROBE_DELETED_AFTER = timedelta(days=7)  # once that has passed
 OVERLOAD_PAUSE = timedelta(hours=4)
 MISCONFIGURED_PAUSE = timedelta(minutes=10)
-LIMIT_PAUSE = (timedelta(seconds=10), timedelta(minutes=10))  # shortest and longest, for the operating limit
-DEFAULT_LIMIT_PAUSE = timedelta(minutes=1)  # no result has said when the method is free again
+METHOD_PAUSE = timedelta(minutes=1)
 # So many portals whose refreshes are refused because of our client, one after another: it is our secret that is wrong.
 OUR_FAULT_FROM = 3
 OUR_FAULT_WITHIN = timedelta(minutes=15)
@@ -44,14 +43,12 @@ def plan_has_lapsed(response: ErrorResponse) -> bool:
     return response.code == "ACCESS_DENIED" and "commercial plan" in response.message.lower()
 
 
-def apply_error(portal: Portal, response: ErrorResponse, reset_at: datetime | None = None) -> PortalError:
+def apply_error(portal: Portal, response: ErrorResponse) -> PortalError:
     """Update the portal's row as the error demands and return the exception for the caller to raise.
 
-    `reset_at` is when the method's operating time begins to be free again, where a result has said so.
+    What concerns one method alone is the business of `paused_methods`.
     """
     now = timezone.now()
-    if response.code == "OPERATION_TIME_LIMIT":
-        return _apply_operating_limit(portal, response, now, reset_at)
     if plan_has_lapsed(response):
         return _suspend_portal(portal, Suspension.PLAN, response, now + PROBE_AFTER)
     reaction = _REACTIONS.get(response.code)
@@ -128,13 +125,6 @@ def _postpone_calls(portal: Portal, response: ErrorResponse, until: datetime) ->
     return NotNow(response.code, response.message, until)
 
 
-def _apply_operating_limit(portal: Portal, response: ErrorResponse, now: datetime, reset_at: datetime | None) -> NotNow:
-    shortest, longest = LIMIT_PAUSE
-    return _postpone_calls(
-        portal, response, min(max(reset_at or now + DEFAULT_LIMIT_PAUSE, now + shortest), now + longest)
-    )
-
-
 def _apply_query_limit(portal: Portal, response: ErrorResponse, now: datetime) -> NotNow:
     is_repeated = portal.rest_after is not None and now - portal.rest_after < REPEATED_WITHIN
     seconds = (2.0 if is_repeated else 1.0) * random.uniform(1.0, 1.2)  # noqa: S311 - jitter, not a secret
@@ -183,6 +173,11 @@ def _lift_suspicion(now: datetime, until: datetime) -> None:
     refused.update(suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=until)
 
 
+def _pause_caller(_portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
+    # It concerns one method, which `paused_methods` pauses where a method was called for the portal.
+    return NotNow(response.code, response.message, now + METHOD_PAUSE)
+
+
 def _require_confirmation(_portal: Portal, response: ErrorResponse, _now: datetime) -> PortalError:
     return ConfirmationRequired(response.code, response.message)
 
@@ -211,6 +206,7 @@ _REACTIONS: dict[str, Reaction] = {
     "APPLICATION_NOT_FOUND": _suspend_gone,
     "ERROR_OAUTH": _suspend_gone,
     "NOT_INSTALLED": _suspend_gone,
+    "OPERATION_TIME_LIMIT": _pause_caller,
     "METHOD_CONFIRM_WAITING": _require_confirmation,
     "METHOD_CONFIRM_DENIED": _require_confirmation,
 }

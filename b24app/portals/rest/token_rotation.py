@@ -11,7 +11,7 @@ from django.utils import timezone
 from b24app.portals import tokens
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalRefused
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.rest import bitrix, error_policy, portal_address, token_renewal
+from b24app.portals.rest import bitrix, portal_address, token_renewal
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, https_host
 
 MAX_TOKENS = 6  # tried in one call
@@ -43,7 +43,6 @@ class TokenRotation:
         A request that is refused on account of its token raises ErrorResponse or OwnerRefused. Raise what
         `PortalClient.call` raises.
         """
-        error_policy.check_callable(self._portal)
         refusal: ErrorResponse | None = None
         for token in self._candidate_tokens():
             try:

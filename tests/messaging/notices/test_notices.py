@@ -13,7 +13,7 @@ from b24app.messaging.models.notices import Notice, NoticeRules
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.notices import delivery, detection
 from b24app.messaging.push import sender_registration
-from b24app.portals.models import Portal
+from b24app.portals.models import PausedMethod, Portal
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
 from tests import factories
@@ -389,6 +389,7 @@ def test_a_portal_that_refuses_is_notified_later(
     assert notifications(alpha) == []
     assert Portal.objects.get().trouble == ""
     Portal.objects.update(rest_after=None)
+    PausedMethod.objects.update(ask_at=timezone.now())
     later(minutes=minutes)
     delivery.send_due(account.portal_id)
     assert [words for _, _, words in notifications(alpha)] == [BROKE]
