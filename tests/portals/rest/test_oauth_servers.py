@@ -23,9 +23,11 @@ def test_a_refresh_asks_another_allowed_server_where_the_remembered_one_is_silen
     settings.B24_OAUTH_HOSTS = [NOBODY, box.world.oauth_host]
     Portal.objects.update(oauth_host=NOBODY)
     portal.refresh_from_db()
+    before = (portal.domain, portal.client_endpoint)
     assert token_renewal.renew_token(portal, PortalToken.objects.get()).generation == 1
     portal.refresh_from_db()
     assert portal.oauth_host == box.world.oauth_host
+    assert (portal.domain, portal.client_endpoint) == before
 
 
 def test_a_server_that_is_not_allowed_is_not_asked(portal: Portal, box: Sandbox, settings: Settings) -> None:
