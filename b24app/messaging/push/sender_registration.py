@@ -130,31 +130,46 @@ def remove_sender(sender: Sender) -> Sender:
 def reconcile_senders(portal: Portal) -> int:
     """Compare the portal's list with ours and repair what differs; return how many senders had to be added again.
 
-    Raise as `register_sender` does.
+    Raise as `register_sender` does, and the last PortalRefused once the other senders are done.
     """
     _renew_earlier_addresses(portal)
     there = {str(code) for code in PortalClient(portal).call(LIST) or []}
-    added = 0
+    added, refusal = 0, None
     for sender in portal.senders.exclude(state=SenderState.DRAFT).order_by("id"):
         sender.portal = portal
-        if sender.state in WANTED:
-            added += _reconcile_wanted(sender, is_there=sender.code in there)
-        elif sender.code in there:
-            _delete_from_portal(portal, sender.code)
-            _record_removed(sender)
-        elif sender.state == SenderState.REMOVING:
-            _record_removed(sender)
+        try:
+            added += _reconcile_sender(sender, is_there=sender.code in there)
+        except PortalRefused as no:
+            log.warning("sender_not_reconciled", sender=sender.pk, code=no.code)
+            refusal = no
+    _record_reconciled(portal, added)
+    if refusal is not None:
+        raise refusal
+    return added
+
+
+def _record_reconciled(portal: Portal, added: int) -> None:
     with transaction.atomic():
         Portal.objects.filter(pk=portal.pk).update(senders_checked_at=timezone.now())
         detection.record_restored_senders(portal, added)
         if added:
             record_change(Action.RESTORED, Subject(portal.pk, Kind.SENDER), count=added)
-    return added
 
 
 def is_current(sender: Sender) -> bool:
     """Return whether the portal has the sender as we would register it now."""
     return sender.registered_as == _registration_digest(_registration_fields(sender))
+
+
+def _reconcile_sender(sender: Sender, *, is_there: bool) -> int:
+    """Repair one sender; return 1 if it had to be added again, else 0."""
+    if sender.state in WANTED:
+        return _reconcile_wanted(sender, is_there=is_there)
+    if is_there:
+        _delete_from_portal(sender.portal, sender.code)
+    if is_there or sender.state == SenderState.REMOVING:
+        _record_removed(sender)
+    return 0
 
 
 def _reconcile_wanted(sender: Sender, *, is_there: bool) -> int:
