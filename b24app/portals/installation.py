@@ -9,16 +9,12 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.core import signed_urls
-from b24app.portals.errors import PortalRefused
 from b24app.portals.identity import Launch
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.portals.rest import error_policy
-from b24app.portals.rest.client import BatchCommand, PortalClient
 
 log = structlog.get_logger(__name__)
 
-EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPUNINSTALL")
 # The OAuth server refuses tokens for these: once it confirms one, of whichever user, they are over.
 ENDED_BY_CONFIRMED_TOKEN = frozenset({Suspension.GONE, Suspension.DELETED, Suspension.PAYMENT})
 
@@ -90,25 +86,6 @@ def record_finish(portal: Portal) -> bool:
     if is_first:
         portal.installed_at = now
     return is_first
-
-
-def bind_events(portal: Portal) -> list[str]:
-    """Bind the application's events in one call; "already bound" is success, and so is an event an old box lacks.
-
-    Return the names of those that were refused (the next call tries them again); raise what `PortalClient.batch`
-    raises.
-    """
-    handler = signed_urls.events_url(portal.uuid.hex, portal.generation)
-    commands = [BatchCommand("event.bind", {"EVENT": event, "HANDLER": handler}) for event in EVENTS]
-    results = dict(zip(EVENTS, PortalClient(portal).batch(commands), strict=True))
-    refused = [event for event, result in results.items() if not _is_bound(result.error)]
-    if not refused:
-        error_policy.update_portal(portal, events_bound_at=timezone.now())
-    return refused
-
-
-def _is_bound(error: PortalRefused | None) -> bool:
-    return error is None or error.is_already_bound or error.code == "ERROR_EVENT_NOT_FOUND"
 
 
 def uninstall_portal(portal: Portal, *, clean: bool) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from b24app.exchange_log.models import Exchange
-from b24app.portals import application_events, installation
+from b24app.portals import application_events, event_handlers, installation
 from b24app.portals.errors import NoToken
 from b24app.portals.installation import InstallationChange
 from b24app.portals.models import Portal, PortalToken, Suspension
@@ -231,5 +231,5 @@ def test_an_event_that_is_not_ours_is_noted(portal: Portal, alpha: There) -> Non
 def test_calls_need_a_token_after_the_uninstallation_of_an_unaware_portal(portal: Portal, alpha: There) -> None:
     PortalToken.objects.update(dead_reason="invalid_grant")
     with pytest.raises(NoToken):
-        installation.bind_events(portal)
+        event_handlers.bind_handlers(portal)
     assert alpha.handlers == []

@@ -6,7 +6,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from b24app.core import signed_urls
-from b24app.portals import installation
+from b24app.portals import event_handlers, installation
 from b24app.portals.installation import InstallationChange
 from b24app.portals.models import Portal, Suspension
 from b24app.sandbox import Portal as There
@@ -30,7 +30,7 @@ def test_installation_is_finished_once(portal: Portal) -> None:
 
 
 def test_the_events_are_bound_in_one_call(portal: Portal, alpha: There) -> None:
-    assert installation.bind_events(portal) == []
+    assert event_handlers.bind_handlers(portal) == []
     handler = signed_urls.events_url(portal.uuid.hex, portal.generation)
     assert {(bound.event, bound.handler) for bound in alpha.handlers} == {(name, handler) for name in EVENTS}
     assert asked(alpha, "batch") == ["ok"]
@@ -38,9 +38,9 @@ def test_the_events_are_bound_in_one_call(portal: Portal, alpha: There) -> None:
 
 
 def test_events_that_are_bound_already_are_a_success(portal: Portal, alpha: There) -> None:
-    installation.bind_events(portal)
+    event_handlers.bind_handlers(portal)
     portal.events_bound_at = None
-    assert installation.bind_events(portal) == []
+    assert event_handlers.bind_handlers(portal) == []
     assert portal.events_bound_at is not None
     assert len(alpha.handlers) == len(EVENTS)
 
@@ -48,20 +48,20 @@ def test_events_that_are_bound_already_are_a_success(portal: Portal, alpha: Ther
 def test_events_that_an_old_box_lacks_are_done_without(portal: Portal, alpha: There) -> None:
     item = {"method": "event.bind", "error": "ERROR_EVENT_NOT_FOUND", "description": "Event not found", "times": 1}
     alpha.switches.set("method_errors", [item])
-    assert installation.bind_events(portal) == []
+    assert event_handlers.bind_handlers(portal) == []
     assert len(alpha.handlers) == len(EVENTS) - 1
 
 
 def test_a_refused_address_is_named(portal: Portal, settings: Settings) -> None:
     settings.PUBLIC_URL = "https://localhost"
-    assert installation.bind_events(portal) == EVENTS
+    assert event_handlers.bind_handlers(portal) == EVENTS
     portal.refresh_from_db()
     assert portal.events_bound_at is None
 
 
 def test_an_ordinary_opening_changes_nothing(portal: Portal, alpha: There) -> None:
     installation.record_opening(launch(alpha), at_installer=True)
-    installation.bind_events(portal)
+    event_handlers.bind_handlers(portal)
     installation.record_finish(portal)
     assert installation.record_opening(launch(alpha)) is InstallationChange.NOTHING
     portal.refresh_from_db()
@@ -71,7 +71,7 @@ def test_an_ordinary_opening_changes_nothing(portal: Portal, alpha: There) -> No
 
 def test_an_update_asks_for_events_and_the_finish_again(portal: Portal, alpha: There) -> None:
     installation.record_opening(launch(alpha), at_installer=True)
-    installation.bind_events(portal)
+    event_handlers.bind_handlers(portal)
     installation.record_finish(portal)
     alpha.update()
     assert installation.record_opening(launch(alpha), at_installer=True) is InstallationChange.UPDATED

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from b24app.audit.models import Change
 from b24app.core import signed_urls, spool
 from b24app.exchange_log.models import Exchange
-from b24app.portals import installation
+from b24app.portals import event_handlers
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
@@ -110,7 +110,7 @@ def test_a_portal_that_was_erased_is_answered_200(client: Client, portal: Portal
 
 
 def test_the_events_of_the_sandbox_arrive_at_the_address_we_bound(client: Client, portal: Portal, alpha: There) -> None:
-    installation.bind_events(portal)
+    event_handlers.bind_handlers(portal)
     assert {handler.handler for handler in alpha.handlers} == {signed_urls.public_url(path_of(portal))}
 
 

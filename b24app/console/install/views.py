@@ -17,7 +17,7 @@ from b24app.console.frame.screen import FramedRequest, admin_only, render_screen
 from b24app.console.wording.portal_errors import explain_portal_error
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging.push import sender_registration
-from b24app.portals import installation, placements, region
+from b24app.portals import event_handlers, installation, placements, region
 from b24app.portals.errors import PortalError, PortalRefused
 from b24app.portals.models import Portal
 
@@ -29,7 +29,7 @@ class InstallStep:
 
 
 def _bind_events(portal: Portal) -> None:
-    refused = installation.bind_events(portal)
+    refused = event_handlers.bind_handlers(portal)
     if refused:
         raise PortalRefused("EVENTS", ", ".join(refused))
 
