@@ -88,6 +88,11 @@ def erase(erasure_id: int, *, at: datetime | None = None) -> None:
     _send_once("erase", erasure_id, queue="care", at=at)
 
 
+def erase_portal(portal_id: int) -> None:
+    """Enqueue erasing the data of a portal that left."""
+    _send_once("erase_portal", portal_id, queue="care")
+
+
 def employee_names(portal_id: int, user_ids: Sequence[int]) -> None:
     """Enqueue asking a portal for the names of employees, at most every two minutes.
 

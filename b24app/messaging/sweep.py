@@ -96,6 +96,13 @@ def to_erase() -> Sequence[int]:
     return list(rows.values_list("pk", flat=True)[:BATCH_SIZE])
 
 
+def to_leave() -> Sequence[int]:
+    """Return uninstalled portals whose data are to be erased."""
+    rows = Portal.objects.filter(erase_at__lte=timezone.now(), uninstalled_at__isnull=False)
+    rows = rows.exclude(pk__in=dead_letters.held_ids("erase_portal"))
+    return list(rows.order_by("erase_at").values_list("pk", flat=True)[:BATCH_SIZE])
+
+
 def to_visit() -> Sequence[int]:
     """Return portals whose senders were not compared for a day while a token is live, or for 30 days.
 

@@ -96,6 +96,15 @@ def reconcile_senders(portal_id: int, delay: str = Delay.NOW) -> None:
                 placements.bind_places(portal)
 
 
+@shared_task(name="b24app.messaging.tasks.erase_portal")
+@note_task_errors("erase_portal")
+def erase_portal(portal_id: int, delay: str = Delay.NOW) -> None:
+    """Erase a part of the data of a portal that left."""
+    enqueue.clear("erase_portal", portal_id, delay)
+    if portal_erasure.erase_portal(portal_id):
+        enqueue.erase_portal(portal_id)
+
+
 @shared_task(name="b24app.messaging.tasks.note")
 @note_task_errors("note")
 def write_timeline(portal_id: int, delay: str = Delay.NOW) -> None:
@@ -209,6 +218,11 @@ def _note_failed_token(token: PortalToken, error: Exception) -> None:
     dead_letters.note(Kind.TOKEN, token.pk, error, portal=token.portal_id, retry=True)
 
 
+def _enqueue_portal_erasures() -> None:
+    for portal_id in sweep.to_leave():
+        enqueue.erase_portal(portal_id)
+
+
 SWEEP: Steps = {
     "tell_long_waits": sweep.push_long_waits,
     "to_drain": _enqueue_drains,
@@ -218,13 +232,13 @@ SWEEP: Steps = {
     "to_notify": _enqueue_notices,
     "to_note": _enqueue_timelines,
     "to_erase": _enqueue_erasures,
+    "to_erase_portals": _enqueue_portal_erasures,
     "count_climbs": breakdowns.count_climbs,
 }
 MAINTENANCE: Steps = {
     "to_reconcile": _enqueue_reconciling,
     "to_watch": _enqueue_failure_checks,
     "keep_tokens_alive": _keep_tokens_alive,
-    "erase_portals": portal_erasure.erase_due,
     "sum_up_months": monthly.roll_up_months,
     "prune": retention.prune_messages,
     "forget_caps": limits.prune_uses,

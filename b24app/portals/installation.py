@@ -3,6 +3,7 @@
 Nothing is enqueued here: the caller does that, by the `InstallationChange` that is returned.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 
 import structlog
@@ -17,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 # The OAuth server refuses tokens for these: once it confirms one, of whichever user, they are over.
 ENDED_BY_CONFIRMED_TOKEN = frozenset({Suspension.GONE, Suspension.DELETED, Suspension.PAYMENT})
+GRACE_PERIOD = timedelta(days=30)  # in which a portal that comes back finds everything as it was
 
 
 class InstallationChange(StrEnum):
@@ -89,7 +91,10 @@ def record_finish(portal: Portal) -> bool:
 
 
 def uninstall_portal(portal: Portal, *, clean: bool) -> None:
-    """Delete the portal's tokens at once; with `clean` its data are marked for erasure."""
+    """Delete the portal's tokens at once. Its data are erased now with `clean`, else after `GRACE_PERIOD`.
+
+    Nothing brings back what is to be erased now: a portal that installs us again begins anew.
+    """
     now = timezone.now()
     with transaction.atomic():
         PortalToken.objects.filter(portal=portal).delete()
@@ -102,6 +107,16 @@ def uninstall_portal(portal: Portal, *, clean: bool) -> None:
             application_token="",
             reconnect_nonce="",
             no_token_since=None,
-            erase_at=now if clean else portal.erase_at,
+            suspension=Suspension.NONE,
+            suspended_until=None,
+            trouble="",
+            erase_at=now if clean else now + GRACE_PERIOD,
         )
+        if clean:
+            forget_identity(portal)
     log.info("portal_uninstalled", portal=portal.pk, clean=clean)
+
+
+def forget_identity(portal: Portal) -> None:
+    """Take the portal's member_id away, by which alone it could be found and come back."""
+    error_policy.update_portal(portal, member_id=f"erased-{portal.uuid.hex}")

@@ -68,7 +68,7 @@ class Portal(models.Model):
     left_at = models.DateTimeField(null=True, blank=True)  # the latest uninstallation before this installation
     events_bound_at = models.DateTimeField(null=True, blank=True)
     tabs_bound_at = models.DateTimeField(null=True, blank=True)  # or found that the portal can have none
-    erase_at = models.DateTimeField(null=True, blank=True)  # uninstalled with "delete settings and data" ticked
+    erase_at = models.DateTimeField(null=True, blank=True)  # uninstalled: its data go then
     reconnect_nonce = models.CharField(max_length=32, default="", blank=True)  # of the one pending Reconnect
 
     keep_texts = models.DurationField(default=timedelta(days=90))  # and numbers

@@ -29,7 +29,7 @@ from b24app.messaging.models.notices import Notice, NoticeKind
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, UncountedClimb
 from b24app.messaging.models.statuses import Origin, Phase, Status, Wait
 from b24app.messaging.notices import delivery
-from b24app.messaging.privacy import portal_erasure, retention
+from b24app.messaging.privacy import retention
 from b24app.messaging.push import answers
 from b24app.messaging.reports import acceptance, applier
 from b24app.messaging.send_results import SendResult
@@ -232,22 +232,6 @@ def old_counts_are_removed(alice: Sender, charlie: Sender) -> Place:
         is_done=lambda sender: not CapUse.objects.filter(pk=rows[sender.pk].pk).exists(),
         table="messaging_capuse",
         condition=f"OLD.id = {rows[alice.pk].pk}",
-        events="DELETE",
-    )
-
-
-@place("portal_erasure:erase_due")
-def portals_that_left_are_erased(alice: Sender, charlie: Sender) -> Place:
-    gone = timezone.now() - timedelta(days=1)
-    portals = [alice.portal_id, charlie.portal_id]
-    Portal.objects.filter(pk__in=portals).update(uninstalled_at=gone, erase_at=gone)
-    return Place(
-        kind=Kind.LEAVING,
-        key=alice.portal_id,
-        work=portal_erasure.erase_due,
-        is_done=lambda sender: not Portal.objects.filter(pk=sender.portal_id).exists(),
-        table="messaging_sender",
-        condition=f"OLD.id = {alice.pk}",
         events="DELETE",
     )
 

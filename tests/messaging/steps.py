@@ -13,6 +13,8 @@ from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.intake import acceptance
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase, Wait
+from b24app.messaging.privacy import portal_erasure
+from b24app.portals.models import Portal
 
 
 def accept_message(sender: Sender, number: str = "+12025550100", **fields: Any) -> Message:
@@ -28,6 +30,13 @@ def accept_message(sender: Sender, number: str = "+12025550100", **fields: Any) 
     }
     assert acceptance.accept_call(sender.uuid.hex, payload, timezone.now()) is not None
     return Message.objects.get(portal=sender.portal, message_id=payload["message_id"])
+
+
+def erase_portals() -> None:
+    """Erase all portals that are due for it."""
+    for portal_id in Portal.objects.filter(uninstalled_at__isnull=False).values_list("pk", flat=True):
+        while portal_erasure.erase_portal(portal_id):
+            pass
 
 
 def drain(connection_id: int) -> Visit:

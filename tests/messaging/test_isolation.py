@@ -39,7 +39,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 HELPERS = {"work_isolated", "work_apart", "work_each", "note_errors", "note_task_errors"}
 ROUNDS = {"isolated_steps:run_steps": "test_a_step_that_raises_ends_neither_the_round_nor_the_others"}
-ALONE = {"tasks:ask_portal", "tasks:reconcile_senders", "tasks:fetch_employee_names", "tasks:fetch_crm_names"}
+ALONE = {
+    "tasks:ask_portal",
+    "tasks:erase_portal",
+    "tasks:reconcile_senders",
+    "tasks:fetch_employee_names",
+    "tasks:fetch_crm_names",
+}
 """Tasks that process rows of one portal only: see `test_a_task_that_raises_is_noted`."""
 
 
@@ -129,7 +135,7 @@ def test_every_place_that_tenants_share_is_in_the_list() -> None:
 
 def test_every_kind_of_dead_letter_has_a_place() -> None:
     kinds = {scenario(*two_senders()).kind for found in PLACES.values() for scenario in found}
-    assert kinds == {*Kind} - {Kind.STEP}
+    assert kinds == {*Kind} - {Kind.STEP, Kind.LEAVING}
 
 
 def test_every_task_isolates_its_rows() -> None:

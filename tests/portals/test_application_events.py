@@ -54,7 +54,8 @@ def test_an_uninstallation_clears_the_tokens_at_once(portal: Portal, alpha: Ther
     portal.refresh_from_db()
     assert portal.uninstalled_at is not None
     assert portal.application_token == ""
-    assert portal.erase_at is None
+    assert portal.erase_at is not None
+    assert portal.erase_at > timezone.now() + timedelta(days=29)
     assert not PortalToken.objects.exists()
     assert note_of(portal) == ""
 
@@ -64,7 +65,8 @@ def test_the_tick_marks_the_data_for_erasure(portal: Portal, alpha: There, clean
     age(portal, minutes=1)
     application_events.handle_event(portal, "ONAPPUNINSTALL", event(alpha, data={"CLEAN": clean}))
     portal.refresh_from_db()
-    assert (portal.erase_at is not None) is erased
+    assert portal.erase_at is not None
+    assert (portal.erase_at <= timezone.now()) is erased
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "\u00e9", None])

@@ -32,6 +32,7 @@ UPDATE = frozenset({"version", "installed_at", "events_bound_at", "tabs_bound_at
 PAYMENT = frozenset({"licence", "suspension", "suspended_until", "trouble"})
 LEAVING = frozenset(
     {"uninstalled_at", "installed_at", "events_bound_at", "tabs_bound_at", "application_token", "erase_at", "tokens"}
+    | {"member_id", "suspension", "suspended_until", "trouble"}
 )
 NOTHING: frozenset[str] = frozenset()
 

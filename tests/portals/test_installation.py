@@ -93,7 +93,7 @@ def test_an_opening_lifts_a_suspension(portal: Portal, alpha: There) -> None:
 
 def test_a_reinstallation_begins_a_new_generation(portal: Portal, alpha: There) -> None:
     installation.record_finish(portal)
-    installation.uninstall_portal(portal, clean=True)
+    installation.uninstall_portal(portal, clean=False)
     alpha.install()
     opened = launch(alpha)
     assert opened.first_time

@@ -16,13 +16,13 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page, require_safe
 
 from b24app.portals.crm_names.names import KEEP_FOR
+from b24app.portals.installation import GRACE_PERIOD
 from b24app.portals.models import Portal
 
 CHANGED = {"privacy": date(2026, 11, 30), "licence": date(2026, 11, 30)}  # the day on which each text last changed
 LANGUAGES = {"en": "English", "ru": "Русский"}  # which have pages, by their own names
 PRODUCT = "Sendline"
 MAX_AGE = 3600  # seconds
-GRACE_DAYS = 30  # that the data of a portal is kept which uninstalled without "delete settings and data"
 
 
 @require_safe
@@ -75,7 +75,7 @@ def _periods() -> dict[str, int]:
         "exchanges": new_portal.keep_exchanges.days,
         "names": KEEP_FOR.days,
         "changes": settings.KEEP_CHANGES_DAYS,
-        "grace": GRACE_DAYS,
+        "grace": GRACE_PERIOD.days,
     }
 
 

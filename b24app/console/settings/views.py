@@ -20,6 +20,7 @@ from b24app.console.settings.limit_forms import LIMIT_FIELDS
 from b24app.console.settings.notice_forms import NoticeForm
 from b24app.messaging.actions import pauses
 from b24app.messaging.guards.limits import read_rules
+from b24app.portals.installation import GRACE_PERIOD
 from b24app.portals.models import Portal
 
 
@@ -40,6 +41,7 @@ def edit_settings(request: FramedRequest) -> HttpResponse:
         "orders": privacy.open_erasures(request.portal),
         "portal": request.portal,
         "rules": rules,
+        "grace_days": GRACE_PERIOD.days,
         "caps": sum(getattr(rules, cap) is not None for cap in LIMIT_FIELDS),
     }
     if rules.paused_at:

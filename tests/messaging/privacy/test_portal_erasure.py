@@ -1,19 +1,15 @@
 """A portal that asked to be forgotten is forgotten, and nobody else is."""
 
-import uuid
-
 import pytest
 from django.utils import timezone
 
-from b24app.audit.models import Action, Change, ChangedMessage
-from b24app.audit.recording import record_message
 from b24app.exchange_log.models import Exchange
-from b24app.messaging.models import Connection, DayTally, Message, Sender
-from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber, StopSource
-from b24app.messaging.privacy import portal_erasure
-from b24app.portals.models import Employee, Portal
+from b24app.messaging.models import Connection, Message, Sender
+from b24app.messaging.models.guards import StoppedNumber, StopSource
+from b24app.portals.models import Portal
 from tests import factories
-from tests.messaging.steps import accept_message, drain
+from tests.messaging.privacy.schema_rows import Ids, add_rows, count_rows, models_of_portals
+from tests.messaging.steps import accept_message, drain, erase_portals
 
 pytestmark = pytest.mark.django_db
 
@@ -26,26 +22,27 @@ def left(sender: Sender) -> Portal:
     return Portal.objects.get()
 
 
-def test_everything_of_the_portal_goes(left: Portal) -> None:
-    StoppedNumber.objects.create(portal=left, number="+12025550147", source=StopSource.HAND)
-    Rules.objects.create(portal=left, portal_per_hour=5)
-    CapUse.objects.create(portal=left, kind="recipient_hour", key="+12025550147", since=timezone.now(), used=1)
-    Employee.objects.create(portal=left, user_id=1, name="Alice Adams", asked_at=timezone.now())
-    waiting = factories.message(left.senders.get())
-    record_message(Action.CANCELED, left.pk, waiting.pk, waiting.reference, uuid.uuid4())
-    for _ in range(3):
-        portal_erasure.erase_due()
-    gone = (Portal, Connection, Sender, Message, DayTally, Exchange, StoppedNumber, Rules, CapUse, Employee)
-    for model in (*gone, Change, ChangedMessage):
-        assert not model.objects.exists(), model
+def test_nothing_of_the_portal_is_left_in_any_table(left: Portal) -> None:
+    message = Message.objects.get()
+    add_rows(message)
+    ids: Ids = {
+        Portal: {left.pk},
+        Connection: {message.connection_id},
+        Sender: {message.sender_id},
+        Message: {message.pk},
+    }
+    tables = models_of_portals()
+    assert len(tables) > 25
+    assert [model.__name__ for model in tables if not count_rows(model, ids)] == []
+    erase_portals()
+    assert [model.__name__ for model in tables if count_rows(model, ids)] == []
 
 
 def test_another_portal_keeps_everything(left: Portal) -> None:
     charlie = factories.portal()
     StoppedNumber.objects.create(portal=charlie, number="+12025550147", source=StopSource.HAND)
     Exchange.objects.create(portal_id=charlie.pk, at=timezone.now(), peer="bitrix24", method="POST", host="h", path="/")
-    for _ in range(3):
-        portal_erasure.erase_due()
+    erase_portals()
     assert list(Portal.objects.all()) == [charlie]
     assert Exchange.objects.count() == 1
     assert StoppedNumber.objects.count() == 1
@@ -59,11 +56,11 @@ def test_a_stopped_number_outlives_the_messages_to_it(left: Portal) -> None:
 
 def test_a_portal_that_came_back_is_left_alone(left: Portal) -> None:
     Portal.objects.update(uninstalled_at=None)
-    portal_erasure.erase_due()
+    erase_portals()
     assert Message.objects.count() == 1
 
 
 def test_without_the_tick_nothing_is_forgotten(left: Portal) -> None:
     Portal.objects.update(erase_at=None)
-    portal_erasure.erase_due()
+    erase_portals()
     assert Message.objects.count() == 1

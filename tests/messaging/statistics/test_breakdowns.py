@@ -15,12 +15,12 @@ from b24app.messaging.actions import messages
 from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.models.statistics import TOOK, DayBreakdown, Dimension, UncountedClimb
 from b24app.messaging.models.statuses import Change, Origin, Reason, Status
-from b24app.messaging.privacy import portal_erasure, retention
+from b24app.messaging.privacy import retention
 from b24app.messaging.statistics import breakdowns
 from b24app.portals.models import Portal
 from tests import factories
 from tests.concurrency import run_together
-from tests.messaging.steps import accept_message
+from tests.messaging.steps import accept_message, erase_portals
 
 pytestmark = pytest.mark.django_db
 
@@ -199,8 +199,7 @@ def test_a_portal_is_erased_with_its_breakdowns_and_nobody_else_s(front: Sender)
     for sender in (front, other):
         climb(Message.objects.get(sender=sender), Status.DELIVERED)
     Portal.objects.filter(pk=front.portal_id).update(uninstalled_at=timezone.now(), erase_at=timezone.now())
-    for _ in range(3):
-        portal_erasure.erase_due()
+    erase_portals()
     assert {row.portal_id for row in DayBreakdown.objects.all()} == {other.portal_id}
     assert {row.sender_id for row in UncountedClimb.objects.all()} == {other.pk}
 

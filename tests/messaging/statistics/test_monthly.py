@@ -13,12 +13,12 @@ from b24app.messaging import tasks
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown
 from b24app.messaging.models.statuses import Change, Reason, Status
-from b24app.messaging.privacy import portal_erasure
 from b24app.messaging.statistics import backfill, breakdowns, monthly
 from b24app.messaging.statistics.breakdowns import COUNTS
 from b24app.portals.models import Portal
 from tests import factories
 from tests.concurrency import run_together
+from tests.messaging.steps import erase_portals
 
 pytestmark = pytest.mark.django_db
 
@@ -128,8 +128,7 @@ def test_a_portal_is_erased_with_its_months_and_nobody_else_s(front: Sender) -> 
     breakdowns.count_climbs()
     monthly.roll_up_months()
     Portal.objects.filter(pk=front.portal_id).update(uninstalled_at=timezone.now(), erase_at=timezone.now())
-    for _ in range(3):
-        portal_erasure.erase_due()
+    erase_portals()
     assert {row.portal_id for row in MonthBreakdown.objects.all()} == {other.portal_id}
 
 
