@@ -68,9 +68,14 @@ def push(portal_id: int, *, at: datetime | None = None) -> None:
     _send_once("push", portal_id, queue="push", at=max(at, soon) if at else soon)
 
 
-def reconcile(portal_id: int) -> None:
-    """Enqueue comparing a portal's senders with ours."""
-    _send_once("reconcile", portal_id, queue="care")
+def maintain(portal_id: int, *, at: datetime | None = None) -> None:
+    """Enqueue a portal's maintenance jobs that are due."""
+    _send_once("maintain", portal_id, queue="care", at=at)
+
+
+def erase_portal(portal_id: int) -> None:
+    """Enqueue erasing the data of a portal that left."""
+    _send_once("erase_portal", portal_id, queue="care")
 
 
 def note(portal_id: int, *, at: datetime | None = None) -> None:
@@ -86,11 +91,6 @@ def notify(portal_id: int, *, at: datetime | None = None) -> None:
 def erase(erasure_id: int, *, at: datetime | None = None) -> None:
     """Enqueue the erasure of a phone number."""
     _send_once("erase", erasure_id, queue="care", at=at)
-
-
-def erase_portal(portal_id: int) -> None:
-    """Enqueue erasing the data of a portal that left."""
-    _send_once("erase_portal", portal_id, queue="care")
 
 
 def employee_names(portal_id: int, user_ids: Sequence[int]) -> None:

@@ -9,14 +9,13 @@ from django.utils import timezone
 from b24app.core.isolation import work_isolated
 from b24app.messaging import dead_letters
 from b24app.messaging.dispatch.lease_queries import SMPP_SERVICES
-from b24app.messaging.models import Connection, Message, Sender
+from b24app.messaging.models import Connection, Message
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.notices import Notice
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.messaging.notices import detection, failure_rate
 from b24app.messaging.push import postponing, timeline
-from b24app.messaging.push.sender_registration import WANTED
 from b24app.messaging.reports import due_queue
 from b24app.portals.models import Portal
 
@@ -101,24 +100,6 @@ def to_leave() -> Sequence[int]:
     rows = Portal.objects.filter(erase_at__lte=timezone.now(), uninstalled_at__isnull=False)
     rows = rows.exclude(pk__in=dead_letters.held_ids("erase_portal"))
     return list(rows.order_by("erase_at").values_list("pk", flat=True)[:BATCH_SIZE])
-
-
-def to_visit() -> Sequence[int]:
-    """Return portals whose senders were not compared for a day while a token is live, or for 30 days.
-
-    Also portals that installed us again and have no new handler URLs yet. A few at a time, so that portals installed
-    together are not visited together.
-    """
-    now = timezone.now()
-    live = Exists(Portal.objects.filter(pk=OuterRef("pk"), tokens__dead_reason="", tokens__expires_at__gt=now))
-    day_old = Q(senders_checked_at__lt=now - timedelta(days=1)) & live
-    month_old = Q(senders_checked_at__lt=now - timedelta(days=30))
-    wanted = Sender.objects.filter(portal=OuterRef("pk"), state__in=WANTED)
-    reinstalled = Exists(wanted.filter(installation__lt=OuterRef("generation")))
-    due = reinstalled | day_old | month_old
-    rows = Portal.objects.installed().filter(no_token_since=None, suspension="").filter(due)
-    rows = rows.exclude(pk__in=dead_letters.held_ids("reconcile"))
-    return list(rows.values_list("pk", flat=True)[:50])
 
 
 def push_long_waits() -> int:

@@ -18,17 +18,16 @@ from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.enqueue import Delay
 from b24app.messaging.guards import limits
 from b24app.messaging.isolated_steps import Steps
-from b24app.messaging.models.dead_letters import Kind
+from b24app.messaging.maintenance import due_jobs, requests, runner
 from b24app.messaging.notices import delivery
 from b24app.messaging.privacy import number_erasure, portal_erasure, retention
-from b24app.messaging.push import pusher, sender_registration, timeline
+from b24app.messaging.push import pusher, timeline
 from b24app.messaging.reports import applier, polling
 from b24app.messaging.statistics import breakdowns, monthly
-from b24app.portals import answering, employees, placements
+from b24app.portals import answering, employees
 from b24app.portals.crm_names import names
 from b24app.portals.errors import PortalError
-from b24app.portals.models import Portal, PortalToken
-from b24app.portals.rest import token_renewal
+from b24app.portals.models import Portal
 
 bulkhead = Bulkhead()
 
@@ -83,17 +82,22 @@ def push_statuses(portal_id: int, delay: str = Delay.NOW) -> None:
         enqueue.push(portal_id, at=again)
 
 
+@shared_task(name="b24app.messaging.tasks.maintain")
+@note_task_errors("maintain")
+def maintain_portal(portal_id: int, delay: str = Delay.NOW) -> None:
+    """Run the maintenance jobs that are due in a portal."""
+    enqueue.clear("maintain", portal_id, delay)
+    with bulkhead.place(("portal", portal_id)) as is_free:
+        again = runner.run_due_jobs(portal_id) if is_free else timezone.now() + COME_BACK
+    if again:
+        enqueue.maintain(portal_id, at=again)
+
+
 @shared_task(name="b24app.messaging.tasks.reconcile")
 @note_task_errors("reconcile")
-def reconcile_senders(portal_id: int, delay: str = Delay.NOW) -> None:
-    """Make a portal's senders and tabs match ours; an error of the portal is on its row already."""
-    enqueue.clear("reconcile", portal_id, delay)
-    with bulkhead.place(("portal", portal_id)) as is_free, suppress(PortalError):
-        if is_free:
-            portal = Portal.objects.get(pk=portal_id)
-            sender_registration.reconcile_senders(portal)
-            if placements.must_bind(portal):
-                placements.bind_places(portal)
+def check_portal(portal_id: int, _delay: str = Delay.NOW) -> None:
+    """Have a portal checked, for processes of an older version during an upgrade."""
+    requests.request_check(portal_id)
 
 
 @shared_task(name="b24app.messaging.tasks.erase_portal")
@@ -204,18 +208,14 @@ def _enqueue_erasures() -> None:
         enqueue.erase(erasure_id)
 
 
-def _enqueue_reconciling() -> None:
-    for portal_id in sweep.to_visit():
-        enqueue.reconcile(portal_id)
+def _enqueue_urgent_maintenance() -> None:
+    for portal_id in due_jobs.urgent_portals():
+        enqueue.maintain(portal_id)
 
 
-def _keep_tokens_alive() -> None:
-    held = [int(key) for key in dead_letters.held(Kind.TOKEN)]
-    token_renewal.keep_alive(_note_failed_token, without=held)
-
-
-def _note_failed_token(token: PortalToken, error: Exception) -> None:
-    dead_letters.note(Kind.TOKEN, token.pk, error, portal=token.portal_id, retry=True)
+def _enqueue_maintenance() -> None:
+    for portal_id in due_jobs.routine_portals():
+        enqueue.maintain(portal_id)
 
 
 def _enqueue_portal_erasures() -> None:
@@ -232,13 +232,14 @@ SWEEP: Steps = {
     "to_notify": _enqueue_notices,
     "to_note": _enqueue_timelines,
     "to_erase": _enqueue_erasures,
+    "to_maintain_urgently": _enqueue_urgent_maintenance,
     "to_erase_portals": _enqueue_portal_erasures,
     "count_climbs": breakdowns.count_climbs,
 }
 MAINTENANCE: Steps = {
-    "to_reconcile": _enqueue_reconciling,
+    "add_missing_jobs": due_jobs.add_missing_jobs,
+    "to_maintain": _enqueue_maintenance,
     "to_watch": _enqueue_failure_checks,
-    "keep_tokens_alive": _keep_tokens_alive,
     "sum_up_months": monthly.roll_up_months,
     "prune": retention.prune_messages,
     "forget_caps": limits.prune_uses,
@@ -256,5 +257,5 @@ def run_sweep() -> None:
 
 @shared_task(name="b24app.messaging.tasks.care")
 def run_maintenance() -> None:
-    """Visit portals not visited for long, keep tokens alive, erase and prune, every few minutes."""
+    """Check portals and prune, every few minutes."""
     isolated_steps.run_steps(MAINTENANCE)

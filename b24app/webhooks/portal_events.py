@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from b24app.audit.models import Action, Kind
 from b24app.audit.recording import Subject, record_change
 from b24app.core import signed_urls, spool
-from b24app.messaging import enqueue
+from b24app.messaging.maintenance.requests import request_check
 from b24app.portals import application_events
 from b24app.portals.errors import Busy, PortalError
 from b24app.portals.installation import InstallationChange
@@ -81,7 +81,7 @@ def act_on_event(record: Mapping[str, Any]) -> None:
         if change in RECORDED and was_installed:
             record_change(RECORDED[change], Subject(portal.pk, Kind.PORTAL, portal.pk))
         if change.wants_reconcile:
-            enqueue.reconcile(portal.pk)
+            request_check(portal.pk)
 
 
 def _respond_to_event(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:

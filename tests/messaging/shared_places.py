@@ -14,7 +14,6 @@ from typing import Any
 from django.db import connection as database
 from django.utils import timezone
 
-from b24app.exchange_log.models import Exchange
 from b24app.messaging import sweep, tasks
 from b24app.messaging.connections import balances
 from b24app.messaging.dispatch import claims, completer, preparation
@@ -233,21 +232,6 @@ def old_counts_are_removed(alice: Sender, charlie: Sender) -> Place:
         table="messaging_capuse",
         condition=f"OLD.id = {rows[alice.pk].pk}",
         events="DELETE",
-    )
-
-
-@place("token_renewal:keep_alive")
-def tokens_are_kept_alive(alice: Sender, charlie: Sender) -> Place:
-    old = timezone.now() - timedelta(days=150)
-    Portal.objects.update(oauth_host="127.0.0.1:9")
-    rows = {sender.pk: factories.token(sender.portal, refreshed_at=old) for sender in (alice, charlie)}
-    return Place(
-        kind=Kind.TOKEN,
-        key=rows[alice.pk].pk,
-        work=tasks.MAINTENANCE["keep_tokens_alive"],
-        is_done=lambda sender: Exchange.objects.filter(portal_id=sender.portal_id).exists(),  # it was asked for
-        table="portals_portaltoken",
-        condition=f"NEW.id = {rows[alice.pk].pk}",
     )
 
 

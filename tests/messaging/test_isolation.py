@@ -41,10 +41,11 @@ HELPERS = {"work_isolated", "work_apart", "work_each", "note_errors", "note_task
 ROUNDS = {"isolated_steps:run_steps": "test_a_step_that_raises_ends_neither_the_round_nor_the_others"}
 ALONE = {
     "tasks:ask_portal",
+    "tasks:check_portal",
     "tasks:erase_portal",
-    "tasks:reconcile_senders",
-    "tasks:fetch_employee_names",
     "tasks:fetch_crm_names",
+    "tasks:fetch_employee_names",
+    "tasks:maintain_portal",
 }
 """Tasks that process rows of one portal only: see `test_a_task_that_raises_is_noted`."""
 
@@ -135,7 +136,7 @@ def test_every_place_that_tenants_share_is_in_the_list() -> None:
 
 def test_every_kind_of_dead_letter_has_a_place() -> None:
     kinds = {scenario(*two_senders()).kind for found in PLACES.values() for scenario in found}
-    assert kinds == {*Kind} - {Kind.STEP, Kind.LEAVING}
+    assert kinds == {*Kind} - {Kind.STEP, Kind.LEAVING, Kind.TOKEN}
 
 
 def test_every_task_isolates_its_rows() -> None:
@@ -181,7 +182,8 @@ def test_a_task_that_raises_is_noted(name: str) -> None:
     task = current_app.tasks[f"b24app.messaging.tasks.{name}"]
     task.run(0, *([[1]] if name == "names" else []))
     letter = DeadLetter.objects.get()
-    assert (letter.kind, letter.key, letter.error) == (Kind.TASK, f"{name}:0", "DoesNotExist")
+    error = "IntegrityError" if name == "reconcile" else "DoesNotExist"
+    assert (letter.kind, letter.key, letter.error) == (Kind.TASK, f"{name}:0", error)
     assert dead_letters.held_ids(name) == [0]
 
 

@@ -27,6 +27,7 @@ from b24app.console.frame.screen import address
 from b24app.console.models import Preference
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
+from b24app.messaging.maintenance.requests import request_check, retry_failed
 from b24app.portals import installation
 from b24app.portals.crm import cards
 from b24app.portals.crm_names import visitor_tokens
@@ -131,7 +132,9 @@ def _record_opening(launch: Launch, *, at_installer: bool) -> None:
     if opening == InstallationChange.RESUMED:
         record_change(Action.RECONNECTED, Subject(launch.portal.pk, Kind.PORTAL, launch.portal.pk))
     if opening.wants_reconcile:
-        enqueue.reconcile(launch.portal.pk)
+        request_check(launch.portal.pk)
+    elif launch.is_admin:
+        retry_failed(launch.portal.pk)
 
 
 def _start_path(launch: Launch) -> str:
@@ -204,7 +207,7 @@ def finish_reconnect(request: HttpRequest) -> HttpResponse:
         return render(request, "console/install/reconnect_failed.html", {"words": refusal.message})
     with acting_as(user_id):
         record_change(Action.RECONNECTED, Subject(portal.pk, Kind.PORTAL, portal.pk))
-    enqueue.reconcile(portal.pk)
+    request_check(portal.pk)
     enqueue.push(portal.pk)
     with translation.override(to_django(portal.language)):
         return render(request, "console/install/reconnected.html", {"portal": portal})

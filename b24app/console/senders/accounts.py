@@ -18,6 +18,7 @@ from b24app.console.wording.account_explanations import explain_block, explain_c
 from b24app.console.wording.portal_errors import explain_portal_error
 from b24app.messaging import enqueue
 from b24app.messaging.connections import lifecycle
+from b24app.messaging.maintenance.requests import request_check
 from b24app.messaging.models import Connection, ConnectionState, Message, SenderState
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.push import sender_registration
@@ -109,7 +110,7 @@ def remove_account(request: FramedRequest, connection: uuid.UUID) -> HttpRespons
             sender_registration.remove_sender(sender)
         except PortalError as error:
             trouble = explain_portal_error(error)
-            enqueue.reconcile(request.portal.pk)
+            request_check(request.portal.pk)
             unchanged = _("The account was not disconnected. Try again later.")
             return with_toast(HttpResponse(status=204), f"{trouble.what} {unchanged}")
     lifecycle.disconnect_account(found)

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from b24app.console.wording.explained import Explained
 from b24app.console.wording.portal_errors import explain_portal_error, explain_refusal
-from b24app.messaging import enqueue
+from b24app.messaging.maintenance.requests import request_check
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.push import sender_registration
 from b24app.portals.errors import NotNow, PortalError
@@ -25,7 +25,7 @@ def register_saved(sender: Sender) -> Explained | None:
     try:
         _ask_portal(sender)
     except PortalError as error:
-        enqueue.reconcile(sender.portal_id)
+        request_check(sender.portal_id)
         return explain_portal_error(error)
     return explain_refusal(sender) if sender.state == SenderState.REFUSED else None
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from b24app.console.frame.long_requests import LONGEST_SECONDS, long_post
 from b24app.console.frame.screen import FramedRequest, admin_only, redirect
 from b24app.console.wording.portal_errors import explain_portal_error, explain_refusal
-from b24app.messaging import enqueue
+from b24app.messaging.maintenance.requests import request_check
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.push import sender_registration
 from b24app.portals.errors import PortalError
@@ -56,7 +56,7 @@ def renew_all(request: FramedRequest) -> HttpResponse:
 
 def _finish_later(request: FramedRequest, error: PortalError) -> HttpResponse:
     """Leave the rest to the next sync, and say so."""
-    enqueue.reconcile(request.portal.pk)
+    request_check(request.portal.pk)
     return redirect(request, "senders", toast=f"{explain_portal_error(error).what} {_old_address_note()}")
 
 

@@ -19,9 +19,9 @@ from b24app.console.settings.pausing import confirm_pause, finish_pause, finish_
 from b24app.console.wording.account_explanations import explain_block
 from b24app.console.wording.explained import Explained, service_title
 from b24app.console.wording.portal_errors import explain_portal_error, explain_refusal
-from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
 from b24app.messaging.guards.limits import read_rules
+from b24app.messaging.maintenance.requests import request_check
 from b24app.messaging.models import Connection, ConnectionState, DayTally, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.push import sender_registration
@@ -106,7 +106,7 @@ def remove_sender(request: FramedRequest, sender: uuid.UUID) -> HttpResponse:
     try:
         sender_registration.remove_sender(found)
     except PortalError as error:
-        enqueue.reconcile(request.portal.pk)
+        request_check(request.portal.pk)
         trouble, later = explain_portal_error(error), _("It will be removed when Bitrix24 responds.")
         return redirect(request, "senders", toast=f"{trouble.what} {later}")
     return redirect(

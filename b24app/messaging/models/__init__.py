@@ -4,6 +4,7 @@ from b24app.messaging.models.connections import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber
+from b24app.messaging.models.maintenance import MaintenanceJob
 from b24app.messaging.models.messages import NEWEST_FIRST, Message, MessagePart
 from b24app.messaging.models.notices import Notice, NoticeRules
 from b24app.messaging.models.reports import DeliveryReport
@@ -20,6 +21,7 @@ __all__ = [
     "DeadLetter",
     "DeliveryReport",
     "Erasure",
+    "MaintenanceJob",
     "Message",
     "MessagePart",
     "MonthBreakdown",

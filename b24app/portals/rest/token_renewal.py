@@ -5,7 +5,7 @@ committed, then the OAuth server is asked, then the new pair is committed alone 
 """
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -17,9 +17,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from b24app.core import spool, wait_limit
-from b24app.core.isolation import SetAside, work_each
 from b24app.exchange_log.models import Exchange
-from b24app.portals.errors import InDoubt, PortalError
+from b24app.portals.errors import InDoubt
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import bitrix, error_policy, exchange_records, portal_address
 from b24app.portals.rest.oauth_servers import ask_in_turn
@@ -102,30 +101,20 @@ def replay_renewed_token(record: Mapping[str, Any]) -> None:
         )
 
 
-def due_for_keep_alive(limit: int = 100, *, without: Collection[int] = ()) -> list[PortalToken]:
-    """Return tokens not renewed for four months, oldest first, of portals that may be called."""
-    now = timezone.now()
-    return list(
-        PortalToken.objects.filter(dead_reason="", is_admin=True, refreshed_at__lt=now - KEEP_ALIVE_AFTER)
-        .exclude(refresh="")
-        .exclude(pk__in=list(without))
-        .filter(portal__uninstalled_at=None, portal__suspension="")
-        .select_related("portal")
-        .order_by("refreshed_at")[:limit]
+def keep_alive(portal: Portal) -> int:
+    """Renew the portal's tokens that were not renewed for four months; return how many were renewed.
+
+    Raise InDoubt, NotNow, PortalGone and PortalRefused.
+    """
+    old = PortalToken.objects.filter(portal=portal, refreshed_at__lt=timezone.now() - KEEP_ALIVE_AFTER)
+    return sum(
+        _renew_if_alive(portal, token) for token in old.filter(is_admin=True, dead_reason="").exclude(refresh="")
     )
 
 
-def keep_alive(set_aside: SetAside[PortalToken], *, without: Collection[int] = ()) -> int:
-    """Renew what `due_for_keep_alive` returns; return how many were renewed. Failures are on the rows afterwards.
-
-    A token whose renewal raises an unexpected error goes to `set_aside`, and the others are renewed all the same.
-    """
-    return sum(work_each(due_for_keep_alive(without=without), _keep_one_alive, set_aside))
-
-
-def _keep_one_alive(token: PortalToken) -> bool:
-    with suppress(PortalError, DeadToken):
-        renew_token(token.portal, token)
+def _renew_if_alive(portal: Portal, token: PortalToken) -> bool:
+    with suppress(DeadToken):
+        renew_token(portal, token)
         return True
     return False
 

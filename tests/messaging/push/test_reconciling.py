@@ -1,6 +1,6 @@
 """After an installation or an update the portal has our tabs again, without anybody opening the installer."""
 
-from b24app.messaging import tasks
+from b24app.messaging.maintenance import requests, runner
 from b24app.portals import application_events
 from b24app.portals.models import Portal
 from b24app.sandbox import Portal as SandboxPortal
@@ -12,8 +12,9 @@ def bound(alpha: SandboxPortal) -> int:
 
 def test_the_tabs_are_bound_once_and_again_after_an_update(alpha: SandboxPortal, live: Portal) -> None:
     alpha.placements.clear()
-    tasks.reconcile_senders(live.pk)
-    tasks.reconcile_senders(live.pk)
+    for _ in range(2):
+        requests.request_check(live.pk)
+        runner.run_due_jobs(live.pk)
     assert bound(alpha) == 14
     assert len(alpha.placements) == 14
 
@@ -28,6 +29,7 @@ def test_the_tabs_are_bound_once_and_again_after_an_update(alpha: SandboxPortal,
     }
     change = application_events.handle_event(live, "ONAPPUPDATE", {"data": {"VERSION": "2"}, "auth": auth})
     assert change.wants_reconcile
-    tasks.reconcile_senders(live.pk)
+    requests.request_check(live.pk)
+    runner.run_due_jobs(live.pk)
     assert bound(alpha) == 28
     assert len(alpha.placements) == 14

@@ -200,22 +200,13 @@ def test_a_renewal_is_in_the_journal_without_secrets(portal: Portal, token: Port
 
 
 def test_a_quiet_token_is_kept_alive_and_a_young_one_left_alone(portal: Portal, token: PortalToken) -> None:
-    assert token_renewal.due_for_keep_alive() == []
+    assert token_renewal.keep_alive(portal) == 0
     PortalToken.objects.update(refreshed_at=timezone.now() - timedelta(days=121))
-    assert token_renewal.keep_alive(never) == 1
+    assert token_renewal.keep_alive(portal) == 1
     row = PortalToken.objects.get()
     assert row.generation == 1
     assert row.refresh != token.refresh
-    assert token_renewal.due_for_keep_alive() == []
-
-
-@pytest.mark.parametrize(
-    "change", [{"uninstalled_at": timezone.now()}, {"suspension": Suspension.PLAN}, {"suspension": Suspension.GONE}]
-)
-def test_tokens_of_a_portal_that_may_not_be_called_are_left_alone(portal: Portal, change: dict[str, object]) -> None:
-    PortalToken.objects.update(refreshed_at=timezone.now() - timedelta(days=150))
-    Portal.objects.update(**change)
-    assert token_renewal.due_for_keep_alive() == []
+    assert token_renewal.keep_alive(portal) == 0
 
 
 def test_one_dead_token_does_not_end_the_round(portal: Portal, alpha: There) -> None:
@@ -224,5 +215,5 @@ def test_one_dead_token_does_not_end_the_round(portal: Portal, alpha: There) -> 
         for held in alpha.tokens.values():
             held.refresh = "" if held.user_id == ALICE else held.refresh
     PortalToken.objects.update(refreshed_at=timezone.now() - timedelta(days=150))
-    assert token_renewal.keep_alive(never) == 1
+    assert token_renewal.keep_alive(portal) == 1
     assert PortalToken.objects.get(user_id=ALICE).dead_reason == "invalid_grant"
