@@ -73,6 +73,11 @@ def maintain(portal_id: int, *, at: datetime | None = None) -> None:
     _send_once("maintain", portal_id, queue="care", at=at)
 
 
+def app_event(event_id: int, *, at: datetime | None = None) -> None:
+    """Enqueue applying an event of the application's life."""
+    _send_once("app_event", event_id, queue="care", at=at)
+
+
 def erase_portal(portal_id: int) -> None:
     """Enqueue erasing the data of a portal that left."""
     _send_once("erase_portal", portal_id, queue="care")

@@ -10,6 +10,7 @@ from b24app.core.isolation import work_isolated
 from b24app.messaging import dead_letters
 from b24app.messaging.dispatch.lease_queries import SMPP_SERVICES
 from b24app.messaging.models import Connection, Message
+from b24app.messaging.models.app_events import AppEvent
 from b24app.messaging.models.dead_letters import Kind
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.notices import Notice
@@ -93,6 +94,12 @@ def to_erase() -> Sequence[int]:
     """Return erasures that are not finished."""
     rows = Erasure.objects.filter(due_at__lte=timezone.now()).exclude(pk__in=dead_letters.held_ids("erase"))
     return list(rows.values_list("pk", flat=True)[:BATCH_SIZE])
+
+
+def to_apply_app_events() -> Sequence[int]:
+    """Return events of the application's life that are due."""
+    rows = AppEvent.objects.filter(due_at__lte=timezone.now()).exclude(pk__in=dead_letters.held_ids("app_event"))
+    return list(rows.order_by("due_at").values_list("pk", flat=True)[:BATCH_SIZE])
 
 
 def to_leave() -> Sequence[int]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from b24app.core.bulkhead import COME_BACK, Bulkhead
 from b24app.messaging import dead_letters, enqueue, isolated_steps, sweep
+from b24app.messaging.app_events import applier as app_events
 from b24app.messaging.connections import balances
 from b24app.messaging.dead_letters import note_task_errors
 from b24app.messaging.dispatch import dispatcher
@@ -98,6 +99,20 @@ def maintain_portal(portal_id: int, delay: str = Delay.NOW) -> None:
 def check_portal(portal_id: int, _delay: str = Delay.NOW) -> None:
     """Have a portal checked, for processes of an older version during an upgrade."""
     requests.request_check(portal_id)
+
+
+@shared_task(name="b24app.messaging.tasks.app_event")
+@note_task_errors("app_event")
+def apply_app_event(event_id: int, delay: str = Delay.NOW) -> None:
+    """Apply an event of the application's life."""
+    enqueue.clear("app_event", event_id, delay)
+    applied = app_events.apply_event(event_id)
+    if applied.check:
+        enqueue.maintain(applied.check)
+    if applied.erase:
+        enqueue.erase_portal(applied.erase)
+    if applied.again:
+        enqueue.app_event(event_id, at=applied.again)
 
 
 @shared_task(name="b24app.messaging.tasks.erase_portal")
@@ -208,6 +223,11 @@ def _enqueue_erasures() -> None:
         enqueue.erase(erasure_id)
 
 
+def _enqueue_app_events() -> None:
+    for event_id in sweep.to_apply_app_events():
+        enqueue.app_event(event_id)
+
+
 def _enqueue_urgent_maintenance() -> None:
     for portal_id in due_jobs.urgent_portals():
         enqueue.maintain(portal_id)
@@ -232,6 +252,7 @@ SWEEP: Steps = {
     "to_notify": _enqueue_notices,
     "to_note": _enqueue_timelines,
     "to_erase": _enqueue_erasures,
+    "to_apply_app_events": _enqueue_app_events,
     "to_maintain_urgently": _enqueue_urgent_maintenance,
     "to_erase_portals": _enqueue_portal_erasures,
     "count_climbs": breakdowns.count_climbs,

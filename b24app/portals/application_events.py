@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
+from django.utils import timezone
 
 from b24app.portals import identity, installation
-from b24app.portals.errors import Busy, NoToken, PortalError, PortalGone
+from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone
 from b24app.portals.identity import ClaimedIdentity
 from b24app.portals.installation import InstallationChange
 from b24app.portals.models import Portal, PortalToken, Suspension
@@ -24,21 +26,22 @@ EventOutcome = tuple[InstallationChange, str]  # what changed, and why nothing d
 UNVERIFIED: EventOutcome = (InstallationChange.NOTHING, "not verified")
 
 
+def find_named_portal(payload: Payload) -> Portal | None:
+    """Return the portal that an event names, if it is one of ours."""
+    member_ids = [claim.member_id for claim in _claims_of(payload)]
+    return Portal.objects.filter(member_id__in=member_ids).first() if member_ids else None
+
+
 def find_event_portal(payload: Payload) -> Portal | None:
     """Return the portal an event at the installer's address is about; create a new one once it is confirmed.
 
     Raise NotOurs and InDoubt.
     """
-    for part in ("auth", "data"):
-        claim = _claimed_identity(as_mapping(payload.get(part)))
-        if not identity.MEMBER_ID.fullmatch(claim.member_id):
-            continue
-        portal = Portal.objects.filter(member_id=claim.member_id).first()
-        if portal is not None:
-            return portal
-        if claim.access:
-            return identity.save_portal(*identity.confirm_claim(claim))
-    return None
+    portal = find_named_portal(payload)
+    if portal is not None:
+        return portal
+    claim = next((claim for claim in _claims_of(payload) if claim.access), None)
+    return identity.save_portal(*identity.confirm_claim(claim)) if claim else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def handle_event(portal: Portal, event: str, payload: Payload, *, signed: bool =
     """Act on an event of this portal once it is verified; an unverified one has no effect. Safe to run twice.
 
     Events are recorded if they came to the signed address or had an effect, so that strangers cannot fill the log.
-    Raise no PortalError but Busy: then nothing was checked, and the event has to be tried again.
+    Raise InDoubt or NotNow where nobody could say whether it is genuine: it has to be tried again.
     """
     name = event.upper()
     change, note = _apply_event(name, PortalEvent(portal, payload, signed))
@@ -90,7 +93,7 @@ def _apply_event(name: str, event: PortalEvent) -> EventOutcome:
         return InstallationChange.NOTHING, "another portal's"
     try:
         return handler(event)
-    except Busy:
+    except (InDoubt, NotNow):
         raise
     except PortalError as error:
         return InstallationChange.NOTHING, str(error)
@@ -107,19 +110,34 @@ def _on_installed(event: PortalEvent) -> EventOutcome:
 def _on_updated(event: PortalEvent) -> EventOutcome:
     if not _is_verified(event):
         return UNVERIFIED
-    version = _text_field(event.data, "VERSION")[:20]
-    changes = {"installed_at": None, "events_bound_at": None, "tabs_bound_at": None}
-    error_policy.update_portal(event.portal, version=version or event.portal.version, **changes)
+    portal, version = event.portal, _text_field(event.data, "VERSION")[:20]
+    changes: dict[str, object] = {"version": version or portal.version, "events_bound_at": None, "tabs_bound_at": None}
+    # Events come late and in any order: the installer may have finished for this version already.
+    if portal.installed_at is not None and not _was_finished_since(portal.installed_at, event, version):
+        changes["installed_at"] = None
+    error_policy.update_portal(portal, **changes)
     return InstallationChange.UPDATED, ""
 
 
+def _was_finished_since(installed_at: datetime, event: PortalEvent, version: str) -> bool:
+    sent_at = _sent_at(event)
+    if sent_at is None:
+        return bool(version) and version == event.portal.version
+    return installed_at.timestamp() > sent_at + CLOCK_SKEW_SECONDS
+
+
 def _on_payment(event: PortalEvent) -> EventOutcome:
-    if not _is_verified(event):
-        return UNVERIFIED
     portal = event.portal
-    error_policy.update_portal(portal, licence=_text_field(event.data, "STATUS")[:10] or portal.licence)
     is_suspended_for_it = portal.suspension in {Suspension.PAYMENT, Suspension.PLAN}
-    if _text_field(event.data, "PAYMENT_EXPIRED") == "Y" or not is_suspended_for_it:
+    is_paid = is_suspended_for_it and _text_field(event.data, "PAYMENT_EXPIRED") != "Y"
+    if not _is_verified(event):
+        # It may come without the application_token (docs/bitrix24.md F.2). Asking the portal does no harm.
+        if event.signed and is_paid:
+            error_policy.update_portal(portal, suspended_until=timezone.now())
+            return InstallationChange.PROBE, "not verified: the portal is asked"
+        return UNVERIFIED
+    error_policy.update_portal(portal, licence=_text_field(event.data, "STATUS")[:10] or portal.licence)
+    if not is_paid:
         return InstallationChange.NOTHING, ""
     error_policy.update_portal(portal, suspension=Suspension.NONE, suspended_until=None, trouble="")
     return InstallationChange.RESUMED, ""
@@ -133,8 +151,11 @@ def _on_user_ready(event: PortalEvent) -> EventOutcome:
 
 def _on_uninstalled(event: PortalEvent) -> EventOutcome:
     if not event.has_proof:
+        if event.signed and event.portal.uninstalled_at is None and _is_gone(event.portal):
+            installation.uninstall_portal(event.portal, clean=False)
+            return InstallationChange.UNINSTALLED, ""
         return UNVERIFIED
-    if _was_reinstalled_after(event.portal, _text_field(event.payload, "ts")):
+    if _was_reinstalled_after(event):
         return InstallationChange.NOTHING, "older than the installation"
     installation.uninstall_portal(event.portal, clean=_text_field(event.data, "CLEAN") in {"1", "Y"})
     return InstallationChange.UNINSTALLED, ""
@@ -164,26 +185,53 @@ def _store_tokens(portal: Portal, fields: Payload, *, is_system: bool = False) -
     try:
         owner, _ = identity.confirm_claim(claim)
         return identity.store_admin_tokens(portal, owner, claim, is_system=is_system)
-    except Busy:
+    except (InDoubt, NotNow):
         raise
     except PortalError as error:
         log.info("event_tokens_not_stored", portal=portal.pk, code=error.code)
         return False
 
 
-def _was_reinstalled_after(portal: Portal, ts: str) -> bool:
-    """Return whether the application was installed after `ts`; where it may have been, the portal is asked."""
-    refreshed = PortalToken.objects.filter(portal=portal).values_list("refreshed_at", flat=True)
+def _was_reinstalled_after(event: PortalEvent) -> bool:
+    """Return whether the application was installed again after an uninstallation.
+
+    Where it may have been, the portal is asked. Raise InDoubt and NotNow where it does not say.
+    """
+    refreshed = PortalToken.objects.filter(portal=event.portal).values_list("refreshed_at", flat=True)
     latest = refreshed.order_by("-refreshed_at").first()
-    if latest is None or not ts.isdecimal() or int(ts[:12]) + CLOCK_SKEW_SECONDS >= latest.timestamp():
+    sent_at = _sent_at(event)
+    if latest is None or sent_at is None or sent_at + CLOCK_SKEW_SECONDS >= latest.timestamp():
         return False
+    return not _is_gone(event.portal, without_token=True)
+
+
+def _is_gone(portal: Portal, *, without_token: bool = False) -> bool:
+    """Ask the portal whether the application is uninstalled; `without_token` is returned where nothing can be asked.
+
+    Raise InDoubt and NotNow.
+    """
     try:
         PortalClient(portal).call("app.info")
-    except (PortalGone, NoToken):
-        return False
-    except PortalError:
+    except PortalGone:
         return True
-    return True
+    except NoToken:
+        return without_token
+    except (InDoubt, NotNow):
+        raise
+    except PortalError:
+        return False
+    return False
+
+
+def _sent_at(event: PortalEvent) -> int | None:
+    """Return when the portal says that it sent the event, in seconds since 1970."""
+    ts = _text_field(event.payload, "ts")
+    return int(ts[:12]) if ts.isascii() and ts.isdecimal() else None
+
+
+def _claims_of(payload: Payload) -> list[ClaimedIdentity]:
+    claims = [_claimed_identity(as_mapping(payload.get(part))) for part in ("auth", "data")]
+    return [claim for claim in claims if identity.MEMBER_ID.fullmatch(claim.member_id)]
 
 
 def _claimed_identity(fields: Payload) -> ClaimedIdentity:

@@ -28,12 +28,13 @@ class InstallationChange(StrEnum):
     INSTALLED = "installed"
     UPDATED = "updated"
     RESUMED = "resumed"
+    PROBE = "probe"  # nothing yet: the portal has to be asked
     UNINSTALLED = "uninstalled"
 
     @property
-    def wants_reconcile(self) -> bool:
-        """Whether the portal's list of senders must be compared with ours now."""
-        return self in {InstallationChange.INSTALLED, InstallationChange.UPDATED, InstallationChange.RESUMED}
+    def wants_check(self) -> bool:
+        """Whether what the portal has of ours must be compared with our rows now."""
+        return self not in {InstallationChange.NOTHING, InstallationChange.UNINSTALLED}
 
 
 def record_opening(launch: Launch, *, at_installer: bool = False) -> InstallationChange:

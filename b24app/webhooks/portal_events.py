@@ -1,9 +1,8 @@
 """Receiving Bitrix24's events of the application, at a portal's signed address and at the installer's.
 
-Bitrix24 does not repeat an event, so whatever is ours gets 200, whether it had an effect or was only recorded.
+Bitrix24 does not repeat an event, so it is stored before it is understood, and answered 200 whatever comes of it.
 """
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,20 +11,13 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from b24app.audit.models import Action, Kind
-from b24app.audit.recording import Subject, record_change
 from b24app.core import signed_urls, spool
-from b24app.messaging.maintenance.requests import request_check
-from b24app.portals import application_events
-from b24app.portals.errors import Busy, PortalError
-from b24app.portals.installation import InstallationChange
-from b24app.portals.models import Portal
-from b24app.portals.rest import exchange_records
+from b24app.messaging import enqueue
+from b24app.messaging.app_events import acceptance
+from b24app.messaging.app_events.acceptance import TooManyEvents
 from b24app.webhooks import php_form, request_body
 
 log = structlog.get_logger(__name__)
-
-RECORDED = {InstallationChange.UNINSTALLED: Action.UNINSTALLED, InstallationChange.RESUMED: Action.RECONNECTED}
 
 
 @csrf_exempt
@@ -46,42 +38,17 @@ def is_event(request: HttpRequest) -> bool:
     return "event" in fields and "AUTH_ID" not in fields
 
 
-def receive_installer_event(request: HttpRequest, portal: Portal | None = None) -> HttpResponse:
-    """Receive an event at the installer's address, of `portal` or else of the one it names."""
-    return _respond_to_event(request, {"portal": portal.uuid.hex if portal else "", "generation": None})
+def receive_installer_event(request: HttpRequest) -> HttpResponse:
+    """Receive an event at the installer's address, where anybody may post."""
+    return _respond_to_event(request, {"portal": "", "generation": None})
 
 
 def replay_event(record: Mapping[str, Any]) -> None:
-    """Act on a spooled event; spool it again while too many callers are being identified."""
+    """Store a spooled event."""
     try:
-        act_on_event(record)
-    except Busy:
-        spool.put_record(_spool_kind(record), record, owner=record["portal"])
-
-
-def act_on_event(record: Mapping[str, Any]) -> None:
-    """Act on an event and enqueue what follows. Safe to run twice. Raise Busy, and then nothing was checked."""
-    payload, name = record["payload"], record["payload"]["event"]
-    try:
-        portal = _find_portal(record["portal"], payload)
-    except Busy:
-        raise
-    except PortalError as error:
-        log.info("event_not_verified", code=error.code)
-        return
-    if portal is None:
-        log.warning("event_without_portal")
-        return
-    signed = record["generation"] is not None
-    if signed and record["generation"] != portal.generation:
-        exchange_records.record_event(portal, name, "of an earlier installation")
-    else:
-        was_installed = portal.uninstalled_at is None
-        change = application_events.handle_event(portal, name, payload, signed=signed)
-        if change in RECORDED and was_installed:
-            record_change(RECORDED[change], Subject(portal.pk, Kind.PORTAL, portal.pk))
-        if change.wants_reconcile:
-            request_check(portal.pk)
+        _store_event(record)
+    except TooManyEvents:
+        log.warning("unsigned_event_dropped")
 
 
 def _respond_to_event(request: HttpRequest, address: Mapping[str, Any]) -> HttpResponse:
@@ -92,8 +59,8 @@ def _respond_to_event(request: HttpRequest, address: Mapping[str, Any]) -> HttpR
         return HttpResponse(status=400)
     record = {**address, "payload": payload}
     try:
-        _act_or_spool(_spool_kind(record), record)
-    except Busy:
+        _store_or_spool("event" if record["portal"] else "unsigned", record)
+    except TooManyEvents:
         return HttpResponse(status=503)
     except (spool.SpoolFull, OSError) as full:
         log.critical("event_lost", error=type(full).__name__)
@@ -101,28 +68,22 @@ def _respond_to_event(request: HttpRequest, address: Mapping[str, Any]) -> HttpR
     return HttpResponse()
 
 
-def _spool_kind(record: Mapping[str, Any]) -> str:
-    """Return the spool kind: events at the installer's address are unsigned and get little of the capacity."""
-    return "event" if record["portal"] else "unsigned"
-
-
-def _act_or_spool(kind: str, record: Mapping[str, Any]) -> None:
+def _store_or_spool(kind: str, record: Mapping[str, Any]) -> None:
+    """Store an event, or spool it; the spool kind of unsigned ones has little of the capacity."""
     try:
-        spool.write_or_spool(kind, record, lambda: act_on_event(record), owner=record["portal"])
-    except Busy:
-        if kind != "event":  # a stranger's, or one the launch beside it makes up for: a flood must not fill the disk
-            raise
-        spool.put_record(kind, record, owner=record["portal"])
-    except (spool.SpoolFull, OSError):
+        spool.write_or_spool(kind, record, lambda: _store_event(record), owner=record["portal"])
+    except (TooManyEvents, spool.SpoolFull, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - a bug of ours must not lose the portal's event: it waits on disk
-        log.error("event_processing_failed", error=type(error).__name__)
+        log.error("event_not_stored", error=type(error).__name__)
         if kind == "event":
             spool.put_record(kind, record, owner=record["portal"])
 
 
-def _find_portal(key: str, payload: Mapping[str, Any]) -> Portal | None:
-    return Portal.objects.filter(uuid=uuid.UUID(key)).first() if key else application_events.find_event_portal(payload)
+def _store_event(record: Mapping[str, Any]) -> None:
+    event_id = acceptance.store_event(record)
+    if event_id is not None:
+        enqueue.app_event(event_id)
 
 
 def _read_fields(request: HttpRequest) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from typing import Any
 
 from django.utils import timezone
 
+from b24app.messaging.app_events import applier
 from b24app.messaging.dispatch.dispatcher import Dispatcher
 from b24app.messaging.dispatch.lease_queries import Visit
 from b24app.messaging.intake import acceptance
-from b24app.messaging.models import Message, Sender
+from b24app.messaging.maintenance import runner
+from b24app.messaging.models import AppEvent, Message, Sender
 from b24app.messaging.models.statuses import Phase, Wait
 from b24app.messaging.privacy import portal_erasure
 from b24app.portals.models import Portal
@@ -30,6 +32,14 @@ def accept_message(sender: Sender, number: str = "+12025550100", **fields: Any) 
     }
     assert acceptance.accept_call(sender.uuid.hex, payload, timezone.now()) is not None
     return Message.objects.get(portal=sender.portal, message_id=payload["message_id"])
+
+
+def apply_events(*, maintain: bool = True) -> None:
+    """Apply the stored events of the application's life, and run the maintenance that follows."""
+    for event_id in AppEvent.objects.order_by("pk").values_list("pk", flat=True):
+        applied = applier.apply_event(event_id)
+        if applied.check and maintain:
+            runner.run_due_jobs(applied.check)
 
 
 def erase_portals() -> None:

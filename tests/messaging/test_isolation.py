@@ -40,6 +40,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 HELPERS = {"work_isolated", "work_apart", "work_each", "note_errors", "note_task_errors"}
 ROUNDS = {"isolated_steps:run_steps": "test_a_step_that_raises_ends_neither_the_round_nor_the_others"}
 ALONE = {
+    "tasks:apply_app_event",
     "tasks:ask_portal",
     "tasks:check_portal",
     "tasks:erase_portal",

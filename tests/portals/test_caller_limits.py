@@ -13,12 +13,14 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from django.db import connections
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 from werkzeug.wrappers import Request, Response
 
-from b24app.core import signed_urls, spool
+from b24app.core import signed_urls
 from b24app.exchange_log.models import Exchange
-from b24app.messaging.models import Message
+from b24app.messaging.app_events.acceptance import unsigned_budget
+from b24app.messaging.models import AppEvent, Message
 from b24app.portals import caller_limits
 from b24app.portals.errors import Busy
 from b24app.portals.models import Portal, PortalToken
@@ -26,8 +28,8 @@ from b24app.sandbox import Portal as There
 from b24app.sandbox import phpform
 from b24app.sandbox.runtime import certificates
 from b24app.sandbox.runtime.web import Server, json_response
-from b24app.webhooks.spool_replay import HANDLERS
 from tests import factories
+from tests.messaging.steps import apply_events
 from tests.portals.launches import ALICE, posted
 
 FORM = "application/x-www-form-urlencoded"
@@ -225,22 +227,19 @@ def test_whose_token_was_confirmed_before_is_no_stranger_at_that_portal(portal: 
 
 
 @pytest.mark.django_db
-def test_above_the_budget_an_opening_is_asked_to_try_again_and_an_unsigned_event_refused(
-    authorities: list[Authority], tmp_path: Path, settings: Settings
-) -> None:
-    settings.SPOOL_DIR = tmp_path
+def test_above_the_budget_an_opening_is_asked_to_try_again_and_an_event_waits(authorities: list[Authority]) -> None:
     portal = factories.portal()
+    unsigned_budget.reset()
     with caller_limits.hold_slot(portal, ""), caller_limits.hold_slot(portal, ""):
         assert b"sendline-ticket" not in open_page(portal).content
-        assert tell(portal) == 503
-    assert (sum(one.asked for one in authorities), spool.waiting_records()) == (0, [])
+        assert tell(portal) == 200
+        apply_events()
+    assert sum(one.asked for one in authorities) == 0
+    assert AppEvent.objects.get().tries == 1
 
 
 @pytest.mark.django_db
-def test_above_the_budget_an_event_at_the_address_we_bound_waits_on_disk(
-    portal: Portal, alpha: There, tmp_path: Path, settings: Settings
-) -> None:
-    settings.SPOOL_DIR = tmp_path
+def test_above_the_budget_an_event_at_the_address_we_bound_waits(portal: Portal, alpha: There) -> None:
     PortalToken.objects.all().delete()
     token = alpha.issue_token(ALICE)
     auth = {"member_id": alpha.member_id, "access_token": token.access, "refresh_token": token.refresh}
@@ -249,8 +248,9 @@ def test_above_the_budget_an_event_at_the_address_we_bound_waits_on_disk(
     bound = urlsplit(signed_urls.events_url(portal.uuid.hex, portal.generation)).path
     with caller_limits.hold_slot(portal, ""), caller_limits.hold_slot(portal, ""):
         assert Client().post(bound, body, content_type=FORM).status_code == 200
-        assert spool.replay_records(HANDLERS) == 1
-    assert [one.suffix for one in spool.waiting_records()] == [".event"]
-    assert spool.replay_records(HANDLERS) == 1
-    assert spool.waiting_records() == []
+        apply_events()
+    assert AppEvent.objects.get().tries == 1
+    AppEvent.objects.update(due_at=timezone.now())
+    apply_events(maintain=False)
+    assert not AppEvent.objects.exists()
     assert (Portal.objects.get().version, Portal.objects.get().application_token) == ("2", "new")

@@ -11,13 +11,21 @@ from django.utils import timezone
 
 from b24app.core import signed_urls
 from b24app.exchange_log.models import Exchange
+from b24app.messaging.app_events.acceptance import unsigned_budget
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
 from b24app.sandbox import phpform
+from tests.messaging.steps import apply_events
 from tests.portals.launches import ALICE, BOB, DANA, launch, posted
 
 pytestmark = pytest.mark.django_db
 FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_budget() -> None:
+    unsigned_budget.reset()
+
 
 # Callers, in the order of what they can show.
 STRANGER = "stranger"  # knows the portal's member_id and has made up the rest
@@ -34,12 +42,13 @@ LEAVING = frozenset(
     {"uninstalled_at", "installed_at", "events_bound_at", "tabs_bound_at", "application_token", "erase_at", "tokens"}
     | {"member_id", "suspension", "suspended_until", "trouble"}
 )
+PROBED = frozenset({"suspended_until"})  # nobody's word is taken for a payment: the portal is asked
 NOTHING: frozenset[str] = frozenset()
 
 MAY_CHANGE: Mapping[str, Mapping[str, frozenset[str]]] = {
     "ONAPPINSTALL": {ADMINISTRATOR: DANAS},
     "ONAPPUPDATE": {ADMINISTRATOR: UPDATE | DANAS, PORTAL: UPDATE},
-    "ONAPPPAYMENT": {ADMINISTRATOR: PAYMENT | DANAS, PORTAL: PAYMENT},
+    "ONAPPPAYMENT": {STRANGER: PROBED, EMPLOYEE: PROBED, ADMINISTRATOR: PAYMENT | DANAS, PORTAL: PAYMENT},
     "ONAPPUSERREADY": {ADMINISTRATOR: DANAS},
     "ONAPPUNINSTALL": {PORTAL: LEAVING},
     "ONAPPTEST": {},
@@ -94,7 +103,9 @@ def tell(portal: Portal, there: There, event: str, caller: str, *, bound: bool) 
     data = {"VERSION": "97", "STATUS": "HACKED", "PAYMENT_EXPIRED": "N", "CLEAN": "1", **auth}
     body = phpform.encode_form({"event": event, "data": data, "auth": auth, "ts": int(timezone.now().timestamp())})
     signed = urlsplit(signed_urls.events_url(portal.uuid.hex, portal.generation)).path
-    return Client().post(signed if bound else "/install/", body, content_type=FORM).status_code
+    status = Client().post(signed if bound else "/install/", body, content_type=FORM).status_code
+    apply_events(maintain=False)
+    return status
 
 
 @pytest.mark.parametrize("caller", CALLERS)

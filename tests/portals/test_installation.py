@@ -86,7 +86,7 @@ def test_an_opening_lifts_a_suspension(portal: Portal, alpha: There) -> None:
     Portal.objects.update(suspension=Suspension.PAYMENT, suspended_until=timezone.now() + timedelta(days=1))
     change = installation.record_opening(launch(alpha))
     assert change is InstallationChange.RESUMED
-    assert change.wants_reconcile
+    assert change.wants_check
     portal.refresh_from_db()
     assert portal.suspension == ""
 

@@ -15,18 +15,25 @@ from pytest_django.fixtures import Settings
 from b24app.audit.models import Change
 from b24app.core import signed_urls, spool
 from b24app.exchange_log.models import Exchange
+from b24app.messaging.app_events.acceptance import unsigned_budget
 from b24app.portals import event_handlers
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from b24app.sandbox.phpform import encode_form
 from b24app.webhooks import portal_events
+from tests.messaging.steps import apply_events
 from tests.portals.conftest import alpha, beta, box, portal, running_box
 from tests.portals.launches import ALICE, DANA, launch
 
 __all__ = ["alpha", "beta", "box", "portal", "running_box"]  # the fixtures of the sandbox
 
 FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture(autouse=True)
+def _fresh_budget() -> None:
+    unsigned_budget.reset()
 
 
 def path_of(portal: Portal) -> str:
@@ -42,7 +49,10 @@ def payload(there: There, event: str, user: int = 0, **fields: object) -> dict[s
 
 
 def post(client: Client, path: str, fields: dict[str, object]) -> int:
-    return client.post(path, encode_form(fields), content_type=FORM).status_code
+    """Post an event and let a worker apply it."""
+    status = client.post(path, encode_form(fields), content_type=FORM).status_code
+    apply_events()
+    return status
 
 
 def is_installed(portal: Portal) -> bool:
@@ -71,7 +81,7 @@ def test_a_stranger_is_refused_by_the_address_alone(
     path = signed_urls.events_url("0" * 32, 1).removeprefix(settings.PUBLIC_URL)
     for forged in (path.replace("/1/", "/2/"), path[:-3] + "xx/", path.replace("/e/0", "/e/1")):
         with django_assert_num_queries(0):  # type: ignore[operator]  # pytest-django's fixture
-            assert post(client, forged, {"event": "ONAPPUNINSTALL"}) == 403
+            assert client.post(forged, {"event": "ONAPPUNINSTALL"}).status_code == 403
 
 
 def test_a_wrong_application_token_has_no_effect_and_is_answered_200(
@@ -240,9 +250,10 @@ def test_an_event_waits_on_disk_while_the_database_is_away(
     fields = payload(alpha, "ONAPPUNINSTALL")
     request.getfixturevalue("away")
     # The middleware asks for nothing below /e/, so only the view meets the database.
-    assert post(client, path_of(portal), fields) == 200
+    assert client.post(path_of(portal), encode_form(fields), content_type=FORM).status_code == 200
     assert [kept.suffix for kept in spool.waiting_records()] == [".event"]
     assert alpha.state.app.token.encode() not in spool.waiting_records()[0].read_bytes()
     back()
     assert spool.replay_records({"event": portal_events.replay_event}) == 1
+    apply_events()
     assert not is_installed(portal)

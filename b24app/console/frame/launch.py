@@ -131,7 +131,7 @@ def _record_opening(launch: Launch, *, at_installer: bool) -> None:
     opening = installation.record_opening(launch, at_installer=at_installer)
     if opening == InstallationChange.RESUMED:
         record_change(Action.RECONNECTED, Subject(launch.portal.pk, Kind.PORTAL, launch.portal.pk))
-    if opening.wants_reconcile:
+    if opening.wants_check:
         request_check(launch.portal.pk)
     elif launch.is_admin:
         retry_failed(launch.portal.pk)

@@ -1,5 +1,6 @@
 """Every table of messaging. Classes that all packages use are imported from here, others from their own module."""
 
+from b24app.messaging.models.app_events import AppEvent
 from b24app.messaging.models.connections import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.erasures import Erasure
@@ -13,6 +14,7 @@ from b24app.messaging.models.statistics import DayBreakdown, DayTally, MonthBrea
 
 __all__ = [
     "NEWEST_FIRST",
+    "AppEvent",
     "CapUse",
     "Connection",
     "ConnectionState",

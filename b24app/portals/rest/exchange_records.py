@@ -34,13 +34,13 @@ def record_event(portal: Portal | None, event: str, note: str) -> None:
         peer="bitrix24",
         method="EVENT",
         host=host,
-        path=_printable_name(event),
+        path=printable_name(event),
         status=200,
         error=note,
     )
     record_exchange(portal, exchange)
 
 
-def _printable_name(event: str) -> str:
+def printable_name(event: str) -> str:
     """Return the event's name without what cannot be printed: a stranger may have written anything."""
     return "".join(letter for letter in event[:100] if letter.isascii() and letter.isprintable())

@@ -28,7 +28,7 @@ def test_the_tabs_are_bound_once_and_again_after_an_update(alpha: SandboxPortal,
         "server_endpoint": alpha.world.server_endpoint,
     }
     change = application_events.handle_event(live, "ONAPPUPDATE", {"data": {"VERSION": "2"}, "auth": auth})
-    assert change.wants_reconcile
+    assert change.wants_check
     requests.request_check(live.pk)
     runner.run_due_jobs(live.pk)
     assert bound(alpha) == 28

@@ -11,7 +11,7 @@ from b24app.messaging.models import Message, Sender, SenderState
 from b24app.messaging.models.statuses import Change, Origin, Status
 from b24app.messaging.notices import delivery
 from b24app.messaging.push import pusher, sender_registration, timeline
-from b24app.portals import answering, employees, installation, own_numbers, placements
+from b24app.portals import answering, employees, event_handlers, own_numbers, placements
 from b24app.portals.crm import cards
 from b24app.portals.crm_names import names
 from b24app.portals.models import Portal
@@ -56,7 +56,7 @@ def write_message(there: There, sender: Sender, status: Status) -> Message:
 @pytest.fixture
 def calls(portal: Portal, alpha: There, sender: Sender) -> list[RestCall]:
     """Return all calls of a life: installation, senders, statuses, notes, notices, names and cards."""
-    installation.bind_events(portal)
+    event_handlers.bind_handlers(portal)
     placements.bind_places(portal)
     sender_registration.register_sender(sender)
     sender.names = {"en": NAME, "de": NAME}

@@ -1,0 +1,97 @@
+"""Apply stored events: verify who sent one, act on it, and repeat what could not be verified at the time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.utils import timezone
+
+from b24app.audit.models import Action, Kind
+from b24app.audit.recording import Subject, record_change
+from b24app.core.backoff import backoff_delay
+from b24app.messaging.models.app_events import AppEvent
+from b24app.messaging.models.maintenance import MaintenanceJob
+from b24app.portals import application_events
+from b24app.portals.errors import InDoubt, NotNow, PortalError
+from b24app.portals.installation import InstallationChange
+from b24app.portals.models import Portal
+from b24app.portals.rest import exchange_records
+
+log = structlog.get_logger(__name__)
+
+LEASE = timedelta(minutes=2)  # longer than all the questions of one event may take
+FIRST_PAUSE, MAX_PAUSE = 5.0, 1800.0  # seconds
+GIVE_UP_AFTER = timedelta(days=3)
+RECORDED = {InstallationChange.UNINSTALLED: Action.UNINSTALLED, InstallationChange.RESUMED: Action.RECONNECTED}
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedEvent:
+    """What is due after an event: a portal to compare with our rows, one to erase, or the event itself again."""
+
+    check: int | None = None
+    erase: int | None = None
+    again: datetime | None = None
+
+
+def apply_event(event_id: int) -> AppliedEvent:
+    """Apply an event that is due and delete it; keep it for later where the portal could not be asked."""
+    event = _claim_event(event_id)
+    if event is None:
+        return AppliedEvent()
+    try:
+        applied = _act_on_event(event)
+    except (InDoubt, NotNow) as error:
+        return _postpone_event(event, error)
+    event.delete()
+    return applied
+
+
+def _claim_event(event_id: int) -> AppEvent | None:
+    now = timezone.now()
+    if not AppEvent.objects.filter(pk=event_id, due_at__lte=now).update(due_at=now + LEASE):
+        return None
+    return AppEvent.objects.select_related("portal").filter(pk=event_id).first()
+
+
+def _act_on_event(event: AppEvent) -> AppliedEvent:
+    """Act on an event. Raise InDoubt and NotNow where nobody could say whether it is genuine."""
+    try:
+        portal = event.portal or application_events.find_event_portal(event.payload)
+    except (InDoubt, NotNow):
+        raise
+    except PortalError as error:
+        log.info("event_not_verified", code=error.code)
+        return AppliedEvent()
+    if portal is None:
+        log.warning("event_without_portal")
+        return AppliedEvent()
+    if event.is_signed and event.generation != portal.generation:
+        exchange_records.record_event(portal, event.name, "of an earlier installation")
+        return AppliedEvent()
+    return _handle_event(portal, event)
+
+
+def _handle_event(portal: Portal, event: AppEvent) -> AppliedEvent:
+    was_installed = portal.uninstalled_at is None
+    change = application_events.handle_event(portal, event.name, event.payload, signed=event.is_signed)
+    if change in RECORDED and was_installed:
+        record_change(RECORDED[change], Subject(portal.pk, Kind.PORTAL, portal.pk))
+    if change.wants_check:
+        MaintenanceJob.objects.request(portal.pk)
+    is_erased = portal.erase_at is not None and portal.erase_at <= timezone.now()
+    return AppliedEvent(check=portal.pk if change.wants_check else None, erase=portal.pk if is_erased else None)
+
+
+def _postpone_event(event: AppEvent, error: PortalError) -> AppliedEvent:
+    now = timezone.now()
+    if now - event.received_at > GIVE_UP_AFTER:
+        if event.portal is not None:
+            exchange_records.record_event(event.portal, event.name, f"given up: {error.code}")
+        log.error("event_given_up", portal=event.portal_id, event_id=event.pk, code=error.code)
+        event.delete()
+        return AppliedEvent()
+    event.tries += 1
+    event.due_at = now + backoff_delay(event.tries, first=FIRST_PAUSE, limit=MAX_PAUSE)
+    event.save(update_fields=["tries", "due_at"])
+    return AppliedEvent(again=event.due_at)
