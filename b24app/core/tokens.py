@@ -13,12 +13,12 @@ class BadToken(Exception):
     """The token was not made here, for another purpose, or too long ago."""
 
 
-def seal(purpose: str, payload: Any) -> str:
+def seal_token(purpose: str, payload: Any) -> str:
     """Return a token of URL-safe characters that holds `payload`, which JSON must be able to write."""
     return sealing.seal(json.dumps([purpose, payload]).encode()).decode()
 
 
-def unseal(purpose: str, token: str, ttl: int) -> Any:
+def unseal_token(purpose: str, token: str, ttl: int) -> Any:
     """Return the payload of a token that was sealed for this purpose at most `ttl` seconds ago; raise BadToken."""
     try:
         opened = json.loads(sealing.unseal(token.encode(), ttl=ttl))

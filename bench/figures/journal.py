@@ -109,7 +109,7 @@ def _file(lab: Lab, portal: Portal) -> dict[str, float]:
     """Export the window as CSV; return rows, seconds, rows a second, and web memory before and at most."""
     payload = {"filters": "", "language": "en", "job": uuid.uuid4().hex}
     claims = {"portal": portal.uuid.hex, "user": 1, "is_admin": True, "payload": payload}
-    token = tokens.seal("journal-file", claims)
+    token = tokens.seal_token("journal-file", claims)
     before = peak = lab.memory()["web"]
     over = threading.Event()
 

@@ -372,7 +372,7 @@ def token_of(name: str, world: World) -> str:
         "journal-file": {"filters": "", "language": "en", "job": JOB[::-1]},
         "support-file": {"message": world.message.reference.hex},
     }
-    return tokens.seal(name, {**claims_of(world.alice, ALICE), "payload": payloads[name]})
+    return tokens.seal_token(name, {**claims_of(world.alice, ALICE), "payload": payloads[name]})
 
 
 def claims_of(portal: Portal, user_id: int) -> dict[str, Any]:
@@ -408,7 +408,7 @@ def test_a_files_address_ends_with_the_installation(world: World, name: str) -> 
 
 def test_a_trace_is_of_a_message_of_the_portal_that_asks(world: World) -> None:
     payload = {"message": world.message.reference.hex}
-    token = tokens.seal("support-file", {**claims_of(world.charlie, CHARLIE), "payload": payload})
+    token = tokens.seal_token("support-file", {**claims_of(world.charlie, CHARLIE), "payload": payload})
     assert Client().get(reverse("support-file", kwargs={"token": token})).status_code == 404
 
 

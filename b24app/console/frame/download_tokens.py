@@ -32,13 +32,13 @@ def redirect_to_download(
         "is_admin": request.visitor.is_admin,
         "payload": payload or {},
     }
-    return HttpResponseClientRedirect(reverse(name, kwargs={"token": tokens.seal(name, claims)}))
+    return HttpResponseClientRedirect(reverse(name, kwargs={"token": tokens.seal_token(name, claims)}))
 
 
 def read_download_token(name: str, token: str) -> tuple[Portal, dict[str, Any]]:
     """Return the portal and the payload of an administrator's token for this URL name; Http404 for anything else."""
     try:
-        claims = tokens.unseal(name, token, ttl=LIFETIME)
+        claims = tokens.unseal_token(name, token, ttl=LIFETIME)
     except tokens.BadToken:
         raise Http404 from None
     if claims["is_admin"] is not True:

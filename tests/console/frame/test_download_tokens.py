@@ -67,12 +67,12 @@ def test_a_token_that_was_changed_is_refused(portal: Portal) -> None:
 def test_only_an_administrator_s_token_is_good(portal: Portal) -> None:
     assert refused(issued(portal, is_admin=False))
     claims = {"portal": portal.uuid.hex, "user": factories.ALICE, "is_admin": 1, "payload": {}}
-    assert refused(tokens.seal(NAME, claims))
+    assert refused(tokens.seal_token(NAME, claims))
 
 
 def test_a_portal_that_has_gone_or_never_was_gives_nothing(portal: Portal) -> None:
     claims = {"portal": uuid.uuid4().hex, "user": factories.ALICE, "is_admin": True, "payload": {}}
-    assert refused(tokens.seal(NAME, claims))
+    assert refused(tokens.seal_token(NAME, claims))
     token = issued(portal)
     Portal.objects.filter(pk=portal.pk).update(uninstalled_at=timezone.now())
     assert refused(token)

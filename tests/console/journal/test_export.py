@@ -46,7 +46,7 @@ def address(client: Client, portal: Portal, **query: str) -> str:
 
 def opened(there: str) -> Any:
     """Return the claims that an address carries."""
-    return tokens.unseal("journal-file", there.split("/")[-2], ttl=60)
+    return tokens.unseal_token("journal-file", there.split("/")[-2], ttl=60)
 
 
 def table(client: Client, portal: Portal, **query: str) -> list[list[str]]:

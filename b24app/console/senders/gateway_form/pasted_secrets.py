@@ -13,7 +13,7 @@ _PURPOSE = "pasted-secrets"
 
 def seal_secrets(request: FramedRequest, secrets: Mapping[str, str] | None) -> str:
     """Return a token of secrets by field name, good for this visitor of this portal, "" without any."""
-    return tokens.seal(_PURPOSE, [*_owner(request), dict(secrets)]) if secrets else ""
+    return tokens.seal_token(_PURPOSE, [*_owner(request), dict(secrets)]) if secrets else ""
 
 
 def unseal_secrets(request: FramedRequest) -> dict[str, str] | None:
@@ -22,7 +22,7 @@ def unseal_secrets(request: FramedRequest) -> dict[str, str] | None:
     if not token:
         return {}
     try:
-        *owner, secrets = tokens.unseal(_PURPOSE, token, LIFETIME)
+        *owner, secrets = tokens.unseal_token(_PURPOSE, token, LIFETIME)
     except tokens.BadToken:
         return None
     return secrets if owner == _owner(request) else None
