@@ -97,10 +97,12 @@ def test_statuses_that_nobody_rang_for_are_found_by_the_sweep(new_portal: Callab
     portal.ask("switches", down=True)
     message = portal.send(NUMBER, code)
     wait(lambda: column(portal, "push_after") is not None, 25)
-    portal.ask("switches", down=False)
-    set_columns(portal, "push_after = NULL, rest_after = NULL")
-    portal.sql("UPDATE messaging_message SET push_at = now() WHERE message_id = %s", message)
+    portal.run.supervisor.crash("worker")  # with the rings that it had taken for later
     portal.flush()
+    portal.ask("switches", down=False)
+    set_columns(portal, "push_after = NULL, rest_after = NULL, push_lease_until = NULL")
+    portal.sql("UPDATE messaging_message SET push_at = now() WHERE message_id = %s", message)
+    portal.worker()
 
     portal.all_delivered([message], 15)
 
