@@ -76,8 +76,9 @@ class World:
         self.touch()
 
     def find_by_host(self, host: str) -> PortalState | None:
-        """Return the portal at this host (without port), its current or a former one."""
-        return next((p for p in self.portals.values() if host == p.host or host in p.former_hosts), None)
+        """Return the portal at this host (without port); a former host is a portal's until another moves in."""
+        current = next((portal for portal in self.portals.values() if host == portal.host), None)
+        return current or next((portal for portal in self.portals.values() if host in portal.former_hosts), None)
 
     def is_foreign(self, host: str) -> bool:
         """Return whether this host's certificate is from an authority that only its owner knows."""

@@ -103,3 +103,15 @@ def test_a_box_that_is_registered_again_is_another_portal(alpha: Portal, rest: R
     assert alpha.member_id != before
     assert rest.error("profile")[1] == "invalid_token"
     assert list(alpha.senders) == [sender]
+
+
+def test_a_former_name_may_become_another_portals(box: Sandbox, alpha: Portal, rest: Rest) -> None:
+    old = alpha.client_endpoint
+    alpha.rename("127.0.0.9")
+    beta = box.portal("beta")
+    beta.rename("localhost")
+    beta.install()
+
+    answer = rest.session.post(f"{old}profile", json={"auth": rest.token}, allow_redirects=False)
+    assert answer.json()["error"] == "invalid_token"
+    assert rest("profile")[0] == 200

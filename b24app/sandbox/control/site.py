@@ -42,7 +42,7 @@ def _set_oauth(world: World, body: Body) -> Body:
 
 
 def _add_portal(world: World, body: Body) -> Body:
-    used = {portal.host for portal in world.portals.values()} | {SECOND_OAUTH}
+    used = {host for portal in world.portals.values() for host in (portal.host, *portal.former_hosts, SECOND_OAUTH)}
     free = next(host for host in (f"127.0.0.{number}" for number in range(3, 61)) if host not in used)
     key = str(body["key"])
     if "clone_of" in body:
