@@ -56,6 +56,13 @@ def set_columns(portal: House, assignment: str) -> None:
     portal.sql(f"UPDATE portals_portal SET {assignment} WHERE member_id = %s", member(portal))  # noqa: S608 - ours
 
 
+def expire_tokens(portal: House) -> None:
+    """Let the access tokens that are stored expire by our own clock."""
+    theirs = "(SELECT id FROM portals_portal WHERE member_id = %s)"
+    query = f"UPDATE portals_portaltoken SET expires_at = now() WHERE portal_id = {theirs}"  # noqa: S608 - written here
+    portal.sql(query, member(portal))
+
+
 def token_users(portal: House) -> set[int]:
     """Return whose tokens are stored and not dead."""
     rows = portal.sql(
