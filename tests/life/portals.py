@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 from b24app.operations.local import visitor
 from b24app.operations.local.journey import Journey
 from b24app.operations.local.stack import CELERY
+from b24app.operations.local.visitor import Visitor
 from tests.faults.house import House, wait
 
 NUMBER = "+12025550142"
@@ -28,6 +29,12 @@ def add_portal(house: House, **switches: object) -> House:
 def install(portal: House) -> None:
     """Open the installer as Alice and run it to its end, the first time or again."""
     Journey(portal.run, lambda *_: None).install_app()
+
+
+def open_as(portal: House, user: int) -> None:
+    """Open the application as this employee."""
+    frame = portal.ask("frame", user=user)
+    Visitor().launch(frame["action"], frame["fields"])
 
 
 def settle(portal: House) -> str:

@@ -4,20 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from b24app.operations.local.visitor import Visitor
 from tests.faults.house import House, wait
-from tests.life.portals import column, deliver, heard, member, run_maintenance, settle, token_users
+from tests.life.portals import column, deliver, heard, member, open_as, run_maintenance, settle, token_users
 
 pytestmark = pytest.mark.long
 
 
 def system_user(portal: House) -> int:
     return next(int(user["id"]) for user in portal.state()["users"] if user["system"])
-
-
-def open_as(portal: House, user: int) -> None:
-    frame = portal.ask("frame", user=user)
-    Visitor().launch(frame["action"], frame["fields"])
 
 
 def test_statuses_go_on_with_the_system_users_token_when_the_administrator_is_dismissed(
