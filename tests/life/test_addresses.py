@@ -81,13 +81,13 @@ def test_a_box_under_an_authority_of_its_own_waits_until_it_is_trusted(new_porta
 
 
 def test_a_renamed_portal_is_told_once_the_oauth_server_knows_its_name(new_portal: Callable[..., House]) -> None:
-    portal = new_portal(name_lag=8.0)
+    portal = new_portal(name_lag=600.0)
     code = settle(portal)
     message = portal.send(NUMBER, code)
     moved = rehouse(portal, rename="127.0.0.58")
     wait(lambda: column(moved, "push_after") is not None, 20)
     assert urlsplit(str(column(moved, "client_endpoint"))).hostname != "127.0.0.58"
-    time.sleep(8)
+    moved.ask("switches", name_lag=0.0)
     set_columns(moved, "push_after = NULL, rest_after = NULL")
     moved.sql("UPDATE messaging_message SET push_at = now() WHERE message_id = %s", message)
 

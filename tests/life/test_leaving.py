@@ -69,6 +69,9 @@ def test_a_portal_that_leaves_with_its_data_leaves_no_trace(new_portal: Callable
     code = settle(portal)
     message = portal.send(NUMBER, code)
     portal.all_delivered([message], 20)
+    neighbour = new_portal()
+    settle(neighbour)
+    charlies = count_rows(neighbour, column(neighbour, "id"))
     number = column(portal, "id")
     words = [member(portal), f"{portal.state()['host']}:", code, message]
     assert count_rows(portal, number).keys() > {"portals_portaltoken", "messaging_sender", "messaging_message"}
@@ -82,6 +85,9 @@ def test_a_portal_that_leaves_with_its_data_leaves_no_trace(new_portal: Callable
 
     wait(is_gone, 30, lambda: str(count_rows(portal, number)))
     assert (count_rows(portal, number), find_traces(portal, words)) == ({}, set())
+    left = count_rows(neighbour, column(neighbour, "id"))
+    assert {table: left.get(table, 0) >= count for table, count in charlies.items()} == dict.fromkeys(charlies, True)
+    assert token_users(neighbour) == {1}
 
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="defect 6: a quick reinstallation undoes the erasure")
@@ -103,7 +109,7 @@ def test_a_stale_uninstallation_ends_nothing_though_its_token_is_valid_again(
     """The portal was told to install again before the event server came round to telling us that it had left."""
     portal = new_portal()
     code = settle(portal)
-    portal.ask("switches", event_delay=8.0)
+    portal.ask("switches", event_delay=14.0)
     portal.ask("uninstall", clean=True)
     time.sleep(3)  # the clocks of portal and application may differ by two seconds
     install(portal)

@@ -87,7 +87,7 @@ def test_an_update_that_needs_no_installer_binds_events_again(new_portal: Callab
 def test_a_late_update_event_does_not_lock_employees_out(new_portal: Callable[..., House]) -> None:
     portal = new_portal()
     settle(portal)
-    portal.ask("switches", event_delay=4.0)
+    portal.ask("switches", event_delay=12.0)
     portal.ask("update")
     install(portal)
     assert heard(portal, "ONAPPUPDATE") == []
