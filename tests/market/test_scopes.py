@@ -80,5 +80,10 @@ def test_the_page_names_methods_that_are_called_in_the_row_of_their_permission()
             assert permission_of(method) == scope, method
 
 
+def test_the_page_names_the_methods_that_need_no_permission_too() -> None:
+    line = next(one for one in PAGE.splitlines() if one.startswith("Methods that need no permission: "))
+    assert methods_in(line) == {method for method in called_methods() if not permission_of(method)}
+
+
 def test_the_sandbox_portal_can_grant_all_of_them() -> None:
     assert set(scopes.REQUIRED + scopes.OPTIONAL) <= set(OFFERED)
