@@ -121,9 +121,8 @@ def _on_updated(event: PortalEvent) -> EventOutcome:
 
 def _was_finished_since(installed_at: datetime, event: PortalEvent, version: str) -> bool:
     sent_at = _sent_at(event)
-    if sent_at is None:
-        return bool(version) and version == event.portal.version
-    return installed_at.timestamp() > sent_at + CLOCK_SKEW_SECONDS
+    was_later = sent_at is not None and installed_at.timestamp() > sent_at + CLOCK_SKEW_SECONDS
+    return was_later or (bool(version) and version == event.portal.version)
 
 
 def _on_payment(event: PortalEvent) -> EventOutcome:
