@@ -15,10 +15,9 @@ METHOD = "messageservice.message.status.update"
 
 
 def find_due(portal: Portal, size: int, among: Collection[int] | None = None) -> list[Message]:
-    """Return at most `size` messages whose statuses are due, among these ids only if they are given.
+    """Return at most `size` messages whose statuses are due, final ones first, among these ids if they are given.
 
-    Final statuses go first, except one at a time: then each has its turn. Where nothing is left to push, clear
-    `push_at`.
+    Where nothing is left to push, clear `push_at`.
     """
     due = Message.objects.filter(portal=portal, push_at__lte=timezone.now())
     if among is not None:
@@ -28,9 +27,7 @@ def find_due(portal: Portal, size: int, among: Collection[int] | None = None) ->
     if skipped:
         due.filter(pk__in=skipped).update(push_at=None)
     messages = [one for one in rows if one.pk not in skipped]
-    if size > 1:
-        messages.sort(key=lambda one: one.status not in FINAL)
-    return messages[:size]
+    return sorted(messages, key=lambda one: one.status not in FINAL)[:size]
 
 
 def _has_nothing_to_push(message: Message) -> bool:

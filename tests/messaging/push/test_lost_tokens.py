@@ -109,6 +109,23 @@ def test_a_portal_without_a_token_is_tried_ever_more_rarely(alpha: SandboxPortal
     assert len(updates(alpha)) <= 12
 
 
+def test_one_status_is_tried_and_not_fifty_where_no_token_is_known_to_work(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    alpha.set_user(ALICE, admin=False)
+    for _ in range(60):
+        of_author(alpha, sender, DANA)
+    tasks.push_statuses(live.pk)
+    asked = len(updates(alpha))
+    Portal.objects.update(token_retry_at=timezone.now(), push_after=None)
+    tasks.push_statuses(live.pk)
+    assert len(updates(alpha)) == asked + 1
+    alpha.set_user(ALICE, admin=True)
+    Portal.objects.update(token_retry_at=timezone.now(), push_after=None)
+    tasks.push_statuses(live.pk)
+    assert set(statuses(alpha)) == {"delivered"}
+
+
 def test_the_seventh_administrator_is_asked_at_once_when_six_are_dismissed(
     alpha: SandboxPortal, fired: Portal, sender: Sender
 ) -> None:
