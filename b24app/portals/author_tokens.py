@@ -1,4 +1,4 @@
-"""Access tokens of messages' authors, as handler calls bring them: sealed, in Redis alone, until they expire.
+"""Access tokens of messages' authors, as handler calls bring them: sealed, in Redis alone, for an hour.
 
 They are used only where it turns out that no administrator's token works any more (docs/bitrix24.md J9, J12); until
 then nobody knows whether they are needed.
@@ -21,6 +21,7 @@ from b24app.portals.models import Portal
 log = structlog.get_logger(__name__)
 
 KEPT_AGAIN_AFTER = 600.0  # seconds; of an author's many calls most cost nothing
+KEPT_FOR = 3600  # seconds, the life of such a token
 MAX_AUTHORS = 10_000
 MAX_FOUND = 200
 
@@ -36,30 +37,40 @@ class AuthorToken:
 
 
 def keep_token(portal_id: int, user_id: int, token: AuthorToken) -> None:
-    """Keep an author's token until it expires, one every ten minutes."""
-    seconds = int((token.expires_at - timezone.now()).total_seconds())
-    if seconds <= 0 or _kept_lately.get((portal_id, user_id)):
+    """Keep an author's token, one every ten minutes; a portal's are dropped an hour after the last of them came."""
+    if token.expires_at <= timezone.now() or _kept_lately.get((portal_id, user_id)):
         return
     _kept_lately.put((portal_id, user_id), value=True)
     sealed = sealing.seal(json.dumps([token.access, int(token.expires_at.timestamp())]).encode())
     try:
-        redis_client().set(_key(portal_id, user_id), sealed, ex=seconds)
+        with redis_client().pipeline() as pipeline:
+            pipeline.hset(_key(portal_id), str(user_id), sealed)
+            pipeline.expire(_key(portal_id), KEPT_FOR)
+            pipeline.execute()
     except RedisError:
         log.warning("redis_unavailable", kind="author_token")
 
 
 def find_tokens(portal: Portal, user_ids: Sequence[int]) -> dict[int, AuthorToken]:
-    """Return the kept tokens of these users, by user."""
+    """Return the kept tokens of these users that have not expired, by user."""
     wanted = list(user_ids)[:MAX_FOUND]
     if not wanted:
         return {}
     try:
-        kept = redis_client().mget([_key(portal.pk, user_id) for user_id in wanted])
+        kept = redis_client().hmget(_key(portal.pk), [str(user_id) for user_id in wanted])
     except RedisError:
         log.warning("redis_unavailable", kind="author_token")
         return {}
     found = {user_id: _unseal(sealed) for user_id, sealed in zip(wanted, kept, strict=True)}
-    return {user_id: token for user_id, token in found.items() if token}
+    return {user_id: token for user_id, token in found.items() if token and token.expires_at > timezone.now()}
+
+
+def forget_tokens(portal: Portal) -> None:
+    """Drop the tokens of a portal's authors: it has uninstalled the application."""
+    try:
+        redis_client().delete(_key(portal.pk))
+    except RedisError:
+        log.warning("redis_unavailable", kind="author_token")
 
 
 def _unseal(sealed: bytes | str | None) -> AuthorToken | None:
@@ -72,5 +83,5 @@ def _unseal(sealed: bytes | str | None) -> AuthorToken | None:
     return AuthorToken(access, datetime.fromtimestamp(expires, UTC))
 
 
-def _key(portal_id: int, user_id: int) -> str:
-    return f"author:{portal_id}:{user_id}"
+def _key(portal_id: int) -> str:
+    return f"authors:{portal_id}"

@@ -10,6 +10,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from b24app.portals import author_tokens
 from b24app.portals.identity import Launch
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.portals.rest import error_policy
@@ -115,6 +116,7 @@ def uninstall_portal(portal: Portal, *, clean: bool) -> None:
         )
         if clean:
             forget_identity(portal)
+    author_tokens.forget_tokens(portal)
     log.info("portal_uninstalled", portal=portal.pk, clean=clean)
 
 

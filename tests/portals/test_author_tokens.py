@@ -1,12 +1,13 @@
 """Authors' tokens are kept sealed, for their portal and their hour."""
 
+import time
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from b24app.core.redis import redis_client
-from b24app.portals import author_tokens
+from b24app.portals import author_tokens, installation
 from b24app.portals.author_tokens import AuthorToken
 from tests import factories
 
@@ -33,8 +34,9 @@ def test_bob_s_token_is_found_in_alice_s_portal_and_in_no_other() -> None:
 def test_a_token_is_sealed_and_gone_when_it_has_expired() -> None:
     portal = factories.portal()
     author_tokens.keep_token(portal.pk, BOB, AuthorToken("secret-access", timezone.now() + HOUR))
-    (key,) = redis_client().keys("author:*")
-    assert b"secret-access" not in (redis_client().get(key) or b"secret-access")
+    (key,) = redis_client().keys("authors:*")
+    (sealed,) = redis_client().hvals(key)
+    assert "secret-access" not in str(sealed)
     assert 3_590 < redis_client().ttl(key) <= 3_600
     assert "secret-access" not in repr(author_tokens.find_tokens(portal, [BOB]))
 
@@ -54,5 +56,22 @@ def test_an_author_who_writes_often_costs_one_write_in_ten_minutes() -> None:
 
 def test_what_no_key_unseals_counts_as_none() -> None:
     portal = factories.portal()
-    redis_client().set(f"author:{portal.pk}:{BOB}", b"of-another-key")
+    redis_client().hset(f"authors:{portal.pk}", str(BOB), b"of-another-key")
     assert author_tokens.find_tokens(portal, [BOB]) == {}
+
+
+def test_a_token_that_has_expired_since_is_not_found() -> None:
+    portal = factories.portal()
+    author_tokens.keep_token(portal.pk, BOB, AuthorToken("secret-access", timezone.now() + timedelta(seconds=1)))
+    author_tokens.keep_token(portal.pk, 8, AuthorToken("another", timezone.now() + HOUR))
+    time.sleep(1.1)
+    assert list(author_tokens.find_tokens(portal, [BOB, 8])) == [8]
+
+
+def test_an_uninstallation_drops_the_tokens_of_this_portal_s_authors_at_once() -> None:
+    alices, charlies = factories.portal("alice"), factories.portal("charlie")
+    for portal in (alices, charlies):
+        author_tokens.keep_token(portal.pk, BOB, AuthorToken("secret-access", timezone.now() + HOUR))
+    installation.uninstall_portal(alices, clean=False)
+    assert author_tokens.find_tokens(alices, [BOB]) == {}
+    assert list(author_tokens.find_tokens(charlies, [BOB])) == [BOB]
