@@ -10,10 +10,9 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from b24app.portals import author_tokens
 from b24app.portals.identity import Launch
 from b24app.portals.models import Portal, PortalToken, Suspension
-from b24app.portals.rest import error_policy
+from b24app.portals.rest import author_tokens, error_policy
 
 log = structlog.get_logger(__name__)
 

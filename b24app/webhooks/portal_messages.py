@@ -19,9 +19,10 @@ from b24app.messaging.intake import acceptance
 from b24app.messaging.intake.acceptance import AcceptedCall
 from b24app.messaging.intake.admission import CallRefused
 from b24app.messaging.intake.payload import LINKS, MAX_STORED_LINKS, MAX_STORED_TEXT
-from b24app.portals import author_tokens, tokens
+from b24app.portals import tokens
 from b24app.portals.identity import ACCESS_LIFETIME
 from b24app.portals.models import Portal
+from b24app.portals.rest import author_tokens
 from b24app.webhooks import php_form, request_body
 
 log = structlog.get_logger(__name__)

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from b24app.messaging.models import Message
-from b24app.portals import author_tokens, tokens
+from b24app.portals import tokens
 from b24app.portals.errors import NoToken
 from b24app.portals.models import Portal, PortalToken
-from b24app.portals.rest import error_policy
+from b24app.portals.rest import author_tokens, error_policy
 
 MAX_AUTHORS = 20  # of a visit, which is as many calls
 LOOKED_THROUGH = 2_000  # of the statuses due last: the tokens of their authors live

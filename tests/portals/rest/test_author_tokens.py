@@ -7,8 +7,9 @@ import pytest
 from django.utils import timezone
 
 from b24app.core.redis import redis_client
-from b24app.portals import author_tokens, installation
-from b24app.portals.author_tokens import AuthorToken
+from b24app.portals import installation
+from b24app.portals.rest import author_tokens
+from b24app.portals.rest.author_tokens import AuthorToken
 from tests import factories
 
 BOB = 7
