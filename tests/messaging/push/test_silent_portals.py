@@ -11,7 +11,8 @@ from b24app.console.frame.screen import address
 from b24app.messaging import sweep, tasks
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Status
-from b24app.portals.models import Portal, PortalToken
+from b24app.portals.models import PausedMethod, Portal, PortalToken
+from b24app.portals.rest.client import PortalClient
 from b24app.portals.status_timing import DELETED_AFTER
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
@@ -234,3 +235,44 @@ def test_an_opening_brings_the_statuses_of_a_silent_portal_forward(
     assert sweep.to_push() == [live.pk]
     tasks.push_statuses(live.pk)
     assert alpha.messages[-1].status == "delivered"
+
+
+@pytest.mark.parametrize("switch", ["not_installed", "deleted"])
+def test_a_portal_that_was_gone_for_some_minutes_gets_its_statuses_minutes_later(
+    alpha: SandboxPortal, live: Portal, sender: Sender, switch: str
+) -> None:
+    message = sent_status(alpha, sender)
+    alpha.switches.set(switch, True)
+    tasks.push_statuses(live.pk)
+    live.refresh_from_db()
+    assert live.suspended_until is not None
+    assert live.suspended_until - timezone.now() < timedelta(minutes=6)
+    assert sweep.to_push() == []
+    alpha.switches.set(switch, False)
+    Portal.objects.update(suspended_until=timezone.now())
+    assert sweep.to_push() == [live.pk]
+    tasks.push_statuses(live.pk)
+    message.refresh_from_db()
+    live.refresh_from_db()
+    assert (message.pushed, live.suspension) == (Status.DELIVERED, "")
+
+
+def test_statuses_wait_for_their_method_and_the_portal_for_nothing(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    message = sent_status(alpha, sender)
+    alpha.switches.method_errors = [MethodError(UPDATE, "OPERATION_TIME_LIMIT", status=429, times=1)]
+    tasks.push_statuses(live.pk)
+    Message.objects.update(push_at=timezone.now())
+    for _ in range(3):
+        tasks.push_statuses(live.pk)
+        assert sweep.to_push() == []
+    assert [call.outcome for call in alpha.rest_log if call.method == UPDATE] == ["OPERATION_TIME_LIMIT"]
+    live.refresh_from_db()
+    assert live.may_be_called(timezone.now())
+    assert PortalClient(live).call("messageservice.sender.list") is not None
+    PausedMethod.objects.update(ask_at=timezone.now())
+    Portal.objects.update(push_after=None)
+    tasks.push_statuses(live.pk)
+    message.refresh_from_db()
+    assert message.pushed == Status.DELIVERED

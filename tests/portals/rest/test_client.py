@@ -178,7 +178,11 @@ def test_a_rate_limit_pauses_the_portal_a_second_and_then_two(portal: Portal, al
     assert 1.9 < in_seconds(second.value.until) <= 2.4
 
 
-def test_the_operating_limit_waits_for_the_reset_that_the_last_good_answer_named(portal: Portal, alpha: There) -> None:
+@pytest.mark.parametrize("as_text", [False, True])
+def test_the_operating_limit_waits_for_the_reset_that_the_last_good_answer_named(
+    portal: Portal, alpha: There, as_text: bool
+) -> None:
+    alpha.switches.php_text = as_text
     PortalClient(portal).call(LIST)
     alpha.switches.operation_limit = True
     with pytest.raises(NotNow) as caught:

@@ -1,5 +1,6 @@
 """Where the authorization server that a portal belongs to does not answer, another allowed one is asked."""
 
+from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,6 +11,7 @@ from b24app.portals.errors import InDoubt
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.reconnect import authorize_url, complete_reconnect
 from b24app.portals.rest import token_renewal
+from b24app.portals.rest.client import PortalClient
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from tests.portals.launches import ALICE, move
@@ -70,3 +72,45 @@ def test_reconnecting_asks_another_allowed_server_and_follows_the_portal(
     portal.refresh_from_db()
     assert (portal.client_endpoint, portal.domain) == (alpha.client_endpoint, alpha.domain)
     assert portal.oauth_host == box.world.oauth_host
+
+
+@pytest.fixture
+def both_servers(box: Sandbox, settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the hosts of both servers, which are allowed; the second one knows portals that the first does not."""
+    settings.B24_OAUTH_HOSTS = list(box.world.oauth_hosts)
+    yield box.world.oauth_hosts
+    box.world.oauth_down.clear()
+
+
+def test_the_other_server_takes_over_and_keeps_the_portal(
+    portal: Portal, box: Sandbox, both_servers: tuple[str, str]
+) -> None:
+    first, second = both_servers
+    box.world.oauth_down.add(first)
+    PortalToken.objects.update(expires_at=timezone.now())
+    assert PortalClient(portal).call("app.info")
+    portal.refresh_from_db()
+    assert portal.oauth_host == second
+    box.world.oauth_down = {second}
+    PortalToken.objects.update(expires_at=timezone.now())
+    assert PortalClient(portal).call("app.info")
+    portal.refresh_from_db()
+    assert (portal.oauth_host, PortalToken.objects.get().generation) == (first, 2)
+
+
+def test_a_server_that_does_not_know_the_portal_costs_it_nothing_while_its_own_is_down(
+    portal: Portal, alpha: There, box: Sandbox, both_servers: tuple[str, str]
+) -> None:
+    _, second = both_servers
+    alpha.switches.oauth_elsewhere = True
+    Portal.objects.update(oauth_host=second)
+    portal.refresh_from_db()
+    PortalToken.objects.update(expires_at=timezone.now())
+    box.world.oauth_down.add(second)
+    with pytest.raises(InDoubt):
+        PortalClient(portal).call("app.info")
+    portal.refresh_from_db()
+    row = PortalToken.objects.get()
+    assert (row.dead_reason, portal.suspension, portal.no_token_since, portal.oauth_host) == ("", "", None, second)
+    box.world.oauth_down.clear()
+    assert PortalClient(portal).call("app.info")
