@@ -143,7 +143,13 @@ class Portal(models.Model):
     def seems_uninstalled(self) -> bool:
         """Return whether the application has been missing for so long that it is worth telling to install it again."""
         since = self.suspended_since
-        return self.suspension == Suspension.GONE and (since is None or since <= timezone.now() - SUSPECTED_FOR)
+        is_old = since is None or since <= timezone.now() - SUSPECTED_FOR
+        return self.suspension == Suspension.GONE and is_old and not self.may_be_our_fault
+
+    @property
+    def may_be_our_fault(self) -> bool:
+        """Return whether our client was refused and no portal's refresh has worked since: our secret may be wrong."""
+        return self.client_refused_at is not None
 
 
 class PortalToken(models.Model):

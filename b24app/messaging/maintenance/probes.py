@@ -43,9 +43,11 @@ def probe_portal(portal: Portal) -> bool:
 
 
 def _uninstall_if_gone(portal: Portal) -> None:
-    portal.refresh_from_db(fields=["suspension", "suspended_since", "uninstalled_at"])
+    portal.refresh_from_db(fields=["suspension", "suspended_since", "uninstalled_at", "client_refused_at"])
     since = portal.suspended_since
     if portal.suspension != Suspension.GONE or portal.uninstalled_at is not None or since is None:
+        return
+    if portal.may_be_our_fault:
         return
     if timezone.now() - since >= GONE_AFTER:
         log.warning("portal_found_uninstalled", portal=portal.pk)

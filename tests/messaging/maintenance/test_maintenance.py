@@ -339,3 +339,23 @@ def test_a_portal_that_answers_again_within_the_week_stays_installed(alpha: Sand
         pass_time(days=1)
     live.refresh_from_db()
     assert (live.suspension, live.uninstalled_at) == ("", None)
+
+
+def test_a_wrong_secret_of_our_own_never_counts_as_an_uninstallation(
+    alpha: SandboxPortal, live: Portal, settings: Settings
+) -> None:
+    right = settings.B24_CLIENT_SECRET
+    settings.B24_CLIENT_SECRET = "wrong"
+    requests.request_check(live.pk)
+    PortalToken.objects.update(expires_at=timezone.now())
+    for _ in range(10):
+        maintain()
+        pass_time(days=1)
+    live.refresh_from_db()
+    assert (live.suspension, live.uninstalled_at, live.seems_uninstalled) == (Suspension.GONE, None, False)
+    settings.B24_CLIENT_SECRET = right
+    for _ in range(2):
+        maintain()
+        pass_time(days=1)
+    live.refresh_from_db()
+    assert (live.suspension, live.uninstalled_at, live.client_refused_at) == ("", None, None)
