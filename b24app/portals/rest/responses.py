@@ -168,7 +168,8 @@ def summarize_response(response: Any) -> str:
     parts = as_mapping(as_mapping(response).get("result"))
     if "result_error" not in parts:
         return "ok"
-    codes = [str(as_mapping(error).get("error"))[:60] for error in as_mapping(parts["result_error"]).values()]
+    errors = (as_mapping(error).get("error") for error in as_mapping(parts["result_error"]).values())
+    codes = [redact_message(str(code), ())[:60] for code in errors]
     wrong = " ".join(f"{code}={codes.count(code)}" for code in sorted(set(codes)))
     return f"ok={len(parts.get('result') or ())} {wrong}".strip()
 

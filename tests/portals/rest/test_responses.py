@@ -13,6 +13,7 @@ from b24app.portals.rest.responses import (
     read_error,
     read_non_json,
     read_reset_time,
+    summarize_response,
 )
 
 
@@ -74,3 +75,10 @@ def test_an_answer_without_json_is_no_answer(status: int) -> None:
 )
 def test_the_reset_of_the_operating_time(block: object, moment: datetime | None) -> None:
     assert read_reset_time(block) == moment
+
+
+def test_the_codes_of_failed_commands_are_kept_without_what_looks_like_a_secret() -> None:
+    errors = {"c0": {"error": "ERROR_MESSAGE_NOT_FOUND"}, "c1": {"error": "0123456789abcdef0123456789abcdef"}}
+    assert summarize_response({"result": {"result": {"c2": True}, "result_error": errors}}) == (
+        "ok=1 ERROR_MESSAGE_NOT_FOUND=1 …=1"
+    )
