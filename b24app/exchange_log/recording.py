@@ -81,7 +81,10 @@ FROM json_to_recordset(%s)
      AS w(at timestamptz, portal_id bigint, connection_id bigint, message_id bigint, peer text, method text, host text,
           path text, status smallint, ms int, request text, response text, error text)
 """
-COLUMNS = tuple(field.attname for field in Row._meta.concrete_fields if not field.primary_key)
+COLUMNS = (
+    "at", "portal_id", "connection_id", "message_id", "peer", "method", "host", "path", "status", "ms", "request",
+    "response", "error",
+)  # fmt: skip
 
 
 def insert_exchanges(rows: Sequence[Row]) -> None:

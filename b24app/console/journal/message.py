@@ -21,7 +21,7 @@ from b24app.console.wording.costs import Cost
 from b24app.console.wording.employees import EmployeeNames
 from b24app.console.wording.explained import service_title
 from b24app.console.wording.explanations import explain_end, explain_wait
-from b24app.exchange_log.models import Exchange
+from b24app.exchange_log.models import PORTAL_PEERS, Exchange
 from b24app.messaging import enqueue
 from b24app.messaging.actions import messages
 from b24app.messaging.guards import stop_list
@@ -38,8 +38,12 @@ def message_or_404(request: FramedRequest, reference: uuid.UUID) -> Message:
 
 
 def exchanges_of(message: Message) -> "QuerySet[Exchange]":
-    """Return the exchanges about a message; they know their portal by number only, so it is a condition too."""
-    return Exchange.objects.filter(portal_id=message.portal_id, message_id=message.pk)
+    """Return the exchanges with the service about a message; those with Bitrix24 are in the REST log.
+
+    They know their portal by number only, so it is a condition too.
+    """
+    rows = Exchange.objects.filter(portal_id=message.portal_id, message_id=message.pk)
+    return rows.exclude(peer__in=PORTAL_PEERS)
 
 
 @require_safe

@@ -48,6 +48,5 @@ def _has_delivered_copy() -> Q:
 
 
 def update_command(message: Message) -> BatchCommand:
-    return BatchCommand(
-        METHOD, {"CODE": message.sender.code, "MESSAGE_ID": message.message_id or "", "STATUS": message.status}
-    )
+    params = {"CODE": message.sender.code, "MESSAGE_ID": message.message_id or "", "STATUS": message.status}
+    return BatchCommand(METHOD, params, message=message.pk)

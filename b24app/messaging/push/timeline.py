@@ -99,4 +99,4 @@ def _write_entry(portal: Portal, message: Message) -> None:
     }
     if scopes.has_scopes(portal, "crm"):
         with scopes.tolerate_missing_scope(portal):
-            PortalClient(portal).call(METHOD, {"fields": fields})
+            PortalClient(portal, message=message.pk).call(METHOD, {"fields": fields})

@@ -29,10 +29,14 @@ ADMIN_ONLY = "messageservice."
 
 @dataclass(frozen=True, slots=True)
 class BatchCommand:
-    """One method of a batch. No user text in `params`: a batch reads `$result[…]` in it (docs/bitrix24.md C.5)."""
+    """One method of a batch. No user text in `params`: a batch reads `$result[…]` in it (docs/bitrix24.md C.5).
+
+    `message` is our id of the message that it is about, for the record.
+    """
 
     method: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    message: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,14 @@ class BatchResult:
 class PortalClient:
     """Calls one portal, in one thread, never from inside a transaction.
 
-    `token` is used instead of the portal's own choice, and then no other is tried.
+    `token` is used instead of the portal's own choice, and then no other is tried. Calls are recorded as being about
+    `message`, our id of one.
     """
 
-    def __init__(self, portal: Portal, *, token: PortalToken | None = None) -> None:
+    def __init__(self, portal: Portal, *, token: PortalToken | None = None, message: int | None = None) -> None:
         self._portal = portal
-        self._record = exchange_records.exchange_recorder(portal)
-        self._tokens = TokenRotation(portal, token, self._record)
+        self._record = exchange_records.exchange_recorder(portal, message)
+        self._tokens = TokenRotation(portal, token, exchange_records.exchange_recorder(portal))
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
         """Call one method and return its `result`. Raise PortalRefused, NotNow, InDoubt, NoToken, PortalGone."""
@@ -139,8 +144,11 @@ class PortalClient:
         """Send the commands without a result; raise OwnerRefused when some of them lack only the rights."""
         waiting = [index for index in range(len(commands)) if index not in results]
         pairs = [(commands[index].method, commands[index].params) for index in waiting]
+        about = [commands[index].message for index in waiting]
         try:
-            entries = bitrix.call_batch(self._portal.rest_host, token.access, pairs, self._record)
+            with exchange_records.BatchRecorder(self._portal, pairs, about) as record:
+                entries = bitrix.call_batch(self._portal.rest_host, token.access, pairs, record)
+                record.entries = entries
         except ErrorResponse as response:
             raise self._error_for(response, BATCH) from None
         if None in entries:

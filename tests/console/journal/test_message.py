@@ -411,3 +411,12 @@ def test_the_portal_is_named_in_no_exchange_of_others(alice: Client, sender: Sen
     message = factories.message(sender)
     exchange(message, portal_id=foreign.pk, request="foreign words")
     assert "foreign words" not in alice.get(at(message)).content.decode()
+
+
+def test_what_was_said_to_bitrix24_is_in_the_rest_log_alone(alice: Client, sender: Sender) -> None:
+    message = factories.message(sender)
+    exchange(message)
+    exchange(message, peer="bitrix24", host="alice.bitrix24.example", path="/rest/crm.timeline.logmessage.add.json")
+    page = words(alice.get(at(message)))
+    assert "POST api.twilio.com" in page
+    assert "bitrix24.example" not in page
