@@ -7,8 +7,6 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import Error
-from django.db.models import F
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
@@ -23,7 +21,7 @@ from b24app.portals import tokens
 from b24app.portals.identity import ACCESS_LIFETIME
 from b24app.portals.models import Portal
 from b24app.portals.rest import author_tokens
-from b24app.webhooks import php_form, request_body
+from b24app.webhooks import php_form, refused_calls, request_body
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +58,7 @@ def _respond_to(record: Mapping[str, Any]) -> HttpResponse:
         _store_or_spool(record)
     except CallRefused as refused:
         log.warning("message_refused", why=refused.why)  # without the address, which is secret
+        refused_calls.record_refusal(record, 403, refused.why)
         return HttpResponse(status=403)
     except (spool.SpoolFull, OSError) as full:
         log.critical("message_lost", error=type(full).__name__)
@@ -83,6 +82,7 @@ def replay_message(record: Mapping[str, Any]) -> None:
         accept_message(record)
     except CallRefused as refused:
         log.warning("message_refused", why=refused.why)
+        refused_calls.record_refusal(record, 200, refused.why)  # so it was answered when it went to the disk
 
 
 def accept_message(record: Mapping[str, Any]) -> None:
@@ -185,17 +185,9 @@ def _truncate_text(value: Any, longest: int) -> str:
 def count_oversized_call(path: str) -> None:
     """Count a call that the server refused for its length, if its address is valid."""
     if (sender := request_body.sender_of_handler(path)) is not None:
-        _count_refused_call(sender)
+        refused_calls.count_unreadable_call(sender, 413)
 
 
 def _reject_call(sender: str, status: int) -> HttpResponse:
-    _count_refused_call(sender)
+    refused_calls.count_unreadable_call(sender, status)
     return HttpResponse(status=status)
-
-
-def _count_refused_call(sender: str) -> None:
-    """Count a refused call for the portal's page, as it could not be stored."""
-    try:
-        Portal.objects.filter(senders__uuid=sender).update(refused_calls=F("refused_calls") + 1)
-    except Error as error:
-        log.warning("refused_call_not_counted", error=type(error).__name__)

@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from b24app.core.sanitize import sanitize_text
+from b24app.core.ttl_cache import TtlCache
 from b24app.exchange_log.models import Exchange
 from b24app.portals.models import Portal
 from b24app.portals.rest.bitrix import RECORDED_PARAMS, Command
@@ -19,10 +20,13 @@ from b24app.portals.rest.responses import ErrorResponse, MethodResult
 log = structlog.get_logger(__name__)
 
 BATCH, BATCH_PATH = "batch", "/rest/batch.json"  # the name of a batch of several methods; the path of any
+HANDLER = "handler"  # the name of calls that hand a message over
 UNKNOWN = "unknown"  # the name of events that have none
 MISSING = "missing"  # the error of a command that the portal left out
 MAX_EVENT_DIGITS = 4  # of the entity type in ONCRMDYNAMICITEMADD_1036
+REFUSED_A_MINUTE, MAX_PORTALS = 60, 10_000
 
+_refused = TtlCache[int, list[int]](60.0, MAX_PORTALS)
 _REST_PATH = re.compile(r"/rest/([\w.]+)\.json")
 _COUNTED = re.compile(r"([^\s=]+)=\d+")
 _EVENT = re.compile(r"[A-Za-z]\w{0,99}", re.ASCII)
@@ -108,6 +112,21 @@ def record_event(portal: Portal | None, event: str, note: str) -> None:
     """Save an event from the portal; `note` says why it had no effect, "" when it had."""
     name = _event_name(event)
     _record_incoming(portal, "EVENT", name, path=name, status=200, error=note)
+
+
+def record_refused_call(portal: Portal, notes: Mapping[str, object], status: int, error: str) -> None:
+    """Save a handler call that became no message, up to REFUSED_A_MINUTE of a portal in this process.
+
+    Calls that became a message are not saved: the message's row says all of them.
+    """
+    count = _refused.get(portal.pk)
+    if count is None:
+        count = [0]
+        _refused.put(portal.pk, count)
+    count[0] += 1  # without a lock: a lost count does no harm
+    if count[0] > REFUSED_A_MINUTE:
+        return
+    _record_incoming(portal, "CALL", HANDLER, notes, path="/h/", status=status, error=error)
 
 
 def _record_incoming(
