@@ -38,6 +38,9 @@ from b24app.portals.installation import InstallationChange
 from b24app.portals.languages import to_django
 from b24app.portals.page_tickets import LIFETIME, mint_ticket
 from b24app.portals.reconnect import complete_reconnect
+from b24app.portals.rest.launch_record import LaunchRecord
+
+RenderLaunch = Callable[[Mapping[str, str], LaunchRecord], HttpResponse]
 
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
@@ -64,9 +67,9 @@ def open_card(request: HttpRequest) -> HttpResponse:
     Which card is the browser's claim: the portal is asked for it with the visitor's own token.
     """
 
-    def show_card(posted: Mapping[str, str]) -> HttpResponse:
+    def show_card(posted: Mapping[str, str], record: LaunchRecord) -> HttpResponse:
         try:
-            launch = verify_launch(request.GET, posted)
+            launch = record.verify(request.GET, posted)
             _record_opening(launch, at_installer=False)
             token = posted.get("AUTH_ID", "")
             entity = cards.find_card(launch.portal, token, launch.placement, launch.placement_options)
@@ -82,8 +85,8 @@ def open_card(request: HttpRequest) -> HttpResponse:
 
 
 def _open_start_screen(request: HttpRequest, *, at_installer: bool) -> HttpResponse:
-    def show_start(posted: Mapping[str, str]) -> HttpResponse:
-        launch = verify_launch(request.GET, posted)
+    def show_start(posted: Mapping[str, str], record: LaunchRecord) -> HttpResponse:
+        launch = record.verify(request.GET, posted)
         _keep_access(launch, posted)
         start = address(launch.portal, "install") if at_installer or launch.first_time else _start_path(launch)
         # The installer tells employees that they need an administrator, and begins nothing for them.
@@ -99,20 +102,22 @@ def _keep_access(launch: Launch, posted: Mapping[str, str]) -> None:
         visitor_tokens.keep_token(launch.portal, launch.user_id, posted.get("AUTH_ID", ""))
 
 
-def _answer_launch(request: HttpRequest, render_launch: Callable[[Mapping[str, str]], HttpResponse]) -> HttpResponse:
-    """Respond with what `render_launch` makes of the posted fields, or explain why not."""
+def _answer_launch(request: HttpRequest, render_launch: RenderLaunch) -> HttpResponse:
+    """Respond with what `render_launch` makes of the posted fields, or explain why not; record how it was answered."""
     if request.method != "POST":
         return _render_notice(request, "console/launch/outside.html")
-    posted = launch_retry.read_posted(request)
+    posted, record, error = launch_retry.read_posted(request), LaunchRecord(request.path), ""
     try:
         with hold_launch(_claimed_portal(posted)):
-            return render_launch(posted)
+            response = render_launch(posted, record)
     except (Busy, PortalBusy):
-        return _render_busy(request, **launch_retry.retry_context(posted))
+        response, error = _render_busy(request, **launch_retry.retry_context(posted)), "BUSY"
     except NotOurs as refusal:
-        return _render_notice(request, "console/launch/refused.html", words=refusal.message)
-    except PortalError:
-        return _render_notice(request, "console/launch/unanswered.html")
+        response, error = _render_notice(request, "console/launch/refused.html", words=refusal.message), refusal.code
+    except PortalError as failure:
+        response, error = _render_notice(request, "console/launch/unanswered.html"), failure.code
+    record.save(response.status_code, error)
+    return response
 
 
 def _claimed_portal(posted: Mapping[str, str]) -> str:

@@ -114,6 +114,11 @@ def record_event(portal: Portal | None, event: str, note: str) -> None:
     _record_incoming(portal, "EVENT", name, path=name, status=200, error=note)
 
 
+def record_launch(portal: Portal, path: str, notes: Mapping[str, object], status: int, ms: int, error: str) -> None:
+    """Save that a user of the portal opened one of our pages; `path` is that page's."""
+    _record_incoming(portal, "LAUNCH", path, notes, path=path, status=status, ms=ms, error=error)
+
+
 def record_refused_call(portal: Portal, notes: Mapping[str, object], status: int, error: str) -> None:
     """Save a handler call that became no message, up to REFUSED_A_MINUTE of a portal in this process.
 
