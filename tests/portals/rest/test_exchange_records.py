@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from b24app.exchange_log import lookup
 from b24app.exchange_log.models import Exchange
 from b24app.portals.errors import NotNow, PortalRefused
 from b24app.portals.models import Portal
@@ -106,3 +107,17 @@ def test_words_of_a_portal_that_postgresql_cannot_store_are_recorded_all_the_sam
 def test_an_events_name_is_no_place_for_a_number_a_secret_or_a_text(portal: Portal, event: str, name: str) -> None:
     exchange_records.record_event(portal, event, "")
     assert (latest(portal).name, latest(portal).path) == (name, name)
+
+
+def test_the_names_are_those_of_exchanges_with_bitrix24(portal: Portal) -> None:
+    PortalClient(portal).call(LIST)
+    PortalClient(portal).call(LIST)
+    exchange_records.record_event(portal, "ONAPPPAYMENT", "")
+    exchange_records.record_launch(portal, "/app/", {}, 200, 5, "")
+    Exchange.objects.create(
+        at=latest(portal).at, portal_id=portal.pk, peer="twilio", method="POST", host="h", path="/", name="strange"
+    )
+    names = lookup.names_of(portal.pk)
+    assert {"/app/", "ONAPPPAYMENT", LIST} <= set(names)
+    assert names == sorted(set(names) - {"strange"})
+    assert lookup.names_of(portal.pk + 1) == []
