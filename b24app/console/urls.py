@@ -17,6 +17,7 @@ from b24app.console.journal.bulk import views as bulk_views
 from b24app.console.journal.export import views as export_views
 from b24app.console.reports import files as report_files
 from b24app.console.reports import views as reports_views
+from b24app.console.rest_log import views as rest_log_views
 from b24app.console.senders import connect, segment_count, test_message, test_numbers
 from b24app.console.senders import views as senders_views
 from b24app.console.settings import limits, privacy
@@ -43,6 +44,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *privacy.urlpatterns,
     *limits.urlpatterns,
     *changes_views.urlpatterns,
+    *rest_log_views.urlpatterns,
     *text_template_views.urlpatterns,
     *stop_list_views.urlpatterns,
     *reconnect.urlpatterns,

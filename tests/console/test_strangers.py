@@ -123,6 +123,7 @@ DOORS = {
     "changes": Door(READ, shows=True),
     "changes-take": Door(READ),
     "change-undo": Door(POST, ("change",)),
+    "rest-log": Door(READ, shows=True),
     "text-templates": Door(READ, shows=True),
     "text-template-new": Door(BOTH, form={"title": "Stolen", "text": "Hello"}),
     "text-template": Door(BOTH, ("template",), {"title": "Stolen", "text": "Hello"}, shows=True),
@@ -184,6 +185,7 @@ class World:
         Exchange.objects.create(
             at=timezone.now(), portal_id=self.alice.pk, message_id=message.pk, peer="demo", **spoken
         )
+        Exchange.objects.create(at=timezone.now(), portal_id=self.alice.pk, peer="bitrix24", name="profile", **spoken)
         entry = StoppedNumber.objects.create(
             portal=self.alice, number=NUMBER, source=StopSource.HAND, note=f"{SECRET} asked"
         )
