@@ -14,15 +14,16 @@ from django.utils.translation import gettext as _
 
 from b24app.exchange_log.models import Exchange
 from b24app.portals import caller_limits, tokens
-from b24app.portals.errors import InDoubt, NotOurs, PortalError
-from b24app.portals.models import Portal, PortalToken
+from b24app.portals.callers import admin_rights
+from b24app.portals.callers.admin_rights import AdminRight
+from b24app.portals.errors import InDoubt, NotOurs
+from b24app.portals.models import Portal
 from b24app.portals.rest import bitrix, error_policy, exchange_records
 from b24app.portals.rest.portal_address import is_supported_endpoint
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, TokenOwner, TokenPair, https_host
 
 log = structlog.get_logger(__name__)
 
-ADMIN_ONLY = "messageservice.sender.list"
 ACCESS_LIFETIME = 3600  # seconds
 # Errors of the server's own, which say nothing about the token.
 TRANSIENT_ERRORS = error_policy.TRANSIENT | error_policy.LIMITS
@@ -58,12 +59,14 @@ class ClaimedIdentity:
     application_token: str = field(repr=False)
 
 
-def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
+def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_installer: bool = False) -> Launch:
     """Verify who opened our page with this query and form (docs/bitrix24.md A.3), and store an administrator's tokens.
 
     What the page says about the portal is trusted from an administrator only; otherwise the OAuth server's word counts.
-    Raise NotOurs for a forged, foreign or unsupported caller, InDoubt when the OAuth server or, at the first opening,
-    the portal does not answer, and what the portal's own error means otherwise. No token is stored on NotOurs.
+    Raise NotOurs for a forged, foreign or unsupported caller, InDoubt when the OAuth server does not answer, and what
+    keeps the portal from answering about a user it was never asked about. No token is stored then.
+
+    `at_installer`: somebody may just have become an administrator, so a "no" is not remembered for long.
     """
     claim = ClaimedIdentity(
         access=form.get("AUTH_ID", ""),
@@ -79,8 +82,10 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
     if not _is_same_host(query.get("DOMAIN", ""), owner):
         raise _foreign_caller(None, "domain")
     portal = save_portal(owner, host, language=query.get("LANG", ""))
-    is_admin = store_admin_tokens(portal, owner, claim)
-    if is_admin:
+    right = admin_rights.find_right(portal, owner.user_id, claim.access, at_once=at_installer)
+    _store_by_right(portal, _claimed_pair(owner, claim), right)
+    if right.is_admin:
+        _adopt_application_token(portal, claim)
         secure = query["PROTOCOL"] != "0" if "PROTOCOL" in query else portal.secure
         _update_changed(portal, {"oauth_host": host, "secure": secure})
     elif portal.uninstalled_at is not None:
@@ -88,7 +93,7 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
     return Launch(
         portal=portal,
         user_id=owner.user_id,
-        is_admin=is_admin,
+        is_admin=right.is_admin,
         language=query.get("LANG", "")[:8] or portal.language,
         placement=form.get("PLACEMENT", "")[:100] or "DEFAULT",
         placement_options=_parse_options(form.get("PLACEMENT_OPTIONS", "")),
@@ -154,19 +159,27 @@ def store_admin_tokens(portal: Portal, owner: TokenOwner, claim: ClaimedIdentity
     """
     if not store_if_admin(portal, _claimed_pair(owner, claim), is_system=is_system):
         return False
-    if claim.application_token and not portal.has_application_token(claim.application_token):
-        error_policy.update_portal(portal, application_token=claim.application_token)
+    _adopt_application_token(portal, claim)
     return True
 
 
 def store_if_admin(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> bool:
     """Store a confirmed pair of this portal if its user is an administrator; return whether that is so."""
-    if not _is_admin(portal, pair.user_id, pair.access):
-        tokens.demote_user(portal, pair.user_id)
-        return False
-    if pair.refresh:
+    right = admin_rights.find_right(portal, pair.user_id, pair.access, at_once=True)
+    _store_by_right(portal, pair, right, is_system=is_system)
+    return right.is_admin
+
+
+def _store_by_right(portal: Portal, pair: TokenPair, right: AdminRight, *, is_system: bool = False) -> None:
+    if right.is_admin and pair.refresh:
         tokens.store_token(portal, pair, is_system=is_system)
-    return True
+    elif right.is_fresh and not right.is_admin:
+        tokens.demote_user(portal, pair.user_id)
+
+
+def _adopt_application_token(portal: Portal, claim: ClaimedIdentity) -> None:
+    if claim.application_token and not portal.has_application_token(claim.application_token):
+        error_policy.update_portal(portal, application_token=claim.application_token)
 
 
 def _find_owner(claim: ClaimedIdentity, portal: Portal | None, record: bitrix.Record) -> tuple[TokenOwner, str]:
@@ -194,24 +207,6 @@ def _candidate_hosts(server_endpoint: str, portal: Portal | None) -> list[str]:
     allowed = list(settings.B24_OAUTH_HOSTS)
     likely = [https_host(server_endpoint), portal.oauth_host if portal else ""]
     return list(dict.fromkeys([host for host in likely if host in allowed] + allowed))
-
-
-def _is_admin(portal: Portal, user_id: int, access: str) -> bool:
-    """Return the portal's answer to an administrator-only call, or what is stored where it cannot answer now."""
-    try:
-        bitrix.call_method(portal.rest_host, access, ADMIN_ONLY, {}, exchange_records.exchange_recorder(portal))
-    except (NoResponse, Redirect):
-        failure: PortalError = InDoubt("PORTAL_SILENT", _("Your Bitrix24 is not responding. Try again."))
-    except ErrorResponse as response:
-        if response.code in {"ACCESS_DENIED", "USER_ACCESS_ERROR"} and not error_policy.plan_has_lapsed(response):
-            return False
-        failure = error_policy.apply_error(portal, response)
-    else:
-        return True
-    stored = PortalToken.objects.filter(portal=portal, user_id=user_id).first()
-    if stored is None and portal.installed_at is None:
-        raise failure
-    return stored is not None and stored.is_admin
 
 
 def _claimed_pair(owner: TokenOwner, claim: ClaimedIdentity) -> TokenPair:

@@ -166,9 +166,12 @@ def test_a_portal_that_does_not_answer_at_the_first_opening_is_in_doubt(alpha: T
 
 def test_a_portal_that_does_not_answer_later_is_taken_at_its_former_word(alpha: There, portal: Portal) -> None:
     Portal.objects.update(installed_at=timezone.now())
+    launch(alpha, BOB)
     alpha.switches.down = True
     assert launch(alpha, ALICE).is_admin
     assert not launch(alpha, BOB).is_admin
+    with pytest.raises(InDoubt):
+        launch(alpha, DANA)
 
 
 def test_a_lapsed_plan_at_the_first_opening_is_told(alpha: There) -> None:

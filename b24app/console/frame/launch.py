@@ -86,7 +86,7 @@ def open_card(request: HttpRequest) -> HttpResponse:
 
 def _open_start_screen(request: HttpRequest, *, at_installer: bool) -> HttpResponse:
     def show_start(posted: Mapping[str, str], record: LaunchRecord) -> HttpResponse:
-        launch = record.verify(request.GET, posted)
+        launch = record.verify(request.GET, posted, at_installer=at_installer)
         _keep_access(launch, posted)
         start = address(launch.portal, "install") if at_installer or launch.first_time else _start_path(launch)
         # The installer tells employees that they need an administrator, and begins nothing for them.

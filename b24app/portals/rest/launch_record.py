@@ -14,9 +14,9 @@ class LaunchRecord:
         self._path, self._started = path, time.monotonic()
         self._launch: Launch | None = None
 
-    def verify(self, query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
+    def verify(self, query: Mapping[str, str], form: Mapping[str, str], *, at_installer: bool = False) -> Launch:
         """Return who opens the page; raise what `verify_launch` raises."""
-        self._launch = verify_launch(query, form)
+        self._launch = verify_launch(query, form, at_installer=at_installer)
         return self._launch
 
     def save(self, status: int, error: str) -> None:
