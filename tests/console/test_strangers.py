@@ -136,6 +136,7 @@ DOORS = {
     "stoplist-restore": Door(POST, form={"change": "{entry}"}),
     "stoplist-remove": Door(BOTH, ("entry",)),
     "reconnect": Door(),
+    "rights": Door(POST, bob=401),
     "help": Door(READ, bob=200, shows=True),
     "help-news": Door(READ, bob=200),
     "help-article": Door(READ, ("slug",), bob=200, charlie=200),

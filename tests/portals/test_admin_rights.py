@@ -178,6 +178,39 @@ def test_a_remembered_no_is_one_portals_alone(ours: Portal, alpha: There, beta: 
     assert right(beta, BOB)
 
 
+# -- somebody who says so ----------------------------------------------------------------------------------------------
+
+
+def page_of(there: There, portal: Portal, user: int, **headers: str) -> Any:
+    """Press the button on a page with a good ticket."""
+    ticket = renew(there, user).json()["ticket"]
+    asks = {"Authorization": f"Bearer {ticket}", "HX-Request": "true", "HX-Target": "content", **headers}
+    return Client(headers=asks).post(f"/p/{portal.uuid.hex}/rights/")
+
+
+def test_who_says_so_is_asked_about_at_once(ours: Portal, alpha: There) -> None:
+    assert not right(alpha, BOB)
+    alpha.set_user(BOB, admin=True)
+    age_denials(AT_ONCE_EVERY)
+    assert page_of(alpha, ours, BOB).status_code == 401  # so the page renews its ticket, and repeats itself
+    again = page_of(alpha, ours, BOB, **{"Sendline-Again": "1"})
+    assert again.status_code == 200
+    assert "Bitrix24 confirmed that you’re an administrator." in again["HX-Trigger"].encode().decode("unicode_escape")
+    assert f"/p/{ours.uuid.hex}/" in again["HX-Location"]
+
+
+def test_who_says_so_without_being_one_is_told_and_asked_about_once_a_minute(ours: Portal, alpha: There) -> None:
+    assert not right(alpha, BOB)
+    told = page_of(alpha, ours, BOB)
+    assert (told.status_code, len(asked(alpha, PROBE))) == (204, 1)
+    assert "not an administrator" in told["HX-Trigger"]
+    age_denials(AT_ONCE_EVERY)
+    assert page_of(alpha, ours, BOB).status_code == 401
+    assert page_of(alpha, ours, BOB, **{"Sendline-Again": "1"}).status_code == 204
+    assert len(asked(alpha, PROBE)) == 2
+    assert not PortalToken.objects.filter(user_id=BOB).exists()
+
+
 def test_a_denial_is_forgotten_after_a_week(ours: Portal, alpha: There) -> None:
     right(alpha, BOB)
     [key] = redis_client().keys(f"not-admin:{ours.pk}:*")

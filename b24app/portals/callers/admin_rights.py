@@ -2,7 +2,8 @@
 
 Only a "no" is remembered, in Redis: an employee's pages would otherwise cost the portal a refused call each. It can
 give nobody rights, and whoever holds an administrator's token here is asked about every time. A remembered "no" is
-asked about again after twelve hours, for a few employees of a portal an hour, and at once at the installer.
+asked about again after twelve hours, for a few employees of a portal an hour, and at once for somebody who says that
+they have become an administrator.
 """
 
 import time
@@ -60,6 +61,15 @@ def find_right(portal: Portal, user_id: int, access: str, *, at_once: bool = Fal
     if was_admin or was_denied:
         return AdminRight(is_admin=was_admin, is_fresh=False)
     raise answer
+
+
+def ask_again(portal: Portal, user_id: int) -> bool:
+    """Forget a "no", so that the user's next page asks the portal; return False if it was asked a minute ago."""
+    denied_at = _denied_at(portal, user_id)
+    if denied_at is not None and time.time() - denied_at < AT_ONCE_EVERY:
+        return False
+    _forget_denial(portal, user_id)
+    return True
 
 
 def _ask_portal(portal: Portal, access: str) -> bool | PortalError:

@@ -146,6 +146,7 @@ def test_another_tenants_ids_lead_nowhere(
 
 EMPLOYEES_MAY = {
     "home", "help", "help-article", "help-news", "theme", "install", "journal", "message", "segments", "view-save",
+    "rights",
 }  # fmt: skip
 
 
