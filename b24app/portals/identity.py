@@ -34,7 +34,8 @@ MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 class Launch:
     """A verified opening of our page. `first_time`: the installation is not finished yet.
 
-    `version` is the application's version as the OAuth server knows it.
+    `version` is the application's version as the OAuth server knows it. `has_answered`: the portal itself was asked
+    about the user, and answered.
     """
 
     portal: Portal
@@ -45,6 +46,7 @@ class Launch:
     placement_options: Mapping[str, Any]
     first_time: bool
     version: str = ""
+    has_answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_insta
         placement_options=_parse_options(form.get("PLACEMENT_OPTIONS", "")),
         first_time=portal.installed_at is None or portal.uninstalled_at is not None,
         version=owner.version,
+        has_answered=right.is_fresh,
     )
 
 

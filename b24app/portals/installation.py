@@ -40,6 +40,8 @@ class InstallationChange(StrEnum):
 def record_opening(launch: Launch, *, at_installer: bool = False) -> InstallationChange:
     """Note that our page was opened: lift a suspension this disproves, and notice a reinstallation or an update.
 
+    Only a portal that has answered about the visitor disproves one: the opening itself may just have brought it about.
+
     The portal shows the installer's address after an installation and after each update (docs/bitrix24.md A.2, A.6), so
     `at_installer` means that events have to be bound and the installation finished (again). An employee's opening
     proves only what the OAuth server said: it starts no installation and ends no waiting time.
@@ -48,13 +50,14 @@ def record_opening(launch: Launch, *, at_installer: bool = False) -> Installatio
     at_installer = at_installer and launch.is_admin
     changes: dict[str, object] = {}
     change = InstallationChange.NOTHING
-    if portal.suspension and (launch.is_admin or portal.suspension in ENDED_BY_CONFIRMED_TOKEN):
+    is_disproved = launch.is_admin or portal.suspension in ENDED_BY_CONFIRMED_TOKEN
+    if portal.suspension and launch.has_answered and is_disproved:
         changes |= {"suspension": Suspension.NONE, "suspended_until": None, "trouble": ""}
         changes |= {"rest_after": None} if launch.is_admin else {}
         change = InstallationChange.RESUMED
     if launch.version != portal.version or (at_installer and portal.installed_at is not None):
         changes |= {"version": launch.version[:20], "events_bound_at": None, "tabs_bound_at": None}
-        changes["trouble"] = ""
+        changes |= {"trouble": ""} if launch.has_answered else {}
         change = InstallationChange.UPDATED if portal.installed_at else InstallationChange.INSTALLED
     if portal.installed_by is None and launch.is_admin and (at_installer or launch.first_time):
         changes["installed_by"] = launch.user_id
