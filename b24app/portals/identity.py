@@ -16,7 +16,7 @@ from b24app.exchange_log.models import Exchange
 from b24app.portals import caller_limits, tokens
 from b24app.portals.callers import admin_rights
 from b24app.portals.callers.admin_rights import AdminRight
-from b24app.portals.errors import InDoubt, NotOurs
+from b24app.portals.errors import InDoubt, NotNow, NotOurs, PortalError, PortalGone
 from b24app.portals.models import Portal
 from b24app.portals.rest import bitrix, error_policy, exchange_records
 from b24app.portals.rest.portal_address import is_supported_endpoint
@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 ACCESS_LIFETIME = 3600  # seconds
 # Errors of the server's own, which say nothing about the token.
 TRANSIENT_ERRORS = error_policy.TRANSIENT | error_policy.LIMITS
+# Errors about the whole portal, not about the token.
+NOT_SERVED: Mapping[str, type[PortalError]] = {"PAYMENT_REQUIRED": NotNow, "NOT_INSTALLED": PortalGone}
 MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
@@ -90,6 +92,8 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_insta
         _adopt_application_token(portal, claim)
         secure = query["PROTOCOL"] != "0" if "PROTOCOL" in query else portal.secure
         _update_changed(portal, {"oauth_host": host, "secure": secure})
+        if right.is_fresh and not portal.suspension:
+            _update_changed(portal, {"trouble": ""})
     elif portal.uninstalled_at is not None:
         raise NotOurs("NOT_INSTALLED", _("An administrator must open Sendline first to finish the installation."))
     return Launch(
@@ -195,6 +199,8 @@ def _find_owner(claim: ClaimedIdentity, portal: Portal | None, record: bitrix.Re
         except ErrorResponse as response:
             if response.code in TRANSIENT_ERRORS:
                 continue
+            if response.code in NOT_SERVED:
+                raise NOT_SERVED[response.code](response.code, response.message) from None
             caller_limits.cache_refused_token(claim.access)
             caller_limits.count_turned_away(response.code)
             raise _unknown_session() from None

@@ -25,6 +25,7 @@ from b24app.console.frame.long_requests import hold_launch
 from b24app.console.frame.page import render_shell
 from b24app.console.frame.screen import address
 from b24app.console.models import Preference
+from b24app.console.wording.launch_errors import explain_launch_error
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
 from b24app.messaging.maintenance.requests import request_check, retry_failed
@@ -115,7 +116,9 @@ def _answer_launch(request: HttpRequest, render_launch: RenderLaunch) -> HttpRes
     except NotOurs as refusal:
         response, error = _render_notice(request, "console/launch/refused.html", words=refusal.message), refusal.code
     except PortalError as failure:
-        response, error = _render_notice(request, "console/launch/unanswered.html"), failure.code
+        why = explain_launch_error(failure)
+        template = "console/launch/unanswered.html" if why is None else "console/launch/not_working.html"
+        response, error = _render_notice(request, template, why=why), failure.code
     record.save(response.status_code, error)
     return response
 
@@ -162,7 +165,7 @@ def _show_shell(request: HttpRequest, launch: Launch, start: str) -> HttpRespons
     )
 
 
-def _render_notice(request: HttpRequest, template: str, **context: str) -> HttpResponse:
+def _render_notice(request: HttpRequest, template: str, **context: object) -> HttpResponse:
     """Render a page for a caller we do not know. It shows only text, so the portal that it claims may frame it.
 
     The status is 200: Chromium logs every 4xx to the console, where the market's moderators count errors.

@@ -14,12 +14,13 @@ from b24app.console.frame.screen import address
 from b24app.console.wording.account_explanations import explain_block
 from b24app.console.wording.employees import EmployeeNames
 from b24app.console.wording.explained import service_title
-from b24app.console.wording.portal_errors import explain_refusal
+from b24app.console.wording.launch_errors import lacks_permission, suspension_texts
+from b24app.console.wording.portal_errors import explain_refusal, find_refusal
 from b24app.messaging.models import Connection, ConnectionState, Message, Sender, SenderState
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.statistics.demo_accounts import demo_accounts
-from b24app.portals.models import Portal, Suspension
+from b24app.portals.models import Portal
 from b24app.portals.rest import error_policy
 
 MAX_COUNTED = 1000
@@ -63,27 +64,16 @@ def list_portal_todos(portal: Portal) -> list[Todo]:
         ]
     is_away = portal.suspension in error_policy.AWAY and not portal.seems_uninstalled  # closed for a while, perhaps
     if portal.suspension and not is_away:
-        what, todo = _suspension_texts(portal.suspension)
-        return [Todo("bad", "portal", what, todo)]
+        what, todo = suspension_texts(portal.suspension)
+        meanwhile = _("Messages are still being sent. Bitrix24 will get their status later.")
+        return [Todo("bad", "portal", str(what), f"{todo} {meanwhile}".strip())]
+    if lacks_permission(portal.trouble):
+        what, todo, _field = find_refusal("INSUFFICIENT_SCOPE")
+        return [Todo("bad", "portal", str(what), str(todo))]
     if portal.silent_since or is_away:
         words = _("Messages are still being sent. Bitrix24 will get their status later.")
         return [Todo("warn", "portal", _("Bitrix24 is not responding"), words)]
     return []
-
-
-def _suspension_texts(kind: str) -> tuple[str, str]:
-    meanwhile = _("Messages are still being sent. Bitrix24 will get their status later.")
-    match kind:
-        case Suspension.PLAN:
-            return _("Your Bitrix24 plan does not include applications"), _(
-                "Upgrade your Bitrix24 plan."
-            ) + " " + meanwhile
-        case Suspension.PAYMENT:
-            return _("Your Market subscription has ended"), _("Renew it in Bitrix24.") + " " + meanwhile
-        case Suspension.OVERLOAD:
-            return _("Bitrix24 is limiting our requests"), meanwhile
-        case _:
-            return _("Sendline is not installed in Bitrix24"), _("Reinstall Sendline from the Market.")
 
 
 def _pause_todos(portal: Portal) -> list[Todo]:

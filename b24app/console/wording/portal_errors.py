@@ -64,14 +64,15 @@ _REFUSALS: Mapping[str, tuple[Words, Words, str]] = {
 _OTHER_REFUSAL = (_("Bitrix24 rejected the sender."), _TRY_AGAIN, "")
 
 
-def _find_refusal(code: str, words: str) -> tuple[Words, Words, str]:
+def find_refusal(code: str, words: str = "") -> tuple[Words, Words, str]:
+    """Return what a refusal says, what to do about it, and the form field to correct, "" for none."""
     return _REFUSALS.get(words) or _REFUSALS.get(code.upper()) or _OTHER_REFUSAL
 
 
 def explain_refusal(sender: Sender) -> Explained:
     """Explain what the portal refused about a sender, and which field to correct."""
     code, words = sender.error_code, sender.error_words
-    what, todo, field = _find_refusal(code, words)
+    what, todo, field = find_refusal(code, words)
     return Explained(what=what, todo=todo, code=code, words=words, field=field)
 
 
@@ -93,7 +94,7 @@ def explain_portal_error(error: portal_errors.PortalError) -> Explained:
             what = _("Sendline is no longer installed in Bitrix24.")
             todo = _("Reinstall Sendline from the Market.")
         case portal_errors.PortalRefused():
-            what, todo, _field = _find_refusal(error.code, error.message)
+            what, todo, _field = find_refusal(error.code, error.message)
         case _:
             what = _("Bitrix24 did not respond.")
             todo = _("The sender is saved. We check in a minute whether Bitrix24 has it, and add it if not.")
