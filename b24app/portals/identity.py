@@ -29,6 +29,7 @@ ACCESS_LIFETIME = 3600  # seconds
 TRANSIENT_ERRORS = error_policy.TRANSIENT | error_policy.LIMITS
 # Errors about the whole portal, not about the token.
 NOT_SERVED: Mapping[str, type[PortalError]] = {"PAYMENT_REQUIRED": NotNow, "NOT_INSTALLED": PortalGone}
+HOST = re.compile(r"[a-z0-9_.-]{1,249}(:[0-9]{1,5})?")
 MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
@@ -37,7 +38,8 @@ class Launch:
     """A verified opening of our page. `first_time`: the installation is not finished yet.
 
     `version` is the application's version as the OAuth server knows it. `has_answered`: the portal itself was asked
-    about the user, and answered.
+    about the user, and answered. `origin` is that of the page around ours, which may have a port that the OAuth server
+    leaves out.
     """
 
     portal: Portal
@@ -49,6 +51,7 @@ class Launch:
     first_time: bool
     version: str = ""
     has_answered: bool = False
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,8 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_insta
     if not claim.access:
         raise NotOurs("NO_TOKEN", _("Open Sendline from the Bitrix24 menu."))
     owner, host = confirm_claim(claim)
-    if not _is_same_host(query.get("DOMAIN", ""), owner):
+    domain = query.get("DOMAIN", "").lower()
+    if not _is_same_host(domain, owner):
         raise _foreign_caller(None, "domain")
     portal = save_portal(owner, host, language=query.get("LANG", ""))
     right = admin_rights.find_right(portal, owner.user_id, claim.access, at_once=at_installer)
@@ -91,7 +95,8 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_insta
     if right.is_admin:
         _adopt_application_token(portal, claim)
         secure = query["PROTOCOL"] != "0" if "PROTOCOL" in query else portal.secure
-        _update_changed(portal, {"oauth_host": host, "secure": secure})
+        pages = domain if _without_port(domain) == owner.domain else owner.domain
+        _update_changed(portal, {"oauth_host": host, "secure": secure, "domain": pages[:255]})
         if right.is_fresh and not portal.suspension:
             _update_changed(portal, {"trouble": ""})
     elif portal.uninstalled_at is not None:
@@ -106,6 +111,7 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_insta
         first_time=portal.installed_at is None or portal.uninstalled_at is not None,
         version=owner.version,
         has_answered=right.is_fresh,
+        origin=portal.origin_of(domain),
     )
 
 
@@ -149,6 +155,8 @@ def save_portal(owner: TokenOwner, host: str, *, language: str = "") -> Portal:
     }
     first = columns | {"oauth_host": host, "language": language[:8] or "en"}
     portal, _is_new = Portal.objects.get_or_create(member_id=owner.member_id, defaults=first)
+    if _without_port(portal.domain) == owner.domain:
+        columns.pop("domain")  # an administrator's page has named the port
     _update_changed(portal, columns)
     return portal
 
@@ -235,10 +243,16 @@ def _claimed_expiry(seconds: str) -> datetime:
 
 
 def _is_same_host(posted: str, owner: TokenOwner) -> bool:
-    """Return whether the posted DOMAIN is the portal's; just after a move the new name may be known only as REST's."""
+    """Return whether the posted DOMAIN is the portal's; just after a move the new name may be known only as REST's.
+
+    Where the OAuth server names no port, the page may have any.
+    """
     names = {owner.domain, https_host(owner.client_endpoint)}
-    posted = posted.lower()
-    return posted in names or posted.partition(":")[0] in {name for name in names if ":" not in name}
+    return posted in names or (bool(HOST.fullmatch(posted)) and _without_port(posted) in names)
+
+
+def _without_port(domain: str) -> str:
+    return domain.partition(":")[0]
 
 
 def _parse_options(text: str) -> Mapping[str, Any]:

@@ -112,7 +112,11 @@ class Portal(models.Model):
     @property
     def origin(self) -> str:
         """The origin of the portal's pages, for frame-ancestors and postMessage."""
-        return f"{'https' if self.secure else 'http'}://{self.domain}"
+        return self.origin_of(self.domain)
+
+    def origin_of(self, domain: str) -> str:
+        """Return the origin of the portal's pages where they are at this host[:port]."""
+        return f"{'https' if self.secure else 'http'}://{domain}"
 
     @property
     def rest_host(self) -> str:

@@ -154,7 +154,7 @@ def _start_path(launch: Launch) -> str:
 
 
 def _show_shell(request: HttpRequest, launch: Launch, start: str) -> HttpResponse:
-    request.frame_origin = launch.portal.origin  # type: ignore[attr-defined]  # read by FramePolicy
+    request.frame_origins = (launch.portal.origin, launch.origin)  # type: ignore[attr-defined]  # read by FramePolicy
     preference = Preference.for_visitor(launch.portal, launch.user_id)
     return render_shell(
         launch.portal,
@@ -162,6 +162,7 @@ def _show_shell(request: HttpRequest, launch: Launch, start: str) -> HttpRespons
         ticket=_mint_ticket(launch),
         language=preference.language or to_django(launch.language),
         theme=preference.theme,
+        origin=launch.origin,
     )
 
 
@@ -173,7 +174,7 @@ def _render_notice(request: HttpRequest, template: str, **context: object) -> Ht
     host = request.GET.get("DOMAIN", "")
     if HOST.fullmatch(host):
         scheme = "http" if request.GET.get("PROTOCOL") == "0" else "https"
-        request.frame_origin = f"{scheme}://{host}"  # type: ignore[attr-defined]  # read by FramePolicy
+        request.frame_origins = (f"{scheme}://{host}",)  # type: ignore[attr-defined]  # read by FramePolicy
     return render(request, template, context)
 
 

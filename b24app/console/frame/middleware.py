@@ -36,7 +36,7 @@ POLICY = (
 class FramePolicy:
     """Name the one portal that may frame a page, by its path or as the launch found out; elsewhere nobody may.
 
-    Sets `request.framed_in` (Portal or None), and reads `request.frame_origin` once the response is made.
+    Sets `request.framed_in` (Portal or None), and reads `request.frame_origins` once the response is made.
     """
 
     def __init__(self, get_response: Respond) -> None:
@@ -52,11 +52,11 @@ class FramePolicy:
             response["Content-Security-Policy"] = POLICY.format(ancestors="http: https:")
             return response
         request.framed_in = portal  # type: ignore[attr-defined]  # for TicketSession, the next one
-        request.frame_origin = portal.origin if portal else ""  # type: ignore[attr-defined]  # launches set it
+        request.frame_origins = (portal.origin,) if portal else ()  # type: ignore[attr-defined]  # launches set them
         response = self.get_response(request)
-        origin = str(getattr(request, "frame_origin", ""))
-        is_framed = bool(ORIGIN.fullmatch(origin))
-        response["Content-Security-Policy"] = POLICY.format(ancestors=origin if is_framed else "'none'")
+        origins = [one for one in dict.fromkeys(request.frame_origins) if ORIGIN.fullmatch(one)]  # type: ignore[attr-defined]
+        is_framed = bool(origins)
+        response["Content-Security-Policy"] = POLICY.format(ancestors=" ".join(origins) or "'none'")
         if not is_framed:
             response["X-Frame-Options"] = "DENY"
         if is_framed or match:

@@ -11,15 +11,16 @@ from b24app.portals.page_tickets import LIFETIME
 
 
 def render_shell(
-    portal: Portal, start: str, *, ticket: str = "", language: str = "", theme: str = Theme.LIGHT
+    portal: Portal, start: str, *, ticket: str = "", language: str = "", theme: str = Theme.LIGHT, origin: str = ""
 ) -> HttpResponse:
     """Render the page that fetches `start` (a path below `/p/<key>/`) as its first screen.
 
-    `language` is Django's code; without it the portal's own is used until the first screen is there.
+    `language` is Django's code; without it the portal's own is used until the first screen is there. `origin` is that
+    of the page around it, by default the portal's.
     """
     with translation.override(language or to_django(portal.language)):
         context = {
-            "portal": portal,
+            "origin": origin or portal.origin,
             "start": start,
             "ticket": ticket,
             "seconds": int(LIFETIME.total_seconds()),

@@ -298,3 +298,40 @@ def test_the_link_of_a_view_leads_to_the_application_in_the_portal(client: Clien
     there = f"http://{alpha.domain}/marketplace/app/{box.world.client_id}/"  # the sandbox frames by PROTOCOL=0
     assert f'value="{there}?view={view.uuid.hex}"' in page
     assert "?view=" not in alice.get(f"{home}journal/?status=sent").content.decode()
+
+
+def test_a_page_whose_port_the_oauth_server_leaves_out_may_frame_us(client: Client, box: Sandbox) -> None:
+    alpha = box.portal("alpha")
+    alpha.install()
+    alpha.switches.oauth_without_port = True
+    host, port = alpha.domain.split(":")
+    bobs = launch(client, alpha.frame(BOB, install=False))
+    assert bobs["Content-Security-Policy"].endswith(f"frame-ancestors https://{host} https://{alpha.domain}")
+    assert f'<meta name="sendline-portal" content="https://{alpha.domain}">' in bobs.content.decode()
+    assert Portal.objects.get().domain == host  # an employee's page is not believed for good
+
+    alices = launch(client, alpha.frame(ALICE))
+    assert alices["Content-Security-Policy"].endswith(f"frame-ancestors http://{alpha.domain}")
+    assert Portal.objects.get().domain == alpha.domain
+    shell = Client().get(f"/p/{Portal.objects.get().uuid.hex}/")
+    assert shell["Content-Security-Policy"].endswith(f"frame-ancestors http://{alpha.domain}")
+    launch(client, alpha.frame(BOB, install=False))
+    assert Portal.objects.get().domain == alpha.domain
+
+    frame = alpha.frame(ALICE)
+    for elsewhere in (f"{host}:evil", f"{host}:1 evil.example", f"{host}.evil.example:{port}"):
+        query = parse_qs(urlsplit(frame["action"]).query) | {"DOMAIN": [elsewhere]}
+        page = launch(client, frame | {"action": f"/app/?{urlencode(query, doseq=True)}"})
+        assert "sendline-ticket" not in page.content.decode(), elsewhere
+    assert Portal.objects.get().domain == alpha.domain
+
+
+def test_a_page_without_a_port_is_known_by_its_host_alone(client: Client, box: Sandbox) -> None:
+    alpha = box.portal("alpha")
+    alpha.switches.oauth_without_port = True
+    launch(client, alpha.frame(ALICE))
+    frame = alpha.frame(ALICE)
+    query = parse_qs(urlsplit(frame["action"]).query) | {"DOMAIN": [alpha.state.host]}
+    page = launch(client, frame | {"action": f"/app/?{urlencode(query, doseq=True)}"})
+    assert page["Content-Security-Policy"].endswith(f"frame-ancestors http://{alpha.state.host}")
+    assert Portal.objects.get().domain == alpha.state.host
