@@ -83,6 +83,11 @@ def erase_portal(portal_id: int) -> None:
     _send_once("erase_portal", portal_id, queue="care")
 
 
+def check_copies(portal_id: int) -> None:
+    """Enqueue looking into other addresses that use a portal's member_id."""
+    _send_once("copies", portal_id, queue="care")
+
+
 def note(portal_id: int, *, at: datetime | None = None) -> None:
     """Enqueue writing messages sent from CRM cards into the portal's timelines."""
     _send_once("note", portal_id, queue="push", at=at)

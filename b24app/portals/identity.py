@@ -16,6 +16,7 @@ from b24app.exchange_log.models import Exchange
 from b24app.portals import caller_limits, tokens
 from b24app.portals.callers import admin_rights
 from b24app.portals.callers.admin_rights import AdminRight
+from b24app.portals.callers.portal_copies import HOST
 from b24app.portals.errors import InDoubt, NotNow, NotOurs, PortalError, PortalGone
 from b24app.portals.models import Portal
 from b24app.portals.rest import bitrix, error_policy, exchange_records
@@ -29,7 +30,6 @@ ACCESS_LIFETIME = 3600  # seconds
 TRANSIENT_ERRORS = error_policy.TRANSIENT | error_policy.LIMITS
 # Errors about the whole portal, not about the token.
 NOT_SERVED: Mapping[str, type[PortalError]] = {"PAYMENT_REQUIRED": NotNow, "NOT_INSTALLED": PortalGone}
-HOST = re.compile(r"[a-z0-9_.-]{1,249}(:[0-9]{1,5})?")
 MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
 

@@ -198,6 +198,34 @@ class PausedMethod(models.Model):
         return f"{self.method} of portal {self.portal_id}"
 
 
+class CopyState(models.TextChoices):
+    NOTICED = "noticed", "noticed"  # nothing of it is sent
+    ALLOWED = "allowed", "allowed"  # an administrator says that it is the portal's own
+    BLOCKED = "blocked", "blocked"  # an administrator says that it is not
+
+
+class PortalCopy(models.Model):
+    """Another address under which calls came with the portal's member_id: a restored copy, a second name, a move."""
+
+    # Without a constraint: a process of the version before, which knows no copies, can still erase a portal.
+    portal = models.ForeignKey(
+        Portal, on_delete=models.CASCADE, related_name="copies", db_index=False, db_constraint=False
+    )
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # for addresses
+    host = models.CharField(max_length=255)  # host[:port]
+    state = models.CharField(max_length=8, choices=CopyState, default=CopyState.NOTICED)
+    noticed_at = models.DateTimeField(default=timezone.now)
+    checked_at = models.DateTimeField(null=True, blank=True)  # the OAuth server did not name it then
+    due_at = models.DateTimeField(null=True, blank=True)  # when that is asked, or its messages are released or canceled
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["portal", "host"], name="a_copy_is_noticed_once")]
+        indexes = [models.Index(fields=["due_at"], name="copy_due", condition=Q(due_at__isnull=False))]
+
+    def __str__(self) -> str:
+        return f"{self.host} beside portal {self.portal_id}"
+
+
 class Employee(models.Model):
     """A user's name, as the portal gave it when it was last asked."""
 

@@ -31,7 +31,8 @@ MAX_DIGITS = 11
 TEXTS = {"message_id": 2_000, "message_to": 400, "message_body": MAX_STORED_TEXT, "module_id": 100, "ts": 40}
 PROPERTIES = {"phone_number": 400, "message_text": MAX_STORED_TEXT}
 AUTHOR = {"user_id": 40, "access_token": 4_000, "expires": 40, "expires_in": 40}
-AUTH = {**AUTHOR, "application_token": 400, "member_id": 100}
+ADDRESSES = {"domain": 255, "client_endpoint": 300, "server_endpoint": 300}
+AUTH = {**AUTHOR, **ADDRESSES, "application_token": 400, "member_id": 100}
 
 
 @csrf_exempt
@@ -96,6 +97,9 @@ def accept_message(record: Mapping[str, Any]) -> None:
         enqueue.push(accepted.portal_id)
     for connection_id, slow in accepted.to_drain.items():
         enqueue.drain(connection_id, slow=slow)
+    if accepted.is_held:
+        enqueue.check_copies(accepted.portal_id)
+        return
     _keep_author_token(accepted, record["payload"].get("auth") or {}, received_at)
 
 

@@ -74,6 +74,7 @@ _WAITS: Mapping[str, Words] = {
     Wait.QUIET_HOURS: _("Quiet hours apply at the recipient’s location. The message is sent when they end."),
     Wait.CAP: _("Sending limit reached. The message is sent in the next hour or day."),
     Wait.SCHEDULED: _("The message is sent at the scheduled time."),
+    Wait.COPY: _("The message came from another address with your Bitrix24 ID. An administrator has to allow it."),
 }
 _PAUSED_ACCOUNT = _("An administrator paused “{connection}”. The message is sent when the account is resumed.")
 _PAUSED_SENDER = _("An administrator paused the sender “{sender}”. The message is sent when the sender is resumed.")
@@ -195,6 +196,7 @@ WAIT_NAMES: Mapping[str, Words] = {
     Wait.QUIET_HOURS: _("Quiet hours"),
     Wait.CAP: _("Limit reached"),
     Wait.SCHEDULED: _("Scheduled"),
+    Wait.COPY: _("Address not confirmed"),
 }
 REASON_NAMES: Mapping[str, Words] = {
     Reason.INVALID_NUMBER: _("Invalid number"),

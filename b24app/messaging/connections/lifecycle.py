@@ -252,9 +252,10 @@ def put_off_messages(waiting: "QuerySet[Message]", wait: Wait) -> int:
     """Hold waiting messages until they expire, and make a push of `queued` due for them; return how many.
 
     Those that wait for the time their author chose are left until then: released with the others they would be sent too
-    early.
+    early. Those of an address that nobody has confirmed are left too.
     """
     now = timezone.now()
+    waiting = waiting.exclude(wait=Wait.COPY)
     waiting = waiting.exclude(wait=wait, due_at=F("expires_at")).exclude(wait=Wait.SCHEDULED, due_at__gt=now)
     shown_as_sent = waiting.filter(message_id__isnull=False, pushed=Status.SENT, push_at=None)
     shown_as_sent.update(push_at=Greatest(Value(now, DateTimeField()), F("received_at") + SETTLED_AFTER))

@@ -9,10 +9,11 @@ from typing import Any
 from django.db import transaction
 
 from b24app.messaging.intake import batch_insert
-from b24app.messaging.intake.admission import CallRefused, Credentials, find_refusal, has_matching_token
+from b24app.messaging.intake.admission import CallRefused, Credentials, find_refusal, has_matching_token, other_host
 from b24app.messaging.intake.payload import read_message
 from b24app.messaging.models import Message
-from b24app.messaging.models.statuses import Change, Reason, Status
+from b24app.messaging.models.statuses import Change, Reason, Status, Wait
+from b24app.portals.callers import portal_copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,14 @@ class AcceptedCall:
 
     `to_drain` maps connections with something to send to whether they are slow. It names those of all messages that
     were inserted in the same batch; it is empty for a call whose message another thread inserted, which enqueues them.
+    `is_held`: it named another address than the portal's, which has to be looked into.
     """
 
     portal_id: int
     lacks_token: bool
     to_drain: Mapping[int, bool]
     failed: bool
+    is_held: bool = False
 
 
 def accept_call(
@@ -44,7 +47,8 @@ def accept_call(
         return None
     message = read_message(payload, settings, received_at)
     to_drain: dict[int, bool] = {}
-    if message.failure is None and find_refusal(settings, credentials, received_at) is None:
+    is_plain = message.failure is None and not other_host(settings, credentials)
+    if is_plain and find_refusal(settings, credentials, received_at) is None:
         matches = has_matching_token(settings, credentials)
         stored, batch = batch_insert.insert_message(replace(message, generation=generation, token_matches=matches))
         to_drain = {one.connection_id: one.slow for one in batch if one}
@@ -60,7 +64,7 @@ def _accept_uncached(
     credentials: Credentials,
     to_drain: dict[int, bool],
 ) -> AcceptedCall | None:
-    """Accept without the cache: calls that fail or are refused, and rows that the batch insert skipped."""
+    """Accept without the cache: calls that fail, are refused or held, and rows that the batch insert skipped."""
     settings = batch_insert.read_sender_settings(sender)
     if settings is None:
         return None
@@ -68,15 +72,26 @@ def _accept_uncached(
     if refusal is not None:
         raise CallRefused(refusal)
     incoming = read_message(payload, settings, received_at)
+    host = other_host(settings, credentials)
     message = Message(
         **incoming.values, portal_id=settings.portal_id, connection_id=settings.connection_id, bulk=settings.bulk
     )
-    if incoming.failure is None:
+    if incoming.failure is not None:
+        _store_failed(message, *incoming.failure)
+    elif host:
+        _store_held(message, host)
+    else:
         Message.objects.bulk_create([message], ignore_conflicts=True)
         to_drain[settings.connection_id] = settings.slow
-    else:
-        _store_failed(message, *incoming.failure)
-    return AcceptedCall(settings.portal_id, settings.lacks_token, to_drain, failed=incoming.failure is not None)
+    has_failed = incoming.failure is not None
+    return AcceptedCall(settings.portal_id, settings.lacks_token, to_drain, failed=has_failed, is_held=bool(host))
+
+
+def _store_held(message: Message, host: str) -> None:
+    """Store a message that waits, until it expires, for somebody to confirm the address it came from."""
+    message.wait, message.detail, message.due_at = Wait.COPY, host, message.expires_at
+    Message.objects.bulk_create([message], ignore_conflicts=True)
+    portal_copies.notice_copy(message.portal_id, host)
 
 
 def _store_failed(message: Message, reason: Reason, detail: str) -> None:

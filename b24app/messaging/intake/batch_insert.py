@@ -24,7 +24,10 @@ EARLIER = "coalesce(s.installation <> p.generation, false)"
 READ_SETTINGS = f"""
 SELECT s.id, s.portal_id, s.connection_id, s.bulk, s.max_age, {REMOVED}, c.service, c.slow, p.country, p.time_zone,
        p.no_token_since IS NOT NULL, s.oldest_generation, s.previous_until, p.uninstalled_at IS NOT NULL,
-       {EARLIER}, p.member_id, p.application_token
+       {EARLIER}, p.member_id, p.domain, p.client_endpoint,
+       ARRAY(SELECT o.host FROM portals_portalcopy o WHERE o.portal_id = p.id AND o.state = 'allowed'),
+       ARRAY(SELECT o.host FROM portals_portalcopy o WHERE o.portal_id = p.id AND o.state = 'blocked'),
+       p.application_token
 FROM messaging_sender s JOIN messaging_connection c ON c.id = s.connection_id
 JOIN portals_portal p ON p.id = s.portal_id WHERE s.uuid = %s
 """  # noqa: S608 - made of constants

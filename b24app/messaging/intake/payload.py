@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,6 +42,10 @@ class SenderSettings:
     uninstalled: bool
     earlier: bool  # its address was issued in an installation before this one
     member_id: str
+    domain: str
+    client_endpoint: str
+    allowed_hosts: Sequence[str]  # other addresses that are the portal's too, as an administrator says
+    blocked_hosts: Sequence[str]  # and those that are not
     application_token: str = field(repr=False)
 
 

@@ -51,6 +51,7 @@ class Wait(models.TextChoices):
     QUIET_HOURS = "quiet_hours", "quiet hours"
     CAP = "cap", "cap"
     SCHEDULED = "scheduled", "scheduled"  # for the time its author chose
+    COPY = "copy", "copy"  # it came from another address of the portal, which an administrator has to allow
 
 
 class Reason(models.TextChoices):
