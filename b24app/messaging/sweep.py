@@ -18,7 +18,7 @@ from b24app.messaging.models.statuses import Phase, Status
 from b24app.messaging.notices import detection, failure_rate
 from b24app.messaging.push import postponing, timeline
 from b24app.messaging.reports import due_queue
-from b24app.portals.models import Portal
+from b24app.portals.models import Portal, PortalCopy
 
 BATCH_SIZE = 500
 LONG_WAIT = timedelta(minutes=15)  # then "queued" is pushed to the portal
@@ -88,6 +88,13 @@ def to_watch() -> Sequence[int]:
     )
     rows = rows.exclude(pk__in=dead_letters.held_ids("notify")).exclude(rest_after__gt=now)
     return list(rows.values_list("pk", flat=True)[:BATCH_SIZE])
+
+
+def to_check_copies() -> Sequence[int]:
+    """Return portals with other addresses that are due to be looked into or settled."""
+    due = PortalCopy.objects.filter(due_at__lte=timezone.now(), portal__uninstalled_at=None)
+    due = due.exclude(portal__in=dead_letters.held_ids("copies"))
+    return list(due.order_by("due_at").values_list("portal", flat=True)[:BATCH_SIZE])
 
 
 def to_erase() -> Sequence[int]:

@@ -22,7 +22,7 @@ from b24app.messaging.isolated_steps import Steps
 from b24app.messaging.maintenance import due_jobs, requests, runner
 from b24app.messaging.notices import delivery
 from b24app.messaging.privacy import number_erasure, portal_erasure, retention
-from b24app.messaging.push import pusher, timeline
+from b24app.messaging.push import portal_copies, pusher, timeline
 from b24app.messaging.reports import applier, polling
 from b24app.messaging.statistics import breakdowns, monthly
 from b24app.portals import answering, employees
@@ -122,6 +122,16 @@ def erase_portal(portal_id: int, delay: str = Delay.NOW) -> None:
     enqueue.clear("erase_portal", portal_id, delay)
     if portal_erasure.erase_portal(portal_id):
         enqueue.erase_portal(portal_id)
+
+
+@shared_task(name="b24app.messaging.tasks.copies")
+@note_task_errors("copies")
+def check_copies(portal_id: int, delay: str = Delay.NOW) -> None:
+    """Look into other addresses that use a portal's member_id, and carry out what an administrator decided on them."""
+    enqueue.clear("copies", portal_id, delay)
+    if portal_copies.settle_copies(portal_id):
+        requests.request_check(portal_id)
+    enqueue.push(portal_id)
 
 
 @shared_task(name="b24app.messaging.tasks.note")
@@ -228,6 +238,11 @@ def _enqueue_app_events() -> None:
         enqueue.app_event(event_id)
 
 
+def _enqueue_copy_checks() -> None:
+    for portal_id in sweep.to_check_copies():
+        enqueue.check_copies(portal_id)
+
+
 def _enqueue_urgent_maintenance() -> None:
     for portal_id in due_jobs.urgent_portals():
         enqueue.maintain(portal_id)
@@ -261,6 +276,7 @@ MAINTENANCE: Steps = {
     "add_missing_jobs": due_jobs.add_missing_jobs,
     "to_maintain": _enqueue_maintenance,
     "to_watch": _enqueue_failure_checks,
+    "to_check_copies": _enqueue_copy_checks,
     "sum_up_months": monthly.roll_up_months,
     "prune": retention.prune_messages,
     "forget_caps": limits.prune_uses,

@@ -33,7 +33,7 @@ from b24app.messaging.push import answers
 from b24app.messaging.reports import acceptance, applier
 from b24app.messaging.send_results import SendResult
 from b24app.messaging.statistics import breakdowns, monthly
-from b24app.portals.models import Portal
+from b24app.portals.models import CopyState, Portal, PortalCopy
 from b24app.portals.rest.client import BatchResult
 from providers.demo import Demo
 from providers.kit import contract
@@ -320,6 +320,28 @@ def statuses_are_polled(alice: Sender, charlie: Sender) -> Place:
         key=f"poll:{alice.connection_id}",
         work=work,
         is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).polls > 0,
+        table="messaging_message",
+        condition=f"NEW.id = {rows[alice.pk].pk}",
+    )
+
+
+@place("tasks:check_copies")
+def copies_are_settled(alice: Sender, charlie: Sender) -> Place:
+    rows = both(alice, charlie, wait=Wait.COPY, detail="copy.example")
+    for sender in (alice, charlie):
+        PortalCopy.objects.create(
+            portal=sender.portal, host="copy.example", state=CopyState.ALLOWED, due_at=timezone.now()
+        )
+
+    def work() -> None:
+        for pk in sweep.to_check_copies():
+            tasks.check_copies(pk)
+
+    return Place(
+        kind=Kind.TASK,
+        key=f"copies:{alice.portal_id}",
+        work=work,
+        is_done=lambda sender: Message.objects.get(pk=rows[sender.pk].pk).wait == Wait.NONE,
         table="messaging_message",
         condition=f"NEW.id = {rows[alice.pk].pk}",
     )

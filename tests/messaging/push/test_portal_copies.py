@@ -11,14 +11,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from b24app.audit.models import Change
+from b24app.messaging import sweep, tasks
 from b24app.messaging.connections import lifecycle
-from b24app.messaging.models import Connection, Message, Sender
+from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.messaging.push import sender_registration
 from b24app.portals import author_tokens
 from b24app.portals.models import CopyState, Portal, PortalCopy, PortalToken
+from b24app.sandbox import MethodError, delivery
 from b24app.sandbox import Portal as SandboxPortal
-from b24app.sandbox import delivery
 from b24app.sandbox.delivery import SendRequest
 from tests import factories
 from tests.messaging.steps import drain, reload
@@ -54,6 +56,11 @@ def call(alpha: SandboxPortal, sender: Sender, *, author: int = 1, address: str 
 
 def newest() -> Message:
     return Message.objects.latest("pk")
+
+
+def settle(portal: Portal) -> None:
+    """Let the worker do what the handler's door has enqueued."""
+    tasks.check_copies(portal.pk)
 
 
 def look_at(portal: Portal) -> PortalCopy:
@@ -110,6 +117,64 @@ def test_the_usual_call_costs_no_query_more(alpha: SandboxPortal, sender: Sender
     assert [one["sql"].split()[0] for one in queries] == ["SAVEPOINT", "RELEASE"]
 
 
+def test_a_move_that_the_oauth_server_confirms_is_no_copy(alpha: SandboxPortal, sender: Sender, live: Portal) -> None:
+    alpha.rename("127.0.0.7")
+    assert call(alpha, sender) == 200
+    held = newest()
+    assert held.wait == Wait.COPY
+    settle(live)
+    live.refresh_from_db()
+    assert live.domain == alpha.domain
+    assert not PortalCopy.objects.exists()
+    assert (reload(held).wait, held.detail) == (Wait.NONE, "")
+    drain(sender.connection_id)
+    assert reload(held).status == Status.SENT
+    call(alpha, sender)
+    drain(sender.connection_id)
+    assert newest().status == Status.SENT
+    assert not Change.objects.filter(action="address").exists()
+
+
+def test_what_is_no_move_gets_the_portal_new_addresses_that_the_copy_does_not_know(
+    alpha: SandboxPortal, sender: Sender, live: Portal
+) -> None:
+    former = alpha.senders[sender.code].handler
+    call(alpha, sender, **ELSEWHERE)
+    settle(live)
+    assert look_at(live).checked_at is not None
+    assert sweep.to_check_copies() == []
+    tasks.maintain_portal(live.pk)
+    assert alpha.senders[sender.code].handler != former
+    # The copy's calls without an author name no address; only the portal knows the new one.
+    assert call(alpha, sender, author=0, address=former) == 403
+    assert call(alpha, sender, author=0) == 200
+    assert newest().wait == Wait.NONE
+    assert call(alpha, sender, address=former, **ELSEWHERE) == 200
+    assert newest().wait == Wait.COPY
+    settle(live)
+    assert Change.objects.filter(action="address").count() == 1
+
+
+def test_a_silent_oauth_server_is_asked_again(
+    alpha: SandboxPortal, sender: Sender, live: Portal, settings: Any
+) -> None:
+    call(alpha, sender, **ELSEWHERE)
+    settings.B24_OAUTH_HOSTS = ["127.0.0.1:9"]
+    settle(live)
+    copy = look_at(live)
+    assert copy.due_at is not None
+    assert timezone.now() < copy.due_at <= timezone.now() + timedelta(minutes=5)
+    PortalCopy.objects.update(due_at=timezone.now())
+    assert sweep.to_check_copies() == [live.pk]
+
+
+def test_without_a_token_an_administrator_decides(alpha: SandboxPortal, sender: Sender, live: Portal) -> None:
+    PortalToken.objects.all().delete()
+    call(alpha, sender, **ELSEWHERE)
+    settle(live)
+    assert (look_at(live).due_at, look_at(live).checked_at is not None) == (None, True)
+
+
 def test_pausing_and_resuming_releases_nothing_of_a_copy(alpha: SandboxPortal, sender: Sender, live: Portal) -> None:
     call(alpha, sender, **ELSEWHERE)
     held, account = newest(), Connection.objects.get(pk=sender.connection_id)
@@ -144,3 +209,33 @@ def test_no_more_than_ten_addresses_are_kept(alpha: SandboxPortal, sender: Sende
         assert call(alpha, sender, domain=f"copy{number}.example") == 200
         assert newest().wait == Wait.COPY
     assert PortalCopy.objects.count() == 10
+
+
+def test_a_failed_registration_of_the_new_address_leaves_the_former_one_in_service(
+    alpha: SandboxPortal, sender: Sender, live: Portal
+) -> None:
+    former = alpha.senders[sender.code].handler
+    call(alpha, sender, **ELSEWHERE)
+    settle(live)
+    alpha.switches.method_errors = [MethodError("messageservice.*", "INTERNAL_SERVER_ERROR", status=500)]
+    tasks.maintain_portal(live.pk)
+    assert Sender.objects.get().state == SenderState.REGISTERING
+    assert call(alpha, sender, address=former) == 200
+
+
+def test_a_copy_of_the_whole_box_sends_nothing(alpha: SandboxPortal, sender: Sender, live: Portal) -> None:
+    """As Bitrix24 restores it: the same member_id, senders, tokens and application_token at another address."""
+    copy = alpha.clone("alpha-restored", "127.0.0.11")
+    try:
+        assert call(copy, sender) == 200
+        assert (newest().wait, newest().detail) == (Wait.COPY, copy.domain)
+        settle(live)
+        live.refresh_from_db()
+        assert (live.domain, live.client_endpoint) == (alpha.domain, alpha.client_endpoint)
+        tasks.maintain_portal(live.pk)
+        assert copy.senders[sender.code].handler != alpha.senders[sender.code].handler
+        assert [call(copy, sender, author=0), call(alpha, sender, author=0)] == [403, 200]
+        drain(sender.connection_id)
+        assert list(Message.objects.order_by("pk").values_list("status", flat=True)) == [Status.QUEUED, Status.SENT]
+    finally:
+        alpha.world.portals.pop("alpha-restored")

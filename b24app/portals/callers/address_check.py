@@ -1,0 +1,26 @@
+"""Asking the OAuth server where a portal is: an address that it names is a move, any other may be a copy's."""
+
+from b24app.portals import identity, tokens
+from b24app.portals.errors import InDoubt, NoToken
+from b24app.portals.models import Portal
+from b24app.portals.rest import error_policy, exchange_records, portal_address, token_renewal
+from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect
+
+
+def refresh_address(portal: Portal) -> None:
+    """Store the address that the OAuth server names now. Raise InDoubt, NoToken, and what `fresh_token` raises."""
+    token = tokens.choose_token(portal)
+    if token is None:
+        raise NoToken("NO_TOKEN")
+    try:
+        access = token_renewal.fresh_token(portal, token).access
+        owner = portal_address.find_address(portal, access, exchange_records.exchange_recorder(portal))
+    except token_renewal.DeadToken:
+        raise NoToken("NO_TOKEN") from None
+    except (NoResponse, Redirect):
+        raise InDoubt("OAUTH_SILENT") from None
+    except ErrorResponse as response:
+        raise error_policy.apply_error(portal, response) from None
+    if owner is not None:
+        stored = identity.save_portal(owner, portal.oauth_host)
+        portal.domain, portal.client_endpoint = stored.domain, stored.client_endpoint
