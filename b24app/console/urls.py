@@ -9,7 +9,7 @@ from b24app.console.frame import launch
 from b24app.console.help import support_file
 from b24app.console.help import views as help_views
 from b24app.console.home import views as home_views
-from b24app.console.install import reconnect, rights
+from b24app.console.install import copies, reconnect, rights
 from b24app.console.install import views as install_views
 from b24app.console.journal import message, saved_views
 from b24app.console.journal import views as journal_views
@@ -48,6 +48,7 @@ SCREENS: list[URLPattern | URLResolver] = [
     *text_template_views.urlpatterns,
     *stop_list_views.urlpatterns,
     *reconnect.urlpatterns,
+    *copies.urlpatterns,
     *rights.urlpatterns,
     *help_views.urlpatterns,
     *support_file.urlpatterns,

@@ -18,14 +18,14 @@ pytestmark = pytest.mark.browser
 PARTS = {
     "card", "card-cancel", "card-composer", "card-count", "card-fill", "card-resend", "card-straighten", "change-undo",
     "changes-take", "checklist", "connect-curl", "connect-preview", "connect-request", "connection-pause",
-    "connection-remove", "connection-resume", "install", "install-run", "journal-chosen", "journal-export",
-    "journal-many", "journal-progress", "journal-take", "message-cancel", "message-mark-sent", "message-resend",
-    "message-retry", "own-numbers", "pause", "personal", "personal-erase", "personal-erasure", "personal-take",
-    "portal-card", "reconnect", "region", "reports-take", "resume", "rights", "segments", "sender-address",
-    "sender-entry", "sender-language", "sender-pause", "sender-ready", "sender-register", "sender-remove",
-    "sender-resume", "senders-addresses", "senders-compare", "signature", "stoplist-remove", "stoplist-remove-many",
-    "stoplist-restore", "stoplist-take", "support", "test-progress", "text-template", "text-template-delete",
-    "text-template-length", "theme", "try-rewriting", "view-delete", "view-edit", "view-save",
+    "connection-remove", "connection-resume", "copies", "copy-decide", "install", "install-run", "journal-chosen",
+    "journal-export", "journal-many", "journal-progress", "journal-take", "message-cancel", "message-mark-sent",
+    "message-resend", "message-retry", "own-numbers", "pause", "personal", "personal-erase", "personal-erasure",
+    "personal-take", "portal-card", "reconnect", "region", "reports-take", "resume", "rights", "segments",
+    "sender-address", "sender-entry", "sender-language", "sender-pause", "sender-ready", "sender-register",
+    "sender-remove", "sender-resume", "senders-addresses", "senders-compare", "signature", "stoplist-remove",
+    "stoplist-remove-many", "stoplist-restore", "stoplist-take", "support", "test-progress", "text-template",
+    "text-template-delete", "text-template-length", "theme", "try-rewriting", "view-delete", "view-edit", "view-save",
 }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ from b24app.messaging.models.guards import Rules, StoppedNumber, StopSource
 from b24app.messaging.models.statuses import Phase, Reason, Status
 from b24app.portals import page_tickets
 from b24app.portals.crm.cards import Entity, Phone
-from b24app.portals.models import Employee, Portal
+from b24app.portals.models import Employee, Portal, PortalCopy
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE
 
@@ -136,6 +136,8 @@ DOORS = {
     "stoplist-restore": Door(POST, form={"change": "{entry}"}),
     "stoplist-remove": Door(BOTH, ("entry",)),
     "reconnect": Door(),
+    "copies": Door(READ, shows=True),
+    "copy-decide": Door(POST, ("copy",), {"state": "allowed"}),
     "rights": Door(POST, bob=401),
     "help": Door(READ, bob=200, shows=True),
     "help-news": Door(READ, bob=200),
@@ -198,6 +200,7 @@ class World:
         Rules.objects.create(portal=self.alice, portal_per_hour=17)
         # His own number is the same as hers.
         Employee.objects.create(portal=self.alice, user_id=ALICE, name=f"{SECRET} Adams", asked_at=timezone.now())
+        copy = PortalCopy.objects.create(portal=self.alice, host=f"{SECRET.lower()}.example", checked_at=timezone.now())
         export_progress.write_progress(self.alice, JOB, export_progress.Progress(31_337))
         paused = record_change(Action.PAUSED, sender.audit_subject)
         Sender.objects.filter(pk=sender.pk).update(paused_at=timezone.now())
@@ -214,6 +217,7 @@ class World:
             "entry": str(entry.uuid),
             "view": str(view.uuid),
             "change": str(paused.uuid),
+            "copy": str(copy.uuid),
             "template": str(template.uuid),
             "slug": "not-delivered",
             "signed": card_tokens.seal_card_token(self.card, self.alice, ALICE),
@@ -244,7 +248,19 @@ class World:
 
 
 def tenants_models() -> tuple[type[Model], ...]:
-    return Change, Connection, Sender, Message, StoppedNumber, Erasure, Rules, Preference, Employee, TextTemplate
+    return (
+        Change,
+        Connection,
+        Sender,
+        Message,
+        StoppedNumber,
+        Erasure,
+        Rules,
+        Preference,
+        Employee,
+        TextTemplate,
+        PortalCopy,
+    )
 
 
 @pytest.fixture

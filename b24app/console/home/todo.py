@@ -20,7 +20,7 @@ from b24app.messaging.models import Connection, ConnectionState, Message, Sender
 from b24app.messaging.models.guards import Rules
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.statistics.demo_accounts import demo_accounts
-from b24app.portals.models import Portal
+from b24app.portals.models import CopyState, Portal, PortalCopy
 from b24app.portals.rest import error_policy
 
 MAX_COUNTED = 1000
@@ -41,6 +41,7 @@ class Todo:
 def list_todos(portal: Portal) -> list[Todo]:
     """Return everything that waits for an administrator of this portal."""
     return [
+        *_copy_todos(portal),
         *list_portal_todos(portal),
         *_pause_todos(portal),
         *_connection_todos(portal),
@@ -74,6 +75,21 @@ def list_portal_todos(portal: Portal) -> list[Todo]:
         words = _("Messages are still being sent. Bitrix24 will get their status later.")
         return [Todo("warn", "portal", _("Bitrix24 is not responding"), words)]
     return []
+
+
+def _copy_todos(portal: Portal) -> list[Todo]:
+    noticed = PortalCopy.objects.filter(portal=portal, state=CopyState.NOTICED, checked_at__isnull=False)
+    return [
+        Todo(
+            "bad",
+            "portal",
+            _("{host} uses the ID of your Bitrix24").format(host=copy.host),
+            _("It may be a copy of your Bitrix24. Its messages are on hold until you allow or block the address."),
+            address(portal, "copies"),
+            _("Review"),
+        )
+        for copy in noticed.order_by("pk")
+    ]
 
 
 def _pause_todos(portal: Portal) -> list[Todo]:

@@ -50,6 +50,9 @@ BADGES = {
     "registering": ("info", gettext_lazy("Adding…")),
     "registered": ("ok", gettext_lazy("Available")),
     "refused": ("bad", gettext_lazy("Rejected by Bitrix24")),
+    "copy-noticed": ("bad", gettext_lazy("Needs attention")),
+    "copy-allowed": ("ok", gettext_lazy("Allowed")),
+    "copy-blocked": ("off", gettext_lazy("Blocked")),
     "removing": ("info", gettext_lazy("Removing…")),
     "removed": ("off", gettext_lazy("Removed")),
 }

@@ -35,6 +35,8 @@ _SENTENCES: Mapping[tuple[str, str], Words] = {
     (Kind.PORTAL, Action.INSTALLED): gettext_lazy("Sendline installed"),
     (Kind.PORTAL, Action.UNINSTALLED): gettext_lazy("Sendline uninstalled"),
     (Kind.PORTAL, Action.RECONNECTED): gettext_lazy("Bitrix24 reconnected"),
+    (Kind.PORTAL, Action.ADDED): gettext_lazy("Address allowed"),
+    (Kind.PORTAL, Action.BLOCKED): gettext_lazy("Address blocked"),
     (Kind.SENDER, Action.ADDED): gettext_lazy("Sender added"),
     (Kind.SENDER, Action.EDITED): gettext_lazy("Sender edited"),
     (Kind.SENDER, Action.REMOVED): gettext_lazy("Sender removed"),

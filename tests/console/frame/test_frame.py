@@ -21,7 +21,7 @@ from b24app.messaging.models.notices import NoticeRules
 from b24app.portals import page_tickets
 from b24app.portals.crm.cards import Entity, Phone
 from b24app.portals.crm.owner_types import OwnerType
-from b24app.portals.models import Portal
+from b24app.portals.models import Portal, PortalCopy
 from tests import factories
 from tests.factories import ALICE, BOB, CHARLIE
 
@@ -50,6 +50,7 @@ def property_of_alice(alices: Portal) -> tuple[Connection, Sender, Message]:
     TextTemplate.objects.create(portal=alices, title="Template of Alice", text="Template of Alice")
     SavedView.objects.create(portal=alices, user_id=ALICE, name="View of Alice", query="status=failed")
     record_change(Action.PAUSED, sender.audit_subject)
+    PortalCopy.objects.create(portal=alices, host="copy.example")
     return connection, sender, factories.message(sender, text="Words of Alice")
 
 
@@ -71,6 +72,7 @@ def path_of(route: URLPattern, portal: Portal, things: tuple[Connection, Sender,
         "<uuid:template>": str(TextTemplate.objects.get(portal=connection.portal).uuid),
         "<uuid:view>": str(SavedView.objects.get(portal=connection.portal).uuid),
         "<uuid:change>": str(Change.objects.get(portal=connection.portal).uuid),
+        "<uuid:copy>": str(PortalCopy.objects.get(portal=connection.portal).uuid),
         "<slug:slug>": "not-delivered",
     }.items():
         found = found.replace(given, value)
@@ -233,7 +235,18 @@ def _state() -> list[object]:
     """All that a screen could have changed."""
     rows: Iterator[object] = (
         row
-        for model in (Portal, Connection, Sender, Message, Preference, Rules, StoppedNumber, NoticeRules, Erasure)
+        for model in (
+            Portal,
+            Connection,
+            Sender,
+            Message,
+            Preference,
+            Rules,
+            StoppedNumber,
+            NoticeRules,
+            Erasure,
+            PortalCopy,
+        )
         for row in model._default_manager.order_by("pk").values()
     )
     return list(rows)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from b24app.audit.models import Change
 from b24app.messaging import sweep, tasks
 from b24app.messaging.connections import lifecycle
+from b24app.messaging.intake import batch_insert
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.messaging.push import sender_registration
@@ -173,6 +174,40 @@ def test_without_a_token_an_administrator_decides(alpha: SandboxPortal, sender: 
     call(alpha, sender, **ELSEWHERE)
     settle(live)
     assert (look_at(live).due_at, look_at(live).checked_at is not None) == (None, True)
+
+
+def decide(portal: Portal, state: str) -> None:
+    """Do what the screen does."""
+    alice = factories.visitor(portal)
+    page = alice.post(f"/p/{portal.uuid.hex}/addresses/{look_at(portal).uuid}/", {"state": state})
+    assert page.status_code == 200
+    settle(portal)
+
+
+def test_an_allowed_address_sends_what_was_held_and_what_comes(
+    alpha: SandboxPortal, sender: Sender, live: Portal
+) -> None:
+    call(alpha, sender, **ELSEWHERE)
+    held = newest()
+    decide(live, "allowed")
+    drain(sender.connection_id)
+    assert reload(held).status == Status.SENT
+    sender_registration.reconcile_senders(live)
+    batch_insert._settings_cache.forget(sender.uuid)  # five seconds later
+    call(alpha, sender, **ELSEWHERE)
+    assert newest().wait == Wait.NONE
+    assert list(Change.objects.filter(kind="portal").values_list("action", "name", "user_id")) == [("added", COPY, 1)]
+
+
+def test_a_blocked_address_sends_nothing_and_is_refused(alpha: SandboxPortal, sender: Sender, live: Portal) -> None:
+    call(alpha, sender, **ELSEWHERE)
+    held = newest()
+    decide(live, "blocked")
+    assert (reload(held).status, held.reason, held.attempts) == (Status.FAILED, Reason.CANCELLED, 0)
+    batch_insert._settings_cache.forget(sender.uuid)
+    assert call(alpha, sender, **ELSEWHERE) == 403
+    assert call(alpha, sender) == 200
+    assert Message.objects.count() == 2
 
 
 def test_pausing_and_resuming_releases_nothing_of_a_copy(alpha: SandboxPortal, sender: Sender, live: Portal) -> None:
