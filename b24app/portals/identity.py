@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 
 from b24app.exchange_log.models import Exchange
 from b24app.portals import caller_limits, tokens
-from b24app.portals.callers import admin_rights
+from b24app.portals.callers import admin_rights, page_address
 from b24app.portals.callers.admin_rights import AdminRight
-from b24app.portals.callers.portal_copies import HOST
+from b24app.portals.callers.page_address import without_port
 from b24app.portals.errors import InDoubt, NotNow, NotOurs, PortalError, PortalGone
 from b24app.portals.models import Portal
 from b24app.portals.rest import bitrix, error_policy, exchange_records
@@ -87,16 +87,14 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_insta
         raise NotOurs("NO_TOKEN", _("Open Sendline from the Bitrix24 menu."))
     owner, host = confirm_claim(claim)
     domain = query.get("DOMAIN", "").lower()
-    if not _is_same_host(domain, owner):
+    if not page_address.is_accepted(domain, owner, claim.access):
         raise _foreign_caller(None, "domain")
     portal = save_portal(owner, host, language=query.get("LANG", ""))
     right = admin_rights.find_right(portal, owner.user_id, claim.access, at_once=at_installer)
     _store_by_right(portal, _claimed_pair(owner, claim), right)
     if right.is_admin:
         _adopt_application_token(portal, claim)
-        secure = query["PROTOCOL"] != "0" if "PROTOCOL" in query else portal.secure
-        pages = domain if _without_port(domain) == owner.domain else owner.domain
-        _update_changed(portal, {"oauth_host": host, "secure": secure, "domain": pages[:255]})
+        _update_changed(portal, {"oauth_host": host, **_pages_columns(query, domain, owner)})
         if right.is_fresh and not portal.suspension:
             _update_changed(portal, {"trouble": ""})
     elif portal.uninstalled_at is not None:
@@ -155,10 +153,22 @@ def save_portal(owner: TokenOwner, host: str, *, language: str = "") -> Portal:
     }
     first = columns | {"oauth_host": host, "language": language[:8] or "en"}
     portal, _is_new = Portal.objects.get_or_create(member_id=owner.member_id, defaults=first)
-    if _without_port(portal.domain) == owner.domain:
+    if without_port(portal.domain) == owner.domain:
         columns.pop("domain")  # an administrator's page has named the port
     _update_changed(portal, columns)
     return portal
+
+
+def _pages_columns(query: Mapping[str, str], domain: str, owner: TokenOwner) -> dict[str, Any]:
+    """Return what an administrator's page says about the portal's pages: a port that is not known, and the protocol.
+
+    A page at an address that was only allowed says nothing about the portal's own.
+    """
+    if not page_address.is_same_host(domain, owner):
+        return {}
+    pages = domain if without_port(domain) == owner.domain else owner.domain
+    secure = {"secure": query["PROTOCOL"] != "0"} if "PROTOCOL" in query else {}
+    return {"domain": pages[:255], **secure}
 
 
 def _update_changed(portal: Portal, columns: Mapping[str, Any]) -> None:
@@ -240,19 +250,6 @@ def _claimed_pair(owner: TokenOwner, claim: ClaimedIdentity) -> TokenPair:
 def _claimed_expiry(seconds: str) -> datetime:
     lifetime = int(seconds) if seconds.isdecimal() and len(seconds) < 6 else ACCESS_LIFETIME
     return timezone.now() + timedelta(seconds=min(lifetime, ACCESS_LIFETIME))
-
-
-def _is_same_host(posted: str, owner: TokenOwner) -> bool:
-    """Return whether the posted DOMAIN is the portal's; just after a move the new name may be known only as REST's.
-
-    Where the OAuth server names no port, the page may have any.
-    """
-    names = {owner.domain, https_host(owner.client_endpoint)}
-    return posted in names or (bool(HOST.fullmatch(posted)) and _without_port(posted) in names)
-
-
-def _without_port(domain: str) -> str:
-    return domain.partition(":")[0]
 
 
 def _parse_options(text: str) -> Mapping[str, Any]:

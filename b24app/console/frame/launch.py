@@ -30,6 +30,7 @@ from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
 from b24app.messaging.maintenance.requests import request_check, retry_failed
 from b24app.portals import installation
+from b24app.portals.callers import portal_copies
 from b24app.portals.crm import cards
 from b24app.portals.crm_names import visitor_tokens
 from b24app.portals.errors import Busy as PortalBusy
@@ -143,6 +144,8 @@ def _record_opening(launch: Launch, *, at_installer: bool) -> None:
         request_check(launch.portal.pk)
     elif launch.is_admin:
         retry_failed(launch.portal.pk)
+    if portal_copies.make_confirmed_due(launch.portal):
+        enqueue.check_copies(launch.portal.pk)
 
 
 def _start_path(launch: Launch) -> str:

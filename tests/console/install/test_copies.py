@@ -1,6 +1,8 @@
 """Addresses with the portal's ID: noticed by a page or a message, shown to administrators, decided once."""
 
 import uuid
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from django.test import Client
@@ -9,9 +11,10 @@ from django.utils import timezone
 from b24app.audit.models import Change
 from b24app.messaging.models import Sender
 from b24app.messaging.models.statuses import Wait
-from b24app.portals.models import CopyState, Portal, PortalCopy
+from b24app.portals.models import CopyState, Portal, PortalCopy, PortalToken
+from b24app.sandbox import Portal as There
 from tests import factories
-from tests.factories import ALICE, CHARLIE
+from tests.factories import ALICE, BOB, CHARLIE
 
 pytestmark = pytest.mark.django_db
 HOST = "copy.example"
@@ -104,3 +107,57 @@ def test_bob_and_charlie_decide_nothing(bob: Client, portal: Portal, copy: Porta
 
 def test_an_address_that_is_none_is_not_there(alice: Client, portal: Portal) -> None:
     assert alice.post(f"{page_of(portal)}{uuid.uuid4()}/", {"state": "allowed"}).status_code == 404
+
+
+# -- a page of a copy --------------------------------------------------------------------------------------------------
+
+
+def open_from(there: There, user: int, domain: str, **said: str) -> Any:
+    """Open the application from a page that is at this domain."""
+    frame = there.frame(user, install=False)
+    query = dict(parse_qsl(urlsplit(frame["action"]).query)) | {"DOMAIN": domain, **said}
+    return Client().post(f"/app/?{urlencode(query)}", dict(frame["fields"]))
+
+
+def test_an_administrators_page_from_elsewhere_is_refused_explained_and_noticed(alpha: Portal, there: There) -> None:
+    page = open_from(there, ALICE, HOST)
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert f"Sendline is connected to {there.domain}, but this page was opened from {HOST}." in text
+    assert "sendline-ticket" not in text
+    copy = PortalCopy.objects.get()
+    assert (copy.portal, copy.host, copy.state, copy.due_at is not None) == (alpha, HOST, CopyState.NOTICED, True)
+    alpha.refresh_from_db()
+    assert alpha.domain == there.domain
+    assert alpha.senders.count() == 0
+
+
+def test_an_employees_or_a_strangers_page_from_elsewhere_is_noticed_by_nobody(alpha: Portal, there: There) -> None:
+    assert "OTHER" not in open_from(there, BOB, HOST).content.decode()
+    frame = there.frame(ALICE, install=False)
+    query = dict(parse_qsl(urlsplit(frame["action"]).query)) | {"DOMAIN": HOST}
+    Client().post(f"/app/?{urlencode(query)}", {**frame["fields"], "AUTH_ID": "invented"})
+    open_from(there, ALICE, "copy.example; script-src *")
+    assert not PortalCopy.objects.exists()
+
+
+def test_a_page_from_an_allowed_address_opens_and_may_frame_us(alpha: Portal, there: There) -> None:
+    PortalCopy.objects.create(portal=alpha, host=HOST, state=CopyState.ALLOWED)
+    page = open_from(there, ALICE, HOST)
+    assert "sendline-ticket" in page.content.decode()
+    ancestors = page["Content-Security-Policy"].partition("frame-ancestors ")[2]
+    assert ancestors == f"http://{there.domain} http://{HOST}"
+    assert f'<meta name="sendline-portal" content="http://{HOST}">' in page.content.decode()
+    open_from(there, ALICE, HOST, PROTOCOL="1")  # of its own pages, not of the portal's
+    alpha.refresh_from_db()
+    assert (alpha.domain, alpha.secure) == (there.domain, False)
+    PortalCopy.objects.update(state=CopyState.BLOCKED)
+    assert "sendline-ticket" not in open_from(there, ALICE, HOST).content.decode()
+
+
+def test_an_address_that_the_oauth_server_names_by_now_is_settled_by_an_opening(alpha: Portal, there: There) -> None:
+    there.rename("127.0.0.9")
+    PortalCopy.objects.create(portal=alpha, host=there.domain, checked_at=timezone.now())
+    assert "sendline-ticket" in open_from(there, ALICE, there.domain).content.decode()
+    assert PortalCopy.objects.get().due_at is not None
+    assert PortalToken.objects.filter(portal=alpha).exists()
