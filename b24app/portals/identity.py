@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from b24app.exchange_log.models import Exchange
-from b24app.portals import caller_limits, tokens
-from b24app.portals.callers import admin_rights, page_address
+from b24app.portals import tokens
+from b24app.portals.callers import admin_rights, caller_limits, page_address
 from b24app.portals.callers.admin_rights import AdminRight
 from b24app.portals.callers.page_address import without_port
 from b24app.portals.errors import InDoubt, NotNow, NotOurs, PortalError, PortalGone

@@ -21,7 +21,7 @@ from b24app.core import signed_urls
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.app_events.acceptance import unsigned_budget
 from b24app.messaging.models import AppEvent, Message
-from b24app.portals import caller_limits
+from b24app.portals.callers import caller_limits
 from b24app.portals.errors import Busy
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There

@@ -19,7 +19,7 @@ from b24app.portals.models import Portal
 Arguments = ParamSpec("Arguments")
 
 # Per portal that a caller claims to come from. Strangers get five of these places at most, and two in the name of one
-# portal (`portals.caller_limits`), so the rest stays free for visitors who are known.
+# portal (`portals.callers.caller_limits`), so the rest stays free for visitors who are known.
 LAUNCHES = ConcurrencyLimit(in_all=8, per_tenant=4)
 PAGES = ConcurrencyLimit(in_all=4, per_tenant=2)
 FILES = ConcurrencyLimit(in_all=2, per_tenant=1, slow_after=30.0)

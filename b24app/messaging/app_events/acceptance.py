@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 
 from b24app.messaging.models.app_events import AppEvent
-from b24app.portals import application_events, caller_limits
+from b24app.portals import application_events
+from b24app.portals.callers import caller_limits
 from b24app.portals.models import Portal
 from b24app.portals.rest.exchange_records import printable_name
 
