@@ -27,7 +27,7 @@ from b24app.console.frame.long_requests import FILES, LAUNCHES, PAGES, hold_laun
 from b24app.core.concurrency_limit import Busy
 from b24app.core.redis import redis_client
 from b24app.messaging.models import Connection, Message
-from b24app.portals import caller_limits
+from b24app.portals.callers import caller_limits
 from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox

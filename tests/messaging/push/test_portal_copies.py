@@ -18,8 +18,8 @@ from b24app.messaging.intake import batch_insert
 from b24app.messaging.models import Connection, Message, Sender, SenderState
 from b24app.messaging.models.statuses import Phase, Reason, Status, Wait
 from b24app.messaging.push import sender_registration
-from b24app.portals import author_tokens
 from b24app.portals.models import CopyState, Portal, PortalCopy, PortalToken
+from b24app.portals.rest import author_tokens
 from b24app.sandbox import MethodError, delivery
 from b24app.sandbox import Portal as SandboxPortal
 from b24app.sandbox.delivery import SendRequest
