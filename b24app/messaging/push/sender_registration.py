@@ -4,9 +4,6 @@ Saving commits a sender as *registering*, then the portal is called; whatever in
 the lists. Only codes that this installation recorded as removed are ever deleted.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -17,10 +14,10 @@ from django.utils import timezone
 
 from b24app.audit.models import Action, Kind
 from b24app.audit.recording import Subject, record_change, record_edit
-from b24app.core import signed_urls
 from b24app.messaging.intake.admission import GRACE_PERIOD
 from b24app.messaging.models import Sender, SenderState
 from b24app.messaging.notices import detection
+from b24app.messaging.push.registered_fields import is_current, registration_digest, registration_fields
 from b24app.portals.errors import PortalRefused
 from b24app.portals.models import Portal
 from b24app.portals.rest.client import PortalClient
@@ -156,11 +153,6 @@ def _record_reconciled(portal: Portal, added: int) -> None:
             record_change(Action.RESTORED, Subject(portal.pk, Kind.SENDER), count=added)
 
 
-def is_current(sender: Sender) -> bool:
-    """Return whether the portal has the sender as we would register it now."""
-    return sender.registered_as == _registration_digest(_registration_fields(sender))
-
-
 def _reconcile_sender(sender: Sender, *, is_there: bool) -> int:
     """Repair one sender; return 1 if it had to be added again, else 0."""
     if sender.state in WANTED:
@@ -182,36 +174,13 @@ def _reconcile_wanted(sender: Sender, *, is_there: bool) -> int:
     return 0
 
 
-def _registration_fields(sender: Sender) -> dict[str, Any]:
-    """Return what is registered besides code and type; an object of descriptions needs an object of names."""
-    return {
-        "HANDLER": signed_urls.handler_url(sender.uuid.hex, sender.generation),
-        "NAME": _by_language(sender.names) or {"en": sender.code},
-        "DESCRIPTION": _by_language(sender.descriptions) or _by_language(sender.names),
-    }
-
-
-def _by_language(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return the texts with English first: the portal shows the first entry in all other languages.
-
-    The portal's language codes have two letters.
-    """
-    return {
-        key: texts[key] for key in sorted(texts, key=lambda key: (key != "en", key)) if len(key) == 2 and texts[key]
-    }
-
-
-def _registration_digest(wording: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(wording, sort_keys=True).encode()).hexdigest()
-
-
 def _add_to_portal(sender: Sender) -> None:
-    PortalClient(sender.portal).call(ADD, {"CODE": sender.code, "TYPE": "SMS", **_registration_fields(sender)})
+    PortalClient(sender.portal).call(ADD, {"CODE": sender.code, "TYPE": "SMS", **registration_fields(sender)})
 
 
 def _update_in_portal(sender: Sender) -> Sender:
     try:
-        PortalClient(sender.portal).call(UPDATE, {"CODE": sender.code, **_registration_fields(sender)})
+        PortalClient(sender.portal).call(UPDATE, {"CODE": sender.code, **registration_fields(sender)})
     except PortalRefused as no:
         if no.code.upper() not in (NOT_FOUND, NO_SUCH_METHOD):
             return _record_refused(sender, no)
@@ -243,7 +212,7 @@ def _record_registered(sender: Sender) -> Sender:
     wanted = Sender.objects.filter(pk=sender.pk, state__in=WANTED)
     confirmed = wanted.filter(generation=registered).update(
         state=SenderState.REGISTERED,
-        registered_as=_registration_digest(_registration_fields(sender)),
+        registered_as=registration_digest(registration_fields(sender)),
         error_code="",
         error_words="",
         oldest_generation=registered,

@@ -3,7 +3,7 @@
 import pytest
 
 from b24app.messaging.models import Connection, Sender, SenderState
-from b24app.messaging.push import sender_registration
+from b24app.messaging.push import registered_fields, sender_registration
 from b24app.portals.errors import InDoubt, NotNow, NoToken
 from b24app.portals.models import Portal
 from b24app.sandbox import MethodError
@@ -34,7 +34,7 @@ def test_a_saved_sender_arrives_with_its_names_the_universal_language_first(alph
     assert there.names["ru"] == "Акме"
     assert there.descriptions["ru"] == "Тексты"
     assert there.handler == f"https://sendline.example/h/{new.uuid.hex}/1/{there.handler.split('/')[-2]}/"
-    assert sender_registration.is_current(new)
+    assert registered_fields.is_current(new)
 
 
 def test_saving_again_without_a_change_calls_nobody(alpha: SandboxPortal, live: Portal, new: Sender) -> None:
