@@ -183,7 +183,8 @@ def _store_tokens(portal: Portal, fields: Payload, *, is_system: bool = False) -
         return False
     try:
         owner, _ = identity.confirm_claim(claim)
-        return identity.store_admin_tokens(portal, owner, claim, is_system=is_system)
+        store = identity.store_system_tokens if is_system else identity.store_admin_tokens
+        return store(portal, owner, claim)
     except (InDoubt, NotNow):
         raise
     except PortalError as error:

@@ -188,6 +188,19 @@ def store_admin_tokens(portal: Portal, owner: TokenOwner, claim: ClaimedIdentity
     return True
 
 
+def store_system_tokens(portal: Portal, owner: TokenOwner, claim: ClaimedIdentity) -> bool:
+    """Store the system user's confirmed tokens; return whether the portal says that it is an administrator.
+
+    They are handed over once, so they are stored even where the portal cannot say, which is raised then.
+    """
+    try:
+        return store_admin_tokens(portal, owner, claim, is_system=True)
+    except (InDoubt, NotNow):
+        if claim.refresh:
+            tokens.store_unproven_token(portal, _claimed_pair(owner, claim))
+        raise
+
+
 def store_if_admin(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> bool:
     """Store a confirmed pair of this portal if its user is an administrator; return whether that is so."""
     right = admin_rights.find_right(portal, pair.user_id, pair.access, at_once=True)

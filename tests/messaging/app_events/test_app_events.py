@@ -111,6 +111,36 @@ def test_an_event_is_applied_by_one_worker(alpha: SandboxPortal, live: Portal) -
 # -- what could not be verified is tried again -------------------------------------------------------------------------
 
 
+def user_ready(there: SandboxPortal) -> dict[str, object]:
+    fields = fields_of(there, "ONAPPUSERREADY", ALICE)
+    token = there.issue_token(DANA)
+    return fields | {
+        "data": {
+            "access_token": token.access,
+            "refresh_token": token.refresh,
+            "expires_in": "3600",
+            "member_id": there.member_id,
+            "server_endpoint": there.world.server_endpoint,
+        }
+    }
+
+
+def test_the_system_users_tokens_survive_a_portal_that_is_away(alpha: SandboxPortal, live: Portal) -> None:
+    alpha.set_user(DANA, active=True, admin=True)
+    assert post(None, user_ready(alpha)) == 200
+    alpha.switches.down = True
+    work()
+    unproven = PortalToken.objects.get(is_system=True)
+    assert (unproven.user_id, unproven.is_admin) == (DANA, False)
+    assert AppEvent.objects.get().tries == 1
+    alpha.switches.down = False
+    pass_time(minutes=1)
+    work()
+    proven = PortalToken.objects.get(is_system=True)
+    assert (proven.user_id, proven.is_admin) == (DANA, True)
+    assert not AppEvent.objects.exists()
+
+
 def test_an_event_nobody_can_verify_for_days_is_given_up_and_said_so(alpha: SandboxPortal, live: Portal) -> None:
     alpha.switches.down = True
     fields = fields_of(alpha, "ONAPPUNINSTALL", CLEAN="0") | {"ts": int(time.time()) - 3600}
