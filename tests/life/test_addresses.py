@@ -45,13 +45,12 @@ def test_the_page_may_be_framed_by_the_portal_where_it_says_it_is(
     assert urlsplit(frame["portal_origin"]).netloc == query["DOMAIN"][0]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="defect 17: framed at the name that the OAuth server has")
 def test_a_portal_whose_port_the_oauth_server_leaves_out_may_frame_the_page(new_portal: Callable[..., House]) -> None:
     portal = new_portal(oauth_without_port=True)
     install(portal)
     frame, page = launch(portal)
 
-    assert ancestors(page) == frame["portal_origin"]
+    assert frame["portal_origin"] in ancestors(page).split()
 
 
 def test_a_widget_that_brings_nobodys_token_is_explained(new_portal: Callable[..., House]) -> None:
@@ -119,7 +118,6 @@ def test_a_box_that_is_registered_anew_is_another_portal(new_portal: Callable[..
     assert code in portal.codes()  # the box still has the sender, and its calls are those of the installation before
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="defect 17: a restored copy of a box sends real messages")
 def test_a_restored_copy_of_a_box_sends_nothing(new_portal: Callable[..., House]) -> None:
     portal = new_portal()
     code = settle(portal)

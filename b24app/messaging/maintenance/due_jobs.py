@@ -23,10 +23,10 @@ RETURNING id
 # Portals that installed us together are not checked together.
 ADD_MISSING_JOBS = """
 INSERT INTO messaging_maintenancejob (portal_id, kind, due_at, is_urgent, requests, tries, error)
-SELECT p.id, kind, %(now)s + random() * interval '1 day', false, 0, 0, ''
-FROM portals_portal p CROSS JOIN unnest(%(kinds)s::text[]) AS kind
+SELECT p.id, wanted.kind, %(now)s + random() * interval '1 day', false, 0, 0, ''
+FROM portals_portal p CROSS JOIN unnest(%(kinds)s::text[]) AS wanted(kind)
 WHERE p.uninstalled_at IS NULL
-    AND NOT EXISTS (SELECT FROM messaging_maintenancejob j WHERE j.portal_id = p.id AND j.kind = kind)
+    AND NOT EXISTS (SELECT FROM messaging_maintenancejob j WHERE j.portal_id = p.id AND j.kind = wanted.kind)
 ON CONFLICT DO NOTHING
 """
 

@@ -154,6 +154,14 @@ def test_an_older_process_asks_for_a_check_by_the_task_it_knows(
     assert list(alpha.senders) == [registered.code]
 
 
+def test_a_portal_gets_the_jobs_that_it_lacks(live: Portal) -> None:
+    MaintenanceJob.objects.request(live.pk)
+    due_jobs.add_missing_jobs()
+    due_jobs.add_missing_jobs()
+    jobs = MaintenanceJob.objects.order_by("kind").values_list("kind", "is_urgent")
+    assert list(jobs) == [("events", True), ("places", True), ("senders", True), ("tokens", False)]
+
+
 # -- event handlers ----------------------------------------------------------------------------------------------------
 
 
