@@ -51,8 +51,8 @@ BADGES = {
     "registered": ("ok", gettext_lazy("Available")),
     "refused": ("bad", gettext_lazy("Rejected by Bitrix24")),
     "copy-noticed": ("bad", gettext_lazy("Needs attention")),
-    "copy-allowed": ("ok", gettext_lazy("Allowed")),
-    "copy-blocked": ("off", gettext_lazy("Blocked")),
+    "copy-allowed": ("ok", gettext_lazy("Address allowed")),
+    "copy-blocked": ("off", gettext_lazy("Address blocked")),
     "removing": ("info", gettext_lazy("Removing…")),
     "removed": ("off", gettext_lazy("Removed")),
 }
