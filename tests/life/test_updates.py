@@ -14,7 +14,6 @@ from tests.life.portals import (
     heard,
     install,
     run_maintenance,
-    set_columns,
     settle,
     wait_for_sender,
 )
@@ -66,7 +65,7 @@ def test_a_visit_finds_senders_that_vanished_without_a_word(new_portal: Callable
     portal = new_portal(update_silent=True)
     code = settle(portal)
     portal.ask("update")
-    set_columns(portal, "senders_checked_at = now() - interval '25 hours'")
+    portal.sql("UPDATE messaging_maintenancejob SET due_at = now() WHERE kind = 'senders'")  # a day has passed
     run_maintenance(portal)
 
     wait_for_sender(portal, code)
