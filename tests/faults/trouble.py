@@ -186,8 +186,10 @@ def portal(day: Day) -> None:
     day.house.send(ORDINARY, day.twilio, TEXTS[0])
     wait(lambda: _is_revoked(day), 15, lambda: standing(day))
     _compare(day, alice, home, "with the author's token")
+    alice, home = day.house.open()  # with a token again, so that the portal is asked
     day.house.ask("switches", rename="127.0.0.9")
     _compare(day, alice, home, "renamed")
+    wait(lambda: _exchanges(day, "status = 302") > 0, 10, lambda: standing(day))
     day.house.open()
     day.note()
 
