@@ -44,6 +44,7 @@ SILENT = {
     "install": "shows the steps, whatever the method",
     "home": "shows, whatever the method",
     "reconnect": "shows the link, whatever the method; the return from Bitrix24 records",
+    "rights": "asks Bitrix24 once more whether a person is an administrator",
     "senders-compare": "records only what it restored, which takes a portal that answers",
     "change-undo": "records as the button would: tests/console/changes",
 }
@@ -122,6 +123,7 @@ RECORDED = {
     "settings": Deed(Kind.SETTINGS, Action.EDITED, {**SETTINGS, **ALERTS, "language": ""}),
     "region": Deed(Kind.SETTINGS, Action.EDITED, REGION),
     "limits": Deed(Kind.LIMITS, Action.EDITED, {"portal_per_hour": "20"}),
+    "copy-decide": Deed(Kind.PORTAL, Action.BLOCKED, {"state": "blocked"}),
     "pause": Deed(Kind.PORTAL, Action.PAUSED),
     "resume": Deed(Kind.PORTAL, Action.RESUMED, prepare=_pause_all),
     "stoplist": Deed(Kind.OPT_OUT, Action.ADDED, {"number": "+12025550198"}),

@@ -46,16 +46,17 @@ def test_a_system_user_that_is_announced_before_anybody_opens_a_page_is_kept(
     assert token_users(portal) == {1, system_user(portal)}
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="defect 11: ONAPPUSERREADY met by a busy portal is lost")
 def test_a_system_user_that_a_busy_portal_could_not_confirm_is_kept_later(new_portal: Callable[..., House]) -> None:
     portal = new_portal()
     settle(portal)
     portal.ask("switches", system_user=True, unavailable=True)
     portal.ask("switches", announce=1)
-    wait(lambda: bool(heard(portal, "ONAPPUSERREADY")), 10)
+    tried = "SELECT tries FROM messaging_appevent WHERE name = 'ONAPPUSERREADY'"
+    wait(lambda: [one for (one,) in portal.sql(tried) if one], 10)
     portal.ask("switches", unavailable=False)
 
-    wait(lambda: token_users(portal) == {1, system_user(portal)}, 5)
+    wait(lambda: [error for error in heard(portal, "ONAPPUSERREADY") if not error], 20)
+    assert token_users(portal) == {1, system_user(portal)}
 
 
 def test_the_other_administrators_token_takes_over(new_portal: Callable[..., House]) -> None:
@@ -88,5 +89,6 @@ def test_a_token_that_nobody_used_for_four_months_is_renewed_and_others_are_not(
     run_maintenance(portal)
     wait(lambda: portal.sql(generation, member(portal)) != [(before,)], 10)
 
-    assert portal.sql(generation, member(portal)) == [(before + 1,)]
+    # Once, or once more where a call met the new token before the portal knew it.
+    assert portal.sql(generation, member(portal))[0][0] in {before + 1, before + 2}
     assert other.sql(generation, member(other)) == others

@@ -64,6 +64,8 @@ def test_a_visit_finds_senders_that_vanished_without_a_word(new_portal: Callable
     """Nobody opens the application and no event comes: the daily comparison is all there is."""
     portal = new_portal(update_silent=True)
     code = settle(portal)
+    busy = "SELECT count(*) FROM messaging_maintenancejob WHERE is_urgent OR lease_until > now()"
+    wait(lambda: portal.sql(busy) == [(0,)], 20)
     portal.ask("update")
     portal.sql("UPDATE messaging_maintenancejob SET due_at = now() WHERE kind = 'senders'")  # a day has passed
     run_maintenance(portal)

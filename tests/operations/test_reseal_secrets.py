@@ -116,4 +116,5 @@ def test_the_sealed_columns_are_found_by_themselves() -> None:
         "portals.PortalToken.refresh",
         "messaging.Connection.account",
         "messaging.Erasure.number",
+        "messaging.AppEvent.payload",
     }

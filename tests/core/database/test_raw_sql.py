@@ -40,6 +40,7 @@ def test_columns_that_are_not_given_begin_as_the_model_says() -> None:
         "request": "",
         "response": "",
         "error": "",
+        "name": "",
     }
     assert raw_sql.typed_columns(Exchange, ["status", "host"]) == '"status" smallint, "host" varchar(255)'
 
