@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.house import House, wait
-from tests.life.portals import NUMBER, settle
+from tests.life.portals import NUMBER, column, deliver, heard, settle, token_users
 
 pytestmark = pytest.mark.long
 
@@ -33,3 +33,14 @@ def test_a_call_that_is_lost_on_the_way_leaves_the_others_alone(new_portal: Call
 
     assert portal.statuses([lost]) == {"sent"}
     assert portal.phase(lost) == "not there"
+
+
+def test_nothing_waits_for_an_installation_event_that_never_comes(new_portal: Callable[..., House]) -> None:
+    """The page brings the tokens, and an administrator's page the application's token (J22)."""
+    portal = new_portal(lose_events=-1)
+    code = settle(portal)
+    deliver(portal, code)
+
+    assert heard(portal, "ONAPPINSTALL") == []
+    assert token_users(portal) == {1}
+    assert (column(portal, "installed_at") is not None, bool(column(portal, "application_token"))) == (True, True)

@@ -36,6 +36,18 @@ def test_a_status_waits_for_an_administrators_confirmation(new_portal: Callable[
     portal.all_delivered([message], 20)
 
 
+def test_a_robots_message_that_names_nobody_arrives(new_portal: Callable[..., House]) -> None:
+    """The call has no `auth` and no origin; nothing but its address says whose it is (J3, J25)."""
+    portal = new_portal()
+    code = settle(portal)
+    message = portal.ask("send", to=NUMBER, text="Your order is ready.", code=code, author=0, module=None)["message_id"]
+    portal.all_delivered([message], 20)
+
+    row = "SELECT author_id, module FROM messaging_message WHERE message_id = %s"
+    assert portal.sql(row, message) == [(None, "")]
+    assert portal.accepted(NUMBER)
+
+
 def test_a_status_that_fails_without_a_code_keeps_no_other_waiting(new_portal: Callable[..., House]) -> None:
     portal = new_portal()
     code = settle(portal)
