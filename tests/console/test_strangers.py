@@ -3,6 +3,7 @@
 The addresses come from the URL resolver. One that is not in the table `DOORS` fails the first test.
 """
 
+import json
 import re
 import uuid
 from collections.abc import Iterable, Iterator
@@ -310,6 +311,21 @@ def test_alice_reads_her_own(world: World, name: str) -> None:
     if "get" in door.methods:
         answer = world.ask(alice, "get", name, world.alice)
         assert (answer.status_code, holds_secret(answer)) == (200, door.shows)
+
+
+LEADING = ("Location", "HX-Location", "HX-Redirect", "HX-Push-Url", "HX-Replace-Url")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_answer_leads_the_frame_to_another_host(world: World, name: str) -> None:
+    """The bridge to the portal is bound to the host that the frame was opened at (docs/bitrix24.md J31)."""
+    for method in DOORS[name].methods:
+        answer = world.ask(factories.visitor(world.alice), method, name, world.alice)
+        assert answer.status_code // 100 != 3, method
+        for header in filter(answer.has_header, LEADING):
+            value = answer[header]
+            path = json.loads(value)["path"] if value.startswith("{") else value
+            assert re.match(r"/(?![/\\])", path), (method, header, value)
 
 
 @pytest.mark.parametrize("name", NAMES)
