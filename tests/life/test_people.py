@@ -52,10 +52,10 @@ def test_a_system_user_that_a_busy_portal_could_not_confirm_is_kept_later(new_po
     portal.ask("switches", system_user=True, unavailable=True)
     portal.ask("switches", announce=1)
     tried = "SELECT tries FROM messaging_appevent WHERE name = 'ONAPPUSERREADY'"
-    wait(lambda: [one for (one,) in portal.sql(tried) if one], 10)
+    wait(lambda: any(count for (count,) in portal.sql(tried)), 10)
     portal.ask("switches", unavailable=False)
 
-    wait(lambda: [error for error in heard(portal, "ONAPPUSERREADY") if not error], 20)
+    wait(lambda: "" in heard(portal, "ONAPPUSERREADY"), 20)
     assert token_users(portal) == {1, system_user(portal)}
 
 
