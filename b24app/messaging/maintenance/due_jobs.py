@@ -12,7 +12,8 @@ from b24app.messaging.models.maintenance import JobKind, MaintenanceJob
 from b24app.portals.models import Portal, PortalToken, Suspension
 
 LEASE = timedelta(minutes=5)  # longer than all jobs of a portal may take
-PORTALS_PER_ROUND = 50
+URGENT_PER_ROUND = 50  # portals, every ten seconds
+ROUTINE_PER_ROUND = 500  # every five minutes: 36,000 portals within six hours of the day
 STALE_AFTER = timedelta(days=30)  # then a routine check is worth a refresh of the tokens
 
 CLAIM_JOBS = """
@@ -34,10 +35,10 @@ ON CONFLICT DO NOTHING
 def urgent_portals() -> Sequence[int]:
     """Return portals with jobs that somebody waits for, or that may be probed whether their suspension has ended."""
     now = timezone.now()
-    waiting = _portals_in_order(_due_jobs().filter(is_urgent=True))
+    waiting = _portals_in_order(_due_jobs().filter(is_urgent=True), URGENT_PER_ROUND)
     suspended = Portal.objects.installed().filter(suspended_until__lte=now).exclude(suspension=Suspension.NONE)
     probes = suspended.exclude(pk__in=_held_portals()).order_by("suspended_until").values_list("pk", flat=True)
-    return list(dict.fromkeys([*waiting, *probes[:PORTALS_PER_ROUND]]))
+    return list(dict.fromkeys([*waiting, *probes[:URGENT_PER_ROUND]]))
 
 
 def routine_portals() -> Sequence[int]:
@@ -48,7 +49,7 @@ def routine_portals() -> Sequence[int]:
     now = timezone.now()
     live = PortalToken.objects.filter(portal=OuterRef("portal_id"), dead_reason="", expires_at__gt=now)
     worth_it = Exists(live) | Q(done_at__lt=now - STALE_AFTER) | Q(kind=JobKind.TOKENS)
-    return _portals_in_order(_due_jobs().filter(worth_it))
+    return _portals_in_order(_due_jobs().filter(worth_it), ROUTINE_PER_ROUND)
 
 
 def claim_jobs(portal_id: int) -> list[MaintenanceJob]:
@@ -75,9 +76,9 @@ def _due_jobs() -> QuerySet[MaintenanceJob]:
     return rows.exclude(portal__in=_held_portals())
 
 
-def _portals_in_order(jobs: QuerySet[MaintenanceJob]) -> Sequence[int]:
-    some = jobs.order_by("due_at").values_list("portal_id", flat=True)[: PORTALS_PER_ROUND * len(JobKind)]
-    return list(dict.fromkeys(some))[:PORTALS_PER_ROUND]
+def _portals_in_order(jobs: QuerySet[MaintenanceJob], count: int) -> Sequence[int]:
+    some = jobs.order_by("due_at").values_list("portal_id", flat=True)[: count * len(JobKind)]
+    return list(dict.fromkeys(some))[:count]
 
 
 def _held_portals() -> list[int]:
