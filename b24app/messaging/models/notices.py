@@ -13,6 +13,7 @@ class NoticeKind(models.TextChoices):
     BALANCE = "balance", "balance"  # it is below the threshold an administrator set
     SENDERS = "senders", "senders"  # some were missing in the portal and were added again
     UNDECIDED = "undecided", "undecided"  # messages with unknown status wait for a person
+    COPY = "copy", "copy"  # messages from another address with the portal's member_id are on hold
     FAILURES = "failures", "failures"  # of a sender's messages of the last hour too many were not delivered
 
 
@@ -34,7 +35,7 @@ class NoticeRules(models.Model):
 
     def wants(self, kind: str) -> bool:
         """Return whether notices of this kind are sent at all."""
-        return bool(getattr(self, NoticeKind.BROKEN if kind == NoticeKind.PORTAL else kind))
+        return bool(getattr(self, NoticeKind.BROKEN if kind in (NoticeKind.PORTAL, NoticeKind.COPY) else kind))
 
 
 class Notice(models.Model):

@@ -83,7 +83,9 @@ def _process_notice(portal: Portal, notice: Notice, rules: NoticeRules, people: 
 
 
 def _load_subject(portal: Portal, notice: Notice) -> tuple[Connection | None, Sender | None]:
-    """Return the account or the sender that a notice is about."""
+    """Return the account or the sender that a notice is about, if it is about one."""
+    if notice.kind == NoticeKind.COPY:
+        return None, None
     if notice.kind == NoticeKind.FAILURES:
         senders = Sender.objects.select_related("connection").defer("connection__account")
         return None, senders.filter(portal=portal, pk=notice.subject).first()

@@ -19,7 +19,7 @@ from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.notices import failure_rate
 from b24app.messaging.notices.texts import SILENT
-from b24app.portals.models import Portal, PortalToken
+from b24app.portals.models import CopyState, Portal, PortalCopy, PortalToken
 from b24app.portals.tokens import former_administrators
 
 ALERT_AFTER = timedelta(minutes=2)
@@ -30,6 +30,7 @@ MAX_COUNTED = 1000
 MAX_PEOPLE = 10
 
 NOT_SENDING = Q(state=ConnectionState.BLOCKED) | Q(breaker_until__isnull=False)
+UNDECIDED_COPY = Q(state=CopyState.NOTICED, checked_at__isnull=False)
 LOW_BALANCE = Q(balance__lt=F("low_balance"))
 RECOVERS_BY_ITSELF = (NoticeKind.BROKEN, NoticeKind.PORTAL, NoticeKind.FAILURES)  # so recovery is announced
 AT_ONCE = (NoticeKind.SENDERS, NoticeKind.BALANCE, NoticeKind.FAILURES)  # nothing that passes within minutes
@@ -59,6 +60,8 @@ def find_conditions(portal: Portal, now: datetime) -> Iterator[Condition]:
     """Yield the conditions of a portal that hold now."""
     if portal.no_token_since:
         yield Condition(NoticeKind.PORTAL, 0, "token", portal.no_token_since)
+    for copy in PortalCopy.objects.filter(UNDECIDED_COPY, portal=portal):
+        yield Condition(NoticeKind.COPY, copy.pk, "held", copy.checked_at)
     for one in Connection.objects.filter(is_in_use(), NOT_SENDING | LOW_BALANCE, portal=portal).defer("account"):
         if one.state == ConnectionState.BLOCKED:
             yield Condition(NoticeKind.BROKEN, one.pk, one.blocked_reason or "auth", one.blocked_since)
@@ -180,4 +183,6 @@ def portals_to_sync() -> Q:
     unknown = Message.objects.filter(portal=OuterRef("pk"), phase=Phase.UNKNOWN)
     shut_out = Q(no_token_since__isnull=False) & ~has_notice(NoticeKind.PORTAL, 0, "pk")
     undecided = Exists(unknown) & ~has_notice(NoticeKind.UNDECIDED, 0, "pk")
-    return Exists(broken) | Exists(low) | shut_out | undecided
+    copies = PortalCopy.objects.filter(UNDECIDED_COPY, portal=OuterRef("pk"))
+    copies = copies.exclude(has_notice(NoticeKind.COPY, OuterRef("pk"), "portal"))
+    return Exists(broken) | Exists(low) | Exists(copies) | shut_out | undecided

@@ -13,7 +13,7 @@ from b24app.messaging.models.notices import Notice, NoticeKind
 from b24app.portals.application_link import application_url
 from b24app.portals.bbcode import strip_links
 from b24app.portals.languages import to_django
-from b24app.portals.models import Portal
+from b24app.portals.models import Portal, PortalCopy
 from providers.kit import registry
 
 SILENT = "silent"  # the service does not answer; the other details of an outage are the reasons of a block
@@ -51,6 +51,13 @@ def _alert_text(notice: Notice, connection: Connection | None) -> str:
                 "Messages are still being sent, but Bitrix24 does not receive their status. Reconnect to fix this."
             )
             return f"{what} {todo}"
+        case NoticeKind.COPY:
+            copy = PortalCopy.objects.filter(pk=notice.subject).first()
+            what = _("{host} uses the ID of your Bitrix24").format(host=copy.host if copy else "–")
+            todo = _(
+                "It may be a copy of your Bitrix24. Its messages are on hold until you allow or block the address."
+            )
+            return f"{what}. {todo}"
         case NoticeKind.SENDERS:
             text = _("Senders restored in Bitrix24: {count}.")
             return text.format(count=notice.word)

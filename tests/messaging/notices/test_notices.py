@@ -13,7 +13,7 @@ from b24app.messaging.models.notices import Notice, NoticeRules
 from b24app.messaging.models.statuses import Phase
 from b24app.messaging.notices import delivery, detection
 from b24app.messaging.push import sender_registration
-from b24app.portals.models import PausedMethod, Portal
+from b24app.portals.models import CopyState, PausedMethod, Portal, PortalCopy
 from b24app.sandbox import MethodError
 from b24app.sandbox import Portal as SandboxPortal
 from tests import factories
@@ -449,3 +449,25 @@ def test_texts_are_in_the_portals_language(alpha: SandboxPortal, account: Connec
     block(account)
     delivery.send_due(account.portal_id)
     assert "Введите новые" in notifications(alpha)[0][2]
+
+
+def test_an_address_whose_messages_are_on_hold_is_announced_once(alpha: SandboxPortal, live: Portal) -> None:
+    alpha.state.notifications.clear()
+    checked = timezone.now() - 3 * MINUTE
+    copy = PortalCopy.objects.create(portal=live, host="copy.example", checked_at=checked)
+    PortalCopy.objects.create(portal=live, host="moved.example")  # the OAuth server is still to be asked
+    assert sweep.to_notify() == [live.pk]
+    delivery.send_due(live.pk)
+    words = (
+        "copy.example uses the ID of your Bitrix24. It may be a copy of your Bitrix24. Its messages are on hold until "
+        "you allow or block the address."
+    )
+    assert notifications(alpha) == [(1, f"SENDLINE|copy|{copy.pk}", words)]
+    later(hours=2)
+    delivery.send_due(live.pk)
+    assert len(notifications(alpha)) == 1
+    PortalCopy.objects.update(state=CopyState.BLOCKED)
+    later(hours=2)
+    delivery.send_due(live.pk)
+    assert len(notifications(alpha)) == 1
+    assert not Notice.objects.filter(is_on=True).exists()
