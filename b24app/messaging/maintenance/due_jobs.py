@@ -18,7 +18,7 @@ STALE_AFTER = timedelta(days=30)  # then a routine check is worth a refresh of t
 
 CLAIM_JOBS = """
 UPDATE messaging_maintenancejob SET lease_until = %(until)s
-WHERE portal_id = %(portal)s AND due_at <= %(now)s AND (lease_until IS NULL OR lease_until <= %(now)s)
+WHERE id = ANY(%(jobs)s) AND due_at <= %(now)s AND (lease_until IS NULL OR lease_until <= %(now)s)
 RETURNING id
 """
 # Portals that installed us together are not checked together.
@@ -46,17 +46,21 @@ def routine_portals() -> Sequence[int]:
 
     A check that nothing asked for never refreshes a token: it waits until a token is live, or for thirty days.
     """
-    now = timezone.now()
-    live = PortalToken.objects.filter(portal=OuterRef("portal_id"), dead_reason="", expires_at__gt=now)
-    worth_it = Exists(live) | Q(done_at__lt=now - STALE_AFTER) | Q(kind=JobKind.TOKENS)
-    return _portals_in_order(_due_jobs().filter(worth_it), ROUTINE_PER_ROUND)
+    return _portals_in_order(_due_jobs().filter(_costs_no_needless_refresh()), ROUTINE_PER_ROUND)
 
 
 def claim_jobs(portal_id: int) -> list[MaintenanceJob]:
-    """Take the lease of a portal's due jobs and return them in the order of their kinds."""
+    """Take the lease of a portal's due jobs and return them in the order of their kinds.
+
+    Where none of them is urgent, those that would refresh a token for nothing go on waiting.
+    """
     now = timezone.now()
+    due = MaintenanceJob.objects.filter(portal=portal_id, due_at__lte=now)
+    if not due.filter(is_urgent=True).exists():
+        due = due.filter(_costs_no_needless_refresh())
+    jobs = list(due.values_list("pk", flat=True))
     with database.cursor() as cursor:
-        cursor.execute(CLAIM_JOBS, {"portal": portal_id, "now": now, "until": now + LEASE})
+        cursor.execute(CLAIM_JOBS, {"jobs": jobs, "now": now, "until": now + LEASE})
         claimed = [pk for (pk,) in cursor.fetchall()]
     order = {kind.value: place for place, kind in enumerate(JobKind)}
     return sorted(MaintenanceJob.objects.filter(pk__in=claimed), key=lambda job: order.get(job.kind, len(order)))
@@ -66,6 +70,13 @@ def add_missing_jobs() -> None:
     """Give every installed portal a row for each kind."""
     with database.cursor() as cursor:
         cursor.execute(ADD_MISSING_JOBS, {"now": timezone.now(), "kinds": [kind.value for kind in JobKind]})
+
+
+def _costs_no_needless_refresh() -> Q:
+    """Return the condition for routine jobs that find a token live, waited long enough, or look after tokens."""
+    now = timezone.now()
+    live = PortalToken.objects.filter(portal=OuterRef("portal_id"), dead_reason="", expires_at__gt=now)
+    return Exists(live) | Q(done_at__lt=now - STALE_AFTER) | Q(kind=JobKind.TOKENS)
 
 
 def _due_jobs() -> QuerySet[MaintenanceJob]:
