@@ -106,13 +106,7 @@ def check_portal(portal_id: int, _delay: str = Delay.NOW) -> None:
 def apply_app_event(event_id: int, delay: str = Delay.NOW) -> None:
     """Apply an event of the application's life."""
     enqueue.clear("app_event", event_id, delay)
-    applied = app_events.apply_event(event_id)
-    if applied.check:
-        enqueue.maintain(applied.check)
-    if applied.erase:
-        enqueue.erase_portal(applied.erase)
-    if applied.again:
-        enqueue.app_event(event_id, at=applied.again)
+    app_events.enqueue_applied(app_events.apply_event(event_id))
 
 
 @shared_task(name="b24app.messaging.tasks.erase_portal")

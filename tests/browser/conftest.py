@@ -52,7 +52,8 @@ def portal(app: Stack, browser: BrowserContext) -> Iterator[Portal]:
     page.on("requestfailed", lambda request: person.troubles.append(f"failed: {urlsplit(request.url).path}"))
     yield person
     page.close()
-    assert person.troubles == []
+    # The sandbox page's own poll is cut off wherever a page is left.
+    assert [one for one in person.troubles if one != "failed: /_/state"] == []
 
 
 @pytest.fixture

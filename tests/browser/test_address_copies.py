@@ -38,7 +38,7 @@ def test_an_administrator_blocks_a_copy_that_home_tells_of(app: Stack, furnished
     portal.press("Block address")
     portal.settle()
     portal.see("Bitrix24 addresses")
-    assert portal.frame.get_by_text("Blocked", exact=True).is_visible()
+    assert portal.frame.locator(".badge", has_text="Address blocked").is_visible()
     assert portal.frame.get_by_role("button", name="Allow address").is_visible()
 
 

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from b24app.operations.local.stack import Stack
 from tests.browser.looks import LOOKS, NARROWEST, look
 from tests.browser.people import SECONDS, Portal
 from tests.browser.test_parts import go
@@ -10,8 +11,20 @@ from tests.browser.test_parts import go
 pytestmark = pytest.mark.browser
 
 
-def test_the_rest_log_opens_in_place_and_is_narrowed(furnished: Portal) -> None:
+# A number that no service takes: the call is accepted all the same, and its message has failed.
+CALL = """
+from django.utils import timezone
+from b24app.messaging.intake import acceptance
+from b24app.messaging.models import Sender
+sender = Sender.objects.filter(portal__uninstalled_at=None, portal__domain__contains="localhost").latest("pk")
+call = {"message_id": f"call-{timezone.now().timestamp()}", "message_to": "12", "message_body": "Hello"}
+acceptance.accept_call(sender.uuid.hex, call, timezone.now())
+"""
+
+
+def test_the_rest_log_opens_in_place_and_is_narrowed(app: Stack, furnished: Portal) -> None:
     portal = furnished
+    app.supervisor.run("call", ["manage.py", "shell", "-c", CALL])
     portal.open()
     portal.see("Home")
     go(portal, "Settings")
@@ -42,4 +55,4 @@ def test_the_rest_log_opens_in_place_and_is_narrowed(furnished: Portal) -> None:
     portal.press("View REST log")
     portal.see("REST log")
     expect(frame.locator("#rest-log-message")).not_to_have_value("")
-    expect(entries.first).to_contain_text("handler", timeout=SECONDS)
+    expect(entries.filter(has_text="handler").first).to_be_visible(timeout=SECONDS)

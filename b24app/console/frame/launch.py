@@ -28,6 +28,7 @@ from b24app.console.models import Preference
 from b24app.console.wording.launch_errors import explain_launch_error
 from b24app.core.concurrency_limit import Busy
 from b24app.messaging import enqueue
+from b24app.messaging.app_events import applier as app_events
 from b24app.messaging.maintenance.requests import request_check, retry_failed
 from b24app.portals import installation
 from b24app.portals.callers import portal_copies
@@ -111,6 +112,8 @@ def _answer_launch(request: HttpRequest, render_launch: RenderLaunch) -> HttpRes
     posted, record, error = launch_retry.read_posted(request), LaunchRecord(request.path), ""
     try:
         with hold_launch(_claimed_portal(posted)):
+            for applied in app_events.apply_departures(_claimed_portal(posted)):
+                app_events.enqueue_applied(applied)
             response = render_launch(posted, record)
     except (Busy, PortalBusy):
         response, error = _render_busy(request, **launch_retry.retry_context(posted)), "BUSY"

@@ -9,6 +9,7 @@ from django.utils import timezone
 from b24app.audit.models import Action, Kind
 from b24app.audit.recording import Subject, record_change
 from b24app.core.backoff import backoff_delay
+from b24app.messaging import enqueue
 from b24app.messaging.models.app_events import AppEvent
 from b24app.messaging.models.maintenance import MaintenanceJob
 from b24app.portals import application_events
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 LEASE = timedelta(minutes=2)  # longer than all the questions of one event may take
 FIRST_PAUSE, MAX_PAUSE = 5.0, 1800.0  # seconds
 GIVE_UP_AFTER = timedelta(days=3)
+MAX_DEPARTURES = 3  # that an opening waits for
 RECORDED = {InstallationChange.UNINSTALLED: Action.UNINSTALLED, InstallationChange.RESUMED: Action.RECONNECTED}
 
 
@@ -29,22 +31,42 @@ RECORDED = {InstallationChange.UNINSTALLED: Action.UNINSTALLED, InstallationChan
 class AppliedEvent:
     """What is due after an event: a portal to compare with our rows, one to erase, or the event itself again."""
 
+    event: int
     check: int | None = None
     erase: int | None = None
     again: datetime | None = None
+
+
+def enqueue_applied(applied: AppliedEvent) -> None:
+    """Enqueue what is due after an event."""
+    if applied.check:
+        enqueue.maintain(applied.check)
+    if applied.erase:
+        enqueue.erase_portal(applied.erase)
+    if applied.again:
+        enqueue.app_event(applied.event, at=applied.again)
 
 
 def apply_event(event_id: int) -> AppliedEvent:
     """Apply an event that is due and delete it; keep it for later where the portal could not be asked."""
     event = _claim_event(event_id)
     if event is None:
-        return AppliedEvent()
+        return AppliedEvent(event_id)
     try:
         applied = _act_on_event(event)
     except (InDoubt, NotNow) as error:
         return _postpone_event(event, error)
     event.delete()
     return applied
+
+
+def apply_departures(member_id: str) -> list[AppliedEvent]:
+    """Apply the uninstallations of a portal that are still to be applied; called before it is opened again.
+
+    Otherwise a return that is quicker than a worker would find what was to be deleted.
+    """
+    waiting = AppEvent.objects.filter(portal__member_id=member_id, name="ONAPPUNINSTALL", generation__isnull=False)
+    return [apply_event(event_id) for event_id in waiting.order_by("pk").values_list("pk", flat=True)[:MAX_DEPARTURES]]
 
 
 def _claim_event(event_id: int) -> AppEvent | None:
@@ -62,13 +84,13 @@ def _act_on_event(event: AppEvent) -> AppliedEvent:
         raise
     except PortalError as error:
         log.info("event_not_verified", code=error.code)
-        return AppliedEvent()
+        return AppliedEvent(event.pk)
     if portal is None:
         log.warning("event_without_portal")
-        return AppliedEvent()
+        return AppliedEvent(event.pk)
     if event.is_signed and event.generation != portal.generation:
         exchange_records.record_event(portal, event.name, "of an earlier installation")
-        return AppliedEvent()
+        return AppliedEvent(event.pk)
     return _handle_event(portal, event)
 
 
@@ -80,7 +102,9 @@ def _handle_event(portal: Portal, event: AppEvent) -> AppliedEvent:
     if change.wants_check:
         MaintenanceJob.objects.request(portal.pk)
     is_erased = portal.erase_at is not None and portal.erase_at <= timezone.now()
-    return AppliedEvent(check=portal.pk if change.wants_check else None, erase=portal.pk if is_erased else None)
+    return AppliedEvent(
+        event.pk, check=portal.pk if change.wants_check else None, erase=portal.pk if is_erased else None
+    )
 
 
 def _postpone_event(event: AppEvent, error: PortalError) -> AppliedEvent:
@@ -89,9 +113,10 @@ def _postpone_event(event: AppEvent, error: PortalError) -> AppliedEvent:
         if event.portal is not None:
             exchange_records.record_event(event.portal, event.name, f"given up: {error.code}")
         log.error("event_given_up", portal=event.portal_id, event_id=event.pk, code=error.code)
+        given_up = AppliedEvent(event.pk)
         event.delete()
-        return AppliedEvent()
+        return given_up
     event.tries += 1
     event.due_at = now + backoff_delay(event.tries, first=FIRST_PAUSE, limit=MAX_PAUSE)
     event.save(update_fields=["tries", "due_at"])
-    return AppliedEvent(again=event.due_at)
+    return AppliedEvent(event.pk, again=event.due_at)

@@ -210,6 +210,20 @@ def test_after_a_clean_uninstallation_nothing_comes_back(
     assert again.tokens.count() == 1
 
 
+def test_a_return_quicker_than_any_worker_finds_nothing_either(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    post(live, fields_of(alpha, "ONAPPUNINSTALL", CLEAN="1"))
+    alpha.uninstall(clean=True)
+    alpha.install()
+    frame = alpha.frame(ALICE, install=True)
+    Client().post(f"/install/?{urlsplit(frame['action']).query}", frame["fields"])
+    again = Portal.objects.get(member_id=alpha.member_id)
+    assert again.pk != live.pk
+    assert again.senders.count() == 0
+    assert not AppEvent.objects.exists()
+
+
 def test_without_the_tick_a_portal_finds_everything_for_thirty_days(
     alpha: SandboxPortal, live: Portal, sender: Sender
 ) -> None:
