@@ -17,9 +17,9 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def shop(app: Stack) -> Iterator[Stack]:
     """Leave the portal without the accounts of other tests: the demo service's messages are in no figure."""
-    control(app, "uninstall")
+    control(app, "uninstall", clean=True)
     yield app
-    control(app, "uninstall")
+    control(app, "uninstall", clean=True)
 
 
 @pytest.fixture
