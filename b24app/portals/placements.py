@@ -6,7 +6,6 @@ slider instead, and one that has no such place keeps the tab.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -29,7 +28,6 @@ TITLE = "Sendline"
 TAB, COMPOSER = "DETAIL_TAB", "DETAIL_ACTIVITY"
 BUILT_IN = {"useBuiltInInterface": "Y"}
 MAX_SMART_PROCESSES = 40
-BIND_AGAIN_AFTER = timedelta(days=1)  # smart processes come and go
 UNAVAILABLE = scopes.MISSING_SCOPE | {"ERROR_METHOD_NOT_FOUND", "ERROR_PLACEMENT_NOT_FOUND"}
 
 
@@ -40,12 +38,6 @@ class Place:
     code: str
     is_composer: bool
     is_optional: bool
-
-
-def must_bind(portal: Portal) -> bool:
-    """Return whether the places are to be compared with what the portal has."""
-    bound_at = portal.tabs_bound_at
-    return bound_at is None or bound_at <= timezone.now() - BIND_AGAIN_AFTER
 
 
 def bind_places(portal: Portal) -> list[str]:

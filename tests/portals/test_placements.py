@@ -1,7 +1,6 @@
 """Our places on CRM cards: bound once, again after an update, and skipped where a portal cannot have them."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -75,14 +74,6 @@ def test_a_portal_that_refuses_the_item_keeps_the_tab(portal: Portal, alpha: The
     assert placements.bind_places(portal) == []
     assert places(alpha) == TABS
     assert portal.tabs_bound_at is not None
-
-
-def test_places_are_compared_once_a_day(portal: Portal) -> None:
-    assert placements.must_bind(portal)
-    portal.tabs_bound_at = timezone.now() - timedelta(hours=23)
-    assert not placements.must_bind(portal)
-    portal.tabs_bound_at = timezone.now() - timedelta(hours=25)
-    assert placements.must_bind(portal)
 
 
 def test_a_tab_has_its_title_in_every_language_of_the_frame(portal: Portal, alpha: There) -> None:
