@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -22,6 +23,7 @@ from playwright.sync_api import (
 )
 
 from b24app.operations.local import visitor
+from b24app.operations.local.journey import Journey
 from b24app.operations.local.stack import ROOT, Stack
 
 SCREENSHOTS = ROOT / ".local" / "screenshots"
@@ -175,3 +177,14 @@ def chromium(playwright: Playwright, profile: Path, preferences: dict[str, objec
 def control(app: Stack, name: str, **body: object) -> object:
     """Call a control address of the sandbox portal."""
     return visitor.call_control(f"{app.portal}/_/{name}", **body)
+
+
+def begin_anew(app: Stack) -> None:
+    """Leave the portal as if the application had never been there.
+
+    The portal tells only an application that is installed that its data are to be deleted.
+    """
+    state: Any = control(app, "state")
+    if not state["app"]["installed"]:
+        Journey(app, lambda *_: None).install_app()
+    control(app, "uninstall", clean=True)

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from b24app.console.urls import SCREENS
 from b24app.operations.local.stack import Stack
 from tests.browser.looks import LOOKS, NARROWEST, look
-from tests.browser.people import SECONDS, Portal, control
+from tests.browser.people import SECONDS, Portal, begin_anew, control
 
 pytestmark = pytest.mark.browser
 
@@ -61,7 +61,7 @@ def _walk(portal: Portal) -> Iterator[tuple[str, str]]:
 
 
 def test_screens_without_anything_are_in_order(app: Stack, portal: Portal) -> None:
-    control(app, "uninstall")
+    begin_anew(app)
     portal.open()
     portal.see("Home")
     portal.settle()

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from b24app.operations.local.stack import Stack
 from tests.browser.looks import LOOKS, look
-from tests.browser.people import SECONDS, Portal, control
+from tests.browser.people import SECONDS, Portal, begin_anew, control
 from tests.browser.test_journey import ACCOUNT, fill
 
 pytestmark = pytest.mark.browser
@@ -41,7 +41,7 @@ def open_tab(portal: Portal, path: str = CARD) -> None:
 
 
 def test_the_tab_is_in_order_whatever_is_on_the_card(app: Stack, portal: Portal) -> None:
-    control(app, "uninstall")
+    begin_anew(app)
     connect(app, portal)
     open_tab(portal, "/crm/contact/details/3/")
     portal.see("SMS with Grace Green")

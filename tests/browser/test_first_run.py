@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from b24app.operations.local.stack import ROOT, Stack
-from tests.browser.people import SECONDS, Portal, control
+from tests.browser.people import SECONDS, Portal, begin_anew
 
 pytestmark = pytest.mark.browser
 
@@ -57,7 +57,7 @@ def tab_to(portal: Portal, name: str) -> int:
 @pytest.fixture
 def fresh(app: Stack, portal: Portal) -> Portal:
     """Open the portal just after the application was installed."""
-    control(app, "uninstall", clean=True)
+    begin_anew(app)
     portal.open()
     portal.page.wait_for_url("**install_finished=Y*", timeout=SECONDS)  # the portal reloads its page then
     portal.see("Home")

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from b24app.operations.local.stack import Stack
 from tests.browser.geometry import measure
-from tests.browser.people import SECONDS, Portal, control
+from tests.browser.people import SECONDS, Portal, begin_anew, control
 from tests.browser.test_card import CURLY, open_tab
 
 pytestmark = pytest.mark.browser
@@ -32,9 +32,9 @@ NOT_LINKED = ("senders/connect/vonage/", "senders/connect/http/")
 @pytest.fixture(scope="module")
 def shop(app: Stack) -> Iterator[Stack]:
     """Furnish the portal with the shop: accounts at three services, two of which report to one address per account."""
-    control(app, "uninstall")
+    begin_anew(app)
     yield app
-    control(app, "uninstall")
+    begin_anew(app)
 
 
 @pytest.fixture

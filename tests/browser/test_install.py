@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from b24app.operations.local.stack import Stack
-from tests.browser.people import SECONDS, Portal, control
+from tests.browser.people import SECONDS, Portal, begin_anew
 
 pytestmark = pytest.mark.browser
 
@@ -18,7 +18,7 @@ def installed(app: Stack, portal: Portal) -> Portal:
 
 
 def test_an_administrator_installs_and_is_taken_on_to_the_first_screen(app: Stack, portal: Portal) -> None:
-    control(app, "uninstall")
+    begin_anew(app)
     requests: list[str] = []
     portal.page.on("request", lambda request: requests.append(f"{request.method} {request.url}"))
     portal.open()

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from b24app.operations.local.stack import Stack
 from tests.browser.looks import look
-from tests.browser.people import SECONDS, Portal, control
+from tests.browser.people import SECONDS, Portal, begin_anew
 from tests.browser.test_safeguards import forgive
 
 pytestmark = pytest.mark.browser
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def shop(app: Stack) -> Iterator[Stack]:
     """Leave the portal without the accounts of other tests: the demo service's messages are in no figure."""
-    control(app, "uninstall", clean=True)
+    begin_anew(app)
     yield app
-    control(app, "uninstall", clean=True)
+    begin_anew(app)
 
 
 @pytest.fixture
