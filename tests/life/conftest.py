@@ -8,7 +8,7 @@ from tests.faults.house import House, running
 from tests.life.portals import add_portal
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house() -> Iterator[House]:
     with running() as house:
         house.service(delay=0.2)
