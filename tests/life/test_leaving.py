@@ -72,6 +72,7 @@ def test_a_portal_that_leaves_with_its_data_leaves_no_trace(new_portal: Callable
     portal.all_delivered([message], 20)
     neighbour = new_portal()
     settle(neighbour)
+    wait(lambda: "messaging_appevent" not in count_rows(neighbour, column(neighbour, "id")), 10)  # applied, all of them
     charlies = count_rows(neighbour, column(neighbour, "id"))
     number = column(portal, "id")
     words = [member(portal), f"{portal.state()['host']}:", code, message]
