@@ -15,7 +15,7 @@ from playwright.sync_api import (
 from b24app.operations.local import stack
 from b24app.operations.local.embedded import temporary_folder
 from b24app.operations.local.stack import Ports, Stack
-from tests.browser.people import REFUSES, WATCH_POLICY, Portal, chromium, forget_places, say_nothing
+from tests.browser.people import REFUSES, WATCH_POLICY, Portal, begin_anew, chromium, forget_places, say_nothing
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +54,12 @@ def portal(app: Stack, browser: BrowserContext) -> Iterator[Portal]:
     page.close()
     # The sandbox page's own poll is cut off wherever a page is left.
     assert [one for one in person.troubles if one != "failed: /_/state"] == []
+
+
+@pytest.fixture(scope="module")
+def new_portal(app: Stack) -> None:
+    """Begin in a portal that nothing is left in: what is seeded is then what the tests see."""
+    begin_anew(app)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 from playwright.sync_api import (
@@ -25,6 +26,7 @@ from playwright.sync_api import (
 from b24app.operations.local import visitor
 from b24app.operations.local.journey import Journey
 from b24app.operations.local.stack import ROOT, Stack
+from tests.faults.house import wait
 
 SCREENSHOTS = ROOT / ".local" / "screenshots"
 SECONDS = 30_000  # of patience, in milliseconds
@@ -188,3 +190,6 @@ def begin_anew(app: Stack) -> None:
     if not state["app"]["installed"]:
         Journey(app, lambda *_: None).install_app()
     control(app, "uninstall", clean=True)
+    with psycopg.connect(app.database, autocommit=True) as database:
+        query = "SELECT FROM portals_portal WHERE member_id = %s"
+        wait(lambda: not database.execute(query, [state["member_id"]]).rowcount, SECONDS / 1000)

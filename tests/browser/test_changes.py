@@ -23,6 +23,7 @@ def test_a_pause_is_undone_from_its_toast_and_again_from_the_list(furnished: Por
     expect(frame.get_by_text("Undone: Sender paused")).to_be_visible(timeout=SECONDS)
     expect(frame.get_by_text("Paused by")).to_have_count(0)
 
+    frame.locator(".toast").get_by_role("button", name="Close").click()  # it stays while it is pointed at
     go(portal, "Settings")
     portal.press("View changes")
     portal.see("Changes")

@@ -7,7 +7,7 @@ from tests.browser.looks import LOOKS, look
 from tests.browser.people import Portal
 from tests.browser.test_parts import go
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("new_portal")]
 
 AT = "document.activeElement.id"
 

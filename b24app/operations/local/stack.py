@@ -39,6 +39,7 @@ class Stack:
     sms: str
     supervisor: Supervisor
     redis: str = ""
+    database: str = ""
 
 
 @contextmanager
@@ -63,6 +64,7 @@ def run_stack(local: Path, ports: Ports, *, durable: bool, say: Callable[[str], 
                 sms=f"http://127.0.0.1:{ports.sms}",
                 supervisor=supervisor,
                 redis=env["REDIS_URL"],
+                database=env["DATABASE_URL"],
             )
         finally:
             supervisor.stop()
