@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --strip-extras --quiet
 
-.PHONY: run help demo build quick test procfile chaos attack browser screenshots interop bench lint lock clean
+.PHONY: run help demo build quick test procfile chaos attack browser screenshots interop bench lock clean
+.PHONY: lint lint-style lint-types lint-rooms lint-settings
 
 run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
 	@$(BIN)/python -m b24app.operations.local run
@@ -64,14 +65,22 @@ lint: export B24_CLIENT_SECRET = lint
 lint: export PUBLIC_URL = https://sendline.example
 lint: export DATABASE_URL = postgresql:///none?host=/nonexistent
 lint: export REDIS_URL = unix:///nonexistent?db=0
-lint: .venv/installed ## Style, types, walls between the rooms, migrations
+lint: lint-types lint-style lint-rooms lint-settings ## Style, types, walls between the rooms, migrations; with -j2 two at a time
+
+lint-style: .venv/installed
 	@echo "lint: ruff"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
+
+lint-types: .venv/installed
 	@echo "lint: mypy"
 	@$(BIN)/mypy --no-error-summary manage.py b24app providers tests
+
+lint-rooms: .venv/installed
 	@echo "lint: the rooms"
 	@$(BIN)/lint-imports --no-logo
+
+lint-settings: .venv/installed
 	@echo "lint: migrations and settings"
 	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py check
