@@ -30,6 +30,7 @@ ACCESS_LIFETIME = 3600  # seconds
 TRANSIENT_ERRORS = error_policy.TRANSIENT | error_policy.LIMITS
 # Errors about the whole portal, not about the token.
 NOT_SERVED: Mapping[str, type[PortalError]] = {"PAYMENT_REQUIRED": NotNow, "NOT_INSTALLED": PortalGone}
+NOT_KNOWN = "INVALID_CLIENT"  # to `app.info` of an OAuth server (docs/bitrix24.md B.2)
 MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
@@ -221,8 +222,13 @@ def _adopt_application_token(portal: Portal, claim: ClaimedIdentity) -> None:
 
 
 def _find_owner(claim: ClaimedIdentity, portal: Portal | None, record: bitrix.Record) -> tuple[TokenOwner, str]:
-    """Ask the servers in turn until one answers: they all know the same tokens."""
-    for host in _candidate_hosts(claim.server_endpoint, portal):
+    """Ask the servers in turn until one answers; one more is asked where the first does not know the token.
+
+    It may not know the portal (docs/bitrix24.md L8). Where the page itself names a server, that one's word is final.
+    """
+    hosts, has_refused = _candidate_hosts(claim.server_endpoint, portal), False
+    while hosts:
+        host = hosts.pop(0)
         try:
             return bitrix.app_info(host, claim.access, record), host
         except (NoResponse, Redirect):
@@ -232,6 +238,10 @@ def _find_owner(claim: ClaimedIdentity, portal: Portal | None, record: bitrix.Re
                 continue
             if response.code in NOT_SERVED:
                 raise NOT_SERVED[response.code](response.code, response.message) from None
+            is_named = host == https_host(claim.server_endpoint)
+            if response.code == NOT_KNOWN and hosts and not (is_named or has_refused):
+                has_refused, hosts = True, hosts[:1]
+                continue
             caller_limits.cache_refused_token(claim.access)
             caller_limits.count_turned_away(response.code)
             raise _unknown_session() from None

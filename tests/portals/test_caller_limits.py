@@ -97,13 +97,17 @@ def tell(portal: Portal) -> int:
 
 
 @pytest.mark.django_db
-def test_the_second_server_is_asked_only_where_the_first_is_silent(authorities: list[Authority]) -> None:
+def test_the_second_server_is_asked_only_where_the_first_is_silent_or_not_named(authorities: list[Authority]) -> None:
     first, second = authorities
-    open_page(factories.portal())
+    named = f"https://{first.host}/rest/"
+    open_page(factories.portal(), SERVER_ENDPOINT=named)
     assert (first.asked, second.asked) == (1, 0)
     first.silent = True
-    open_page(factories.portal())
+    open_page(factories.portal(), SERVER_ENDPOINT=named)
     assert (first.asked, second.asked) == (2, 1)
+    first.silent = False
+    open_page(factories.portal())
+    assert (first.asked, second.asked) == (3, 2)
 
 
 @pytest.mark.django_db

@@ -7,14 +7,15 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from b24app.portals.errors import InDoubt
+from b24app.exchange_log.models import Exchange
+from b24app.portals.errors import InDoubt, NotOurs
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.reconnect import authorize_url, complete_reconnect
 from b24app.portals.rest import token_renewal
 from b24app.portals.rest.client import PortalClient
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
-from tests.portals.launches import ALICE, move
+from tests.portals.launches import ALICE, launch, move
 
 NOBODY = "127.0.0.1:9"
 
@@ -114,3 +115,60 @@ def test_a_server_that_does_not_know_the_portal_costs_it_nothing_while_its_own_i
     assert (row.dead_reason, portal.suspension, portal.no_token_since, portal.oauth_host) == ("", "", None, second)
     box.world.oauth_down.clear()
     assert PortalClient(portal).call("app.info")
+
+
+# -- who opens us: a portal that another allowed server knows ----------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(alpha: There, both_servers: tuple[str, str]) -> There:
+    """Return an old portal whose pages do not name its authorization server, which is the second one."""
+    alpha.switches.oauth_elsewhere = True
+    alpha.switches.modern = False
+    return alpha
+
+
+def app_infos() -> list[tuple[str, int]]:
+    """Return which servers were asked who somebody is, with their status, of confirmed callers."""
+    asked = Exchange.objects.filter(peer="oauth", path__contains="app.info").order_by("pk")
+    return list(asked.values_list("host", "status"))
+
+
+@pytest.mark.django_db
+def test_a_portal_that_the_first_server_does_not_know_is_opened_by_the_word_of_the_other(
+    elsewhere: There, both_servers: tuple[str, str]
+) -> None:
+    first, second = both_servers
+    opened = launch(elsewhere)
+    assert (opened.is_admin, opened.portal.oauth_host) == (True, second)
+    assert app_infos() == [(first, 400), (second, 200)]
+
+
+@pytest.mark.django_db
+def test_a_token_that_neither_server_knows_is_asked_about_twice_and_no_more(
+    elsewhere: There, box: Sandbox, settings: Settings, both_servers: tuple[str, str]
+) -> None:
+    settings.B24_OAUTH_HOSTS = [*both_servers, NOBODY]
+    with pytest.raises(NotOurs) as refused:
+        launch(elsewhere, AUTH_ID="invented")
+    assert refused.value.code == "INVALID_TOKEN"
+
+
+@pytest.mark.django_db
+def test_what_a_server_does_not_know_is_open_while_the_other_is_silent(
+    elsewhere: There, box: Sandbox, both_servers: tuple[str, str]
+) -> None:
+    box.world.oauth_down.add(both_servers[1])
+    with pytest.raises(InDoubt):
+        launch(elsewhere)
+    box.world.oauth_down.clear()
+    assert launch(elsewhere).is_admin
+
+
+@pytest.mark.django_db
+def test_the_refusal_of_the_portals_own_server_holds_while_the_other_is_silent(
+    alpha: There, box: Sandbox, both_servers: tuple[str, str]
+) -> None:
+    box.world.oauth_down.add(both_servers[1])
+    with pytest.raises(NotOurs):
+        launch(alpha, AUTH_ID="invented")  # its page names the first server
