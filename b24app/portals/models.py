@@ -100,7 +100,6 @@ class Portal(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["senders_checked_at"], name="portal_by_visit"),
             models.Index(
                 fields=["client_refused_at"], name="portal_client_refused", condition=Q(client_refused_at__isnull=False)
             ),
