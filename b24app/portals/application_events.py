@@ -9,6 +9,7 @@ import structlog
 from django.utils import timezone
 
 from b24app.portals import identity, installation
+from b24app.portals.callers import portal_copies
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone
 from b24app.portals.identity import ClaimedIdentity
 from b24app.portals.installation import InstallationChange
@@ -24,6 +25,7 @@ CLOCK_SKEW_SECONDS = 2.0  # between the portal's clock and ours, which do not co
 Payload = Mapping[str, Any]
 EventOutcome = tuple[InstallationChange, str]  # what changed, and why nothing did
 UNVERIFIED: EventOutcome = (InstallationChange.NOTHING, "not verified")
+OF_ANOTHER_ADDRESS: EventOutcome = (InstallationChange.NOTHING, "of another address")
 
 
 def find_named_portal(payload: Payload) -> Portal | None:
@@ -65,9 +67,17 @@ class PortalEvent:
         """Whether the portal's application_token comes with it, at an address where that proves something.
 
         The portal writes the token into the page of every user who opens us (docs/bitrix24.md A.3), so employees know
-        it. Only the portal knows the address we bound.
+        it. Only the portal knows the address we bound, and so does a restored copy of it, which is somewhere else.
         """
-        return self.signed and self.portal.has_application_token(_text_field(self.auth, "application_token"))
+        known = self.signed and self.portal.has_application_token(_text_field(self.auth, "application_token"))
+        return known and not self.is_from_elsewhere
+
+    @property
+    def is_from_elsewhere(self) -> bool:
+        """Whether it says that it comes from an address that is neither the portal's nor allowed as another of it."""
+        host = portal_copies.named_host(self.auth)
+        is_own = not host or portal_copies.is_among(host, portal_copies.own_hosts(self.portal))
+        return not is_own and not portal_copies.is_allowed(self.portal, host)
 
 
 def handle_event(portal: Portal, event: str, payload: Payload, *, signed: bool = True) -> InstallationChange:
@@ -153,7 +163,7 @@ def _on_uninstalled(event: PortalEvent) -> EventOutcome:
         if event.signed and event.portal.uninstalled_at is None and _is_gone(event.portal):
             installation.uninstall_portal(event.portal, clean=False)
             return InstallationChange.UNINSTALLED, ""
-        return UNVERIFIED
+        return OF_ANOTHER_ADDRESS if event.is_from_elsewhere else UNVERIFIED
     if _was_reinstalled_after(event):
         return InstallationChange.NOTHING, "older than the installation"
     installation.uninstall_portal(event.portal, clean=_text_field(event.data, "CLEAN") in {"1", "Y"})

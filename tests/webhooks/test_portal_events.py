@@ -17,7 +17,7 @@ from b24app.core import signed_urls, spool
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.app_events.acceptance import unsigned_budget
 from b24app.portals import event_handlers
-from b24app.portals.models import Portal, PortalToken
+from b24app.portals.models import CopyState, Portal, PortalCopy, PortalToken
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from b24app.sandbox.phpform import encode_form
@@ -151,6 +151,55 @@ def test_a_multipart_body_is_no_event(client: Client, portal: Portal) -> None:
 
 def test_only_a_post_is_an_event(client: Client, portal: Portal) -> None:
     assert client.get(path_of(portal)).status_code == 405
+
+
+# -- from a copy of the portal, which knows the same secrets -----------------------------------------------------------
+
+ELSEWHERE = {"domain": "copy.example", "client_endpoint": "https://copy.example/rest/"}
+
+
+def of_copy(there: There, event: str, user: int = 0, **fields: object) -> dict[str, object]:
+    """Return an event as a restored copy of the portal sends it."""
+    told = payload(there, event, user, **fields)
+    return told | {"auth": {**told["auth"], **ELSEWHERE}}  # type: ignore[dict-item]  # it is a mapping
+
+
+def test_a_copy_that_is_uninstalled_does_not_uninstall_its_original(
+    client: Client, portal: Portal, alpha: There
+) -> None:
+    assert post(client, path_of(portal), of_copy(alpha, "ONAPPUNINSTALL")) == 200
+    row = Portal.objects.get()
+    assert (row.uninstalled_at, row.erase_at, row.suspension) == (None, None, "")
+    assert row.application_token == alpha.state.app.token
+    assert PortalToken.objects.count() == 1
+    assert Exchange.objects.get(method="EVENT").error == "of another address"
+    assert not Change.objects.exists()
+
+
+def test_an_uninstallation_under_another_name_counts_once_the_portal_confirms_it(
+    client: Client, portal: Portal, alpha: There
+) -> None:
+    fields = of_copy(alpha, "ONAPPUNINSTALL")
+    alpha.uninstall()
+    assert post(client, path_of(portal), fields) == 200
+    row = Portal.objects.get()
+    assert row.uninstalled_at is not None
+    assert row.erase_at is not None
+    assert row.erase_at > timezone.now() + timedelta(days=29)  # whose data were to go is not certain
+
+
+def test_an_uninstallation_under_an_allowed_name_counts(client: Client, portal: Portal, alpha: There) -> None:
+    PortalCopy.objects.create(portal=portal, host="copy.example", state=CopyState.ALLOWED)
+    assert post(client, path_of(portal), of_copy(alpha, "ONAPPUNINSTALL")) == 200
+    assert not is_installed(portal)
+
+
+def test_an_update_of_a_copy_locks_nobody_out_of_its_original(client: Client, portal: Portal, alpha: There) -> None:
+    Portal.objects.update(installed_at=timezone.now(), version="1")
+    fields = of_copy(alpha, "ONAPPUPDATE", data={"VERSION": "2"}, ts=int(time.time()) + 600)
+    assert post(client, path_of(portal), fields) == 200
+    row = Portal.objects.get()
+    assert (row.installed_at is None, row.version) == (False, "1")
 
 
 # -- at the installer's address ----------------------------------------------------------------------------------------
