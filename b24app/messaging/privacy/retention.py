@@ -30,6 +30,7 @@ from b24app.exchange_log.models import Exchange
 from b24app.messaging import dead_letters
 from b24app.messaging.models import NEWEST_FIRST, DeliveryReport, Message, MessagePart
 from b24app.messaging.models.dead_letters import Kind
+from b24app.messaging.privacy import departed
 from b24app.portals.crm_names import names
 from b24app.portals.models import CrmName, Portal
 
@@ -98,6 +99,8 @@ def _due_batches(now: datetime) -> list[Batch]:
         Batch("changes", None, partial(audit_pruning.prune_changes, BATCH_SIZE)),
         Batch("nobody", None, partial(pruning.prune_exchanges, None, now - KEEP_UNOWNED_EXCHANGES, BATCH_SIZE)),
     ]
+    gone = departed.find_some()
+    batches += [Batch("departed", one, partial(departed.delete_exchanges, one, BATCH_SIZE)) for one in gone]
     messages = Message.objects.filter(portal=OuterRef("pk"))
     with_texts = messages.filter(received_at__gte=Coalesce(OuterRef("texts_emptied_to"), Value(LONG_AGO)))
     exchanges = Exchange.objects.filter(portal_id=OuterRef("pk"))

@@ -13,7 +13,7 @@ from django.utils import timezone
 from b24app.exchange_log.models import Exchange
 from b24app.messaging.models import DayTally, DeliveryReport, Message, MessagePart, Sender
 from b24app.messaging.models.statuses import Status
-from b24app.messaging.privacy import retention
+from b24app.messaging.privacy import departed, retention
 from b24app.portals.models import CrmName, Portal
 from tests import factories
 
@@ -121,6 +121,28 @@ def test_many_are_deleted_in_small_batches_with_the_portals_in_turn(
     retention.prune_messages()
     assert not Message.objects.filter(sender=sender).exists()
     assert [one.text for one in Message.objects.filter(sender=other)] == [""] * 7
+
+
+def test_what_is_recorded_of_a_portal_after_its_row_is_gone_goes_with_the_next_round(sender: Sender) -> None:
+    gone = [factories.portal("gone").pk for _ in range(3)]
+    for portal_id in (*gone, sender.portal_id):
+        exchange(portal_id, timezone.now())
+        exchange(portal_id, timezone.now() - 2 * DAY)
+    exchange(None, timezone.now())
+    Portal.objects.filter(pk__in=gone).delete()
+    assert retention.prune_messages() == 6
+    assert sorted(Exchange.objects.values_list("portal_id", flat=True), key=str) == [*[sender.portal_id] * 2, None]
+
+
+def test_portals_that_are_gone_are_looked_for_among_some_ids_at_a_time(sender: Sender) -> None:
+    near, far = sender.portal_id + 1_000, sender.portal_id + 1_000_000
+    for portal_id in (sender.portal_id, near, near, far):
+        exchange(portal_id, timezone.now())
+    assert departed.find_between(0, near) == [near]
+    assert departed.find_between(near + 1, far) == [far]
+    assert departed.find_between(near + 1, far - 1) == []
+    assert departed.delete_exchanges(near, 1) == 1
+    assert Exchange.objects.filter(portal_id=near).count() == 1
 
 
 def test_a_round_ends_when_its_time_is_up_and_the_next_continues(sender: Sender) -> None:
