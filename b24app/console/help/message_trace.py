@@ -28,6 +28,7 @@ MESSAGE = (
     "origin", "module", "status", "phase", "wait", "reason", "service_code", "detail", "ref", "attempts", "polls",
     "bulk", "parts", "price", "currency", "note", "received_at", "due_at", "expires_at", "first_attempt_at",
     "repeat_until", "sent_at", "final_at", "poll_at", "pushed", "push_at", "push_tries", "push_error",
+    "pushed_again_at",
 )  # fmt: skip
 SENDER = (
     "code", "state", "generation", "bulk", "max_age", "transactional", "per_hour", "per_day", "smart", "latin",

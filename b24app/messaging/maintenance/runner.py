@@ -10,7 +10,7 @@ from django.utils import timezone
 from b24app.core.backoff import backoff_delay
 from b24app.messaging.maintenance import due_jobs, probes
 from b24app.messaging.models.maintenance import JobKind, MaintenanceJob
-from b24app.messaging.push import sender_registration
+from b24app.messaging.push import portal_truth, sender_registration
 from b24app.portals import event_handlers, placements
 from b24app.portals.errors import NotNow, NoToken, PortalError, PortalRefused
 from b24app.portals.models import Portal
@@ -29,12 +29,14 @@ INTERVALS: Mapping[str, timedelta] = {
     JobKind.EVENTS: timedelta(days=1),
     JobKind.PLACES: timedelta(days=1),
     JobKind.TOKENS: timedelta(days=7),
+    JobKind.STATUSES: timedelta(days=1),
 }
 WORK: Mapping[str, Callable[[Portal], object]] = {
     JobKind.SENDERS: sender_registration.reconcile_senders,
     JobKind.EVENTS: event_handlers.check_handlers,
     JobKind.PLACES: placements.bind_places,
     JobKind.TOKENS: token_renewal.keep_alive,
+    JobKind.STATUSES: portal_truth.push_again,
 }
 
 

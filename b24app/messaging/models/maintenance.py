@@ -26,6 +26,7 @@ class JobKind(models.TextChoices):
     EVENTS = "events", "events"  # handlers of the application's events
     PLACES = "places", "places"  # tabs and composers on CRM cards
     TOKENS = "tokens", "tokens"  # refresh tokens, renewed long before they expire
+    STATUSES = "statuses", "statuses"  # those that it may show wrongly
 
 
 CHECKS = (JobKind.SENDERS, JobKind.EVENTS, JobKind.PLACES)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.db import connection as database
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from b24app.messaging.models import tallies
@@ -17,6 +17,14 @@ from b24app.messaging.models.transitions import advance_statuses
 from b24app.portals.models import Portal
 
 NEWEST_FIRST = ("-received_at", "-id")  # of the journal, and of every index it reads
+
+# Statuses that the portal has refused, and final ones that it never got and that are not due. There are few: final
+# statuses are due from their first moment, until the portal has acknowledged them.
+IN_DOUBT = Q(message_id__isnull=False) & (
+    ~Q(push_error="")
+    | Q(push_tries__gt=0)
+    | (Q(push_at__isnull=True) & ~Q(status=Status.QUEUED) & ~Q(pushed=F("status")))
+)
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -92,6 +100,7 @@ class Message(models.Model):
     push_at = models.DateTimeField(null=True, blank=True)  # when the status is pushed next; null: nothing to push
     push_tries = models.SmallIntegerField(default=0)
     push_error = models.CharField(max_length=60, blank=True, default="")
+    pushed_again_at = models.DateTimeField(null=True, blank=True)  # given up, the status was made due once more then
 
     objects: ClassVar = MessageQuerySet.as_manager()
 
@@ -117,6 +126,7 @@ class Message(models.Model):
             ),
             models.Index(fields=["connection", "lease_until"], name="message_on_wire", condition=Q(phase="on_wire")),
             models.Index(fields=["portal", "push_at"], name="message_untold", condition=Q(push_at__isnull=False)),
+            models.Index(fields=["portal", *NEWEST_FIRST], name="message_in_doubt", condition=IN_DOUBT),
             models.Index(fields=["connection", "poll_at"], name="message_to_ask", condition=Q(poll_at__isnull=False)),
             models.Index(fields=["connection", "ref"], name="message_by_ref", condition=~Q(ref="")),
             models.Index(fields=["resend_of"], name="message_resent", condition=Q(resend_of__isnull=False)),

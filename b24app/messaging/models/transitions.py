@@ -35,7 +35,7 @@ WITH change AS (
         sent_at = CASE WHEN c.status = 'failed' THEN m.sent_at ELSE coalesce(m.sent_at, %s) END,
         final_at = CASE WHEN c.status <> 'sent' THEN %s::timestamptz END,
         poll_at = CASE WHEN c.status = 'sent' THEN c.poll_at END,
-        push_tries = 0, push_error = '',
+        push_tries = 0, push_error = '', pushed_again_at = NULL,
         push_at = CASE WHEN m.message_id IS NULL THEN NULL
                        WHEN c.status <> 'sent' THEN greatest(%s, m.received_at + {FIRST_PUSH_AFTER})
                        WHEN m.pushed = 'queued' THEN %s END

@@ -27,6 +27,7 @@ NOT_FOUND_FOR = timedelta(minutes=15)  # a campaign's row is created after the h
 NOT_FOUND_DELAYS = (5, 15, 60, 300)
 POSTPONED_FOR = timedelta(minutes=1)
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 10, 60, 360, 1440, 2880))  # of a refused status
+LAST_TRY = len(RETRY_DELAYS)  # after so many tries a refused status is given up
 OUR_MISTAKE = frozenset({"ERROR_MESSAGE_STATUS_INCORRECT", "ERROR_SENDER_VALIDATION_FAILURE"})
 NO_ACCESS = frozenset({"ACCESS_DENIED", "AUTHORIZATION_ERROR", "USER_ACCESS_ERROR", "NO_TOKEN"})
 PORTAL_WIDE = NO_ACCESS | {"INSUFFICIENT_SCOPE", "INVALID_SCOPE"}
@@ -108,7 +109,7 @@ def _retry_not_found(message: Message, now: datetime) -> None:
 
 def retry_or_give_up(message: Message, code: str, now: datetime, *, is_refused: bool = True) -> None:
     """Retry a status some days, later each time; then give it up. The message shows why if it `is_refused`."""
-    if message.push_tries >= len(RETRY_DELAYS):
+    if message.push_tries >= LAST_TRY:
         give_up(_unchanged(message), message.portal_id, code)
         return
     _unchanged(message).update(
@@ -120,7 +121,8 @@ def retry_or_give_up(message: Message, code: str, now: datetime, *, is_refused: 
 
 def give_up(messages: "QuerySet[Message]", portal_id: int, code: str) -> int:
     """Push these statuses no more: note why on the messages, and their number on the portal; return it."""
-    count = _mark_given_up(messages, code)
+    known = messages.filter(pushed_again_at__isnull=False).count()  # they were given up before
+    count = _mark_given_up(messages, code) - known
     if count:
         Portal.objects.filter(pk=portal_id).update(statuses_given_up=F("statuses_given_up") + count)
         level = log.info if code == "ERROR_MESSAGE_NOT_FOUND" else log.error
