@@ -12,10 +12,13 @@ from django.views.decorators.http import require_safe
 
 from b24app.console.frame.screen import FramedRequest, admin_only
 from b24app.console.home.todo import Todo, list_portal_todos
+from b24app.console.journal.conditions import DOUBTFUL
+from b24app.console.journal.links import messages_url
 from b24app.messaging import enqueue
 from b24app.messaging.guards import limits
 from b24app.messaging.guards.limits import LimitKind
 from b24app.messaging.models import Sender, SenderState
+from b24app.messaging.push import portal_truth
 from b24app.portals.models import Portal
 
 PATIENCE = 20  # seconds for which the card looks whether the answer is there
@@ -32,6 +35,8 @@ class PortalCard:
     registered: int
     senders: int
     duplicates: int
+    doubtful: int  # statuses that Bitrix24 may show wrongly
+    doubtful_href: str
     asked: int = 0
 
     @property
@@ -47,6 +52,8 @@ def build_portal_card(portal: Portal, asked: int = 0) -> PortalCard:
         issue=next(iter(list_portal_todos(portal)), None),
         registered=states.count(SenderState.REGISTERED),
         senders=len(states),
+        doubtful=portal_truth.count_doubtful(portal),
+        doubtful_href=messages_url(portal, status=DOUBTFUL),
         duplicates=limits.total_used(portal.pk, LimitKind.DUPLICATES, timezone.now() - DAY),
         asked=asked,
     )

@@ -14,6 +14,7 @@ from b24app.messaging.models.statuses import FINAL, Phase, Status
 from providers.kit.phones import BadNumber, read_number
 
 EXACT_FROM = 10  # digits; fewer are looked for at the end of the number
+DOUBTFUL = "doubtful"  # a status group that `portal_truth` finds, and no condition here
 NONE = "none"  # as a country or an employee: those of no one
 _LOST = (Status.UNDELIVERED, Status.FAILED)
 _BY_RULE = Q(reason__in=NO_FAILURE)
@@ -56,6 +57,7 @@ STATUS_GROUPS: Mapping[str, StatusGroup] = {
     "not-arrived": _make_scanned(_("Not delivered or failed"), Q(status__in=_LOST), BulkAction.RESEND),
     "rated": _make_scanned(_("Counted in the delivery rate"), Q(status__in=FINAL) & ~_BY_RULE, BulkAction.RESEND),
     "counted": _make_scanned(_("Sent or with a final status"), ~Q(status=Status.QUEUED), BulkAction.RESEND),
+    DOUBTFUL: StatusGroup(title=_("May be wrong in Bitrix24")),
 }
 """By the code that stands in addresses.
 

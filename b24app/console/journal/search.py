@@ -7,12 +7,13 @@ from django.db.models import Q, QuerySet
 
 from b24app.console.formats.query_values import read_uuid
 from b24app.console.frame.screen import FramedRequest
-from b24app.console.journal.conditions import number_condition
+from b24app.console.journal.conditions import DOUBTFUL, number_condition
 from b24app.console.journal.crm_links import Item
 from b24app.console.journal.filters import Filters
 from b24app.console.journal.pagination import Search
 from b24app.messaging.models import Connection, Message, MessagePart
 from b24app.messaging.models.statuses import Origin
+from b24app.messaging.push import portal_truth
 from b24app.portals.crm.owner_types import OwnerType
 from b24app.portals.crm_names import names
 from b24app.portals.crm_names.names import ADMINISTRATORS
@@ -39,6 +40,8 @@ def search_messages(portal: Portal, filters: Filters, only_of: int | None = None
     """Return a search for what the filters find, of all the portal's messages or of one employee's."""
     indexed, fitting = filters.split_conditions(portal.country)
     dates = filters.date_condition()
+    if filters.status == DOUBTFUL:
+        indexed, fitting = Q(pk__in=portal_truth.find_doubtful(portal)), indexed & fitting
     if filters.q:
         ids = find_by_id(portal, filters.q)
         if ids:  # whoever knows an id means that message, however old it is

@@ -82,15 +82,3 @@ def test_silence_and_a_lapsed_plan_are_found_by_opening_home(alpha: Portal, ther
     text = card(alice, alpha).content.decode()
     assert "badge--bad" in text
     assert "Bitrix24 is not responding" not in text
-
-
-def test_statuses_that_were_given_up_are_counted_for_administrators(alice: Client, bob: Client, portal: Portal) -> None:
-    charlies = factories.portal("charlie")
-    charlie = factories.visitor(charlies)
-    assert "Statuses not accepted" not in alice.get(address(portal, "home")).content.decode()
-    Portal.objects.filter(pk=portal.pk).update(statuses_given_up=3)
-    assert "Statuses not accepted" in card(alice, portal).content.decode()
-    assert "Statuses not accepted" not in bob.get(address(portal, "home")).content.decode()
-    assert card(bob, portal).status_code == 403
-    assert card(charlie, portal).status_code == 401
-    assert "Statuses not accepted" not in charlie.get(address(charlies, "home")).content.decode()

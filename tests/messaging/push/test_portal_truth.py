@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from b24app.console.frame.screen import address
+from b24app.console.journal.links import messages_url
 from b24app.messaging import sweep, tasks
 from b24app.messaging.actions.messages import resend_message
 from b24app.messaging.maintenance import due_jobs, runner
@@ -192,3 +194,34 @@ def test_there_is_a_limit_to_counting(alpha: SandboxPortal, live: Portal, sender
     assert portal_truth.count_doubtful(live) == 1000
     assert portal_truth.push_again(live) == 700
     assert portal_truth.push_again(live) == 0
+
+
+# -- shown -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_number_leads_administrators_to_the_messages_and_nobody_else(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    charlies = factories.portal("charlie")
+    told = sent_status(alpha, sender)
+    Message.objects.filter(pk=told.pk).update(pushed=Status.DELIVERED, push_at=None, to="+12025550111")
+    alice, bob, charlie = (
+        factories.visitor(live),
+        factories.visitor(live, 7, is_admin=False),
+        factories.visitor(charlies),
+    )
+    assert "may be wrong" not in alice.get(address(live, "home")).content.decode()
+    lost = give_up(alpha, live, sender)
+    Message.objects.filter(pk=lost.pk).update(to="+12025550177")
+    listed = messages_url(live, status="doubtful")
+    home = alice.get(address(live, "home")).content.decode()
+    assert "Statuses that may be wrong, 14 days" in home
+    assert f'<a href="{listed}">1</a>' in home
+    page = alice.get(listed).content.decode()
+    assert ("0177" in page, "0111" in page) == (True, False)
+    assert "May be wrong in Bitrix24" in page  # the filter that is set
+    assert "may be wrong" not in bob.get(address(live, "home")).content.decode()
+    assert "0177" not in bob.get(listed).content.decode()
+    assert "may be wrong" not in charlie.get(address(charlies, "home")).content.decode()
+    assert "0177" not in charlie.get(messages_url(charlies, status="doubtful")).content.decode()
+    assert charlie.get(listed).status_code == 401

@@ -7,7 +7,6 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from b24app.console.frame.screen import address
 from b24app.messaging import sweep, tasks
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Status
@@ -133,20 +132,13 @@ def test_however_many_statuses_of_deleted_messages_are_given_up_by_one_visit(
     assert Message.objects.filter(push_error="", push_at__lte=timezone.now()).count() == 2
 
 
-def test_a_status_that_was_given_up_is_shown_on_its_message_and_counted_on_home(
-    alpha: SandboxPortal, live: Portal, sender: Sender
-) -> None:
+def test_a_status_that_was_given_up_is_shown_on_its_message(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
     message = sent_status(alpha, sender, seconds_ago=(DELETED_AFTER + HOUR).total_seconds())
     alpha.switches.down = True
-    charlies = factories.portal("charlie")
-    assert "Statuses not accepted" not in text_of(factories.visitor(live), address(live, "home"))
     tasks.push_statuses(live.pk)
     page = text_of(factories.visitor(live), f"/p/{live.uuid.hex}/journal/{message.reference}/")
     assert "Bitrix24 did not accept the status “Delivered”" in page
     assert "NO_ANSWER" in page
-    assert "Statuses not accepted" in text_of(factories.visitor(live), address(live, "home"))
-    assert "Statuses not accepted" not in text_of(factories.visitor(charlies), address(charlies, "home"))
-    assert "Statuses not accepted" not in text_of(factories.visitor(live, 7, is_admin=False), address(live, "home"))
 
 
 def text_of(client: Client, url: str) -> str:
