@@ -1,4 +1,7 @@
-"""Events of the application's life that a portal sends: installed, updated, paid, system user ready, uninstalled."""
+"""Events of the application's life that a portal sends.
+
+Installed, updated, paid, a method allowed, the system user ready, uninstalled.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -152,6 +155,17 @@ def _on_payment(event: PortalEvent) -> EventOutcome:
     return InstallationChange.RESUMED, ""
 
 
+def _on_method_confirmed(event: PortalEvent) -> EventOutcome:
+    """Call a method again that an administrator had to allow, or has not: then nothing changes (K21)."""
+    if not _is_verified(event):
+        return UNVERIFIED
+    if _text_field(event.data, "CONFIRMED") not in {"1", "Y"}:
+        return InstallationChange.NOTHING, ""
+    if event.portal.push_failures:
+        error_policy.update_portal(event.portal, push_after=None)
+    return InstallationChange.ALLOWED, ""
+
+
 def _on_user_ready(event: PortalEvent) -> EventOutcome:
     """Store the system user's tokens from `data`; `auth` has those of the user who installed (docs/bitrix24.md F.7)."""
     is_stored = _store_tokens(event.portal, event.data, is_system=True)
@@ -174,6 +188,7 @@ _EVENT_HANDLERS: Mapping[str, Callable[[PortalEvent], EventOutcome]] = {
     "ONAPPINSTALL": _on_installed,
     "ONAPPUPDATE": _on_updated,
     "ONAPPPAYMENT": _on_payment,
+    "ONAPPMETHODCONFIRM": _on_method_confirmed,
     "ONAPPUSERREADY": _on_user_ready,
     "ONAPPUNINSTALL": _on_uninstalled,
 }

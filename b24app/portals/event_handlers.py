@@ -12,7 +12,7 @@ from b24app.portals.rest import error_policy
 from b24app.portals.rest.client import BatchCommand, PortalClient
 from b24app.portals.rest.responses import as_mapping
 
-EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPUNINSTALL")
+EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPMETHODCONFIRM", "ONAPPUNINSTALL")
 
 
 def bind_handlers(portal: Portal, events: Sequence[str] = EVENTS) -> list[str]:

@@ -28,6 +28,7 @@ class InstallationChange(StrEnum):
     INSTALLED = "installed"
     UPDATED = "updated"
     RESUMED = "resumed"
+    ALLOWED = "allowed"  # a method that it refused until an administrator would confirm it
     PROBE = "probe"  # nothing yet: the portal has to be asked
     UNINSTALLED = "uninstalled"
 

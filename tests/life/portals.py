@@ -12,7 +12,7 @@ from b24app.operations.local.visitor import Visitor
 from tests.faults.house import House, wait
 
 NUMBER = "+12025550142"
-EVENTS = {"ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPUNINSTALL"}
+EVENTS = {"ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPMETHODCONFIRM", "ONAPPUNINSTALL"}
 
 _numbers = count(1)
 

@@ -15,6 +15,8 @@ from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as There
 from tests.portals.launches import ALICE, BOB, DANA, launch
 
+NAMES = ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPMETHODCONFIRM", "ONAPPUSERREADY", "ONAPPUNINSTALL"]
+
 
 def age(portal: Portal, **ago: float) -> None:
     """Make our tokens as old as that."""
@@ -193,7 +195,7 @@ def test_a_system_user_without_rights_is_not_kept(portal: Portal, alpha: There) 
     assert list(PortalToken.objects.values_list("user_id", flat=True)) == [ALICE]
 
 
-@pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPUSERREADY", "ONAPPUNINSTALL"])
+@pytest.mark.parametrize("name", NAMES)
 def test_an_event_nobody_vouches_for_has_no_effect(portal: Portal, alpha: There, name: str) -> None:
     age(portal, minutes=1)
     before = Portal.objects.values().get()
@@ -204,7 +206,7 @@ def test_an_event_nobody_vouches_for_has_no_effect(portal: Portal, alpha: There,
     assert note_of(portal) == "not verified"
 
 
-@pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPUSERREADY", "ONAPPUNINSTALL"])
+@pytest.mark.parametrize("name", NAMES)
 def test_charlies_portal_is_never_touched_by_alphas_events(
     portal: Portal, alpha: There, beta: There, name: str
 ) -> None:

@@ -12,7 +12,7 @@ from b24app.portals.models import Portal, Suspension
 from b24app.sandbox import Portal as There
 from tests.portals.launches import ALICE, BOB, DANA, asked, launch
 
-EVENTS = ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPUNINSTALL"]
+EVENTS = ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT", "ONAPPMETHODCONFIRM", "ONAPPUNINSTALL"]
 
 
 def test_the_first_opening_is_an_installation(db: None, alpha: There) -> None:

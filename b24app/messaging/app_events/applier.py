@@ -10,6 +10,7 @@ from b24app.audit.models import Action, Kind
 from b24app.audit.recording import Subject, record_change
 from b24app.core.backoff import backoff_delay
 from b24app.messaging import enqueue
+from b24app.messaging.app_events import confirmations
 from b24app.messaging.models.app_events import AppEvent
 from b24app.messaging.models.maintenance import MaintenanceJob
 from b24app.portals import application_events
@@ -29,11 +30,12 @@ RECORDED = {InstallationChange.UNINSTALLED: Action.UNINSTALLED, InstallationChan
 
 @dataclass(frozen=True, slots=True)
 class AppliedEvent:
-    """What is due after an event: a portal to compare with our rows, one to erase, or the event itself again."""
+    """What is due after an event: a portal to compare with our rows, to erase or push to, or the event itself again."""
 
     event: int
     check: int | None = None
     erase: int | None = None
+    push: int | None = None
     again: datetime | None = None
 
 
@@ -43,6 +45,8 @@ def enqueue_applied(applied: AppliedEvent) -> None:
         enqueue.maintain(applied.check)
     if applied.erase:
         enqueue.erase_portal(applied.erase)
+    if applied.push:
+        enqueue.push(applied.push)
     if applied.again:
         enqueue.app_event(applied.event, at=applied.again)
 
@@ -101,9 +105,13 @@ def _handle_event(portal: Portal, event: AppEvent) -> AppliedEvent:
         record_change(RECORDED[change], Subject(portal.pk, Kind.PORTAL, portal.pk))
     if change.wants_check:
         MaintenanceJob.objects.request(portal.pk)
+    has_due = change == InstallationChange.ALLOWED and confirmations.retry_statuses(portal, event.payload) > 0
     is_erased = portal.erase_at is not None and portal.erase_at <= timezone.now()
     return AppliedEvent(
-        event.pk, check=portal.pk if change.wants_check else None, erase=portal.pk if is_erased else None
+        event.pk,
+        check=portal.pk if change.wants_check else None,
+        erase=portal.pk if is_erased else None,
+        push=portal.pk if has_due else None,
     )
 
 

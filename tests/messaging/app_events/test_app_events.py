@@ -20,7 +20,9 @@ from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.sandbox import Portal as SandboxPortal
 from b24app.sandbox.phpform import encode_form
 from tests import factories
+from tests.messaging.push.statuses import sent_status
 
+UPDATE, ADD = "messageservice.message.status.update", "messageservice.sender.add"
 FORM = "application/x-www-form-urlencoded"
 ALICE, DANA = 1, 2
 DAY = timedelta(days=1)
@@ -249,6 +251,87 @@ def test_after_thirty_days_the_data_go_without_the_tick_too(alpha: SandboxPortal
     tasks.erase_portal(live.pk)
     assert not Portal.objects.exists()
     assert not Sender.objects.exists()
+
+
+# -- a method that an administrator had to allow -----------------------------------------------------------------------
+
+
+def confirm(there: SandboxPortal, portal: Portal, *, allow: bool = True, method: str = UPDATE, **auth: str) -> None:
+    """Answer the portal's question as an administrator, and let the event arrive."""
+    there.confirm_method(method, allow=allow)
+    fields = fields_of(there, "ONAPPMETHODCONFIRM", METHOD=method, CONFIRMED=str(int(allow)))
+    fields["auth"] = {**fields["auth"], **auth}  # type: ignore[dict-item]  # it is a mapping
+    assert post(portal, fields) == 200
+    work()
+
+
+def push(portal: Portal) -> None:
+    if portal.pk in sweep.to_push():
+        tasks.push_statuses(portal.pk)
+
+
+def test_statuses_are_pushed_as_soon_as_an_administrator_allows_it(
+    alpha: SandboxPortal, live: Portal, sender: Sender
+) -> None:
+    waiting, given_up = sent_status(alpha, sender), sent_status(alpha, sender)
+    theirs = factories.message(
+        factories.sender(factories.connection(factories.portal("charlie"))),
+        status="delivered", push_error="METHOD_CONFIRM_WAITING", push_at=timezone.now() + DAY,
+    )  # fmt: skip
+    alpha.switches.confirm_methods = UPDATE
+    push(live)
+    Message.objects.filter(pk=given_up.pk).update(push_at=None, pushed_again_at=timezone.now())
+    assert [one.status for one in alpha.messages] == ["sent", "sent"]
+    assert sweep.to_push() == []
+    confirm(alpha, live)
+    push(live)
+    assert [one.status for one in alpha.messages] == ["delivered", "delivered"]
+    assert set(Message.objects.filter(pk__in=[waiting.pk, given_up.pk]).values_list("push_error", "push_tries")) == {
+        ("", 0)
+    }
+    theirs.refresh_from_db()
+    assert theirs.push_error == "METHOD_CONFIRM_WAITING"
+
+
+@pytest.mark.parametrize("case", ["denied", "another method", "not verified"])
+def test_statuses_go_on_waiting_where_nothing_was_allowed(
+    alpha: SandboxPortal, live: Portal, sender: Sender, case: str
+) -> None:
+    message = sent_status(alpha, sender)
+    alpha.switches.confirm_methods = UPDATE
+    push(live)
+    message.refresh_from_db()
+    before = (message.push_at, message.push_error, message.push_tries)
+    if case == "denied":
+        confirm(alpha, live, allow=False)
+    elif case == "another method":
+        confirm(alpha, live, method="crm.item.get")
+    else:
+        confirm(alpha, live, application_token="guess")
+    message.refresh_from_db()
+    assert (message.push_at, message.push_error, message.push_tries) == before
+    assert sweep.to_push() == []
+    assert Exchange.objects.get(name="ONAPPMETHODCONFIRM").error == ("not verified" if case == "not verified" else "")
+
+
+def test_a_sender_that_had_to_be_allowed_is_registered_as_soon_as_it_is(
+    alpha: SandboxPortal, live: Portal, connection: Connection
+) -> None:
+    new = Sender(portal=live, connection=connection, names={"en": "Acme"})
+    sender_registration.save_sender(new)
+    alpha.switches.confirm_methods = ADD
+    MaintenanceJob.objects.request(live.pk)
+    tasks.maintain_portal(live.pk)
+    assert (alpha.senders, MaintenanceJob.objects.filter(due_at__lte=timezone.now()).exists()) == ({}, False)
+    confirm(alpha, live, method=ADD)
+    tasks.maintain_portal(live.pk)
+    assert list(alpha.senders) == [new.code]
+
+
+def test_the_portal_is_asked_to_tell_what_administrators_allow(alpha: SandboxPortal, live: Portal) -> None:
+    MaintenanceJob.objects.request(live.pk)
+    tasks.maintain_portal(live.pk)
+    assert "ONAPPMETHODCONFIRM" in {one.event for one in alpha.handlers}
 
 
 # -- late, lost and strange --------------------------------------------------------------------------------------------
