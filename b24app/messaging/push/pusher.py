@@ -20,7 +20,6 @@ from b24app.portals.rest.client import PortalClient
 LEASE = timedelta(seconds=90)
 BATCHES_PER_VISIT = 20
 REFILL = timedelta(seconds=10)  # frees 20 of the 50 calls in the portal's bucket, on any plan (docs/bitrix24.md C.4)
-NOT_THE_PORTAL = frozenset({"OAUTH_SILENT", "REFRESH_UNDER_WAY", "REDIRECTED"})  # codes of InDoubt
 
 
 def push_due(portal_id: int) -> datetime | None:
@@ -70,7 +69,9 @@ def _push_portal(portal: Portal) -> datetime | None:
         return None
     # A portal that was silent is asked first: a token may have to be renewed for the batch, and in vain.
     if portal.push_failures and not answering.is_answering(portal):
-        return postponing.postpone_pushes(portal, InDoubt("NO_ANSWER"))
+        silence = InDoubt("NO_ANSWER")
+        if not answering.has_moved(portal, silence):
+            return postponing.postpone_pushes(portal, silence)
     again = None if postponing.waits_for_token(portal, now) else _push_batches(portal)
     return _push_for_authors(portal) if postponing.waits_for_token(portal, timezone.now()) else again
 
@@ -84,6 +85,8 @@ def _push_batches(portal: Portal) -> datetime | None:
         if not messages or not portal.may_be_called(timezone.now()) or not _renew_lease(portal):
             return None
         error = _push_batch(portal, messages)
+        if error and answering.has_moved(portal, error):
+            continue
         if error:
             return postponing.postpone_pushes(portal, error)
     # So the bucket never fills up, and screens that call the portal in the meantime are not refused.
@@ -119,7 +122,7 @@ def _push_batch(portal: Portal, messages: Sequence[Message], token: PortalToken 
         commands = [due_statuses.update_command(message) for message in messages]
         results = PortalClient(portal, token=token).batch(commands)
     except PortalError as error:
-        if isinstance(error, InDoubt) and error.code not in NOT_THE_PORTAL:
+        if isinstance(error, InDoubt) and error.code not in answering.NOT_THE_PORTAL:
             _note_silence(portal, messages, error)
         return error
     refusal = answers.record_answers(messages, results)
