@@ -10,6 +10,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from b24app.portals.callers import token_candidates
 from b24app.portals.identity import Launch
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.portals.rest import author_tokens, error_policy
@@ -120,6 +121,7 @@ def uninstall_portal(portal: Portal, *, clean: bool) -> None:
         if clean:
             forget_identity(portal)
     author_tokens.forget_tokens(portal)
+    token_candidates.forget_candidate(portal)
     log.info("portal_uninstalled", portal=portal.pk, clean=clean)
 
 

@@ -17,6 +17,7 @@ from b24app.messaging.intake import acceptance
 from b24app.messaging.intake.acceptance import AcceptedCall
 from b24app.messaging.intake.admission import CallRefused
 from b24app.messaging.intake.payload import LINKS, MAX_STORED_LINKS, MAX_STORED_TEXT
+from b24app.messaging.maintenance import requests
 from b24app.portals import tokens
 from b24app.portals.identity import ACCESS_LIFETIME
 from b24app.portals.models import Portal
@@ -100,7 +101,10 @@ def accept_message(record: Mapping[str, Any]) -> None:
     if accepted.is_held:
         enqueue.check_copies(accepted.portal_id)
         return
-    _keep_author_token(accepted, record["payload"].get("auth") or {}, received_at)
+    auth = record["payload"].get("auth") or {}
+    _keep_author_token(accepted, auth, received_at)
+    if accepted.lacks_proof:
+        requests.keep_candidate(accepted.portal_id, auth.get("application_token", ""), auth.get("access_token", ""))
 
 
 def _keep_author_token(accepted: AcceptedCall, auth: Mapping[str, str], received_at: datetime) -> None:

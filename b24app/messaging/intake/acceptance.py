@@ -22,7 +22,8 @@ class AcceptedCall:
 
     `to_drain` maps connections with something to send to whether they are slow. It names those of all messages that
     were inserted in the same batch; it is empty for a call whose message another thread inserted, which enqueues them.
-    `is_held`: it named another address than the portal's, which has to be looked into.
+    `is_held`: it named another address than the portal's, which has to be looked into. `lacks_proof`: no
+    application_token of the portal is known.
     """
 
     portal_id: int
@@ -30,6 +31,7 @@ class AcceptedCall:
     to_drain: Mapping[int, bool]
     failed: bool
     is_held: bool = False
+    lacks_proof: bool = False
 
 
 def accept_call(
@@ -53,7 +55,8 @@ def accept_call(
         stored, batch = batch_insert.insert_message(replace(message, generation=generation, token_matches=matches))
         to_drain = {one.connection_id: one.slow for one in batch if one}
         if stored:
-            return AcceptedCall(stored.portal_id, stored.lacks_token, to_drain, failed=False)
+            lacks_proof = not settings.application_token
+            return AcceptedCall(stored.portal_id, stored.lacks_token, to_drain, failed=False, lacks_proof=lacks_proof)
     return _accept_uncached(sender, payload, received_at, credentials, to_drain)
 
 
@@ -84,7 +87,14 @@ def _accept_uncached(
         Message.objects.bulk_create([message], ignore_conflicts=True)
         to_drain[settings.connection_id] = settings.slow
     has_failed = incoming.failure is not None
-    return AcceptedCall(settings.portal_id, settings.lacks_token, to_drain, failed=has_failed, is_held=bool(host))
+    return AcceptedCall(
+        settings.portal_id,
+        settings.lacks_token,
+        to_drain,
+        failed=has_failed,
+        is_held=bool(host),
+        lacks_proof=not settings.application_token,
+    )
 
 
 def _store_held(message: Message, host: str) -> None:

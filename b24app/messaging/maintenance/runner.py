@@ -12,6 +12,7 @@ from b24app.messaging.maintenance import due_jobs, probes
 from b24app.messaging.models.maintenance import JobKind, MaintenanceJob
 from b24app.messaging.push import portal_truth, sender_registration
 from b24app.portals import event_handlers, placements
+from b24app.portals.callers import token_candidates
 from b24app.portals.errors import NotNow, NoToken, PortalError, PortalRefused
 from b24app.portals.models import Portal
 from b24app.portals.rest import token_renewal
@@ -24,6 +25,13 @@ MAX_PAUSE = 86_400.0  # seconds
 LONG_FAILING, LONG_PAUSE = 40, timedelta(days=7)  # tries, about a month; then once a week
 SHORTEST_PAUSE = timedelta(seconds=1)
 
+
+def look_after_tokens(portal: Portal) -> None:
+    """Renew what would expire, and learn the portal's application_token where a message has brought it."""
+    token_renewal.keep_alive(portal)
+    token_candidates.adopt_candidate(portal)
+
+
 INTERVALS: Mapping[str, timedelta] = {
     JobKind.SENDERS: timedelta(days=1),
     JobKind.EVENTS: timedelta(days=1),
@@ -35,7 +43,7 @@ WORK: Mapping[str, Callable[[Portal], object]] = {
     JobKind.SENDERS: sender_registration.reconcile_senders,
     JobKind.EVENTS: event_handlers.check_handlers,
     JobKind.PLACES: placements.bind_places,
-    JobKind.TOKENS: token_renewal.keep_alive,
+    JobKind.TOKENS: look_after_tokens,
     JobKind.STATUSES: portal_truth.push_again,
 }
 
