@@ -274,3 +274,18 @@ def test_a_copy_of_the_whole_box_sends_nothing(alpha: SandboxPortal, sender: Sen
         assert list(Message.objects.order_by("pk").values_list("status", flat=True)) == [Status.QUEUED, Status.SENT]
     finally:
         alpha.world.portals.pop("alpha-restored")
+
+
+def test_a_move_is_noticed_though_the_token_has_expired_earlier_than_we_think(
+    alpha: SandboxPortal, sender: Sender, live: Portal
+) -> None:
+    alpha.move("127.0.0.59")
+    alpha.expire_tokens()  # our clock is behind
+    assert call(alpha, sender) == 200
+    held = newest()
+    assert held.wait == Wait.COPY
+    settle(live)
+    live.refresh_from_db()
+    assert (live.client_endpoint, live.domain) == (alpha.client_endpoint, alpha.domain)
+    assert (reload(held).wait, PortalCopy.objects.exists()) == (Wait.NONE, False)
+    assert PortalToken.objects.get().generation == 1
