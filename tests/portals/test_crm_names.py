@@ -7,6 +7,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from b24app.core import sealing
 from b24app.core.redis import redis_client
@@ -181,6 +182,14 @@ def test_an_erased_number_takes_its_people_s_names_along(portal: Portal, alpha: 
     assert names.forget_number(portal, "+12025550142") == 2
     assert shown(portal, ADMINISTRATORS, EMMA, HARBOUR) == {HARBOUR: "Harbour Joinery"}
     assert names.forget_number(factories.portal("charlie"), "+12025550144") == 0
+
+
+def test_an_erased_number_is_found_beside_names_kept_under_a_former_secret_key(
+    portal: Portal, alpha: There, settings: Settings
+) -> None:
+    names.fetch_names(portal, ADMINISTRATORS, [EMMA])
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a-new-one", [settings.SECRET_KEY]
+    assert names.forget_number(portal, "+12025550142") == 1
 
 
 def test_names_that_nobody_looked_at_are_forgotten_after_a_month(portal: Portal, alpha: There) -> None:

@@ -99,7 +99,10 @@ def find_items(portal: Portal, viewer: int, words: str) -> list[Item]:
 
 def forget_number(portal: Portal, number: str) -> int:
     """Delete the names of everybody who has this phone number (E.164); return how many."""
-    return CrmName.objects.filter(portal=portal, phones__contains=[digest_phone(portal, number)]).delete()[0]
+    theirs = Q(pk=None)
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        theirs |= Q(phones__contains=[_digest_with(key, portal, number)])
+    return CrmName.objects.filter(theirs, portal=portal).delete()[0]
 
 
 def forget_unused(portal_id: int, limit: int) -> int:
@@ -110,8 +113,11 @@ def forget_unused(portal_id: int, limit: int) -> int:
 
 def digest_phone(portal: Portal, number: str) -> str:
     """Return what stands for a phone number beside a name: it tells whose number it is, and not the number."""
-    key = settings.SECRET_KEY.encode()
-    return hmac.digest(key, f"phone:{portal.uuid.hex}:{number}".encode(), sha256).hex()[:20]
+    return _digest_with(settings.SECRET_KEY, portal, number)
+
+
+def _digest_with(key: str, portal: Portal, number: str) -> str:
+    return hmac.digest(key.encode(), f"phone:{portal.uuid.hex}:{number}".encode(), sha256).hex()[:20]
 
 
 def _load(portal: Portal, viewer: int, items: Sequence[Item]) -> dict[Item, CrmName]:
