@@ -43,6 +43,22 @@ def test_what_was_set_aside_can_be_tried_again() -> None:
     spool.put_record("riddle", {})
     spool.replay_records({})
     lines, code = told("--again")
-    assert lines[0] == "1 records wait again; web and workers take them within seconds."
+    assert lines[0] == "1 records wait again."
     assert (lines[1:3], code) == (["waiting: 1 (1 riddle)", "set aside: nothing"], 0)
     assert len(spool.waiting_records()) == 1
+
+
+def make_older(folder: Path, *, seconds: int) -> None:
+    """Let every record in a folder have come so much earlier."""
+    for path in folder.glob("0*-*"):
+        at, _, rest = path.name.partition("-")
+        path.rename(folder / f"{int(at) - seconds * 10**9:020d}-{rest}")
+
+
+def test_what_waits_for_a_minute_is_a_failure(settings: Settings) -> None:
+    spool.put_record("wish", {})
+    make_older(settings.SPOOL_DIR, seconds=50)
+    assert told()[1] == 0
+    make_older(settings.SPOOL_DIR, seconds=20)
+    lines, code = told()
+    assert (lines[0], code) == ("waiting: 1 (1 wish)", 1)

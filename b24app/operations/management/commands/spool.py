@@ -10,10 +10,14 @@ from django.core.management.base import BaseCommand, CommandParser
 from b24app.core import spool
 
 MB = 1024 * 1024
+WAITS_TOO_LONG = 60.0  # seconds: records are replayed within seconds once the database is there
 
 
 class Command(BaseCommand):
-    """Counts records by kind, never shows their content. Exits with 1 while something is set aside, for a monitor."""
+    """Counts records by kind, never shows their content.
+
+    Exits with 1 while something is set aside or has waited for a minute, for a monitor.
+    """
 
     help = __doc__
     requires_system_checks = ()
@@ -23,19 +27,24 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, again: bool, **_options: Any) -> None:
         if again:
-            self.stdout.write(f"{spool.retry_poisoned()} records wait again; web and workers take them within seconds.")
-        self.stdout.write(f"waiting: {_summarize_records(spool.waiting_records())}")
-        aside = spool.poisoned_records()
+            self.stdout.write(f"{spool.retry_poisoned()} records wait again.")
+        waiting, aside = spool.waiting_records(), spool.poisoned_records()
+        self.stdout.write(f"waiting: {_summarize_records(waiting)}")
         self.stdout.write(f"set aside: {_summarize_records(aside)}")
         self.stdout.write(f"room: {spool.size_in_bytes() / MB:.1f} of {spool.capacity_in_bytes() / MB:.0f} MB used")
-        if aside:
+        if aside or (waiting and _age(waiting[0]) > WAITS_TOO_LONG):
             raise SystemExit(1)
 
 
 def _summarize_records(paths: list[Path]) -> str:
-    """Return `3 (2 wish, 1 report), the oldest for 75 s`; a record's name begins with its time in nanoseconds."""
+    """Return `3 (2 wish, 1 report), the oldest for 75 s`."""
     if not paths:
         return "nothing"
     kinds = Counter(path.suffix[1:] for path in paths).most_common()
-    age = time.time() - int(paths[0].name.partition("-")[0]) / 1e9
-    return f"{len(paths)} ({', '.join(f'{count} {kind}' for kind, count in kinds)}), the oldest for {age:.0f} s"
+    counts = ", ".join(f"{count} {kind}" for kind, count in kinds)
+    return f"{len(paths)} ({counts}), the oldest for {_age(paths[0]):.0f} s"
+
+
+def _age(record: Path) -> float:
+    """Return since how many seconds a record waits: its name begins with its time in nanoseconds."""
+    return time.time() - int(record.name.partition("-")[0]) / 1e9
