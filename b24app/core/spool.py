@@ -30,6 +30,7 @@ T = TypeVar("T")
 PAUSE_AFTER_FAILURE = 2.0  # seconds without trying the database again
 COUNT_INTERVAL = 5.0  # seconds
 POISON = "poison"
+REPLAY_LOCK = ".lock"
 SHARES = {"unsigned": 0.1}  # of the capacity, for what strangers may write
 OWNER_SHARE = 0.2  # for one sender's calls or one account's reports, of the capacity that all others leave
 POISON_SHARE = 0.5  # of the capacity, for what no handler could process
@@ -76,31 +77,36 @@ def put_record(kind: str, record: Mapping[str, Any], *, owner: str = "") -> None
     tag = _owner_tag(owner)
     if not _capacity.reserve(len(data), SHARES.get(kind, 1.0), tag):
         raise SpoolFull
-    name = f"{time.time_ns():020d}-{secrets.token_hex(4)}{tag}.{kind}"
-    part = folder / f".{name}"
+    write_record(folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}{tag}.{kind}", data)
+
+
+def write_record(path: Path, sealed: bytes) -> None:
+    """Write a record's file, or replace it; it is flushed when this returns, and until then it does not exist."""
+    part = path.with_name(f".{path.name}")
     try:
-        with open(part, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(folder / name)
+        _write_flushed(part, sealed)
+        part.rename(path)
     except OSError:
         part.unlink(missing_ok=True)
         raise
-    _flush_folder(folder)
+    _flush_folder(path.parent)
+
+
+def _write_flushed(path: Path, data: bytes) -> None:
+    with open(path, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def check_writable() -> None:
     """Write and flush a file in the spool's folder as `put_record` would; raise OSError where that fails."""
     folder = _spool_folder()
-    with _replay_lock():
+    with replay_lock():
         pass
     probe = folder / f".{secrets.token_hex(8)}.probe"
     try:
-        with open(probe, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(b"written")
-            file.flush()
-            os.fsync(file.fileno())
+        _write_flushed(probe, b"written")
     finally:
         probe.unlink(missing_ok=True)
 
@@ -120,7 +126,7 @@ def _usage_of_folder(folder: Path) -> Counter[str]:
     with suppress(FileNotFoundError):  # no record was ever poisoned
         for entry in os.scandir(folder):
             with suppress(FileNotFoundError):  # replayed or renamed since the folder was read
-                used[_tag_of_name(entry.name)] += _size_on_disk(entry.stat().st_size) if entry.is_file() else 0
+                used[_tag_of_name(entry.name)] += size_on_disk(entry.stat().st_size) if entry.is_file() else 0
     return used
 
 
@@ -135,7 +141,8 @@ def _tag_of_name(name: str) -> str:
     return f"-{parts[2]}" if len(parts) == 3 else ""
 
 
-def _size_on_disk(size: int) -> int:
+def size_on_disk(size: int) -> int:
+    """Return the bytes on disk that a file of this size takes."""
     return -(-size // BLOCK_SIZE) * BLOCK_SIZE
 
 
@@ -159,7 +166,7 @@ class _Capacity:
         if time.monotonic() >= self._count_at:
             self._used = _usage_by_owner()
             self._count_at = time.monotonic() + COUNT_INTERVAL
-        wanted = _size_on_disk(wanted)
+        wanted = size_on_disk(wanted)
         total, mine = self._used.total() + wanted, self._used[tag] + wanted
         left_by_others = capacity_in_bytes() - (total - mine)
         fits = total <= share * capacity_in_bytes() and (not tag or mine <= OWNER_SHARE * left_by_others)
@@ -188,7 +195,7 @@ def replay_records(handlers: Mapping[str, Handler]) -> int:
     go first, and one that its handler cannot process is poisoned.
     """
     replayed = locked = 0
-    with _replay_lock() as is_held:
+    with replay_lock() as is_held:
         for path in _replay_order() if is_held else ():
             try:
                 handlers[path.suffix[1:]](json.loads(unseal(path.read_bytes())))
@@ -248,7 +255,7 @@ def _evict_poison(aside: Path) -> None:
     for path in sorted(aside.iterdir(), key=eviction_order) if excess > 0 else ():
         if excess <= 0:
             break
-        excess -= _size_on_disk(path.stat().st_size)
+        excess -= size_on_disk(path.stat().st_size)
         path.unlink()
         log.critical("spool_record_lost", name=path.name)
 
@@ -268,9 +275,9 @@ def _flush_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _replay_lock() -> Iterator[bool]:
+def replay_lock() -> Iterator[bool]:
     """Yield whether this process may replay: several share the folder, and one replays at a time."""
-    with (_spool_folder() / ".lock").open("w") as file:
+    with (_spool_folder() / REPLAY_LOCK).open("w") as file:
         try:
             flock(file, LOCK_EX | LOCK_NB)
         except BlockingIOError:

@@ -6,12 +6,14 @@ Run before a worker consumes its queue and before a web server opens its port.
 from django.conf import settings
 
 from b24app.core import spool
+from b24app.operations import spool_adoption
 
 
 def check_can_start() -> None:
     """Raise SystemExit, with a message for the operator, where this process could not do its work."""
     try:
         spool.check_writable()
+        spool_adoption.hold_spool()
     except OSError as error:
         why = error.strerror or error
         raise SystemExit(

@@ -5,9 +5,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from b24app.core import spool
+from b24app.operations import spool_adoption
 
 MB = 1024 * 1024
 WAITS_TOO_LONG = 60.0  # seconds: records are replayed within seconds once the database is there
@@ -16,7 +17,8 @@ WAITS_TOO_LONG = 60.0  # seconds: records are replayed within seconds once the d
 class Command(BaseCommand):
     """Counts records by kind, never shows their content.
 
-    Exits with 1 while something is set aside or has waited for a minute, for a monitor.
+    Exits with 1 while something is set aside or has waited for a minute, for a monitor; with --adopt, while something
+    is left in the other folder.
     """
 
     help = __doc__
@@ -24,16 +26,33 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--again", action="store_true", help="give what was set aside another chance")
+        parser.add_argument(
+            "--adopt", metavar="DIR", type=Path, help="move the spool of a node that never returns into this node's"
+        )
 
-    def handle(self, *_args: Any, again: bool, **_options: Any) -> None:
+    def handle(self, *_args: Any, again: bool, adopt: Path | None, **_options: Any) -> None:
+        left = self._adopt(adopt) if adopt else 0
         if again:
             self.stdout.write(f"{spool.retry_poisoned()} records wait again.")
         waiting, aside = spool.waiting_records(), spool.poisoned_records()
         self.stdout.write(f"waiting: {_summarize_records(waiting)}")
         self.stdout.write(f"set aside: {_summarize_records(aside)}")
         self.stdout.write(f"room: {spool.size_in_bytes() / MB:.1f} of {spool.capacity_in_bytes() / MB:.0f} MB used")
-        if aside or (waiting and _age(waiting[0]) > WAITS_TOO_LONG):
+        if waiting and not spool_adoption.is_spool_used():
+            self.stdout.write("No process of this node runs that would take up what waits.")
+        if left or (not adopt and (aside or (waiting and _age(waiting[0]) > WAITS_TOO_LONG))):
             raise SystemExit(1)
+
+    def _adopt(self, folder: Path) -> int:
+        """Adopt a folder, and return how many records had no room."""
+        try:
+            adoption = spool_adoption.adopt_folder(folder)
+        except spool_adoption.CannotAdopt as why:
+            raise CommandError(str(why)) from None
+        self.stdout.write(f"{adoption.moved} records moved from {folder}, {adoption.left} left there.")
+        if adoption.left:
+            self.stdout.write("There is no room for more: run this again once those that wait here have been taken up.")
+        return adoption.left
 
 
 def _summarize_records(paths: list[Path]) -> str:
