@@ -1,7 +1,7 @@
 """A visitor's own phone numbers, asked of the portal while they look at a test; nothing of them is stored."""
 
 from b24app.core import sanitize
-from b24app.portals import scopes
+from b24app.portals import scopes, tokens
 from b24app.portals.errors import PortalRefused
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest.client import PortalClient
@@ -19,7 +19,7 @@ def find_own_numbers(portal: Portal, user_id: int) -> list[str]:
     None are returned where the permission is missing or the portal refuses. Raise what else `PortalClient.call` raises.
     """
     token = PortalToken.objects.filter(portal=portal, user_id=user_id, dead_reason="").first()
-    if token is None or not any(scopes.has_scopes(portal, scope) for scope in SCOPES):
+    if token is None or not tokens.is_readable(token) or not any(scopes.has_scopes(portal, scope) for scope in SCOPES):
         return []
     try:
         with scopes.tolerate_missing_scope(portal):

@@ -1,17 +1,21 @@
 """A portal's tokens: storing those of administrators, choosing one, and what the portal says of their owners."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from b24app.portals.errors import PortalGone
+from b24app.core import sealing
+from b24app.portals.errors import NotNow, PortalGone
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest.responses import TokenPair
 
 log = structlog.get_logger(__name__)
+
+MAX_READ = 20  # tokens among which one is chosen
+UNREADABLE_PAUSE = timedelta(minutes=5)  # for a portal all of whose tokens are sealed with a key we do not have
 
 
 def usable_tokens(portal: Portal) -> QuerySet[PortalToken]:
@@ -24,13 +28,29 @@ def usable_tokens(portal: Portal) -> QuerySet[PortalToken]:
 def choose_token(portal: Portal, tried: Collection[int] = ()) -> PortalToken | None:
     """Return the next token to try: administrators', freshest first, the system user's, then anybody's; else None.
 
-    Without an administrator's token that can be renewed, note on the portal's row since when.
+    Without an administrator's token that can be renewed, note on the portal's row since when. Raise NotNow where no key
+    opens those that are left.
     """
     tokens = usable_tokens(portal).exclude(pk__in=tried)
-    best = tokens.filter(is_admin=True).order_by("is_system", "-expires_at").first()
+    admins = tokens.filter(is_admin=True).order_by("is_system", "-expires_at")
+    best = next(filter(is_readable, admins[:MAX_READ]), None)
     if not tried and (best is None or not best.refresh):
         note_missing_token(portal)
-    return best or tokens.order_by("-expires_at").first()
+    best = best or next(filter(is_readable, tokens.order_by("-expires_at")[:MAX_READ]), None)
+    if best is None and tokens.exists():
+        raise unreadable_error(portal)
+    return best
+
+
+def is_readable(token: PortalToken) -> bool:
+    """Return whether the keys we have open the token."""
+    return sealing.is_opened(token.access) and sealing.is_opened(token.refresh)
+
+
+def unreadable_error(portal: Portal) -> NotNow:
+    """Return the error of a call for which there are tokens that no key opens: an operator has to put one back."""
+    log.error("tokens_cannot_be_opened", portal=portal.pk)
+    return NotNow("SEALED_TOKENS", until=timezone.now() + UNREADABLE_PAUSE)
 
 
 def lasting_tokens() -> QuerySet[PortalToken]:

@@ -111,7 +111,7 @@ def _connection_todos(portal: Portal) -> list[Todo]:
     todos = []
     for connection in Connection.objects.filter(portal=portal).exclude(state=ConnectionState.REMOVED).order_by("pk"):
         there = address(portal, "connection", connection=connection.uuid)
-        if connection.state == ConnectionState.BLOCKED:
+        if connection.state == ConnectionState.BLOCKED or not connection.is_readable:
             why = explain_block(connection)
             icon = "wallet" if connection.blocked_reason == "balance" else "lock"
             todos.append(Todo("bad", icon, str(why.what), str(why.todo), there, _("Fix")))

@@ -48,7 +48,7 @@ def edit_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     form = AccountForm(service, data, saved=found.account, title=found.title)
     context: dict[str, object] = {"service": ServiceInfo.from_provider(service), "connection": found, "form": form}
-    if found.state == ConnectionState.BLOCKED:
+    if found.state == ConnectionState.BLOCKED or not found.is_readable:
         context["blocked"] = explain_block(found)
     report_address = lifecycle.report_address(found) if service.report_scope == "account" else ""
     context["strays"] = bool(report_address) and acceptance.has_unmatched_reports(found)

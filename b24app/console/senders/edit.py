@@ -19,6 +19,7 @@ from b24app.console.senders.language_forms import LanguagesForm
 from b24app.console.senders.registration import save_and_register
 from b24app.console.wording.explained import Explained
 from b24app.core.concurrency_limit import Busy
+from b24app.core.sealing import CannotOpen
 from b24app.messaging import enqueue
 from b24app.messaging.actions import pauses
 from b24app.messaging.connections import lifecycle
@@ -155,7 +156,7 @@ def _offered_sender_ids(connection: Connection) -> list[str]:
     try:
         with hold_page(connection.portal):
             return lifecycle.list_signatures(connection.service, connection.account, connection.portal)[:MAX_OFFERED]
-    except (SmsError, Busy):
+    except (SmsError, Busy, CannotOpen):
         return []
 
 

@@ -60,13 +60,14 @@ def show_senders(request: FramedRequest) -> HttpResponse:
 def _account_lines(connection: Connection) -> AccountLines:
     rows = sorted(connection.senders.all(), key=lambda sender: sender.pk)
     stopped = connection.state != ConnectionState.ACTIVE
+    is_blocked = connection.state == ConnectionState.BLOCKED or not connection.is_readable
     return AccountLines(
         connection=connection,
         service=service_title(connection.service),
         available=connection.service in registry.services(),
         lines=[_sender_line(one) for one in rows if one.state != SenderState.REMOVED],
         removed=[one for one in rows if one.state == SenderState.REMOVED],
-        block=explain_block(connection) if connection.state == ConnectionState.BLOCKED else None,
+        block=explain_block(connection) if is_blocked else None,
         waiting=Message.objects.filter(connection=connection, phase=Phase.WAITING).count() if stopped else 0,
     )
 

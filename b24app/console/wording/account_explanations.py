@@ -70,7 +70,10 @@ def explain_account_limit(full: TooManyAccounts) -> Explained:
 
 
 def explain_block(connection: Connection) -> Explained:
-    """Explain why a connection is blocked."""
+    """Explain why a connection is blocked, or that no key of the operator's opens its credentials."""
+    if not connection.is_readable:
+        unread = gettext("Sendline can no longer read the credentials of “{title}”.").format(title=connection.title)
+        return Explained(what=unread, todo=_("Enter new credentials."))
     service = service_title(connection.service)
     hint, link = service_hint(connection.service, connection.error_code)
     if connection.blocked_reason == "balance":

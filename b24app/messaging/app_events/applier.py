@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from b24app.audit.models import Action, Kind
 from b24app.audit.recording import Subject, record_change
+from b24app.core import sealing
 from b24app.core.backoff import backoff_delay
 from b24app.messaging import enqueue
 from b24app.messaging.app_events import confirmations
@@ -82,8 +83,9 @@ def _claim_event(event_id: int) -> AppEvent | None:
 
 def _act_on_event(event: AppEvent) -> AppliedEvent:
     """Act on an event. Raise InDoubt and NotNow where nobody could say whether it is genuine."""
+    payload = sealing.require_opened(event.payload)
     try:
-        portal = event.portal or application_events.find_event_portal(event.payload)
+        portal = event.portal or application_events.find_event_portal(payload)
     except (InDoubt, NotNow):
         raise
     except PortalError as error:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from b24app.audit.models import Action
 from b24app.audit.recording import record_change, record_edit
-from b24app.core import sanitize, signed_urls, wait_limit
+from b24app.core import sanitize, sealing, signed_urls, wait_limit
 from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.exchange_log.recording import Recorder
 from b24app.messaging.connections.token_cache import RedisTokenCache
@@ -53,8 +53,10 @@ def offered_services() -> list[type[contract.Provider]]:
 def http_for(service: type[contract.Provider], account: Mapping[str, str], record: Callable[[Exchange], None]) -> Http:
     """Return the HTTP client for one account; the caller closes it.
 
-    Its requests end when the caller's own time limit does (`core.wait_limit`).
+    Its requests end when the caller's own time limit does (`core.wait_limit`). Raise CannotOpen where no key opens the
+    account.
     """
+    sealing.require_opened(account)
     http = Http(
         record,
         secrets=service.secrets(account),

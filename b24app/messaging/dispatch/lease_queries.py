@@ -10,6 +10,7 @@ import structlog
 from django.db import connection as database
 from django.utils import timezone
 
+from b24app.core import sealing
 from b24app.core.isolation import work_isolated
 from b24app.messaging import dead_letters
 from b24app.messaging.models import Connection
@@ -99,7 +100,10 @@ def load_connections(ids: Collection[int]) -> dict[int, Connection]:
 
 
 def _load_some(ids: Sequence[int]) -> dict[int, Connection]:
-    return {one.pk: one for one in Connection.objects.select_related("portal").filter(pk__in=ids)}
+    connections = {one.pk: one for one in Connection.objects.select_related("portal").filter(pk__in=ids)}
+    for connection in connections.values():
+        sealing.require_opened(connection.account)
+    return connections
 
 
 def _note_unreadable_account(pk: int, error: Exception) -> None:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from b24app.audit.models import Kind
 from b24app.audit.recording import Subject
+from b24app.core import sealing
 from b24app.core.sealing import SealedJSON
 from b24app.portals.models import Portal
 
@@ -65,6 +66,11 @@ class Connection(models.Model):
     def sends(self) -> bool:
         """Return whether messages may be sent over it."""
         return self.state == ConnectionState.ACTIVE
+
+    @property
+    def is_readable(self) -> bool:
+        """Return whether the keys we have open its credentials."""
+        return sealing.is_opened(self.account)
 
     @property
     def audit_subject(self) -> Subject:

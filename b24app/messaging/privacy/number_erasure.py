@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from b24app.audit.models import Action, Kind
 from b24app.audit.recording import Subject, record_change
-from b24app.core import shutdown
+from b24app.core import sealing, shutdown
 from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.core.database.keyset import iterate_pages
 from b24app.exchange_log.models import Exchange
@@ -105,6 +105,7 @@ def run_erasure(erasure_id: int, seconds: float = ROUND_SECONDS) -> datetime | N
     if not due.update(due_at=now + LEASE):
         return None
     erasure = Erasure.objects.select_related("portal").get(pk=erasure_id)
+    sealing.require_opened(erasure.number)
     until = time.monotonic() + seconds
     while time.monotonic() < until and not shutdown.is_requested():
         started = time.monotonic()

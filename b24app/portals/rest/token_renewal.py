@@ -23,7 +23,7 @@ from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import bitrix, error_policy, exchange_records, portal_address
 from b24app.portals.rest.oauth_servers import ask_in_turn
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, TokenPair
-from b24app.portals.tokens import lasting_tokens, mark_dead
+from b24app.portals.tokens import is_readable, lasting_tokens, mark_dead, unreadable_error
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +57,8 @@ def renew_token(portal: Portal, token: PortalToken) -> PortalToken:
             raise DeadToken from None  # uninstalled meanwhile
         if token.generation != old_generation and not token.dead_reason:
             return token
+        if not is_readable(token):
+            raise unreadable_error(portal)
         if token.dead_reason or not token.refresh:
             mark_dead(token, token.dead_reason or "expired")
             raise DeadToken
