@@ -1,7 +1,11 @@
 """Resealing stored values with the first of SECRETS_KEYS, after which the other keys can be removed."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 from django.apps import apps
 from django.db import connection
@@ -42,28 +46,51 @@ def find_sealed_columns() -> list[SealedColumn]:
     ]
 
 
-def reseal_column(column: SealedColumn) -> int:
-    """Reseal a column's values, a batch at a time; return how many were changed.
+def reseal_column(column: SealedColumn) -> Iterator[int]:
+    """Reseal a column's values, a batch at a time, and yield how many of each batch were changed.
 
     Safe beside running processes: a row that is written meanwhile stays as written. Can be stopped and run again.
     """
-    return sum(replace_values(column, batch) for batch in _stale_batches(column))
+    for batch in _stale_batches(column):
+        yield replace_values(column, batch)
 
 
-def count_stale(column: SealedColumn) -> int:
-    """Return how many of a column's values the first key does not open."""
-    return sum(len(batch) for batch in _stale_batches(column))
+def count_by_key(column: SealedColumn) -> Counter[int | None]:
+    """Return how many of a column's values each key but the first opens, by its place, and no key at all (None)."""
+    found: Counter[int | None] = Counter()
+    for batch in _stale_batches(column):
+        found.update(sealing.find_key(one.old.encode()) for one in batch)
+    return found
 
 
-def count_stale_records() -> int:
-    """Return how many records on this node's disk the first key does not open."""
-    stale = 0
+def unopened_rows(column: SealedColumn, limit: int) -> list[int]:
+    """Return keys of some of the rows whose value no key opens."""
+    rows = (one.pk for batch in _stale_batches(column) for one in batch if one.new is None)
+    return list(islice(rows, limit))
+
+
+def reseal_records() -> int:
+    """Reseal the records on this node's disk, except while a process replays them; return how many were changed."""
+    changed = 0
+    with spool.replay_lock() as is_held:
+        for path, sealed in _stale_records() if is_held else ():
+            with suppress(sealing.CannotOpen):
+                spool.write_record(path, sealing.seal(sealing.unseal(sealed)))
+                changed += 1
+    return changed
+
+
+def count_records_by_key() -> Counter[int | None]:
+    """Return what `count_by_key` does, of the records on this node's disk."""
+    return Counter(sealing.find_key(sealed) for _path, sealed in _stale_records())
+
+
+def _stale_records() -> Iterator[tuple[Path, bytes]]:
     for path in (*spool.waiting_records(), *spool.poisoned_records()):
-        try:
-            stale += not sealing.is_sealed_with_first_key(path.read_bytes())
-        except FileNotFoundError:
-            continue  # replayed since
-    return stale
+        with suppress(FileNotFoundError):  # replayed since
+            sealed = path.read_bytes()
+            if not sealing.is_sealed_with_first_key(sealed):
+                yield path, sealed
 
 
 def replace_values(column: SealedColumn, values: Sequence[ResealedValue]) -> int:

@@ -46,8 +46,17 @@ def unseal(token: bytes, *, ttl: int | None = None) -> bytes:
 
 def is_sealed_with_first_key(token: bytes) -> bool:
     """Return whether the first of SECRETS_KEYS opens this."""
+    return _opens(settings.SECRETS_KEYS[0], token)
+
+
+def find_key(token: bytes) -> int | None:
+    """Return the place in SECRETS_KEYS, from 0, of the key that opens this; None where none does."""
+    return next((place for place, key in enumerate(settings.SECRETS_KEYS) if _opens(key, token)), None)
+
+
+def _opens(key: str, token: bytes) -> bool:
     try:
-        _cipher_of(tuple(settings.SECRETS_KEYS[:1])).decrypt(token)
+        _cipher_of((key,)).decrypt(token)
     except InvalidToken:
         return False
     return True

@@ -32,7 +32,7 @@ def _rows(settings: Settings, tmp_path: Path) -> None:
 def run(*options: str) -> int:
     """Return the command's exit code."""
     try:
-        call_command("reseal_secrets", *options)
+        call_command("rotate_keys", "--rows-per-second", "1e6", *options)
     except SystemExit as ended:
         return int(str(ended.code))
     return 0
@@ -55,7 +55,7 @@ def test_without_it_the_old_key_is_needed(settings: Settings) -> None:
 
 def test_a_check_counts_and_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--check") == 1
-    assert "messaging.Connection.account: 0 sealed again, 1 left" in capsys.readouterr().out
+    assert "messaging.Connection.account: 0 sealed again, 1 left (1 of key 2)" in capsys.readouterr().out
     assert run("--check") == 1
     run()
     assert run("--check") == 0
@@ -64,7 +64,12 @@ def test_a_check_counts_and_changes_nothing(capsys: pytest.CaptureFixture[str]) 
 def test_what_no_key_opens_is_counted_and_left_alone(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     settings.SECRETS_KEYS = [NEW]
     assert run() == 1
-    assert "portals.PortalToken.refresh: 0 sealed again, 1 left" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    portal = Portal.objects.get()
+    account = Connection.objects.get()
+    assert "portals.PortalToken.refresh: 0 sealed again, 1 left (1 of no key)" in said
+    assert f"no key opens application_token of portals.Portal {portal.pk}, {portal.domain}\n" in said
+    assert f"no key opens account of messaging.Connection {account.pk} “Main account” (demo), {portal.domain}\n" in said
     settings.SECRETS_KEYS = [NEW, OLD]
     assert Portal.objects.get().application_token == "application"
 
@@ -81,8 +86,8 @@ def test_whoever_writes_meanwhile_wins(settings: Settings) -> None:
 
 def test_it_goes_on_where_it_was_stopped() -> None:
     first = next(one for one in resealing.find_sealed_columns() if one.name == "portals.Portal.application_token")
-    assert resealing.reseal_column(first) == 1
-    assert resealing.reseal_column(first) == 0
+    assert list(resealing.reseal_column(first)) == [1]
+    assert list(resealing.reseal_column(first)) == [0]
     assert run() == 0
 
 
@@ -99,12 +104,38 @@ def test_every_batch_of_a_column_is_walked(settings: Settings) -> None:
     assert PortalToken.objects.get(user_id=100 + resealing.BATCH_SIZE).access == f"a{resealing.BATCH_SIZE}"
 
 
-def test_what_waits_on_this_nodes_disk_needs_the_key_too(settings: Settings) -> None:
+def test_what_waits_on_this_nodes_disk_is_sealed_again_too(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings.SECRETS_KEYS = [OLD]
     spool.put_record("wish", {"a": 1})
     settings.SECRETS_KEYS = [NEW, OLD]
-    assert run() == 1
-    assert spool.replay_records({"wish": str}) == 1
+    assert run("--check") == 1
+    assert "on this node's disk: 0 sealed again, 1 left (1 of key 2)" in capsys.readouterr().out
+    assert run() == 0
+    settings.SECRETS_KEYS = [NEW]
+    taken: list[object] = []
+    assert spool.replay_records({"wish": taken.append}) == 1
+    assert taken == [{"a": 1}]
+
+
+def test_what_was_set_aside_on_this_nodes_disk_is_sealed_again_too(settings: Settings) -> None:
+    settings.SECRETS_KEYS = [OLD]
+    spool.put_record("riddle", {"a": 1})
+    spool.replay_records({})
+    settings.SECRETS_KEYS = [NEW, OLD]
+    assert run() == 0
+    settings.SECRETS_KEYS = [NEW]
+    spool.retry_poisoned()
+    assert spool.replay_records({"riddle": str}) == 1
+
+
+def test_a_disk_that_a_process_replays_just_now_is_left_alone(settings: Settings) -> None:
+    settings.SECRETS_KEYS = [OLD]
+    spool.put_record("wish", {"a": 1})
+    settings.SECRETS_KEYS = [NEW, OLD]
+    with spool.replay_lock():
+        assert run() == 1
     assert run() == 0
 
 
