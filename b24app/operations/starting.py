@@ -7,10 +7,13 @@ from django.conf import settings
 
 from b24app.core import spool
 from b24app.operations import spool_adoption
+from b24app.operations.key_checks import find_key_faults
 
 
 def check_can_start() -> None:
     """Raise SystemExit, with a message for the operator, where this process could not do its work."""
+    for fault in find_key_faults():
+        raise SystemExit(f"Sendline does not start: {fault}")
     try:
         spool.check_writable()
         spool_adoption.hold_spool()

@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import environ
 import pytest
+from cryptography.fernet import Fernet
+from pytest_django.fixtures import Settings
 
 from b24app.operations.local.supervisor import free_port
+from b24app.operations.starting import check_can_start
 from tests.system import checkout
 from tests.system.procfile import LINES
 
@@ -38,6 +42,37 @@ def test_a_process_that_cannot_write_its_spool_ends_with_a_sentence(name: str, t
     ended = run(["sh", "-c", SERVING[name]], SPOOL_DIR=str(tmp_path / "file" / "spool"), PORT=str(free_port(0)))
     assert ended.returncode == 1
     assert f"nothing can be kept in SPOOL_DIR, {tmp_path}/file/spool (Not a directory)" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+FERNET = Fernet.generate_key().decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "fault"),
+    [
+        ("ADDRESS_KEYS", "a-good-key-of-many-characters, ", "Key 2 of ADDRESS_KEYS is blank, so anybody could sign"),
+        ("ADDRESS_KEYS", "short", "Key 1 of ADDRESS_KEYS has fewer than 16 characters"),
+        ("ADDRESS_KEYS", "", "ADDRESS_KEYS is empty"),
+        ("SECRET_KEY_FALLBACKS", " ", "Key 1 of SECRET_KEY_FALLBACKS is blank, so anybody could sign"),
+        ("SECRETS_KEYS", f"{FERNET},abc", "Key 2 of SECRETS_KEYS is no Fernet key"),
+        ("SECRETS_KEYS", "", "SECRETS_KEYS is empty"),
+    ],
+)
+def test_keys_that_let_a_stranger_in_or_open_nothing_are_refused(
+    name: str, keys: str, fault: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, keys)
+    setattr(settings, name, environ.Env().list(name))
+    with pytest.raises(SystemExit, match=f"^Sendline does not start: {fault}"):
+        check_can_start()
+
+
+def test_a_process_with_a_blank_key_ends_with_a_sentence(tmp_path: Path) -> None:
+    keys = "a-good-key-of-many-characters, "
+    ended = run(["sh", "-c", SERVING["webhooks"]], ADDRESS_KEYS=keys, SPOOL_DIR=str(tmp_path), PORT=str(free_port(0)))
+    assert ended.returncode == 1
+    assert "Sendline does not start: Key 2 of ADDRESS_KEYS is blank" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
