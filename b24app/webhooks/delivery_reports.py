@@ -15,7 +15,7 @@ from b24app.core import signed_urls, spool
 from b24app.messaging import enqueue
 from b24app.messaging.reports import acceptance
 from b24app.messaging.reports.report_budget import TooManyResults, TooManyWaiting
-from b24app.webhooks import php_form, request_body
+from b24app.webhooks import address_keys, php_form, request_body
 from providers.kit.contract import Answer, Call, Unreadable
 from providers.kit.errors import Forged
 
@@ -44,7 +44,7 @@ def receive_report(request: HttpRequest, connection: str, reference: str, mac: s
 
     Respond 429 while too many reports of the portal wait to be applied: services try again.
     """
-    if not signed_urls.is_signed_by_us(mac, "report", connection, reference):
+    if not address_keys.admit_call(mac, "report", connection, reference):
         return HttpResponse(status=403)
     try:
         answer = _accept_or_spool(_build_record(request, connection, reference))

@@ -11,11 +11,11 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from b24app.core import signed_urls, spool
+from b24app.core import spool
 from b24app.messaging import enqueue
 from b24app.messaging.app_events import acceptance
 from b24app.messaging.app_events.acceptance import TooManyEvents
-from b24app.webhooks import php_form, request_body
+from b24app.webhooks import address_keys, php_form, request_body
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 @csrf_exempt
 def receive_event(request: HttpRequest, portal: str, generation: int, mac: str) -> HttpResponse:
     """Receive an event of the portal with this uuid (hex). Respond 200, or 400, 403, 405, 413 for what is no event."""
-    if not signed_urls.is_signed_by_us(mac, "events", portal, str(generation)):
+    if not address_keys.admit_call(mac, "events", portal, str(generation)):
         return HttpResponse(status=403)
     if request.method != "POST":
         return HttpResponse(status=405)

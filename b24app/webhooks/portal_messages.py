@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
-from b24app.core import sanitize, signed_urls, spool
+from b24app.core import sanitize, spool
 from b24app.messaging import enqueue
 from b24app.messaging.intake import acceptance
 from b24app.messaging.intake.acceptance import AcceptedCall
@@ -22,7 +22,7 @@ from b24app.portals import tokens
 from b24app.portals.identity import ACCESS_LIFETIME
 from b24app.portals.models import Portal
 from b24app.portals.rest import author_tokens
-from b24app.webhooks import php_form, refused_calls, request_body
+from b24app.webhooks import address_keys, php_form, refused_calls, request_body
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ AUTH = {**AUTHOR, **ADDRESSES, "application_token": 400, "member_id": 100}
 @csrf_exempt
 def receive_message(request: HttpRequest, sender: str, generation: int, mac: str) -> HttpResponse:
     """Receive a message. Respond 200 once it is in the database or in this node's spool, else 400, 403, 413."""
-    if not signed_urls.is_signed_by_us(mac, "handler", sender, str(generation)):
+    if not address_keys.admit_call(mac, "handler", sender, str(generation)):
         return HttpResponse(status=403)
     if request.method != "POST":
         return HttpResponse(status=405)

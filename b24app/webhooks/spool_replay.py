@@ -11,7 +11,7 @@ from b24app.core import shutdown, spool
 from b24app.messaging.dispatch import completer, preparation
 from b24app.messaging.smpp import receipts
 from b24app.portals.rest import token_renewal
-from b24app.webhooks import delivery_reports, portal_events, portal_messages
+from b24app.webhooks import address_keys, delivery_reports, portal_events, portal_messages
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +62,7 @@ def _replay_forever() -> None:
             replayed = replay_spool()
             if replayed:
                 log.info("spool_replayed", records=replayed)
+            address_keys.store_due_uses()
         except Exception as error:  # noqa: BLE001 - this thread must outlive whatever happens
             log.error("spool_replay_failed", error=type(error).__name__)
         finally:

@@ -5,7 +5,7 @@ from b24app.messaging.models.connections import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber
-from b24app.messaging.models.maintenance import MaintenanceJob
+from b24app.messaging.models.maintenance import AddressKeyUse, MaintenanceJob
 from b24app.messaging.models.messages import NEWEST_FIRST, Message, MessagePart
 from b24app.messaging.models.notices import Notice, NoticeRules
 from b24app.messaging.models.reports import DeliveryReport
@@ -14,6 +14,7 @@ from b24app.messaging.models.statistics import DayBreakdown, DayTally, MonthBrea
 
 __all__ = [
     "NEWEST_FIRST",
+    "AddressKeyUse",
     "AppEvent",
     "CapUse",
     "Connection",

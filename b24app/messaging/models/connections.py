@@ -44,6 +44,8 @@ class Connection(models.Model):
     error_at = models.DateTimeField(null=True, blank=True)
     last_accepted_at = models.DateTimeField(null=True, blank=True)
     last_report_at = models.DateTimeField(null=True, blank=True)
+    # Of the report URL that was called last, as `signed_urls.address_id`: a person pasted it at the service.
+    report_address = models.CharField(max_length=16, default="", db_default="", blank=True)
 
     rate = models.FloatField(null=True, blank=True)  # messages per second; empty: the service's default
     concurrency = models.SmallIntegerField(null=True, blank=True)

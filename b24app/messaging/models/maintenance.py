@@ -52,6 +52,8 @@ class MaintenanceJob(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)  # the last success
     error = models.CharField(max_length=60, default="", blank=True)  # the portal's code at the last try
+    # What our addresses were at the last success, as `signed_urls.address_id`.
+    address_id = models.CharField(max_length=16, default="", db_default="", blank=True)
 
     objects: ClassVar = JobQuerySet.as_manager()
 
@@ -64,3 +66,31 @@ class MaintenanceJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of portal {self.portal_id}"
+
+
+class AddressKind(models.TextChoices):
+    """What an address is for; in the order in which they are shown."""
+
+    HANDLER = "handler", "messages"
+    EVENTS = "events", "events"
+    REPORT = "report", "reports on one message"
+    ACCOUNT = "account", "reports on an account"
+
+
+class AddressKeyUse(models.Model):
+    """Calls of addresses that one of ADDRESS_KEYS signed: how many since when, and when the last one came.
+
+    The key is there as `signed_urls.address_id`, from which it cannot be told.
+    """
+
+    address_id = models.CharField(max_length=16)
+    kind = models.CharField(max_length=10, choices=AddressKind)
+    calls = models.BigIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["address_id", "kind"], name="one_use_of_a_key")]
+
+    def __str__(self) -> str:
+        return f"{self.calls} calls of {self.kind}"
