@@ -191,8 +191,8 @@ def _known_secrets(message: Message) -> list[str]:
         secret = tuple(str(value) for value in account.values())
     values = {*secret, *(str(value) for value in account.values() if len(str(value)) >= MIN_VALUE_LENGTH)}
     key, reference = message.connection.uuid.hex, message.reference.hex
-    values |= {signed_urls.sign_address("report", key, one) for one in ("-", reference)}
-    values |= {signed_urls.sign_address("handler", sender.uuid.hex, str(sender.generation)), portal.application_token}
+    values |= {mac for one in ("-", reference) for mac in signed_urls.sign_with_all("report", key, one)}
+    values |= signed_urls.sign_with_all("handler", sender.uuid.hex, str(sender.generation)) | {portal.application_token}
     for token in PortalToken.objects.filter(portal=portal):
         values |= {token.access, token.refresh}
     return sorted(values - {""})

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from b24app.console.help import message_trace
 from b24app.console.wording import explanations
@@ -187,6 +188,15 @@ def test_no_secret_number_or_text_is_in_the_file(alice: Client, sender: Sender, 
     everything = json.dumps([*Exchange.objects.values_list("request", "path"), leaky.detail], ensure_ascii=False)
     assert len(search.names(everything.encode())) > 15  # they were there to be struck
     assert search.names(content) == []
+
+
+def test_an_address_of_a_former_key_is_struck_too(
+    alice: Client, sender: Sender, leaky: Message, settings: Settings
+) -> None:
+    former = sentinels(leaky)
+    settings.ADDRESS_KEYS = ["a-new-key-of-many-characters", *settings.ADDRESS_KEYS]
+    content = Client().get(address(alice, sender.portal, leaky.reference.hex)).getvalue()
+    assert Search(former).names(content) == []
 
 
 def test_the_file_says_what_support_has_to_know(alice: Client, sender: Sender, leaky: Message) -> None:
