@@ -7,6 +7,7 @@ import structlog
 from django.db.models import F
 from django.utils import timezone
 
+from b24app.core import signed_urls
 from b24app.core.backoff import backoff_delay
 from b24app.messaging.maintenance import due_jobs, probes
 from b24app.messaging.models.maintenance import JobKind, MaintenanceJob
@@ -75,7 +76,7 @@ def _finish_job(job: MaintenanceJob) -> None:
     """Record a success; a request that came meanwhile leaves the job due."""
     now = timezone.now()
     mine = MaintenanceJob.objects.filter(pk=job.pk)
-    done = {"done_at": now, "tries": 0, "lease_until": None, "error": ""}
+    done = {"done_at": now, "tries": 0, "lease_until": None, "error": "", "address_id": signed_urls.address_id()}
     if not mine.filter(requests=job.requests).update(**done, due_at=now + INTERVALS[job.kind], is_urgent=False):
         mine.update(**done)
 

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
+
 from b24app.core import signed_urls
 from b24app.messaging.models import Sender
 
@@ -14,10 +16,25 @@ def is_current(sender: Sender) -> bool:
     return sender.registered_as == registration_digest(registration_fields(sender))
 
 
-def registration_fields(sender: Sender) -> dict[str, Any]:
-    """Return what is registered besides code and type; an object of descriptions needs an object of names."""
+def find_registered_key(sender: Sender) -> int | None:
+    """Return the place of the key that signed the address which the portal calls; None where that cannot be told."""
+    keys = range(len(settings.ADDRESS_KEYS))
+    for generation in dict.fromkeys((sender.generation, sender.oldest_generation)):
+        for key in keys:
+            fields = registration_fields(sender, generation=generation, key=key)
+            if sender.registered_as == registration_digest(fields):
+                return key
+    return None
+
+
+def registration_fields(sender: Sender, *, generation: int | None = None, key: int = 0) -> dict[str, Any]:
+    """Return what is registered besides code and type; an object of descriptions needs an object of names.
+
+    With the sender's newest address, or that of another generation or key.
+    """
+    generation = sender.generation if generation is None else generation
     return {
-        "HANDLER": signed_urls.handler_url(sender.uuid.hex, sender.generation),
+        "HANDLER": signed_urls.handler_url(sender.uuid.hex, generation, key=key),
         "NAME": _by_language(sender.names) or {"en": sender.code},
         "DESCRIPTION": _by_language(sender.descriptions) or _by_language(sender.names),
     }
