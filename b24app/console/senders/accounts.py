@@ -52,6 +52,7 @@ def edit_account(request: FramedRequest, connection: uuid.UUID) -> HttpResponse:
         context["blocked"] = explain_block(found)
     report_address = lifecycle.report_address(found) if service.report_scope == "account" else ""
     context["strays"] = bool(report_address) and acceptance.has_unmatched_reports(found)
+    context["has_old_address"] = bool(report_address) and lifecycle.reports_to_old_address(found)
     steps = fill_setup_steps(service.setup, report_address, is_beside=True)
     context |= {"steps": steps, "report_address": report_address}
     if data is not None and form.is_valid():

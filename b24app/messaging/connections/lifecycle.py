@@ -276,6 +276,11 @@ def report_address(connection: Connection) -> str:
     return signed_urls.report_url(connection.uuid.hex)
 
 
+def reports_to_old_address(connection: Connection) -> bool:
+    """Return whether the service's last report came to a URL that a former key of ADDRESS_KEYS signed."""
+    return connection.report_address not in ("", signed_urls.address_id())
+
+
 def _set_state(connection: Connection, state: ConnectionState, action: Action) -> None:
     """Store a state, and record who set it unless the account was in it. Runs inside the caller's transaction."""
     was = Connection.objects.select_for_update(no_key=True).values_list("state", flat=True).get(pk=connection.pk)

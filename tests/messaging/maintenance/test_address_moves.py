@@ -147,10 +147,14 @@ def test_only_a_person_can_move_a_pasted_report_url(live: Portal, settings: Sett
     )
     assert "key 2: 0 senders, events of 0 portals, report URLs of 1 accounts" in lines
     assert code == 1
+    alice, page = factories.visitor(live), f"/p/{live.uuid.hex}/senders/accounts/{account.uuid}/"
+    told = "still reports to an earlier URL, which will stop working."
+    assert told in alice.get(page).content.decode()
 
     Client().post(urlsplit(lifecycle.report_address(account)).path, b"{}", content_type="application/json")
     lines, _code = reregister("--check")
     assert not [line for line in lines if "Acme texts" in line]
+    assert told not in alice.get(page).content.decode()
     assert "key 1: 0 senders, events of 0 portals, report URLs of 1 accounts" in lines
 
 
