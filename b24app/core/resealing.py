@@ -94,17 +94,22 @@ def _stale_records() -> Iterator[tuple[Path, bytes]]:
 
 
 def replace_values(column: SealedColumn, values: Sequence[ResealedValue]) -> int:
-    """Write resealed values where the row still has the one that was read; return how many did."""
+    """Write resealed values where the row still has the one that was read; return how many did.
+
+    Rows are locked in the order of their key, as others lock them, and those that somebody holds are left for later.
+    """
     ready = [(one.pk, one.old, one.new) for one in values if one.new is not None]
     if not ready:
         return 0
     pks, olds, news = map(list, zip(*ready, strict=True))
     with connection.cursor() as cursor:
         cursor.execute(
-            f'UPDATE "{column.table}" t SET "{column.column}" = v.new '  # noqa: S608 - names of our own models
-            f"FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS v(pk, old, new) "
+            f'WITH free AS (SELECT "{column.key}" AS pk FROM "{column.table}" '  # noqa: S608 - names of our own models
+            f'WHERE "{column.key}" = ANY(%s) ORDER BY "{column.key}" FOR NO KEY UPDATE SKIP LOCKED) '
+            f'UPDATE "{column.table}" t SET "{column.column}" = v.new '
+            f"FROM free JOIN unnest(%s::bigint[], %s::text[], %s::text[]) AS v(pk, old, new) USING (pk) "
             f'WHERE t."{column.key}" = v.pk AND t."{column.column}" = v.old',
-            [pks, olds, news],
+            [pks, pks, olds, news],
         )
         return int(cursor.rowcount)
 

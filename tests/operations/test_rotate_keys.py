@@ -1,11 +1,14 @@
 """A new key in front, everything sealed again, the old key taken out: nothing is lost on the way."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django.fixtures import Settings
 
 from b24app.core import resealing, spool
@@ -148,3 +151,46 @@ def test_the_sealed_columns_are_found_by_themselves() -> None:
         "messaging.Erasure.number",
         "messaging.AppEvent.payload",
     }
+
+
+@contextmanager
+def locked(portal: Portal) -> Iterator[None]:
+    """Hold the portal's row, as a transaction of another process may."""
+    is_held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Portal.objects.select_for_update().get(pk=portal.pk)
+            is_held.set()
+            let_go.wait(30)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert is_held.wait(30)
+        yield
+    finally:
+        let_go.set()
+        thread.join(30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_somebody_holds_is_not_waited_for(settings: Settings) -> None:
+    settings.SECRETS_KEYS = [OLD]
+    factories.portal(application_token="another portal's")
+    settings.SECRETS_KEYS = [NEW, OLD]
+    with locked(Portal.objects.order_by("pk")[0]), connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '300ms'")
+        try:
+            assert run() == 1
+        finally:
+            cursor.execute("RESET lock_timeout")
+    assert _stale_keys() == [1]
+    assert run() == 0
+
+
+def _stale_keys() -> list[int | None]:
+    """Return the places of the keys that the portals' values still need."""
+    column = next(one for one in resealing.find_sealed_columns() if one.name == "portals.Portal.application_token")
+    return list(resealing.count_by_key(column).elements())
