@@ -1,6 +1,7 @@
 """Every screen, empty and full: axe-core, scroll bars, both looks, both widths, and once from right to left."""
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -80,7 +81,8 @@ def test_every_screen_is_in_order_in_both_looks_and_widths(app: Stack, portal: P
     portal.open()
     portal.see("Home")
     portal.settle()
-    wrong, seen = [], set()
+    wrong: list[Any] = []
+    seen: set[str] = set()
     for name, _path in _walk(portal):
         both = LOOKS[::2] if len(seen) % 2 else LOOKS[1::2]  # what screens share is seen in all four looks
         seen.add(name)
