@@ -8,12 +8,12 @@ from b24app.sandbox.world import World
 
 
 def install_app(world: World, portal: PortalState) -> None:
-    """Press Install: the application is present but not yet installed, old tokens are revoked.
+    """Press Install: the application is present but not yet installed, its old tokens are revoked.
 
     Its application_token is new, unless `same_token`: Bitrix24 promises neither (A.6).
     """
     with world.lock:
-        portal.tokens.clear()
+        portal.tokens = {key: one for key, one in portal.tokens.items() if one.client_id in portal.removed_clients}
         portal.app.present = True
         portal.app.installed = False
         _renew_application_token(portal)

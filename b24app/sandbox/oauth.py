@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request, Response
 
 from b24app.sandbox import phpform, tokens
 from b24app.sandbox.runtime.web import json_body, json_response
-from b24app.sandbox.state import PortalState, Token
+from b24app.sandbox.state import OAuthCall, PortalState, Token
 from b24app.sandbox.world import World
 
 _Grant = tuple[PortalState, dict[str, Any]]
@@ -34,7 +34,7 @@ def redirect_with_code(world: World, portal: PortalState, request: Request) -> R
     if not target.startswith(world.app_url + "/"):
         target = f"{world.app_url}/app/"
     query = {
-        "code": tokens.issue_code(world, portal, user_id),
+        "code": tokens.issue_code(world, portal, user_id, request.args.get("client_id", "")),
         "state": request.args.get("state", ""),
         "domain": world.domain(portal),
         "member_id": portal.member_id,
@@ -46,20 +46,31 @@ def redirect_with_code(world: World, portal: PortalState, request: Request) -> R
 
 def serve_token(world: World, request: Request) -> Response:
     """Serve `/oauth/token/`, by GET or POST."""
+    outcome = "ok"
     try:
         portal, fields = _grant_token(world, request.host, request.values.to_dict())
         return json_response(_spell(portal, fields))
     except OAuthError as error:
+        outcome = error.code
         return json_response({"error": error.code, "error_description": error.text}, error.status)
+    finally:
+        world.oauth_log.append(OAuthCall("token", request.values.get("client_id", ""), outcome))
 
 
 def serve_app_info(world: World, request: Request) -> Response:
     """Serve the OAuth server's `app.info`: whose token it is (docs/bitrix24.md A.5)."""
+    response = _answer_app_info(world, request)
+    world.oauth_log.append(OAuthCall("app.info", "", response.get_json().get("error", "ok")))
+    return response
+
+
+def _answer_app_info(world: World, request: Request) -> Response:
     access = request.values.get("auth") or request.values.get("access_token") or json_body(request).get("auth", "")
     found = tokens.find_access(world, str(access))
     if not access:
         return json_response({"error": "NO_AUTH_FOUND", "error_description": "Wrong authorization data"}, 401)
-    if found is None or not (found[0].app.present and world.is_known_to(request.host, found[0])):
+    is_there = found is not None and found[0].app.present and found[1].client_id not in found[0].removed_clients
+    if found is None or not (is_there and world.is_known_to(request.host, found[0])):
         return json_response({"error": "invalid_client", "error_description": "Invalid client"}, 400)
     if found[1].expires <= time.time():
         return json_response(
@@ -99,18 +110,20 @@ def _describe_token(world: World, portal: PortalState, held: Token) -> dict[str,
 def _grant_token(world: World, host: str, params: dict[str, str]) -> _Grant:
     if not (params.get("client_id") and params.get("client_secret")):
         raise OAuthError("invalid_request", "Required parameters are missing")
-    if params["client_id"] != world.client_id:
+    secret = world.secret_of(params["client_id"])
+    if secret is None:
         raise OAuthError("wrong_client", "Wrong client", 200)
-    if params["client_secret"] != world.client_secret:
+    if params["client_secret"] != secret:
         raise OAuthError("invalid_client", "Invalid client")
     if params.get("grant_type") == "refresh_token":
-        return _redeem_refresh_token(world, host, params.get("refresh_token", ""), params.get("scope", ""))
+        return _redeem_refresh_token(world, host, params)
     if params.get("grant_type") == "authorization_code":
-        return _redeem_code(world, host, params.get("code", ""), params.get("scope", ""))
+        return _redeem_code(world, host, params)
     raise OAuthError("invalid_request", "Invalid grant_type parameter or parameter missing")
 
 
-def _redeem_refresh_token(world: World, host: str, refresh: str, scope: str) -> _Grant:
+def _redeem_refresh_token(world: World, host: str, params: dict[str, str]) -> _Grant:
+    refresh = params.get("refresh_token", "")
     if not refresh:
         raise OAuthError("invalid_request", "Missing parameter: refresh_token")
     with world.lock:
@@ -118,7 +131,11 @@ def _redeem_refresh_token(world: World, host: str, refresh: str, scope: str) -> 
         if found is None or found[1].refresh_expires <= time.time() or not world.is_known_to(host, found[0]):
             raise OAuthError("invalid_grant", "Invalid refresh token")
         portal, held = found
-        _check_portal(portal, scope)
+        if held.client_id != params["client_id"]:
+            raise OAuthError("invalid_grant", "Invalid refresh token")
+        _check_portal(portal, params.get("scope", ""))
+        if held.client_id in portal.removed_clients:
+            raise OAuthError("NOT_INSTALLED", "Application not installed", 401)
         if portal.switches.refuse_fired and not portal.users[held.user_id].active:
             raise OAuthError("invalid_grant", "Invalid refresh token")
         tokens.spend_refresh(world, refresh)
@@ -126,16 +143,19 @@ def _redeem_refresh_token(world: World, host: str, refresh: str, scope: str) -> 
     return portal, _token_fields(world, portal, new_token)
 
 
-def _redeem_code(world: World, host: str, code: str, scope: str) -> _Grant:
+def _redeem_code(world: World, host: str, params: dict[str, str]) -> _Grant:
+    code = params.get("code", "")
     if not code:
         raise OAuthError("invalid_request", "Missing parameter: code")
     with world.lock:
         portal = next((item for item in world.portals.values() if code in item.codes), None)
         if portal is None or portal.codes[code].expires <= time.time() or not world.is_known_to(host, portal):
             raise OAuthError("invalid_grant", "Authorization code is invalid or has expired")
-        _check_portal(portal, scope)
+        if portal.codes[code].client_id != params["client_id"]:
+            raise OAuthError("invalid_grant", "Authorization code is invalid or has expired")
+        _check_portal(portal, params.get("scope", ""))
         user_id = portal.codes.pop(code).user_id
-        new_token = tokens.issue_token(world, portal, user_id)
+        new_token = tokens.issue_token(world, portal, user_id, client_id=params["client_id"])
     return portal, _token_fields(world, portal, new_token)
 
 

@@ -154,6 +154,18 @@ class Portal:
         """Press Uninstall; `clean` is the check box "delete application settings and data"."""
         lifecycle.uninstall_app(self.world, self.state, clean=clean)
 
+    def use_local_application(self, client_id: str, client_secret: str) -> None:
+        """Add a local application, and use it here from now on instead of the sandbox's own.
+
+        Where that has been uninstalled before, its tokens stay known as those of an application that is not there.
+        """
+        with self.world.lock:
+            if self.state.app.token and not self.state.app.present:
+                self.state.removed_clients.append(self.world.client_of(self.state))
+            self.state.client_id, self.state.client_secret = client_id, client_secret
+            self.state.app.status = "L"
+        self.world.touch()
+
     def reinstall(self) -> None:
         """Remove and install again at once, with new tokens and the same client_id."""
         self.uninstall()

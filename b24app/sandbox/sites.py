@@ -51,7 +51,7 @@ def _serve_page(world: World, request: Request) -> Response:
         return redirect(f"{request.scheme}://{portal.host}:{port}{request.full_path.rstrip('?')}")
     if path == "/oauth/authorize/":
         return oauth.redirect_with_code(world, portal, request)
-    if path.strip("/") == f"marketplace/app/{world.client_id}":
+    if path.strip("/") == f"marketplace/app/{world.client_of(portal)}":
         return redirect(f"/app/?{request.query_string.decode()}".rstrip("?"))
     page = "card.html" if path.startswith(_CARDS) else _PAGES.get(path)
     return serve_static(request, page) if page else Response("There is no such page.", 404)

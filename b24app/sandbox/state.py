@@ -43,10 +43,11 @@ class Token:
 
 @dataclass
 class Code:
-    """An authorization code, valid once, for 30 seconds (docs/bitrix24.md B.1)."""
+    """An authorization code, valid once, for 30 seconds and for one application (docs/bitrix24.md B.1)."""
 
     user_id: int
     expires: float
+    client_id: str = ""
 
 
 @dataclass
@@ -183,6 +184,15 @@ class RestCall:
     inner: bool = False
 
 
+@dataclass(frozen=True)
+class OAuthCall:
+    """A question to an OAuth server: its path, the application that asked, if it is named, and `ok` or the error."""
+
+    path: str
+    client_id: str
+    outcome: str
+
+
 @dataclass
 class Bucket:
     """The leaky bucket of docs/bitrix24.md C.4."""
@@ -205,6 +215,9 @@ class PortalState:
     moved_from: str = ""
     moved_at: float = 0.0
     clone_of: str = ""  # the key of the portal whose copy this is
+    client_id: str = ""  # with client_secret: of the local application that is used here instead of the sandbox's own
+    client_secret: str = ""
+    removed_clients: list[str] = field(default_factory=list)  # applications that were uninstalled for this one
     app: Application = field(default_factory=Application)
     tokens: dict[str, Token] = field(default_factory=dict)
     codes: dict[str, Code] = field(default_factory=dict)

@@ -14,14 +14,14 @@ _REUSE_SECONDS = 3000
 def issue_token(
     world: World, portal: PortalState, user_id: int, *, client_id: str = "", with_refresh: bool = True
 ) -> Token:
-    """Return a new token of this user for our application, or for another `client_id`."""
+    """Return a new token of this user for the application that is used here, or for another `client_id`."""
     now = time.time()
     refresh = secrets.token_hex(35) if with_refresh else ""
     token = Token(
         secrets.token_hex(35),
         refresh,
         user_id,
-        client_id or world.client_id,
+        client_id or world.client_of(portal),
         now + ACCESS_SECONDS,
         now + REFRESH_SECONDS,
     )
@@ -43,11 +43,11 @@ def author_token(world: World, portal: PortalState, user_id: int) -> Token:
     return issue_token(world, portal, user_id, with_refresh=False)
 
 
-def issue_code(world: World, portal: PortalState, user_id: int) -> str:
-    """Return a new authorization code for this user."""
+def issue_code(world: World, portal: PortalState, user_id: int, client_id: str = "") -> str:
+    """Return a new authorization code for this user, for the application that is used here or for another."""
     code = secrets.token_hex(35)
     with world.lock:
-        portal.codes[code] = Code(user_id, time.time() + _CODE_SECONDS)
+        portal.codes[code] = Code(user_id, time.time() + _CODE_SECONDS, client_id or world.client_of(portal))
     world.touch()
     return code
 

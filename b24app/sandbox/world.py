@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from b24app.sandbox.runtime.background import Background
 from b24app.sandbox.runtime.snapshots import restore_dataclass
-from b24app.sandbox.state import Bucket, PortalState, RestCall, starting_portals
+from b24app.sandbox.state import Bucket, OAuthCall, PortalState, RestCall, starting_portals
 
 LOG_LENGTH = 5000
 SECOND_OAUTH = "127.0.0.20"  # no portal lives there
@@ -58,6 +58,7 @@ class World:
         self.oauth_down: set[str] = set()  # those of them that close the connection instead
         self.portals: dict[str, PortalState] = {portal.key: portal for portal in starting_portals()}
         self.running: dict[str, PortalRuntime] = {key: PortalRuntime() for key in self.portals}
+        self.oauth_log: deque[OAuthCall] = deque(maxlen=LOG_LENGTH)
         self.lanes: dict[str, Lane] = defaultdict(Lane)  # of the event server, by host of the application
         self.on_change: Callable[[], None] | None = None
 
@@ -74,6 +75,16 @@ class World:
             self.portals[portal.key] = portal
             self.running[portal.key] = PortalRuntime()
         self.touch()
+
+    def client_of(self, portal: PortalState) -> str:
+        """Return the client_id of the application that is used in a portal."""
+        return portal.client_id or self.client_id
+
+    def secret_of(self, client_id: str) -> str | None:
+        """Return the secret of an application, None where there is no such application."""
+        with self.lock:
+            local = {one.client_id: one.client_secret for one in self.portals.values() if one.client_id}
+        return ({self.client_id: self.client_secret} | local).get(client_id)
 
     def find_by_host(self, host: str) -> PortalState | None:
         """Return the portal at this host (without port); a former host is a portal's until another moves in."""

@@ -32,6 +32,7 @@ ONE_OFF_SWITCHES: Mapping[str, Callable[[Portal, Any], object]] = {
     "promote": lambda portal, value: portal.set_user(int(value), admin=True),
     "bar": lambda portal, value: portal.set_user(int(value), barred=True),
     "admit": lambda portal, value: portal.set_user(int(value), barred=False),
+    "local_application": lambda portal, value: portal.use_local_application(str(value["id"]), str(value["secret"])),
     "language": lambda portal, value: portal.set_user(int(value["user"]), language=str(value["language"])),
     "empty_bucket": lambda portal, _value: portal.empty_bucket(),
     "scope": _set_scope,

@@ -24,7 +24,7 @@ def announce_system_user(world: World, portal: PortalState, installer: int) -> N
         "server_endpoint": world.server_endpoint_of(portal),
         "client_endpoint": world.client_endpoint(portal),
         "member_id": portal.member_id,
-        "client_id": world.client_id,
+        "client_id": world.client_of(portal),
         "LANGUAGE_ID": portal.language,
     }
     posting.post_event(world, portal, handler, data, posting.event_auth(world, portal, "ONAPPINSTALL", installer))

@@ -13,7 +13,7 @@ def get_app_info(call: Call) -> object:
     app = call.portal.app
     return {
         "ID": 1,
-        "CODE": call.world.client_id,
+        "CODE": call.world.client_of(call.portal),
         "VERSION": app.version,
         "STATUS": app.status,
         "INSTALLED": app.installed,

@@ -39,7 +39,7 @@ class Call:
     @property
     def owner(self) -> str:
         """Whose senders, handlers and placements this call sees: "" for our application, else another's client_id."""
-        return "" if self.token.client_id == self.world.client_id else self.token.client_id
+        return "" if self.token.client_id == self.world.client_of(self.portal) else self.token.client_id
 
     @property
     def senders(self) -> dict[str, Sender]:

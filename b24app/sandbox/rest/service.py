@@ -107,6 +107,8 @@ def _authorise_request(portal: PortalState, request: Request, params: dict[str, 
     token = portal.tokens.get(access)
     if token is None:
         raise RestError("invalid_token", "Unable to get application by token", 401)
+    if token.client_id in portal.removed_clients:
+        raise RestError("ERROR_OAUTH", "Application not installed", 401)
     if token.expires <= time.time():
         raise RestError("expired_token", "The access token provided has expired", 401)
     _check_application(portal)
