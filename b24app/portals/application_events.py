@@ -12,9 +12,9 @@ import structlog
 from django.utils import timezone
 
 from b24app.portals import identity, installation
-from b24app.portals.callers import portal_copies
+from b24app.portals.callers import claims, portal_copies
+from b24app.portals.callers.claims import ClaimedIdentity
 from b24app.portals.errors import InDoubt, NotNow, NoToken, PortalError, PortalGone
-from b24app.portals.identity import ClaimedIdentity
 from b24app.portals.installation import InstallationChange
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.portals.rest import error_policy, exchange_records
@@ -46,7 +46,7 @@ def find_event_portal(payload: Payload) -> Portal | None:
     if portal is not None:
         return portal
     claim = next((claim for claim in _claims_of(payload) if claim.access), None)
-    return identity.save_portal(*identity.confirm_claim(claim)) if claim else None
+    return identity.save_portal(*claims.confirm_claim(claim)) if claim else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def _store_tokens(portal: Portal, fields: Payload, *, is_system: bool = False) -
     if not claim.access or claim.member_id != portal.member_id:
         return False
     try:
-        owner, _ = identity.confirm_claim(claim)
+        owner, _ = claims.confirm_claim(claim)
         store = identity.store_system_tokens if is_system else identity.store_admin_tokens
         return store(portal, owner, claim)
     except (InDoubt, NotNow):
@@ -255,8 +255,8 @@ def _sent_at(event: PortalEvent) -> int | None:
 
 
 def _claims_of(payload: Payload) -> list[ClaimedIdentity]:
-    claims = [_claimed_identity(as_mapping(payload.get(part))) for part in ("auth", "data")]
-    return [claim for claim in claims if identity.MEMBER_ID.fullmatch(claim.member_id)]
+    found = [_claimed_identity(as_mapping(payload.get(part))) for part in ("auth", "data")]
+    return [claim for claim in found if claims.MEMBER_ID.fullmatch(claim.member_id)]
 
 
 def _claimed_identity(fields: Payload) -> ClaimedIdentity:

@@ -1,37 +1,25 @@
 """Identifying callers: which portal and which user, as only the OAuth server can tell (docs/bitrix24.md A.5)."""
 
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
-from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from b24app.exchange_log.models import Exchange
 from b24app.portals import tokens
-from b24app.portals.callers import admin_rights, caller_limits, page_address
+from b24app.portals.callers import admin_rights, claims, page_address
 from b24app.portals.callers.admin_rights import AdminRight
+from b24app.portals.callers.claims import ClaimedIdentity
 from b24app.portals.callers.page_address import without_port
-from b24app.portals.errors import InDoubt, NotNow, NotOurs, PortalError, PortalGone
+from b24app.portals.errors import InDoubt, NotNow, NotOurs
 from b24app.portals.models import Portal
-from b24app.portals.rest import bitrix, error_policy, exchange_records
-from b24app.portals.rest.portal_address import is_supported_endpoint
-from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, TokenOwner, TokenPair, https_host
-
-log = structlog.get_logger(__name__)
+from b24app.portals.rest import error_policy
+from b24app.portals.rest.responses import TokenOwner, TokenPair
 
 ACCESS_LIFETIME = 3600  # seconds
-# Errors of the server's own, which say nothing about the token.
-TRANSIENT_ERRORS = error_policy.TRANSIENT | error_policy.LIMITS
-# Errors about the whole portal, not about the token.
-NOT_SERVED: Mapping[str, type[PortalError]] = {"PAYMENT_REQUIRED": NotNow, "NOT_INSTALLED": PortalGone}
-NOT_KNOWN = "INVALID_CLIENT"  # to `app.info` of an OAuth server (docs/bitrix24.md B.2)
-MEMBER_ID = re.compile(r"[0-9A-Za-z]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +43,6 @@ class Launch:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedIdentity:
-    """What a page or an event says about its sender, before any of it is verified."""
-
-    access: str = field(repr=False)
-    refresh: str = field(repr=False)
-    expires_in: str
-    member_id: str
-    server_endpoint: str
-    application_token: str = field(repr=False)
-
-
 def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_installer: bool = False) -> Launch:
     """Verify who opened our page with this query and form (docs/bitrix24.md A.3), and store an administrator's tokens.
 
@@ -86,10 +62,10 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_insta
     )
     if not claim.access:
         raise NotOurs("NO_TOKEN", _("Open Sendline from the Bitrix24 menu."))
-    owner, host = confirm_claim(claim)
+    owner, host = claims.confirm_claim(claim)
     domain = query.get("DOMAIN", "").lower()
     if not page_address.is_accepted(domain, owner, claim.access):
-        raise _foreign_caller(None, "domain")
+        raise claims.foreign_caller(None, "domain")
     portal = save_portal(owner, host, language=query.get("LANG", ""))
     right = admin_rights.find_right(portal, owner.user_id, claim.access, at_once=at_installer)
     _store_by_right(portal, _claimed_pair(owner, claim), right)
@@ -112,33 +88,6 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_insta
         has_answered=right.is_fresh,
         origin=portal.origin_of(domain),
     )
-
-
-def confirm_claim(claim: ClaimedIdentity) -> tuple[TokenOwner, str]:
-    """Ask the OAuth server whose token this is; return its owner and the server's host.
-
-    Raise NotOurs where it is not a token of our application at the claimed portal, InDoubt where no server answers, and
-    its subclass Busy where too many callers wait. Nothing is recorded then.
-    """
-    if not MEMBER_ID.fullmatch(claim.member_id):
-        raise _foreign_caller(None, "member_id")
-    if caller_limits.was_token_refused(claim.access):
-        caller_limits.count_turned_away("refused before")
-        raise _unknown_session()
-    portal = Portal.objects.filter(member_id=claim.member_id).first()
-    exchanges: list[Exchange] = []
-    with caller_limits.hold_slot(portal, claim.application_token, claim.access):
-        owner, host = _find_owner(claim, portal, exchanges.append)
-    if owner.client_id != settings.B24_CLIENT_ID:
-        raise _foreign_caller(portal, "client_id")
-    if owner.member_id != claim.member_id:
-        raise _foreign_caller(portal, "member_id")
-    if not is_supported_endpoint(owner.client_endpoint):
-        raise NotOurs("BOX_NOT_SUPPORTED", _("The REST API of this Bitrix24 must be reachable at https://…/rest/."))
-    caller_limits.cache_confirmed_token(claim.access, owner.member_id)
-    for exchange in exchanges:  # only now: under a merely claimed portal strangers could fill the log
-        exchange_records.record_exchange(portal, exchange)
-    return owner, host
 
 
 def save_portal(owner: TokenOwner, host: str, *, language: str = "") -> Portal:
@@ -221,44 +170,6 @@ def _adopt_application_token(portal: Portal, claim: ClaimedIdentity) -> None:
         error_policy.update_portal(portal, application_token=claim.application_token)
 
 
-def _find_owner(claim: ClaimedIdentity, portal: Portal | None, record: bitrix.Record) -> tuple[TokenOwner, str]:
-    """Ask the servers in turn until one answers; one more is asked where the first does not know the token.
-
-    It may not know the portal (docs/bitrix24.md L8). Where the page itself names a server, that one's word is final.
-    """
-    hosts, has_refused = _candidate_hosts(claim.server_endpoint, portal), False
-    while hosts:
-        host = hosts.pop(0)
-        try:
-            return bitrix.app_info(host, claim.access, record), host
-        except (NoResponse, Redirect):
-            log.warning("oauth_server_silent", host=host)
-        except ErrorResponse as response:
-            if response.code in TRANSIENT_ERRORS:
-                continue
-            if response.code in NOT_SERVED:
-                raise NOT_SERVED[response.code](response.code, response.message) from None
-            is_named = host == https_host(claim.server_endpoint)
-            if response.code == NOT_KNOWN and hosts and not (is_named or has_refused):
-                has_refused, hosts = True, hosts[:1]
-                continue
-            caller_limits.cache_refused_token(claim.access)
-            caller_limits.count_turned_away(response.code)
-            raise _unknown_session() from None
-    raise InDoubt("OAUTH_SILENT", _("The Bitrix24 authorization server is not responding."))
-
-
-def _unknown_session() -> NotOurs:
-    return NotOurs("INVALID_TOKEN", _("Your Bitrix24 session is no longer valid. Open Sendline again."))
-
-
-def _candidate_hosts(server_endpoint: str, portal: Portal | None) -> list[str]:
-    """Return the allowed OAuth servers, likeliest first; a posted one counts only where it is allowed."""
-    allowed = list(settings.B24_OAUTH_HOSTS)
-    likely = [https_host(server_endpoint), portal.oauth_host if portal else ""]
-    return list(dict.fromkeys([host for host in likely if host in allowed] + allowed))
-
-
 def _claimed_pair(owner: TokenOwner, claim: ClaimedIdentity) -> TokenPair:
     return TokenPair(
         access=claim.access,
@@ -281,9 +192,3 @@ def _parse_options(text: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return options if isinstance(options, dict) else {}
-
-
-def _foreign_caller(portal: Portal | None, field: str) -> NotOurs:
-    caller_limits.count_turned_away(field)
-    log.info("foreign_launch", portal=portal.pk if portal else None, differs=field)
-    return NotOurs("FOREIGN", _("This request does not match the application or the Bitrix24 it names."))
