@@ -2,12 +2,11 @@
 
 from urllib.parse import urlencode
 
-from django.conf import settings
-
+from b24app.portals.applications.credentials import client_id_of
 from b24app.portals.models import Portal
 
 
 def application_url(portal: Portal, **params: str) -> str:
     """Return the application's address; Bitrix24 hands `params` over in PLACEMENT_OPTIONS (docs/bitrix24.md A.3)."""
     query = f"?{urlencode(params)}" if params else ""
-    return f"{portal.origin}/marketplace/app/{settings.B24_CLIENT_ID}/{query}"
+    return f"{portal.origin}/marketplace/app/{client_id_of(portal)}/{query}"

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from b24app.core.sealing import SealedText
+from b24app.portals.applications.models import LocalApplication
 
 
 class Suspension(models.TextChoices):
@@ -46,6 +47,10 @@ class Portal(models.Model):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     member_id = models.CharField(max_length=64, unique=True)
+    # The local application that is or was installed last; None is the application of the settings.
+    application = models.ForeignKey(
+        LocalApplication, on_delete=models.PROTECT, null=True, blank=True, related_name="portals", db_index=False
+    )
     domain = models.CharField(max_length=255)  # host[:port], for display and for frame-ancestors
     secure = models.BooleanField(default=True)  # are the portal's pages https
     client_endpoint = models.CharField(max_length=300)  # https://host[:port]/rest/, as the OAuth server says
@@ -159,6 +164,10 @@ class PortalToken(models.Model):
     """One portal user's OAuth tokens."""
 
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="tokens")
+    # What it was issued for: it is renewed with that application's secret and with no other.
+    application = models.ForeignKey(
+        LocalApplication, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     user_id = models.BigIntegerField()
     access = SealedText(default="", blank=True)
     refresh = SealedText(default="", blank=True)  # empty: lives an hour and dies (an author's token)

@@ -3,12 +3,12 @@
 import secrets
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.core import signing
 from django.utils.translation import gettext as _
 
 from b24app.core import signed_urls
 from b24app.portals import identity
+from b24app.portals.applications.credentials import client_id_of, portal_credentials
 from b24app.portals.errors import InDoubt, NotOurs
 from b24app.portals.models import Portal, Suspension
 from b24app.portals.rest import bitrix, error_policy, exchange_records, paused_methods, token_renewal
@@ -25,7 +25,7 @@ def authorize_url(portal: Portal) -> str:
     if not portal.reconnect_nonce:  # pages show the link repeatedly: earlier ones stay valid until one is used
         error_policy.update_portal(portal, reconnect_nonce=secrets.token_hex(16))
     query = {
-        "client_id": settings.B24_CLIENT_ID,
+        "client_id": client_id_of(portal),
         "response_type": "code",
         "state": signing.dumps([portal.uuid.hex, portal.reconnect_nonce], salt=SALT),
         "redirect_uri": signed_urls.public_url(CALLBACK),
@@ -42,9 +42,9 @@ def complete_reconnect(code: str, state: str) -> tuple[Portal, int]:
     own error means.
     """
     portal = _use_state(state)
-    record = exchange_records.exchange_recorder(portal)
+    record, application = exchange_records.exchange_recorder(portal), portal_credentials(portal)
     try:
-        pair, host = ask_in_turn(portal, lambda host: bitrix.redeem_code(host, code, record))
+        pair, host = ask_in_turn(portal, lambda host: bitrix.redeem_code(host, application, code, record))
     except ErrorResponse as response:
         raise NotOurs(response.code, _("Bitrix24 did not confirm the connection. Try again.")) from None
     except (NoResponse, Redirect):

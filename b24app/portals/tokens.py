@@ -108,6 +108,7 @@ def store_unproven_token(portal: Portal, pair: TokenPair) -> PortalToken:
 
 def _store_pair(portal: Portal, pair: TokenPair, **rights: object) -> PortalToken:
     values = {
+        "application_id": portal.application_id,
         "access": pair.access,
         "refresh": pair.refresh,
         "expires_at": pair.expires_at,
@@ -134,6 +135,7 @@ def store_author_token(portal: Portal, user_id: int, access: str, expires: datet
     if lasting_tokens().filter(portal=portal).exists():
         return
     values = {"access": access, "expires_at": expires, "refresh": "", "dead_reason": "", "lease_until": None}
+    values["application_id"] = portal.application_id
     replaceable = PortalToken.objects.filter(portal=portal, user_id=user_id).filter(Q(refresh="") | ~Q(dead_reason=""))
     if not replaceable.update(**values, generation=F("generation") + 1):
         PortalToken.objects.bulk_create([PortalToken(portal=portal, user_id=user_id, **values)], ignore_conflicts=True)

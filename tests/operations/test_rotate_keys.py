@@ -144,6 +144,7 @@ def test_a_disk_that_a_process_replays_just_now_is_left_alone(settings: Settings
 
 def test_the_sealed_columns_are_found_by_themselves() -> None:
     assert {one.name for one in resealing.find_sealed_columns()} == {
+        "portals.LocalApplication.client_secret",
         "portals.Portal.application_token",
         "portals.PortalToken.access",
         "portals.PortalToken.refresh",

@@ -30,6 +30,7 @@ from urllib3.exceptions import HTTPError
 
 from b24app.core import wait_limit
 from b24app.exchange_log.models import Exchange
+from b24app.portals.applications.credentials import NO_CREDENTIALS, Credentials
 from b24app.portals.rest.responses import (
     ErrorResponse,
     MethodResult,
@@ -96,17 +97,17 @@ def app_info(host: str, access: str, record: Record) -> TokenOwner:
     return recorded.run(app, lambda: read_token_owner(app.wire.get_app_info(access)))
 
 
-def refresh_token(host: str, token: str, record: Record) -> TokenPair:
+def refresh_token(host: str, application: Credentials, token: str, record: Record) -> TokenPair:
     """Exchange a refresh token for a new pair; the old one is spent. Raise ErrorResponse, NoResponse, Redirect."""
-    app = _OAuthApp(host)
-    recorded = _RecordedCall("oauth", "GET", host, REDEEM_PATH, {"grant_type": "refresh_token"}, record, (token,))
+    app, secrets = _OAuthApp(host, application), (token, application.client_secret)
+    recorded = _RecordedCall("oauth", "GET", host, REDEEM_PATH, {"grant_type": "refresh_token"}, record, secrets)
     return recorded.run(app, lambda: read_token_pair(app.wire.refresh_oauth_token(token)))
 
 
-def redeem_code(host: str, code: str, record: Record) -> TokenPair:
+def redeem_code(host: str, application: Credentials, code: str, record: Record) -> TokenPair:
     """Exchange an authorization code (30 s, one time) for a pair. Raise ErrorResponse, NoResponse, Redirect."""
-    app = _OAuthApp(host)
-    recorded = _RecordedCall("oauth", "GET", host, REDEEM_PATH, {"grant_type": "authorization_code"}, record, (code,))
+    app, secrets = _OAuthApp(host, application), (code, application.client_secret)
+    recorded = _RecordedCall("oauth", "GET", host, REDEEM_PATH, {"grant_type": "authorization_code"}, record, secrets)
     return recorded.run(app, lambda: read_token_pair(app.wire.get_oauth_token(code)))
 
 
@@ -173,9 +174,8 @@ class _MethodRequester(BitrixAPIRequester):  # type: ignore[misc]  # the SDK has
     status = 0
 
     def _request(self) -> requests.Response:
-        response = _send_request(
-            "POST", self._url, wait_limit.shorten_timeout(READ_SECONDS), json=self._params, headers=self._headers
-        )
+        seconds = wait_limit.shorten_timeout(READ_SECONDS)
+        response = _send_request("POST", self._url, seconds, json=self._params, headers=self._headers)
         self.status = response.status_code
         return response
 
@@ -234,10 +234,10 @@ class _Token(BitrixToken):  # type: ignore[misc]  # the SDK has no types
 
 
 class _OAuthApp(BitrixApp):  # type: ignore[misc]  # the SDK has no types
-    """Our application at one OAuth server."""
+    """One of our applications at one OAuth server; none in particular where only a token is asked about."""
 
-    def __init__(self, host: str) -> None:
-        super().__init__(client_id=settings.B24_CLIENT_ID, client_secret=settings.B24_CLIENT_SECRET)
+    def __init__(self, host: str, application: Credentials = NO_CREDENTIALS) -> None:
+        super().__init__(client_id=application.client_id, client_secret=application.client_secret)
         self.wire = _OAuthRequester(self, max_retries=1)
         self.wire.host = host
 
@@ -284,7 +284,7 @@ class _RecordedCall:
         try:
             return request(), None
         except BitrixBaseAPIError as error:
-            failure = read_error(error.json_response, (*self.secrets, settings.B24_CLIENT_SECRET))
+            failure = read_error(error.json_response, self.secrets)
         except BitrixResponseError as error:
             failure = read_non_json(error.response.status_code, error.response.headers.get("Location", ""))
         except BitrixRequestTimeout:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Case, F, When
+from django.db.models import Case, F, QuerySet, When
 from django.utils import timezone
 
 from b24app.core.database.deadlock_retry import retry_on_deadlock
@@ -86,13 +86,15 @@ def update_portal(portal: Portal, **values: object) -> None:
 
 
 @retry_on_deadlock
-def forget_client_refusals() -> None:
-    """Note that the OAuth server accepts our client; let those be probed at once that were suspended since it last did.
+def forget_client_refusals(portal: Portal) -> None:
+    """Note that the OAuth server accepts the client of this portal's application.
+
+    Portals of that application are probed at once that were suspended since it last did.
 
     If it is about the portals themselves that they were refused, the probe costs each of them one request.
     """
     probe_at = Case(When(suspension=Suspension.GONE, then=timezone.now()), default=F("suspended_until"))
-    refused = Portal.objects.filter(client_refused_at__isnull=False)
+    refused = Portal.objects.filter(client_refused_at__isnull=False, application=portal.application_id)
     refused.update(client_refused_at=None, suspended_until=probe_at)
 
 
@@ -151,26 +153,29 @@ def _suspend_gone(portal: Portal, response: ErrorResponse, now: datetime) -> Por
 def _suspect_client(portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
     """Take the refusal of our client for an uninstallation, unless other portals' refreshes are refused as well.
 
-    Then our secret is wrong: none of them is suspended for it. A portal that is suspended already is no evidence.
+    Then our secret is wrong: none of them is suspended for it. A portal that is suspended already is no evidence, and
+    one with another application is none either, for that has a secret of its own.
     """
     if portal.suspension == Suspension.GONE:
         return _suspend_gone(portal, response, now)
     update_portal(portal, client_refused_at=now)
-    refused = Portal.objects.filter(client_refused_at__gt=now - OUR_FAULT_WITHIN)
+    refused = Portal.objects.filter(client_refused_at__gt=now - OUR_FAULT_WITHIN, application=portal.application_id)
     if refused.count() < OUR_FAULT_FROM:
+        if portal.application_id:  # it has one portal, so there is nothing to compare it with
+            log.error("local_application_refused", portal=portal.pk, application=portal.application_id)
         return _suspend_gone(portal, response, now)
     log.error("client_refused_by_oauth_server")
     until = now + MISCONFIGURED_PAUSE
-    _lift_suspicion(now, until)
+    _lift_suspicion(refused, until)
     portal.refresh_from_db(fields=["suspension", "suspended_until", "trouble", "rest_after"])
     return _postpone_calls(portal, response, until)
 
 
 @retry_on_deadlock
-def _lift_suspicion(now: datetime, until: datetime) -> None:
+def _lift_suspicion(refused: QuerySet[Portal], until: datetime) -> None:
     """End the suspensions of the portals whose refreshes were refused only because of our client."""
-    refused = Portal.objects.filter(client_refused_at__gt=now - OUR_FAULT_WITHIN, suspension=Suspension.GONE)
-    refused.update(suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=until)
+    gone = refused.filter(suspension=Suspension.GONE)
+    gone.update(suspension=Suspension.NONE, suspended_until=None, trouble="", rest_after=until)
 
 
 def _pause_caller(_portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
@@ -190,7 +195,7 @@ def _note_missing_scope(portal: Portal, response: ErrorResponse, _now: datetime)
 
 def _pause_misconfigured(portal: Portal, response: ErrorResponse, now: datetime) -> PortalError:
     # The OAuth server does not know our client_id: our fault, so no portal is suspended for it.
-    log.error("client_id_unknown_to_oauth_server")
+    log.error("client_id_unknown_to_oauth_server", application=portal.application_id)
     return _postpone_calls(portal, response, now + MISCONFIGURED_PAUSE)
 
 

@@ -3,8 +3,8 @@
 from urllib.parse import urlsplit
 
 import structlog
-from django.conf import settings
 
+from b24app.portals.applications.credentials import client_id_of
 from b24app.portals.models import Portal
 from b24app.portals.rest import bitrix, error_policy
 from b24app.portals.rest.oauth_servers import ask_in_turn
@@ -20,8 +20,8 @@ def is_supported_endpoint(endpoint: str) -> bool:
 
 
 def belongs_to(portal: Portal, owner: TokenOwner) -> bool:
-    """Return whether this is the owner of a token of our application at this portal."""
-    return owner.client_id == settings.B24_CLIENT_ID and owner.member_id == portal.member_id
+    """Return whether this is the owner of a token of this portal, for the application it has installed."""
+    return owner.client_id == client_id_of(portal) and owner.member_id == portal.member_id
 
 
 def find_address(portal: Portal, access: str, record: bitrix.Record) -> TokenOwner | None:

@@ -18,7 +18,8 @@ from django.utils.dateparse import parse_datetime
 
 from b24app.core import spool, wait_limit
 from b24app.exchange_log.models import Exchange
-from b24app.portals.errors import InDoubt
+from b24app.portals.applications.credentials import token_credentials
+from b24app.portals.errors import InDoubt, PortalGone
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import bitrix, error_policy, exchange_records, portal_address
 from b24app.portals.rest.oauth_servers import ask_in_turn
@@ -62,6 +63,8 @@ def renew_token(portal: Portal, token: PortalToken) -> PortalToken:
         if token.dead_reason or not token.refresh:
             mark_dead(token, token.dead_reason or "expired")
             raise DeadToken
+        if token.application_id != portal.application_id:
+            _check_application(portal, token)
         if _acquire_lease(token):
             return _renew_leased(portal, token)
         if time.monotonic() > until:
@@ -75,7 +78,7 @@ def note_answer(portal: Portal, pair: TokenPair, host: str, record: bitrix.Recor
     What fails here is found out by the call that needs the token, or the next time: the pair must not be lost for it.
     """
     with suppress(DatabaseError, ErrorResponse, NoResponse, Redirect):
-        error_policy.forget_client_refusals()
+        error_policy.forget_client_refusals(portal)
         if portal.oauth_host != host:
             error_policy.update_portal(portal, oauth_host=host)
         if pair.client_endpoint != portal.client_endpoint:
@@ -121,6 +124,14 @@ def _renew_if_alive(portal: Portal, token: PortalToken) -> bool:
     return False
 
 
+def _check_application(portal: Portal, token: PortalToken) -> None:
+    """Raise DeadToken for a token of an application that the portal has no more; another of ours took its place."""
+    portal.refresh_from_db(fields=["application"])
+    if token.application_id != portal.application_id:
+        mark_dead(token, "another_application")
+        raise DeadToken
+
+
 def _acquire_lease(token: PortalToken) -> bool:
     now = timezone.now()
     free = PortalToken.objects.filter(pk=token.pk, generation=token.generation, dead_reason="").filter(
@@ -137,10 +148,16 @@ def _renew_leased(portal: Portal, token: PortalToken) -> PortalToken:
     """Refresh the token under its lease. The new pair is stored first and the exchange recorded last."""
     exchanges: list[Exchange] = []
     try:
-        pair, host = ask_in_turn(portal, lambda host: bitrix.refresh_token(host, token.refresh, exchanges.append))
+        application = token_credentials(token)
+        pair, host = ask_in_turn(
+            portal, lambda host: bitrix.refresh_token(host, application, token.refresh, exchanges.append)
+        )
         renewed = _store_renewed(portal, token, pair)
         note_answer(portal, pair, host, exchanges.append)
         return renewed
+    except PortalGone:
+        _release_lease(token)
+        raise
     except ErrorResponse as response:
         if response.code in {"INVALID_GRANT", "INVALID_REQUEST"}:
             mark_dead(token, response.code.lower())

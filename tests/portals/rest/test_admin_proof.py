@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from b24app.portals import tokens
+from b24app.portals.applications.credentials import settings_credentials
 from b24app.portals.errors import NotNow, NoToken
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import bitrix, exchange_records, token_renewal
@@ -115,7 +116,8 @@ def test_a_seventh_administrator_works_where_six_were_dismissed(portal: Portal, 
 def test_a_pair_that_comes_back_from_disk_ends_it(alpha: There) -> None:
     portal = launch(alpha).portal
     token = PortalToken.objects.get()
-    pair = bitrix.refresh_token(portal.oauth_host, token.refresh, exchange_records.exchange_recorder(portal))
+    record = exchange_records.exchange_recorder(portal)
+    pair = bitrix.refresh_token(portal.oauth_host, settings_credentials(), token.refresh, record)
     record = {
         "pk": token.pk,
         "generation": token.generation,

@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 
 from b24app.core.wait_limit import limit_waiting
 from b24app.exchange_log.models import Exchange
+from b24app.portals.applications.credentials import settings_credentials
 from b24app.portals.rest import bitrix
 from b24app.portals.rest.responses import ErrorResponse, NoResponse, Redirect, https_host
 from b24app.sandbox import Portal as There
@@ -90,7 +91,9 @@ def test_a_wrong_client_is_an_error_in_spite_of_its_status_200(
 ) -> None:
     settings.B24_CLIENT_ID = "somebody.else"
     with pytest.raises(ErrorResponse) as caught:
-        bitrix.refresh_token(box.world.oauth_host, alpha.issue_token(ALICE).refresh, said.append)
+        bitrix.refresh_token(
+            box.world.oauth_host, settings_credentials(), alpha.issue_token(ALICE).refresh, said.append
+        )
     assert caught.value.code == "WRONG_CLIENT"
     assert said[0].status == 200
 
@@ -166,7 +169,7 @@ def test_a_refresh_is_waited_for_whoever_waits_for_us(box: Sandbox, alpha: There
     """A refresh token works once: a response that is not read would cost the portal its tokens."""
     token = alpha.issue_token(ALICE)
     with limit_waiting(each=0.0, total=0.0):
-        pair = bitrix.refresh_token(box.world.oauth_host, token.refresh, said.append)
+        pair = bitrix.refresh_token(box.world.oauth_host, settings_credentials(), token.refresh, said.append)
     assert pair.refresh != token.refresh
 
 
@@ -183,7 +186,7 @@ def test_no_secret_is_in_what_comes_of_a_refresh(
     else:
         host = "127.0.0.1:9"
     with pytest.raises((ErrorResponse, NoResponse)) as caught:
-        bitrix.refresh_token(host, secrets[1], said.append)
+        bitrix.refresh_token(host, settings_credentials(), secrets[1], said.append)
     kept = " ".join(repr(exchange.__dict__) for exchange in said)
     for place in (everything_in(caught.value), kept, " ".join(lines)):
         for secret in (*secrets, settings.B24_CLIENT_SECRET):
