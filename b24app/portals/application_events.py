@@ -46,7 +46,7 @@ def find_event_portal(payload: Payload) -> Portal | None:
     if portal is not None:
         return portal
     claim = next((claim for claim in _claims_of(payload) if claim.access), None)
-    return identity.save_portal(*claims.confirm_claim(claim)) if claim else None
+    return identity.save_portal(claims.confirm_claim(claim)) if claim else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +207,9 @@ def _store_tokens(portal: Portal, fields: Payload, *, is_system: bool = False) -
     if not claim.access or claim.member_id != portal.member_id:
         return False
     try:
-        owner, _ = claims.confirm_claim(claim)
+        confirmed = claims.confirm_claim(claim)
         store = identity.store_system_tokens if is_system else identity.store_admin_tokens
-        return store(portal, owner, claim)
+        return store(portal, confirmed, claim)
     except (InDoubt, NotNow):
         raise
     except PortalError as error:

@@ -10,9 +10,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from b24app.portals import tokens
+from b24app.portals.applications import matching
+from b24app.portals.applications.models import LocalApplication
 from b24app.portals.callers import admin_rights, claims, page_address
 from b24app.portals.callers.admin_rights import AdminRight
-from b24app.portals.callers.claims import ClaimedIdentity
+from b24app.portals.callers.claims import ClaimedIdentity, ConfirmedClaim
 from b24app.portals.callers.page_address import without_port
 from b24app.portals.errors import InDoubt, NotNow, NotOurs
 from b24app.portals.models import Portal
@@ -62,16 +64,17 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_insta
     )
     if not claim.access:
         raise NotOurs("NO_TOKEN", _("Open Sendline from the Bitrix24 menu."))
-    owner, host = claims.confirm_claim(claim)
+    confirmed = claims.confirm_claim(claim)
+    owner = confirmed.owner
     domain = query.get("DOMAIN", "").lower()
     if not page_address.is_accepted(domain, owner, claim.access):
         raise claims.foreign_caller(None, "domain")
-    portal = save_portal(owner, host, language=query.get("LANG", ""))
+    portal = save_portal(confirmed, language=query.get("LANG", ""))
     right = admin_rights.find_right(portal, owner.user_id, claim.access, at_once=at_installer)
-    _store_by_right(portal, _claimed_pair(owner, claim), right)
+    _store_by_right(portal, _claimed_pair(owner, claim), right, confirmed.application)
     if right.is_admin:
         _adopt_application_token(portal, claim)
-        _update_changed(portal, {"oauth_host": host, **_pages_columns(query, domain, owner)})
+        _update_changed(portal, {"oauth_host": confirmed.host, **_pages_columns(query, domain, owner)})
         if right.is_fresh and not portal.suspension:
             _update_changed(portal, {"trouble": ""})
     elif portal.uninstalled_at is not None:
@@ -90,18 +93,20 @@ def verify_launch(query: Mapping[str, str], form: Mapping[str, str], *, at_insta
     )
 
 
-def save_portal(owner: TokenOwner, host: str, *, language: str = "") -> Portal:
+def save_portal(confirmed: ConfirmedClaim, *, language: str = "") -> Portal:
     """Create or update the row of a portal the OAuth server confirmed, and return it.
 
-    `host` (of that server) and `language` are stored at the first time only: they are the caller's choice.
+    That server's host, the application and `language` are stored at the first time only: they are the caller's choice.
     """
+    owner = confirmed.owner
     columns: dict[str, Any] = {
         "domain": owner.domain[:255],
         "client_endpoint": owner.client_endpoint,
         "scope": owner.scope[:500],
         "licence": owner.status[:10],
     }
-    first = columns | {"oauth_host": host, "language": language[:8] or "en"}
+    first = columns | {"oauth_host": confirmed.host, "language": language[:8] or "en"}
+    first["application"] = confirmed.application
     portal, _is_new = Portal.objects.get_or_create(member_id=owner.member_id, defaults=first)
     if without_port(portal.domain) == owner.domain:
         columns.pop("domain")  # an administrator's page has named the port
@@ -127,38 +132,52 @@ def _update_changed(portal: Portal, columns: Mapping[str, Any]) -> None:
         error_policy.update_portal(portal, **changed)
 
 
-def store_admin_tokens(portal: Portal, owner: TokenOwner, claim: ClaimedIdentity, *, is_system: bool = False) -> bool:
+def store_admin_tokens(
+    portal: Portal, confirmed: ConfirmedClaim, claim: ClaimedIdentity, *, is_system: bool = False
+) -> bool:
     """Store confirmed tokens and the application_token if they are an administrator's; return whether they are.
 
     An employee's tokens are not stored; while a page is open, `visitor_tokens` keeps the access token apart.
     """
-    if not store_if_admin(portal, _claimed_pair(owner, claim), is_system=is_system):
+    pair = _claimed_pair(confirmed.owner, claim)
+    right = admin_rights.find_right(portal, pair.user_id, pair.access, at_once=True)
+    _store_by_right(portal, pair, right, confirmed.application, is_system=is_system)
+    if not right.is_admin:
         return False
     _adopt_application_token(portal, claim)
     return True
 
 
-def store_system_tokens(portal: Portal, owner: TokenOwner, claim: ClaimedIdentity) -> bool:
+def store_system_tokens(portal: Portal, confirmed: ConfirmedClaim, claim: ClaimedIdentity) -> bool:
     """Store the system user's confirmed tokens; return whether the portal says that it is an administrator.
 
     They are handed over once, so they are stored even where the portal cannot say, which is raised then.
     """
     try:
-        return store_admin_tokens(portal, owner, claim, is_system=True)
+        return store_admin_tokens(portal, confirmed, claim, is_system=True)
     except (InDoubt, NotNow):
-        if claim.refresh:
-            tokens.store_unproven_token(portal, _claimed_pair(owner, claim))
+        if claim.refresh and matching.is_installed(portal, confirmed.application):
+            tokens.store_unproven_token(portal, _claimed_pair(confirmed.owner, claim))
         raise
 
 
-def store_if_admin(portal: Portal, pair: TokenPair, *, is_system: bool = False) -> bool:
-    """Store a confirmed pair of this portal if its user is an administrator; return whether that is so."""
+def store_if_admin(portal: Portal, pair: TokenPair) -> bool:
+    """Store a pair that was issued for the portal's application, if its user is an administrator; return whether."""
     right = admin_rights.find_right(portal, pair.user_id, pair.access, at_once=True)
-    _store_by_right(portal, pair, right, is_system=is_system)
+    _store_by_right(portal, pair, right, portal.application)
     return right.is_admin
 
 
-def _store_by_right(portal: Portal, pair: TokenPair, right: AdminRight, *, is_system: bool = False) -> None:
+def _store_by_right(
+    portal: Portal,
+    pair: TokenPair,
+    right: AdminRight,
+    application: LocalApplication | None,
+    *,
+    is_system: bool = False,
+) -> None:
+    if right.is_admin:
+        matching.adopt_application(portal, application)
     if right.is_admin and pair.refresh:
         tokens.store_token(portal, pair, is_system=is_system)
     elif right.is_fresh and not right.is_admin:

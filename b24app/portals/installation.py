@@ -5,15 +5,18 @@ Nothing is enqueued here: the caller does that, by the `InstallationChange` that
 
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
 
 from b24app.portals.callers import token_candidates
-from b24app.portals.identity import Launch
 from b24app.portals.models import Portal, PortalToken, Suspension
 from b24app.portals.rest import author_tokens, error_policy
+
+if TYPE_CHECKING:  # who is identified may have to be uninstalled first
+    from b24app.portals.identity import Launch
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +42,7 @@ class InstallationChange(StrEnum):
         return self not in {InstallationChange.NOTHING, InstallationChange.UNINSTALLED}
 
 
-def record_opening(launch: Launch, *, at_installer: bool = False) -> InstallationChange:
+def record_opening(launch: "Launch", *, at_installer: bool = False) -> InstallationChange:
     """Note that our page was opened: lift a suspension this disproves, and notice a reinstallation or an update.
 
     Only a portal that has answered about the visitor disproves one: the opening itself may just have brought it about.

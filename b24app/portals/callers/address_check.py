@@ -1,6 +1,7 @@
 """Asking the OAuth server where a portal is: an address that it names is a move, any other may be a copy's."""
 
 from b24app.portals import identity, tokens
+from b24app.portals.callers.claims import ConfirmedClaim
 from b24app.portals.errors import InDoubt, NoToken
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest import error_policy, exchange_records, portal_address, token_renewal
@@ -22,7 +23,7 @@ def refresh_address(portal: Portal) -> None:
     except ErrorResponse as response:
         raise error_policy.apply_error(portal, response) from None
     if owner is not None:
-        stored = identity.save_portal(owner, portal.oauth_host)
+        stored = identity.save_portal(ConfirmedClaim(owner, portal.oauth_host, portal.application))
         portal.domain, portal.client_endpoint = stored.domain, stored.client_endpoint
 
 

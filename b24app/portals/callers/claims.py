@@ -9,6 +9,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from b24app.exchange_log.models import Exchange
+from b24app.portals.applications import matching
+from b24app.portals.applications.models import LocalApplication
 from b24app.portals.callers import caller_limits
 from b24app.portals.errors import InDoubt, NotNow, NotOurs, PortalError, PortalGone
 from b24app.portals.models import Portal
@@ -38,11 +40,20 @@ class ClaimedIdentity:
     application_token: str = field(repr=False)
 
 
-def confirm_claim(claim: ClaimedIdentity) -> tuple[TokenOwner, str]:
-    """Ask the OAuth server whose token this is; return its owner and the server's host.
+@dataclass(frozen=True, slots=True)
+class ConfirmedClaim:
+    """Whose token a caller has brought, by the OAuth server at `host`, and for which of our applications it is."""
 
-    Raise NotOurs where it is not a token of our application at the claimed portal, InDoubt where no server answers, and
-    its subclass Busy where too many callers wait. Nothing is recorded then.
+    owner: TokenOwner
+    host: str
+    application: LocalApplication | None
+
+
+def confirm_claim(claim: ClaimedIdentity) -> ConfirmedClaim:
+    """Ask the OAuth server, once however many applications we have, whose token this is.
+
+    Raise NotOurs where it is not a token of one of our applications at the claimed portal, InDoubt where no server
+    answers, and its subclass Busy where too many callers wait. Nothing is recorded then.
     """
     if not MEMBER_ID.fullmatch(claim.member_id):
         raise foreign_caller(None, "member_id")
@@ -53,16 +64,18 @@ def confirm_claim(claim: ClaimedIdentity) -> tuple[TokenOwner, str]:
     exchanges: list[Exchange] = []
     with caller_limits.hold_slot(portal, claim.application_token, claim.access):
         owner, host = _find_owner(claim, portal, exchanges.append)
-    if owner.client_id != settings.B24_CLIENT_ID:
-        raise foreign_caller(portal, "client_id")
-    if owner.member_id != claim.member_id:
-        raise foreign_caller(portal, "member_id")
+        if owner.member_id != claim.member_id:
+            raise foreign_caller(portal, "member_id")
+        try:
+            application = matching.find_application(portal, owner)
+        except matching.UnknownApplication:
+            raise foreign_caller(portal, "client_id") from None
     if not is_supported_endpoint(owner.client_endpoint):
         raise NotOurs("BOX_NOT_SUPPORTED", _("The REST API of this Bitrix24 must be reachable at https://…/rest/."))
     caller_limits.cache_confirmed_token(claim.access, owner.member_id)
     for exchange in exchanges:  # only now: under a merely claimed portal strangers could fill the log
         exchange_records.record_exchange(portal, exchange)
-    return owner, host
+    return ConfirmedClaim(owner, host, application)
 
 
 def foreign_caller(portal: Portal | None, field: str) -> NotOurs:
