@@ -67,7 +67,7 @@ def open_page(there: There, user: int, path: str = "/app/", **fields: str) -> st
     return answer.content.decode()
 
 
-def rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def rows() -> tuple[list[Any], list[Any]]:
     return list(Portal.objects.order_by("pk").values()), list(PortalToken.objects.order_by("pk").values())
 
 

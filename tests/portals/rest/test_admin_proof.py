@@ -116,8 +116,8 @@ def test_a_seventh_administrator_works_where_six_were_dismissed(portal: Portal, 
 def test_a_pair_that_comes_back_from_disk_ends_it(alpha: There) -> None:
     portal = launch(alpha).portal
     token = PortalToken.objects.get()
-    record = exchange_records.exchange_recorder(portal)
-    pair = bitrix.refresh_token(portal.oauth_host, settings_credentials(), token.refresh, record)
+    exchanges = exchange_records.exchange_recorder(portal)
+    pair = bitrix.refresh_token(portal.oauth_host, settings_credentials(), token.refresh, exchanges)
     record = {
         "pk": token.pk,
         "generation": token.generation,
