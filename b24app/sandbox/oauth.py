@@ -46,39 +46,52 @@ def redirect_with_code(world: World, portal: PortalState, request: Request) -> R
 
 def serve_token(world: World, request: Request) -> Response:
     """Serve `/oauth/token/`, by GET or POST."""
-    outcome = "ok"
+    params = request.values.to_dict()
+    kind, client_id = params.get("grant_type", ""), params.get("client_id", "")
     try:
-        portal, fields = _grant_token(world, request.host, request.values.to_dict())
+        portal, fields = _grant_token(world, request.host, params)
+        _log_call(world, kind, "ok", portal, fields["user_id"], client_id)
         return json_response(_spell(portal, fields))
     except OAuthError as error:
-        outcome = error.code
-        return json_response({"error": error.code, "error_description": error.text}, error.status)
-    finally:
-        world.oauth_log.append(OAuthCall("token", request.values.get("client_id", ""), outcome))
+        _log_call(world, kind, error.code, client_id=client_id)
+        return _refuse(error)
 
 
 def serve_app_info(world: World, request: Request) -> Response:
     """Serve the OAuth server's `app.info`: whose token it is (docs/bitrix24.md A.5)."""
-    response = _answer_app_info(world, request)
-    world.oauth_log.append(OAuthCall("app.info", "", response.get_json().get("error", "ok")))
-    return response
-
-
-def _answer_app_info(world: World, request: Request) -> Response:
     access = request.values.get("auth") or request.values.get("access_token") or json_body(request).get("auth", "")
-    found = tokens.find_access(world, str(access))
+    try:
+        portal, held = _find_owner(world, request.host, str(access))
+    except OAuthError as error:
+        _log_call(world, "app.info", error.code)
+        return _refuse(error)
+    _log_call(world, "app.info", "ok", portal, held.user_id)
+    return json_response({"result": _spell(portal, _describe_token(world, portal, held))})
+
+
+def _find_owner(world: World, host: str, access: str) -> tuple[PortalState, Token]:
+    found = tokens.find_access(world, access)
     if not access:
-        return json_response({"error": "NO_AUTH_FOUND", "error_description": "Wrong authorization data"}, 401)
+        raise OAuthError("NO_AUTH_FOUND", "Wrong authorization data", 401)
     is_there = found is not None and found[0].app.present and found[1].client_id not in found[0].removed_clients
-    if found is None or not (is_there and world.is_known_to(request.host, found[0])):
-        return json_response({"error": "invalid_client", "error_description": "Invalid client"}, 400)
+    if found is None or not (is_there and world.is_known_to(host, found[0])):
+        raise OAuthError("invalid_client", "Invalid client")
     if found[1].expires <= time.time():
-        return json_response(
-            {"error": "expired_token", "error_description": "The access token provided has expired"}, 401
-        )
+        raise OAuthError("expired_token", "The access token provided has expired", 401)
     if found[0].switches.payment_required:
-        return json_response({"error": "PAYMENT_REQUIRED", "error_description": "Subscription has been ended"}, 401)
-    return json_response({"result": _spell(found[0], _describe_token(world, *found))})
+        raise OAuthError("PAYMENT_REQUIRED", "Subscription has been ended", 401)
+    return found
+
+
+def _log_call(
+    world: World, kind: str, outcome: str, portal: PortalState | None = None, user_id: int = 0, client_id: str = ""
+) -> None:
+    key = portal.key if portal else ""
+    world.oauth_log.append(OAuthCall(time.time(), kind, outcome, key, user_id, client_id))
+
+
+def _refuse(error: OAuthError) -> Response:
+    return json_response({"error": error.code, "error_description": error.text}, error.status)
 
 
 def _spell(portal: PortalState, fields: dict[str, Any]) -> object:

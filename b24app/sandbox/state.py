@@ -184,13 +184,19 @@ class RestCall:
     inner: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class OAuthCall:
-    """A question to an OAuth server: its path, the application that asked, if it is named, and `ok` or the error."""
+    """One question to an OAuth server: `kind` is app.info or the grant_type, `outcome` is `ok` or the error code.
 
-    path: str
-    client_id: str
+    `client_id` is the application that asked, where it named itself.
+    """
+
+    at: float
+    kind: str
     outcome: str
+    portal: str = ""
+    user_id: int = 0
+    client_id: str = ""
 
 
 @dataclass

@@ -13,7 +13,7 @@ from b24app.sandbox.runtime.background import Background
 from b24app.sandbox.runtime.snapshots import restore_dataclass
 from b24app.sandbox.state import Bucket, OAuthCall, PortalState, RestCall, starting_portals
 
-LOG_LENGTH = 5000
+LOG_LENGTH, OAUTH_LOG_LENGTH = 5000, 20_000
 SECOND_OAUTH = "127.0.0.20"  # no portal lives there
 SAVED_MESSAGES = 500
 
@@ -56,9 +56,9 @@ class World:
         self.sms_url = ""
         self.oauth_delay = 0.0  # seconds before the OAuth servers respond
         self.oauth_down: set[str] = set()  # those of them that close the connection instead
+        self.oauth_log: deque[OAuthCall] = deque(maxlen=OAUTH_LOG_LENGTH)
         self.portals: dict[str, PortalState] = {portal.key: portal for portal in starting_portals()}
         self.running: dict[str, PortalRuntime] = {key: PortalRuntime() for key in self.portals}
-        self.oauth_log: deque[OAuthCall] = deque(maxlen=LOG_LENGTH)
         self.lanes: dict[str, Lane] = defaultdict(Lane)  # of the event server, by host of the application
         self.on_change: Callable[[], None] | None = None
 

@@ -237,3 +237,21 @@ def test_numbers_may_come_as_text(box: Sandbox, alpha: Portal, session: requests
 
     assert (owner["user_id"], owner["install"]["version"], owner["install"]["installed"]) == ("7", "1", True)
     assert (fresh["user_id"], fresh["expires_in"]) == ("7", "3600")
+
+
+def test_the_log_says_who_was_asked_about_and_with_what_outcome(
+    box: Sandbox, alpha: Portal, session: requests.Session
+) -> None:
+    held = alpha.issue_token(7)
+    refresh(box, session, held.refresh)
+    refresh(box, session, "none")
+    session.get(f"{box.oauth_url}/rest/app.info", params={"auth": held.access})
+    session.get(f"{box.oauth_url}/rest/app.info", params={"auth": "invented"})
+
+    log = session.get(f"{box.http_url}/_/oauth_log").json()["oauth_log"]
+    assert [(one["kind"], one["outcome"], one["portal"], one["user_id"]) for one in log] == [
+        ("refresh_token", "ok", "alpha", 7),
+        ("refresh_token", "invalid_grant", "", 0),
+        ("app.info", "ok", "alpha", 7),
+        ("app.info", "invalid_client", "", 0),
+    ]

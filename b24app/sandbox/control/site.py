@@ -21,6 +21,8 @@ def serve_control(world: World, request: Request, name: str) -> Response:
     body = {**request.args.to_dict(), **json_body(request)}
     if name == "oauth":
         return json_response(_set_oauth(world, body))
+    if name == "oauth_log":
+        return json_response({"oauth_log": [dataclasses.asdict(item) for item in list(world.oauth_log)]})
     if name == "portals":
         return json_response(_add_portal(world, body) if request.method == "POST" else view.describe_portals(world))
     action = _ACTIONS.get(name)
