@@ -65,7 +65,7 @@ def apply_reports(_all: int = 0, delay: str = Delay.NOW) -> None:
 def poll_connection(connection_id: int, delay: str = Delay.NOW) -> None:
     """Fetch the statuses of messages from a service that is polled."""
     enqueue.clear("poll", connection_id, delay)
-    with bulkhead.place(("connection", connection_id)) as is_free:
+    with bulkhead.place(("connection", connection_id), is_noted=False) as is_free:
         again = polling.poll_due(connection_id) if is_free else timezone.now() + COME_BACK
     enqueue.apply_reports()
     if again:
@@ -77,7 +77,7 @@ def poll_connection(connection_id: int, delay: str = Delay.NOW) -> None:
 def push_statuses(portal_id: int, delay: str = Delay.NOW) -> None:
     """Push statuses to a portal."""
     enqueue.clear("push", portal_id, delay)
-    with bulkhead.place(("portal", portal_id)) as is_free:
+    with bulkhead.place(("portal", portal_id), can_hurry=True) as is_free:
         again = pusher.push_due(portal_id) if is_free else timezone.now() + COME_BACK
     if again:
         enqueue.push(portal_id, at=again)
@@ -88,7 +88,7 @@ def push_statuses(portal_id: int, delay: str = Delay.NOW) -> None:
 def maintain_portal(portal_id: int, delay: str = Delay.NOW) -> None:
     """Run the maintenance jobs that are due in a portal."""
     enqueue.clear("maintain", portal_id, delay)
-    with bulkhead.place(("portal", portal_id)) as is_free:
+    with bulkhead.place(("portal", portal_id), can_hurry=True) as is_free:
         again = runner.run_due_jobs(portal_id) if is_free else timezone.now() + COME_BACK
     if again:
         enqueue.maintain(portal_id, at=again)

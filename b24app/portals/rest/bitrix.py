@@ -28,7 +28,7 @@ from django.utils import timezone
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from b24app.core import wait_limit
+from b24app.core import bulkhead, wait_limit
 from b24app.exchange_log.models import Exchange
 from b24app.portals.applications.credentials import NO_CREDENTIALS, Credentials
 from b24app.portals.rest.responses import (
@@ -177,6 +177,7 @@ class _MethodRequester(BitrixAPIRequester):  # type: ignore[misc]  # the SDK has
         seconds = wait_limit.shorten_timeout(READ_SECONDS)
         response = _send_request("POST", self._url, seconds, json=self._params, headers=self._headers)
         self.status = response.status_code
+        bulkhead.note_answer()
         return response
 
     @classmethod
