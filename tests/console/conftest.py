@@ -15,6 +15,7 @@ from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from tests import factories
+from tests.budgets import fresh_budgets  # noqa: F401 - a fixture
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from b24app.portals.models import Portal, PortalToken
 from b24app.sandbox import Portal as SandboxPortal
 from b24app.sandbox import Sandbox, Switches
 from tests import factories
+from tests.budgets import fresh_budgets  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from b24app.portals.models import Portal
 from b24app.sandbox import Portal as There
 from b24app.sandbox import Sandbox
 from b24app.sandbox.state import starting_portals
+from tests.budgets import fresh_budgets  # noqa: F401 - a fixture
 from tests.portals.launches import launch
 
 

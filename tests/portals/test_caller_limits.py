@@ -202,6 +202,27 @@ def test_320_invented_tokens_at_once_do_not_hold_up_a_portals_messages(
 
 
 @pytest.mark.django_db
+def test_strangers_cost_few_questions_however_quickly_they_are_answered(
+    authorities: list[Authority], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caller_limits, "REFUSALS_PER_SECOND", 0.0)
+    portal = factories.portal(application_token="secret")
+    open_page(portal)
+    each = sum(one.asked for one in authorities)
+    for _ in range(100):
+        assert b"sendline-ticket" not in open_page(portal).content
+    assert sum(one.asked for one in authorities) == each * caller_limits.REFUSALS_AT_ONCE
+
+    open_page(Portal(member_id=uuid.uuid4().hex, domain="new.example"))  # strangers without a portal have a budget too
+    assert sum(one.asked for one in authorities) == each * (caller_limits.REFUSALS_AT_ONCE + 1)
+    with caller_limits.hold_slot(portal, "secret"):  # the portal's own people are asked about all the same
+        pass
+    monkeypatch.setattr(caller_limits, "REFUSALS_PER_SECOND", 1e6)
+    open_page(portal)
+    assert sum(one.asked for one in authorities) == each * (caller_limits.REFUSALS_AT_ONCE + 2)
+
+
+@pytest.mark.django_db
 def test_a_portals_own_people_have_places_that_strangers_cannot_take() -> None:
     portal, other = factories.portal(application_token="secret"), factories.portal("other")
     with caller_limits.hold_slot(portal, "guess"), caller_limits.hold_slot(portal, ""):

@@ -6,6 +6,7 @@ from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Phase, Status
 from b24app.portals.models import Portal
 from tests import factories, handler_calls
+from tests.budgets import fresh_budgets  # noqa: F401 - a fixture
 from tests.webhooks import twilio_reports
 
 

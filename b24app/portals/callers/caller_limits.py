@@ -18,7 +18,7 @@ from b24app.core import concurrency_limit
 from b24app.core.concurrency_limit import ConcurrencyLimit
 from b24app.core.ttl_cache import TtlCache
 from b24app.core.wait_limit import limit_waiting
-from b24app.portals.errors import Busy
+from b24app.portals.errors import Busy, NotOurs
 from b24app.portals.models import Portal
 
 log = structlog.get_logger(__name__)
@@ -28,6 +28,7 @@ PORTAL_SLOTS = ConcurrencyLimit(in_all=3, per_tenant=2)
 ANONYMOUS_SLOTS = ConcurrencyLimit(in_all=2, per_tenant=2)
 REFUSED_SECONDS, MAX_REFUSED = 60.0, 10_000  # seconds, tokens
 CONFIRMED_SECONDS, MAX_CONFIRMED = 3600.0, 20_000  # seconds: the lifetime of a token
+REFUSALS_AT_ONCE, REFUSALS_PER_SECOND = 30, 1.0  # of strangers with a portal's name, and of those with none
 ANSWER_SECONDS, TOTAL_SECONDS = 5.0, 8.0  # to wait for one server, and for all of them
 LOG_INTERVAL = 60.0  # seconds
 
@@ -55,12 +56,48 @@ class _TurnedAwayCounter:
 count_turned_away = _TurnedAwayCounter().add
 
 
+class RefusalBudget:
+    """Bounds how many questions about strangers may end in a refusal, however quickly they are answered.
+
+    Only refusals count, so any number of portals may install us at once.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was spent."""
+        self._spent, self._at = 0.0, time.monotonic()
+
+    def is_spent(self) -> bool:
+        """Return whether nothing is left for now."""
+        with self._lock:
+            self._refill()
+            return self._spent > REFUSALS_AT_ONCE - 1
+
+    def spend(self) -> None:
+        """Count a refusal."""
+        with self._lock:
+            self._refill()
+            self._spent += 1
+
+    def _refill(self) -> None:
+        now = time.monotonic()
+        self._spent = max(0.0, self._spent - (now - self._at) * REFUSALS_PER_SECOND)
+        self._at = now
+
+
+portal_refusals, anonymous_refusals = RefusalBudget(), RefusalBudget()
+
+
 @contextmanager
 def hold_slot(portal: Portal | None, application_token: str, access: str = "") -> Iterator[None]:
     """Hold a slot for one question about a caller who names this portal; raise Busy at once where none is free.
 
     The block waits for an answer no longer than a person would, because a slot takes a thread.
     """
+    budget: RefusalBudget | None = anonymous_refusals if portal is None else portal_refusals
     if portal is None:
         limit, tenant = ANONYMOUS_SLOTS, ""
     else:
@@ -68,14 +105,22 @@ def hold_slot(portal: Portal | None, application_token: str, access: str = "") -
             application_token
         )
         limit, tenant = VOUCHED_SLOTS if is_vouched else PORTAL_SLOTS, portal.member_id
+        budget = None if is_vouched else budget
     with ExitStack() as held:
         try:
+            if budget is not None and budget.is_spent():
+                raise concurrency_limit.Busy
             held.enter_context(limit.hold(tenant))
         except concurrency_limit.Busy:
             count_turned_away("busy")
             raise Busy("BUSY", _("Sendline is busy right now. Try again in a few seconds.")) from None
         held.enter_context(limit_waiting(each=ANSWER_SECONDS, total=TOTAL_SECONDS))
-        yield
+        try:
+            yield
+        except NotOurs:
+            if budget is not None:
+                budget.spend()
+            raise
 
 
 def cache_refused_token(access: str) -> None:
