@@ -1,6 +1,7 @@
 """What is open after an attack, and how the house is made as it was: the attacker's rows go, everybody starts anew."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import psycopg
@@ -19,7 +20,7 @@ SELECT (SELECT count(*) FROM messaging_message WHERE portal_id = %s AND phase IN
        (SELECT count(*) FROM messaging_deliveryreport WHERE due_at < now() - make_interval(secs => %s))
 """
 OWNED = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
-KEPT = {"portals_portal", "portals_portaltoken"}
+KEPT = frozenset({"portals_portal", "portals_portaltoken"})
 
 
 def left(deployment: Deployment, until: float, overdue: float = 1.0, after: float = 0.0) -> Left:
@@ -42,27 +43,40 @@ def wait_calm(deployment: Deployment, seconds: float) -> None:
 
 
 def tidy(deployment: Deployment) -> None:
-    """Take away all that alpha has, but for its installation; switch everything back."""
+    """Take away all that alpha has but for its installation, and every portal that an attack brought along."""
     bring_back(deployment.alpha.database.home)
     deployment.alpha.ask("oauth", delay=0)
     deployment.alpha.ask("switches", slow=0)
     _forget(deployment.alpha)
+    _forget_visitors(deployment)
     for path in spooled(deployment.spool / "poison"):
         path.unlink(missing_ok=True)
 
 
 def _forget(house: House) -> None:
     """Delete a portal's rows in every table that names it, or one of its accounts, without asking in which order."""
-    portal = portal_id(house)
+    _delete_rows(house, [portal_id(house)], KEPT)
+
+
+def _forget_visitors(deployment: Deployment) -> None:
+    """Delete the portals that are not the deployment's own, with all that they have."""
+    own = [portal_id(house) for house in deployment.houses.values()]
+    house = deployment.beta
+    found = [one for (one,) in house.sql("SELECT id FROM portals_portal WHERE NOT id = ANY(%s)", own)]
+    if found:
+        _delete_rows(house, found, frozenset({"portals_portal"}))
+        house.sql("DELETE FROM portals_portal WHERE id = ANY(%s)", found)
+
+
+def _delete_rows(house: House, portals: Sequence[int], kept: frozenset[str]) -> None:
     with psycopg.connect(house.database.url, autocommit=True) as session:
         session.execute("SET session_replication_role = replica")  # no foreign key is looked at
         session.execute("SET lock_timeout = '20s'")
-        accounts = [
-            one for (one,) in session.execute("SELECT id FROM messaging_connection WHERE portal_id = %s", [portal])
-        ]
+        query = "SELECT id FROM messaging_connection WHERE portal_id = ANY(%s)"
+        accounts = [one for (one,) in session.execute(query, [list(portals)])]
         for table, column in list(session.execute(OWNED)):
-            if table not in KEPT and column in {"connection_id", "portal_id"}:
-                session.execute(_deletion(table, column), [accounts if column == "connection_id" else [portal]])
+            if table not in kept and column in {"connection_id", "portal_id"}:
+                session.execute(_deletion(table, column), [accounts if column == "connection_id" else list(portals)])
 
 
 def _deletion(table: str, column: str) -> sql.Composed:

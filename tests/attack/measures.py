@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 MOST_GROWTH = 64.0  # MB of one process
 MOST_RATIO = 3.0  # of the idle time just before
 CALL_FLOOR, DELIVERY_FLOOR, PAGE_FLOOR = 0.05, 0.5, 0.25  # seconds: an idle time below it is noise
+TOLD_FLOOR = 10.0  # while others of its portal are under way, a status waits up to 20 s for a fuller batch
 
 CALLS, LATENCY, DELIVERY, PAGES, MEMORY, STUCK = "calls", "latency", "delivery", "pages", "memory", "stuck"
+TOLD = "told"  # by when the portal knows of a delivery: looked at only where an attack is about it
 ALL = frozenset({CALLS, LATENCY, DELIVERY, PAGES, MEMORY, STUCK})
 
 
@@ -40,6 +42,7 @@ class Window:
     calls: Times = Times()
     deliveries: Times = Times()
     pages: Times = Times()
+    told: Times = Times()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,12 @@ class Round:
         default_factory=dict
     )  # p95 of waiting, sending, reporting, in seconds
     facts: Mapping[str, object] = field(default_factory=dict)
+    ratio: float = MOST_RATIO  # of the idle times, for calls and what the portal is told
 
 
-def limit(idle: float, floor: float) -> float:
+def limit(idle: float, floor: float, ratio: float = MOST_RATIO) -> float:
     """Return how long it may take beside an attack."""
-    return MOST_RATIO * max(idle, floor)
+    return ratio * max(idle, floor)
 
 
 def violations(one: Round, scale: float = 1.0) -> list[str]:
@@ -92,7 +96,7 @@ def _of_times(one: Round, scale: float) -> Iterable[str]:
     idle, seen = one.idle, one.during
     if CALLS in one.judged and seen.calls.bad:
         yield f"{seen.calls.bad} of {seen.calls.count} handler calls not answered 200"
-    most = scale * limit(idle.calls.p99, CALL_FLOOR)
+    most = scale * limit(idle.calls.p99, CALL_FLOOR, one.ratio)
     if LATENCY in one.judged and seen.calls.p99 > most:
         yield f"handler p99 {seen.calls.p99 * 1000:.0f} ms, at most {most * 1000:.0f}"
     if DELIVERY in one.judged and seen.deliveries.bad:
@@ -100,6 +104,9 @@ def _of_times(one: Round, scale: float) -> Iterable[str]:
     most = scale * limit(idle.deliveries.p95, DELIVERY_FLOOR)
     if DELIVERY in one.judged and seen.deliveries.p95 > most:
         yield f"delivered p95 {seen.deliveries.p95:.1f} s, at most {most:.1f}"
+    most = scale * limit(idle.told.p95, TOLD_FLOOR, one.ratio)
+    if TOLD in one.judged and (seen.told.bad or seen.told.p95 > most):
+        yield f"{seen.told.bad} statuses untold, the others' p95 {seen.told.p95:.1f} s, at most {most:.1f}"
     if PAGES in one.judged and seen.pages.bad:
         yield f"{seen.pages.bad} of {seen.pages.count} pages not answered"
 

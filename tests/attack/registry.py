@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.attack.attacks import anonymous, centres, checks, console, fuzzing, gateways, outage, strays
-from tests.attack.measures import ALL, CALLS, MEMORY, STUCK
+from tests.attack.attacks import anonymous, centres, checks, console, fuzzing, gateways, outage, storm, strays
+from tests.attack.measures import ALL, CALLS, MEMORY, MOST_RATIO, STUCK, TOLD
 from tests.attack.scene import Outcome, Scene
 
 # Without a database nothing is delivered and no page shown; the calls go to the disk, which takes its time.
@@ -21,6 +21,7 @@ class Attack:
     long: float = 20.0
     judged: frozenset[str] = ALL
     lone: bool = False
+    ratio: float = MOST_RATIO  # of an idle time, which a handler call may take beside it
     counted: bool = False  # a fuzz: so many requests, however long they take
 
     @property
@@ -51,6 +52,7 @@ ATTACKS: Mapping[str, Attack] = {
     "smpp-bound-flood": Attack("H7", centres.bound_flood, brief=8),
     "smpp-receipts": Attack("H7", centres.receipts),
     "full-disk": Attack("M4", outage.full_disk, judged=OUTAGE, lone=True),
+    "storm": Attack("storm", storm.everything, brief=11, long=60, judged=ALL | {TOLD}, lone=True, ratio=2.0),
     "many-accounts": Attack("M7", gateways.many_accounts),
     "small-checks": Attack("M, L", checks.every, brief=60, long=60, judged=frozenset(), lone=True),
     "fuzz-doors": Attack("fuzz", fuzzing.doors, counted=True),

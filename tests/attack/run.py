@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -18,9 +18,10 @@ from b24app.operations.local.visitor import TIMEOUT_SECONDS
 from tests.attack import healing
 from tests.attack.deployment import Deployment, ProcfileGroup
 from tests.attack.ledger import books
-from tests.attack.measures import Left, Round, Times, Window, percentile
+from tests.attack.measures import TOLD, Left, Round, Times, Window, percentile
 from tests.attack.registry import ATTACKS
 from tests.attack.scene import READY_SECONDS, Outcome, Place
+from tests.attack.statuses import wait_told
 from tests.attack.victim import LIMIT, Called, Centre, Victim
 
 OVERTIME = 8.0  # seconds that an attack may go on after its time, before it is ended
@@ -76,14 +77,15 @@ class Runner:
             outcomes = [strike.outcome() for strike in strikes]
         self._finish(during[1])
         left = self._quiet(during)
+        judged = frozenset.intersection(*(ATTACKS[name].judged for name in names))
+        before = (began - self.form.idle - DELIVERED_IN, began - DELIVERED_IN)
         calls, self.booked = self.victim.calls[self.booked :], len(self.victim.calls)
         lost, doubled = books(self.deployment, calls, self.centre)
-        judged = frozenset.intersection(*(ATTACKS[name].judged for name in names))
         one = Round(
             attacks=names,
             judged=judged,
-            idle=idle,
-            during=self._window(*during),
+            idle=self._with_told(idle, judged, *before),
+            during=self._with_told(self._window(*during), judged, *during),
             growth=growth,
             left=left,
             lost=lost,
@@ -92,6 +94,7 @@ class Runner:
             said=[words for outcome in outcomes for words in outcome.said],
             stages=_stages(self.deployment, [one for one in calls if during[0] <= one.at < during[1]]),
             facts={name: outcome.facts for name, outcome in zip(names, outcomes, strict=True)},
+            ratio=max(ATTACKS[name].ratio for name in names),
         )
         self.rounds.append(one)
         return one
@@ -129,6 +132,12 @@ class Runner:
                 break
             time.sleep(0.25)
         return healing.left(self.deployment, until, OVERDUE, time.monotonic() - began)
+
+    def _with_told(self, window: Window, judged: frozenset[str], began: float, ended: float) -> Window:
+        """Add how late beta was told, where that is judged."""
+        if TOLD not in judged:
+            return window
+        return replace(window, told=wait_told(self.deployment.beta, began, ended, self.form.patience))
 
     def _window(self, begin: float, end: float) -> Window:
         calls = [one for one in list(self.victim.calls) if begin <= one.at < end]
