@@ -224,6 +224,16 @@ def test_a_quiet_portal_is_not_refreshed_by_a_timer(alpha: SandboxPortal, live: 
     assert count_refreshes(alpha) == 1
 
 
+def test_a_token_that_nobody_used_for_four_months_is_kept_alive(alpha: SandboxPortal, live: Portal) -> None:
+    MaintenanceJob.objects.create(portal=live, kind=JobKind.TOKENS, due_at=timezone.now())
+    PortalToken.objects.update(refreshed_at=timezone.now() - timedelta(days=121), expires_at=timezone.now())
+    maintain()
+    assert count_refreshes(alpha) == 1
+    MaintenanceJob.objects.update(due_at=timezone.now())
+    maintain()
+    assert count_refreshes(alpha) == 1
+
+
 def test_a_routine_check_is_made_while_a_token_is_live(alpha: SandboxPortal, live: Portal) -> None:
     requests.request_check(live.pk)
     maintain()

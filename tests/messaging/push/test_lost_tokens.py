@@ -8,8 +8,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from b24app.core.redis import redis_client
 from b24app.messaging import sweep, tasks
-from b24app.messaging.models import Message, Sender
+from b24app.messaging.models import MaintenanceJob, Message, Sender
+from b24app.messaging.models.maintenance import JobKind
 from b24app.messaging.models.statuses import Change, Status
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.reconnect import authorize_url
@@ -88,6 +90,19 @@ def test_reconnect_brings_forward_what_waited_for_a_token(
     assert sweep.to_push() == [fired.pk]
     tasks.push_statuses(fired.pk)
     assert statuses(alpha) == ["delivered"]
+
+
+def test_reconnect_wakes_who_checks_the_portal_and_who_pushes_to_it(
+    alpha: SandboxPortal, fired: Portal, sender: Sender, client: Client
+) -> None:
+    sent_status(alpha, sender)
+    tasks.push_statuses(fired.pk)
+    (state,) = parse_qs(urlsplit(authorize_url(Portal.objects.get())).query)["state"]
+    redis_client().flushdb()
+    assert client.get("/oauth/", {"code": alpha.issue_code(DANA), "state": state}).status_code == 200
+
+    assert MaintenanceJob.objects.filter(portal=fired, kind=JobKind.SENDERS, is_urgent=True).exists()
+    assert (redis_client().llen("care"), redis_client().zcard("unacked_index") + redis_client().llen("push")) == (1, 1)
 
 
 def test_a_portal_without_a_token_is_tried_ever_more_rarely(alpha: SandboxPortal, live: Portal, sender: Sender) -> None:
