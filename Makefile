@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --strip-extras --quiet
 
-.PHONY: run help demo build quick test procfile chaos attack browser screenshots interop bench lock clean
+.PHONY: run help demo build quick test procfile chaos attack mutations browser screenshots interop bench lock clean
 .PHONY: lint lint-style lint-types lint-rooms lint-settings
 
 run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
@@ -40,6 +40,10 @@ chaos: .venv/installed ## Faults under load, then the books; ARGS="--seed 7 --mi
 attack: .venv/installed ## Every attack while a victim is timed; ARGS="--brief", "--together 3", "--only fuzz --fuzz 100000"
 	@echo "attack: a victim is timed under seeded attacks"
 	@$(BIN)/python -m tests.attack $(ARGS)
+
+mutations: .venv/installed ## The code broken in known ways, each of which a test must notice; ARGS="--only token"
+	@echo "mutations: a copy of the code is broken, its tests must notice"
+	@$(BIN)/python -m tests.mutations $(ARGS)
 
 browser: .venv/installed ## The tests in a real Chromium, which must be installed
 	@echo "browser: pytest in Chromium"
