@@ -1,67 +1,67 @@
-"""Django's settings, from the environment; `.env.example` explains every name."""
+"""Django's settings, from the environment; core/configuration/declarations.py explains every name."""
 
 from pathlib import Path
 
-import environ
-
+from b24app.core.configuration.environment import load_environment
 from b24app.core.logs import configure_logging
 from b24app.portals import languages
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+env = load_environment(BASE_DIR / ".env")
 
 # -- the installation ------------------------------------------------------------------------------------------------
 
-DEBUG = env.bool("DEBUG", default=False)
-DEMO = env.bool("DEMO", default=False)
+DEBUG = env("DEBUG")
+DEVELOPMENT = env("DEVELOPMENT")
+DEMO = env("DEMO")
 SECRET_KEY = env("SECRET_KEY")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
-PUBLIC_URL = env("PUBLIC_URL").rstrip("/")
+SECRET_KEY_FALLBACKS = env("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env("ALLOWED_HOSTS")
+PUBLIC_URL = env("PUBLIC_URL")
+TRUSTED_PROXIES = env("TRUSTED_PROXIES")
 
 # Whom help names as Sendline support; both may be empty.
-SUPPORT_EMAIL = env("SUPPORT_EMAIL", default="")
-SUPPORT_URL = env("SUPPORT_URL", default="")
+SUPPORT_EMAIL = env("SUPPORT_EMAIL")
+SUPPORT_URL = env("SUPPORT_URL")
 
 # Who answers for this installation, as the privacy policy and the licence agreement name it.
-OPERATOR_NAME = env("OPERATOR_NAME", default="")
-OPERATOR_ADDRESS = env("OPERATOR_ADDRESS", default="")
-OPERATOR_EMAIL = env("OPERATOR_EMAIL", default="") or SUPPORT_EMAIL
-OPERATOR_DATA_LOCATION = env("OPERATOR_DATA_LOCATION", default="")
+OPERATOR_NAME = env("OPERATOR_NAME")
+OPERATOR_ADDRESS = env("OPERATOR_ADDRESS")
+OPERATOR_EMAIL = env("OPERATOR_EMAIL") or SUPPORT_EMAIL
+OPERATOR_DATA_LOCATION = env("OPERATOR_DATA_LOCATION")
 
 # Lists rotate without downtime: the first encrypts or signs, all decrypt or verify.
-SECRETS_KEYS = env.list("SECRETS_KEYS")
-ADDRESS_KEYS = env.list("ADDRESS_KEYS")
+SECRETS_KEYS = env("SECRETS_KEYS")
+ADDRESS_KEYS = env("ADDRESS_KEYS")
 
 # -- Bitrix24 ----------------------------------------------------------------------------------------------------------
 
 B24_CLIENT_ID = env("B24_CLIENT_ID")
 B24_CLIENT_SECRET = env("B24_CLIENT_SECRET")
-B24_OAUTH_HOSTS = env.list("B24_OAUTH_HOSTS", default=["oauth.bitrix.info", "oauth.bitrix24.tech"])
+B24_OAUTH_HOSTS = env("B24_OAUTH_HOSTS")
 
 # -- the network -------------------------------------------------------------------------------------------------------
 
-ALLOWED_PRIVATE_NETWORKS = env.list("ALLOWED_PRIVATE_NETWORKS", default=[])
-EGRESS_PROXY = env("EGRESS_PROXY", default="")
-EXTRA_CA_FILE = env("EXTRA_CA_FILE", default="")
+ALLOWED_PRIVATE_NETWORKS = env("ALLOWED_PRIVATE_NETWORKS")
+EGRESS_PROXY = env("EGRESS_PROXY")
+EXTRA_CA_FILE = env("EXTRA_CA_FILE")
 
 # -- what one portal may have ------------------------------------------------------------------------------------------
 
-ACCOUNTS_PER_PORTAL = env.int("ACCOUNTS_PER_PORTAL", default=20)
+ACCOUNTS_PER_PORTAL = env("ACCOUNTS_PER_PORTAL")
 # Of those, SMPP accounts, which stay bound: each takes a thread and three open files of the smpp process.
-SMPP_ACCOUNTS_PER_PORTAL = env.int("SMPP_ACCOUNTS_PER_PORTAL", default=5)
+SMPP_ACCOUNTS_PER_PORTAL = env("SMPP_ACCOUNTS_PER_PORTAL")
 
 # Who changed what is kept for so many days.
-KEEP_CHANGES_DAYS = env.int("KEEP_CHANGES_DAYS", default=730)
+KEEP_CHANGES_DAYS = env("KEEP_CHANGES_DAYS")
 
 # -- stores ------------------------------------------------------------------------------------------------------------
 
 DATABASES = {
     "default": {
-        **env.db_url("DATABASE_URL"),
-        "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", default=300),
+        **env.database(),
+        "CONN_MAX_AGE": env("DATABASE_CONN_MAX_AGE"),
         "CONN_HEALTH_CHECKS": True,
         # For PgBouncer in transaction mode: nothing may outlive a transaction on the server.
         "DISABLE_SERVER_SIDE_CURSORS": True,
@@ -71,10 +71,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
     {"connect_timeout": 3, "prepare_threshold": None, "keepalives_idle": 30, "tcp_user_timeout": 20_000}
 )
 # Timeouts of statements, locks and transactions, sent when connecting; the names are PostgreSQL's.
-DATABASE_TIMEOUTS = env.dict(
-    "DATABASE_TIMEOUTS",
-    default={"statement_timeout": "10s", "lock_timeout": "3s", "idle_in_transaction_session_timeout": "30s"},
-)
+DATABASE_TIMEOUTS = env("DATABASE_TIMEOUTS")
 if DATABASE_TIMEOUTS:
     connection_options = [
         DATABASES["default"]["OPTIONS"].get("options", ""),
@@ -92,8 +89,8 @@ CACHES = {
     }
 }
 
-SPOOL_DIR = Path(env("SPOOL_DIR", default=str(BASE_DIR / ".local" / "spool")))
-SPOOL_MAX_MB = env.int("SPOOL_MAX_MB", default=512)
+SPOOL_DIR = Path(env("SPOOL_DIR") or BASE_DIR / ".local" / "spool")
+SPOOL_MAX_MB = env("SPOOL_MAX_MB")
 
 # -- Celery: tasks only wake workers up, so losing one loses nothing ---------------------------------------------------
 
@@ -186,4 +183,5 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 APPEND_SLASH = False
 
 LOGGING_CONFIG = None
-configure_logging(env("LOG_FORMAT", default="json"), env("LOG_LEVEL", default="INFO"))
+configure_logging(env("LOG_FORMAT"), env("LOG_LEVEL"))
+env.refuse_if_unusable()

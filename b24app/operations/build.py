@@ -27,6 +27,8 @@ UNUSED = {
 def build_application() -> None:
     """Compile translations and collect static files; safe to repeat."""
     translations.compile_catalogues()
+    for name in UNUSED:
+        os.environ.pop(f"{name}_FILE", None)  # a secret is in one place only
     os.environ.update(UNUSED | {"DJANGO_SETTINGS_MODULE": "b24app.settings", "DEBUG": "false"})
     django.setup()
     call_command("collectstatic", interactive=False, verbosity=0)

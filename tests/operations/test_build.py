@@ -12,11 +12,11 @@ import pytest
 from tests.system import checkout
 
 
-def build(code: Path) -> None:
+def build(code: Path, **env: str) -> None:
     """As the Procfile has it, with nothing in the environment."""
     command = [sys.executable, "-W", "error", "-m", "b24app.operations.build"]
     said = subprocess.run(
-        command, cwd=code, env={"PATH": os.defpath}, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=code, env={"PATH": os.defpath, **env}, capture_output=True, text=True, timeout=120, check=False
     )
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
@@ -24,7 +24,7 @@ def build(code: Path) -> None:
 @pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = checkout.copy_to(tmp_path_factory.mktemp("code"))
-    build(folder)
+    build(folder, SECRET_KEY_FILE="/run/secrets/of-those-who-serve", DATABASE_URL_FILE="/run/secrets/database")
     return folder
 
 

@@ -68,14 +68,6 @@ def test_keys_that_let_a_stranger_in_or_open_nothing_are_refused(
         check_can_start()
 
 
-def test_a_process_with_a_blank_key_ends_with_a_sentence(tmp_path: Path) -> None:
-    keys = "a-good-key-of-many-characters, "
-    ended = run(["sh", "-c", SERVING["webhooks"]], ADDRESS_KEYS=keys, SPOOL_DIR=str(tmp_path), PORT=str(free_port(0)))
-    assert ended.returncode == 1
-    assert "Sendline does not start: Key 2 of ADDRESS_KEYS is blank" in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
 CODE = """
 import os, signal, time
 {before}
