@@ -179,7 +179,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+# Only what TRUSTED_PROXIES say arrives here (core/trusted_proxies.py).
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PUBLIC_URL.startswith("https://") else 0
+CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 APPEND_SLASH = False
 
 LOGGING_CONFIG = None

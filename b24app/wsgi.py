@@ -19,7 +19,7 @@ django.setup(set_prefix=False)
 
 # Models can be imported only once Django is set up.
 from b24app.console.frame.errors import show_busy_to_anyone  # noqa: E402
-from b24app.core import shutdown  # noqa: E402
+from b24app.core import shutdown, trusted_proxies  # noqa: E402
 from b24app.operations.starting import check_can_start  # noqa: E402
 from b24app.webhooks import page_forms, portal_messages, request_body, spool_replay  # noqa: E402
 from b24app.webhooks import wsgi as webhooks  # noqa: E402
@@ -53,6 +53,7 @@ policy = Policy(
     max_body_size=_max_body_size,
     reserved_paths=webhooks.NEVER_REPEATED,
     serialized_paths=webhooks.PATHS,
+    is_trusted_proxy=trusted_proxies.is_trusted_proxy,
     on_body_too_large=portal_messages.count_oversized_call,
     on_start=spool_replay.keep_replaying,
     exit_code=shutdown.exit_code,

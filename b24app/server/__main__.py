@@ -63,7 +63,7 @@ def _build_adjustments(arguments: argparse.Namespace, policy: Policy) -> ServerA
         outbuf_high_watermark=MAX_UNREAD_RESPONSE,
         max_request_header_size=MAX_HEAD,
         log_socket_errors=False,
-        # The application trusts its proxy's headers, and README says which ones the proxy must strip.
+        # The policy says whose headers are believed: waitress knows only one proxy, by its address.
         clear_untrusted_proxy_headers=False,
     )
 

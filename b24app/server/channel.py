@@ -14,6 +14,7 @@ from b24app.server.policy import OVERLOADED, Deadlines
 log = structlog.get_logger(__name__)
 
 CHUNK_SIZE = 4096  # bytes parsed at once; then the pipelined requests are counted
+FORWARDED = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP")  # what a proxy says of its client
 MAX_PIPELINED = 4  # requests sent ahead of their responses; neither browsers nor proxies do that
 
 
@@ -21,8 +22,14 @@ class RequestTask(WSGITask):  # type: ignore[misc]  # waitress has no types
     """Runs the application for one request, in a thread."""
 
     def get_environment(self) -> dict[str, object]:
-        """Return the WSGI environment, with OVERLOADED set if the application should only say that it is busy."""
+        """Return the WSGI environment, with OVERLOADED set if the application should only say that it is busy.
+
+        Headers of a proxy are in it only if they come from one.
+        """
         environ: dict[str, object] = super().get_environment()
+        if not self.channel.adj.policy.is_trusted_proxy(str(environ["REMOTE_ADDR"])):
+            for name in [name for name in environ if name.startswith(FORWARDED)]:
+                del environ[name]
         environ[OVERLOADED] = getattr(self.request, "overloaded", False)
         return environ
 

@@ -26,6 +26,10 @@ def _do_nothing(*_: object) -> None:
     return None
 
 
+def _trust_nobody(_peer: str) -> bool:
+    return False
+
+
 def _exit_normally() -> int:
     return 0
 
@@ -39,6 +43,7 @@ class Policy:
         the next ones are passed on with OVERLOADED set.
     serialized_paths: bodies larger than DEFAULT_BODY_SIZE under these prefixes are handled one after the other.
     deadlines: how long a client may take.
+    is_trusted_proxy: whether the client at this address is a proxy; what others say in X-Forwarded-* is dropped.
     on_body_too_large: called with the path of a request that got 413, after the response.
     on_start: called once, before the first request.
     exit_code: returns what the process exits with.
@@ -48,6 +53,7 @@ class Policy:
     reserved_paths: tuple[str, ...] = ()
     serialized_paths: tuple[str, ...] = ()
     deadlines: Deadlines = Deadlines()
+    is_trusted_proxy: Callable[[str], bool] = _trust_nobody
     on_body_too_large: Callable[[str], None] = _do_nothing
     on_start: Callable[[], None] = _do_nothing
     exit_code: Callable[[], int] = _exit_normally
