@@ -64,3 +64,8 @@ def events_url(portal: str, generation: int) -> str:
 def report_url(connection: str, reference: str = "-") -> str:
     """Return the URL for a service's reports, on a whole account (`-`) or on one message (our reference)."""
     return public_url(f"/r/{connection}/{reference}/{sign_address('report', connection, reference)}/")
+
+
+def probe_url(moment: int) -> str:
+    """Return the URL of a handler call that stores nothing, good for a minute from `moment` (Unix time)."""
+    return public_url(f"/h/probe/{moment}/{sign_address('probe', str(moment))}/")

@@ -3,9 +3,10 @@
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from b24app.webhooks import delivery_reports, portal_events, portal_messages
+from b24app.webhooks import delivery_reports, portal_events, portal_messages, probe
 
 urlpatterns = [
+    path("h/probe/<int:moment>/<str:mac>/", probe.answer_probe),
     path("h/<str:sender>/<int:generation>/<str:mac>/", portal_messages.receive_message),
     path("r/<str:connection>/<str:reference>/<str:mac>/", delivery_reports.receive_report),
     path("e/<str:portal>/<int:generation>/<str:mac>/", portal_events.receive_event),
