@@ -17,6 +17,7 @@ app = Celery("b24app")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["b24app.messaging"])
 app.autodiscover_tasks(["b24app.operations"], related_name="worker")
+app.autodiscover_tasks(["b24app.operations"], related_name="beat")
 app.conf.beat_schedule = {
     "sweep": {"task": "b24app.messaging.tasks.sweep", "schedule": 10.0, "options": {"expires": 10.0}},
     "care": {"task": "b24app.messaging.tasks.care", "schedule": 300.0, "options": {"expires": 300.0}},

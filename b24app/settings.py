@@ -185,6 +185,13 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PUBLIC_URL.startswith("https://") else 
 CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 APPEND_SLASH = False
 
+SILENCED_SYSTEM_CHECKS = [
+    "security.W002",  # pages live in a portal's frame: FramePolicy names who may frame each, and denies all others
+    "security.W005",  # other hosts of this domain are not ours to decide about
+    "security.W008",  # the proxy redirects; Bitrix24 and the services never repeat a call that was redirected
+    "security.W021",  # likewise: a whole domain is put on browsers' lists by its owner
+]
+
 LOGGING_CONFIG = None
 configure_logging(env("LOG_FORMAT"), env("LOG_LEVEL"))
 env.refuse_if_unusable()

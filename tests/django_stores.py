@@ -18,6 +18,7 @@ from b24app.operations.local.embedded import stores, temporary_folder
 
 SETTINGS = {
     "DJANGO_SETTINGS_MODULE": "b24app.settings",
+    "DEVELOPMENT": "true",
     # For the static files: pages would need `collectstatic` otherwise. pytest-django turns settings.DEBUG off.
     "DEBUG": "true",
     "DEMO": "true",

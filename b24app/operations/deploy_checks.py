@@ -1,28 +1,30 @@
-"""What `manage.py check --deploy` warns about: the application runs without it, but should not be published so."""
+"""What `manage.py check --deploy` says of the settings: the same as a process that starts, in Django's words."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage
 
-NAMES_THE_OPERATOR = ("OPERATOR_NAME", "OPERATOR_ADDRESS", "OPERATOR_EMAIL")
+from b24app.operations.doctor import local_checks
+from b24app.operations.doctor.findings import Check, Level
+
+LEVELS = {Level.WARNING: checks.Warning, Level.ERROR: checks.Error}
 
 
 def register_checks() -> None:
-    """Register every check of this module with Django."""
-    checks.register(check_operator, deploy=True)
+    """Register every check that reads settings alone; where an installation is published, others run beside them."""
+    for check in local_checks.LOCAL:
+        if not check.needs_disk:
+            checks.register(_as_django_check(check), deploy=True)
 
 
-def check_operator(**_options: Any) -> list[CheckMessage]:
-    """Warn where the privacy policy and the licence agreement would not say whose they are."""
-    unset = [name for name in NAMES_THE_OPERATOR if not getattr(settings, name)]
-    if not unset:
-        return []
-    return [
-        checks.Warning(
-            f"The privacy policy and the licence agreement do not name the operator: {', '.join(unset)} not set.",
-            hint="Set them as .env.example says: Bitrix24 Market asks for both pages.",
-            id="sendline.W001",
-        )
-    ]
+def _as_django_check(check: Check) -> Callable[..., list[CheckMessage]]:
+    def run(**_options: Any) -> list[CheckMessage]:
+        return [
+            LEVELS[finding.level](finding.says, hint=finding.mend, id=f"sendline.{check.name}")
+            for finding in check.find()
+            if finding.level in LEVELS
+        ]
+
+    return run

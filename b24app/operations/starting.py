@@ -1,35 +1,41 @@
-"""Checks before a process serves: one that would seem healthy yet fail exits with a clear message instead.
+"""Checks before a process serves: one that would seem healthy yet fail or leak exits with clear messages instead.
 
-Run before a worker consumes its queue and before a web server opens its port.
+Run before a worker consumes its queue, before a web server opens its port, and before beat's first beat.
 """
 
+import structlog
 from django.conf import settings
 
-from b24app.core import spool
+from b24app.core.configuration.refusal import refuse_to_start
 from b24app.operations import spool_adoption
-from b24app.operations.key_checks import find_key_faults
+from b24app.operations.doctor import local_checks
+from b24app.operations.doctor.findings import Level
+
+log = structlog.get_logger(__name__)
 
 
-def check_can_start() -> None:
-    """Raise SystemExit, with a message for the operator, where this process could not do its work."""
-    for fault in find_key_faults():
-        raise SystemExit(f"Sendline does not start: {fault}")
+def check_can_start(*, needs_disk: bool = True) -> None:
+    """Raise SystemExit, with a sentence for each thing the operator has to mend, where this process may not serve.
+
+    Settings with which it may, but which an operator should know of, are logged.
+    """
+    errors = []
+    for check in local_checks.LOCAL:
+        is_left_out = (check.is_for_production and settings.DEVELOPMENT) or (check.needs_disk and not needs_disk)
+        for finding in () if is_left_out else check.find():
+            if finding.level is Level.ERROR:
+                errors.append(str(finding))
+            elif finding.level is Level.WARNING:
+                log.warning("configuration_warning", check=check.name, says=str(finding))
+    if errors:
+        refuse_to_start(errors)
+    if needs_disk:
+        _hold_spool()
+
+
+def _hold_spool() -> None:
     try:
-        spool.check_writable()
         spool_adoption.hold_spool()
-    except OSError as error:
-        why = error.strerror or error
-        raise SystemExit(
-            f"Sendline does not start: nothing can be kept in SPOOL_DIR, {settings.SPOOL_DIR} ({why}). "
-            "It has to be a folder on a disk that this process may write to."
-        ) from None
-    if any(_uncompiled_languages()):
-        raise SystemExit(
-            "Sendline does not start: its translations are not compiled. "
-            "Run `python -m b24app.operations.build` where the code is."
-        )
-
-
-def _uncompiled_languages() -> list[str]:
-    sources = (path for folder in settings.LOCALE_PATHS for path in folder.glob("*/LC_MESSAGES/*.po"))
-    return [source.parts[-3] for source in sources if not source.with_suffix(".mo").exists()]
+    except OSError as failure:
+        why = failure.strerror or type(failure).__name__
+        refuse_to_start([f"SPOOL_DIR, {settings.SPOOL_DIR}, cannot be held ({why}). Wait until it has been adopted."])

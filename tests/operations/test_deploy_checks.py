@@ -1,43 +1,48 @@
 """What `manage.py check --deploy` says to whoever publishes an installation."""
 
-from collections.abc import Sequence
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from pytest_django import Settings
 
-SET = {
-    "OPERATOR_NAME": "Example Hosting Ltd",
-    "OPERATOR_ADDRESS": "1 Example Street",
-    "OPERATOR_EMAIL": "privacy@hosting.example",
-}
+from tests.operations.doctor.production import configure
+
+OPERATOR = ("OPERATOR_NAME", "OPERATOR_ADDRESS", "OPERATOR_EMAIL")
 
 
-def check(settings: Settings, *, unset: Sequence[str] = (), deploy: bool = True) -> str:
-    for name, value in SET.items():
-        setattr(settings, name, "" if name in unset else value)
+def check(settings: Settings, folder: Path, *, deploy: bool = True, **changed: Any) -> str:
+    """Return the warnings; raise SystemCheckError where there are errors."""
+    configure(settings, folder, **changed)
     said = StringIO()
     call_command("check", deploy=deploy, stdout=said, stderr=said)
     return said.getvalue()
 
 
-def test_an_installation_that_names_its_operator_is_not_warned(settings: Settings) -> None:
-    assert "sendline." not in check(settings)
+def test_a_good_installation_is_not_warned_of_anything(settings: Settings, tmp_path: Path) -> None:
+    assert check(settings, tmp_path) == "System check identified no issues (4 silenced).\n"
 
 
-@pytest.mark.parametrize("name", SET)
-def test_each_setting_that_is_missing_is_named(settings: Settings, name: str) -> None:
-    said = check(settings, unset=[name])
-    assert "(sendline.W001)" in said
+@pytest.mark.parametrize("name", OPERATOR)
+def test_each_setting_that_is_missing_is_named(settings: Settings, tmp_path: Path, name: str) -> None:
+    said = check(settings, tmp_path, **{name: ""})
+    assert "(sendline.operator)" in said
     assert f"do not name the operator: {name} not set." in said
 
 
-def test_all_that_are_missing_are_one_warning(settings: Settings) -> None:
-    said = check(settings, unset=list(SET))
-    assert said.count("sendline.W001") == 1
+def test_all_that_are_missing_are_one_warning(settings: Settings, tmp_path: Path) -> None:
+    said = check(settings, tmp_path, **dict.fromkeys(OPERATOR, ""))
+    assert said.count("sendline.operator") == 1
     assert "OPERATOR_NAME, OPERATOR_ADDRESS, OPERATOR_EMAIL not set." in said
 
 
-def test_development_is_not_warned(settings: Settings) -> None:
-    assert "sendline." not in check(settings, unset=list(SET), deploy=False)
+def test_what_no_process_would_start_with_is_an_error(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(SystemCheckError, match=r"\(sendline.trusted-proxies\) TRUSTED_PROXIES believes anybody \(\*\)"):
+        check(settings, tmp_path, TRUSTED_PROXIES=["*"])
+
+
+def test_development_is_not_warned(settings: Settings, tmp_path: Path) -> None:
+    assert "sendline." not in check(settings, tmp_path, deploy=False, **dict.fromkeys(OPERATOR, ""))

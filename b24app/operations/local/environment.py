@@ -27,6 +27,7 @@ def build_environment(local: Path, *, urls: Mapping[str, str], app_port: int, oa
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "b24app.settings",
+        "DEVELOPMENT": "true",
         "DEBUG": "true",
         "DEMO": "true",
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
