@@ -12,6 +12,7 @@ from pytest_django import Settings
 from tests.operations.doctor.production import configure
 
 OPERATOR = ("OPERATOR_NAME", "OPERATOR_ADDRESS", "OPERATOR_EMAIL")
+NO_OPERATOR: dict[str, Any] = dict.fromkeys(OPERATOR, "")
 
 
 def check(settings: Settings, folder: Path, *, deploy: bool = True, **changed: Any) -> str:
@@ -28,13 +29,14 @@ def test_a_good_installation_is_not_warned_of_anything(settings: Settings, tmp_p
 
 @pytest.mark.parametrize("name", OPERATOR)
 def test_each_setting_that_is_missing_is_named(settings: Settings, tmp_path: Path, name: str) -> None:
-    said = check(settings, tmp_path, **{name: ""})
+    changed: dict[str, Any] = {name: ""}
+    said = check(settings, tmp_path, **changed)
     assert "(sendline.operator)" in said
     assert f"do not name the operator: {name} not set." in said
 
 
 def test_all_that_are_missing_are_one_warning(settings: Settings, tmp_path: Path) -> None:
-    said = check(settings, tmp_path, **dict.fromkeys(OPERATOR, ""))
+    said = check(settings, tmp_path, **NO_OPERATOR)
     assert said.count("sendline.operator") == 1
     assert "OPERATOR_NAME, OPERATOR_ADDRESS, OPERATOR_EMAIL not set." in said
 
@@ -45,4 +47,4 @@ def test_what_no_process_would_start_with_is_an_error(settings: Settings, tmp_pa
 
 
 def test_development_is_not_warned(settings: Settings, tmp_path: Path) -> None:
-    assert "sendline." not in check(settings, tmp_path, deploy=False, **dict.fromkeys(OPERATOR, ""))
+    assert "sendline." not in check(settings, tmp_path, deploy=False, **NO_OPERATOR)

@@ -27,7 +27,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A named check.
+    """A named check; `store` is the setting with the address of what it asks.
 
     One that `is_for_production` is left out in a development installation, one that `needs_disk` for beat, which
     keeps nothing and shows nothing.
@@ -37,7 +37,13 @@ class Check:
     find: Callable[[], Iterable[Finding]]
     is_for_production: bool = False
     needs_disk: bool = False
+    store: str = ""
     seconds: float = 10.0
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return `1 record` or `2 records`: what is said to operators is English."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def ok(says: str) -> Finding:

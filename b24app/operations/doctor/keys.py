@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from cryptography.fernet import Fernet
 from django.conf import settings
 
-from b24app.operations.doctor.findings import Finding, error, ok, warning
+from b24app.operations.doctor.findings import Finding, count_of, error, ok, warning
 
 SAMPLES = ("changeme", "change-me", "django-insecure", "example", "lint", "password", "sample", "secret", "unused")
 MIN_SECRET_KEY = 50
@@ -38,7 +38,7 @@ def check_secrets_keys() -> Iterator[Finding]:
     elif bad:
         yield error(f"SECRETS_KEYS: number {', '.join(bad)} is not a Fernet key.", MAKE_FERNET_KEY)
     else:
-        yield ok(f"SECRETS_KEYS: {_count(settings.SECRETS_KEYS)}; the first encrypts.")
+        yield ok(f"SECRETS_KEYS: {count_of(len(settings.SECRETS_KEYS), 'key')}; the first encrypts.")
     yield from _find_duplicates("SECRETS_KEYS", settings.SECRETS_KEYS)
 
 
@@ -50,8 +50,8 @@ def check_address_keys() -> Iterator[Finding]:
     for number, key in enumerate(keys, 1):
         if why := _find_weakness(key, MIN_ADDRESS_KEY):
             yield error(f"ADDRESS_KEYS: number {number} {why}, so handler addresses can be forged.", MAKE_KEY)
-    if keys:
-        yield ok(f"ADDRESS_KEYS: {_count(keys)}; the first signs.")
+        else:
+            yield ok(f"ADDRESS_KEYS: number {number} {'signs' if number == 1 else 'only verifies'}.")
     yield from _find_duplicates("ADDRESS_KEYS", keys)
 
 
@@ -91,9 +91,9 @@ def _find_weakness(key: str, minimum: int) -> str:
     if key.lower().startswith(SAMPLES):
         return "is a sample"
     if len(key) < minimum:
-        return f"has only {len(key)} of at least {minimum} characters"
+        return f"has {len(key)} of at least {minimum} characters"
     if len(set(key)) < MIN_DIFFERENT:
-        return f"repeats {len(set(key))} characters"
+        return f"has only {count_of(len(set(key)), 'different character')}"
     return ""
 
 
@@ -108,7 +108,3 @@ def _is_fernet_key(key: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _count(keys: Sequence[str]) -> str:
-    return "1 key" if len(keys) == 1 else f"{len(keys)} keys"

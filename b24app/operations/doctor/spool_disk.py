@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from b24app.core import spool
-from b24app.operations.doctor.findings import Finding, error, ok, warning
+from b24app.operations.doctor.findings import Finding, count_of, error, ok, warning
 
 FORGETFUL = {"tmpfs", "ramfs", "devtmpfs", "overlay", "aufs"}
 REMOTE = {"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "ceph", "glusterfs"}
@@ -57,14 +57,14 @@ def check_depth() -> Iterator[Finding]:
     age = max(0.0, time.time() - int(waiting[0].name.partition("-")[0]) / 1e9) if waiting else 0.0
     if age > LONG_WAIT:
         yield error(
-            f"{len(waiting)} records wait in the spool, the oldest for {age:.0f} s.",
+            f"The spool holds {count_of(len(waiting), 'record')}, the oldest for {age:.0f} s.",
             "Start a process on this node that reaches the database: any but beat replays them.",
         )
     else:
-        yield ok(f"{len(waiting)} records wait in the spool, {used / MB:.1f} of {room / MB:.0f} MB are used.")
+        yield ok(f"The spool holds {count_of(len(waiting), 'record')}; {used / MB:.1f} of {room / MB:.0f} MB are used.")
     if aside:
         yield error(
-            f"{len(aside)} records are set aside, for no handler could take them.",
+            f"The spool has set aside {count_of(len(aside), 'record')} that no handler could take.",
             "Look for spool_record_set_aside in the log, then run `manage.py spool --again`.",
         )
     if used > NEARLY_FULL * room:

@@ -36,7 +36,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "short secret key": (
         {"SECRET_KEY": "x"},
-        f"SECRET_KEY has only 1 of at least 50 characters, so page tickets can be forged. {MAKE_KEY}",
+        f"SECRET_KEY has 1 of at least 50 characters, so page tickets can be forged. {MAKE_KEY}",
     ),
     "sample secret key": (
         {"SECRET_KEY": "django-insecure-" + "abcdefghij" * 5},
@@ -44,7 +44,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "secret key of one letter": (
         {"SECRET_KEY": "a" * 60},
-        f"SECRET_KEY repeats 1 characters, so page tickets can be forged. {MAKE_KEY}",
+        f"SECRET_KEY has only 1 different character, so page tickets can be forged. {MAKE_KEY}",
     ),
     "blank former secret key": (
         {"SECRET_KEY_FALLBACKS": [" "]},
@@ -60,7 +60,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "short signing key": (
         {"ADDRESS_KEYS": ["a"]},
-        "ADDRESS_KEYS: number 1 has only 1 of at least 16 characters, so handler addresses can be forged. " + MAKE_KEY,
+        "ADDRESS_KEYS: number 1 has 1 of at least 16 characters, so handler addresses can be forged. " + MAKE_KEY,
     ),
     "blank second signing key": (
         {"ADDRESS_KEYS": [ADDRESS, " "]},
