@@ -17,7 +17,8 @@ Settings are read from the environment; a file `.env` beside the code says what 
 would leak or lose something with them does not start: it ends with a sentence for each, and with exit code 78.
 
 A **secret** may be in a file instead, whose name is in `NAME_FILE`: `SECRET_KEY_FILE=/run/secrets/secret_key`. A
-newline at its end is left out. Setting both is an error. What a leaked one means is in [security.md](security.md).
+newline at its end is left out. Setting both is an error. How keys are changed is in
+[operations/keys.md](operations/keys.md), what a leaked one means in [security.md](security.md).
 
 A value that is `$NAME` is that of the variable `NAME`, as platforms name their stores. What is blank has its default,
 but a list that is set and blank is empty.
