@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from b24app.core.database.outage import AWAY, is_only_locked
+from b24app.core.monitoring import metrics
 from b24app.core.sealing import seal, unseal
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,7 @@ def write_or_spool(kind: str, record: Mapping[str, Any], write: Callable[[], T],
                     connection.close()
                 log.warning("database_unavailable", kind=kind)
     put_record(kind, record, owner=owner)
+    metrics.DATABASE_AWAY.labels(kind).inc()
     return None
 
 
@@ -76,6 +78,7 @@ def put_record(kind: str, record: Mapping[str, Any], *, owner: str = "") -> None
     data = seal(json.dumps(record).encode())
     tag = _owner_tag(owner)
     if not _capacity.reserve(len(data), SHARES.get(kind, 1.0), tag):
+        metrics.SPOOL_LOST.labels("full").inc()
         raise SpoolFull
     write_record(folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}{tag}.{kind}", data)
 
@@ -257,6 +260,7 @@ def _evict_poison(aside: Path) -> None:
             break
         excess -= size_on_disk(path.stat().st_size)
         path.unlink()
+        metrics.SPOOL_LOST.labels("evicted").inc()
         log.critical("spool_record_lost", name=path.name)
 
 

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from b24app.core.backoff import backoff_delay
 from b24app.core.database.outage import AWAY
+from b24app.core.monitoring import metrics
 from b24app.messaging.models.dead_letters import DeadLetter, Kind
 
 log = structlog.get_logger(__name__)
@@ -50,6 +51,7 @@ def note(kind: Kind, key: object, error: Exception, *, portal: int | None = None
     if retry:
         DeadLetter.objects.filter(kind=kind, key=row["key"]).update(retry_at=retry_at)
     details = {"kind": row["kind"], "key": row["key"], "portal": portal, "error": row["error"], "place": row["place"]}
+    metrics.SET_ASIDE.labels(row["kind"]).inc()
     log.error("set_aside", tries=tries, **details)
     return retry_at
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from b24app.core.isolation import work_each
+from b24app.core.monitoring.loops import SLOW_TURN, timed_turn
 from b24app.messaging import dead_letters
 from b24app.messaging.models.dead_letters import Kind
 
@@ -15,8 +16,9 @@ def run_steps(steps: Steps) -> None:
 
 
 def _run_step(step: tuple[str, Callable[[], object]]) -> None:
-    _name, work = step
-    work()
+    name, work = step
+    with timed_turn(name, slow_after=SLOW_TURN):
+        work()
 
 
 def _note_failed_step(step: tuple[str, Callable[[], object]], error: Exception) -> None:

@@ -8,6 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from b24app.core import sealing
+from b24app.core.monitoring import metrics
 from b24app.portals.errors import NotNow, PortalGone
 from b24app.portals.models import Portal, PortalToken
 from b24app.portals.rest.responses import TokenPair
@@ -156,6 +157,7 @@ def mark_dead(token: PortalToken, reason: str) -> None:
     """Mark the pair as unusable; a newer pair of the same user is left alone."""
     same = PortalToken.objects.filter(pk=token.pk, generation=token.generation)
     if same.update(dead_reason=reason[:60], lease_until=None):
+        metrics.TOKENS_DEAD.inc()
         log.warning("token_dead", portal=token.portal_id, user=token.user_id, reason=reason)
 
 

@@ -12,6 +12,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
 from b24app.core import sanitize, spool
+from b24app.core.monitoring import metrics
 from b24app.messaging import enqueue
 from b24app.messaging.intake import acceptance
 from b24app.messaging.intake.acceptance import AcceptedCall
@@ -59,6 +60,7 @@ def _respond_to(record: Mapping[str, Any]) -> HttpResponse:
     try:
         _store_or_spool(record)
     except CallRefused as refused:
+        metrics.REFUSED_CALLS.labels(refused.why).inc()
         log.warning("message_refused", why=refused.why)  # without the address, which is secret
         refused_calls.record_refusal(record, 403, refused.why)
         return HttpResponse(status=403)
@@ -92,6 +94,7 @@ def accept_message(record: Mapping[str, Any]) -> None:
     received_at = datetime.fromisoformat(record["received_at"])
     accepted = acceptance.accept_call(record["sender"], record["payload"], received_at, record.get("generation"))
     if accepted is None:
+        metrics.CALLS_WITHOUT_SENDER.inc()
         log.warning("message_without_sender")  # without the address, which is secret
         return
     if accepted.failed:

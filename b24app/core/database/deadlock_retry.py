@@ -9,6 +9,8 @@ import structlog
 from django.db import OperationalError, connection
 from psycopg.errors import DeadlockDetected
 
+from b24app.core.monitoring import metrics
+
 log = structlog.get_logger(__name__)
 RETRY_PAUSE = 0.1  # seconds
 P = ParamSpec("P")
@@ -25,6 +27,7 @@ def retry_on_deadlock(write: Callable[P, T]) -> Callable[P, T]:
         except OperationalError as error:
             if not isinstance(error.__cause__, DeadlockDetected) or connection.in_atomic_block:
                 raise
+        metrics.DEADLOCKS.inc()
         log.warning("deadlock_retried", write=write.__qualname__)
         time.sleep(RETRY_PAUSE)  # so that the other writer gets the row before we lock it again
         return write(*args, **kwargs)

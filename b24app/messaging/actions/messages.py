@@ -11,6 +11,7 @@ from django.utils import timezone
 from b24app.audit.models import Action
 from b24app.audit.recording import record_message
 from b24app.core import sanitize
+from b24app.core.monitoring import metrics
 from b24app.messaging.models import Message, Sender
 from b24app.messaging.models.statuses import Change, Origin, Phase, Reason, Status, Wait
 from b24app.portals.models import Portal
@@ -64,6 +65,7 @@ def compose_message(  # noqa: PLR0913 - each is a column of the message that onl
     message.reference = reference
     # No error on a conflict: PostgreSQL would write the whole statement into its log, number and text and all.
     Message.objects.bulk_create([message], ignore_conflicts=True)
+    metrics.ACCEPTED.labels(origin).inc()
     stored: Message = Message.objects.get(portal=portal, reference=reference)
     return stored
 

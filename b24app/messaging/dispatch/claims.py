@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import F, Q
 from django.utils import timezone
 
+from b24app.core.monitoring import metrics
 from b24app.messaging.models import Message
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status, Wait
 from b24app.messaging.retry_policy import poll_unknown_at
@@ -122,7 +123,7 @@ def expire_messages(service: type[Provider], messages: Iterable[Message], *, pha
         for one in expired
     )
     if maybe_sent:
-        Message.objects.filter(pk__in=[one.pk for one in maybe_sent], phase=phase).update(
+        unknown = Message.objects.filter(pk__in=[one.pk for one in maybe_sent], phase=phase).update(
             phase=Phase.UNKNOWN,
             wait=Wait.NONE,
             due_at=None,
@@ -130,6 +131,7 @@ def expire_messages(service: type[Provider], messages: Iterable[Message], *, pha
             reason=Reason.TIMED_OUT,
             poll_at=poll_unknown_at(service),
         )
+        metrics.UNKNOWN.labels(service.code, Reason.TIMED_OUT).inc(unknown)
 
 
 def undo_claim(record: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from django.db import transaction
 from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.core.database.outage import AWAY
 from b24app.core.isolation import work_apart
+from b24app.core.monitoring import metrics
 from b24app.exchange_log import recording
 from b24app.exchange_log.models import Exchange as ExchangeRow
 from b24app.messaging import dead_letters, early_reports
@@ -20,7 +21,7 @@ from b24app.messaging.guards import stop_list
 from b24app.messaging.models import Connection, Message, MessagePart
 from b24app.messaging.models.dead_letters import Kind as Letter
 from b24app.messaging.models.guards import StopSource
-from b24app.messaging.models.statuses import Change, Reason, Status
+from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from b24app.messaging.retry_policy import first_poll_at, next_step
 from b24app.messaging.send_results import ResultKind, SendResult
 from providers.kit import registry
@@ -44,6 +45,7 @@ class PendingWrites:
     waits: list[tuple[Any, ...]] = field(default_factory=list)
     parts: list[MessagePart] = field(default_factory=list)
     exchanges: list[ExchangeRow] = field(default_factory=list)
+    unknown: list[tuple[str, str]] = field(default_factory=list)  # service and reason, for the metrics
 
 
 def record_results(batches: Sequence[Batch]) -> set[int]:
@@ -58,6 +60,7 @@ def record_results(batches: Sequence[Batch]) -> set[int]:
             _add_result(batch.connection, batch.service, result, writes)
             writes.exchanges += _exchange_rows(batch.connection, result)
     _write_rows(writes)
+    _count_results(batches, writes)
     account_health.update_health((batch.connection, batch.results) for batch in batches)
     return _wake_early_reports(batches)
 
@@ -114,6 +117,17 @@ def _add_result(connection: Connection, service: type[Provider], result: SendRes
     else:
         step = next_step(connection, service, result)
         writes.waits.append((result.pk, result.attempt, *step, result.code, result.detail))
+        if step.phase == Phase.UNKNOWN:
+            writes.unknown.append((connection.service, step.reason))
+
+
+def _count_results(batches: Sequence[Batch], writes: PendingWrites) -> None:
+    for batch in batches:
+        for result in batch.results:
+            metrics.SENDS.labels(batch.connection.service, result.kind).inc()
+            metrics.SEND_SECONDS.labels(batch.connection.service).observe(result.ms / 1000)
+    for service, reason in writes.unknown:
+        metrics.UNKNOWN.labels(service, reason).inc()
 
 
 def _is_proven_duplicate(result: SendResult) -> bool:

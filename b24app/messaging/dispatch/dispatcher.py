@@ -14,9 +14,12 @@ from threading import Lock
 import structlog
 from django.db import connection as database
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
 from b24app.core import shutdown, spool
 from b24app.core.database.outage import AWAY
+from b24app.core.monitoring import metrics
+from b24app.core.monitoring.loops import SLOW_TURN, timed_turn
 from b24app.messaging import enqueue
 from b24app.messaging.dispatch import budget, claims, completer, preparation
 from b24app.messaging.dispatch.completer import Batch
@@ -35,13 +38,19 @@ PAUSE_AFTER_ERROR = 0.5  # seconds
 STOP_TIMEOUT = 14.0  # seconds; a worker that was asked to stop waits no longer for services
 
 
-Inbox = SimpleQueue[int | FinishedSend]
+Probe = Callable[[], object]
+Inbox = SimpleQueue[int | FinishedSend | Probe]
 _inbox: Inbox = SimpleQueue()
 
 
 def notify_dispatcher(connection_id: int) -> None:
     """Tell this process's dispatcher that a connection may have messages to send."""
     _inbox.put(connection_id)
+
+
+def probe_dispatcher(answer: Probe) -> None:
+    """Have this process's dispatcher call `answer` at the end of its next turn that reaches the database."""
+    _inbox.put(answer)
 
 
 class Dispatcher:
@@ -62,6 +71,7 @@ class Dispatcher:
         self.requested: set[int] = set()
         self.finished: dict[int, list[FinishedSend]] = defaultdict(list)
         self.unconfirmed_claims: list[dict[str, object]] = []
+        self.probes: list[Probe] = []
         self.is_stopping = False
         self.database_away_until = 0.0
         self.retry_pause = FIRST_PAUSE
@@ -88,20 +98,27 @@ class Dispatcher:
         if time.monotonic() < self.database_away_until:
             return
         try:
-            self._write_results()
-            self._undo_unconfirmed_claims()
-            self.leases.renew()
-            if not self.is_stopping:
-                self.leases.acquire(self.requested)
-                self.requested.clear()
-                self._claim_and_send()
-            self.leases.release_idle(busy=self.finished)
+            with timed_turn("dispatcher", slow_after=SLOW_TURN) as details:
+                details |= {"connections": len(self.drains), "results": sum(map(len, self.finished.values()))}
+                self._take_turn()
         except AWAY:
             database.close()
             self.database_away_until = time.monotonic() + self.retry_pause
             self.retry_pause = min(self.retry_pause * 2, MAX_PAUSE)
         else:
             self.retry_pause = FIRST_PAUSE
+
+    def _take_turn(self) -> None:
+        self._write_results()
+        self._undo_unconfirmed_claims()
+        self.leases.renew()
+        if not self.is_stopping:
+            self.leases.acquire(self.requested)
+            self.requested.clear()
+            self._claim_and_send()
+        self.leases.release_idle(busy=self.finished)
+        while self.probes:
+            self.probes.pop()()
 
     def stop(self) -> None:
         """Wait up to `STOP_TIMEOUT` for what is in flight. What cannot be written then waits on disk."""
@@ -143,9 +160,11 @@ class Dispatcher:
         for _ in range(self.inbox.qsize()):
             self._handle(self.inbox.get_nowait())
 
-    def _handle(self, event: int | FinishedSend) -> None:
+    def _handle(self, event: int | FinishedSend | Probe) -> None:
         if isinstance(event, int):
             self.requested.add(event)
+        elif not isinstance(event, FinishedSend):
+            self.probes.append(event)
         elif event.drain.finish(event.result):
             self.finished[event.drain.connection.pk].append(event)
 
@@ -176,7 +195,8 @@ class Dispatcher:
         requests = budget.claim_capacity(self.drains)
         if not requests:
             return
-        lease = timezone.now() + claims.MESSAGE_LEASE
+        started_at = timezone.now()
+        lease = started_at + claims.MESSAGE_LEASE
         claim: dict[str, object] = {
             "connections": [request.connection for request in requests],
             "lease": lease.isoformat(),
@@ -188,6 +208,8 @@ class Dispatcher:
         for message in messages:
             self._start_send(message)
             not_started.pop()
+            if message.due_at is not None:
+                metrics.CLAIM_LAG.observe(max(0.0, (started_at - message.due_at).total_seconds()))
         self.unconfirmed_claims.remove(claim)
         for pk in {message.connection_id for message in messages}:
             self.drains[pk].claim_count += 1
@@ -208,7 +230,8 @@ class Dispatcher:
     def _send(self, drain: Drain, message: Message, sender: Sender, started: Lock) -> None:
         if not started.acquire(blocking=False):
             return
-        self.inbox.put(FinishedSend(drain, drain.attempt(message, sender)))
+        with bound_contextvars(message=message.pk, connection=message.connection_id, portal=message.portal_id):
+            self.inbox.put(FinishedSend(drain, drain.attempt(message, sender)))
 
     def _in_flight_count(self) -> int:
         return sum(len(drain.in_flight) for drain in self.drains.values())

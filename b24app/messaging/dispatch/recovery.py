@@ -7,6 +7,7 @@ import structlog
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from b24app.core.monitoring import metrics
 from b24app.messaging.connections import lifecycle
 from b24app.messaging.dispatch.claims import expire_messages
 from b24app.messaging.models import Connection, ConnectionState, Message
@@ -33,7 +34,9 @@ def recover_stranded(connection: Connection, service: type[Provider]) -> None:
             row.update(phase=Phase.WAITING, wait=Wait.RETRY, due_at=now, lease_until=None, repeat_until=until)
         else:
             poll_at = poll_unknown_at(service)
-            row.update(phase=Phase.UNKNOWN, reason=Reason.INTERRUPTED, lease_until=None, due_at=None, poll_at=poll_at)
+            interrupted = {"phase": Phase.UNKNOWN, "reason": Reason.INTERRUPTED, "lease_until": None, "due_at": None}
+            if row.update(**interrupted, poll_at=poll_at):
+                metrics.UNKNOWN.labels(service.code, Reason.INTERRUPTED).inc()
 
 
 def load_service(connection: Connection) -> type[Provider] | None:

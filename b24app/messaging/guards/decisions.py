@@ -1,14 +1,17 @@
 """Write the guards' decisions: messages are held, failed or marked unknown, and those that pass are counted."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+import structlog
 from django.db import connection as database
 from django.db import transaction
 
 from b24app.core.database.deadlock_retry import retry_on_deadlock
+from b24app.core.monitoring import metrics
 from b24app.messaging.guards import limits
 from b24app.messaging.guards.limits import Limit, LimitKind, Window
 from b24app.messaging.guards.screening import Fail, Hold, MarkUnknown, QueuedBehind, Screening
@@ -19,7 +22,10 @@ from b24app.messaging.retry_policy import poll_unknown_at
 from b24app.portals.status_timing import SETTLED_AFTER
 from providers.kit import registry
 
+log = structlog.get_logger(__name__)
+
 MAX_HELD_BEHIND = 5000
+MAX_NAMED = 50  # messages in one line of the log
 
 
 @retry_on_deadlock
@@ -41,6 +47,19 @@ def write_decisions(screening: Screening, limits_by_message: Mapping[int, Sequen
     except BaseException:
         screening.decisions, screening.queued_behind = before, []
         raise
+    _log_holds(screening)
+
+
+def _log_holds(screening: Screening) -> None:
+    held: dict[tuple[int, str, datetime | None], list[int]] = defaultdict(list)
+    for message in screening.messages:
+        decision = screening.decisions.get(message.pk)
+        if isinstance(decision, Hold) and decision.wait != Wait.NONE:
+            held[message.connection_id, decision.wait.value, decision.until].append(message.pk)
+    for (connection, why, until), messages in held.items():
+        end = until.isoformat() if until else None
+        named = messages[:MAX_NAMED]
+        log.info("messages_held", connection=connection, why=why, until=end, count=len(messages), messages=named)
 
 
 def _recheck_pauses(screening: Screening) -> None:
@@ -155,11 +174,12 @@ def _fail_or_mark_unknown(screening: Screening) -> None:
     Message.objects.advance(
         Change(pk=pk, status=Status.FAILED, reason=decision.reason, code=decision.code) for pk, decision in failed
     )
-    unknown = [one for one in screening.messages if isinstance(screening.decisions.get(one.pk), MarkUnknown)]
-    for message in unknown:
-        Message.objects.filter(pk=message.pk, phase=Phase.WAITING).update(
-            phase=Phase.UNKNOWN, wait=Wait.NONE, due_at=None, reason=Reason.TIMED_OUT, poll_at=_first_poll_at(message)
-        )
+    doubtful = [one for one in screening.messages if isinstance(screening.decisions.get(one.pk), MarkUnknown)]
+    for message in doubtful:
+        unknown = {"phase": Phase.UNKNOWN, "wait": Wait.NONE, "due_at": None, "reason": Reason.TIMED_OUT}
+        row = Message.objects.filter(pk=message.pk, phase=Phase.WAITING)
+        if row.update(**unknown, poll_at=_first_poll_at(message)):
+            metrics.UNKNOWN.labels(message.connection.service, Reason.TIMED_OUT).inc()
 
 
 def _first_poll_at(message: Message) -> datetime | None:

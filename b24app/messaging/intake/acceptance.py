@@ -8,11 +8,12 @@ from typing import Any
 
 from django.db import transaction
 
+from b24app.core.monitoring import metrics
 from b24app.messaging.intake import batch_insert
 from b24app.messaging.intake.admission import CallRefused, Credentials, find_refusal, has_matching_token, other_host
 from b24app.messaging.intake.payload import read_message
 from b24app.messaging.models import Message
-from b24app.messaging.models.statuses import Change, Reason, Status, Wait
+from b24app.messaging.models.statuses import Change, Origin, Reason, Status, Wait
 from b24app.portals.callers import portal_copies
 
 
@@ -86,6 +87,7 @@ def _accept_uncached(
     else:
         Message.objects.bulk_create([message], ignore_conflicts=True)
         to_drain[settings.connection_id] = settings.slow
+    metrics.ACCEPTED.labels(Origin.PORTAL).inc()
     has_failed = incoming.failure is not None
     return AcceptedCall(
         settings.portal_id,

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from b24app.core import signed_urls
 from b24app.core.backoff import backoff_delay
+from b24app.core.monitoring.loops import timed_turn
 from b24app.messaging.maintenance import due_jobs, probes
 from b24app.messaging.models.maintenance import JobKind, MaintenanceJob
 from b24app.messaging.push import portal_truth, sender_registration
@@ -60,7 +61,8 @@ def run_due_jobs(portal_id: int) -> datetime | None:
     jobs = due_jobs.claim_jobs(portal_id)
     for place, job in enumerate(jobs):
         try:
-            WORK[job.kind](portal)
+            with timed_turn(f"portal_{job.kind}"):
+                WORK[job.kind](portal)
         except PortalRefused as refusal:
             _postpone_jobs([job], refusal)
         except PortalError as error:

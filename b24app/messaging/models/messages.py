@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
 from django.db import connection as database
@@ -40,6 +41,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
         with transaction.atomic(), database.cursor() as cursor:
             climbed = advance_statuses(cursor, list(highest.values()))
             tallies.move_tallies(climbed)
+            transaction.on_commit(partial(tallies.count_climbs, climbed), robust=True)
         return {climb.pk: Status(climb.after.status) for climb in climbed}
 
 

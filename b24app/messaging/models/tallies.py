@@ -1,7 +1,7 @@
-"""Move the day's tallies together with the statuses they count, in the same transaction."""
+"""Move the day's tallies together with the statuses they count, in the same transaction; and this process's metrics."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +9,13 @@ from decimal import Decimal
 from django.db import connection as database
 from django.utils import timezone
 
+from b24app.core.database.outage import AWAY
+from b24app.core.monitoring import metrics
+from b24app.messaging.models.connections import Connection
 from b24app.messaging.models.statuses import Climb, Count, Status
+
+MAX_REMEMBERED = 100_000
+_services: dict[int, str] = {}  # by connection; a connection never changes its service
 
 ADD_TO_TALLIES = """
 INSERT INTO messaging_daytally AS t
@@ -60,3 +66,24 @@ def move_tallies(climbed: Iterable[Climb]) -> None:
 
 def _tally_key(count: Count) -> tuple[str, str, str]:
     return count.status, count.reason, count.currency
+
+
+def count_climbs(climbed: Sequence[Climb]) -> None:
+    """Count status changes; called once they are committed."""
+    services = services_of({climb.connection_id for climb in climbed})
+    for climb in climbed:
+        service = services.get(climb.connection_id, metrics.OTHER)
+        metrics.STATUSES.labels(service, climb.after.status, climb.after.reason).inc()
+
+
+def services_of(connections: Collection[int]) -> dict[int, str]:
+    """Return the services of connections, without those that cannot be read now."""
+    missing = [pk for pk in connections if pk not in _services]
+    if missing:
+        if len(_services) > MAX_REMEMBERED:
+            _services.clear()
+        try:
+            _services.update(Connection.objects.filter(pk__in=missing).values_list("pk", "service"))
+        except AWAY:
+            return {pk: _services[pk] for pk in connections if pk in _services}
+    return {pk: _services[pk] for pk in connections if pk in _services}

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from b24app.core.database.deadlock_retry import retry_on_deadlock
 from b24app.core.isolation import work_each, work_isolated
+from b24app.core.monitoring import metrics
 from b24app.messaging import dead_letters
 from b24app.messaging.models import Message
 from b24app.messaging.models.dead_letters import Kind
@@ -67,10 +68,18 @@ def record_answers(messages: Sequence[Message], results: Sequence[BatchResult]) 
     pairs = list(zip(messages, results, strict=True))
     accepted = [message for message, result in pairs if result.error is None]
     work_isolated(accepted, partial(_record_pushed, now=now), _set_aside_status)
+    _count_answers(accepted, len(messages) - len(accepted), now)
     refused = [(message, result.error) for message, result in pairs if result.error is not None]
     own = [(message, error) for message, error in refused if error.code.upper() not in PORTAL_WIDE]
     work_each(own, partial(_record_refusal, now=now), lambda pair, error: _set_aside_status(pair[0], error))
     return next((_portal_error(error) for _, error in refused if error.code.upper() in PORTAL_WIDE), None)
+
+
+def _count_answers(accepted: Sequence[Message], refused: int, now: datetime) -> None:
+    metrics.PUSHED.labels("accepted").inc(len(accepted))
+    metrics.PUSHED.labels("refused").inc(refused)
+    for due_at in (message.push_at for message in accepted if message.push_at is not None):
+        metrics.PUSH_SECONDS.observe(max(0.0, (now - due_at).total_seconds()))
 
 
 def _portal_error(error: PortalRefused) -> PortalError:

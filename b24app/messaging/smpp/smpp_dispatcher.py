@@ -11,7 +11,7 @@ from b24app.core.database.outage import AWAY
 from b24app.exchange_log import recording
 from b24app.messaging import dead_letters
 from b24app.messaging.dispatch import account_health, leases
-from b24app.messaging.dispatch.dispatcher import POLL_EVERY, Dispatcher
+from b24app.messaging.dispatch.dispatcher import POLL_EVERY, Dispatcher, Probe
 from b24app.messaging.dispatch.drain import FinishedSend
 from b24app.messaging.models import Connection
 from b24app.messaging.models.dead_letters import Kind as DeadLetterKind
@@ -65,7 +65,7 @@ class SmppDispatcher(Dispatcher):
         busy = any(time.monotonic() - drain.last_active_at < leases.LINGER for drain in self.drains.values())
         return POLL_EVERY if busy else IDLE_POLL_EVERY if self.drains or self.receipt_queue.has_parked else base
 
-    def _handle(self, event: int | FinishedSend | SessionEvent) -> None:
+    def _handle(self, event: int | FinishedSend | Probe | SessionEvent) -> None:
         if isinstance(event, ReceiptsWaiting):
             self.receipt_queue.add_session(event.session)
         elif isinstance(event, Bound | Unbound):

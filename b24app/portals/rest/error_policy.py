@@ -12,6 +12,7 @@ from django.db.models import Case, F, QuerySet, When
 from django.utils import timezone
 
 from b24app.core.database.deadlock_retry import retry_on_deadlock
+from b24app.core.monitoring import metrics
 from b24app.portals.errors import ConfirmationRequired, InDoubt, NotNow, PortalError, PortalGone, PortalRefused
 from b24app.portals.models import Portal, Suspension
 from b24app.portals.rest.responses import MAX_MESSAGE, ErrorResponse
@@ -103,6 +104,7 @@ def _suspend_portal(portal: Portal, kind: Suspension, response: ErrorResponse, u
     since = _suspended_since(portal, kind) or timezone.now()
     values = {"suspension": kind, "suspended_since": since, "suspended_until": until}
     update_portal(portal, **values, trouble=trouble[:MAX_MESSAGE])
+    metrics.PORTALS_SUSPENDED.labels(kind.value).inc()
     log.warning("portal_suspended", portal=portal.pk, suspension=kind.value, code=response.code)
     if kind in AWAY:
         return PortalGone(response.code, response.message, is_suspected=not portal.seems_uninstalled)

@@ -10,9 +10,10 @@ import structlog
 from django.db import DatabaseError
 from django.utils import timezone
 
+from b24app.core.monitoring import metrics
 from b24app.core.sanitize import sanitize_text
 from b24app.core.ttl_cache import TtlCache
-from b24app.exchange_log.models import Exchange
+from b24app.exchange_log.models import INCOMING, Exchange
 from b24app.portals.models import Portal
 from b24app.portals.rest.bitrix import RECORDED_PARAMS, Command
 from b24app.portals.rest.responses import ErrorResponse, MethodResult
@@ -39,6 +40,9 @@ def record_exchange(portal: Portal | None, exchange: Exchange) -> None:
     exchange.name = exchange.name or _name_of(exchange)
     exchange.error = sanitize_text(exchange.error or _command_errors(exchange))
     exchange.response = sanitize_text(exchange.response)
+    if exchange.method not in INCOMING:
+        outcome = metrics.outcome_of_call(exchange.status, exchange.error)
+        metrics.REST_CALLS.labels(metrics.group_of_method(exchange.name), outcome).inc()
     try:
         exchange.save()
     except DatabaseError as error:
