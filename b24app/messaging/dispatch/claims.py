@@ -43,7 +43,7 @@ WITH wanted AS (
         LIMIT w.room) due
 )
 UPDATE messaging_message m SET
-    phase = 'on_wire', wait = '', lease_until = %(lease)s,
+    phase = 'on_wire', wait = '', lease_until = %(lease)s, claimed_by = %(holder)s,
     attempts = m.attempts + picked.alive::int,
     first_attempt_at = CASE WHEN picked.alive THEN coalesce(m.first_attempt_at, %(now)s) ELSE m.first_attempt_at END
 FROM picked WHERE m.id = picked.id

@@ -13,6 +13,7 @@ from django.utils import timezone
 from b24app.core import sealing
 from b24app.core.isolation import work_isolated
 from b24app.messaging import dead_letters
+from b24app.messaging.dispatch.takeovers import AcquiredLease
 from b24app.messaging.models import Connection
 from b24app.messaging.models.dead_letters import Kind
 from providers.smpp import Smpp
@@ -24,12 +25,12 @@ SMPP_SERVICES = (Smpp.code,)  # accounts that stay bound, in a process of their 
 
 ACQUIRE = """
 WITH free AS (
-    SELECT id FROM messaging_connection
+    SELECT id, lease_holder AS previous, lease_until AS ended FROM messaging_connection
     WHERE id = ANY(%(ids)s) AND (lease_until IS NULL OR lease_until < %(now)s)
       AND (service = ANY(%(smpp)s)) = %(smpp_only)s ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE messaging_connection c SET lease_until = %(until)s, lease_holder = %(holder)s FROM free WHERE c.id = free.id
-RETURNING c.id
+RETURNING c.id, free.previous, free.ended
 """
 RENEW = """
 WITH mine AS (
@@ -71,25 +72,26 @@ class Visit:
     poll_at: datetime | None = None
 
 
-def acquire_leases(holder: uuid.UUID, ids: Collection[int], *, smpp_only: bool = False) -> list[int]:
-    """Acquire the leases that are free; return their ids. Other holders read the rows again after a release.
+def acquire_leases(holder: uuid.UUID, ids: Collection[int], *, smpp_only: bool = False) -> list[AcquiredLease]:
+    """Acquire the leases that are free, and return them. Other holders read the rows again after a release.
 
     With `smpp_only` only accounts of `SMPP_SERVICES`, else none of them.
     """
-    return _execute_for_leases(ACQUIRE, holder, ids, smpp=list(SMPP_SERVICES), smpp_only=smpp_only)
+    rows = _execute_for_leases(ACQUIRE, holder, ids, smpp=list(SMPP_SERVICES), smpp_only=smpp_only)
+    return [AcquiredLease(*row) for row in rows]
 
 
 def renew_leases(holder: uuid.UUID, ids: Collection[int]) -> list[int]:
     """Extend leases; return the ids of those that are still ours."""
-    return _execute_for_leases(RENEW, holder, ids)
+    return [pk for (pk,) in _execute_for_leases(RENEW, holder, ids)]
 
 
-def _execute_for_leases(statement: str, holder: uuid.UUID, ids: Collection[int], **values: Any) -> list[int]:
+def _execute_for_leases(statement: str, holder: uuid.UUID, ids: Collection[int], **values: Any) -> list[Any]:
     now = timezone.now()
     values |= {"ids": list(ids), "holder": holder, "now": now, "until": now + CONNECTION_LEASE}
     with database.cursor() as cursor:
         cursor.execute(statement, values)
-        return [pk for (pk,) in cursor.fetchall()]
+        return list(cursor.fetchall())
 
 
 def load_connections(ids: Collection[int]) -> dict[int, Connection]:

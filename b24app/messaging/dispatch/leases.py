@@ -11,9 +11,10 @@ import structlog
 from b24app.core.database.outage import AWAY
 from b24app.core.isolation import work_each, work_isolated
 from b24app.messaging import dead_letters, enqueue
-from b24app.messaging.dispatch import lease_queries, recovery
+from b24app.messaging.dispatch import lease_queries, recovery, takeovers
 from b24app.messaging.dispatch.drain import Drain
 from b24app.messaging.dispatch.lease_queries import Visit
+from b24app.messaging.dispatch.takeovers import AcquiredLease
 from b24app.messaging.models import Connection, ConnectionState
 from b24app.messaging.models.dead_letters import Kind
 from providers.kit.contract import Provider
@@ -81,15 +82,17 @@ class ConnectionLeases:
         """Acquire the free leases among `requested`, and recover what earlier holders left."""
         new = requested - self.drains.keys()
         if new:
-            acquired = list(chain.from_iterable(work_isolated(sorted(new), self._acquire_some, _note_failed_account)))
+            leases = list(chain.from_iterable(work_isolated(sorted(new), self._acquire_some, _note_failed_account)))
+            acquired = [one.connection for one in leases]
             stranded = set(recovery.with_stranded_messages(acquired))
+            takeovers.record_takeovers(self.holder, leases, stranded)
             connections = lease_queries.load_connections(acquired)
             for pk in acquired:
                 self._open_safely(pk, connections.get(pk), stranded=pk in stranded)
         for pk in requested & self.drains.keys():
             self.drains[pk].last_active_at = time.monotonic()
 
-    def _acquire_some(self, ids: Sequence[int]) -> list[int]:
+    def _acquire_some(self, ids: Sequence[int]) -> list[AcquiredLease]:
         return lease_queries.acquire_leases(self.holder, ids, smpp_only=self.smpp_only)
 
     def _renew_some(self, ids: Sequence[int]) -> list[int]:

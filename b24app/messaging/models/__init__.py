@@ -1,7 +1,7 @@
 """Every table of messaging. Classes that all packages use are imported from here, others from their own module."""
 
 from b24app.messaging.models.app_events import AppEvent
-from b24app.messaging.models.connections import Connection, ConnectionState
+from b24app.messaging.models.connections import Connection, ConnectionState, LeaseTakeover
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.erasures import Erasure
 from b24app.messaging.models.guards import CapUse, Rules, StoppedNumber
@@ -24,6 +24,7 @@ __all__ = [
     "DeadLetter",
     "DeliveryReport",
     "Erasure",
+    "LeaseTakeover",
     "MaintenanceJob",
     "Message",
     "MessagePart",

@@ -78,3 +78,23 @@ class Connection(models.Model):
     def audit_subject(self) -> Subject:
         """Return what changes of it are recorded as."""
         return Subject(self.portal_id, Kind.ACCOUNT, self.pk, self.title)
+
+
+class LeaseTakeover(models.Model):
+    """An account that a process took over because the one before did not release it: it was killed or cut off.
+
+    Ids without foreign keys: it is a record for operators and outlives the account.
+    """
+
+    connection_id = models.BigIntegerField()
+    previous_holder = models.UUIDField()
+    holder = models.UUIDField()
+    ended_at = models.DateTimeField()  # when the lease of the one before had ended
+    at = models.DateTimeField(default=timezone.now)
+    stranded = models.BooleanField(default=False)  # messages were on the wire
+
+    class Meta:
+        indexes = [models.Index(fields=["connection_id", "at"], name="takeover_of_connection")]
+
+    def __str__(self) -> str:
+        return f"connection {self.connection_id} at {self.at:%Y-%m-%d %H:%M}"

@@ -83,6 +83,7 @@ class Message(models.Model):
     due_at = models.DateTimeField(null=True, blank=True)  # not later than `expires_at`, give or take minutes
     lease_until = models.DateTimeField(null=True, blank=True)  # while on the wire; afterwards no result comes
     attempts = models.SmallIntegerField(default=0)
+    claimed_by = models.UUIDField(null=True, blank=True)  # the dispatcher that last put it on the wire
     first_attempt_at = models.DateTimeField(null=True, blank=True)
     repeat_until = models.DateTimeField(null=True, blank=True)  # may have been accepted: later it would be sent twice
     sent_at = models.DateTimeField(null=True, blank=True)

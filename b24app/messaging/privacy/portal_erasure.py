@@ -16,7 +16,7 @@ from django.utils import timezone
 from b24app.audit import pruning as audit_pruning
 from b24app.core import shutdown
 from b24app.exchange_log import pruning
-from b24app.messaging.models import NEWEST_FIRST, Connection, DayTally, Message, Sender
+from b24app.messaging.models import NEWEST_FIRST, Connection, DayTally, LeaseTakeover, Message, Sender
 from b24app.messaging.models.dead_letters import DeadLetter
 from b24app.messaging.models.guards import CapUse, StoppedNumber
 from b24app.messaging.models.statistics import DayBreakdown, MonthBreakdown, SetAsideClimb, UncountedClimb
@@ -88,6 +88,8 @@ def _erase_rest(portal: Portal) -> None:
         UncountedClimb.objects.filter(sender_id__in=senders).delete()
         SetAsideClimb.objects.filter(sender_id__in=senders).delete()
         DeadLetter.objects.filter(portal_id=portal.pk).delete()
+        accounts = Connection.objects.filter(portal=portal).values("pk")
+        LeaseTakeover.objects.filter(connection_id__in=accounts).delete()
         MonthBreakdown.objects.filter(portal=portal).delete()
         DayBreakdown.objects.filter(portal=portal).delete()
         DayTally.objects.filter(portal=portal).delete()
