@@ -129,7 +129,8 @@ def _usage_of_folder(folder: Path) -> Counter[str]:
     with suppress(FileNotFoundError):  # no record was ever poisoned
         for entry in os.scandir(folder):
             with suppress(FileNotFoundError):  # replayed or renamed since the folder was read
-                used[_tag_of_name(entry.name)] += size_on_disk(entry.stat().st_size) if entry.is_file() else 0
+                is_record = entry.is_file() and not entry.name.startswith(".")
+                used[_tag_of_name(entry.name)] += size_on_disk(entry.stat().st_size) if is_record else 0
     return used
 
 

@@ -87,6 +87,7 @@ SPOOL_CAPACITY = Gauge("sendline_spool_capacity_bytes", "Bytes that the records 
 SPOOL_OLDEST = Gauge("sendline_spool_oldest_seconds", "Age of the oldest waiting record; 0 if there is none.")
 SPOOL_LOST = Counter("sendline_spool_lost_total", "Records that were lost.", ["why"])
 CHECKS = Gauge("sendline_check_ok", "Whether a check of this process's readiness succeeds.", ["check"])
+CLOCK_AHEAD = Gauge("sendline_clock_ahead_seconds", "This process's clock minus the database's.")
 READY = Gauge("sendline_ready", "Whether this process works, as /readyz says.")
 
 

@@ -1,0 +1,54 @@
+"""Heartbeats: what a process writes of itself, and when its row goes."""
+
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from b24app.core import spool
+from b24app.operations.models import Heartbeat
+from b24app.operations.monitoring import heartbeats
+from b24app.operations.monitoring.heartbeats import ProcessIdentity
+from b24app.operations.monitoring.spool_state import read_spool
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def folder(settings: Any, tmp_path: Path) -> Path:
+    settings.SPOOL_DIR, settings.SPOOL_MAX_MB = tmp_path / "spool", 1
+    return tmp_path / "spool"
+
+
+def test_a_process_has_one_row_that_is_written_again(folder: Path) -> None:
+    identity = ProcessIdentity("worker", uuid.uuid4())
+    assert abs(heartbeats.write_heartbeat(identity, read_spool())) < 1
+    spool.put_record("wish", {})
+    heartbeats.write_heartbeat(identity, read_spool())
+    row = Heartbeat.objects.get()
+    assert (row.process, row.holder, row.role) == (identity.process, identity.holder, "worker")
+    assert (row.spool_records, row.spool_bytes) == (1, 4096)
+    assert row.beat_at > row.started_at
+    assert row.holder is not None
+    assert heartbeats.holder_names({row.holder}) == {row.holder: f"worker on {identity.node}"}
+
+
+def test_a_folder_keeps_its_identity_and_another_has_its_own(settings: Any, tmp_path: Path) -> None:
+    first = read_spool().identity
+    assert (len(first), read_spool().identity) == (32, first)
+    settings.SPOOL_DIR = tmp_path / "other"
+    assert read_spool().identity not in {first, ""}
+
+
+def test_rows_of_processes_long_gone_are_deleted_but_not_those_that_left_records() -> None:
+    now = timezone.now()
+    for role, days, records in (("lately", 6, 0), ("gone", 8, 0), ("left", 8, 3), ("forgotten", 31, 3)):
+        at = now - timedelta(days=days)
+        Heartbeat.objects.create(
+            process=uuid.uuid4(), role=role, started_at=at, beat_at=at, spool="s", spool_records=records
+        )
+    assert heartbeats.prune_heartbeats() == 2
+    assert set(Heartbeat.objects.values_list("role", flat=True)) == {"lately", "left"}
