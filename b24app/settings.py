@@ -92,6 +92,9 @@ CACHES = {
 SPOOL_DIR = Path(env("SPOOL_DIR") or BASE_DIR / ".local" / "spool")
 SPOOL_MAX_MB = env("SPOOL_MAX_MB")
 
+# Where each process shows /metrics, as 127.0.0.1:9400-9419: the first free port of these; empty: nowhere.
+METRICS_ADDRESS = env("METRICS_ADDRESS", default="")
+
 # -- Celery: tasks only wake workers up, so losing one loses nothing ---------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
