@@ -20,13 +20,15 @@ django.setup(set_prefix=False)
 # Models can be imported only once Django is set up.
 from b24app.console.frame.errors import show_busy_to_anyone  # noqa: E402
 from b24app.core import shutdown, trusted_proxies  # noqa: E402
+from b24app.operations.monitoring import doors, health, monitor  # noqa: E402
 from b24app.operations.starting import check_can_start  # noqa: E402
 from b24app.webhooks import page_forms, portal_messages, request_body, spool_replay  # noqa: E402
 from b24app.webhooks import wsgi as webhooks  # noqa: E402
 from providers.kit import registry  # noqa: E402
 
 check_can_start()
-_answer = webhooks.route_webhooks(page_forms.PagesHandler())
+ROLE = "web"
+_answer_all = webhooks.route_webhooks(page_forms.PagesHandler())
 _answer_busy = webhooks.SingleViewHandler(show_busy_to_anyone)
 registry.services()
 
@@ -34,13 +36,30 @@ LONGEST_UPLOAD = 8 * 1024 * 1024  # the page itself refuses what is longer than 
 _UPLOAD = re.compile(r"/p/[0-9a-f]{32}/stop-list/import/")
 
 
+def _start_threads() -> None:
+    spool_replay.keep_replaying()
+    monitor.keep_monitoring(ROLE)
+
+
+def _count_unread_call(path: str) -> None:
+    doors.count_unread_call(path)
+    portal_messages.count_oversized_call(path)
+
+
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Answer a request, and see to it that this process replays its node's spool."""
+    """Answer a request, and see to it that this process replays its node's spool and watches itself."""
     with suppress(RuntimeError):  # no thread can be started now: this call is answered all the same
-        spool_replay.keep_replaying()
+        _start_threads()
+    return _answer(environ, start_response)
+
+
+def _answer_unless_busy(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     is_page = not environ["PATH_INFO"].startswith(webhooks.PATHS)
-    answer = _answer_busy if environ.get(OVERLOADED) and is_page else _answer
+    answer = _answer_busy if environ.get(OVERLOADED) and is_page else _answer_all
     return answer(environ, start_response)
+
+
+_answer = doors.watch_doors(_answer_unless_busy, ROLE)
 
 
 def _max_body_size(path: str) -> int:
@@ -48,13 +67,13 @@ def _max_body_size(path: str) -> int:
     return max(longest, LONGEST_UPLOAD) if _UPLOAD.fullmatch(path) else longest
 
 
-os.register_at_fork(after_in_child=spool_replay.keep_replaying)
+os.register_at_fork(after_in_child=_start_threads)
 policy = Policy(
     max_body_size=_max_body_size,
-    reserved_paths=webhooks.NEVER_REPEATED,
+    reserved_paths=(*webhooks.NEVER_REPEATED, *health.PATHS),
     serialized_paths=webhooks.PATHS,
     is_trusted_proxy=trusted_proxies.is_trusted_proxy,
-    on_body_too_large=portal_messages.count_oversized_call,
-    on_start=spool_replay.keep_replaying,
+    on_body_too_large=_count_unread_call,
+    on_start=_start_threads,
     exit_code=shutdown.exit_code,
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from celery import bootsteps
-from celery.signals import worker_shutdown, worker_shutting_down
+from celery.signals import beat_init, worker_shutdown, worker_shutting_down
 from django.db import connections
 
 from b24app.celery import app
@@ -17,6 +17,7 @@ from b24app.core import shutdown
 from b24app.core.gc_tuning import reduce_collections
 from b24app.messaging import enqueue, tasks
 from b24app.messaging.dispatch.dispatcher import Dispatcher
+from b24app.operations.monitoring import canary, monitor
 from b24app.operations.starting import check_can_start
 from b24app.webhooks import spool_replay
 
@@ -40,12 +41,14 @@ class WorkerThreads(bootsteps.StartStopStep):
         super().__init__(parent, **options)
         self.dispatcher: threading.Thread | None = None
 
-    def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
+    def start(self, parent: Any) -> None:
         """Start the threads; raise SystemExit, which ends Celery, where this process could not do its work."""
         check_can_start()
         reduce_collections()
         spool_replay.keep_replaying()
-        self.dispatcher = shutdown.start_essential(Dispatcher(tasks.enqueue_next_visit).run, name="dispatcher")
+        dispatcher = Dispatcher(tasks.enqueue_next_visit)
+        self.dispatcher = shutdown.start_essential(dispatcher.run, name="dispatcher")
+        monitor.keep_monitoring(role_of(parent), dispatcher.leases.holder)
         threading.Thread(target=_sweep_when_overdue, name="sweep-when-overdue", daemon=True).start()
 
     def stop(self, parent: Any) -> None:
@@ -61,6 +64,19 @@ class WorkerThreads(bootsteps.StartStopStep):
 
 
 app.steps["worker"].add(WorkerThreads)
+
+
+def role_of(worker: Any) -> str:
+    """Return what a worker is by the queues it consumes; one that consumes those of both is both."""
+    queues = set(worker.app.amqp.queues.consume_from)
+    roles = {"worker": canary.DISPATCH, "pusher": canary.PUSH}
+    return "+".join(role for role, queue in roles.items() if queue in queues) or "worker"
+
+
+@beat_init.connect
+def watch_beat(**_: Any) -> None:
+    """Have beat watch itself, too."""
+    monitor.keep_monitoring("beat")
 
 
 @worker_shutting_down.connect

@@ -3,12 +3,15 @@
 import uuid
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from celery.signals import beat_init
 from django.utils import timezone
 
 from b24app.core import spool
+from b24app.operations import worker
 from b24app.operations.models import Heartbeat
 from b24app.operations.monitoring import heartbeats
 from b24app.operations.monitoring.heartbeats import ProcessIdentity
@@ -52,3 +55,21 @@ def test_rows_of_processes_long_gone_are_deleted_but_not_those_that_left_records
         )
     assert heartbeats.prune_heartbeats() == 2
     assert set(Heartbeat.objects.values_list("role", flat=True)) == {"lately", "left"}
+
+
+@pytest.mark.parametrize(
+    ("queues", "role"),
+    [
+        ("dispatch", "worker"),
+        ("push slow care", "pusher"),
+        ("dispatch slow push care", "worker+pusher"),
+        ("care", "worker"),
+    ],
+)
+def test_a_worker_is_what_it_is_by_its_queues(queues: str, role: str) -> None:
+    consumed = SimpleNamespace(queues=SimpleNamespace(consume_from=dict.fromkeys(queues.split())))
+    assert worker.role_of(SimpleNamespace(app=SimpleNamespace(amqp=consumed))) == role
+
+
+def test_beat_watches_itself_as_soon_as_it_begins() -> None:
+    assert worker.watch_beat in [receiver() for _, receiver in beat_init.receivers]

@@ -11,6 +11,7 @@ from b24app.core import shutdown
 from b24app.core.gc_tuning import reduce_collections
 from b24app.messaging.smpp import bind_limit
 from b24app.messaging.smpp.smpp_dispatcher import SmppDispatcher
+from b24app.operations.monitoring import monitor
 from b24app.operations.starting import check_can_start
 from b24app.webhooks import spool_replay
 
@@ -33,7 +34,9 @@ class Command(BaseCommand):
         reduce_collections()
         bind_limit.raise_file_limit()
         spool_replay.keep_replaying()
-        dispatcher = shutdown.start_essential(SmppDispatcher().run, name="dispatcher")
+        smpp = SmppDispatcher()
+        dispatcher = shutdown.start_essential(smpp.run, name="dispatcher")
+        monitor.keep_monitoring("smpp", smpp.leases.holder)
         log.info("smpp_ready", pid=os.getpid())  # from here on a signal ends it gracefully
         while signal.sigtimedwait(STOP_SIGNALS, SIGNAL_WAIT) is None:
             pass
