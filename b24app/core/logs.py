@@ -1,15 +1,21 @@
 """Structured logs: one line per event, things named by our own ids, never a secret, a phone number or a text."""
 
 import logging.config
+import re
 import sys
 import threading
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 
 log = structlog.get_logger(__name__)
+
+_TASK = re.compile(r"(b24app|celery)\.[a-z_.]{1,80}")
+_TASK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_BROKERS = frozenset({"redis", "rediss", "redis+socket", "sentinel", "unix"})
 
 
 def drop_traceback_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -24,6 +30,7 @@ def drop_traceback_values(_: Any, __: str, event: MutableMapping[str, Any]) -> M
 def drop_quoted_values(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Reduce a third party's message to its template: its arguments and an error's message may quote anything."""
     record, error = event["_record"], _exception_of(event.get("exc_info"))
+    arguments = event.pop("positional_args", None)
     message = record.msg
     # A template alone says little; an error's own places replace this one.
     event["at"] = [_short_place(record.pathname, record.lineno)]
@@ -31,7 +38,30 @@ def drop_quoted_values(_: Any, __: str, event: MutableMapping[str, Any]) -> Muta
         event["event"] = type(message).__name__
     elif error is not None and str(error) and str(error) in str(message):
         event["event"] = type(error).__name__
+    if record.name.startswith(("celery", "kombu")):
+        event.update(_task_and_broker(arguments))
     return event
+
+
+def _task_and_broker(args: Any) -> dict[str, str]:
+    """Return what is no secret of what fills in a line of Celery's: a task's name and id, a broker's address."""
+    named = args if isinstance(args, Mapping) else {}
+    found = {"task": (_TASK, named.get("name")), "task_id": (_TASK_ID, named.get("id"))}
+    told = {key: str(value) for key, (form, value) in found.items() if form.fullmatch(str(value))}
+    for value in args if isinstance(args, tuple) else ():
+        if isinstance(value, str) and (address := _broker_address(value)):
+            told["broker"] = address
+    return told
+
+
+def _broker_address(value: str) -> str:
+    """Return scheme, host and port of a broker's address, and neither user nor password; "" if it is none."""
+    try:
+        parts = urlsplit(value)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.hostname or ''}{port}" if parts.scheme in _BROKERS else ""
 
 
 class OncePerMinute(logging.Filter):
@@ -89,6 +119,7 @@ def configure_logging(output: str, level: str) -> None:
                 "line": {
                     "()": structlog.stdlib.ProcessorFormatter,
                     "use_get_message": False,
+                    "pass_foreign_args": True,  # taken out again by `drop_quoted_values`
                     "foreign_pre_chain": [drop_quoted_values, *shared],
                     "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
                 }

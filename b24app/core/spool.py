@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
+from structlog.contextvars import clear_contextvars
 
 from b24app.core.database.outage import AWAY, is_only_locked
 from b24app.core.monitoring import metrics
@@ -201,6 +202,7 @@ def replay_records(handlers: Mapping[str, Handler]) -> int:
     replayed = locked = 0
     with replay_lock() as is_held:
         for path in _replay_order() if is_held else ():
+            clear_contextvars()  # what the record before was about
             try:
                 handlers[path.suffix[1:]](json.loads(unseal(path.read_bytes())))
             except AWAY as error:

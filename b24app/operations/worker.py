@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from celery import bootsteps
-from celery.signals import beat_init, worker_shutdown, worker_shutting_down
+from celery.signals import beat_init, task_postrun, task_prerun, worker_shutdown, worker_shutting_down
 from django.db import connections
 
 from b24app.celery import app
@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 EXIT_WITHIN = 18.0  # seconds
 SWEEP_CHECK_INTERVAL = 15.0  # seconds
 SWEEP_OVERDUE_AFTER = 60.0
+# What the first argument of a task is, by the name that the task is registered under.
+TASK_SUBJECTS = dict.fromkeys(("drain", "poll"), "connection") | dict.fromkeys(
+    ("push", "maintain", "reconcile", "erase_portal", "copies", "note", "notify", "names", "crm_names", "ask"), "portal"
+)
 
 
 class WorkerThreads(bootsteps.StartStopStep):
@@ -71,6 +75,23 @@ def role_of(worker: Any) -> str:
     queues = set(worker.app.amqp.queues.consume_from)
     roles = {"worker": canary.DISPATCH, "pusher": canary.PUSH}
     return "+".join(role for role, queue in roles.items() if queue in queues) or "worker"
+
+
+@task_prerun.connect
+def name_task_in_log(task: Any, task_id: str, args: Any, **_: Any) -> None:
+    """Put a task's name, id and what it is about into each line of its thread."""
+    name = str(task.name).rpartition(".")[2]
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(task=name, task_id=task_id)
+    subject = TASK_SUBJECTS.get(name)
+    if subject and args and isinstance(args[0], int):
+        structlog.contextvars.bind_contextvars(**{subject: args[0]})
+
+
+@task_postrun.connect
+def forget_task_in_log(**_: Any) -> None:
+    """Take them out again: threads are used for one task after the other."""
+    structlog.contextvars.clear_contextvars()
 
 
 @beat_init.connect

@@ -102,6 +102,35 @@ def test_a_failing_celery_task_tells_kind_and_place(lines: Lines) -> None:
     assert line["at"][-1].startswith("core/test_logs.py:")
 
 
+def test_a_line_of_celery_names_the_task_and_nothing_that_fills_it_in(lines: Lines) -> None:
+    task = {"name": "b24app.messaging.tasks.push", "id": "0f8b1c2d-3e4f-5a6b-7c8d-9e0f1a2b3c4d", "args": SECRET}
+    logging.getLogger("celery.app.trace").error("Task %(name)s[%(id)s] raised: %(exc)s", {**task, "exc": SECRET})
+    logging.getLogger("celery.app.trace").error("Task %(name)s", {"name": SECRET, "id": SECRET})
+    [line, other] = lines()
+    assert (line["task"], line["task_id"]) == (task["name"], task["id"])
+    assert line["event"] == "Task %(name)s[%(id)s] raised: %(exc)s"
+    assert "task" not in other
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("redis://user:token-4711@redis.example:6379/0", "redis://redis.example:6379"),
+        ("rediss://:token-4711@[::1]/1?x=4711", "rediss://::1"),
+        ("https://host.example/4711", None),
+        ("redis://host:token-4711", None),
+        (SECRET, None),
+    ],
+)
+def test_a_line_of_the_broker_names_its_address_without_the_password(
+    lines: Lines, address: str, told: str | None
+) -> None:
+    logging.getLogger("celery.worker.consumer").error("Cannot connect to %s: %s.", address, SECRET)
+    logging.getLogger("stranger").error("Cannot connect to %s", address)
+    [line, other] = lines()
+    assert (line.get("broker"), "broker" in other) == (told, False)
+
+
 def test_a_wrong_host_is_told_once_a_minute_without_the_host(lines: Lines) -> None:
     for once_a_minute in logging.getLogger("django.security.DisallowedHost").filters:  # one for each configuration
         once_a_minute.next_at = 0.0  # type: ignore[union-attr]  # another test may have had a wrong host just now

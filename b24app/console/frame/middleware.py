@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
+from structlog.contextvars import bound_contextvars
 
 from b24app.audit.actor import acting_as
 from b24app.console.frame.errors import show_busy, show_database_away
@@ -96,7 +97,7 @@ class TicketSession:
             return show_database_away(request)
         if not is_authenticated:
             return _refuse_request(401)
-        with acting_as(request.visitor.user_id):  # type: ignore[attr-defined]  # set with the portal
+        with acting_as(request.visitor.user_id), bound_contextvars(portal=portal.pk):  # type: ignore[attr-defined]  # set with the portal
             return self.get_response(request)
 
     def process_view(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from structlog.contextvars import bind_contextvars
 
 from b24app.core.monitoring import metrics
 from b24app.messaging.intake import batch_insert
@@ -48,6 +49,7 @@ def accept_call(
     settings = batch_insert.sender_settings(sender)
     if settings is None:
         return None
+    bind_contextvars(portal=settings.portal_id, connection=settings.connection_id)
     message = read_message(payload, settings, received_at)
     to_drain: dict[int, bool] = {}
     is_plain = message.failure is None and not other_host(settings, credentials)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
+from structlog.contextvars import bind_contextvars
 
 from b24app.core import sanitize
 from b24app.messaging.models import Connection, DeliveryReport
@@ -46,6 +47,7 @@ def accept_reports(
     verifier = batch_insert.cached_verifier(uuid.UUID(connection_uuid))
     if verifier is None:
         raise NoSuchConnection
+    bind_contextvars(portal=verifier.portal_id, connection=verifier.pk)
     if not replayed:
         budget.refuse_at_once(verifier.portal_id)
     try:

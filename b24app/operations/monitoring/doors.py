@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from b24app.core.monitoring import metrics
 from b24app.operations.monitoring import health, monitor
@@ -55,9 +55,10 @@ def watch_doors(application: Application, role: str) -> Application:
             return start_response(status, *rest, **more)
 
         try:
-            with bound_contextvars(request=_request_id(environ)):
-                return application(environ, count_start)
+            bind_contextvars(request=_request_id(environ))
+            return application(environ, count_start)
         finally:
+            clear_contextvars()  # threads answer one request after the other
             metrics.ANSWERS.labels(door, code).inc()
             metrics.ANSWER_SECONDS.labels(door).observe(time.monotonic() - started)
 
