@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 
 FIRST_PAUSE, MAX_PAUSE = 60.0, 3600.0  # seconds
+for _kind in Kind:  # an alert waits for them, and so they begin at zero
+    metrics.SET_ASIDE.labels(_kind.value)
 HEALED_AFTER = timedelta(hours=2)  # past `retry_at` and not noted again: the retry succeeded
 
 INSERT_LETTER = """

@@ -90,6 +90,12 @@ CHECKS = Gauge("sendline_check_ok", "Whether a check of this process's readiness
 CLOCK_AHEAD = Gauge("sendline_clock_ahead_seconds", "This process's clock minus the database's.")
 READY = Gauge("sendline_ready", "Whether this process works, as /readyz says.")
 
+# What an alert waits for begins at zero: Prometheus does not see the first step of a series that begins with it.
+for _code in ("200", "400", "403", "413", "500", "503"):
+    ANSWERS.labels("handler", _code)
+for _why in ("full", "evicted"):
+    SPOOL_LOST.labels(_why)
+
 
 def group_of_method(name: str) -> str:
     """Return the group of a REST method, as in `crm` for crm.contact.get; `other` for one we do not know."""
