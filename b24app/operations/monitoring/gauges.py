@@ -4,6 +4,7 @@ Only the elected process reads and shows them. Each group has two seconds; one t
 """
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from b24app.operations.monitoring.gauge_queries import QUERIES
 log = structlog.get_logger(__name__)
 
 TIMEOUT = "2s"
+COSTLY, COSTLY_EVERY = ("due_messages", "due_pushes", "portals"), 28.0  # seconds: every second turn
 ROLES = ("web", "webhooks", "worker", "pusher", "smpp", "beat")
 
 # Name: what it says, and its label. Prefixed with `sendline_` when shown.
@@ -48,6 +50,8 @@ GAUGES: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 Values = dict[str, dict[str, float]]  # by gauge, then by the value of its label
+Rows = list[tuple[Any, ...]]
+_costly: dict[str, tuple[float, Rows]] = {}  # when a group was read, and what
 
 
 class DatabaseGauges(Collector):
@@ -85,17 +89,14 @@ REGISTRY.register(_gauges)
 def show_nothing() -> None:
     """Show no gauges: another process does."""
     _gauges.show({})
+    _costly.clear()
 
 
 def read_gauges() -> Values:
-    """Read all gauges, show them and return them."""
+    """Read all gauges that are due, show them with the others and return them."""
     values: Values = {"gauges_failed": {}}
-    for group, sql in QUERIES.items():
-        try:
-            rows = _read_rows(sql)
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("gauges_failed", group=group, error=type(error).__name__)
-            rows = []
+    for group in QUERIES:
+        rows = _rows_of_group(group)
         values["gauges_failed"][group] = float(not rows)
         for name, label, value in rows:
             if value is not None:
@@ -119,7 +120,22 @@ def _by_single_role(counts: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def _read_rows(sql: str) -> list[tuple[Any, ...]]:
+def _rows_of_group(group: str) -> Rows:
+    """Return the rows of a group; of one that costs a probe for each account or portal, those of a moment ago."""
+    read_at, rows = _costly.get(group, (float("-inf"), []))
+    if time.monotonic() - read_at < COSTLY_EVERY:
+        return rows
+    try:
+        rows = _read_rows(QUERIES[group])
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("gauges_failed", group=group, error=type(error).__name__)
+        rows = []
+    if group in COSTLY:
+        _costly[group] = (time.monotonic(), rows)
+    return rows
+
+
+def _read_rows(sql: str) -> Rows:
     with transaction.atomic(), database.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = '{TIMEOUT}'")
         cursor.execute(sql)

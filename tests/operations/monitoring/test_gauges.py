@@ -31,6 +31,12 @@ def _broker() -> Iterator[None]:
     redis_client().flushdb()
 
 
+def read() -> gauges.Values:
+    """Read all gauges anew."""
+    gauges.show_nothing()
+    return gauges.read_gauges()
+
+
 def beat(role: str, seconds_ago: float = 0, **fields: Any) -> Heartbeat:
     at = timezone.now() - timedelta(seconds=seconds_ago)
     values = {"node": "node-1", "started_at": at, "beat_at": at, "spool": "one", "version": "1"}
@@ -38,7 +44,7 @@ def beat(role: str, seconds_ago: float = 0, **fields: Any) -> Heartbeat:
 
 
 def test_every_group_can_be_read_of_an_empty_installation() -> None:
-    values = gauges.read_gauges()
+    values = read()
     assert values["gauges_failed"] == dict.fromkeys(QUERIES, 0.0) | {"canaries": 1.0}  # none has been started
     assert set(values["oldest_due_seconds"].values()) == {0.0}
     assert set(values["oldest_due_seconds"]) == {"dispatch", "smpp", "push", "reports", "events", "maintenance"}
@@ -49,13 +55,13 @@ def test_every_group_can_be_read_of_an_empty_installation() -> None:
 def test_the_oldest_message_that_nobody_holds_is_told_and_one_that_is_held_is_not() -> None:
     sender = factories.sender(factories.connection(factories.portal(), "twilio"))
     message = factories.message(sender, now=timezone.now() - timedelta(seconds=90))
-    assert 85 <= gauges.read_gauges()["oldest_due_seconds"]["dispatch"] < 120
+    assert 85 <= read()["oldest_due_seconds"]["dispatch"] < 120
     for busy in ("lease_until", "throttled_until", "paced_until"):
         Connection.objects.update(**{busy: timezone.now() + timedelta(seconds=20)})
-        assert gauges.read_gauges()["oldest_due_seconds"]["dispatch"] == 0
+        assert read()["oldest_due_seconds"]["dispatch"] == 0
         Connection.objects.update(**{busy: None})
     Message.objects.filter(pk=message.pk).update(phase=Phase.UNKNOWN, due_at=None)
-    values = gauges.read_gauges()
+    values = read()
     assert values["oldest_due_seconds"]["dispatch"] == 0
     assert values["messages"] == {"waiting": 0, "on_wire": 0, "unknown": 1}
 
@@ -66,7 +72,7 @@ def test_processes_that_live_and_those_that_went_silent_are_told_by_role() -> No
     beat("smpp", 300, stopped_at=timezone.now())
     beat("web", 300)
     beat("web", 10)  # took its place
-    values = gauges.read_gauges()
+    values = read()
     assert {role for role, count in values["processes"].items() if count} == {"worker", "pusher", "web"}
     assert {role for role, count in values["processes_lost"].items() if count} == {"beat"}
 
@@ -74,11 +80,21 @@ def test_processes_that_live_and_those_that_went_silent_are_told_by_role() -> No
 def test_records_of_a_node_that_does_not_live_are_abandoned_until_their_disk_is_taken_again() -> None:
     beat("web", 600, spool="one", spool_records=7, spool_oldest_age=30.0)
     beat("web", 5, spool="two", spool_records=1, spool_oldest_age=2.0, node="node-2")
-    values = gauges.read_gauges()
+    values = read()
     assert values["node_spool_records"] == {"live": 1, "abandoned": 7}
     assert 630 <= values["node_spool_oldest_seconds"]["abandoned"] < 660
     beat("web", 1, spool="one", spool_records=0, node="another-name")
-    assert gauges.read_gauges()["node_spool_records"] == {"live": 1, "abandoned": 0}
+    assert read()["node_spool_records"] == {"live": 1, "abandoned": 0}
+
+
+def test_what_costs_a_probe_for_each_account_is_read_every_second_turn() -> None:
+    read()
+    factories.connection(factories.portal(), "twilio")
+    message = factories.message(factories.sender(Connection.objects.get()))
+    Message.objects.filter(pk=message.pk).update(phase=Phase.UNKNOWN, due_at=None)
+    values = gauges.read_gauges()
+    assert ("accounts" in values, values["messages"]["unknown"]) == (False, 1)
+    assert read()["accounts"] == {"active": 1}
 
 
 def test_one_process_is_elected_and_the_others_show_no_gauges() -> None:
@@ -98,7 +114,7 @@ def test_one_process_is_elected_and_the_others_show_no_gauges() -> None:
 def test_a_group_that_cannot_be_read_is_named_and_the_others_are_shown() -> None:
     with database.cursor() as cursor:
         cursor.execute("ALTER TABLE messaging_appevent RENAME TO gone")
-    values = gauges.read_gauges()
+    values = read()
     assert [group for group, failed in values["gauges_failed"].items() if failed] == ["due_others", "canaries"]
     assert "push" in values["oldest_due_seconds"]
 
@@ -114,7 +130,7 @@ def test_a_canary_is_sent_once_a_minute_and_comes_back_through_the_dispatchers_l
     Dispatcher(lambda _visit: None).run_once(0)
     for row in Canary.objects.all():
         assert (row.number, row.done, row.finished_at is not None, row.seconds is not None) == (1, 1, True, True)
-    assert set(gauges.read_gauges()["canary_seconds"]) == {"dispatch", "push"}
+    assert set(read()["canary_seconds"]) == {"dispatch", "push"}
 
 
 def test_a_canary_that_does_not_come_back_grows_older_and_is_sent_again() -> None:
@@ -124,7 +140,7 @@ def test_a_canary_that_does_not_come_back_grows_older_and_is_sent_again() -> Non
     canary.start_canaries()
     assert set(Canary.objects.values_list("number", "done")) == {(1, 0)}
     assert redis_client().llen("dispatch") == 2
-    assert gauges.read_gauges()["canary_age_seconds"]["dispatch"] >= 300
+    assert read()["canary_age_seconds"]["dispatch"] >= 300
     canary.finish_canary("dispatch", 1)
     canary.finish_canary("dispatch", 1)  # the first task was only late
     row = Canary.objects.get(path="dispatch")
