@@ -1,18 +1,16 @@
 """One process reads the gauges from the database and starts the canaries, whichever holds the lease."""
 
-import time
 import uuid
 
 import structlog
 from django.db import DatabaseError, InterfaceError
 from django.db import connection as database
 
-from b24app.operations.monitoring import canary, gauges, heartbeats
+from b24app.operations.monitoring import canary, gauges
 
 log = structlog.get_logger(__name__)
 
 LEASE = "40 seconds"
-PRUNE_EVERY = 3600.0  # seconds
 ELECT = """
 INSERT INTO operations_monitorlease AS l (id, holder, until)
 VALUES (1, %(holder)s, clock_timestamp() + %(lease)s::interval)
@@ -20,12 +18,6 @@ ON CONFLICT (id) DO UPDATE SET holder = excluded.holder, until = excluded.until
 WHERE l.holder = excluded.holder OR l.until < clock_timestamp()
 RETURNING id
 """
-
-
-class _Pruning:
-    """When this process last pruned."""
-
-    at = float("-inf")
 
 
 def read_if_elected(process: uuid.UUID, *, may_stand: bool) -> bool:
@@ -40,7 +32,6 @@ def read_if_elected(process: uuid.UUID, *, may_stand: bool) -> bool:
             return False
         canary.start_canaries()
         gauges.read_gauges()
-        _prune_rarely()
     except (DatabaseError, InterfaceError) as error:
         gauges.show_nothing()
         log.warning("gauges_not_read", error=type(error).__name__)
@@ -52,9 +43,3 @@ def _hold_lease(process: uuid.UUID) -> bool:
     with database.cursor() as cursor:
         cursor.execute(ELECT, {"holder": process, "lease": LEASE})
         return cursor.fetchone() is not None
-
-
-def _prune_rarely() -> None:
-    if time.monotonic() - _Pruning.at > PRUNE_EVERY:
-        _Pruning.at = time.monotonic()
-        heartbeats.prune_heartbeats()

@@ -4,16 +4,20 @@ import socket
 import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection as database
+from django.utils import timezone
 
 from b24app.console.help.releases import VERSION
 from b24app.core.monitoring import loops
+from b24app.messaging.models import LeaseTakeover
 from b24app.operations.models import Heartbeat
 from b24app.operations.monitoring.spool_state import SpoolState
 
 KEPT_FOR = "7 days"  # who claimed a message is told by them
+TAKEOVERS_KEPT_FOR = timedelta(days=30)
 KEPT_WITH_RECORDS = "30 days"  # of one that left records on its disk
 
 # The values of one process alone, so nobody waits for the row. The database's clock is compared with ours.
@@ -73,10 +77,14 @@ def note_stop(identity: ProcessIdentity) -> None:
 
 
 def prune_heartbeats() -> int:
-    """Delete the rows of processes that are long gone; those that left records on their disk stay for longer."""
+    """Delete the rows of processes that are long gone; those that left records on their disk stay for longer.
+
+    Takeovers from them are deleted likewise. Return how many rows were.
+    """
     with database.cursor() as cursor:
         cursor.execute(PRUNE, [KEPT_WITH_RECORDS, KEPT_FOR])
-        return int(cursor.rowcount)
+        deleted = int(cursor.rowcount)
+    return deleted + LeaseTakeover.objects.filter(at__lt=timezone.now() - TAKEOVERS_KEPT_FOR).delete()[0]
 
 
 def holder_names(holders: set[uuid.UUID]) -> dict[uuid.UUID, str]:

@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 BEAT_EVERY, RETRY_AFTER = 15.0, 3.0  # seconds
 STOP_WITHIN = 2.0  # seconds
+FIRST_PRUNE_AFTER, PRUNE_EVERY = 600.0, 3600.0  # seconds
 LARGE_SKEW = 5.0  # seconds between our clock and the database's: for so long messages may wait, or leave too early
 SHOWN = 3  # missing migrations
 
@@ -48,6 +49,7 @@ class Monitor:
         self.checks = Checks()
         self.asking_since: float | None = None
         self.is_skewed = False
+        self.prune_at = time.monotonic() + FIRST_PRUNE_AFTER
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
 
@@ -89,6 +91,9 @@ class Monitor:
             names = ", ".join(missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")
             return replace(found, database=OK, schema=f"{len(missing)} missing: {names}")
         self._note_skew(heartbeats.write_heartbeat(self.identity, state))
+        if started >= self.prune_at:
+            self.prune_at = started + PRUNE_EVERY
+            heartbeats.prune_heartbeats()
         try:
             keys.verify_keys()
         except CannotOpen:

@@ -11,6 +11,7 @@ from celery.signals import beat_init
 from django.utils import timezone
 
 from b24app.core import spool
+from b24app.messaging.models import LeaseTakeover
 from b24app.operations import worker
 from b24app.operations.models import Heartbeat
 from b24app.operations.monitoring import heartbeats
@@ -53,7 +54,11 @@ def test_rows_of_processes_long_gone_are_deleted_but_not_those_that_left_records
         Heartbeat.objects.create(
             process=uuid.uuid4(), role=role, started_at=at, beat_at=at, spool="s", spool_records=records
         )
-    assert heartbeats.prune_heartbeats() == 2
+    for days in (29, 31):
+        holders = {"previous_holder": uuid.uuid4(), "holder": uuid.uuid4()}
+        LeaseTakeover.objects.create(connection_id=days, ended_at=now, at=now - timedelta(days=days), **holders)
+    assert heartbeats.prune_heartbeats() == 3
+    assert LeaseTakeover.objects.get().connection_id == 29
     assert set(Heartbeat.objects.values_list("role", flat=True)) == {"lately", "left"}
 
 
