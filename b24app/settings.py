@@ -93,7 +93,7 @@ SPOOL_DIR = Path(env("SPOOL_DIR") or BASE_DIR / ".local" / "spool")
 SPOOL_MAX_MB = env("SPOOL_MAX_MB")
 
 # Where each process shows /metrics, as 127.0.0.1:9400-9419: the first free port of these; empty: nowhere.
-METRICS_ADDRESS = env("METRICS_ADDRESS", default="")
+METRICS_ADDRESS = env("METRICS_ADDRESS")
 
 # -- Celery: tasks only wake workers up, so losing one loses nothing ---------------------------------------------------
 

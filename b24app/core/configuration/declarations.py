@@ -175,6 +175,14 @@ NETWORK = (
     Setting("EXTRA_CA_FILE", "One more certificate authority (a PEM file) to trust for Bitrix24, beside certifi's."),
 )
 
+WATCHING = (
+    Setting(
+        "METRICS_ADDRESS",
+        "Where each process shows /metrics, /healthz and /readyz, as 127.0.0.1:9400-9419: the first free port of "
+        "these. Empty: nowhere.",
+    ),
+)
+
 LOGS = (
     Setting("LOG_FORMAT", "For machines or for people.", default="json", choices=("json", "console")),
     Setting(
@@ -191,6 +199,7 @@ SECTIONS = {
     "Stores": STORES,
     "Limits": LIMITS,
     "The network": NETWORK,
+    "Watching": WATCHING,
     "Logs": LOGS,
 }
 SETTINGS: dict[str, Setting] = {setting.name: setting for section in SECTIONS.values() for setting in section}
