@@ -78,6 +78,8 @@ if DATABASE_TIMEOUTS:
         *(f"-c {name}={t}" for name, t in DATABASE_TIMEOUTS.items()),
     ]
     DATABASES["default"]["OPTIONS"]["options"] = " ".join(filter(None, connection_options))
+# How long a process waits, before it does anything, for migrations that its code needs.
+WAIT_FOR_MIGRATIONS_SECONDS = env("WAIT_FOR_MIGRATIONS_SECONDS")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL")

@@ -21,6 +21,7 @@ django.setup(set_prefix=False)
 from b24app.console.frame.errors import show_busy_to_anyone  # noqa: E402
 from b24app.core import shutdown, trusted_proxies  # noqa: E402
 from b24app.operations.monitoring import doors, health, monitor  # noqa: E402
+from b24app.operations.schema import wait_for_migrations  # noqa: E402
 from b24app.operations.starting import check_can_start  # noqa: E402
 from b24app.webhooks import page_forms, portal_messages, request_body, spool_replay  # noqa: E402
 from b24app.webhooks import wsgi as webhooks  # noqa: E402
@@ -74,6 +75,7 @@ policy = Policy(
     serialized_paths=webhooks.PATHS,
     is_trusted_proxy=trusted_proxies.is_trusted_proxy,
     on_body_too_large=_count_unread_call,
+    prepare=wait_for_migrations,
     on_start=_start_threads,
     exit_code=shutdown.exit_code,
 )

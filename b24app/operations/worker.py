@@ -18,6 +18,7 @@ from b24app.core.gc_tuning import reduce_collections
 from b24app.messaging import enqueue, tasks
 from b24app.messaging.dispatch.dispatcher import Dispatcher
 from b24app.operations.monitoring import canary, monitor
+from b24app.operations.schema import wait_for_migrations
 from b24app.operations.starting import check_can_start
 from b24app.webhooks import spool_replay
 
@@ -48,6 +49,7 @@ class WorkerThreads(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Start the threads; raise SystemExit, which ends Celery, where this process could not do its work."""
         check_can_start()
+        wait_for_migrations()
         reduce_collections()
         spool_replay.keep_replaying()
         dispatcher = Dispatcher(tasks.enqueue_next_visit)

@@ -28,6 +28,7 @@ def main() -> int:
     sys.setswitchinterval(SWITCH_INTERVAL)
     module = import_module(arguments.module)
     policy: Policy = getattr(module, "policy", Policy())
+    policy.prepare()
     server = WebServer(module.application, _build_adjustments(arguments, policy), arguments.reserved)
     stop_requested = _stop_event(server)
     policy.on_start()

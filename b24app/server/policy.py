@@ -45,6 +45,7 @@ class Policy:
     deadlines: how long a client may take.
     is_trusted_proxy: whether the client at this address is a proxy; what others say in X-Forwarded-* is dropped.
     on_body_too_large: called with the path of a request that got 413, after the response.
+    prepare: called once, before the port is open; raises SystemExit where the process cannot serve.
     on_start: called once, before the first request.
     exit_code: returns what the process exits with.
     """
@@ -55,5 +56,6 @@ class Policy:
     deadlines: Deadlines = Deadlines()
     is_trusted_proxy: Callable[[str], bool] = _trust_nobody
     on_body_too_large: Callable[[str], None] = _do_nothing
+    prepare: Callable[[], None] = _do_nothing
     on_start: Callable[[], None] = _do_nothing
     exit_code: Callable[[], int] = _exit_normally

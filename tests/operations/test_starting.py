@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from b24app.operations.local.supervisor import free_port
+from tests.operations import small_application
 from tests.system import checkout
 from tests.system.procfile import LINES
 
@@ -51,6 +52,40 @@ def test_a_process_that_would_fail_or_leak_ends_with_a_sentence_for_each_reason(
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("name", ["webhooks", "worker", "smpp"])  # which check it in places of their own
+def test_a_process_whose_database_was_not_migrated_ends_with_a_sentence(name: str, tmp_path: Path) -> None:
+    """It would take calls, set all of them aside, and have nobody notice."""
+    never = {"DATABASE_URL": os.environ["DATABASE_URL"], "WAIT_FOR_MIGRATIONS_SECONDS": "0"}  # not the tests' own
+    ended = run(["sh", "-c", SERVING[name]], SPOOL_DIR=str(tmp_path), PORT=str(free_port(0)), **never)
+    assert ended.returncode == 1
+    assert " migrations that this version needs, the first being audit.0001_initial. " in ended.stderr
+    assert "Run the Procfile's `release` first." in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert (ended.stdout + ended.stderr).count("waiting_for_migrations") == 1
+
+
+WAITING = "import django; django.setup(); from b24app.operations import schema; schema.wait_for_migrations()"
+
+
+def test_a_process_waits_for_the_release_that_is_still_running(tmp_path: Path) -> None:
+    with small_application.running_in(tmp_path) as application:
+        process = application.start("-c", WAITING)
+        assert process.stdout is not None
+        assert "waiting_for_migrations" in process.stdout.readline()
+        application.sql(small_application.FIRST_RELEASE)
+        # Whoever goes back to the version before goes on with what there is.
+        application.sql("INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '0002_later', now())")
+        said, _ = process.communicate(timeout=SECONDS)
+    assert (process.returncode, said) == (0, "")
+
+
+def test_a_process_starts_while_its_database_is_away() -> None:
+    """What arrives is kept on the disk."""
+    ended = run([sys.executable, "-c", WAITING], DATABASE_URL="postgresql:///none?host=/nonexistent")
+    assert ended.returncode == 0
+    assert "migrations_not_checked" in ended.stdout + ended.stderr
+
+
 CODE = """
 import os, signal, time
 {before}
@@ -87,7 +122,9 @@ def begin(**_):
 def test_a_worker_that_loses_a_thread_it_needs_ends_in_good_order_as_a_failure(tmp_path: Path) -> None:
     (tmp_path / "ending.py").write_text(WORKER)
     command = ["celery", "-A", "ending", "worker", "-P", "threads", "-c", "2", "-Q", "nothing", "-n", "ending@%h"]
-    ended = run(command, PYTHONPATH=f"{tmp_path}:{checkout.ROOT}", SPOOL_DIR=str(tmp_path / "spool"))
+    # Without a database, for that of the environment has no tables.
+    away = {"DATABASE_URL": "postgresql:///none?host=/nonexistent"}
+    ended = run(command, PYTHONPATH=f"{tmp_path}:{checkout.ROOT}", SPOOL_DIR=str(tmp_path / "spool"), **away)
     assert ended.returncode == 1
     assert "worker: Warm shutdown" in ended.stdout
     assert "essential_thread_ended" in ended.stdout + ended.stderr

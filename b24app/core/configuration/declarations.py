@@ -124,6 +124,12 @@ STORES = (
         kind=Kind.PAIRS,
     ),
     Setting(
+        "WAIT_FOR_MIGRATIONS_SECONDS",
+        "How long a process waits at its start for the migrations that its code needs, before it ends with a sentence.",
+        default="60",
+        kind=Kind.NUMBER,
+    ),
+    Setting(
         "REDIS_URL",
         "Redis 6.2 or later. It holds nothing that may not be lost.",
         default=None,

@@ -12,6 +12,7 @@ from b24app.core.gc_tuning import reduce_collections
 from b24app.messaging.smpp import bind_limit
 from b24app.messaging.smpp.smpp_dispatcher import SmppDispatcher
 from b24app.operations.monitoring import monitor
+from b24app.operations.schema import wait_for_migrations
 from b24app.operations.starting import check_can_start
 from b24app.webhooks import spool_replay
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         check_can_start()
+        wait_for_migrations()
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # in all threads; this one waits for them below
         reduce_collections()
         bind_limit.raise_file_limit()
