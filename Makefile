@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --strip-extras --quiet
 
-.PHONY: run help demo build quick test procfile chaos attack mutations browser screenshots interop bench lock clean
+.PHONY: run help demo build quick test procfile chaos attack mutations browser screenshots interop bench lock release clean
 .PHONY: lint lint-style lint-types lint-rooms lint-settings
 
 run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
@@ -97,6 +97,9 @@ lock: .venv/installed ## Compile the lock files from pyproject.toml
 	@$(BIN)/pip-compile $(LOCK) --extra=apprise --extra=aws --output-file=requirements-extras.txt pyproject.toml
 	@echo "lock: requirements-dev.txt"
 	@$(BIN)/pip-compile $(LOCK) --allow-unsafe --extra=dev --extra=apprise --extra=aws --output-file=requirements-dev.txt pyproject.toml
+
+release: .venv/installed ## Tag VERSION, and make its archive, parts list (SBOM) and checksums in dist/
+	@$(BIN)/python -m b24app.operations.publish $(or $(VERSION),$(error name a version: make release VERSION=1.1.0))
 
 clean: .venv/installed ## Forget the data, keys and logs of `make run`, and all caches
 	@echo "clean: .local and caches"
