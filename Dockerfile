@@ -36,7 +36,7 @@ VOLUME /var/lib/sendline
 EXPOSE 8000 8010
 # Each process needs up to 20 seconds to end: `docker stop --time 30`, `stop_grace_period: 30s`.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=5s --start-period=90s --retries=3 CMD ["/opt/sendline/bin/health"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=90s --retries=3 CMD ["/opt/sendline/b24app/operations/bin/health"]
 USER 10001:10001
-ENTRYPOINT ["/opt/sendline/bin/process"]
+ENTRYPOINT ["/opt/sendline/b24app/operations/bin/process"]
 CMD ["web"]

@@ -8,7 +8,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def test_it_runs_any_process_of_the_procfile_by_its_name() -> None:
-    assert 'ENTRYPOINT ["/opt/sendline/bin/process"]' in DOCKERFILE
+    assert 'ENTRYPOINT ["/opt/sendline/b24app/operations/bin/process"]' in DOCKERFILE
     assert "RUN .venv/bin/python -m b24app.operations.build " in DOCKERFILE
     assert "\nSTOPSIGNAL SIGTERM\n" in DOCKERFILE
 

@@ -1,4 +1,4 @@
-"""`bin/new-secrets` makes what an installation keeps secret."""
+"""`b24app/operations/bin/new-secrets` makes what an installation keeps secret."""
 
 import subprocess
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.system.checkout import ROOT
 
 def make_secrets(folder: Path, *hosts: str) -> Path:
     secrets = folder / "secrets"
-    script: list[str | Path] = [ROOT / "bin" / "new-secrets", secrets, *hosts]
+    script: list[str | Path] = [ROOT / "b24app/operations/bin/new-secrets", secrets, *hosts]
     subprocess.run(script, check=True, env={"PATH": "/usr/bin:/bin", "B24_CLIENT_SECRET": "of the partner area"})
     return secrets
 

@@ -16,7 +16,7 @@ def test_each_process_has_a_unit_of_its_own() -> None:
     units = {path.name.removeprefix("sendline-").removesuffix("@.service"): path for path in UNITS.glob("*@.service")}
     assert units.keys() == LINES.keys() - {"build", "release"}
     for name, unit in units.items():
-        assert f"\nExecStart=/opt/sendline/current/bin/process {name}\n" in unit.read_text()
+        assert f"\nExecStart=/opt/sendline/current/b24app/operations/bin/process {name}\n" in unit.read_text()
     assert set(WANTED) == units.keys()
 
 
