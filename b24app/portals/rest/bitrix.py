@@ -77,8 +77,7 @@ def call_batch(
 ) -> list[MethodResult | ErrorResponse | None]:
     """Call at most 50 methods in one request that does not halt; None stands for an entry the portal left out."""
     wire = _Token(host, access)
-    methods = sorted({method for method, _ in commands})
-    notes = {method: sum(name == method for name, _ in commands) for method in methods}
+    notes = {method: sum(one == method for one, _ in commands) for method in sorted({one for one, _ in commands})}
     recorded = _RecordedCall(
         "bitrix24", "POST", host, "/rest/batch.json", {"commands": len(commands), **notes}, record, (access,)
     )
