@@ -5,7 +5,7 @@ Old code works on a newer schema, new code does not work on an older one: it wou
 
 import pkgutil
 import time
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import structlog
@@ -53,7 +53,7 @@ def wait_for_migrations() -> None:
 def find_pending_migrations() -> list[str]:
     """Return the migrations of this code that the database does not have, as `app.name`; raise one of AWAY."""
     applied = _find_applied()
-    return sorted(f"{app}.{name}" for app, name in _find_known() if (app, name) not in applied)
+    return [f"{app}.{name}" for app, name in sorted(_find_known() - applied)]
 
 
 def _find_applied() -> set[tuple[str, str]]:
@@ -65,9 +65,12 @@ def _find_applied() -> set[tuple[str, str]]:
         return set()
 
 
-def _find_known() -> Iterator[tuple[str, str]]:
-    """Yield app and name by the files alone: importing them all would cost every process time and memory."""
-    for config in apps.get_app_configs():
-        for module in pkgutil.iter_modules([str(Path(config.path) / "migrations")]):
-            if module.name[0] not in "_~":
-                yield config.label, module.name
+@cache
+def _find_known() -> frozenset[tuple[str, str]]:
+    """Return app and name by the files alone: importing them all would cost every process time and memory."""
+    return frozenset(
+        (config.label, module.name)
+        for config in apps.get_app_configs()
+        for module in pkgutil.iter_modules([str(Path(config.path) / "migrations")])
+        if module.name[0] not in "_~"
+    )

@@ -18,7 +18,8 @@ from b24app.console.help.releases import VERSION
 from b24app.core.monitoring import metrics
 from b24app.core.sealing import CannotOpen
 from b24app.messaging import enqueue
-from b24app.operations.monitoring import election, heartbeats, keys, metrics_server, schema
+from b24app.operations import schema
+from b24app.operations.monitoring import election, heartbeats, keys, metrics_server
 from b24app.operations.monitoring.heartbeats import ProcessIdentity
 from b24app.operations.monitoring.readiness import (
     ANSWERS_WITHIN,
@@ -86,7 +87,7 @@ class Monitor:
             election.read_if_elected(self.identity.process, may_stand=found.database == OK)
 
     def _check_database(self, found: Checks, state: SpoolState, started: float) -> Checks:
-        missing = schema.missing_migrations()
+        missing = schema.find_pending_migrations()
         if missing:
             names = ", ".join(missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")
             return replace(found, database=OK, schema=f"{len(missing)} missing: {names}")
