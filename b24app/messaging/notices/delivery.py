@@ -14,7 +14,7 @@ from b24app.messaging.models.notices import Notice, NoticeKind, NoticeRules
 from b24app.messaging.notices import detection, texts
 from b24app.messaging.notices.detection import Announcement
 from b24app.portals import scopes
-from b24app.portals.errors import NotNow, PortalError, PortalRefused
+from b24app.portals.errors import InDoubt, NotNow, PortalError, PortalRefused
 from b24app.portals.models import Portal
 from b24app.portals.rest.client import PortalClient
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 METHOD, SCOPE = "im.notify.system.add", "im"
 LEASE = timedelta(minutes=5)  # longer than ten calls to a portal that is very slow
-RETRY_AFTER = timedelta(minutes=10)
+RETRY_AFTER, LONGEST_RETRY = timedelta(minutes=10), timedelta(days=1)
 RETRY_REFUSED_AFTER = timedelta(hours=1)
 
 
@@ -131,7 +131,7 @@ def _notify_people(
             continue
         except PortalError as error:
             Notice.objects.filter(pk=notice.pk).update(reached=reached)
-            return (error.until if isinstance(error, NotNow) else None) or timezone.now() + RETRY_AFTER
+            return _next_try(notice, error)
         if is_recovery:
             del reached[str(user_id)]
         else:
@@ -139,6 +139,18 @@ def _notify_people(
     if is_recovery:
         return _close_notice(notice)
     return _record_sent(notice, reached)
+
+
+def _next_try(notice: Notice, error: PortalError) -> datetime:
+    """Return when to try again: where the portal is silent, after as long as the notice has waited, a day at most.
+
+    Each try may renew a token, and a portal may be off for weeks (docs/bitrix24.md J35).
+    """
+    now = timezone.now()
+    if isinstance(error, NotNow) and error.until is not None:
+        return error.until
+    waited = now - notice.since if isinstance(error, InDoubt) else RETRY_AFTER
+    return now + min(max(waited, RETRY_AFTER), LONGEST_RETRY)
 
 
 def _record_sent(notice: Notice, reached: dict[str, str]) -> datetime | None:

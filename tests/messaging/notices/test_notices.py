@@ -174,6 +174,24 @@ def test_a_service_that_does_not_answer_is_announced(alpha: SandboxPortal, accou
     assert [one for _, _, one in notifications(alpha)] == [f"[B]Front (desk)[/B]: {words}"]
 
 
+def test_a_portal_that_is_off_costs_few_refreshes_of_a_token(alpha: SandboxPortal, account: Connection) -> None:
+    """A refresh for each try would be one by a timer, for as long as the portal is off (J35)."""
+    alpha.switches.down = True
+    block(account)
+    for _ in range(2 * 24):
+        later(hours=1)
+        account.portal.tokens.update(expires_at=timezone.now())
+        if sweep.to_notify():
+            delivery.send_due(account.portal_id)
+    refreshes = account.portal.tokens.get().generation
+    alpha.switches.down = False
+    later(days=1)
+    delivery.send_due(account.portal_id)
+
+    assert refreshes <= 8
+    assert [words for _, _, words in notifications(alpha)] == [BROKE]
+
+
 def test_a_portal_gets_a_recovery_only_after_an_alert(alpha: SandboxPortal, account: Connection) -> None:
     Portal.objects.update(no_token_since=timezone.now() - 10 * MINUTE)
     account.portal.tokens.update(dead_reason="invalid_grant")
