@@ -67,6 +67,8 @@ def run_due_jobs(portal_id: int) -> datetime | None:
             _postpone_jobs([job], refusal)
         except PortalError as error:
             _postpone_jobs(jobs[place:], error)
+            if isinstance(error, NoToken):
+                return None  # they stay due, and the sweep finds them once the portal has a token
             break
         else:
             _finish_job(job)

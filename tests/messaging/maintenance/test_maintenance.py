@@ -286,6 +286,13 @@ def test_a_portal_without_a_token_is_checked_as_soon_as_it_has_one(
     assert list(alpha.senders) == [registered.code]
 
 
+def test_no_worker_is_kept_busy_by_a_portal_without_a_token(live: Portal) -> None:
+    PortalToken.objects.update(dead_reason="invalid_grant")
+    requests.request_check(live.pk)
+
+    assert runner.run_due_jobs(live.pk) is None
+
+
 # -- suspended portals -------------------------------------------------------------------------------------------------
 
 
