@@ -60,6 +60,8 @@ def _serve_page(world: World, request: Request) -> Response:
 def serve_https(world: World, request: Request) -> Response:
     """Serve the OAuth servers and each portal's REST on hosts of their own, over https; pages where they are there."""
     path = request.path
+    if world.on_request:
+        world.on_request(request)
     if request.host in world.oauth_hosts:
         return _serve_oauth(world, request)
     portal = world.find_by_host(request.host.rpartition(":")[0])

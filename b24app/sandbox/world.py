@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from werkzeug.wrappers import Request
+
 from b24app.sandbox.runtime.background import Background
 from b24app.sandbox.runtime.snapshots import restore_dataclass
 from b24app.sandbox.state import Bucket, OAuthCall, PortalState, RestCall, starting_portals
@@ -61,6 +63,7 @@ class World:
         self.running: dict[str, PortalRuntime] = {key: PortalRuntime() for key in self.portals}
         self.lanes: dict[str, Lane] = defaultdict(Lane)  # of the event server, by host of the application
         self.on_change: Callable[[], None] | None = None
+        self.on_request: Callable[[Request], None] | None = None  # is shown each call of REST and OAuth, first of all
 
     def touch(self) -> None:
         """Wake waiters and schedule a write."""
