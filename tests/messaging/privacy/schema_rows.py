@@ -25,7 +25,7 @@ Ids = Mapping[type[models.Model], set[int]]
 def models_of_portals() -> list[type[models.Model]]:
     """Return the models with a column that leads to a portal, directly or by an account, a sender or a message."""
     ours = [model for model in apps.get_models() if model.__module__.startswith("b24app.")]
-    return [model for model in ours if model is Portal or any(True for _ in _owner_columns(model))]
+    return [model for model in ours if model is Portal or any(True for _ in owner_columns(model))]
 
 
 def add_rows(message: Message) -> None:
@@ -47,12 +47,12 @@ def count_rows(model: type[models.Model], ids: Ids) -> int:
     if model in ids:
         return model.objects.filter(pk__in=ids[model]).count()  # type: ignore[attr-defined, no-any-return]
     belongs = models.Q()
-    for column, owner in _owner_columns(model):
+    for column, owner in owner_columns(model):
         belongs |= models.Q(**{f"{column}__in": ids[owner]})
     return model.objects.filter(belongs).count()  # type: ignore[attr-defined, no-any-return]
 
 
-def _owner_columns(model: type[models.Model]) -> Iterator[tuple[str, type[models.Model]]]:
+def owner_columns(model: type[models.Model]) -> Iterator[tuple[str, type[models.Model]]]:
     for field in model._meta.concrete_fields:
         owner = field.related_model if field.is_relation else OWNERS.get(field.attname)
         # A message's own message_id is the portal's, a text.
