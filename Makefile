@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --strip-extras --quiet
 
-.PHONY: run help demo build quick test procfile chaos attack mutations browser screenshots interop bench lock release clean
+.PHONY: run help demo build quick test procfile chaos years attack mutations browser screenshots interop bench lock release clean
 .PHONY: lint lint-style lint-types lint-rooms lint-settings
 
 run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
@@ -36,6 +36,10 @@ procfile: .venv/installed ## The Procfile word by word from requirements.txt alo
 chaos: .venv/installed ## Faults under load, then the books; ARGS="--seed 7 --minutes 30", or --brief as in the tests
 	@echo "chaos: seeded faults under load"
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+years: .venv/installed ## Portals live for years in simulated time, then the books; ARGS="--seed 7 --portals 20 --days 365"
+	@echo "years: the lives of portals in simulated time"
+	@$(BIN)/python -m tests.life.years $(ARGS)
 
 attack: .venv/installed ## Every attack while a victim is timed; ARGS="--brief", "--together 3", "--only fuzz --fuzz 100000"
 	@echo "attack: a victim is timed under seeded attacks"
