@@ -28,6 +28,7 @@ class Command(BaseCommand):
             migrate_patiently(wait, self.stdout.write)
         except OperationalError as error:
             self.stdout.write("")  # migrate has left a line unfinished
+            self.stdout.flush()  # before what is said on standard error
             raise CommandError(
                 f"Not released: {type(error.__cause__ or error).__name__}. What was applied stays applied; "
                 "run this again once the database answers and no long transaction, such as a backup, holds its tables."
