@@ -23,7 +23,7 @@ def test_statuses_go_on_with_the_system_users_token_when_the_administrator_is_di
     portal.ask("switches", fire=1, no_author=True)
     deliver(portal, code)
 
-    assert token_users(portal) == {system_user(portal)}
+    wait(lambda: token_users(portal) == {system_user(portal)}, 10, lambda: str(token_users(portal)))
     assert column(portal, "no_token_since") is None
 
 
