@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from b24app.portals import scopes
@@ -27,6 +28,7 @@ def methods_in(text: str) -> set[str]:
     return {name for name in re.findall(r"`([a-z.]+)`", text) if METHOD.fullmatch(name)}
 
 
+@cache
 def called_methods() -> set[str]:
     """Return the names of REST methods that stand in the application's code."""
     found = {text for text in _strings() if METHOD.fullmatch(text) and text.rpartition(".")[2] in VERBS}
