@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-trusted-host --strip-extras --quiet
 
-.PHONY: run help demo build quick test procfile chaos years attack mutations browser screenshots interop bench lock release clean
+.PHONY: run help demo build quick test again procfile chaos years attack mutations browser screenshots interop bench lock release clean
 .PHONY: lint lint-style lint-types lint-rooms lint-settings
 
 run: .venv/installed ## Start everything and say where to look; Ctrl-C stops it
@@ -28,6 +28,10 @@ quick: .venv/installed ## In half a minute: the tests of the services, core and 
 test: .venv/installed ## Every test but the browser's
 	@echo "test: pytest on private stores"
 	@$(BIN)/python -m pytest -q -n 4
+
+again: .venv/installed ## The tests that failed last, one after the other; ARGS="-m browser" for those
+	@echo "again: what failed last, alone"
+	@$(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none --maxfail 3 $(ARGS)
 
 procfile: .venv/installed ## The Procfile word by word from requirements.txt alone, restarted under load; RESTARTS=200 for long
 	@echo "procfile: requirements.txt alone, restarts under load"
