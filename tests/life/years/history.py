@@ -139,7 +139,8 @@ def _install_anew(seat: Seat, now: float) -> str:
 
 
 def _settle(seat: Seat, now: float) -> str:
-    if not seat.administrators or seat.there.switches.down:
+    switches = seat.there.switches
+    if not seat.administrators or switches.down or switches.payment_required:  # nobody installs what is not paid for
         _plan(seat, now, "settle", DAY, 10 * DAY)
         return ""
     return acts.settle(seat, now)
