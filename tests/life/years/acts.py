@@ -88,6 +88,7 @@ def write(seat: Seat, now: float) -> None:
     message = seat.there.send_sms(
         number, "Your order is ready.", code, author, seat.rng.choice(["crm", "bizproc", "sender"])
     )
+    seat.note_health(now)  # a turn of this very step may have ended it
     healthy, long = seat.was_healthy_for(HOUR, now), seat.was_healthy_for(35 * DAY, now)
     seat.letters.append(Letter(message, now, DESTINIES[digit], healthy, long))
 
