@@ -2,10 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from django.db import connection as database
+from django.db import transaction
 
 
 def wait_for_lock() -> bool:
@@ -19,6 +21,28 @@ def wait_for_lock() -> bool:
                 return True
         time.sleep(0.1)
     return False
+
+
+@contextmanager
+def hold_lock(lock: Callable[[], object]) -> Iterator[None]:
+    """Keep open, in a thread of its own, a transaction in which `lock` has locked something, while the block runs."""
+    is_held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            lock()
+            is_held.set()
+            let_go.wait(60)
+        database.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert is_held.wait(30)
+        yield
+    finally:
+        let_go.set()
+        thread.join(30)
 
 
 def run_together(*work: Callable[[], object]) -> None:

@@ -1,20 +1,18 @@
 """A new key in front, everything sealed again, the old key taken out: nothing is lost on the way."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection
 from pytest_django.fixtures import Settings
 
 from b24app.core import resealing, spool
 from b24app.messaging.models import Connection
 from b24app.portals.models import Portal, PortalToken
 from tests import factories
+from tests.concurrency import hold_lock
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -155,34 +153,16 @@ def test_the_sealed_columns_are_found_by_themselves() -> None:
     }
 
 
-@contextmanager
-def locked(portal: Portal) -> Iterator[None]:
-    """Hold the portal's row, as a transaction of another process may."""
-    is_held, let_go = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with transaction.atomic():
-            Portal.objects.select_for_update().get(pk=portal.pk)
-            is_held.set()
-            let_go.wait(30)
-        connection.close()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    try:
-        assert is_held.wait(30)
-        yield
-    finally:
-        let_go.set()
-        thread.join(30)
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_row_that_somebody_holds_is_not_waited_for(settings: Settings) -> None:
     settings.SECRETS_KEYS = [OLD]
     factories.portal(application_token="another portal's")
     settings.SECRETS_KEYS = [NEW, OLD]
-    with locked(Portal.objects.order_by("pk")[0]), connection.cursor() as cursor:
+    first = Portal.objects.order_by("pk")[0].pk
+    with (
+        hold_lock(lambda: Portal.objects.select_for_update().get(pk=first)),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("SET lock_timeout = '300ms'")
         try:
             assert run() == 1

@@ -4,19 +4,19 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from pytest_django import Settings
 
 from b24app.core import spool
 from b24app.core.redis import redis_client
 from b24app.messaging.models import Message, Sender
 from b24app.webhooks.spool_replay import replay_spool
+from tests.concurrency import hold_lock
 from tests.handler_calls import create_sender, fields, post
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,30 +40,17 @@ def limit(*, lock: str = "0", statement: str = "0") -> None:
         cursor.execute(f"SET statement_timeout = '{statement}'")
 
 
-@contextmanager
-def locked(sender: Sender | None) -> Iterator[None]:
+def locked(sender: Sender | None) -> AbstractContextManager[None]:
     """Lock the sender's row, as a long transaction would, or all senders, as a migration would."""
-    is_held, let_go = threading.Event(), threading.Event()
+    return hold_lock(lambda: _lock(sender))
 
-    def hold() -> None:
-        with transaction.atomic():
-            if sender is not None:
-                Sender.objects.select_for_update().get(pk=sender.pk)
-            else:
-                with connection.cursor() as cursor:
-                    cursor.execute("LOCK TABLE messaging_sender IN ACCESS EXCLUSIVE MODE")
-            is_held.set()
-            let_go.wait(30)
-        connection.close()
 
-    thread = threading.Thread(target=hold)
-    thread.start()
-    try:
-        assert is_held.wait(30)
-        yield
-    finally:
-        let_go.set()
-        thread.join(30)
+def _lock(sender: Sender | None) -> None:
+    if sender is not None:
+        Sender.objects.select_for_update().get(pk=sender.pk)
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE messaging_sender IN ACCESS EXCLUSIVE MODE")
 
 
 def test_a_wish_whose_row_is_locked_is_kept_on_disk_and_stored_later() -> None:

@@ -1,13 +1,8 @@
 """What is past a portal's retention periods is deleted, all else stays, and nobody waits for it."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import connection as database
-from django.db import transaction
 from django.utils import timezone
 
 from b24app.exchange_log.models import Exchange
@@ -16,6 +11,7 @@ from b24app.messaging.models.statuses import Status
 from b24app.messaging.privacy import departed, retention
 from b24app.portals.models import CrmName, Portal
 from tests import factories
+from tests.concurrency import hold_lock
 
 pytestmark = pytest.mark.django_db
 
@@ -163,32 +159,10 @@ def test_nothing_is_written_if_nothing_is_due(sender: Sender) -> None:
     assert Portal.objects.get().texts_emptied_to == emptied_to
 
 
-@contextmanager
-def held(message: Message) -> Iterator[None]:
-    """Another transaction holds the row."""
-    is_held, let_go = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with transaction.atomic():
-            Message.objects.select_for_update().get(pk=message.pk)
-            is_held.set()
-            let_go.wait(60)
-        database.close()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    try:
-        assert is_held.wait(30)
-        yield
-    finally:
-        let_go.set()
-        thread.join(30)
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_locked_row_is_skipped_and_emptied_later(sender: Sender) -> None:
     locked, free = aged(sender, 100, text="held"), aged(sender, 95, text="free")
-    with held(locked):
+    with hold_lock(lambda: Message.objects.select_for_update().get(pk=locked.pk)):
         assert retention.prune_messages() == 1
         assert list(Message.objects.order_by("pk").values_list("text", flat=True)) == ["held", ""]
         assert Portal.objects.get().texts_emptied_to == locked.received_at
