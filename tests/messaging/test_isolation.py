@@ -3,13 +3,11 @@
 import ast
 import time
 from collections.abc import Iterator
-from io import StringIO
 from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
 from celery import current_app
-from django.core.management import call_command
 from django.db import connection as database
 from django.utils import timezone
 
@@ -33,6 +31,7 @@ from providers.kit import contract
 from providers.kit.contract import Accepted
 from providers.smpp import Smpp
 from tests import factories
+from tests.commands import run_command
 from tests.messaging.shared_places import PLACES, REFUSE, Scenario
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -205,25 +204,16 @@ def test_a_step_that_raises_ends_neither_the_round_nor_the_others() -> None:
     assert redis_client().keys("bell:erase:*")  # the step behind it
 
 
-def run_command(*arguments: str) -> tuple[list[str], int]:
-    out, code = StringIO(), 0
-    try:
-        call_command("dead_letters", *arguments, stdout=out)
-    except SystemExit as end:
-        code = int(str(end.code))
-    return out.getvalue().splitlines(), code
-
-
 def test_operators_see_what_is_set_aside_and_retry_it() -> None:
-    assert run_command() == (["nothing is set aside"], 0)
+    assert run_command("dead_letters") == (["nothing is set aside"], 0)
     dead_letters.note(Kind.REPORT, 17, ValueError("+12025550147 secret"), portal=3)
     dead_letters.note(Kind.REPORT, 17, ValueError("+12025550147 secret"), portal=3)
-    lines, code = run_command()
+    lines, code = run_command("dead_letters")
     assert code == 1
     assert lines[0] == "1 report: a delivery report that could not be applied"
     assert lines[1].startswith("report 17 of portal 3: ValueError at , 2 times, last 20")
-    assert run_command("step") == (["nothing is set aside"], 0)
-    assert run_command("report", "--again") == (
+    assert run_command("dead_letters", "step") == (["nothing is set aside"], 0)
+    assert run_command("dead_letters", "report", "--again") == (
         ["1 are tried again; the workers take them within seconds.", "nothing is set aside"],
         0,
     )

@@ -2,11 +2,10 @@
 
 import uuid
 from datetime import timedelta
-from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from django.db.models import F
 from django.utils import timezone
 
@@ -14,6 +13,7 @@ from b24app.messaging.models import DayTally, Message, Sender
 from b24app.messaging.models.statuses import Change, Phase, Reason, Status
 from b24app.operations.models import Heartbeat
 from tests import factories
+from tests.commands import run_command
 
 pytestmark = pytest.mark.django_db
 NOON = (timezone.now() - timedelta(days=1)).replace(hour=12, minute=0)
@@ -35,12 +35,7 @@ def advanced(sender: Sender, *statuses: Status, **fields: Any) -> Message:
 
 
 def told(*arguments: str) -> tuple[list[str], int]:
-    out, code = StringIO(), 0
-    try:
-        call_command("books", *arguments, stdout=out)
-    except SystemExit as end:
-        code = int(str(end.code))
-    return out.getvalue().splitlines(), code
+    return run_command("books", *arguments)
 
 
 def test_messages_in_every_state_balance(sender: Sender) -> None:

@@ -5,14 +5,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from pytest_django import Settings
 
 from b24app.core import sealing, spool
+from tests.commands import run_command
 
 
 @pytest.fixture(autouse=True)
@@ -22,12 +22,8 @@ def folder(settings: Settings, tmp_path: Path) -> None:
 
 def told(*arguments: str) -> tuple[list[str], int]:
     """Its lines without the ages, and the code it ends with."""
-    out, code = StringIO(), 0
-    try:
-        call_command("spool", *arguments, stdout=out)
-    except SystemExit as end:
-        code = int(str(end.code))
-    return [line.partition(", the oldest")[0] for line in out.getvalue().splitlines()], code
+    lines, code = run_command("spool", *arguments)
+    return [line.partition(", the oldest")[0] for line in lines], code
 
 
 def test_an_empty_spool_is_nothing_to_worry_about() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from io import StringIO
 from itertools import pairwise
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from b24app.portals.models import Portal, Suspension
 from b24app.sandbox import Portal as SandboxPortal
 from b24app.webhooks import address_keys
 from tests import factories, handler_calls
+from tests.commands import run_command
 
 OLD, NEW = "an-old-key-of-many-characters", "a-new-key-of-many-characters"
 
@@ -56,12 +56,7 @@ def maintain() -> None:
 def reregister(*options: str) -> tuple[list[str], int]:
     """Return what the command says, and its exit code."""
     address_keys.store_counted()
-    out, code = StringIO(), 0
-    try:
-        call_command("reregister", *options, stdout=out)
-    except SystemExit as ended:
-        code = int(str(ended.code))
-    return out.getvalue().splitlines(), code
+    return run_command("reregister", *options)
 
 
 def send(url: str, number: int = 1) -> int:
