@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
 from django.db import connection
 
 from b24app.core import sealing, spool
@@ -26,14 +24,15 @@ def check_canary() -> Iterator[Finding]:
 
 def check_stored_secrets() -> Iterator[Finding]:
     """Find stored secrets, oldest and newest, that none of SECRETS_KEYS opens."""
-    needed: Counter[int] = Counter()
+    needed: Counter[int | None] = Counter()
     for column in find_sealed_columns():
-        opened = Counter(_find_key(value.encode()) for value in _read_samples(column))
-        if unopened := opened.pop(0, 0):
+        opened = Counter(sealing.find_key(value.encode()) for value in _read_samples(column))
+        if unopened := opened.pop(None, 0):
             yield error(f"No key of SECRETS_KEYS opens {unopened} of {column.name}.", MEND)
         needed += opened
     if needed:
-        numbers = ", ".join(f"number {key} {count}" for key, count in sorted(needed.items()))
+        places = sorted((place, count) for place, count in needed.items() if place is not None)
+        numbers = ", ".join(f"number {place + 1} {count}" for place, count in places)
         yield ok(f"Of a sample of stored secrets SECRETS_KEYS open: {numbers}.")
     else:
         yield ok("No secret is stored yet.")
@@ -44,22 +43,11 @@ def check_spooled_secrets() -> Iterator[Finding]:
     unopened = 0
     for path in (*spool.waiting_records()[:SAMPLE_SIZE], *spool.poisoned_records()[:SAMPLE_SIZE]):
         try:
-            unopened += _find_key(path.read_bytes()) == 0
+            unopened += sealing.find_key(path.read_bytes()) is None
         except FileNotFoundError:
             continue  # replayed since
     if unopened:
         yield error(f"No key of SECRETS_KEYS opens {count_of(unopened, 'record')} of the spool.", MEND)
-
-
-def _find_key(token: bytes) -> int:
-    """Return the number of the first key that opens this, 0 where none does."""
-    for number, key in enumerate(settings.SECRETS_KEYS, 1):
-        try:
-            Fernet(key).decrypt(token)
-        except InvalidToken:
-            continue
-        return number
-    return 0
 
 
 def _read_samples(column: SealedColumn) -> list[str]:
