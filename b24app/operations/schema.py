@@ -53,7 +53,14 @@ def wait_for_migrations() -> None:
 def find_pending_migrations() -> list[str]:
     """Return the migrations of this code that the database does not have, as `app.name`; raise one of AWAY."""
     applied = _find_applied()
-    return [f"{app}.{name}" for app, name in sorted(_find_known() - applied)]
+    return [f"{app}.{name}" for app, name in sorted(find_known_migrations() - applied)]
+
+
+def find_unknown_migrations() -> list[str]:
+    """Return the migrations of our applications that the database has and this code has not, as `app.name`."""
+    known = find_known_migrations()
+    ours = {app for app, _name in known}
+    return [f"{app}.{name}" for app, name in sorted(_find_applied() - known) if app in ours]
 
 
 def _find_applied() -> set[tuple[str, str]]:
@@ -66,7 +73,7 @@ def _find_applied() -> set[tuple[str, str]]:
 
 
 @cache
-def _find_known() -> frozenset[tuple[str, str]]:
+def find_known_migrations() -> frozenset[tuple[str, str]]:
     """Return app and name by the files alone: importing them all would cost every process time and memory."""
     return frozenset(
         (config.label, module.name)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db import OperationalError, connection
-from django.db.migrations.executor import MigrationExecutor
 
+from b24app.operations import schema
 from b24app.operations.doctor.clock import compare_clocks
 from b24app.operations.doctor.findings import Finding, count_of, error, ok, warning
 
@@ -109,11 +109,7 @@ def check_clock() -> Iterator[Finding]:
 
 def check_migrations() -> Iterator[Finding]:
     """Find that the database is older or newer than the code."""
-    executor = MigrationExecutor(connection)
-    ours = executor.loader.disk_migrations
-    waiting = [migration for migration, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
-    apps = {app for app, _ in ours}
-    unknown = [name for app, name in executor.loader.applied_migrations if app in apps and (app, name) not in ours]
+    waiting, unknown = schema.find_pending_migrations(), schema.find_unknown_migrations()
     if waiting:
         yield error(
             f"The database lacks {count_of(len(waiting), 'migration')}, the first is {waiting[0]}.",
@@ -121,11 +117,11 @@ def check_migrations() -> Iterator[Finding]:
         )
     elif unknown:
         yield warning(
-            f"The database is newer than the code: it has {sorted(unknown)[-1]}.",
+            f"The database is newer than the code: it has {unknown[-1]}.",
             "Run the newest code that you have run.",
         )
     else:
-        yield ok(f"All {len(ours)} migrations are applied.")
+        yield ok(f"All {len(schema.find_known_migrations())} migrations are applied.")
 
 
 def check_password() -> Iterator[Finding]:

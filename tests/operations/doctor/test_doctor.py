@@ -109,7 +109,7 @@ def test_a_database_of_another_version(installation: None) -> None:
     release = "Run the Procfile's `release` before any process of this version."
     lacks = f"error   migrations: The database lacks 1 migration, the first is messaging.{name}."
     assert older == ([f"{lacks} {release}"], 2)
-    tomorrow = "warning migrations: The database is newer than the code: it has 9999_of_tomorrow."
+    tomorrow = "warning migrations: The database is newer than the code: it has portals.9999_of_tomorrow."
     assert newer == ([f"{tomorrow} Run the newest code that you have run."], 1)
 
 
