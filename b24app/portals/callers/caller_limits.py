@@ -97,15 +97,13 @@ def hold_slot(portal: Portal | None, application_token: str, access: str = "") -
 
     The block waits for an answer no longer than a person would, because a slot takes a thread.
     """
-    budget: RefusalBudget | None = anonymous_refusals if portal is None else portal_refusals
+    budget: RefusalBudget | None
     if portal is None:
-        limit, tenant = ANONYMOUS_SLOTS, ""
+        limit, tenant, budget = ANONYMOUS_SLOTS, "", anonymous_refusals
+    elif _is_vouched(portal, application_token, access):
+        limit, tenant, budget = VOUCHED_SLOTS, portal.member_id, None
     else:
-        is_vouched = _confirmed.get(_hash_parts(access, portal.member_id)) or portal.has_application_token(
-            application_token
-        )
-        limit, tenant = VOUCHED_SLOTS if is_vouched else PORTAL_SLOTS, portal.member_id
-        budget = None if is_vouched else budget
+        limit, tenant, budget = PORTAL_SLOTS, portal.member_id, portal_refusals
     with ExitStack() as held:
         try:
             if budget is not None and budget.is_spent():
@@ -121,6 +119,11 @@ def hold_slot(portal: Portal | None, application_token: str, access: str = "") -
             if budget is not None:
                 budget.spend()
             raise
+
+
+def _is_vouched(portal: Portal, application_token: str, access: str) -> bool:
+    is_confirmed = _confirmed.get(_hash_parts(access, portal.member_id)) is not None
+    return is_confirmed or portal.has_application_token(application_token)
 
 
 def cache_refused_token(access: str) -> None:
