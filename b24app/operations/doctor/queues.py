@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Min, Q
+from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
 from b24app.messaging import dead_letters
@@ -76,6 +77,6 @@ def _oldest_to_push(now: datetime) -> datetime | None:
     return _oldest(Message.objects.filter(push_at__lte=now, portal__in=portals), "push_at")
 
 
-def _oldest(rows, column: str) -> datetime | None:  # type: ignore[no-untyped-def]
+def _oldest(rows: "QuerySet[Any]", column: str) -> datetime | None:
     found: datetime | None = rows.aggregate(oldest=Min(column))["oldest"]
     return found

@@ -88,6 +88,6 @@ def prune_heartbeats() -> int:
 
 
 def holder_names(holders: set[uuid.UUID]) -> dict[uuid.UUID, str]:
-    """Return who the holders of leases were, as in `worker on node-2 (1.0.0)`."""
+    """Return who the holders of leases were, as in `worker on node-2`."""
     rows = Heartbeat.objects.filter(holder__in=holders)
     return {row.holder: f"{row.role} on {row.node}" for row in rows if row.holder is not None}
