@@ -7,23 +7,21 @@ SystemExit where the process could not do its work.
 import os
 import re
 from collections.abc import Iterable
-from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import django
 
-from b24app.server.policy import OVERLOADED, Policy
+from b24app.server.policy import OVERLOADED
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "b24app.settings")
 django.setup(set_prefix=False)
 
 # Models can be imported only once Django is set up.
 from b24app.console.frame.errors import show_busy_to_anyone  # noqa: E402
-from b24app.core import shutdown, trusted_proxies  # noqa: E402
-from b24app.operations.monitoring import doors, health, monitor  # noqa: E402
-from b24app.operations.schema import wait_for_migrations  # noqa: E402
+from b24app.operations import serving  # noqa: E402
 from b24app.operations.starting import check_can_start  # noqa: E402
-from b24app.webhooks import page_forms, portal_messages, request_body, spool_replay  # noqa: E402
+from b24app.webhooks import page_forms, request_body  # noqa: E402
 from b24app.webhooks import wsgi as webhooks  # noqa: E402
 from providers.kit import registry  # noqa: E402
 
@@ -37,30 +35,13 @@ LONGEST_UPLOAD = 8 * 1024 * 1024  # the page itself refuses what is longer than 
 _UPLOAD = re.compile(r"/p/[0-9a-f]{32}/stop-list/import/")
 
 
-def _start_threads() -> None:
-    spool_replay.keep_replaying()
-    monitor.keep_monitoring(ROLE)
-
-
-def _count_unread_call(path: str) -> None:
-    doors.count_unread_call(path)
-    portal_messages.count_oversized_call(path)
-
-
-def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Answer a request, and see to it that this process replays its node's spool and watches itself."""
-    with suppress(RuntimeError):  # no thread can be started now: this call is answered all the same
-        _start_threads()
-    return _answer(environ, start_response)
-
-
 def _answer_unless_busy(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     is_page = not environ["PATH_INFO"].startswith(webhooks.PATHS)
     answer = _answer_busy if environ.get(OVERLOADED) and is_page else _answer_all
     return answer(environ, start_response)
 
 
-_answer = doors.watch_doors(_answer_unless_busy, ROLE)
+application = serving.serve_watched(_answer_unless_busy, ROLE)
 
 
 def _max_body_size(path: str) -> int:
@@ -68,14 +49,5 @@ def _max_body_size(path: str) -> int:
     return max(longest, LONGEST_UPLOAD) if _UPLOAD.fullmatch(path) else longest
 
 
-os.register_at_fork(after_in_child=_start_threads)
-policy = Policy(
-    max_body_size=_max_body_size,
-    reserved_paths=(*webhooks.NEVER_REPEATED, *health.PATHS),
-    serialized_paths=webhooks.PATHS,
-    is_trusted_proxy=trusted_proxies.is_trusted_proxy,
-    on_body_too_large=_count_unread_call,
-    prepare=wait_for_migrations,
-    on_start=_start_threads,
-    exit_code=shutdown.exit_code,
-)
+os.register_at_fork(after_in_child=partial(serving.start_threads, ROLE))
+policy = serving.build_policy(ROLE, _max_body_size)
