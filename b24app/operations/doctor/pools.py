@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 OF_PROCESS = {
-    "web": 22,  # 16 threads, 4 reserved, 1 for large bodies, 1 that replays the spool
-    "webhooks": 18,  # 4 threads, 12 reserved, 1 for large bodies, 1 that replays the spool
-    "worker": 8,  # 4 threads, the dispatcher, the sweep, the spool, the main thread
-    "pusher": 20,  # 16 threads, and what each worker has
-    "smpp": 4,  # the dispatcher, receipts, the spool, the main thread
-    "beat": 0,
+    "web": 23,  # 16 threads, 4 reserved, 1 for large bodies, the spool, the monitor
+    "webhooks": 19,  # 4 threads, 12 reserved, 1 for large bodies, the spool, the monitor
+    "worker": 9,  # 4 threads, the dispatcher, the sweep, the spool, the main thread, the monitor
+    "pusher": 21,  # 16 threads, and what each worker has
+    "smpp": 5,  # the dispatcher, receipts, the spool, the main thread, the monitor
+    "beat": 1,  # the monitor
 }
 ONE_OF_EACH = dict.fromkeys(OF_PROCESS, 1)
 

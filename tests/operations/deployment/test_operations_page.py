@@ -5,11 +5,12 @@ from pathlib import Path
 
 import yaml
 
+from b24app.operations.doctor import pools
 from tests.system.checkout import ROOT
 from tests.system.procfile import LINES
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
-REPLAYING = DISPATCHING = SWEEPING = 1  # threads of their own
+REPLAYING = MONITORING = LARGE_BODIES = DISPATCHING = SWEEPING = MAIN = 1  # threads of their own
 RESERVED = 4  # python -m b24app.server's default
 OF_1_0_0 = {"console": 1, "journal": 2, "messaging": 13, "portals": 9}
 
@@ -20,16 +21,18 @@ def figure(name: str, option: str, otherwise: int = 0) -> int:
 
 
 def connections() -> dict[str, int]:
-    """Return how many threads of each process may hold a connection."""
+    """Return how many connections each line of the Procfile may open."""
+    return {"build": 0, "release": 1, **pools.OF_PROCESS}
+
+
+def test_the_doctor_counts_the_threads_of_the_procfile() -> None:
     serving = {name: figure(name, "--threads") + figure(name, "--reserved", RESERVED) for name in ("web", "webhooks")}
-    return {
-        "build": 0,
-        "release": 1,
-        **{name: threads + REPLAYING for name, threads in serving.items()},
-        **{name: figure(name, "-c") + DISPATCHING + SWEEPING + REPLAYING for name in ("worker", "pusher")},
-        "smpp": DISPATCHING + REPLAYING,
-        "beat": 0,
-    }
+    beside = REPLAYING + MONITORING
+    working = DISPATCHING + SWEEPING + MAIN + beside
+    assert {
+        **{name: threads + LARGE_BODIES + beside for name, threads in serving.items()},
+        **{name: figure(name, "-c") + working for name in ("worker", "pusher")},
+    } == {name: pools.OF_PROCESS[name] for name in ("web", "webhooks", "worker", "pusher")}
 
 
 def test_each_process_is_described_with_its_connections() -> None:

@@ -58,7 +58,7 @@ def test_only_what_is_asked_for_and_the_worst_is_the_exit_code(installation: Non
 def test_more_processes_than_the_database_has_connections_for(installation: None) -> None:
     lines, code = run_doctor("--only", "database-connections", "--processes", "web=20,webhooks=0")
     assert code == 1
-    assert "; the processes may open 472. Set max_connections = 492, or put PgBouncer in between." in lines[0]
+    assert "; the processes may open 496. Set max_connections = 516, or put PgBouncer in between." in lines[0]
     with pytest.raises(CommandError, match="--processes: cat is none of web, webhooks"):
         run_doctor("--processes", "cat=1")
 
