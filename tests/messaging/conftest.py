@@ -68,6 +68,7 @@ def alpha(box: Sandbox, db: None, settings: Settings) -> SandboxPortal:
     there = box.portal("alpha")
     there.state.senders.clear()
     there.state.messages.clear()
+    there.state.unbind_all()
     there.state.switches = Switches(sent_after=0.0)
     there.world.running[there.state.key].rest_log.clear()
     there.set_user(1, active=True, admin=True)
